@@ -1,0 +1,67 @@
+"""What is known about a built program, and the names of its files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from etbench.config import Recipe
+
+__all__ = ["Artifact", "BuildRequest", "Delegation", "TensorSpec", "program_path", "reference_path"]
+
+
+class BuildRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the builder process is asked for."""
+
+    recipe: Recipe
+    folder: str
+
+
+class TensorSpec(Struct, frozen=True, kw_only=True):
+    """Shape and dtype of one input or output."""
+
+    shape: list[int]
+    dtype: str
+
+
+class Delegation(Struct, frozen=True, kw_only=True):
+    """How much of the graph the delegate took.
+
+    `left_behind` counts the operators that stayed on portable kernels, most frequent first.
+    """
+
+    subgraphs: int
+    delegated_nodes: int
+    total_nodes: int
+    left_behind: dict[str, int]
+
+
+class Artifact(Struct, frozen=True, kw_only=True):
+    """A built program: sizes in bytes, times in seconds.
+
+    `arena_bytes` is the memory planned for activations outside of delegates. `inputs` and `outputs`
+    are flat.
+    """
+
+    pte_bytes: int
+    sha256: str
+    arena_bytes: int
+    batch: int
+    inputs: list[TensorSpec]
+    outputs: list[TensorSpec]
+    weights: str
+    data: str
+    logits_axis: int | None
+    delegation: Delegation
+    build_s: dict[str, float]
+
+
+def program_path(folder: Path) -> Path:
+    """Where the program lies in an artifact's folder."""
+    return folder / "model.pte"
+
+
+def reference_path(folder: Path) -> Path:
+    """Where the reference inputs (``input.0`` …) and eager fp32 outputs (``output.0`` …) lie."""
+    return folder / "reference.safetensors"

@@ -1,0 +1,123 @@
+"""The pipeline of a build: load, reference, export, quantize, lower, write."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from executorch.devtools.backend_debug import get_delegation_info
+from executorch.exir import EdgeProgramManager, ExecutorchProgramManager, to_edge_transform_and_lower
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
+
+from etbench.build.artifact import Artifact, Delegation, TensorSpec, program_path, reference_path
+from etbench.calibration import read_batches
+from etbench.component import instantiate
+from etbench.config import Recipe
+from etbench.errors import EtbenchError
+from etbench.events import Stages
+from etbench.models import LoadedModel, load
+
+__all__ = ["build_artifact"]
+
+
+def build_artifact(recipe: Recipe, folder: Path, stages: Stages) -> Artifact:
+    """Build the recipe's program into the folder and return what is known about it.
+
+    Raises:
+        EtbenchError: of the stage that failed.
+    """
+    with stages("load"):
+        loaded = load(recipe.model)
+        batches = read_batches(recipe.calibration, loaded.inputs)
+    with stages("reference"):
+        outputs = _run_eager(loaded, batches.reference)
+        _save_reference(folder, batches.reference, outputs)
+    with stages("export"), torch.no_grad():
+        program = torch.export.export(loaded.module, batches.reference, strict=False)
+    with stages("quantize"):
+        quantize = instantiate(recipe.precision.target, recipe.precision.options, stage="quantize")
+        shown = batches.calibration if recipe.precision.calibrates else [batches.reference]
+        program = quantize(program, shown)
+    with stages("lower"):
+        partitioners = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
+        edge, executable = _lower(program, partitioners)
+    with stages("write"):
+        digest = _write(executable, program_path(folder))
+    return Artifact(
+        pte_bytes=program_path(folder).stat().st_size,
+        sha256=digest,
+        arena_bytes=_arena_bytes(executable),
+        batch=loaded.inputs.batch,
+        inputs=_specs(batches.reference),
+        outputs=_specs(outputs),
+        weights=loaded.weights,
+        data=batches.description,
+        logits_axis=loaded.logits_axis,
+        delegation=_delegation(edge),
+        build_s=stages.seconds,
+    )
+
+
+def _run_eager(loaded: LoadedModel, inputs: tuple[Tensor, ...]) -> list[Tensor]:
+    with torch.no_grad():
+        outputs = loaded.module(*inputs)
+    tensors = [leaf for leaf in pytree.tree_leaves(outputs) if isinstance(leaf, Tensor)]
+    if not tensors:
+        raise EtbenchError(
+            f"the model returned {type(outputs).__name__} without a tensor in it",
+            stage="reference",
+            hint="wrap it so that it returns tensors",
+        )
+    return tensors
+
+
+def _save_reference(folder: Path, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
+    tensors = {f"input.{i}": tensor.clone().contiguous() for i, tensor in enumerate(inputs)}
+    tensors |= {f"output.{i}": tensor.clone().contiguous() for i, tensor in enumerate(outputs)}
+    save_file(tensors, reference_path(folder))
+
+
+def _lower(program: ExportedProgram, partitioners: list[Any]) -> tuple[EdgeProgramManager, Any]:
+    # Registers the out variants of quantized_decomposed; without it int8 on portable kernels fails with
+    # "Missing out variants" (executorch 1.5.1).
+    import executorch.kernels.quantized  # noqa: F401
+
+    edge = to_edge_transform_and_lower(program, partitioner=partitioners)
+    return edge, edge.to_executorch()
+
+
+def _write(executable: ExecutorchProgramManager, path: Path) -> str:
+    with path.open("wb") as file:
+        executable.write_to_file(file)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _arena_bytes(executable: ExecutorchProgramManager) -> int:
+    plans = executable.executorch_program.execution_plan
+    return sum(int(size) for plan in plans for size in plan.non_const_buffer_sizes)
+
+
+def _delegation(edge: EdgeProgramManager) -> Delegation:
+    info = get_delegation_info(edge.exported_program().graph_module)
+    left = {
+        name: breakdown.non_delegated
+        for name, breakdown in info.delegation_by_operator.items()
+        if breakdown.non_delegated
+    }
+    return Delegation(
+        subgraphs=info.num_delegated_subgraphs,
+        delegated_nodes=info.num_delegated_nodes,
+        total_nodes=info.num_delegated_nodes + info.num_non_delegated_nodes,
+        left_behind=dict(sorted(left.items(), key=lambda item: (-item[1], item[0]))),
+    )
+
+
+def _specs(tensors: Sequence[Tensor]) -> list[TensorSpec]:
+    return [TensorSpec(shape=list(t.shape), dtype=str(t.dtype).removeprefix("torch.")) for t in tensors]

@@ -1,0 +1,293 @@
+"""The typed form of a composed configuration; OmegaConf objects end here.
+
+`parse` turns the composed YAML into a frozen `Cell`, or raises one `ConfigError` that lists every
+fault. Nothing here imports torch, so a mistake is answered at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct, field
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from etbench.errors import ConfigError
+
+__all__ = ["Calibration", "Cell", "Delegate", "Model", "Precision", "Recipe", "Repeat", "nearest", "parse"]
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
+Target = Annotated[str, Meta(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+Runs = Annotated[int, Meta(ge=1, le=10_000)]
+Warmup = Annotated[int, Meta(ge=0, le=10_000)]
+Positive = Annotated[int, Meta(ge=1)]
+NonNegative = Annotated[int, Meta(ge=0)]
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+
+
+class _Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A section of the composed YAML; a key it does not know is a fault."""
+
+
+class _Component(_Section, frozen=True, kw_only=True):
+    """A section that names a callable: `target` is called with `options` as keyword arguments."""
+
+    target: Target = field(name="_target_")
+    name: Name
+    options: dict[str, Any] = {}
+
+
+class Recommended(_Section, frozen=True, kw_only=True):
+    """How often a model is worth running; `repeat=recommended` takes it from here."""
+
+    runs: Runs
+    warmup: Warmup
+
+
+class Model(_Component, frozen=True, kw_only=True):
+    """What is measured."""
+
+    type: str
+    recommended: Recommended
+
+    @property
+    def weights(self) -> str:
+        """``random``, ``pretrained``, a path, or ``custom`` where the model has no such option."""
+        return str(self.options.get("weights", "custom"))
+
+
+class Precision(_Component, frozen=True, kw_only=True):
+    """How the numbers of the model are stored and computed."""
+
+    label: str
+    calibrates: bool
+
+
+class Impossible(_Section, frozen=True, kw_only=True):
+    """A combination that a delegate cannot build; a model or precision left out means any."""
+
+    reason: str
+    model: str | None = None
+    precision: str | None = None
+
+    def covers(self, cell: Cell) -> bool:
+        """Tell whether the cell is one of these combinations."""
+        return self.model in (None, cell.model.name) and self.precision in (None, cell.precision.name)
+
+
+class Delegate(_Component, frozen=True, kw_only=True):
+    """Who executes the program."""
+
+    cannot: list[Impossible] = []
+
+
+class Repeat(_Section, frozen=True, kw_only=True):
+    """How often a cell is run; `max_seconds` bounds its timed part."""
+
+    runs: Runs
+    warmup: Warmup
+    rounds: Annotated[int, Meta(ge=1, le=1_000)]
+    max_seconds: Annotated[float, Meta(gt=0, le=86_400)]
+
+
+class Calibration(_Section, frozen=True, kw_only=True):
+    """Real data for the reference inputs and for the observers of static int8."""
+
+    batches: Annotated[int, Meta(ge=1, le=10_000)]
+    seed: NonNegative
+    images: str | None = None
+    text: str | None = None
+
+
+class _Config(_Section, frozen=True, kw_only=True):
+    """Everything at the top level that is not a component."""
+
+    repeat: Repeat
+    calibration: Calibration
+    threads: Annotated[int, Meta(ge=1, le=1_024)] | None = None
+    keep_pte: bool = False
+
+
+class _KnownOptions(Struct, frozen=True, kw_only=True):
+    """Options of components whose type and range are known before the target is imported."""
+
+    weights: Annotated[str, Meta(min_length=1)] = "random"
+    id: str = ""
+    seed: NonNegative = 0
+    batch: Positive = 1
+    image_size: Annotated[int, Meta(ge=32, le=8_192)] = 32
+    seq_len: Annotated[int, Meta(ge=4, le=131_072)] = 4
+    per_channel: bool = True
+    dynamic: bool = False
+
+
+class Recipe(_Section, frozen=True, kw_only=True):
+    """The part of a cell that decides the bytes of the `.pte`, the reference inputs and outputs."""
+
+    model: Model
+    precision: Precision
+    delegate: Delegate
+    calibration: Calibration
+
+
+class Cell(_Section, frozen=True, kw_only=True):
+    """One point of the grid, and the composed YAML it came from."""
+
+    model: Model
+    precision: Precision
+    delegate: Delegate
+    repeat: Repeat
+    calibration: Calibration
+    threads: int | None
+    keep_pte: bool
+    config: dict[str, Any]
+
+    @property
+    def recipe(self) -> Recipe:
+        """What the builder needs to know."""
+        return Recipe(
+            model=self.model, precision=self.precision, delegate=self.delegate, calibration=self.calibration
+        )
+
+    @property
+    def stem(self) -> str:
+        """The name of its files: ``{model}_{precision}_{delegate}``."""
+        return f"{self.model.name}_{self.precision.name}_{self.delegate.name}"
+
+    @property
+    def cell_id(self) -> str:
+        """Twelve hexadecimal digits that two cells share only if they ask for the same measurement."""
+        identity = [self.recipe, self.repeat, self.threads]
+        return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:12]
+
+    def impossible(self) -> str | None:
+        """Return why this model, precision and delegate cannot go together, or None if they can."""
+        return next((rule.reason for rule in self.delegate.cannot if rule.covers(self)), None)
+
+    def file_faults(self) -> list[str]:
+        """List the files and folders that the cell names and that are not there."""
+        faults = [
+            _folder_fault("calibration.images", self.calibration.images),
+            _text_fault("calibration.text", self.calibration.text),
+            _weights_fault(self.model.weights),
+        ]
+        return [fault for fault in faults if fault]
+
+
+def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
+    """Check a composed configuration and return it as a frozen `Cell`.
+
+    Raises:
+        ConfigError: with every section's fault: an unknown key, a wrong type, a value out of range.
+    """
+    config = _plain(composed)
+    faults: list[str] = []
+    sections: dict[str, Any] = {}
+    components: dict[str, type[_Component]] = {"model": Model, "precision": Precision, "delegate": Delegate}
+    for name, kind in components.items():
+        section = config.get(name)
+        if isinstance(section, dict):
+            known = {info.encode_name for info in msgspec.structs.fields(kind)}
+            options = {key: value for key, value in section.items() if key not in known}
+            _convert(options, _KnownOptions, name, faults)
+            section = {key: value for key, value in section.items() if key in known} | {"options": options}
+        sections[name] = _convert(section, kind, name, faults)
+    rest = {key: value for key, value in config.items() if key not in components}
+    top = _convert(rest, _Config, "", faults)
+    if faults:
+        raise ConfigError(faults)
+    return Cell(
+        **sections,
+        repeat=top.repeat,
+        calibration=top.calibration,
+        threads=top.threads,
+        keep_pte=top.keep_pte,
+        config=config,
+    )
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the choice that looks most like `word`, or nothing."""
+    matches = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    return f" (did you mean {matches[0]!r}?)" if matches else ""
+
+
+def _plain(composed: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
+    """Resolve interpolations and leave OmegaConf behind."""
+    if not isinstance(composed, DictConfig):
+        return dict(composed)
+    try:
+        plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError([str(error).splitlines()[0]]) from error
+    return {str(key): value for key, value in dict(plain).items()} if isinstance(plain, dict) else {}
+
+
+T = TypeVar("T")
+
+
+def _convert(section: Any, kind: type[T], prefix: str, faults: list[str]) -> T | Any:
+    """Convert one section; on a fault append its description and return None.
+
+    msgspec stops at the first fault of a section, so the faulty value is taken out and the rest is
+    looked at again, until nothing more is found.
+    """
+    try:
+        return msgspec.convert(section, kind)
+    except msgspec.ValidationError as error:
+        text, _, path = str(error).partition(" - at `")
+        key = ".".join(part for part in [prefix, path.strip("`$").strip(".")] if part)
+        unknown = re.match(r"Object contains unknown field `(.+)`", text)
+        if unknown:
+            known = [info.encode_name for info in msgspec.structs.fields(kind)]  # type: ignore[arg-type]
+            name = unknown[1]
+            faults.append(f"{f'{key}.{name}' if key else name}: unknown key{nearest(name, known)}")
+        else:
+            inside = key.removeprefix(prefix).strip(".")
+            value = _lookup(section, inside)
+            shown = f"={'null' if value is None else value}" if inside else ""
+            faults.append(f"{key}{shown}: {text[0].lower()}{text[1:]}")
+        return None
+
+
+def _lookup(section: Any, path: str) -> Any:
+    for part in filter(None, path.split(".")):
+        section = section.get(part) if isinstance(section, dict) else None
+    return section
+
+
+def _folder_fault(key: str, folder: str | None) -> str | None:
+    if folder is None:
+        return None
+    if not Path(folder).is_dir():
+        return f"{key}={folder}: no such folder"
+    if not any(path.suffix.lower() in IMAGE_SUFFIXES for path in Path(folder).rglob("*")):
+        return f"{key}={folder}: no image in it ({', '.join(sorted(IMAGE_SUFFIXES))})"
+    return None
+
+
+def _text_fault(key: str, file: str | None) -> str | None:
+    if file is None:
+        return None
+    if not Path(file).is_file():
+        return f"{key}={file}: no such file"
+    if not Path(file).read_text(encoding="utf-8", errors="replace").strip():
+        return f"{key}={file}: the file holds no text"
+    return None
+
+
+def _weights_fault(weights: str) -> str | None:
+    words = ("random", "pretrained", "custom")
+    if weights in words or Path(weights).exists():
+        return None
+    return (
+        f"model.weights={weights}: neither 'random', 'pretrained' nor an existing path"
+        f"{nearest(weights, words[:2])}"
+    )

@@ -1,0 +1,129 @@
+"""What a run says on the terminal: stages with their times, then a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from etbench.events import Event
+from etbench.measure.protocol import seconds_text
+from etbench.results.schema import Result
+
+__all__ = ["ConsoleLog", "print_summary"]
+
+STAGE_WORDS = {
+    "import": "importing torch and ExecuTorch",
+    "load": "loading the model",
+    "reference": "running it eagerly in fp32",
+    "export": "exporting",
+    "quantize": "quantizing",
+    "lower": "lowering (the long part)",
+    "write": "writing the .pte",
+    "start_runtime": "starting the runtime",
+    "parity": "comparing with eager",
+    "time": "timing",
+}
+
+
+class ConsoleLog:
+    """Prints events: on a terminal with a spinner for the running stage, else one plain line each."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._status = self.console.status("") if self.console.is_terminal else None
+
+    def __call__(self, event: Event) -> None:
+        """Print one event."""
+        words = STAGE_WORDS.get(event.stage, "")
+        if event.kind == "cell_started":
+            self.console.print(f"[bold]{escape(event.cell)}[/bold] [dim]({event.message})[/dim]")
+        elif event.kind == "stage_started" and words and self._status:
+            self._status.update(f"  {words} …")
+            self._status.start()
+        elif event.kind == "stage_finished" and words:
+            self._stop()
+            took = seconds_text(event.seconds or 0.0)
+            self.console.print(f"  {words:<32} [dim]{took:>9}[/dim]")
+        elif event.kind == "progress":
+            self.console.print(f"  [dim]{escape(event.message)}[/dim]")
+        elif event.kind == "cell_finished":
+            self._stop()
+            color = {"ok": "green", "failed": "red"}.get(event.status, "yellow")
+            self.console.print(
+                f"  [{color}]{event.status}[/{color}] in {seconds_text(event.seconds or 0.0)}: {event.message}"
+            )
+
+    def _stop(self) -> None:
+        if self._status:
+            self._status.stop()
+
+
+def print_summary(results: Iterable[Result], console: Console | None = None) -> None:
+    """Print a table of the results, and why the failed and skipped ones have no figures."""
+    results = list(results)
+    console = console or Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, 150)  # a pipe has no width; do not fold the table for it
+    table = Table(title="p50 … load in ms, size in MB; parity is SQNR against eager fp32")
+    table.add_column("cell", no_wrap=True)
+    for name in ("p50", "mean", "p95", "min", "max", "std", "n", "size", "load", "parity"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for result in results:
+        if result.latency_ms is not None:
+            table.add_row(*_row(result))
+    if table.row_count:
+        console.print(table)
+    for result in results:
+        _explain(result, console)
+
+
+def _row(result: Result) -> list[str]:
+    latency = result.latency_ms
+    assert latency is not None and result.artifact is not None
+    figures = (latency.p50, latency.avg, latency.p95, latency.min, latency.max, latency.std_dev)
+    return [
+        _name(result),
+        *(_significant(value) for value in figures),
+        f"{result.repeat}{'*' if result.truncated else ''}",
+        f"{result.artifact.pte_bytes / 1e6:.1f}",
+        _significant(result.load_ms or 0.0),
+        _parity(result),
+    ]
+
+
+def _explain(result: Result, console: Console) -> None:
+    name = escape(_name(result))
+    if result.failure is not None:
+        failure = result.failure
+        console.print(f"[red]failed[/red] {name} at stage {failure.stage}: {escape(failure.message)}")
+        if failure.hint:
+            console.print(f"  hint: {escape(failure.hint)}")
+    elif result.status == "skipped":
+        console.print(f"[yellow]skipped[/yellow] {name}: {escape(result.reason)}")
+    if result.truncated:
+        console.print(
+            f"* {name}: {result.repeat} of {result.requested.runs} runs fitted "
+            f"repeat.max_seconds={result.requested.max_seconds:g}"
+        )
+    if result.parity is not None and result.parity.note:
+        console.print(f"[bold yellow]parity[/bold yellow] {name}: {escape(result.parity.note)}")
+
+
+def _parity(result: Result) -> str:
+    parity = result.parity
+    if parity is None or parity.degenerate:
+        return "n/a"
+    if parity.exact:
+        return "exact"
+    return "nan" if parity.sqnr_db is None else f"{parity.sqnr_db:.1f} dB"
+
+
+def _name(result: Result) -> str:
+    return f"{result.model_name} {result.precision_short} {result.delegate}"
+
+
+def _significant(value: float) -> str:
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"

@@ -1,0 +1,8 @@
+"""Real photographs and sentences that need no network: for inputs, calibration and batch-norm statistics."""
+
+from __future__ import annotations
+
+from etbench.data.photographs import crops, photographs
+from etbench.data.sentences import sentences
+
+__all__ = ["crops", "photographs", "sentences"]

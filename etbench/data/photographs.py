@@ -1,0 +1,63 @@
+"""Photographs: the two that scikit-learn ships, or a folder of the user's own.
+
+The bundled ones are "china.jpg" by danielbuechele and "flower.jpg" by vultilion, CC BY 2.0; see the
+README beside them in scikit-learn.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from etbench.config import IMAGE_SUFFIXES
+from etbench.errors import EtbenchError
+
+__all__ = ["crops", "photographs"]
+
+SMALLEST_SIDE = 0.4  # of the photograph's shorter side
+
+
+def photographs(folder: Path | None) -> list[Image.Image]:
+    """Return the RGB images of a folder and its subfolders by name; None stands for the bundled two.
+
+    Raises:
+        EtbenchError: of stage ``calibrate`` if the folder holds no image, or one cannot be read.
+    """
+    folder = folder or _bundled_folder()
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not paths:
+        raise EtbenchError(f"no image in {folder}", stage="calibrate", hint="give .jpg or .png files")
+    return [_read(path) for path in paths]
+
+
+def crops(images: list[Image.Image], count: int, *, seed: int) -> list[Image.Image]:
+    """Return `count` random squares, taken from the images in turn; the same for the same seed."""
+    random = np.random.default_rng(seed)
+    squares = []
+    for number in range(count):
+        image = images[number % len(images)]
+        shorter = min(image.size)
+        side = max(1, int(shorter * random.uniform(SMALLEST_SIDE, 1.0)))
+        left = int(random.integers(0, image.width - side + 1))
+        top = int(random.integers(0, image.height - side + 1))
+        squares.append(image.crop((left, top, left + side, top + side)))
+    return squares
+
+
+def _bundled_folder() -> Path:
+    spec = importlib.util.find_spec("sklearn")  # importing it would take a second
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent / "datasets" / "images"
+
+
+def _read(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except OSError as error:
+        raise EtbenchError(
+            f"cannot read the image {path}: {error}", stage="calibrate", hint="remove or mend it"
+        ) from error

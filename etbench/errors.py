@@ -1,0 +1,44 @@
+"""The errors of etbench: each says in which stage, what was wrong, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["ConfigError", "EtbenchError"]
+
+
+class EtbenchError(Exception):
+    """A failure that is explained to the user instead of shown as a traceback.
+
+    Args:
+        message: what was being done and the value that was wrong.
+        stage: the step of the cell in which it happened, such as ``load`` or ``lower``.
+        hint: what the user can do about it; empty where nothing is known.
+        kind: name of the original exception, if this one was translated.
+        traceback: the original traceback as text, kept for the result file.
+    """
+
+    def __init__(
+        self, message: str, *, stage: str, hint: str = "", kind: str = "", traceback: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.stage = stage
+        self.hint = hint
+        self.kind = kind or type(self).__name__
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        return f"{self.stage}: {self.message}" + (f"\n  hint: {self.hint}" if self.hint else "")
+
+
+class ConfigError(EtbenchError):
+    """One or more faults of the configuration, reported together (exit status 2)."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        super().__init__(
+            f"{count} in the configuration\n" + "\n".join(f"  - {fault}" for fault in self.faults),
+            stage="config",
+        )

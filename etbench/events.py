@@ -1,0 +1,73 @@
+"""What a run tells while it goes on: the console, a log file and a user interface listen to the same events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Literal
+
+from msgspec import Struct
+
+from etbench.errors import EtbenchError
+
+__all__ = ["Event", "OnEvent", "Stages"]
+
+Kind = Literal["cell_started", "stage_started", "stage_finished", "progress", "cell_finished"]
+
+
+class Event(Struct, frozen=True, kw_only=True, tag="event", tag_field="message_type"):
+    """One step of a cell.
+
+    `seconds` is set on ``stage_finished`` and ``cell_finished``; `status` on ``cell_finished``.
+    """
+
+    kind: Kind
+    stage: str = ""
+    message: str = ""
+    seconds: float | None = None
+    status: str = ""
+    cell: str = ""
+
+
+OnEvent = Callable[[Event], None]
+
+
+class Stages:
+    """Names the stages of a cell in order, times them, and says in which one an error happened.
+
+    Args:
+        emit: gets a ``stage_started`` and a ``stage_finished`` event for each stage.
+    """
+
+    def __init__(self, emit: OnEvent) -> None:
+        self.emit = emit
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Run the body as the stage of this name; an unexplained exception comes out as `EtbenchError`."""
+        self.emit(Event(kind="stage_started", stage=stage))
+        start = perf_counter()
+        try:
+            yield
+        except Exception as error:
+            raise explained(error, stage) from error
+        self.seconds[stage] = perf_counter() - start
+        self.emit(Event(kind="stage_finished", stage=stage, seconds=self.seconds[stage]))
+
+    def progress(self, stage: str, message: str) -> None:
+        """Tell what is going on within a stage."""
+        self.emit(Event(kind="progress", stage=stage, message=message))
+
+
+def explained(error: BaseException, stage: str) -> EtbenchError:
+    """Return the error as an `EtbenchError` of this stage, with its traceback as text."""
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    if isinstance(error, EtbenchError):
+        error.traceback = error.traceback or text
+        return error
+    message = str(error).strip() or type(error).__name__
+    return EtbenchError(message, stage=stage, kind=type(error).__name__, traceback=text)

@@ -1,0 +1,160 @@
+"""What happens inside the fresh processes: a check against the reference, and timed rounds."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from executorch.extension.pybindings import _C
+from safetensors.torch import load_file
+from torch import Tensor
+
+from etbench.build.artifact import program_path, reference_path
+from etbench.errors import EtbenchError
+from etbench.measure.protocol import CheckPass, Memory, Round
+from etbench.stats.parity import compare_outputs
+
+__all__ = ["check", "time_round"]
+
+METHOD = "forward"
+_EXPLAINED_CODES = {
+    "0x14": "an operator has no kernel in this runtime",
+    "0x20": "the program needs a backend that this runtime does not have",
+    "0x23": "the file is no ExecuTorch program, or was written by another version",
+}
+
+
+def check(folder: Path, threads: int, logits_axis: int | None) -> CheckPass:
+    """Run one inference and compare its outputs with the eager fp32 reference.
+
+    Raises:
+        EtbenchError: of stage ``load_program`` or ``parity``.
+    """
+    process = psutil.Process()
+    baseline = process.memory_info().rss
+    inputs, reference = _read_reference(folder)
+    module = _load(folder, threads)
+    outputs = [leaf for leaf in _run(module, inputs, clone=True) if isinstance(leaf, Tensor)]
+    peak = max(_peak_rss_bytes(), baseline)
+    parity = compare_outputs(
+        [tensor.float().numpy() for tensor in reference],
+        [tensor.float().numpy() for tensor in outputs],
+        logits_axis=logits_axis,
+    )
+    memory = Memory(baseline_bytes=baseline, peak_bytes=peak, peak_over_baseline_bytes=peak - baseline)
+    return CheckPass(parity=parity, memory=memory, threads=_C._threadpool_get_thread_count())
+
+
+def time_round(
+    folder: Path,
+    threads: int,
+    *,
+    samples: int,
+    at_least: int,
+    warmup: int,
+    warmup_s: float,
+    time_left_s: float,
+    tell: Callable[[str], None],
+) -> Round:
+    """Load the program, warm up and time a number of inferences.
+
+    Args:
+        folder: of the artifact.
+        threads: of the runtime's pool.
+        samples: timed inferences wanted.
+        at_least: how many of them are taken even when the time is up.
+        warmup: untimed inferences wanted; one is always done.
+        warmup_s: no further warmup begins after this many seconds.
+        time_left_s: no further sample begins after this many seconds of timing.
+        tell: gets a line about slow going.
+
+    Raises:
+        EtbenchError: of stage ``load_program`` or ``time``.
+    """
+    inputs, _ = _read_reference(folder)
+    start = time.perf_counter_ns()
+    module = _load(folder, threads)
+    load_ms = (time.perf_counter_ns() - start) / 1e6
+    gc.collect()
+    gc.disable()
+    begun = time.perf_counter_ns()
+    first_ms = _timed_ms(module, inputs)
+    warmups = 1
+    while warmups < warmup and (time.perf_counter_ns() - begun) / 1e9 < warmup_s:
+        _timed_ms(module, inputs)
+        warmups += 1
+    _tell_if_slow(first_ms / 1e3, samples, at_least, time_left_s, tell)
+    taken: list[float] = []
+    begun = time.perf_counter_ns()
+    while len(taken) < samples:
+        if len(taken) >= at_least and (time.perf_counter_ns() - begun) / 1e9 >= time_left_s:
+            break
+        taken.append(_timed_ms(module, inputs))
+    return Round(samples_ms=taken, load_ms=load_ms, first_inference_ms=first_ms, warmup=warmups)
+
+
+def _timed_ms(module: Any, inputs: tuple[Tensor, ...]) -> float:
+    """Time one inference as a caller sees it: inputs set, method executed, outputs not copied."""
+    start = time.perf_counter_ns()
+    module.run_method(METHOD, inputs, clone_outputs=False)
+    return (time.perf_counter_ns() - start) / 1e6
+
+
+def _run(module: Any, inputs: tuple[Tensor, ...], *, clone: bool) -> list[Any]:
+    return list(module.run_method(METHOD, inputs, clone_outputs=clone))
+
+
+def _load(folder: Path, threads: int) -> Any:
+    _C._unsafe_reset_threadpool(threads)  # has an effect only before a program is loaded
+    try:
+        module = _C._load_for_executorch(str(program_path(folder)))
+        module.method_meta(METHOD)  # loads the method, which is otherwise left to the first inference
+    except RuntimeError as error:
+        known = next((text for code, text in _EXPLAINED_CODES.items() if code in str(error)), "")
+        raise EtbenchError(
+            f"the runtime refuses the program: {error}",
+            stage="load_program",
+            hint=known or "the log has what the runtime printed",
+        ) from error
+    return module
+
+
+def _read_reference(folder: Path) -> tuple[tuple[Tensor, ...], list[Tensor]]:
+    tensors = load_file(reference_path(folder))
+    return tuple(_numbered(tensors, "input")), _numbered(tensors, "output")
+
+
+def _numbered(tensors: dict[str, torch.Tensor], prefix: str) -> list[Tensor]:
+    count = sum(name.startswith(f"{prefix}.") for name in tensors)
+    return [tensors[f"{prefix}.{number}"] for number in range(count)]
+
+
+def _tell_if_slow(
+    inference_s: float, samples: int, at_least: int, time_left_s: float, tell: Callable[[str], None]
+) -> None:
+    if inference_s < 1:
+        return
+    fitting = max(at_least, min(samples, int(time_left_s / inference_s) + 1))
+    tell(
+        f"slow, not hanging: one inference takes about {inference_s:.1f} s; "
+        f"timing {fitting} of {samples} in this round, some {fitting * inference_s:.0f} s"
+    )
+
+
+def _peak_rss_bytes() -> int:
+    """Return the high-water mark of resident memory since the fork."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    import resource
+    import sys
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,56 @@
+"""Call the `_target_` of a model's YAML and check what it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from etbench.component import instantiate
+from etbench.config import Model
+from etbench.errors import EtbenchError
+from etbench.models.inputs import FixedInputs, Inputs
+
+__all__ = ["LoadedModel", "load"]
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A module ready for export, and what it takes and gives.
+
+    Args:
+        module: in evaluation mode, takes the tensors of `inputs` and returns a tensor or a flat tuple.
+        inputs: turns photographs or sentences into tensors of the module's input shapes.
+        logits_axis: the axis of the first output along which classes compete; None if there is none.
+        weights: where the weights came from, for the result.
+    """
+
+    module: nn.Module
+    inputs: Inputs
+    logits_axis: int | None = None
+    weights: str = "custom"
+
+
+def load(model: Model) -> LoadedModel:
+    """Load the model that the YAML describes.
+
+    Raises:
+        EtbenchError: of stage ``load``, also where the target returns something else than promised.
+    """
+    torch.manual_seed(int(model.options.get("seed", 0)))
+    loaded = instantiate(model.target, model.options, stage="load")
+    if isinstance(loaded, tuple) and len(loaded) == 2 and isinstance(loaded[0], nn.Module):
+        module, example = loaded
+        example = tuple(example) if isinstance(example, (tuple, list)) else (example,)
+        loaded = LoadedModel(module, FixedInputs(example))
+    if not isinstance(loaded, LoadedModel):
+        raise EtbenchError(
+            f"{model.target} returned {type(loaded).__name__}",
+            stage="load",
+            hint="return etbench.models.LoadedModel, or a pair of a module and its example inputs",
+        )
+    loaded.module.eval()
+    for parameter in loaded.module.parameters():
+        parameter.requires_grad_(False)
+    return loaded

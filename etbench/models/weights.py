@@ -1,0 +1,98 @@
+"""Checkpoints: read them without running code from them, and fit them without guessing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from etbench.errors import EtbenchError
+
+__all__ = ["apply_checkpoint", "unreachable"]
+
+SHOWN = 8
+WRAPPERS = ("state_dict", "model", "model_state_dict")
+
+
+def apply_checkpoint(module: nn.Module, path: Path) -> None:
+    """Load a state dict from a ``.safetensors`` or ``torch.save`` file into the module, exactly.
+
+    Raises:
+        EtbenchError: of stage ``load``, naming missing, unexpected and misshapen keys.
+    """
+    state = _read(path)
+    own = module.state_dict()
+    buffers = {name for name in own if name.endswith("num_batches_tracked")}
+    missing = [name for name in own if name not in state and name not in buffers]
+    unexpected = [name for name in state if name not in own]
+    misshapen = [
+        f"{name} {tuple(state[name].shape)} for {tuple(own[name].shape)}"
+        for name in own
+        if name in state and state[name].shape != own[name].shape
+    ]
+    if missing or unexpected or misshapen:
+        parts = [
+            _list("missing", missing),
+            _list("unexpected", unexpected),
+            _list("of another shape", misshapen),
+        ]
+        raise EtbenchError(
+            f"the checkpoint {path} does not fit the model: {'; '.join(filter(None, parts))}",
+            stage="load",
+            hint="is it a checkpoint of this very architecture, with the same number of classes?",
+        )
+    module.load_state_dict(state, strict=False)
+
+
+def unreachable(what: str, error: Exception) -> EtbenchError:
+    """Explain that pretrained weights could not be had."""
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return EtbenchError(
+        f"cannot get the pretrained weights of {what}: {type(error).__name__}: {first}",
+        stage="load",
+        hint="check the network, or give a downloaded checkpoint: model.weights=<path>",
+    )
+
+
+def missing_keys(path: str, keys: Sequence[str]) -> EtbenchError:
+    """Explain that pretrained weights lack what the model needs."""
+    return EtbenchError(
+        f"the weights of {path} do not fit the model: {_list('missing', keys)}",
+        stage="load",
+        hint="is it a checkpoint of this very architecture?",
+    )
+
+
+def _read(path: Path) -> Mapping[str, Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            for wrapper in WRAPPERS:
+                if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
+                    state = state[wrapper]
+    except Exception as error:
+        raise EtbenchError(
+            f"cannot read the checkpoint {path}: {type(error).__name__}: {str(error).splitlines()[0][:200]}",
+            stage="load",
+            hint="give a .safetensors file, or a state dict written by torch.save",
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise EtbenchError(
+            f"the checkpoint {path} is no state dict", stage="load", hint="save model.state_dict()"
+        )
+    prefix = "module."
+    if state and all(name.startswith(prefix) for name in state):  # saved from DataParallel
+        state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return state
+
+
+def _list(label: str, names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{len(names)} {label} ({', '.join(names[:SHOWN])}{more})"

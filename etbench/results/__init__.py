@@ -1,0 +1,43 @@
+"""Result files and what is made of them; no torch here.
+
+>>> from etbench.results import load_results, compare_precisions   # doctest: +SKIP
+>>> compare_precisions(load_results("outputs/sample_sweep"))       # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from etbench.results.tables import (
+        aggregate,
+        compare_delegates,
+        compare_precisions,
+        fastest,
+        load_results,
+        pivot,
+        rank,
+        summary,
+        to_frame,
+    )
+
+__all__ = [
+    "aggregate",
+    "compare_delegates",
+    "compare_precisions",
+    "fastest",
+    "load_results",
+    "pivot",
+    "rank",
+    "summary",
+    "to_frame",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import pandas when a table is asked for, not when a result is written."""
+    if name in __all__:
+        from etbench.results import tables
+
+        return getattr(tables, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,93 @@
+"""Every figure of a result, declared once: its column, what it means, its unit, which way is better.
+
+Tables, charts and documentation read them here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from etbench.results.schema import Result
+
+__all__ = ["COLUMNS", "Column"]
+
+Direction = Literal["lower", "higher", ""]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of `results.csv`; its unit is the end of its name."""
+
+    name: str
+    meaning: str
+    read: Callable[[Result], Any]
+    better: Direction = ""
+
+
+def _latency(field: str) -> Callable[[Result], float | None]:
+    return lambda result: getattr(result.latency_ms, field) if result.latency_ms else None
+
+
+def _of(part: str, field: str) -> Callable[[Result], Any]:
+    def read(result: Result) -> Any:
+        owner: Any = result
+        for name in part.split("."):
+            owner = getattr(owner, name) if owner is not None else None
+        return getattr(owner, field) if owner is not None else None
+
+    return read
+
+
+def _inputs(result: Result) -> str | None:
+    """Return the input shapes, such as ``1x3x224x224``."""
+    if result.artifact is None:
+        return None
+    return " ".join("x".join(map(str, spec.shape)) for spec in result.artifact.inputs)
+
+
+def _share(result: Result) -> float | None:
+    if result.artifact is None or not result.artifact.delegation.total_nodes:
+        return None
+    return result.artifact.delegation.delegated_nodes / result.artifact.delegation.total_nodes
+
+
+COLUMNS = (
+    Column("model", "model", lambda result: result.model_name),
+    Column("model_type", "kind of model", lambda result: result.model_type),
+    Column("precision", "precision", lambda result: result.precision_short),
+    Column("delegate", "delegate", lambda result: result.delegate),
+    Column("status", "ok, skipped or failed", lambda result: result.status),
+    Column("inputs", "shapes of the inputs", _inputs),
+    Column("latency_p50_ms", "median latency", _latency("p50"), "lower"),
+    Column("latency_mean_ms", "mean latency", _latency("avg"), "lower"),
+    Column("latency_p95_ms", "95th percentile of latency", _latency("p95"), "lower"),
+    Column("latency_p99_ms", "99th percentile of latency", _latency("p99"), "lower"),
+    Column("latency_min_ms", "fastest inference", _latency("min"), "lower"),
+    Column("latency_max_ms", "slowest inference", _latency("max"), "lower"),
+    Column("latency_std_ms", "sample standard deviation of latency", _latency("std_dev"), "lower"),
+    Column("throughput_per_s", "items a second, at the median", lambda r: r.throughput_per_s, "higher"),
+    Column("load_ms", "load of program and method", lambda result: result.load_ms, "lower"),
+    Column("first_inference_ms", "first inference", lambda result: result.first_inference_ms, "lower"),
+    Column("pte_bytes", "size of the .pte", _of("artifact", "pte_bytes"), "lower"),
+    Column("arena_bytes", "planned memory of activations", _of("artifact", "arena_bytes"), "lower"),
+    Column("peak_memory_bytes", "peak over baseline", _of("memory", "peak_over_baseline_bytes"), "lower"),
+    Column("sqnr_db", "signal to noise ratio against eager fp32", _of("parity", "sqnr_db"), "higher"),
+    Column("cosine", "cosine similarity with eager fp32", _of("parity", "cosine"), "higher"),
+    Column("max_abs_error", "largest absolute error", _of("parity", "max_abs"), "lower"),
+    Column("top1_agreement", "share of equal top-1 classes", _of("parity", "top1_agreement"), "higher"),
+    Column("delegated_share", "share of graph nodes delegated", _share, "higher"),
+    Column("samples", "timed inferences", lambda result: result.repeat if result.latency_ms else None),
+    Column("rounds", "fresh processes", lambda result: len(result.rounds) or None),
+    Column("warmup", "warmup inferences of a round", lambda result: result.warmup),
+    Column("truncated", "max_seconds left no time for all runs", lambda result: result.truncated),
+    Column("threads", "threads of the runtime", lambda result: result.environment.threads),
+    Column("weights", "where the weights came from", lambda result: result.weights),
+    Column("host", "host", lambda result: result.environment.host),
+    Column("created_at", "when", lambda result: result.created_at),
+    Column("cell_id", "identity of the cell", lambda result: result.cell_id),
+    Column(
+        "reason", "why there are no figures", lambda r: r.failure.message if r.failure else r.reason or None
+    ),
+)

@@ -1,0 +1,112 @@
+"""Write result files so that none is ever lost, and read them wherever they lie."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from etbench.errors import EtbenchError
+from etbench.results.schema import SCHEMA_VERSION, Result
+
+__all__ = ["Unreadable", "find_files", "read_result", "read_results", "write_result"]
+
+
+class Unreadable(EtbenchError):
+    """A file that is no result of this schema."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path}: {why}", stage="read")
+        self.path = path
+
+
+def write_result(result: Result, folder: Path, stem: str) -> Path:
+    """Write ``{stem}.json``, or ``{stem}-{cell_id}.json`` and so on where that name is taken.
+
+    The file appears whole or not at all, and never replaces another one.
+
+    Returns:
+        The path of the new file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    body = msgspec.json.format(msgspec.json.encode(result), indent=2)
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{stem}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(body + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        for name in _names(stem, result.cell_id):
+            path = folder / f"{name}.json"
+            try:
+                os.link(temporary, path)  # unlike rename, refuses to replace
+            except FileExistsError:
+                continue
+            return path
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    raise AssertionError("the names never end")
+
+
+def find_files(paths: Iterable[str | Path]) -> list[Path]:
+    """Return the JSON files among the paths and in the folders among them, by name, hidden ones left out."""
+    found: dict[Path, None] = {}
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = (file for file in path.rglob("*.json") if not _hidden(file.relative_to(path)))
+            found |= dict.fromkeys(sorted(inside))
+        elif path.exists():
+            found[path] = None
+        else:
+            raise EtbenchError(f"{path}: no such file or folder", stage="read")
+    return list(found)
+
+
+def read_result(path: Path) -> Result:
+    """Read one result file.
+
+    Raises:
+        Unreadable: if it cannot be read, is no result, or is of another schema version.
+    """
+    try:
+        body = path.read_bytes()
+        raw = msgspec.json.decode(body)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(path, f"no valid JSON: {error}") from error
+    if not isinstance(raw, dict) or "schema_version" not in raw:
+        raise Unreadable(path, "no result of etbench (it has no schema_version)")
+    if raw["schema_version"] != SCHEMA_VERSION:
+        raise Unreadable(path, f"schema version {raw['schema_version']}, this etbench reads {SCHEMA_VERSION}")
+    try:
+        return msgspec.convert(raw, Result)
+    except msgspec.ValidationError as error:
+        raise Unreadable(path, str(error)) from error
+
+
+def read_results(paths: Iterable[str | Path]) -> tuple[list[tuple[Path, Result]], list[Unreadable]]:
+    """Read all results among files and folders; what is none is returned beside them, never raised."""
+    results: list[tuple[Path, Result]] = []
+    unreadable: list[Unreadable] = []
+    for path in find_files(paths):
+        try:
+            results.append((path, read_result(path)))
+        except Unreadable as error:
+            unreadable.append(error)
+    return results, unreadable
+
+
+def _names(stem: str, cell_id: str) -> Iterator[str]:
+    yield stem
+    yield f"{stem}-{cell_id}"
+    number = 2
+    while True:
+        yield f"{stem}-{cell_id}-{number}"
+        number += 1
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)

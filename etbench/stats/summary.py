@@ -1,0 +1,52 @@
+"""The summary of a cell's samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+
+__all__ = ["LatencyMs", "summarize"]
+
+
+class LatencyMs(Struct, frozen=True, kw_only=True):
+    """Latency of one inference over all rounds, in ms.
+
+    Percentiles interpolate linearly between order statistics (type 7 of Hyndman & Fan, "Sample
+    Quantiles in Statistical Packages", The American Statistician 50, 1996; numpy's default).
+    `std_dev` is the sample standard deviation (n - 1), and 0 for a single sample.
+    """
+
+    avg: float
+    min: float
+    max: float
+    std_dev: float
+    p50: float
+    p95: float
+    p99: float
+
+
+def summarize(rounds_ms: Sequence[Sequence[float]]) -> LatencyMs:
+    """Summarize the pooled samples of all rounds.
+
+    Args:
+        rounds_ms: the samples of each round, in ms; at least one sample in all.
+
+    Raises:
+        ValueError: if there is no sample.
+    """
+    samples = np.array([sample for samples in rounds_ms for sample in samples], dtype=np.float64)
+    if samples.size == 0:
+        raise ValueError("no samples to summarize")
+    p50, p95, p99 = np.percentile(samples, [50, 95, 99])
+    return LatencyMs(
+        # rounding can put the mean of equal samples an ulp outside of them
+        avg=float(np.clip(samples.mean(), samples.min(), samples.max())),
+        min=float(samples.min()),
+        max=float(samples.max()),
+        std_dev=float(samples.std(ddof=1)) if samples.size > 1 else 0.0,
+        p50=float(p50),
+        p95=float(p95),
+        p99=float(p99),
+    )

@@ -1,0 +1,60 @@
+"""A Hydra callback that closes a run or sweep under any launcher: summary, tables, exit status."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+from rich.console import Console
+
+from etbench.console import print_summary
+from etbench.results.store import read_results
+
+__all__ = ["ResultsCallback"]
+
+FAILED = 1
+
+
+class ResultsCallback(Callback):
+    """Looks at the result files that are new in the folder when all jobs are done.
+
+    Jobs may have run in other processes or on other machines, so the files are what it goes by.
+    """
+
+    def __init__(self) -> None:
+        self._before: set[Path] = set()
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Note which results lie there already."""
+        self._before = _files(Path(config.hydra.run.dir))
+
+    def on_run_end(self, config: DictConfig, **_: Any) -> None:
+        """Print the summary of the cell; exit with 1 if it failed."""
+        self._close(Path(config.hydra.run.dir), tables=False)
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Note which results lie there already."""
+        self._before = _files(Path(config.hydra.sweep.dir))
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Print the summary of all cells and write the tables; exit with 1 if one failed."""
+        self._close(Path(config.hydra.sweep.dir), tables=True)
+
+    def _close(self, folder: Path, *, tables: bool) -> None:
+        results, _ = read_results(sorted(_files(folder) - self._before))
+        print_summary(result for _, result in results)
+        if tables and results:
+            from etbench.results.tables import aggregate
+
+            paths = aggregate([folder], folder)
+            names = ", ".join(path.name for path in paths)
+            Console(highlight=False, soft_wrap=True).print(f"results and tables ({names}) in {folder}")
+        if not results or any(result.status == "failed" for _, result in results):
+            sys.exit(FAILED)
+
+
+def _files(folder: Path) -> set[Path]:
+    return set(folder.glob("*.json"))
