@@ -38,8 +38,8 @@ def check(folder: Path, threads: int, logits_axis: int | None) -> CheckPass:
     process = psutil.Process()
     baseline = process.memory_info().rss
     inputs, reference = _read_reference(folder)
-    module = _load(folder, threads)
-    outputs = [leaf for leaf in _run(module, inputs, clone=True) if isinstance(leaf, Tensor)]
+    method = _load(folder, threads)
+    outputs = [leaf for leaf in method.call(inputs) if isinstance(leaf, Tensor)]
     peak = max(_peak_rss_bytes(), baseline)
     parity = compare_outputs(
         [tensor.float().numpy() for tensor in reference],
@@ -78,15 +78,15 @@ def time_round(
     """
     inputs, _ = _read_reference(folder)
     start = time.perf_counter_ns()
-    module = _load(folder, threads)
+    method = _load(folder, threads)
     load_ms = (time.perf_counter_ns() - start) / 1e6
     gc.collect()
     gc.disable()
     begun = time.perf_counter_ns()
-    first_ms = _timed_ms(module, inputs)
+    first_ms = _timed_ms(method, inputs)
     warmups = 1
     while warmups < warmup and (time.perf_counter_ns() - begun) / 1e9 < warmup_s:
-        _timed_ms(module, inputs)
+        _timed_ms(method, inputs)
         warmups += 1
     _tell_if_slow(first_ms / 1e3, samples, at_least, time_left_s, tell)
     taken: list[float] = []
@@ -94,26 +94,22 @@ def time_round(
     while len(taken) < samples:
         if len(taken) >= at_least and (time.perf_counter_ns() - begun) / 1e9 >= time_left_s:
             break
-        taken.append(_timed_ms(module, inputs))
+        taken.append(_timed_ms(method, inputs))
     return Round(samples_ms=taken, load_ms=load_ms, first_inference_ms=first_ms, warmup=warmups)
 
 
-def _timed_ms(module: Any, inputs: tuple[Tensor, ...]) -> float:
+def _timed_ms(method: Any, inputs: tuple[Tensor, ...]) -> float:
     """Time one inference as a caller sees it: inputs set, method executed, outputs not copied."""
     start = time.perf_counter_ns()
-    module.run_method(METHOD, inputs, clone_outputs=False)
+    method.call(inputs, clone_outputs=False)
     return (time.perf_counter_ns() - start) / 1e6
-
-
-def _run(module: Any, inputs: tuple[Tensor, ...], *, clone: bool) -> list[Any]:
-    return list(module.run_method(METHOD, inputs, clone_outputs=clone))
 
 
 def _load(folder: Path, threads: int) -> Any:
     _C._unsafe_reset_threadpool(threads)  # has an effect only before a program is loaded
     try:
-        module = _C._load_for_executorch(str(program_path(folder)))
-        module.method_meta(METHOD)  # loads the method, which is otherwise left to the first inference
+        # The raw bindings: `executorch.runtime` takes seconds to import and copies every output.
+        return _C._load_program(str(program_path(folder))).load_method(METHOD)
     except RuntimeError as error:
         known = next((text for code, text in _EXPLAINED_CODES.items() if code in str(error)), "")
         raise EtbenchError(
@@ -121,7 +117,6 @@ def _load(folder: Path, threads: int) -> Any:
             stage="load_program",
             hint=known or "the log has what the runtime printed",
         ) from error
-    return module
 
 
 def _read_reference(folder: Path) -> tuple[tuple[Tensor, ...], list[Tensor]]:
