@@ -1,21 +1,17 @@
-"""Config-driven, trustworthy benchmarks of PyTorch models on ExecuTorch."""
+"""Config-driven, trustworthy benchmarks of PyTorch models on ExecuTorch.
+
+>>> import etbench                                                             # doctest: +SKIP
+>>> cell = etbench.compose(["model=resnet18", "precision=int8"])               # doctest: +SKIP
+>>> outcome = etbench.run(cell, out_dir="outputs/mine", on_event=print)        # doctest: +SKIP
+>>> outcome.result.latency_ms.p50                                              # doctest: +SKIP
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+# Imported at once, though a lazy attribute would be cheaper: `etbench.run` is also the name of a
+# module, and only an import from here keeps the function in its place. None of this imports torch.
+from etbench.compose import compose
+from etbench.run import Outcome, run
 
-if TYPE_CHECKING:
-    from etbench.compose import compose
-    from etbench.run import run
-
-__all__ = ["__version__", "compose", "run"]
+__all__ = ["Outcome", "__version__", "compose", "run"]
 __version__ = "0.1.0"
-
-
-def __getattr__(name: str) -> Any:
-    """Import the Python API when it is asked for, so that `import etbench.results` stays light."""
-    import importlib
-
-    if name in ("compose", "run"):
-        return getattr(importlib.import_module(f"etbench.{name}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -31,7 +32,11 @@ def main() -> None:
         check_command_line(sys.argv[1:])
     except ConfigError as error:
         sys.exit(_usage(error))
-    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run_cell)()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # clean up as for Ctrl-C
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run_cell)()
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 def _usage(error: ConfigError) -> int:

@@ -64,7 +64,7 @@ class ConsoleLog:
 def print_summary(results: Iterable[Result], console: Console | None = None) -> None:
     """Print a table of the results, and why the failed and skipped ones have no figures."""
     results = list(results)
-    console = console or Console(highlight=False)
+    console = console or Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = max(console.width, 150)  # a pipe has no width; do not fold the table for it
     table = Table(title="p50 … load in ms, size in MB; parity is SQNR against eager fp32")
@@ -98,7 +98,9 @@ def _explain(result: Result, console: Console) -> None:
     name = escape(_name(result))
     if result.failure is not None:
         failure = result.failure
-        console.print(f"[red]failed[/red] {name} at stage {failure.stage}: {escape(failure.message)}")
+        first, *more = failure.message.splitlines() or [failure.kind]
+        rest = " … (all of it, and the traceback, in the result file)" if more else ""
+        console.print(f"[red]failed[/red] {name} at stage {failure.stage}: {escape(first)}{rest}")
         if failure.hint:
             console.print(f"  hint: {escape(failure.hint)}")
     elif result.status == "skipped":

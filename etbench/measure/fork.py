@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -18,10 +20,21 @@ __all__ = ["in_fork"]
 T = TypeVar("T", bound=Struct)
 
 
-def in_fork(function: Callable[[], T], answer: type[T], *, stage: str) -> T:
+HEARTBEAT_S = 15.0
+
+
+def in_fork(
+    function: Callable[[], T], answer: type[T], *, stage: str, waiting: Callable[[float], None]
+) -> T:
     """Call the function in a fork of this process and return its answer.
 
     The caller must not have started a thread pool: threads do not survive a fork.
+
+    Args:
+        function: what to do; it may use all that this process has imported.
+        answer: the type it returns.
+        stage: named in errors.
+        waiting: is called every 15 s with the seconds it has taken so far.
 
     Raises:
         EtbenchError: what the function raised, or the signal that killed its process.
@@ -32,8 +45,7 @@ def in_fork(function: Callable[[], T], answer: type[T], *, stage: str) -> T:
         os.close(read_end)
         _be_the_child(function, write_end, stage)
     os.close(write_end)
-    with os.fdopen(read_end, "rb") as pipe:
-        body = pipe.read()
+    body = _read_all(read_end, waiting)
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     if code == 0:
@@ -49,6 +61,21 @@ def in_fork(function: Callable[[], T], answer: type[T], *, stage: str) -> T:
 
 
 _REPORTED = 17
+
+
+def _read_all(read_end: int, waiting: Callable[[float], None]) -> bytes:
+    """Read the pipe to its end, which comes when the child has answered or died."""
+    begun = time.monotonic()
+    parts: list[bytes] = []
+    with os.fdopen(read_end, "rb", buffering=0) as pipe:
+        while True:
+            ready, _, _ = select.select([pipe], [], [], HEARTBEAT_S)
+            if not ready:
+                waiting(time.monotonic() - begun)
+            elif part := pipe.read(1 << 16):
+                parts.append(part)
+            else:
+                return b"".join(parts)
 
 
 def _be_the_child(function: Callable[[], Struct], pipe: int, stage: str) -> None:

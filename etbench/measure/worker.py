@@ -13,6 +13,7 @@ from etbench.measure.protocol import (
     Round,
     plan_rounds,
     samples_needed,
+    seconds_text,
     warmup_budget_s,
 )
 from etbench.process import serve
@@ -29,7 +30,12 @@ def _handle(request: MeasureRequest, emit: OnEvent) -> Measurement:
         from etbench.measure import passes
     with stages("parity"):
         check = in_fork(
-            lambda: passes.check(folder, request.threads, request.logits_axis), CheckPass, stage="parity"
+            lambda: passes.check(folder, request.threads, request.logits_axis),
+            CheckPass,
+            stage="parity",
+            waiting=lambda seconds: stages.progress(
+                "parity", f"first inference: {seconds_text(seconds)} so far, still running"
+            ),
         )
     with stages("time"):
         rounds, truncated = _rounds(request, folder, stages)
@@ -66,7 +72,11 @@ def _rounds(request: MeasureRequest, folder: Path, stages: Stages) -> tuple[list
                 tell=lambda text: stages.progress("time", text),
             )
 
-        rounds.append(in_fork(time_round, Round, stage="time"))
+        def waiting(seconds: float, number: int = number) -> None:
+            text = f"round {number} of {len(plan)}: {seconds_text(seconds)} so far, still running"
+            stages.progress("time", text)
+
+        rounds.append(in_fork(time_round, Round, stage="time", waiting=waiting))
         timed_s += sum(rounds[-1].samples_ms) / 1e3
         taken += len(rounds[-1].samples_ms)
         if time.monotonic() - told > 5:

@@ -1,0 +1,119 @@
+"""Models, child processes and helpers for the tests; the YAML beside them is in `tests/conf`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+TESTS = Path(__file__).parent
+CONF = TESTS / "conf"
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a child that can import this module."""
+    return os.environ | {"PYTHONPATH": str(TESTS), "COLUMNS": "200"} | more
+
+
+def etbench(*arguments: str, cwd: Path, timeout: float = 600, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m etbench` as a user would."""
+    return subprocess.run(
+        [sys.executable, "-m", "etbench", *arguments],
+        cwd=cwd,
+        env=environment(**env),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def start_etbench(*arguments: str, cwd: Path, **env: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "etbench", *arguments],
+        cwd=cwd,
+        env=environment(**env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for(condition: Any, timeout: float = 120) -> Any:
+    """Poll until the condition holds and return what it returned."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"{condition} did not hold within {timeout} s")
+
+
+def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    try:
+        return psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+# --- models, named by `_target_` -------------------------------------------------------------------
+
+
+def tiny(width: int = 4) -> Any:
+    """A convolution small enough to lower in a second: a module and its example inputs."""
+    import torch
+    from torch import nn
+
+    module = nn.Sequential(nn.Conv2d(3, width, 3), nn.ReLU(), nn.Flatten(), nn.Linear(width * 36, 5))
+    return module, torch.randn(1, 3, 8, 8)
+
+
+def slow() -> Any:
+    """Some 100 ms an inference on portable kernels: time enough to kill it."""
+    import torch
+    from torch import nn
+
+    return nn.Conv2d(3, 64, 5), torch.randn(1, 3, 128, 128)
+
+
+def unexportable() -> Any:
+    import torch
+    from torch import nn
+
+    class Branches(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x if x.sum() > 0 else -x
+
+    return Branches(), torch.randn(2, 3)
+
+
+def constant() -> Any:
+    """A head that starts at zero, as in vit_b_16: its output says nothing."""
+    import torch
+    from torch import nn
+
+    head = nn.Linear(4, 3)
+    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.bias)
+    return head, torch.randn(1, 4)
+
+
+def not_a_number() -> Any:
+    """Finite in the reference run, NaN whenever it runs as a program."""
+    import torch
+    from torch import nn
+
+    class Root(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            shift = 1.0 if torch.compiler.is_exporting() else -1.0
+            return torch.sqrt(x - shift)
+
+    return Root(), torch.zeros(1, 4)
+
+
+def wrong_return() -> Any:
+    return "no model"
