@@ -18,6 +18,7 @@ def instantiate(target: str, options: dict[str, Any], *, stage: str) -> Any:
 
     Raises:
         EtbenchError: of this stage if there is no such name, or it does not take these options.
+
     """
     try:
         function = get_method(target)

@@ -42,6 +42,7 @@ def compose(overrides: Sequence[str] = (), *, config_dir: str | Path | None = No
 
     Raises:
         ConfigError: with all faults of the overrides.
+
     """
     _check(list(overrides), config_dir=config_dir, multirun=False)
     with _hydra(config_dir) as (_, search):
@@ -54,6 +55,7 @@ def check_command_line(argv: Sequence[str]) -> None:
     Raises:
         ConfigError: with every fault: unknown groups, options and keys with the nearest valid name,
             values of a wrong type or out of range, files that are not there, impossible pairs.
+
     """
     args = get_args_parser().parse_args(list(argv))
     if args.help or args.hydra_help or args.shell_completion or args.info or args.cfg:
@@ -152,7 +154,7 @@ class _Checker:
 
     @staticmethod
     def without_hydra(config: DictConfig) -> dict[str, Any]:
-        plain = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+        plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         return dict(OmegaConf.to_container(plain, resolve=True))  # type: ignore[arg-type]
 
     @staticmethod

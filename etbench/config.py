@@ -100,6 +100,7 @@ class Repeat(_Section, frozen=True, kw_only=True):
 class Calibration(_Section, frozen=True, kw_only=True):
     """Real data for the reference inputs and for the observers of static int8."""
 
+    references: Annotated[int, Meta(ge=1, le=1_000)]
     batches: Annotated[int, Meta(ge=1, le=10_000)]
     seed: NonNegative
     images: str | None = None
@@ -186,6 +187,7 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
 
     Raises:
         ConfigError: with every section's fault: an unknown key, a wrong type, a value out of range.
+
     """
     config = _plain(composed)
     faults: list[str] = []

@@ -52,9 +52,8 @@ class ConsoleLog:
         elif event.kind == "cell_finished":
             self._stop()
             color = {"ok": "green", "failed": "red"}.get(event.status, "yellow")
-            self.console.print(
-                f"  [{color}]{event.status}[/{color}] in {seconds_text(event.seconds or 0.0)}: {event.message}"
-            )
+            took = seconds_text(event.seconds or 0.0)
+            self.console.print(f"  [{color}]{event.status}[/{color}] in {took}: {event.message}")
 
     def _stop(self) -> None:
         if self._status:

@@ -16,6 +16,7 @@ class EtbenchError(Exception):
         hint: what the user can do about it; empty where nothing is known.
         kind: name of the original exception, if this one was translated.
         traceback: the original traceback as text, kept for the result file.
+
     """
 
     def __init__(

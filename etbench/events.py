@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: the console, a log file and a user interface listen to the same events."""
+"""What a run tells while it goes on; console, log file and user interface hear the same events."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Stages:
 
     Args:
         emit: gets a ``stage_started`` and a ``stage_finished`` event for each stage.
+
     """
 
     def __init__(self, emit: OnEvent) -> None:

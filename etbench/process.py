@@ -56,22 +56,24 @@ Message = Event | Reply | Failure
 T = TypeVar("T")
 
 
-def call(module: str, request: Struct, reply: type[T], *, log: Path, on_event: OnEvent) -> T:
+def call(module: str, request: Struct, reply: type[T], *, scratch: Path, log: Path, on_event: OnEvent) -> T:
     """Run ``python -m module`` with the request and return its reply.
 
     Args:
         module: a module whose ``__main__`` part calls `serve`.
         request: goes to the child's standard input as JSON.
         reply: the type of the answer.
+        scratch: the child's folder for temporary files (torch leaves some behind); the caller removes it.
         log: gets everything that the child prints, appended.
         on_event: is called with each event of the child as it comes.
 
     Raises:
         EtbenchError: what the child reported, or how it ended where it could not report.
+
     """
     decoder = msgspec.json.Decoder(Message)
     stage, answer = "start", None
-    with log.open("ab") as chatter, _child(module, chatter) as child:
+    with log.open("ab") as chatter, _child(module, scratch, chatter) as child:
         assert child.stdin is not None and child.stdout is not None
         with contextlib.suppress(BrokenPipeError), child.stdin:
             child.stdin.write(msgspec.json.encode(request))
@@ -101,11 +103,15 @@ def call(module: str, request: Struct, reply: type[T], *, log: Path, on_event: O
 
 
 @contextlib.contextmanager
-def _child(module: str, chatter: Any) -> Iterator[subprocess.Popen[bytes]]:
+def _child(module: str, scratch: Path, chatter: Any) -> Iterator[subprocess.Popen[bytes]]:
     """Start the child in a session of its own; whatever happens, nothing of it is left running."""
-    command = [sys.executable, "-m", module]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=chatter, start_new_session=True
+        [sys.executable, "-m", module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=chatter,
+        env=os.environ | {"TMPDIR": str(scratch)},
+        start_new_session=True,
     ) as child:
         try:
             yield child

@@ -55,6 +55,7 @@ def run(
 
     Raises:
         ConfigError: before any work, if a file that the cell names is not there.
+
     """
     if faults := cell.file_faults():
         raise ConfigError(faults)
@@ -71,11 +72,7 @@ def run(
             path = write_result(result, out, cell.stem)
             if cell.keep_pte and result.pte_file:
                 shutil.move(program_path(folder), path.with_suffix(".pte"))
-    emit(
-        Event(
-            kind="cell_finished", status=result.status, message=str(path), seconds=perf_counter() - start
-        )
-    )
+    emit(Event(kind="cell_finished", status=result.status, message=str(path), seconds=perf_counter() - start))
     return Outcome(result, path)
 
 

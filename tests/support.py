@@ -6,13 +6,26 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from etbench.results.schema import Result
+
 TESTS = Path(__file__).parent
 CONF = TESTS / "conf"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A finished sweep: what it printed, where it lies, its results by (model, precision, delegate)."""
+
+    process: subprocess.CompletedProcess[str]
+    folder: Path
+    results: dict[tuple[str, str, str], Result]
+    scratch: Path
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -23,6 +23,7 @@ def build(recipe: Recipe, folder: Path, *, log: Path, on_event: OnEvent) -> Arti
 
     Raises:
         EtbenchError: of the stage that failed: load, reference, export, quantize, lower or write.
+
     """
     request = BuildRequest(recipe=recipe, folder=str(folder))
-    return call("etbench.build.worker", request, Artifact, log=log, on_event=on_event)
+    return call("etbench.build.worker", request, Artifact, scratch=folder, log=log, on_event=on_event)

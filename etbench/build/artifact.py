@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from etbench.config import Recipe
 
-__all__ = ["Artifact", "BuildRequest", "Delegation", "TensorSpec", "program_path", "reference_path"]
+__all__ = ["Artifact", "BuildRequest", "Delegation", "TensorSpec", "program_path"]
 
 
 class BuildRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,7 +41,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
     """A built program: sizes in bytes, times in seconds.
 
     `arena_bytes` is the memory planned for activations outside of delegates. `inputs` and `outputs`
-    are flat.
+    are flat; `references` counts the batches that parity is taken over.
     """
 
     pte_bytes: int
@@ -50,6 +50,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
     batch: int
     inputs: list[TensorSpec]
     outputs: list[TensorSpec]
+    references: int
     weights: str
     data: str
     logits_axis: int | None
@@ -60,8 +61,3 @@ class Artifact(Struct, frozen=True, kw_only=True):
 def program_path(folder: Path) -> Path:
     """Where the program lies in an artifact's folder."""
     return folder / "model.pte"
-
-
-def reference_path(folder: Path) -> Path:
-    """Where the reference inputs (``input.0`` …) and eager fp32 outputs (``output.0`` …) lie."""
-    return folder / "reference.safetensors"

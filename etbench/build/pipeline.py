@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from executorch.devtools.backend_debug import get_delegation_info
 from executorch.exir import EdgeProgramManager, ExecutorchProgramManager, to_edge_transform_and_lower
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
-from etbench.build.artifact import Artifact, Delegation, TensorSpec, program_path, reference_path
+from etbench.build.artifact import Artifact, Delegation, TensorSpec, program_path
+from etbench.build.references import write_references
 from etbench.calibration import read_batches
 from etbench.component import instantiate
 from etbench.config import Recipe
@@ -31,18 +31,19 @@ def build_artifact(recipe: Recipe, folder: Path, stages: Stages) -> Artifact:
 
     Raises:
         EtbenchError: of the stage that failed.
+
     """
     with stages("load"):
         loaded = load(recipe.model)
         batches = read_batches(recipe.calibration, loaded.inputs)
     with stages("reference"):
-        outputs = _run_eager(loaded, batches.reference)
-        _save_reference(folder, batches.reference, outputs)
+        outputs = [_run_eager(loaded, inputs) for inputs in batches.references]
+        write_references(folder, batches.references, outputs)
     with stages("export"), torch.no_grad():
-        program = torch.export.export(loaded.module, batches.reference, strict=False)
+        program = torch.export.export(loaded.module, batches.references[0], strict=False)
     with stages("quantize"):
         quantize = instantiate(recipe.precision.target, recipe.precision.options, stage="quantize")
-        shown = batches.calibration if recipe.precision.calibrates else [batches.reference]
+        shown = batches.calibration if recipe.precision.calibrates else batches.references[:1]
         program = quantize(program, shown)
     with stages("lower"):
         partitioners = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
@@ -54,8 +55,9 @@ def build_artifact(recipe: Recipe, folder: Path, stages: Stages) -> Artifact:
         sha256=digest,
         arena_bytes=_arena_bytes(executable),
         batch=loaded.inputs.batch,
-        inputs=_specs(batches.reference),
-        outputs=_specs(outputs),
+        inputs=_specs(batches.references[0]),
+        outputs=_specs(outputs[0]),
+        references=len(outputs),
         weights=loaded.weights,
         data=batches.description,
         logits_axis=loaded.logits_axis,
@@ -75,12 +77,6 @@ def _run_eager(loaded: LoadedModel, inputs: tuple[Tensor, ...]) -> list[Tensor]:
             hint="wrap it so that it returns tensors",
         )
     return tensors
-
-
-def _save_reference(folder: Path, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
-    tensors = {f"input.{i}": tensor.clone().contiguous() for i, tensor in enumerate(inputs)}
-    tensors |= {f"output.{i}": tensor.clone().contiguous() for i, tensor in enumerate(outputs)}
-    save_file(tensors, reference_path(folder))
 
 
 def _lower(program: ExportedProgram, partitioners: list[Any]) -> tuple[EdgeProgramManager, Any]:

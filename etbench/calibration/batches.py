@@ -11,7 +11,7 @@ from torch import Tensor
 
 from etbench.config import Calibration
 from etbench.data import crops, photographs, sentences
-from etbench.models.inputs import FixedInputs, ImageInputs, Inputs, TextInputs
+from etbench.models.inputs import ImageInputs, Inputs, TextInputs
 
 __all__ = ["Batches", "read_batches"]
 
@@ -21,12 +21,13 @@ class Batches:
     """Inputs of real data.
 
     Args:
-        reference: what the model is exported, timed and compared with.
+        references: what the program is compared with eager on; the first is also exported and timed with.
         calibration: what the observers of static int8 see.
         description: where they come from, for the result.
+
     """
 
-    reference: tuple[Tensor, ...]
+    references: Sequence[tuple[Tensor, ...]]
     calibration: Sequence[tuple[Tensor, ...]]
     description: str
 
@@ -36,20 +37,21 @@ def read_batches(calibration: Calibration, inputs: Inputs) -> Batches:
 
     Raises:
         EtbenchError: of stage ``calibrate`` if the user's folder or file cannot be used.
+
     """
+    count = inputs.batch * (calibration.references + calibration.batches)
     if isinstance(inputs, ImageInputs):
         folder = calibration.images
         images = photographs(Path(folder) if folder else None)
-        items: list[Any] = crops(images, inputs.batch * (calibration.batches + 1), seed=calibration.seed)
+        items: list[Any] = crops(images, count, seed=calibration.seed)
         source = f"{len(images)} images of {folder}" if folder else "photographs of scikit-learn (CC BY 2.0)"
     elif isinstance(inputs, TextInputs):
         file = calibration.text
         lines = sentences(Path(file) if file else None)
-        count = inputs.batch * (calibration.batches + 1)
         items = [lines[number % len(lines)] for number in range(count)]
         source = f"{len(lines)} lines of {file}" if file else "sentences of public-domain books"
     else:
-        assert isinstance(inputs, FixedInputs)
-        return Batches(inputs.tensors, [inputs.tensors], inputs.description)
+        return Batches([inputs.tensors], [inputs.tensors], inputs.description)
     batches = [inputs.encode(items[i : i + inputs.batch]) for i in range(0, len(items), inputs.batch)]
-    return Batches(batches[0], batches[1:], f"{source}; {inputs.description}")
+    split = calibration.references
+    return Batches(batches[:split], batches[split:], f"{source}; {inputs.description}")

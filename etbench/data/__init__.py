@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etbench.data.photographs import crops, photographs
-from etbench.data.sentences import sentences
+from etbench.data.images import crops, photographs
+from etbench.data.text import sentences
 
 __all__ = ["crops", "photographs", "sentences"]

@@ -28,8 +28,9 @@ def measure(
 
     Raises:
         EtbenchError: of the stage that failed: load_program, parity or time.
+
     """
     request = MeasureRequest(
         folder=str(folder), repeat=repeat, threads=threads, logits_axis=artifact.logits_axis
     )
-    return call("etbench.measure.worker", request, Measurement, log=log, on_event=on_event)
+    return call("etbench.measure.worker", request, Measurement, scratch=folder, log=log, on_event=on_event)

@@ -23,9 +23,7 @@ T = TypeVar("T", bound=Struct)
 HEARTBEAT_S = 15.0
 
 
-def in_fork(
-    function: Callable[[], T], answer: type[T], *, stage: str, waiting: Callable[[float], None]
-) -> T:
+def in_fork(function: Callable[[], T], answer: type[T], *, stage: str, waiting: Callable[[float], None]) -> T:
     """Call the function in a fork of this process and return its answer.
 
     The caller must not have started a thread pool: threads do not survive a fork.
@@ -38,6 +36,7 @@ def in_fork(
 
     Raises:
         EtbenchError: what the function raised, or the signal that killed its process.
+
     """
     read_end, write_end = os.pipe()
     child = os.fork()

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
-import torch
 from executorch.extension.pybindings import _C
-from safetensors.torch import load_file
+from numpy.typing import NDArray
 from torch import Tensor
 
-from etbench.build.artifact import program_path, reference_path
+from etbench.build.artifact import program_path
+from etbench.build.references import read_references
 from etbench.errors import EtbenchError
 from etbench.measure.protocol import CheckPass, Memory, Round
 from etbench.stats.parity import compare_outputs
@@ -30,22 +31,22 @@ _EXPLAINED_CODES = {
 
 
 def check(folder: Path, threads: int, logits_axis: int | None) -> CheckPass:
-    """Run one inference and compare its outputs with the eager fp32 reference.
+    """Run the reference batches and compare their outputs with the eager fp32 reference.
 
     Raises:
         EtbenchError: of stage ``load_program`` or ``parity``.
+
     """
     process = psutil.Process()
     baseline = process.memory_info().rss
-    inputs, reference = _read_reference(folder)
+    inputs, references = read_references(folder)
     method = _load(folder, threads)
-    outputs = [leaf for leaf in method.call(inputs) if isinstance(leaf, Tensor)]
+    outputs = [
+        [leaf for leaf in method.call(batch, clone_outputs=True) if isinstance(leaf, Tensor)]
+        for batch in inputs
+    ]
     peak = max(_peak_rss_bytes(), baseline)
-    parity = compare_outputs(
-        [tensor.float().numpy() for tensor in reference],
-        [tensor.float().numpy() for tensor in outputs],
-        logits_axis=logits_axis,
-    )
+    parity = compare_outputs(_joined(references), _joined(outputs), logits_axis=logits_axis)
     memory = Memory(baseline_bytes=baseline, peak_bytes=peak, peak_over_baseline_bytes=peak - baseline)
     return CheckPass(parity=parity, memory=memory, threads=_C._threadpool_get_thread_count())
 
@@ -75,8 +76,9 @@ def time_round(
 
     Raises:
         EtbenchError: of stage ``load_program`` or ``time``.
+
     """
-    inputs, _ = _read_reference(folder)
+    inputs = read_references(folder)[0][0]
     start = time.perf_counter_ns()
     method = _load(folder, threads)
     load_ms = (time.perf_counter_ns() - start) / 1e6
@@ -119,14 +121,12 @@ def _load(folder: Path, threads: int) -> Any:
         ) from error
 
 
-def _read_reference(folder: Path) -> tuple[tuple[Tensor, ...], list[Tensor]]:
-    tensors = load_file(reference_path(folder))
-    return tuple(_numbered(tensors, "input")), _numbered(tensors, "output")
-
-
-def _numbered(tensors: dict[str, torch.Tensor], prefix: str) -> list[Tensor]:
-    count = sum(name.startswith(f"{prefix}.") for name in tensors)
-    return [tensors[f"{prefix}.{number}"] for number in range(count)]
+def _joined(batches: Sequence[Sequence[Tensor]]) -> list[NDArray[np.float32]]:
+    """Put the batches of each output one behind the other, as fp32."""
+    return [
+        np.concatenate([np.atleast_1d(tensor.float().numpy()) for tensor in members])
+        for members in zip(*batches, strict=True)
+    ]
 
 
 def _tell_if_slow(

@@ -34,7 +34,7 @@ def _handle(request: MeasureRequest, emit: OnEvent) -> Measurement:
             CheckPass,
             stage="parity",
             waiting=lambda seconds: stages.progress(
-                "parity", f"first inference: {seconds_text(seconds)} so far, still running"
+                "parity", f"running the reference inputs: {seconds_text(seconds)} so far, not hanging"
             ),
         )
     with stages("time"):
@@ -73,7 +73,7 @@ def _rounds(request: MeasureRequest, folder: Path, stages: Stages) -> tuple[list
             )
 
         def waiting(seconds: float, number: int = number) -> None:
-            text = f"round {number} of {len(plan)}: {seconds_text(seconds)} so far, still running"
+            text = f"round {number} of {len(plan)}: {seconds_text(seconds)} so far, not hanging"
             stages.progress("time", text)
 
         rounds.append(in_fork(time_round, Round, stage="time", waiting=waiting))

@@ -50,7 +50,7 @@ class _Text(nn.Module):
         return result
 
 
-def segformer(*, id: str, weights: str, seed: int, batch: int, image_size: int) -> LoadedModel:  # noqa: A002, ARG001
+def segformer(*, id: str, weights: str, seed: int, batch: int, image_size: int) -> LoadedModel:
     """Return SegFormer-B0 with the ADE20K head: logits of (batch, 150, image_size/4, image_size/4)."""
     transformers = _transformers()
     config = transformers.SegformerConfig(num_labels=ADE20K_CLASSES)
@@ -61,7 +61,7 @@ def segformer(*, id: str, weights: str, seed: int, batch: int, image_size: int) 
     return LoadedModel(module, ImageInputs(image_size, batch), logits_axis=1, weights=weights)
 
 
-def distilbert(*, id: str, weights: str, seed: int, batch: int, seq_len: int) -> LoadedModel:  # noqa: A002, ARG001
+def distilbert(*, id: str, weights: str, seed: int, batch: int, seq_len: int) -> LoadedModel:
     """Return DistilBERT's encoder: hidden states of (batch, seq_len, 768)."""
     transformers = _transformers()
     config = transformers.DistilBertConfig()
@@ -72,7 +72,7 @@ def distilbert(*, id: str, weights: str, seed: int, batch: int, seq_len: int) ->
     return LoadedModel(_Text(model, "last_hidden_state"), inputs, weights=weights)
 
 
-def clip_text(*, id: str, weights: str, seed: int, batch: int, seq_len: int) -> LoadedModel:  # noqa: A002, ARG001
+def clip_text(*, id: str, weights: str, seed: int, batch: int, seq_len: int) -> LoadedModel:
     """Return the text encoder of CLIP ViT-B/32: pooled output of (batch, 512)."""
     transformers = _transformers()
     config = transformers.CLIPTextConfig()
@@ -84,7 +84,7 @@ def clip_text(*, id: str, weights: str, seed: int, batch: int, seq_len: int) -> 
     return LoadedModel(_Text(model, "pooler_output"), inputs, weights=weights)
 
 
-def gpt2(*, id: str, weights: str, seed: int, batch: int, seq_len: int) -> LoadedModel:  # noqa: A002, ARG001
+def gpt2(*, id: str, weights: str, seed: int, batch: int, seq_len: int) -> LoadedModel:
     """Return GPT-2 (124M) without a cache: next-token logits of (batch, seq_len, 50257)."""
     transformers = _transformers()
     config = transformers.GPT2Config()
@@ -110,7 +110,7 @@ def _check_length(seq_len: int, limit: int) -> None:
         )
 
 
-def _model(kind: Any, config: Any, id: str, weights: str) -> nn.Module:  # noqa: A002
+def _model(kind: Any, config: Any, id: str, weights: str) -> nn.Module:
     """Return the model with random, pretrained, or a checkpoint's weights (a file or a saved folder)."""
     if weights == "random":
         module: nn.Module = kind(config)
@@ -132,7 +132,7 @@ def _model(kind: Any, config: Any, id: str, weights: str) -> nn.Module:  # noqa:
 
 def _text_inputs(
     transformers: Any,
-    id: str,  # noqa: A002
+    id: str,
     weights: str,
     batch: int,
     seq_len: int,

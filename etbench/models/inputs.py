@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,20 +15,7 @@ __all__ = ["FixedInputs", "ImageInputs", "Inputs", "TextInputs"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-class Inputs(Protocol):
-    """How a model is fed: `kind` says with what, `batch` with how many at once."""
-
-    kind: ClassVar[Literal["image", "text", "fixed"]]
-
-    @property
-    def batch(self) -> int:
-        """How many items one inference takes."""
-
-    @property
-    def description(self) -> str:
-        """How an item becomes tensors, for the result."""
+_BILINEAR = Image.Resampling.BILINEAR
 
 
 @dataclass(frozen=True)
@@ -37,14 +24,14 @@ class ImageInputs:
 
     size: int
     batch: int = 1
-    kind: ClassVar[Literal["image"]] = "image"
     description: ClassVar[str] = "bilinear resize, ImageNet mean and standard deviation"
 
     def encode(self, images: Sequence[Image.Image]) -> tuple[Tensor]:
         """Return one float tensor of shape (len(images), 3, size, size)."""
         resized = [image.convert("RGB").resize((self.size, self.size), _BILINEAR) for image in images]
         pixels = np.stack([np.asarray(image, dtype=np.float32) for image in resized]) / 255.0
-        normal = (pixels - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
+        mean, std = np.asarray(IMAGENET_MEAN, np.float32), np.asarray(IMAGENET_STD, np.float32)
+        normal = (pixels - mean) / std
         return (torch.from_numpy(normal.transpose(0, 3, 1, 2).copy()),)
 
 
@@ -55,7 +42,6 @@ class TextInputs:
     tokenize: Callable[[Sequence[str]], tuple[Tensor, Tensor]]
     description: str
     batch: int = 1
-    kind: ClassVar[Literal["text"]] = "text"
 
     def encode(self, sentences: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Return ids and mask, cut or padded to the sequence length."""
@@ -67,8 +53,7 @@ class FixedInputs:
     """Example tensors that came with the model; there is no other data for it."""
 
     tensors: tuple[Tensor, ...]
-    kind: ClassVar[Literal["fixed"]] = "fixed"
-    description: str = field(default="the example inputs of the model's own _target_")
+    description: ClassVar[str] = "the example inputs of the model's own _target_"
 
     @property
     def batch(self) -> int:
@@ -76,4 +61,4 @@ class FixedInputs:
         return self.tensors[0].shape[0] if self.tensors and self.tensors[0].ndim else 1
 
 
-_BILINEAR = Image.Resampling.BILINEAR
+Inputs = ImageInputs | TextInputs | FixedInputs

@@ -24,6 +24,7 @@ class LoadedModel:
         inputs: turns photographs or sentences into tensors of the module's input shapes.
         logits_axis: the axis of the first output along which classes compete; None if there is none.
         weights: where the weights came from, for the result.
+
     """
 
     module: nn.Module
@@ -37,6 +38,7 @@ def load(model: Model) -> LoadedModel:
 
     Raises:
         EtbenchError: of stage ``load``, also where the target returns something else than promised.
+
     """
     torch.manual_seed(int(model.options.get("seed", 0)))
     loaded = instantiate(model.target, model.options, stage="load")

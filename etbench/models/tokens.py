@@ -33,6 +33,7 @@ def offline_tokenizer(
         begin: id put before each sentence, if the model has one.
         end: id put after each sentence, also when it was cut, if the model has one.
         first_id: added to the subword ids, to keep clear of the special ones.
+
     """
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)

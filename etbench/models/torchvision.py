@@ -15,7 +15,7 @@ from etbench.models.weights import apply_checkpoint, unreachable
 __all__ = ["classifier"]
 
 
-def classifier(*, id: str, weights: str, seed: int, batch: int, image_size: int) -> LoadedModel:  # noqa: A002, ARG001
+def classifier(*, id: str, weights: str, seed: int, batch: int, image_size: int) -> LoadedModel:
     """Return a classifier of torchvision with an input of (batch, 3, image_size, image_size).
 
     Args:
@@ -27,6 +27,7 @@ def classifier(*, id: str, weights: str, seed: int, batch: int, image_size: int)
 
     Raises:
         EtbenchError: of stage ``load`` for an unknown id, unreachable or unfitting weights.
+
     """
     ensure_importable()
     from torchvision import models

@@ -40,7 +40,7 @@ def ensure_importable() -> None:
     """Declare the missing operators, once, before torchvision or transformers is first imported."""
     if _kept_alive or hasattr(torch.ops.torchvision, "nms") or extension_loads():
         return
-    library = torch.library.Library("torchvision", "DEF")
+    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for schema in SCHEMAS:
-        library.define(schema)
+        library.define(schema)  # type: ignore[no-untyped-call]
     _kept_alive.append(library)

@@ -22,6 +22,7 @@ def apply_checkpoint(module: nn.Module, path: Path) -> None:
 
     Raises:
         EtbenchError: of stage ``load``, naming missing, unexpected and misshapen keys.
+
     """
     state = _read(path)
     own = module.state_dict()

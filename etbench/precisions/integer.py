@@ -24,6 +24,7 @@ def int8(*, per_channel: bool, dynamic: bool) -> Quantize:
     Args:
         per_channel: one scale for each output channel of a weight; else one for the whole tensor.
         dynamic: activation ranges are found at run time; else from the calibration batches.
+
     """
     scheme = get_symmetric_quantization_config(is_per_channel=per_channel, is_dynamic=dynamic)
 
@@ -37,7 +38,7 @@ def int8(*, per_channel: bool, dynamic: bool) -> Quantize:
     return quantize
 
 
-class _Quantizer(XNNPACKQuantizer):
+class _Quantizer(XNNPACKQuantizer):  # type: ignore[misc]  # it publishes no types
     """Upstream cure: leave index arithmetic alone.
 
     XNNPACKQuantizer (executorch 1.5.1) turns the scalar of an integer add or mul into a float tensor,
@@ -51,7 +52,8 @@ class _Quantizer(XNNPACKQuantizer):
             if node.op == "call_function" and node.target in _SCALAR_OPS and _is_integer(node):
                 _lift_scalars(model.graph, node)
         model.recompile()
-        return super().transform_for_annotation(model)
+        annotated: fx.GraphModule = super().transform_for_annotation(model)
+        return annotated
 
 
 _SCALAR_OPS = (torch.ops.aten.add.Tensor, torch.ops.aten.mul.Tensor)

@@ -33,7 +33,9 @@ def speedup_bars(frame: pd.DataFrame, base: str = "fp32") -> alt.LayerChart:
         alt.Chart(pairs)
         .mark_bar()
         .encode(
-            x=alt.X("model:N", title=None, sort=alt.EncodingSortField("speedup", op="max", order="descending")),
+            x=alt.X(
+                "model:N", title=None, sort=alt.EncodingSortField("speedup", op="max", order="descending")
+            ),
             xOffset=alt.XOffset("delegate:N"),
             y=alt.Y("speedup:Q", title=f"speedup over {base} (x)"),
             color=alt.Color("delegate:N", scale=alt.Scale(range=PALETTE)),

@@ -12,10 +12,10 @@ import msgspec
 from etbench.errors import EtbenchError
 from etbench.results.schema import SCHEMA_VERSION, Result
 
-__all__ = ["Unreadable", "find_files", "read_result", "read_results", "write_result"]
+__all__ = ["UnreadableError", "find_files", "read_result", "read_results", "write_result"]
 
 
-class Unreadable(EtbenchError):
+class UnreadableError(EtbenchError):
     """A file that is no result of this schema."""
 
     def __init__(self, path: Path, why: str) -> None:
@@ -30,6 +30,7 @@ def write_result(result: Result, folder: Path, stem: str) -> Path:
 
     Returns:
         The path of the new file.
+
     """
     folder.mkdir(parents=True, exist_ok=True)
     body = msgspec.json.format(msgspec.json.encode(result), indent=2)
@@ -70,31 +71,34 @@ def read_result(path: Path) -> Result:
     """Read one result file.
 
     Raises:
-        Unreadable: if it cannot be read, is no result, or is of another schema version.
+        UnreadableError: if it cannot be read, is no result, or is of another schema version.
+
     """
     try:
         body = path.read_bytes()
         raw = msgspec.json.decode(body)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Unreadable(path, f"no valid JSON: {error}") from error
+        raise UnreadableError(path, f"no valid JSON: {error}") from error
     if not isinstance(raw, dict) or "schema_version" not in raw:
-        raise Unreadable(path, "no result of etbench (it has no schema_version)")
+        raise UnreadableError(path, "no result of etbench (it has no schema_version)")
     if raw["schema_version"] != SCHEMA_VERSION:
-        raise Unreadable(path, f"schema version {raw['schema_version']}, this etbench reads {SCHEMA_VERSION}")
+        raise UnreadableError(
+            path, f"schema version {raw['schema_version']}, this etbench reads {SCHEMA_VERSION}"
+        )
     try:
         return msgspec.convert(raw, Result)
     except msgspec.ValidationError as error:
-        raise Unreadable(path, str(error)) from error
+        raise UnreadableError(path, str(error)) from error
 
 
-def read_results(paths: Iterable[str | Path]) -> tuple[list[tuple[Path, Result]], list[Unreadable]]:
+def read_results(paths: Iterable[str | Path]) -> tuple[list[tuple[Path, Result]], list[UnreadableError]]:
     """Read all results among files and folders; what is none is returned beside them, never raised."""
     results: list[tuple[Path, Result]] = []
-    unreadable: list[Unreadable] = []
+    unreadable: list[UnreadableError] = []
     for path in find_files(paths):
         try:
             results.append((path, read_result(path)))
-        except Unreadable as error:
+        except UnreadableError as error:
             unreadable.append(error)
     return results, unreadable
 

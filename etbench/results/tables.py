@@ -39,6 +39,7 @@ def load_results(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
     Args:
         paths: files, or folders that are searched for ``.json`` files; what is no result is logged
             by name and left out.
+
     """
     if isinstance(paths, (str, Path)):
         paths = [paths]
@@ -108,7 +109,7 @@ def aggregate(paths: Iterable[str | Path], out: Path) -> list[Path]:
     """
     frame = load_results(list(paths))
     flat = pivot(frame)
-    flat.columns = pd.Index([f"{precision}_{delegate}_p50_ms" for precision, delegate in flat.columns])
+    flat.columns = pd.Index([f"{'_'.join(map(str, pair))}_p50_ms" for pair in flat.columns])
     tables = {
         "results": frame,
         "precision_comparison": compare_precisions(frame),
@@ -138,7 +139,11 @@ def _against(frame: pd.DataFrame, by: str, base: str) -> pd.DataFrame:
     measured = _measured(frame)
     others = [name for name in IDENTITY if name != by] + CONDITIONS
     is_base = measured[by].eq(base)
-    bases = measured.loc[is_base, [*others, METRIC, "pte_bytes"]].groupby(others, as_index=False).median(numeric_only=True)
+    bases = (
+        measured.loc[is_base, [*others, METRIC, "pte_bytes"]]
+        .groupby(others, as_index=False)
+        .median(numeric_only=True)
+    )
     pairs = measured[~is_base].merge(bases, on=others, suffixes=("", "_base"))
     pairs["base"] = base
     pairs["speedup"] = pairs[f"{METRIC}_base"] / pairs[METRIC]

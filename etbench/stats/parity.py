@@ -44,6 +44,7 @@ def compare_outputs(
         reference: outputs of the eager fp32 model.
         outputs: outputs of the program, of the same shapes.
         logits_axis: the axis of the first output along which classes compete, if there is one.
+
     """
     shapes = [array.shape for array in reference], [array.shape for array in outputs]
     flat = np.concatenate([array.ravel() for array in reference]).astype(np.float64)

@@ -35,6 +35,7 @@ def summarize(rounds_ms: Sequence[Sequence[float]]) -> LatencyMs:
 
     Raises:
         ValueError: if there is no sample.
+
     """
     samples = np.array([sample for samples in rounds_ms for sample in samples], dtype=np.float64)
     if samples.size == 0:

@@ -25,6 +25,7 @@ def photographs(folder: Path | None) -> list[Image.Image]:
 
     Raises:
         EtbenchError: of stage ``calibrate`` if the folder holds no image, or one cannot be read.
+
     """
     folder = folder or _bundled_folder()
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)

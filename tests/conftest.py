@@ -1,0 +1,43 @@
+"""What tests share: one real sweep of two models, and folders that must be clean afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import Sweep, etbench
+
+from etbench.results.store import read_results
+
+
+@pytest.fixture(scope="session")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """mobilenet_v2 and distilbert x fp32, int8 x XNNPACK, portable: eight real cells, by the command."""
+    cwd = tmp_path_factory.mktemp("sweep")
+    (scratch := cwd / "tmp").mkdir()
+    process = etbench(
+        "-m",
+        "model=mobilenet_v2,distilbert",
+        "precision=fp32,int8",
+        "delegate=xnnpack,portable",
+        "repeat=quick",
+        "repeat.max_seconds=2",
+        "hydra.sweep.dir=swept",
+        cwd=cwd,
+        timeout=1200,
+        TMPDIR=str(scratch),
+    )
+    found, unreadable = read_results([cwd / "swept"])
+    assert not unreadable, unreadable
+    results = {(r.model_name, r.precision_short, r.delegate): r for _, r in found}
+    return Sweep(process, cwd / "swept", results, scratch)
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Iterator[Path]:
+    """A temporary folder for etbench's own files, which must be empty when the test ends."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    yield folder
+    assert not list(folder.iterdir()), "temporary files were left behind"

@@ -1,0 +1,105 @@
+"""The command line: what is refused, what is printed, which status it ends with."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import CONF, Sweep, environment, etbench
+
+from etbench.results.store import read_result
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["model=resnet81"], ["did you mean 'resnet18'?"]),
+        (
+            ["repeat.runs=0", "modle=x"],
+            ["repeat.runs=0: expected `int` >= 1", "'modle' (did you mean 'model'?)"],
+        ),
+        (["repeat.runs=10001"], ["<= 10000"]),
+        (["repeat.rnus=3"], ["did you mean 'repeat.runs'?"]),
+        (["threads=many"], ["threads=many: expected `int | null`"]),
+        (["model=gpt2", "model.seq_len=0"], ["model.seq_len=0: expected `int` >= 4"]),
+        (["model=resnet18,gpt2"], ["add -m to sweep"]),
+        (["-m", "model=resnet18,resnet19", "precision=fp32,int9"], ["model=resnet19", "precision=int9"]),
+        (["-m", "repeat.runs=1,0"], ["repeat.runs=0"]),
+        (["-m", "model=glob(x*)"], ["matches no model"]),
+        (["+colour=blue"], ["colour: unknown key"]),
+        (["model.weights=pretraned"], ["did you mean 'pretrained'?"]),
+        (["calibration.images=/no/such"], ["calibration.images=/no/such: no such folder"]),
+        (["calibration.text=/no/such"], ["calibration.text=/no/such: no such file"]),
+        (["resnet18"], ["resnet18: not of the form key=value"]),
+        (["--config-dir", "/no/such"], ["--config-dir /no/such: no such folder"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_bad_input_is_refused_with_every_fault_named(
+    arguments: list[str], expected: list[str], tmp_path: Path
+) -> None:
+    done = etbench(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    for words in expected:
+        assert words in done.stderr
+    assert not list(tmp_path.iterdir()), "a refused command must write nothing"
+
+
+def test_an_impossible_pair_is_refused_in_a_run_and_skipped_in_a_sweep(tmp_path: Path) -> None:
+    pair = ("--config-dir", str(CONF), "model=tiny", "delegate=picky", "precision=int8")
+    alone = etbench(*pair, cwd=tmp_path)
+    assert alone.returncode == 2
+    assert "tiny in int8 on picky: this test says so" in alone.stderr
+    swept = etbench("-m", *pair, "hydra.sweep.dir=out", cwd=tmp_path)
+    assert swept.returncode == 0, swept.stderr
+    result = read_result(tmp_path / "out" / "tiny_int8_picky.json")
+    assert (result.status, result.reason, result.latency_ms) == ("skipped", "this test says so", None)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["model=resnet81"], ["repeat.runs=0"]], ids=" ".join)
+def test_help_and_refusals_never_import_torch(arguments: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "etbench", *arguments]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines() if "|" in line}
+    assert "etbench.compose" in imported
+    assert not imported & {"torch", "executorch", "torchvision", "transformers", "pandas", "altair"}
+
+
+def test_help_lists_the_groups_and_how_to_go_on(tmp_path: Path) -> None:
+    text = etbench("--help", cwd=tmp_path).stdout
+    assert "model: clip_text, distilbert" in text
+    assert "python -m etbench -m model=resnet18,mobilenet_v2 precision=fp32,int8" in text
+
+
+@pytest.mark.build
+def test_a_sweep_ends_ok_with_tables_in_one_folder(sweep: Sweep) -> None:
+    assert sweep.process.returncode == 0, sweep.process.stdout + sweep.process.stderr
+    assert {key: result.status for key, result in sweep.results.items()} == dict.fromkeys(sweep.results, "ok")
+    assert len(sweep.results) == 8
+    assert {path.name for path in sweep.folder.glob("*.json")} == {
+        f"{model}_{precision}_{delegate}.json" for model, precision, delegate in sweep.results
+    }
+    for table in ("results", "precision_comparison", "delegate_comparison", "ranking", "pivot"):
+        assert len((sweep.folder / f"{table}.csv").read_text().splitlines()) >= 3
+
+
+@pytest.mark.build
+def test_a_sweep_prints_stages_and_a_summary_but_no_chatter_of_libraries(sweep: Sweep) -> None:
+    printed = sweep.process.stdout + sweep.process.stderr
+    assert "lowering (the long part)" in printed
+    assert "mobilenet_v2 int8 xnnpack" in printed
+    for chatter in ("Warning", "cpuinfo", "Failed to load", "threadpool"):
+        assert chatter not in printed
+    logs = [path.read_text() for path in sweep.folder.glob("cells/*/etbench.log")]
+    assert len(logs) == 8
+    assert all("threadpool" in log for log in logs)
+
+
+@pytest.mark.build
+def test_a_sweep_leaves_no_temporary_files(sweep: Sweep) -> None:
+    assert not list(sweep.scratch.glob("etbench-*"))
+    assert not list(sweep.folder.rglob("*.pte"))
+    assert not list(sweep.folder.rglob("*.tmp"))

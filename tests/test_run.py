@@ -1,0 +1,238 @@
+"""One cell from Python and from the command line: its events, its files, its failures."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from support import CONF, TESTS, Sweep, descendants, etbench, start_etbench, wait_for
+
+import etbench as api
+from etbench.errors import ConfigError
+from etbench.events import Event
+from etbench.results.store import read_result
+
+
+def test_python_api_tells_each_stage_in_order_and_returns_the_written_result(
+    tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    events: list[Event] = []
+    cell = api.compose(["model=tiny", "delegate=portable", "keep_pte=true"], config_dir=CONF)
+    outcome = api.run(cell, out_dir=tmp_path, on_event=events.append)
+
+    assert outcome.result.status == "ok", outcome.result.failure
+    assert outcome.path == tmp_path / "tiny_fp32_portable.json"
+    assert read_result(outcome.path) == outcome.result
+    assert (tmp_path / "tiny_fp32_portable.pte").stat().st_size == outcome.result.artifact.pte_bytes
+    assert events[0].kind == "cell_started"
+    assert events[-1].kind == "cell_finished"
+    finished = [event.stage for event in events if event.kind == "stage_finished"]
+    assert finished == [
+        *("import", "load", "reference", "export", "quantize", "lower", "write"),
+        *("start_runtime", "parity", "time", "result"),
+    ]
+    assert "torch" not in outcome.result.config  # plain YAML, nothing else
+    assert outcome.result.config["model"]["width"] == 4
+
+
+def test_a_second_run_of_the_same_cell_replaces_nothing(tmp_path: Path, scratch: Path) -> None:
+    command = ("--config-dir", str(CONF), "model=tiny", "hydra.run.dir=out")
+    for _ in range(2):
+        assert etbench(*command, cwd=tmp_path, TMPDIR=str(scratch)).returncode == 0
+    names = sorted(path.name for path in (tmp_path / "out").glob("*.json"))
+    first, second = (json.loads((tmp_path / "out" / name).read_text()) for name in names)
+    assert names == [f"tiny_fp32_xnnpack-{first['cell_id']}.json", "tiny_fp32_xnnpack.json"]
+    assert first["cell_id"] == second["cell_id"]
+    assert first["rounds"] != second["rounds"]
+
+
+def test_max_seconds_cuts_the_timing_short_after_three_samples_and_says_so(
+    tmp_path: Path, scratch: Path
+) -> None:
+    command = ("model=slow", "delegate=portable", "repeat.runs=1000", "repeat.max_seconds=0.1")
+    done = etbench(
+        "--config-dir", str(CONF), *command, "hydra.run.dir=out", cwd=tmp_path, TMPDIR=str(scratch)
+    )
+    result = read_result(tmp_path / "out" / "slow_fp32_portable.json")
+    assert (result.status, result.truncated, result.repeat) == ("ok", True, 3)
+    assert sum(map(len, result.rounds)) == 3
+    assert "3 of 1000 runs fitted repeat.max_seconds=0.1" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("model", "stage", "message"),
+    [
+        ("unexportable", "export", "data-dependent"),
+        ("wrong_return", "load", "returned str"),
+        ("misspelt", "load", "did you mean 'width'?"),
+        ("unimportable", "load", "No module named 'no_such_package'"),
+    ],
+)
+def test_a_failing_cell_has_a_result_with_its_stage_and_status_1(
+    model: str, stage: str, message: str, tmp_path: Path, scratch: Path
+) -> None:
+    done = etbench(
+        "--config-dir", str(CONF), f"model={model}", "hydra.run.dir=out", cwd=tmp_path, TMPDIR=str(scratch)
+    )
+    assert done.returncode == 1
+    assert f"at stage {stage}" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    result = read_result(tmp_path / "out" / f"{model}_fp32_xnnpack.json")
+    assert result.status == "failed"
+    assert result.latency_ms is None
+    assert result.failure is not None
+    assert result.failure.stage == stage
+    assert message in result.failure.message
+    assert "Traceback" in result.failure.traceback
+
+
+@pytest.mark.parametrize(
+    ("model", "note", "degenerate"),
+    [("constant", "constant", True), ("not_a_number", "4 of 4 output values are NaN", False)],
+)
+def test_parity_that_means_nothing_is_said_loudly(
+    model: str, note: str, degenerate: bool, tmp_path: Path
+) -> None:
+    done = etbench(
+        "--config-dir", str(CONF), f"model={model}", "delegate=portable", "hydra.run.dir=out", cwd=tmp_path
+    )
+    parity = read_result(tmp_path / "out" / f"{model}_fp32_portable.json").parity
+    assert done.returncode == 0
+    assert parity is not None
+    assert note in parity.note
+    assert parity.degenerate is degenerate
+    assert parity.note in done.stdout
+
+
+@pytest.mark.parametrize("victim", ["round", "worker"])
+def test_a_process_killed_while_timing_is_a_failed_result_with_status_1(
+    victim: str, tmp_path: Path, scratch: Path
+) -> None:
+    process = start_etbench(
+        *("--config-dir", str(CONF), "model=slow", "delegate=portable", "hydra.run.dir=out"),
+        *("repeat.runs=10000", "repeat.max_seconds=600"),
+        cwd=tmp_path,
+        TMPDIR=str(scratch),
+    )
+    family = wait_for(lambda: _while_timing(process, tmp_path / "out" / "etbench.log"))
+    (family["round"] if victim == "round" else family["worker"]).kill()
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, printed
+    assert "was killed by SIGKILL" in printed
+    result = read_result(tmp_path / "out" / "slow_fp32_portable.json")
+    assert result.failure is not None
+    assert (result.status, result.failure.stage, result.failure.kind) == ("failed", "time", "ProcessDied")
+    assert not any(child.is_running() for child in family.values())
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_an_interrupted_run_leaves_no_process_and_no_temporary_file(
+    how: signal.Signals, tmp_path: Path, scratch: Path
+) -> None:
+    process = start_etbench(
+        *("--config-dir", str(CONF), "model=slow", "delegate=portable", "hydra.run.dir=out"),
+        *("repeat.runs=10000", "repeat.max_seconds=600"),
+        cwd=tmp_path,
+        TMPDIR=str(scratch),
+    )
+    family = wait_for(lambda: _while_timing(process, tmp_path / "out" / "etbench.log"))
+    process.send_signal(how)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + how, printed
+    assert "Traceback" not in printed
+    wait_for(lambda: not any(_alive(child) for child in family.values()), timeout=10)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie a child's life to its parent's")
+def test_children_die_with_a_run_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()  # nobody is left to clean up after kill -9
+    process = start_etbench(
+        *("--config-dir", str(CONF), "model=slow", "delegate=portable", "hydra.run.dir=out"),
+        *("repeat.runs=10000", "repeat.max_seconds=600"),
+        cwd=tmp_path,
+        TMPDIR=str(tmp_path / "tmp"),
+    )
+    family = wait_for(lambda: _while_timing(process, tmp_path / "out" / "etbench.log"))
+    process.kill()
+    process.communicate(timeout=60)
+    wait_for(lambda: not any(_alive(child) for child in family.values()), timeout=10)
+
+
+def test_files_that_are_not_there_are_refused_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"weights=/no/such\.pt"):
+        api.compose(["model=resnet18", "model.weights=/no/such.pt"])
+    text = tmp_path / "text.txt"
+    text.write_text("One sentence.\n")
+    cell = api.compose(["model=distilbert", f"calibration.text={text}"])
+    text.unlink()
+    with pytest.raises(ConfigError, match=r"calibration\.text=.*no such file"):
+        api.run(cell, out_dir=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.build
+@pytest.mark.parametrize("delegate", ["xnnpack", "portable"])
+@pytest.mark.parametrize("model", ["mobilenet_v2", "distilbert"])
+@pytest.mark.parametrize(("precision", "floor_db"), [("fp32", 60), ("int8", 10)])
+def test_programs_are_faithful_to_the_eager_model(
+    model: str, precision: str, floor_db: float, delegate: str, sweep: Sweep
+) -> None:
+    parity = sweep.results[model, precision, delegate].parity
+    assert parity is not None
+    assert parity.sqnr_db is not None
+    assert parity.sqnr_db >= floor_db
+    assert not parity.degenerate
+    assert parity.reference_std > 1e-3
+
+
+@pytest.mark.build
+@pytest.mark.parametrize("model", ["mobilenet_v2", "distilbert"])
+def test_results_hold_what_a_reader_looks_for(model: str, sweep: Sweep) -> None:
+    result = sweep.results[model, "int8", "xnnpack"]
+    wide = sweep.results[model, "fp32", "xnnpack"]
+    portable = sweep.results[model, "int8", "portable"]
+    assert result.precision == "INT8 (PT2E Quant)"
+    assert result.repeat == sum(map(len, result.rounds)) == 10
+    assert result.artifact.pte_bytes < 0.6 * wide.artifact.pte_bytes
+    assert result.artifact.delegation.delegated_nodes > 0 == portable.artifact.delegation.delegated_nodes
+    assert result.artifact.arena_bytes > 0
+    assert result.memory.peak_over_baseline_bytes > 0
+    assert result.load_ms > 0
+    assert result.throughput_per_s == pytest.approx(1000 / result.latency_ms.p50)
+    assert result.environment.threads == result.environment.available_cores
+    assert result.environment.libraries["executorch"].startswith("1.5")
+    assert result.latency_ms.p50 < portable.latency_ms.p50
+    assert (result.parity.top1_agreement is not None) == (model == "mobilenet_v2")
+
+
+@pytest.mark.build
+def test_int8_and_its_fp32_are_compared_with_the_same_reference(sweep: Sweep) -> None:
+    spreads = {
+        key: result.parity.reference_std for key, result in sweep.results.items() if key[0] == "distilbert"
+    }
+    assert len(set(spreads.values())) == 1, spreads
+
+
+def _while_timing(process: object, log: Path) -> dict[str, psutil.Process] | None:
+    """Return the measuring process and the round it forked, once the timing has begun."""
+    if not log.exists() or "stage_started time" not in log.read_text():
+        return None
+    time.sleep(0.3)  # into the timed part
+    children = descendants(process)  # type: ignore[arg-type]
+    rounds = [child for child in children if child.children() == [] and len(children) > 1]
+    workers = [child for child in children if child.children()]
+    return {"round": rounds[0], "worker": workers[0]} if rounds and workers else None
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
