@@ -129,7 +129,7 @@ def test_a_process_killed_while_timing_is_a_failed_result_with_status_1(
     result = read_result(tmp_path / "out" / "slow_fp32_portable.json")
     assert result.failure is not None
     assert (result.status, result.failure.stage, result.failure.kind) == ("failed", "time", "ProcessDied")
-    assert not any(child.is_running() for child in family.values())
+    wait_for(lambda: not any(_alive(child) for child in family.values()), timeout=10)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
