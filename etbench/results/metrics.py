@@ -25,6 +25,13 @@ class Column:
     read: Callable[[Result], Any]
     better: Direction = ""
 
+    @property
+    def dtype(self) -> str | None:
+        """How pandas holds a figure, also where no cell has it; None for what is no figure."""
+        if not self.better:
+            return None
+        return "Int64" if self.name.endswith("_bytes") else "float64"
+
 
 def _latency(field: str) -> Callable[[Result], float | None]:
     return lambda result: getattr(result.latency_ms, field) if result.latency_ms else None

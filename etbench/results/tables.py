@@ -52,7 +52,8 @@ def load_results(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
 def to_frame(results: Iterable[Result]) -> pd.DataFrame:
     """Return the frame of these results, in their order."""
     rows = [[column.read(result) for column in COLUMNS] for result in results]
-    return pd.DataFrame(rows, columns=[column.name for column in COLUMNS])
+    frame = pd.DataFrame(rows, columns=[column.name for column in COLUMNS], dtype="object")
+    return frame.infer_objects().astype({column.name: column.dtype for column in COLUMNS if column.dtype})
 
 
 def compare_precisions(frame: pd.DataFrame, base: str = BASE_PRECISION) -> pd.DataFrame:
