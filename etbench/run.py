@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -67,7 +68,8 @@ def run(
     emit(Event(kind="cell_started", message=cell.cell_id))
     stages = Stages(emit)
     with _scratch_folder() as folder:
-        result = _result(cell, folder, log, stages)
+        blank = _blank(cell, log_file=os.path.relpath(log, out))
+        result = _result(cell, blank, folder, log, stages)
         with stages("result"):
             path = write_result(result, out, cell.stem)
             if cell.keep_pte and result.pte_file:
@@ -76,9 +78,8 @@ def run(
     return Outcome(result, path)
 
 
-def _result(cell: Cell, folder: Path, log: Path, stages: Stages) -> Result:
+def _result(cell: Cell, blank: Result, folder: Path, log: Path, stages: Stages) -> Result:
     """Return the result of the cell, whatever happens short of the end of this process."""
-    blank = _blank(cell, log)
     if reason := cell.impossible():
         return msgspec.structs.replace(blank, status="skipped", reason=reason)
     try:
@@ -114,7 +115,7 @@ def _measured(cell: Cell, blank: Result, artifact: Artifact, measurement: Measur
     )
 
 
-def _blank(cell: Cell, log: Path) -> Result:
+def _blank(cell: Cell, log_file: str) -> Result:
     """Return what is known of the result before anything is done."""
     return Result(
         model_name=cell.model.name,
@@ -130,7 +131,7 @@ def _blank(cell: Cell, log: Path) -> Result:
         status="failed",
         weights=cell.model.weights,
         requested=Requested(**msgspec.structs.asdict(cell.repeat)),
-        log_file=str(log),
+        log_file=log_file,
         environment=read_environment(threads=None),
         config=cell.config,
     )

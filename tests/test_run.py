@@ -31,6 +31,7 @@ def test_python_api_tells_each_stage_in_order_and_returns_the_written_result(
     assert outcome.path == tmp_path / "tiny_fp32_portable.json"
     assert read_result(outcome.path) == outcome.result
     assert (tmp_path / "tiny_fp32_portable.pte").stat().st_size == outcome.result.artifact.pte_bytes
+    assert "lower" in (tmp_path / outcome.result.log_file).read_text()
     assert events[0].kind == "cell_started"
     assert events[-1].kind == "cell_finished"
     finished = [event.stage for event in events if event.kind == "stage_finished"]

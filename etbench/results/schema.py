@@ -47,7 +47,8 @@ class Result(Struct, frozen=True, kw_only=True):
     `repeat` is the number of samples taken, `warmup` the least number of warmup inferences of a round;
     `truncated` says that `max_seconds` left no time for all. `rounds` are the raw samples of each fresh
     process. `load_ms` and `first_inference_ms` are medians over the rounds. `reason` says why a cell was
-    skipped. `stage_s` is where the time went; `config` is the whole composed YAML.
+    skipped. `pte_file` and `log_file` are relative to the result. `stage_s` is where the time went;
+    `config` is the whole composed YAML.
     """
 
     model_name: str
