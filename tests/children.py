@@ -1,0 +1,57 @@
+"""A child process of `etbench.process.call` that behaves as it is asked to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from msgspec import Struct
+
+from etbench.errors import EtbenchError
+from etbench.events import OnEvent, Stages
+from etbench.process import serve
+
+
+class Ask(Struct):
+    """What to do."""
+
+    what: str
+
+
+class Answer(Struct):
+    """What came of it."""
+
+    text: str
+
+
+def _handle(ask: Ask, emit: OnEvent) -> Answer:
+    stages = Stages(emit)
+    with stages("acting"):
+        if ask.what == "chatter":
+            print("a library prints")
+            os.write(1, b"a native library prints\n")
+        elif ask.what == "garbage":
+            os.write(_channel(), b"\x00\x01 no message\n")
+        elif ask.what == "raise":
+            raise ValueError("as asked")
+        elif ask.what == "explain":
+            raise EtbenchError("explained", stage="elsewhere", hint="do this")
+        elif ask.what == "exit":
+            os._exit(3)
+        elif ask.what == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif ask.what == "segfault":
+            os.kill(os.getpid(), signal.SIGSEGV)
+    return Answer(ask.what)
+
+
+def _channel() -> int:
+    """The pipe to the parent, which standard output was before `serve` moved it."""
+    pipes = (fd for fd in Path("/proc/self/fd").iterdir() if fd.is_fifo())
+    return min(int(fd.name) for fd in pipes if int(fd.name) > 2)
+
+
+if __name__ == "__main__":
+    sys.exit(serve(Ask, _handle))

@@ -1,0 +1,97 @@
+"""What the `_target_` of a model may return, and the models that are shipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from support import CONF, etbench
+from torch import nn
+
+from etbench.compose import compose
+from etbench.config import Model
+from etbench.errors import EtbenchError
+from etbench.models import LoadedModel, load
+from etbench.models.inputs import FixedInputs
+from etbench.results.store import read_result
+
+
+def _model(name: str) -> Model:
+    return compose([f"model={name}"], config_dir=CONF).model
+
+
+def test_a_module_with_example_inputs_is_enough() -> None:
+    loaded = load(_model("tiny"))
+    assert isinstance(loaded, LoadedModel)
+    assert isinstance(loaded.inputs, FixedInputs)
+    assert loaded.inputs.tensors[0].shape == (1, 3, 8, 8)
+    assert loaded.inputs.batch == 1
+    assert not loaded.module.training
+    assert not any(parameter.requires_grad for parameter in loaded.module.parameters())
+
+
+def test_anything_else_is_an_error_that_says_what_to_return() -> None:
+    with pytest.raises(EtbenchError, match="returned str") as caught:
+        load(_model("wrong_return"))
+    assert "a pair of a module and its example inputs" in caught.value.hint
+
+
+def test_random_weights_are_the_same_for_the_same_seed_only() -> None:
+    def weights(*overrides: str) -> torch.Tensor:
+        return next(load(compose(["model=resnet18", *overrides]).model).module.parameters())
+
+    first = weights()
+    assert torch.equal(first, weights())
+    assert not torch.equal(first, weights("model.seed=1"))
+
+
+def test_batch_norm_statistics_are_live_and_everything_else_is_left_alone() -> None:
+    loaded = load(compose(["model=mobilenet_v2"]).model)
+    layers = [layer for layer in loaded.module.modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert all(layer.running_var.std() > 0 for layer in layers)
+    assert {layer.momentum for layer in layers} == {0.1}
+    assert not any(layer.training for layer in layers)
+    with torch.no_grad():
+        output = loaded.module(torch.randn(1, 3, 224, 224))
+    assert output.std() > 1e-2, "the random net is dead"  # 6e-10 with fresh statistics
+
+
+def test_a_checkpoint_is_used_as_it_is(tmp_path: Path) -> None:
+    saved = load(compose(["model=mobilenet_v2", "model.seed=7"]).model).module
+    torch.save(saved.state_dict(), tmp_path / "net.pt")
+    loaded = load(compose(["model=mobilenet_v2", f"model.weights={tmp_path / 'net.pt'}"]).model)
+    for name, value in saved.state_dict().items():
+        assert torch.equal(loaded.module.state_dict()[name], value), name
+
+
+def test_an_unknown_torchvision_id_names_the_nearest() -> None:
+    with pytest.raises(EtbenchError, match=r"no classifier 'resnet81'.*did you mean 'resnet18'"):
+        load(compose(["model=resnet18", "model.id=resnet81"]).model)
+
+
+def test_too_long_a_sequence_names_the_limit() -> None:
+    with pytest.raises(EtbenchError, match=r"model\.seq_len=78: the model has positions for 77 tokens"):
+        load(compose(["model=clip_text", "model.seq_len=78"]).model)
+
+
+@pytest.mark.parametrize("model", ["mobilenet_v2", "distilbert"])
+def test_unreachable_pretrained_weights_fail_at_load_and_never_become_random(
+    model: str, tmp_path: Path
+) -> None:
+    nowhere = "http://127.0.0.1:9"
+    done = etbench(
+        *(f"model={model}", "model.weights=pretrained", "hydra.run.dir=out"),
+        cwd=tmp_path,
+        HF_ENDPOINT=nowhere,
+        HF_HOME=str(tmp_path / "hub"),
+        TORCH_HOME=str(tmp_path / "torch"),
+        http_proxy=nowhere,
+        https_proxy=nowhere,
+    )
+    assert done.returncode == 1
+    assert "cannot get the pretrained weights of" in done.stdout
+    assert "hint: check the network, or give a downloaded checkpoint: model.weights=<path>" in done.stdout
+    result = read_result(tmp_path / "out" / f"{model}_fp32_xnnpack.json")
+    assert result.failure is not None
+    assert (result.status, result.weights, result.failure.stage) == ("failed", "pretrained", "load")

@@ -1,0 +1,50 @@
+"""What closes a sweep: summary, tables, exit status; whatever became of its cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from support import CONF, etbench
+
+from etbench.results.store import read_results
+
+
+def test_a_failing_cell_fails_the_sweep_and_no_other_cell(tmp_path: Path, scratch: Path) -> None:
+    done = etbench(
+        *("-m", "--config-dir", str(CONF), "model=tiny,unexportable", "delegate=portable,picky"),
+        *("precision=fp32,int8", "hydra.sweep.dir=out"),
+        cwd=tmp_path,
+        TMPDIR=str(scratch),
+    )
+    assert done.returncode == 1, done.stderr
+    results = [result for _, result in read_results([tmp_path / "out"])[0]]
+    assert sorted(
+        (result.model_name, result.precision_short, result.delegate, result.status) for result in results
+    ) == [
+        ("tiny", "fp32", "picky", "ok"),
+        ("tiny", "fp32", "portable", "ok"),
+        ("tiny", "int8", "picky", "skipped"),
+        ("tiny", "int8", "portable", "ok"),
+        ("unexportable", "fp32", "picky", "failed"),
+        ("unexportable", "fp32", "portable", "failed"),
+        ("unexportable", "int8", "picky", "skipped"),
+        ("unexportable", "int8", "portable", "failed"),
+    ]
+    assert done.stdout.count("at stage export") == 3
+    assert done.stdout.count("this test says so") == 2
+    table = pd.read_csv(tmp_path / "out" / "results.csv")
+    assert len(table) == 8
+    assert table["latency_p50_ms"].notna().sum() == 3
+    assert table.loc[table["status"] == "failed", "reason"].str.contains("data-dependent").all()
+
+
+def test_a_second_sweep_into_the_same_folder_keeps_both(tmp_path: Path) -> None:
+    for _ in range(2):
+        done = etbench(
+            *("-m", "--config-dir", str(CONF), "model=tiny", "hydra.sweep.dir=out", "repeat.runs=3,4"),
+            cwd=tmp_path,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("tiny fp32 xnnpack") == 2, "the summary is of this sweep only"
+    assert len(pd.read_csv(tmp_path / "out" / "results.csv")) == 4

@@ -1,0 +1,82 @@
+"""The shipped YAML: every option composes with every other, and is what its name says."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+from hydra.utils import get_method
+from support import CONF
+
+import etbench
+from etbench.compose import check_command_line, compose, conf_dir
+from etbench.errors import ConfigError
+
+
+def _options(group: str) -> list[str]:
+    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("model", "precision"), itertools.product(_options("model"), _options("precision")), ids="-".join
+)
+def test_every_option_composes_with_every_other(model: str, precision: str) -> None:
+    for delegate, repeat, calibration in itertools.product(
+        _options("delegate"), _options("repeat"), _options("calibration")
+    ):
+        choices = [f"model={model}", f"precision={precision}", f"delegate={delegate}"]
+        cell = compose([*choices, f"repeat={repeat}", f"calibration={calibration}"])
+        assert cell.stem == f"{model}_{precision}_{delegate}", "name: is not the name of the file"
+
+
+@pytest.mark.parametrize("path", sorted(conf_dir().glob("*/*.yaml")), ids=lambda path: path.stem)
+def test_every_target_can_be_imported(path: Path) -> None:
+    targets = [line.split()[1] for line in path.read_text().splitlines() if line.startswith("_target_:")]
+    for target in targets:
+        assert callable(get_method(target))
+
+
+@pytest.mark.parametrize("name", _options("experiment"))
+def test_an_experiment_opens_with_the_command_that_runs_it(name: str) -> None:
+    lines = (conf_dir() / "experiment" / f"{name}.yaml").read_text().splitlines()
+    assert lines[:2] == ["# @package _global_", f"# python -m etbench -m experiment={name}"]
+    check_command_line(["-m", f"experiment={name}"])
+
+
+@pytest.mark.parametrize(
+    ("model", "runs", "warmup"),
+    [
+        *((model, 50, 5) for model in ("resnet18", "mobilenet_v2", "efficientnet_b0")),
+        *((model, 10, 3) for model in ("segformer_b0", "distilbert", "clip_text", "gpt2")),
+    ],
+)
+def test_recommended_repeats_come_from_the_model(model: str, runs: int, warmup: int) -> None:
+    repeat = compose([f"model={model}"]).repeat
+    assert (repeat.runs, repeat.warmup) == (runs, warmup)
+    assert compose([f"model={model}", "repeat.runs=77"]).repeat.runs == 77
+
+
+def test_the_identity_of_a_cell_is_what_is_measured_and_nothing_else() -> None:
+    plain = compose(["model=resnet18"])
+    assert compose(["model=resnet18", "keep_pte=true"]).cell_id == plain.cell_id
+    for override in ("model.seed=1", "threads=1", "repeat.runs=51", "precision=int8", "calibration.seed=1"):
+        assert compose(["model=resnet18", override]).cell_id != plain.cell_id
+
+
+def test_a_users_folder_adds_options_and_whole_groups() -> None:
+    assert compose(["model=tiny"], config_dir=CONF).model.options == {"width": 4}
+    with pytest.raises(ConfigError, match="model=tiny: no such model"):
+        compose(["model=tiny"])
+    with pytest.raises(ConfigError, match=r"tiny.* there are: .*resnet18.*tiny"):
+        compose(["model=tinny"], config_dir=CONF)
+
+
+def test_python_and_the_command_line_refuse_the_same_with_the_same_words() -> None:
+    overrides = ["model=resnet81", "repeat.runs=0", "threads=0"]
+    with pytest.raises(ConfigError) as from_python:
+        etbench.compose(overrides)
+    with pytest.raises(ConfigError) as from_shell:
+        check_command_line(overrides)
+    assert from_python.value.faults == from_shell.value.faults
+    assert len(from_python.value.faults) == 3
