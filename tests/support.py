@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,8 +48,12 @@ def etbench(*arguments: str, cwd: Path, timeout: float = 600, **env: str) -> sub
     )
 
 
-def start_etbench(*arguments: str, cwd: Path, **env: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def started_etbench(*arguments: str, cwd: Path, **env: str) -> Iterator[subprocess.Popen[str]]:
+    """Start `python -m etbench` as from a terminal; it is killed if the test ends before it."""
+    # A shell starts background jobs with Ctrl-C ignored; the tests may run in one, and children inherit it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
         [sys.executable, "-m", "etbench", *arguments],
         cwd=cwd,
         env=environment(**env),
@@ -54,6 +61,12 @@ def start_etbench(*arguments: str, cwd: Path, **env: str) -> subprocess.Popen[st
         stderr=subprocess.STDOUT,
         text=True,
     )
+    signal.signal(signal.SIGINT, before)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def wait_for(condition: Any, timeout: float = 120) -> Any:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
-from support import CONF, TESTS, Sweep, descendants, etbench, start_etbench, wait_for
+from support import CONF, TESTS, Sweep, descendants, etbench, started_etbench, wait_for
 
 import etbench as api
 from etbench.errors import ConfigError
@@ -116,15 +119,9 @@ def test_parity_that_means_nothing_is_said_loudly(
 def test_a_process_killed_while_timing_is_a_failed_result_with_status_1(
     victim: str, tmp_path: Path, scratch: Path
 ) -> None:
-    process = start_etbench(
-        *("--config-dir", str(CONF), "model=slow", "delegate=portable", "hydra.run.dir=out"),
-        *("repeat.runs=10000", "repeat.max_seconds=600"),
-        cwd=tmp_path,
-        TMPDIR=str(scratch),
-    )
-    family = wait_for(lambda: _while_timing(process, tmp_path / "out" / "etbench.log"))
-    (family["round"] if victim == "round" else family["worker"]).kill()
-    printed, _ = process.communicate(timeout=60)
+    with _timing_for_long(tmp_path, scratch) as (process, family):
+        family[victim].kill()
+        printed, _ = process.communicate(timeout=60)
     assert process.returncode == 1, printed
     assert "was killed by SIGKILL" in printed
     result = read_result(tmp_path / "out" / "slow_fp32_portable.json")
@@ -137,15 +134,9 @@ def test_a_process_killed_while_timing_is_a_failed_result_with_status_1(
 def test_an_interrupted_run_leaves_no_process_and_no_temporary_file(
     how: signal.Signals, tmp_path: Path, scratch: Path
 ) -> None:
-    process = start_etbench(
-        *("--config-dir", str(CONF), "model=slow", "delegate=portable", "hydra.run.dir=out"),
-        *("repeat.runs=10000", "repeat.max_seconds=600"),
-        cwd=tmp_path,
-        TMPDIR=str(scratch),
-    )
-    family = wait_for(lambda: _while_timing(process, tmp_path / "out" / "etbench.log"))
-    process.send_signal(how)
-    printed, _ = process.communicate(timeout=60)
+    with _timing_for_long(tmp_path, scratch) as (process, family):
+        process.send_signal(how)
+        printed, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + how, printed
     assert "Traceback" not in printed
     wait_for(lambda: not any(_alive(child) for child in family.values()), timeout=10)
@@ -154,15 +145,9 @@ def test_an_interrupted_run_leaves_no_process_and_no_temporary_file(
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie a child's life to its parent's")
 def test_children_die_with_a_run_that_is_killed(tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()  # nobody is left to clean up after kill -9
-    process = start_etbench(
-        *("--config-dir", str(CONF), "model=slow", "delegate=portable", "hydra.run.dir=out"),
-        *("repeat.runs=10000", "repeat.max_seconds=600"),
-        cwd=tmp_path,
-        TMPDIR=str(tmp_path / "tmp"),
-    )
-    family = wait_for(lambda: _while_timing(process, tmp_path / "out" / "etbench.log"))
-    process.kill()
-    process.communicate(timeout=60)
+    with _timing_for_long(tmp_path, tmp_path / "tmp") as (process, family):
+        process.kill()
+        process.communicate(timeout=60)
     wait_for(lambda: not any(_alive(child) for child in family.values()), timeout=10)
 
 
@@ -221,12 +206,23 @@ def test_int8_and_its_fp32_are_compared_with_the_same_reference(sweep: Sweep) ->
     assert len(set(spreads.values())) == 1, spreads
 
 
-def _while_timing(process: object, log: Path) -> dict[str, psutil.Process] | None:
+@contextmanager
+def _timing_for_long(
+    cwd: Path, scratch: Path
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, psutil.Process]]]:
+    """Start a cell that times for minutes; give its process and children once it does."""
+    command = ("--config-dir", str(CONF), "model=slow", "delegate=portable", "hydra.run.dir=out")
+    long = ("repeat.runs=10000", "repeat.max_seconds=600")
+    with started_etbench(*command, *long, cwd=cwd, TMPDIR=str(scratch)) as process:
+        yield process, wait_for(lambda: _while_timing(process, cwd / "out" / "etbench.log"))
+
+
+def _while_timing(process: subprocess.Popen[str], log: Path) -> dict[str, psutil.Process] | None:
     """Return the measuring process and the round it forked, once the timing has begun."""
     if not log.exists() or "stage_started time" not in log.read_text():
         return None
     time.sleep(0.3)  # into the timed part
-    children = descendants(process)  # type: ignore[arg-type]
+    children = descendants(process)
     rounds = [child for child in children if child.children() == [] and len(children) > 1]
     workers = [child for child in children if child.children()]
     return {"round": rounds[0], "worker": workers[0]} if rounds and workers else None
