@@ -121,7 +121,7 @@ def _check_whole(
     except (HydraException, OmegaConfBaseException) as error:
         faults.append(_first_line(error))
         return
-    faults += cell.file_faults()
+    faults += cell.missing_here()
     reason = cell.impossible()
     if reason and not multirun:  # in a sweep such a cell is skipped with its reason
         faults.append(f"{cell.model.name} in {cell.precision.name} on {cell.delegate.name}: {reason}")
@@ -205,7 +205,7 @@ class _Checker:
             except (HydraException, OmegaConfBaseException) as error:
                 faults.append(f"{single}: {_first_line(error)}")
             else:
-                faults += cell.file_faults()
+                faults += cell.missing_here()
 
     @staticmethod
     def swept_by_experiment(config: DictConfig) -> list[str]:

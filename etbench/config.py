@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -20,7 +21,18 @@ from omegaconf.errors import OmegaConfBaseException
 
 from etbench.errors import ConfigError
 
-__all__ = ["Calibration", "Cell", "Delegate", "Model", "Precision", "Recipe", "Repeat", "nearest", "parse"]
+__all__ = [
+    "Calibration",
+    "Cell",
+    "Delegate",
+    "Measure",
+    "Model",
+    "Precision",
+    "Recipe",
+    "Repeat",
+    "nearest",
+    "parse",
+]
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
 Target = Annotated[str, Meta(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
@@ -28,6 +40,7 @@ Runs = Annotated[int, Meta(ge=1, le=10_000)]
 Warmup = Annotated[int, Meta(ge=0, le=10_000)]
 Positive = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
@@ -89,12 +102,33 @@ class Delegate(_Component, frozen=True, kw_only=True):
 
 
 class Repeat(_Section, frozen=True, kw_only=True):
-    """How often a cell is run; `max_seconds` bounds its timed part."""
+    """How often a cell is run; `max_seconds` bounds its timed part.
+
+    `runs` samples at least are spread over `rounds` fresh processes, fewer where that many would take
+    longer than `rounds_s`. With a `target_ci` it goes on until the half width of the 95 % interval is
+    this share of the latency, up to `max_rounds`.
+    """
 
     runs: Runs
-    warmup: Warmup
+    warmup: Warmup | Literal["stable"]
     rounds: Annotated[int, Meta(ge=1, le=1_000)]
-    max_seconds: Annotated[float, Meta(gt=0, le=86_400)]
+    rounds_s: Seconds
+    max_seconds: Seconds
+    target_ci: Annotated[float, Meta(gt=0, lt=1)] | None = None
+    max_rounds: Annotated[int, Meta(ge=5, le=10_000)] = 1_000
+
+
+class Measure(_Section, frozen=True, kw_only=True):
+    """How rounds are laid out on the machine.
+
+    `affinity` pins them to these CPUs. Cells whose round takes longer than `block_max_s` are not
+    measured in turn with quicker ones. `seed` is of the random order within the blocks; without one it is
+    another each time, which is what keeps a comparison free of any effect of the order.
+    """
+
+    affinity: Annotated[list[NonNegative], Meta(min_length=1)] | None = None
+    block_max_s: Seconds = 2.0
+    seed: NonNegative | None = None
 
 
 class Calibration(_Section, frozen=True, kw_only=True):
@@ -111,9 +145,12 @@ class _Config(_Section, frozen=True, kw_only=True):
     """Everything at the top level that is not a component."""
 
     repeat: Repeat
+    measure: Measure
     calibration: Calibration
     threads: Annotated[int, Meta(ge=1, le=1_024)] | None = None
     keep_pte: bool = False
+    compare_to: Annotated[str, Meta(min_length=1)] | None = None
+    fail_above: Annotated[float, Meta(gt=0, le=10)] = 0.05
 
 
 class _KnownOptions(Struct, frozen=True, kw_only=True):
@@ -145,9 +182,12 @@ class Cell(_Section, frozen=True, kw_only=True):
     precision: Precision
     delegate: Delegate
     repeat: Repeat
+    measure: Measure
     calibration: Calibration
     threads: int | None
     keep_pte: bool
+    compare_to: str | None
+    fail_above: float
     config: dict[str, Any]
 
     @property
@@ -165,19 +205,21 @@ class Cell(_Section, frozen=True, kw_only=True):
     @property
     def cell_id(self) -> str:
         """Twelve hexadecimal digits that two cells share only if they ask for the same measurement."""
-        identity = [self.recipe, self.repeat, self.threads]
+        identity = [self.recipe, self.repeat, self.measure, self.threads]
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:12]
 
     def impossible(self) -> str | None:
         """Return why this model, precision and delegate cannot go together, or None if they can."""
         return next((rule.reason for rule in self.delegate.cannot if rule.covers(self)), None)
 
-    def file_faults(self) -> list[str]:
-        """List the files and folders that the cell names and that are not there."""
+    def missing_here(self) -> list[str]:
+        """List the files, folders and CPUs that the cell names and that are not there."""
         faults = [
             _folder_fault("calibration.images", self.calibration.images),
             _text_fault("calibration.text", self.calibration.text),
             _weights_fault(self.model.weights),
+            _path_fault("compare_to", self.compare_to),
+            _affinity_fault(self.measure.affinity),
         ]
         return [fault for fault in faults if fault]
 
@@ -208,9 +250,12 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
     return Cell(
         **sections,
         repeat=top.repeat,
+        measure=top.measure,
         calibration=top.calibration,
         threads=top.threads,
         keep_pte=top.keep_pte,
+        compare_to=top.compare_to,
+        fail_above=top.fail_above,
         config=config,
     )
 
@@ -283,6 +328,20 @@ def _text_fault(key: str, file: str | None) -> str | None:
     if not Path(file).read_text(encoding="utf-8", errors="replace").strip():
         return f"{key}={file}: the file holds no text"
     return None
+
+
+def _affinity_fault(cpus: list[int] | None) -> str | None:
+    if cpus is None:
+        return None
+    if not hasattr(os, "sched_getaffinity"):
+        return f"measure.affinity={cpus}: this system cannot pin processes to CPUs"
+    allowed = os.sched_getaffinity(0)
+    missing = sorted(set(cpus) - allowed)
+    return f"measure.affinity={cpus}: this process may use CPUs {sorted(allowed)}" if missing else None
+
+
+def _path_fault(key: str, path: str | None) -> str | None:
+    return None if path is None or Path(path).exists() else f"{key}={path}: no such file or folder"
 
 
 def _weights_fault(weights: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from rich.console import Console
@@ -10,9 +11,10 @@ from rich.table import Table
 
 from etbench.events import Event
 from etbench.measure.protocol import seconds_text
-from etbench.results.schema import Result
+from etbench.results.schema import CellComparison, Result
+from etbench.stats.summary import LatencyMs
 
-__all__ = ["ConsoleLog", "print_summary"]
+__all__ = ["ConsoleLog", "plain_console", "print_comparison", "print_summary"]
 
 STAGE_WORDS = {
     "import": "importing torch and ExecuTorch",
@@ -60,15 +62,23 @@ class ConsoleLog:
             self._status.stop()
 
 
+def plain_console() -> Console:
+    """Return a console for standard output that folds no table when it goes into a pipe."""
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = max(console.width, 150)
+    return console
+
+
 def print_summary(results: Iterable[Result], console: Console | None = None) -> None:
     """Print a table of the results, and why the failed and skipped ones have no figures."""
     results = list(results)
-    console = console or Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = max(console.width, 150)  # a pipe has no width; do not fold the table for it
-    table = Table(title="p50 … load in ms, size in MB; parity is SQNR against eager fp32")
+    console = console or plain_console()
+    table = Table(
+        title="p50 … load in ms, ± of the median over rounds; size in MB; parity is SQNR against eager fp32"
+    )
     table.add_column("cell", no_wrap=True)
-    for name in ("p50", "mean", "p95", "min", "max", "std", "n", "size", "load", "parity"):
+    for name in ("p50", "±95 %", "mean", "p95", "min", "max", "std", "n", "size", "load", "parity"):
         table.add_column(name, justify="right", no_wrap=True)
     for result in results:
         if result.latency_ms is not None:
@@ -79,12 +89,36 @@ def print_summary(results: Iterable[Result], console: Console | None = None) -> 
         _explain(result, console)
 
 
+def print_comparison(cells: Iterable[CellComparison], console: Console | None = None) -> None:
+    """Print a table of compared cells, and what would settle the inconclusive ones."""
+    console = console or plain_console()
+    cells = list(cells)
+    table = Table(title="median of round medians in ms; ratio is new / base, with its 95 % interval")
+    table.add_column("cell", no_wrap=True)
+    for name in ("base", "new", "ratio", "95 %"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    colors = {"faster": "green", "slower": "red", "same": "dim"}
+    for cell in cells:
+        color = colors.get(cell.verdict, "yellow")
+        verdict = f"[{color}]{cell.verdict}[/{color}]" + (", a regression" if cell.regression else "")
+        interval = f"{cell.low:.3f} to {cell.high:.3f}" if cell.low is not None else "none"
+        figures = (_significant(cell.base_ms), _significant(cell.new_ms), f"{cell.ratio:.3f}", interval)
+        table.add_row(cell.name, *figures, verdict)
+    console.print(table)
+    for cell in cells:
+        if cell.advice:
+            console.print(f"[yellow]{cell.verdict}[/yellow] {cell.name}, {cell.how}: {escape(cell.advice)}")
+
+
 def _row(result: Result) -> list[str]:
     latency = result.latency_ms
     assert latency is not None and result.artifact is not None
-    figures = (latency.p50, latency.avg, latency.p95, latency.min, latency.max, latency.std_dev)
+    figures = (latency.avg, latency.p95, latency.min, latency.max, latency.std_dev)
     return [
         _name(result),
+        _significant(latency.p50),
+        _half_width(latency),
         *(_significant(value) for value in figures),
         f"{result.repeat}{'*' if result.truncated else ''}",
         f"{result.artifact.pte_bytes / 1e6:.1f}",
@@ -109,8 +143,20 @@ def _explain(result: Result, console: Console) -> None:
             f"* {name}: {result.repeat} of {result.requested.runs} runs fitted "
             f"repeat.max_seconds={result.requested.max_seconds:g}"
         )
+    if result.stability is not None and result.stability.verdict in ("noisy", "unstable"):
+        reasons = "; ".join(result.stability.reasons)
+        console.print(f"[yellow]{result.stability.verdict}[/yellow] {name}: {reasons}")
+    if result.in_turn is not None:
+        console.print(f"base of {name}: {escape(result.in_turn.base_file)}, {result.in_turn.base_program}")
+        print_comparison([result.in_turn.comparison], console)
     if result.parity is not None and result.parity.note:
         console.print(f"[bold yellow]parity[/bold yellow] {name}: {escape(result.parity.note)}")
+
+
+def _half_width(latency: LatencyMs) -> str:
+    if latency.p50_ci95_low is None or latency.p50_ci95_high is None:
+        return "?"
+    return f"{math.log(latency.p50_ci95_high / latency.p50_ci95_low) / 2:.1%}"
 
 
 def _parity(result: Result) -> str:

@@ -10,21 +10,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 
 import msgspec
 
+from etbench.against import Base, find_base, program_of
 from etbench.build import Artifact, build
 from etbench.build.artifact import program_path
 from etbench.config import Cell
-from etbench.errors import ConfigError, EtbenchError
+from etbench.errors import ConfigError
 from etbench.events import Event, OnEvent, Stages, explained
-from etbench.measure import Measurement, measure
-from etbench.measure.environment import available_cores, read_environment
-from etbench.results.schema import Failure, Requested, Result
+from etbench.measure import Measurement, Series, Subject, measure
+from etbench.measure.environment import available_cores
+from etbench.record import blank_result, facts, failed, measured
+from etbench.results.compare import common_blocks, compare_in_turn
+from etbench.results.schema import InTurn, Result
 from etbench.results.store import write_result
-from etbench.stats import summarize
 
 __all__ = ["Outcome", "run"]
 
@@ -58,7 +59,7 @@ def run(
         ConfigError: before any work, if a file that the cell names is not there.
 
     """
-    if faults := cell.file_faults():
+    if faults := cell.missing_here():
         raise ConfigError(faults)
     out = Path(out_dir)
     log = Path(log_dir or out) / "etbench.log"
@@ -68,7 +69,7 @@ def run(
     emit(Event(kind="cell_started", message=cell.cell_id))
     stages = Stages(emit)
     with _scratch_folder() as folder:
-        blank = _blank(cell, log_file=os.path.relpath(log, out))
+        blank = blank_result(cell, log_file=os.path.relpath(log, out))
         result = _result(cell, blank, folder, log, stages)
         with stages("result"):
             path = write_result(result, out, cell.stem)
@@ -83,69 +84,54 @@ def _result(cell: Cell, blank: Result, folder: Path, log: Path, stages: Stages) 
     if reason := cell.impossible():
         return msgspec.structs.replace(blank, status="skipped", reason=reason)
     try:
+        base = find_base(cell, cell.compare_to) if cell.compare_to else None
         artifact = build(cell.recipe, folder, log=log, on_event=stages.emit)
-        threads = cell.threads or available_cores()
-        measurement = measure(artifact, folder, cell.repeat, threads, log=log, on_event=stages.emit)
+        if base is None:
+            (own,), measurement = _measure(cell, [(artifact, folder)], log, stages)
+            return measured(cell, blank, artifact, own, measurement)
+        base_folder, origin = program_of(base, cell, artifact, folder, log=log, on_event=stages.emit)
+        (old, own), measurement = _measure(cell, [(artifact, base_folder), (artifact, folder)], log, stages)
+        result = measured(cell, blank, artifact, own, measurement)
+        return msgspec.structs.replace(result, in_turn=_compared(cell, result, base, origin, old))
     except Exception as error:  # the one place where a cell's failure becomes its result
-        return _failed(blank, explained(error, "run"))
-    return _measured(cell, blank, artifact, measurement)
+        return failed(blank, explained(error, "run"))
 
 
-def _measured(cell: Cell, blank: Result, artifact: Artifact, measurement: Measurement) -> Result:
-    rounds = [taken.samples_ms for taken in measurement.rounds]
-    latency = summarize(rounds)
-    return msgspec.structs.replace(
-        blank,
-        status="ok",
-        repeat=sum(len(samples) for samples in rounds),
-        warmup=min(taken.warmup for taken in measurement.rounds),
-        latency_ms=latency,
-        truncated=measurement.truncated,
-        rounds=rounds,
-        throughput_per_s=artifact.batch * 1e3 / latency.p50,
-        load_ms=median(taken.load_ms for taken in measurement.rounds),
-        first_inference_ms=median(taken.first_inference_ms for taken in measurement.rounds),
-        memory=measurement.check.memory,
-        artifact=artifact,
-        parity=measurement.check.parity,
-        weights=artifact.weights,
-        pte_file=f"{cell.stem}.pte" if cell.keep_pte else None,
-        stage_s=artifact.build_s | measurement.stage_s,
-        environment=read_environment(threads=measurement.check.threads),
+def _measure(
+    cell: Cell, programs: list[tuple[Artifact, Path]], log: Path, stages: Stages
+) -> tuple[list[Series], Measurement]:
+    """Measure one program, or two in turn."""
+    subjects = [
+        Subject(
+            folder=str(folder),
+            repeat=cell.repeat,
+            threads=cell.threads or available_cores(),
+            logits_axis=artifact.logits_axis,
+        )
+        for artifact, folder in programs
+    ]
+    measurement = measure(
+        subjects,
+        cell.measure,
+        together=len(subjects) > 1,
+        scratch=programs[-1][1],
+        log=log,
+        on_event=stages.emit,
     )
+    return measurement.series, measurement
 
 
-def _blank(cell: Cell, log_file: str) -> Result:
-    """Return what is known of the result before anything is done."""
-    return Result(
-        model_name=cell.model.name,
-        model_type=cell.model.type,
-        precision=cell.precision.label,
-        precision_short=cell.precision.name,
-        delegate=cell.delegate.name,
-        repeat=0,
-        warmup=0,
-        latency_ms=None,
-        cell_id=cell.cell_id,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        status="failed",
-        weights=cell.model.weights,
-        requested=Requested(**msgspec.structs.asdict(cell.repeat)),
-        log_file=log_file,
-        environment=read_environment(threads=None),
-        config=cell.config,
+def _compared(cell: Cell, result: Result, base: Base, origin: str, old: Series) -> InTurn:
+    base_facts, rounds = [facts(taken) for taken in old.rounds], [taken.samples_ms for taken in old.rounds]
+    blocks = common_blocks(base_facts, rounds, result.round_facts, result.rounds)
+    return InTurn(
+        base_file=str(base.path),
+        base_program=origin,
+        threshold=cell.fail_above,
+        comparison=compare_in_turn(result, *blocks, threshold=cell.fail_above),
+        base_rounds=rounds,
+        base_facts=base_facts,
     )
-
-
-def _failed(blank: Result, error: EtbenchError) -> Result:
-    failure = Failure(
-        stage=error.stage,
-        kind=error.kind,
-        message=error.message,
-        hint=error.hint,
-        traceback=error.traceback,
-    )
-    return msgspec.structs.replace(blank, status="failed", failure=failure)
 
 
 def _emitter(cell: Cell, log: Path, on_event: OnEvent | None) -> OnEvent:

@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from support import Sweep, etbench
 
 from etbench.results.store import read_results
+
+settings.register_profile("no clock", deadline=None)  # these machines are shared
+settings.load_profile("no clock")
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,7 @@ from etbench.results.store import read_result
         (["model.weights=pretraned"], ["did you mean 'pretrained'?"]),
         (["calibration.images=/no/such"], ["calibration.images=/no/such: no such folder"]),
         (["calibration.text=/no/such"], ["calibration.text=/no/such: no such file"]),
+        (["measure.affinity=[4095]"], ["measure.affinity=[4095]: this process may use CPUs [0"]),
         (["resnet18"], ["resnet18: not of the form key=value"]),
         (["--config-dir", "/no/such"], ["--config-dir /no/such: no such folder"]),
     ],

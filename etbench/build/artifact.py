@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from etbench.config import Recipe
 
-__all__ = ["Artifact", "BuildRequest", "Delegation", "TensorSpec", "program_path"]
+__all__ = ["Artifact", "BuildRequest", "Delegation", "TensorSpec", "program_path", "references_path"]
 
 
 class BuildRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,3 +61,8 @@ class Artifact(Struct, frozen=True, kw_only=True):
 def program_path(folder: Path) -> Path:
     """Where the program lies in an artifact's folder."""
     return folder / "model.pte"
+
+
+def references_path(folder: Path) -> Path:
+    """Where the reference inputs and outputs lie in an artifact's folder."""
+    return folder / "reference.safetensors"

@@ -8,6 +8,8 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from etbench.build.artifact import references_path
+
 __all__ = ["read_references", "write_references"]
 
 
@@ -20,12 +22,12 @@ def write_references(
         for batch, members in enumerate(batches):
             for number, tensor in enumerate(members):
                 tensors[f"{kind}.{batch}.{number}"] = tensor.clone().contiguous()
-    save_file(tensors, _path(folder))
+    save_file(tensors, references_path(folder))
 
 
 def read_references(folder: Path) -> tuple[list[tuple[Tensor, ...]], list[tuple[Tensor, ...]]]:
     """Return the inputs and the outputs of each reference batch."""
-    tensors = load_file(_path(folder))
+    tensors = load_file(references_path(folder))
     return _batches(tensors, "input"), _batches(tensors, "output")
 
 
@@ -36,7 +38,3 @@ def _batches(tensors: dict[str, Tensor], kind: str) -> list[tuple[Tensor, ...]]:
         count = sum(name.startswith(prefix) for name in tensors)
         batches.append(tuple(tensors[f"{prefix}{number}"] for number in range(count)))
     return batches
-
-
-def _path(folder: Path) -> Path:
-    return folder / "reference.safetensors"

@@ -5,25 +5,39 @@ from __future__ import annotations
 import math
 import os
 import platform
+import re
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import psutil
 from msgspec import Struct
 
 __all__ = ["Environment", "available_cores", "read_environment"]
 
+VECTOR = re.compile(r"(avx|amx|fma|f16c|sse4|neon|asimd|sve|sme2?$|i8mm|bf16)")
+CPUFREQ, CGROUP = Path("/sys/devices/system/cpu"), Path("/sys/fs/cgroup")
 LIBRARIES = ("etbench", "torch", "torchao", "executorch", "torchvision", "transformers", "numpy")
 
 
 class Environment(Struct, frozen=True, kw_only=True):
-    """Where a cell was measured. Sizes in bytes; `threads` is what the runtime's pool really had."""
+    """Where a cell was measured. Sizes in bytes; null where this system does not tell.
+
+    `threads` is what the runtime's pool really had. `cpu_flags` are the vector extensions, `quota_cores` and
+    `memory_limit_bytes` the limits of the container or cgroup, `governor` and `turbo` how the clock is run.
+    """
 
     host: str
     os: str
     machine: str
     cpu: str
+    cpu_flags: list[str] = []
+    governor: str | None = None
+    turbo: bool | None = None
+    container: str | None = None
+    quota_cores: int | None = None
+    memory_limit_bytes: int | None = None
     physical_cores: int
     logical_cores: int
     available_cores: int
@@ -40,7 +54,13 @@ def read_environment(*, threads: int | None) -> Environment:
         host=platform.node(),
         os=platform.platform(),
         machine=platform.machine(),
-        cpu=_cpu_name(),
+        cpu=str(_cpu().get("brand_raw") or platform.processor() or "unknown"),
+        cpu_flags=_vector_extensions(),
+        governor=_first_line(CPUFREQ / "cpu0/cpufreq/scaling_governor"),
+        turbo=_turbo(),
+        container=_container(),
+        quota_cores=_cgroup_quota_cores(),
+        memory_limit_bytes=_number(CGROUP / "memory.max"),
         physical_cores=psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
         logical_cores=psutil.cpu_count() or 1,
         available_cores=available_cores(),
@@ -61,19 +81,55 @@ def available_cores() -> int:
 
 def _cgroup_quota_cores() -> int | None:
     """Return the CPU quota of a container in whole cores, rounded up; None if there is none."""
-    quota_file = Path("/sys/fs/cgroup/cpu.max")
     try:
-        quota, period = quota_file.read_text().split()[:2]
+        quota, period = (CGROUP / "cpu.max").read_text().split()[:2]
         return math.ceil(int(quota) / int(period))
     except (OSError, ValueError):  # no cgroup v2, or the word "max"
         return None
 
 
 @cache
-def _cpu_name() -> str:
+def _cpu() -> dict[str, Any]:
     import cpuinfo
 
-    return str(cpuinfo.get_cpu_info().get("brand_raw") or platform.processor() or "unknown")
+    return dict(cpuinfo.get_cpu_info())
+
+
+def _vector_extensions() -> list[str]:
+    """Return the CPU's flags that matter here; some come in two spellings, with and without underscores."""
+    flags = [flag for flag in _cpu().get("flags", []) if VECTOR.match(flag)]
+    return sorted(
+        {flag.replace("_", ""): flag for flag in sorted(flags, key=lambda f: f.count("_"))}.values()
+    )
+
+
+def _turbo() -> bool | None:
+    """Tell whether the clock may go above its nominal rate, on Intel's driver or any other."""
+    if (no_turbo := _number(CPUFREQ / "intel_pstate/no_turbo")) is not None:
+        return not no_turbo
+    boost = _number(CPUFREQ / "cpufreq/boost")
+    return None if boost is None else bool(boost)
+
+
+def _container() -> str | None:
+    """Return the kind of container this runs in, by the files that each leaves inside."""
+    if Path("/.dockerenv").exists():
+        return "docker"
+    if Path("/run/.containerenv").exists():
+        return "podman"
+    return "kubernetes" if "KUBERNETES_SERVICE_HOST" in os.environ else None
+
+
+def _number(file: Path) -> int | None:
+    line = _first_line(file)
+    return int(line) if line and line.isdigit() else None
+
+
+def _first_line(file: Path) -> str | None:
+    try:
+        return file.read_text().splitlines()[0].strip()
+    except (OSError, IndexError):
+        return None
 
 
 def _version(package: str) -> str | None:

@@ -6,7 +6,8 @@ import gc
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, Literal
 
 import numpy as np
 import psutil
@@ -17,12 +18,14 @@ from torch import Tensor
 from etbench.build.artifact import program_path
 from etbench.build.references import read_references
 from etbench.errors import EtbenchError
+from etbench.measure.load import watch_load
 from etbench.measure.protocol import CheckPass, Memory, Round
 from etbench.stats.parity import compare_outputs
 
 __all__ = ["check", "time_round"]
 
 METHOD = "forward"
+WINDOW, FALLING, MAX_STABLE_WARMUP = 5, 0.99, 100  # inferences; share of the median before; inferences
 _EXPLAINED_CODES = {
     "0x14": "an operator has no kernel in this runtime",
     "0x20": "the program needs a backend that this runtime does not have",
@@ -57,8 +60,7 @@ def time_round(
     *,
     samples: int,
     at_least: int,
-    warmup: int,
-    warmup_s: float,
+    warmup: int | Literal["stable"],
     time_left_s: float,
     tell: Callable[[str], None],
 ) -> Round:
@@ -69,9 +71,9 @@ def time_round(
         threads: of the runtime's pool.
         samples: timed inferences wanted.
         at_least: how many of them are taken even when the time is up.
-        warmup: untimed inferences wanted; one is always done.
-        warmup_s: no further warmup begins after this many seconds.
-        time_left_s: no further sample begins after this many seconds of timing.
+        warmup: untimed inferences wanted, or ``stable``: until they get no faster. One is always done,
+            and none begins after a quarter of the time left.
+        time_left_s: no further sample begins after this many seconds.
         tell: gets a line about slow going.
 
     Raises:
@@ -79,25 +81,40 @@ def time_round(
 
     """
     inputs = read_references(folder)[0][0]
+    load_since = watch_load()
     start = time.perf_counter_ns()
     method = _load(folder, threads)
     load_ms = (time.perf_counter_ns() - start) / 1e6
     gc.collect()
     gc.disable()
-    begun = time.perf_counter_ns()
-    first_ms = _timed_ms(method, inputs)
-    warmups = 1
-    while warmups < warmup and (time.perf_counter_ns() - begun) / 1e9 < warmup_s:
-        _timed_ms(method, inputs)
-        warmups += 1
-    _tell_if_slow(first_ms / 1e3, samples, at_least, time_left_s, tell)
+    begun = time.perf_counter()
+    warming_ms = [_timed_ms(method, inputs)]
+    while not _warm(warming_ms, warmup) and time.perf_counter() - begun < time_left_s / 4:
+        warming_ms.append(_timed_ms(method, inputs))
+    _tell_if_slow(warming_ms[0] / 1e3, samples, at_least, time_left_s, tell)
     taken: list[float] = []
-    begun = time.perf_counter_ns()
     while len(taken) < samples:
-        if len(taken) >= at_least and (time.perf_counter_ns() - begun) / 1e9 >= time_left_s:
+        if len(taken) >= at_least and time.perf_counter() - begun >= time_left_s:
             break
         taken.append(_timed_ms(method, inputs))
-    return Round(samples_ms=taken, load_ms=load_ms, first_inference_ms=first_ms, warmup=warmups)
+    return Round(
+        samples_ms=taken,
+        load_ms=load_ms,
+        first_inference_ms=warming_ms[0],
+        warmup=len(warming_ms),
+        load=load_since(),
+    )
+
+
+def _warm(times_ms: Sequence[float], warmup: int | Literal["stable"]) -> bool:
+    """Tell whether the warmup is over: the wanted count, or the median of a window falls no more."""
+    count = len(times_ms)
+    if warmup != "stable":
+        return count >= warmup
+    if count < 2 * WINDOW:
+        return False
+    before, last = median(times_ms[-2 * WINDOW : -WINDOW]), median(times_ms[-WINDOW:])
+    return last >= FALLING * before or count >= MAX_STABLE_WARMUP
 
 
 def _timed_ms(method: Any, inputs: tuple[Tensor, ...]) -> float:

@@ -1,21 +1,32 @@
-"""How rounds are laid out, and what a measurement is; pure values, no torch."""
+"""What is asked of a measurement and what it gives; pure values, no torch."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from statistics import median
 
 from msgspec import Struct
 
 from etbench.config import Repeat
 from etbench.stats.parity import Parity
 
-__all__ = ["CheckPass", "MeasureRequest", "Measurement", "Memory", "Round", "plan_rounds"]
+__all__ = [
+    "CheckPass",
+    "MachineLoad",
+    "MeasureRequest",
+    "Measurement",
+    "Memory",
+    "Round",
+    "Series",
+    "Subject",
+    "in_turn",
+    "seconds_text",
+]
 
-MIN_SAMPLES = 3
 
-
-class MeasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the measuring process is asked for."""
+class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An artifact to measure: its folder, how often, with how many threads."""
 
     folder: str
     repeat: Repeat
@@ -23,17 +34,54 @@ class MeasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     logits_axis: int | None
 
 
+class MeasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the measuring process is asked for: subjects that are measured in turn, block by block.
+
+    `affinity` pins the rounds to these CPUs; `seed` is of the order within each block. `together` is for
+    a comparison: all subjects stay in the same blocks to the end, and adaptive repeats look at the
+    ratio to the first one.
+    """
+
+    subjects: list[Subject]
+    seed: int
+    block_max_s: float
+    affinity: list[int] | None = None
+    together: bool = False
+
+
+class MachineLoad(Struct, frozen=True, kw_only=True):
+    """What else went on during a round; None where this system does not tell.
+
+    `other_cpu_share` and `steal_share` are of all logical CPUs' time: 0.5 on two CPUs is one of them
+    busy with something else. `frequency_mhz` is the mean over the CPUs, `temperature_c` the highest of the
+    sensors, at the end of the round. `cpus` are those that the process was allowed to use.
+    """
+
+    other_cpu_share: float | None
+    steal_share: float | None
+    involuntary_switches: int
+    major_faults: int
+    frequency_mhz: float | None
+    temperature_c: float | None = None
+    cpus: list[int] = []
+
+
 class Round(Struct, frozen=True, kw_only=True):
-    """What one fresh process measured; times in ms.
+    """What one fresh process measured; times in ms unless the name says otherwise.
 
     `load_ms` covers the program and its method, the delegate's packing of weights included;
     `first_inference_ms` is the first inference after it, which is also the first of the warmup.
+    `block` is the number of the block it belongs to, and `started_s` when it began, in seconds since
+    the first.
     """
 
     samples_ms: list[float]
     load_ms: float
     first_inference_ms: float
     warmup: int
+    load: MachineLoad
+    block: int = 0
+    started_s: float = 0.0
 
 
 class Memory(Struct, frozen=True, kw_only=True):
@@ -48,41 +96,41 @@ class Memory(Struct, frozen=True, kw_only=True):
 
 
 class CheckPass(Struct, frozen=True, kw_only=True):
-    """The first process: parity and memory, nothing timed."""
+    """What a process that ran the reference inputs found; nothing is timed in it."""
 
     parity: Parity
     memory: Memory
     threads: int
 
 
-class Measurement(Struct, frozen=True, kw_only=True):
-    """All rounds of a cell, and the pass before them."""
+class Series(Struct, frozen=True, kw_only=True):
+    """All rounds of one subject, and the pass before them.
+
+    `stopped_by` is ``rounds`` (all that were planned), ``max_seconds``, ``target_ci`` or ``max_rounds``.
+    `own_blocks` says that a round was too slow to be measured in turn with the quick ones.
+    """
 
     check: CheckPass
     rounds: list[Round]
-    truncated: bool
+    stopped_by: str
+    own_blocks: bool
+
+
+class Measurement(Struct, frozen=True, kw_only=True):
+    """The series of each subject, in their order; `turn_id` names this measuring in turn."""
+
+    turn_id: str
+    series: list[Series]
     stage_s: dict[str, float]
 
 
-def plan_rounds(repeat: Repeat) -> list[int]:
-    """Return how many samples each round takes: `runs` in all, at least three in each where there are.
-
-    >>> plan_rounds(Repeat(runs=10, warmup=3, rounds=5, max_seconds=60))
-    [4, 3, 3]
-    """
-    rounds = max(1, min(repeat.rounds, repeat.runs // MIN_SAMPLES))
-    share, rest = divmod(repeat.runs, rounds)
-    return [share + (number < rest) for number in range(rounds)]
-
-
-def samples_needed(taken: int, planned: int) -> int:
-    """Return how many samples must still be taken when the time is up."""
-    return max(0, min(MIN_SAMPLES, planned) - taken)
-
-
-def warmup_budget_s(repeat: Repeat) -> float:
-    """Return for how long a round may warm up; a slow model is warm after its first inference."""
-    return repeat.max_seconds / 4
+def in_turn(base: Sequence[Round], new: Sequence[Round]) -> tuple[list[float], list[float]]:
+    """Return the round medians in ms of the blocks that both have."""
+    of_base, of_new = (
+        {round_.block: median(round_.samples_ms) for round_ in rounds} for rounds in (base, new)
+    )
+    both = sorted(of_base.keys() & of_new.keys())
+    return [of_base[block] for block in both], [of_new[block] for block in both]
 
 
 def seconds_text(seconds: float) -> str:

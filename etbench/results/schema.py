@@ -11,11 +11,21 @@ from msgspec import Struct
 
 from etbench.build.artifact import Artifact
 from etbench.measure.environment import Environment
-from etbench.measure.protocol import Memory
+from etbench.measure.protocol import MachineLoad, Memory
 from etbench.stats.parity import Parity
+from etbench.stats.stability import Stability
 from etbench.stats.summary import LatencyMs
 
-__all__ = ["SCHEMA_VERSION", "Failure", "Requested", "Result", "Status"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "CellComparison",
+    "Failure",
+    "InTurn",
+    "Requested",
+    "Result",
+    "RoundFacts",
+    "Status",
+]
 
 SCHEMA_VERSION = 1
 
@@ -32,13 +42,71 @@ class Failure(Struct, frozen=True, kw_only=True):
     traceback: str
 
 
+class RoundFacts(Struct, frozen=True, kw_only=True):
+    """A round beside its samples: see `etbench.measure.protocol.Round`."""
+
+    block: int
+    started_s: float
+    load_ms: float
+    first_inference_ms: float
+    warmup: int
+    load: MachineLoad
+
+
+class CellComparison(Struct, frozen=True, kw_only=True):
+    """One cell in base and new; latencies are medians of round medians, in ms.
+
+    `how` is ``in turn`` or ``separate runs``. `ratio` is new over base, `low` to `high` its 95 %
+    interval, null where there are too few rounds for one. `regression` says that the cell is slower, and
+    by more than the threshold. `advice` says what would settle an inconclusive one.
+    """
+
+    model: str
+    precision: str
+    delegate: str
+    base_ms: float
+    new_ms: float
+    how: str
+    ratio: float
+    low: float | None
+    high: float | None
+    verdict: str
+    regression: bool
+    advice: str = ""
+
+    @property
+    def name(self) -> str:
+        """Model, precision and delegate."""
+        return f"{self.model} {self.precision} {self.delegate}"
+
+
+class InTurn(Struct, frozen=True, kw_only=True):
+    """The base that this cell was measured in turn with, and what came of it.
+
+    `base_program` says where the base's program came from; `base_rounds` and `base_facts` are its rounds in
+    the same blocks.
+    """
+
+    base_file: str
+    base_program: str
+    threshold: float
+    comparison: CellComparison
+    base_rounds: list[list[float]]
+    base_facts: list[RoundFacts]
+
+
 class Requested(Struct, frozen=True, kw_only=True):
-    """How often the cell was to be run; `repeat` and `warmup` say how often it was."""
+    """How often the cell was to be run; `repeat` and `warmup` say how often it was.
+
+    `stopped_by` is what ended the rounds: ``rounds``, ``max_seconds``, ``target_ci`` or ``max_rounds``.
+    """
 
     runs: int
-    warmup: int
+    warmup: int | Literal["stable"]
     rounds: int
     max_seconds: float
+    target_ci: float | None = None
+    stopped_by: str | None = None
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -46,9 +114,11 @@ class Result(Struct, frozen=True, kw_only=True):
 
     `repeat` is the number of samples taken, `warmup` the least number of warmup inferences of a round;
     `truncated` says that `max_seconds` left no time for all. `rounds` are the raw samples of each fresh
-    process. `load_ms` and `first_inference_ms` are medians over the rounds. `reason` says why a cell was
-    skipped. `pte_file` and `log_file` are relative to the result. `stage_s` is where the time went;
-    `config` is the whole composed YAML.
+    process, `round_facts` what else is known of it. Results of one `turn_id` were measured in turn:
+    rounds of one block belong together; not so a cell so slow that it had its `own_blocks`.
+    `load_ms` and `first_inference_ms` are medians over the rounds. `reason` says why a cell was skipped.
+    `pte_file` and `log_file` are relative to the result. `stage_s` is where the time went; `config` is
+    the whole composed YAML.
     """
 
     model_name: str
@@ -70,6 +140,11 @@ class Result(Struct, frozen=True, kw_only=True):
     requested: Requested
     truncated: bool = False
     rounds: list[list[float]] = []
+    round_facts: list[RoundFacts] = []
+    turn_id: str | None = None
+    own_blocks: bool = False
+    stability: Stability | None = None
+    in_turn: InTurn | None = None
     throughput_per_s: float | None = None
     load_ms: float | None = None
     first_inference_ms: float | None = None

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
+from etbench.stats.interval import location_interval
+
 __all__ = ["LatencyMs", "summarize"]
 
 
@@ -15,7 +17,9 @@ class LatencyMs(Struct, frozen=True, kw_only=True):
 
     Percentiles interpolate linearly between order statistics (type 7 of Hyndman & Fan, "Sample
     Quantiles in Statistical Packages", The American Statistician 50, 1996; numpy's default).
-    `std_dev` is the sample standard deviation (n - 1), and 0 for a single sample.
+    `std_dev` is the sample standard deviation (n - 1), and 0 for a single sample. `location` is the
+    median of the round medians, and `p50_ci95_low` to `p50_ci95_high` its 95 % interval
+    (`location_interval`); null below five rounds.
     """
 
     avg: float
@@ -25,6 +29,9 @@ class LatencyMs(Struct, frozen=True, kw_only=True):
     p50: float
     p95: float
     p99: float
+    location: float | None = None
+    p50_ci95_low: float | None = None
+    p50_ci95_high: float | None = None
 
 
 def summarize(rounds_ms: Sequence[Sequence[float]]) -> LatencyMs:
@@ -41,6 +48,8 @@ def summarize(rounds_ms: Sequence[Sequence[float]]) -> LatencyMs:
     if samples.size == 0:
         raise ValueError("no samples to summarize")
     p50, p95, p99 = np.percentile(samples, [50, 95, 99])
+    medians = [float(np.median(taken)) for taken in rounds_ms if len(taken)]
+    interval = location_interval([taken for taken in rounds_ms if len(taken)])
     return LatencyMs(
         # rounding can put the mean of equal samples an ulp outside of them
         avg=float(np.clip(samples.mean(), samples.min(), samples.max())),
@@ -50,4 +59,7 @@ def summarize(rounds_ms: Sequence[Sequence[float]]) -> LatencyMs:
         p50=float(p50),
         p95=float(p95),
         p99=float(p99),
+        location=float(np.median(medians)),
+        p50_ci95_low=interval.low if interval else None,
+        p50_ci95_high=interval.high if interval else None,
     )

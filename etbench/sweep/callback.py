@@ -15,7 +15,7 @@ from etbench.results.store import read_results
 
 __all__ = ["ResultsCallback"]
 
-FAILED = 1
+FAILED, REGRESSION = 1, 3
 
 
 class ResultsCallback(Callback):
@@ -54,6 +54,8 @@ class ResultsCallback(Callback):
             Console(highlight=False, soft_wrap=True).print(f"results and tables ({names}) in {folder}")
         if not results or any(result.status == "failed" for _, result in results):
             sys.exit(FAILED)
+        if any(result.in_turn and result.in_turn.comparison.regression for _, result in results):
+            sys.exit(REGRESSION)
 
 
 def _files(folder: Path) -> set[Path]:

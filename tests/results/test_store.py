@@ -93,7 +93,7 @@ def test_folders_are_searched_without_hidden_ones_and_without_repeats(
         find_files([tmp_path / "nowhere"])
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.text(min_size=1, max_size=20),
     samples=st.lists(st.floats(0.001, 1e6), min_size=1, max_size=20),

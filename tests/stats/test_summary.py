@@ -38,5 +38,15 @@ def test_figures_are_ordered(samples: list[float]) -> None:
 
 
 @given(samples_ms, st.integers(0, 60))
-def test_pooling_does_not_depend_on_how_rounds_are_cut(samples: list[float], cut: int) -> None:
-    assert summarize([samples[:cut], samples[cut:]]) == summarize([samples])
+def test_pooled_figures_do_not_depend_on_how_rounds_are_cut(samples: list[float], cut: int) -> None:
+    one, two = summarize([samples[:cut], samples[cut:]]), summarize([samples])
+    for name in ("avg", "min", "max", "std_dev", "p50", "p95", "p99"):
+        assert getattr(one, name) == getattr(two, name)
+
+
+def test_the_location_gives_each_round_one_vote() -> None:
+    latency = summarize([[1.0] * 100, [2.0], [3.0]])
+    assert (latency.p50, latency.location) == (1.0, 2.0)
+    assert latency.p50_ci95_low is None
+    wide = summarize([[1.0, 9.0], [2.0], [3.0], [4.0], [7.0]])
+    assert wide.p50_ci95_low < wide.location == 4.0 < wide.p50_ci95_high

@@ -1,0 +1,38 @@
+"""mobilenet_v2 with extra matrix products in the same program, so that it is truly slower."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from etbench.models import LoadedModel
+from etbench.models.inputs import ImageInputs
+from etbench.models.torchvision_ops import ensure_importable
+
+WIDTH = 128
+
+
+class Slowed(nn.Module):
+    """Adds the outcome of `rows` x WIDTH x WIDTH products, a thousandth of it, to the logits."""
+
+    def __init__(self, net: nn.Module, rows: int) -> None:
+        super().__init__()
+        self.net = net
+        self.rows = rows
+        self.extra = nn.Linear(WIDTH, WIDTH)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = self.net(images)
+        if not self.rows:
+            return logits
+        pixels = images.flatten()[: self.rows * WIDTH].reshape(self.rows, WIDTH)
+        return logits + 1e-3 * self.extra(pixels).mean()
+
+
+def slowed(*, rows: int) -> LoadedModel:
+    """Return the model; the products take some `rows` x 16,384 multiplications."""
+    ensure_importable()
+    from torchvision.models import mobilenet_v2
+
+    torch.manual_seed(0)
+    return LoadedModel(Slowed(mobilenet_v2(), rows), ImageInputs(224), logits_axis=1)

@@ -1,0 +1,105 @@
+"""The base of a comparison in turn: find its result, and have its program again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from etbench.build import Artifact, build
+from etbench.build.artifact import program_path, references_path
+from etbench.config import Cell, parse
+from etbench.errors import EtbenchError
+from etbench.events import OnEvent
+from etbench.results.schema import Result
+from etbench.results.store import read_results
+
+__all__ = ["Base", "find_base", "program_of"]
+
+STAGE = "compare_to"
+RECIPE = ("model", "precision", "delegate", "calibration")
+
+
+@dataclass(frozen=True)
+class Base:
+    """An older result of a cell, and the file it was read from."""
+
+    path: Path
+    result: Result
+
+
+def find_base(cell: Cell, where: str) -> Base:
+    """Return the newest measured result of this model, precision and delegate.
+
+    Args:
+        cell: the cell that is to be compared.
+        where: a result file, or a folder with some.
+
+    Raises:
+        EtbenchError: of stage ``compare_to`` if there is none; names those that are there.
+
+    """
+    found, unreadable = read_results([where])
+    measured = [Base(path, result) for path, result in found if result.status == "ok" and result.artifact]
+    fitting = [base for base in measured if _stem(base.result) == cell.stem]
+    if not fitting:
+        there = ", ".join(sorted({_stem(base.result) for base in measured})) or "none"
+        broken = "".join(f"; {error.message}" for error in unreadable)
+        raise EtbenchError(
+            f"compare_to={where}: no measured result of {cell.stem} there; there are: {there}{broken}",
+            stage=STAGE,
+            hint="give the folder or file of an earlier run of the same model, precision and delegate",
+        )
+    return max(fitting, key=lambda base: base.result.created_at)
+
+
+def program_of(
+    base: Base, cell: Cell, new: Artifact, new_folder: Path, *, log: Path, on_event: OnEvent
+) -> tuple[Path, str]:
+    """Return a folder with the base's program, and where the program came from.
+
+    It is the new one itself if that has the same bytes, else the `.pte` kept beside the result, else
+    it is built again from the configuration in the result.
+
+    Args:
+        base: from `find_base`.
+        cell: the cell that is compared with it.
+        new: the artifact it will be measured in turn with; the inputs must have the same shapes.
+        new_folder: where that one lies; the base gets a folder inside it.
+        log: gets what the libraries print.
+        on_event: is told about each stage of a build.
+
+    Raises:
+        EtbenchError: if the inputs differ, or the base cannot be built any more.
+
+    """
+    old = base.result.artifact
+    assert old is not None  # find_base gives no other
+    if old.inputs != new.inputs:
+        shapes = [[spec.shape for spec in artifact.inputs] for artifact in (old, new)]
+        raise EtbenchError(f"the base takes inputs of {shapes[0]}, this cell of {shapes[1]}", stage=STAGE)
+    if old.sha256 == new.sha256:
+        return new_folder, "the very same program"
+    folder = new_folder / "base"
+    folder.mkdir()
+    kept = base.path.with_name(base.result.pte_file) if base.result.pte_file else None
+    if kept and kept.exists() and _sha256(kept) == old.sha256:
+        shutil.copyfile(kept, program_path(folder))
+        os.link(references_path(new_folder), references_path(folder))
+        return folder, "the program kept beside the base's result"
+    sections = {name: base.result.config[name] for name in RECIPE}
+    recipe = parse(cell.config | sections).recipe
+    artifact = build(recipe, folder, log=log, on_event=on_event)
+    same = "with the same bytes" if artifact.sha256 == old.sha256 else "with other bytes than it had"
+    return folder, f"built again from the configuration in the base's result, {same}"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _stem(result: Result) -> str:
+    return f"{result.model_name}_{result.precision_short}_{result.delegate}"

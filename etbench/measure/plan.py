@@ -1,0 +1,116 @@
+"""How many rounds a subject gets, and how many samples each: decided as its rounds come in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from etbench.config import Repeat
+from etbench.measure.protocol import Round
+
+__all__ = ["MIN_SAMPLES", "Progress", "plan_rounds"]
+
+MIN_SAMPLES = 3  # of a round, and of a whole cell however slow it is
+MIN_ROUNDS = 5  # fewer say nothing about how far rounds are apart
+CHECK_EVERY = 5  # rounds between two looks at the interval of an adaptive repeat
+
+StoppedBy = Literal["rounds", "max_seconds", "target_ci", "max_rounds"]
+
+
+def plan_rounds(repeat: Repeat, start_s: float, inference_s: float) -> tuple[int, int]:
+    """Return how many rounds of how many samples fit `repeat.rounds_s`, between five and `repeat.rounds`.
+
+    Args:
+        repeat: what is asked for.
+        start_s: what a round costs before its first sample: fork, load, warmup.
+        inference_s: what a sample costs.
+
+    >>> repeat = Repeat(runs=50, warmup=5, rounds=30, rounds_s=6, max_seconds=60)
+    >>> plan_rounds(repeat, start_s=0.06, inference_s=0.002)
+    (30, 3)
+    >>> plan_rounds(repeat, start_s=0.3, inference_s=0.05)
+    (11, 5)
+    >>> plan_rounds(repeat, start_s=5, inference_s=1)
+    (5, 10)
+
+    """
+    fewest = min(MIN_ROUNDS, repeat.rounds)
+    for rounds in range(repeat.rounds, fewest, -1):
+        samples = _samples(repeat, rounds)
+        if rounds * (start_s + samples * inference_s) <= repeat.rounds_s:
+            return rounds, samples
+    return fewest, _samples(repeat, fewest)
+
+
+def _samples(repeat: Repeat, rounds: int) -> int:
+    return max(min(MIN_SAMPLES, repeat.runs), math.ceil(repeat.runs / rounds))
+
+
+@dataclass
+class Progress:
+    """The rounds of one subject so far, and what is still to be done.
+
+    Args:
+        repeat: what is asked for.
+        half_width: the half width of the interval that an adaptive repeat is to narrow, or None while
+            there is none; called only between rounds.
+
+    """
+
+    repeat: Repeat
+    half_width: Callable[[], float | None]
+    rounds: list[Round] = field(default_factory=list)
+    spent_s: float = 0.0
+    planned: int = 1
+    samples: int = 0
+    stopped_by: StoppedBy | None = None
+
+    def __post_init__(self) -> None:
+        """Plan the first round, which tells what a round costs."""
+        self.samples = _samples(self.repeat, self.repeat.rounds)
+
+    @property
+    def taken(self) -> int:
+        """How many samples there are."""
+        return sum(len(round_.samples_ms) for round_ in self.rounds)
+
+    @property
+    def still_needed(self) -> int:
+        """How many samples must still be taken though the time is up."""
+        return max(0, min(MIN_SAMPLES, self.repeat.runs) - self.taken)
+
+    @property
+    def left_s(self) -> float:
+        """What is left of `max_seconds`."""
+        return max(0.0, self.repeat.max_seconds - self.spent_s)
+
+    @property
+    def round_s(self) -> float:
+        """What a round costs, on the average."""
+        return self.spent_s / len(self.rounds) if self.rounds else 0.0
+
+    def add(self, round_: Round, seconds: float) -> None:
+        """Take in a round that took so many seconds in all, and decide whether it was the last."""
+        self.rounds.append(round_)
+        self.spent_s += seconds
+        if len(self.rounds) == 1:
+            timed_s = sum(round_.samples_ms) / 1e3
+            inference_s = timed_s / len(round_.samples_ms)
+            self.planned, self.samples = plan_rounds(self.repeat, seconds - timed_s, inference_s)
+        self.stopped_by = self._decide()
+
+    def _decide(self) -> StoppedBy | None:
+        count, target = len(self.rounds), self.repeat.target_ci
+        if self.left_s <= 0 and not self.still_needed:
+            return "max_seconds"
+        if target is None:
+            return "rounds" if count >= self.planned else None
+        if count >= self.repeat.max_rounds:
+            return "max_rounds"
+        if count >= self.planned and count % CHECK_EVERY == 0:
+            half_width = self.half_width()
+            if half_width is not None and half_width <= target:
+                return "target_ci"
+        return None

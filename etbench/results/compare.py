@@ -1,0 +1,199 @@
+"""Compare two sets of results, cell by cell: what became faster or slower, and what cannot be said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from msgspec import Struct
+
+from etbench.errors import EtbenchError
+from etbench.results.schema import CellComparison, Result, RoundFacts
+from etbench.stats.paired import PairedRatio
+from etbench.stats.separate import SeparateRatio
+from etbench.stats.verdict import Judgement, judge_in_turn, judge_separate
+
+__all__ = ["Comparison", "common_blocks", "compare_in_turn", "compare_results"]
+
+LIBRARIES = ("torch", "torchao", "executorch")
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """All cells that both sides have, and those that only one has."""
+
+    threshold: float
+    cells: list[CellComparison]
+    only_base: list[str]
+    only_new: list[str]
+
+    @property
+    def regressed(self) -> bool:
+        """Whether any cell is slower by more than the threshold."""
+        return any(cell.regression for cell in self.cells)
+
+
+def compare_results(
+    base: Iterable[Result], new: Iterable[Result], *, threshold: float, across_hosts: bool = False
+) -> Comparison:
+    """Compare the measured cells of two sets, paired by model, precision, delegate, inputs and weights.
+
+    Each cell counts with its latest result. The verdicts ``faster`` and ``slower`` hold for the whole
+    family: the chance that any of them is false is kept at 2 % (Bonferroni).
+
+    Args:
+        base: the results to compare with.
+        new: the results that are judged.
+        threshold: 0.05 lets a cell be 5 % slower.
+        across_hosts: compare also what was measured under other conditions.
+
+    Raises:
+        EtbenchError: if a pair was measured on other hosts, threads or libraries; names what differs.
+
+    """
+    bases, news = _latest(base), _latest(new)
+    both = [key for key in news if key in bases]
+    if not across_hosts:
+        _refuse_other_conditions([(bases[key], news[key]) for key in both])
+    cells = [
+        _compare_cell(bases[key], news[key], threshold=threshold, family=len(both)) for key in sorted(both)
+    ]
+    return Comparison(
+        threshold=threshold,
+        cells=cells,
+        only_base=[_name(bases[key]) for key in sorted(bases.keys() - news.keys())],
+        only_new=[_name(news[key]) for key in sorted(news.keys() - bases.keys())],
+    )
+
+
+def compare_in_turn(
+    new: Result,
+    base_medians: Sequence[float],
+    new_medians: Sequence[float],
+    *,
+    threshold: float,
+    family: int = 1,
+) -> CellComparison:
+    """Compare a cell with the base that was measured in turn with it.
+
+    Args:
+        new: the result that is judged.
+        base_medians: median of the base's round in each block, in ms.
+        new_medians: the same of the new one, in the same blocks.
+        threshold: 0.05 lets the cell be 5 % slower.
+        family: how many cells are compared at once.
+
+    """
+    ratio, judgement = judge_in_turn(base_medians, new_medians, threshold=threshold, family=family)
+    return _put_in_words(
+        new, ratio, judgement, base_ms=median(base_medians), how="in turn", threshold=threshold
+    )
+
+
+def _compare_cell(base: Result, new: Result, *, threshold: float, family: int) -> CellComparison:
+    if base.turn_id is not None and base.turn_id == new.turn_id and base.own_blocks == new.own_blocks:
+        blocks = common_blocks(base.round_facts, base.rounds, new.round_facts, new.rounds)
+        return compare_in_turn(new, *blocks, threshold=threshold, family=family)
+    base_ms = _location(base)
+    judged = judge_separate(base.rounds, new.rounds, threshold=threshold, family=family)
+    if judged is None:
+        ratio = SeparateRatio(ratio=_location(new) / base_ms, low=0.0, high=math.inf)
+        judged = ratio, Judgement(verdict="inconclusive")
+    return _put_in_words(new, *judged, base_ms=base_ms, how="separate runs", threshold=threshold)
+
+
+def _put_in_words(
+    new: Result,
+    ratio: PairedRatio | SeparateRatio,
+    judgement: Judgement,
+    *,
+    base_ms: float,
+    how: str,
+    threshold: float,
+) -> CellComparison:
+    bounded = ratio.low > 0
+    return CellComparison(
+        model=new.model_name,
+        precision=new.precision_short,
+        delegate=new.delegate,
+        base_ms=base_ms,
+        new_ms=_location(new),
+        how=how,
+        ratio=ratio.ratio,
+        low=ratio.low if bounded else None,
+        high=ratio.high if bounded else None,
+        verdict=judgement.verdict,
+        regression=judgement.verdict == "slower" and ratio.ratio > 1 + threshold,
+        advice=_advice(how, judgement, len(new.rounds)),
+    )
+
+
+def _advice(how: str, judgement: Judgement, rounds: int) -> str:
+    if judgement.verdict != "inconclusive":
+        return ""
+    if how == "separate runs":
+        return "measure them in turn: python -m etbench … compare_to=<base>"
+    if judgement.times_more is None:
+        return "too few rounds for an interval"
+    return f"about {math.ceil(judgement.times_more * rounds)} rounds would settle it"
+
+
+def common_blocks(
+    base_facts: Sequence[RoundFacts],
+    base_rounds: Sequence[Sequence[float]],
+    new_facts: Sequence[RoundFacts],
+    new_rounds: Sequence[Sequence[float]],
+) -> tuple[list[float], list[float]]:
+    """Return the round medians, in ms, of the blocks that both sides have."""
+    base, new = (
+        {fact.block: median(samples) for fact, samples in zip(facts, rounds, strict=True)}
+        for facts, rounds in ((base_facts, base_rounds), (new_facts, new_rounds))
+    )
+    both = sorted(base.keys() & new.keys())
+    return [base[block] for block in both], [new[block] for block in both]
+
+
+def _latest(results: Iterable[Result]) -> dict[tuple[str, ...], Result]:
+    """Return the newest measured result of each cell."""
+    measured = [result for result in results if result.status == "ok" and result.rounds]
+    return {_key(result): result for result in sorted(measured, key=lambda result: result.created_at)}
+
+
+def _key(result: Result) -> tuple[str, ...]:
+    inputs = result.artifact.inputs if result.artifact else []
+    shapes = " ".join("x".join(map(str, spec.shape)) for spec in inputs)
+    return (result.model_name, result.precision_short, result.delegate, shapes, result.weights)
+
+
+def _name(result: Result) -> str:
+    return f"{result.model_name} {result.precision_short} {result.delegate}"
+
+
+def _location(result: Result) -> float:
+    return median(median(samples) for samples in result.rounds)
+
+
+def _refuse_other_conditions(pairs: Sequence[tuple[Result, Result]]) -> None:
+    differing: dict[str, None] = {}
+    for base, new in pairs:
+        for what, (old, now) in _conditions(base, new).items():
+            if old != now:
+                differing[f"{what}: {old} and {now}"] = None
+    if differing:
+        listed = "\n".join(f"  - {line}" for line in differing)
+        raise EtbenchError(
+            f"base and new were measured under other conditions:\n{listed}\n"
+            "add --across-hosts to compare them all the same",
+            stage="compare",
+        )
+
+
+def _conditions(base: Result, new: Result) -> dict[str, tuple[object, object]]:
+    sides = base.environment, new.environment
+    return {
+        "host": (sides[0].host, sides[1].host),
+        "cpu": (sides[0].cpu, sides[1].cpu),
+        "threads": (sides[0].threads, sides[1].threads),
+        "python": (sides[0].python, sides[1].python),
+        **{name: (sides[0].libraries.get(name), sides[1].libraries.get(name)) for name in LIBRARIES},
+    }

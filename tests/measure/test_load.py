@@ -1,0 +1,44 @@
+"""Other load on the machine is seen, and one's own is not taken for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+from etbench.measure.load import watch_load
+
+BUSY = "while True: pass"
+
+
+def _spin(seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
+
+
+def test_a_busy_process_beside_this_one_is_other_load() -> None:
+    with subprocess.Popen([sys.executable, "-c", BUSY]) as process:
+        time.sleep(0.2)
+        since = watch_load()
+        time.sleep(1.0)
+        busy = since()
+        process.kill()
+    assert busy.other_cpu_share is not None
+    assert busy.other_cpu_share > 0.5 / (_cpus())
+
+
+def test_what_this_process_does_is_not() -> None:
+    since = watch_load()
+    _spin(1.0)
+    load = since()
+    assert load.other_cpu_share is not None
+    assert load.other_cpu_share < 0.9 / _cpus(), "its own second of work was counted"
+    assert load.major_faults >= 0
+    assert load.involuntary_switches >= 0
+
+
+def _cpus() -> int:
+    import psutil
+
+    return psutil.cpu_count() or 1

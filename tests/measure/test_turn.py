@@ -1,0 +1,60 @@
+"""One etbench measures at a time on a machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from support import CONF, TESTS, started_etbench, wait_for
+
+from etbench.measure.turn import turn_to_measure
+
+HOLDER = """
+import sys, time
+from etbench.measure.turn import turn_to_measure
+with turn_to_measure(lambda: None):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_second_holder_waits_until_the_first_is_done() -> None:
+    waited: list[str] = []
+    order: list[str] = []
+
+    def second() -> None:
+        with turn_to_measure(lambda: waited.append("told")):
+            order.append("second")
+
+    with turn_to_measure(lambda: None):
+        thread = threading.Thread(target=second)
+        thread.start()
+        wait_for(lambda: waited, timeout=10)
+        time.sleep(0.2)
+        order.append("first")
+    thread.join(timeout=10)
+    assert (order, waited) == (["first", "second"], ["told"])
+
+
+def test_a_holder_that_is_killed_lets_go() -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        process.kill()
+    with turn_to_measure(lambda: None):
+        pass
+
+
+def test_a_run_says_that_it_waits(tmp_path: Path) -> None:
+    command = ("--config-dir", str(CONF), "model=tiny", "delegate=portable", "hydra.run.dir=out")
+    log = tmp_path / "out" / "etbench.log"
+    with started_etbench(*command, cwd=tmp_path, PYTHONPATH=str(TESTS)) as process:
+        with turn_to_measure(lambda: None):
+            wait_for(lambda: log.exists() and "waiting for its turn" in log.read_text(), timeout=60)
+            assert "stage_finished time" not in log.read_text()
+        printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, printed
+    assert "another etbench is measuring on this machine" in printed

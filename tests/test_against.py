@@ -1,0 +1,74 @@
+"""A cell measured in turn with an older result of it: real programs, real processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support import CONF, etbench
+
+from etbench.results.schema import InTurn
+from etbench.results.store import read_result
+
+TINY = ("--config-dir", str(CONF), "model=tiny", "delegate=portable")
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """The result of a run that kept its program."""
+    done = etbench(*TINY, "keep_pte=true", "hydra.run.dir=base", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    return tmp_path / "base" / "tiny_fp32_portable.json"
+
+
+def _compared(tmp_path: Path, *more: str, status: int = 0) -> InTurn:
+    done = etbench(*TINY, "compare_to=base", "hydra.run.dir=new", *more, cwd=tmp_path)
+    assert done.returncode == status, done.stdout + done.stderr
+    result = read_result(tmp_path / "new" / "tiny_fp32_portable.json")
+    assert result.in_turn is not None
+    assert [facts.block for facts in result.in_turn.base_facts] == [
+        facts.block for facts in result.round_facts
+    ], "the two must be in the same blocks"
+    assert result.in_turn.comparison.verdict in done.stdout
+    return result.in_turn
+
+
+def test_the_very_same_program_is_not_built_again(base: Path, tmp_path: Path) -> None:
+    in_turn = _compared(tmp_path)
+    assert in_turn.base_program == "the very same program"
+    assert in_turn.base_file == str(Path("base") / base.name)
+    assert in_turn.comparison.how == "in turn"
+    assert len(in_turn.base_rounds) == 30
+
+
+def test_a_wider_model_is_a_regression_against_the_kept_program(base: Path, tmp_path: Path) -> None:
+    in_turn = _compared(tmp_path, "model.width=64", status=3)
+    assert in_turn.base_program == "the program kept beside the base's result"
+    assert (in_turn.comparison.verdict, in_turn.comparison.regression) == ("slower", True)
+    assert in_turn.comparison.low > 1
+
+
+def test_a_program_that_is_gone_is_built_again_from_the_result(base: Path, tmp_path: Path) -> None:
+    base.with_suffix(".pte").unlink()
+    in_turn = _compared(tmp_path, "model.width=5")
+    assert in_turn.base_program.startswith("built again from the configuration in the base's result")
+    assert "the same bytes" in in_turn.base_program
+
+
+def test_a_tampered_program_is_not_used(base: Path, tmp_path: Path) -> None:
+    base.with_suffix(".pte").write_bytes(b"something else")
+    assert "built again" in _compared(tmp_path, "model.width=5").base_program
+
+
+def test_a_base_that_has_no_such_cell_is_a_failure_that_names_what_is_there(
+    base: Path, tmp_path: Path
+) -> None:
+    done = etbench(*TINY, "compare_to=base", "hydra.run.dir=new", "precision=int8", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no measured result of tiny_int8_portable there; there are: tiny_fp32_portable" in done.stdout
+
+
+def test_a_base_that_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
+    done = etbench(*TINY, "compare_to=nowhere", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "compare_to=nowhere: no such file or folder" in done.stderr
