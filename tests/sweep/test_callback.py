@@ -46,5 +46,5 @@ def test_a_second_sweep_into_the_same_folder_keeps_both(tmp_path: Path) -> None:
             cwd=tmp_path,
         )
         assert done.returncode == 0, done.stderr
-        assert done.stdout.count("tiny fp32 xnnpack") == 2, "the summary is of this sweep only"
+        assert done.stdout.count("│ tiny fp32 xnnpack") == 2, "the summary is of this sweep only"
     assert len(pd.read_csv(tmp_path / "out" / "results.csv")) == 4
