@@ -15,79 +15,107 @@ import time
 from collections import Counter
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import msgspec
 import numpy as np
 from common import built, measured, print_machine
 from scipy.stats import mannwhitneyu
 
-from etbench.measure.protocol import in_turn
+from etbench.measure import Series
+from etbench.stats import location_interval
 from etbench.stats.verdict import judge_in_turn, judge_separate
 
 THRESHOLD = 0.05
+PARTS = ("in-turn", "separate", "naive")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--pairs", type=int, default=60)
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
     parser.add_argument("--apart", type=int, default=12, help="runs between the two of a separate pair")
     parser.add_argument("--cell", nargs="*", default=["model=mobilenet_v2", "precision=int8"])
     parser.add_argument("--save", type=Path, help="write all samples to this JSON file")
+    parser.add_argument("--recorded", type=Path, help="judge the samples of such a file instead")
     args = parser.parse_args()
-    print_machine()
+    if args.recorded:
+        recorded = json.loads(args.recorded.read_text())
+    else:
+        print_machine()
+        recorded = _record(args.cell, args.pairs, args.parts)
+    if args.save:
+        args.save.write_text(json.dumps(recorded))
+    _report_in_turn(recorded["pairs"])
+    _report_separate(recorded["runs"], args.apart)
+    _report_naive(recorded["naive"])
+
+
+def _record(overrides: list[str], count: int, parts: list[str]) -> dict[str, list[Any]]:
+    """Return the samples of each round of the pairs, of the runs with their start in seconds, and the naive."""
     pairs, runs, naive = [], [], []
     begun = time.monotonic()
-    with built(*args.cell) as (cell, subject):
-        plain = msgspec.structs.replace(
-            subject, repeat=msgspec.structs.replace(subject.repeat, runs=50, rounds=1)
-        )
-        for _ in range(args.pairs):
-            pairs.append(measured(cell, [subject, subject], together=True))
-            runs.append((time.monotonic() - begun, measured(cell, [subject])[0]))
-            naive.append([measured(cell, [plain])[0].rounds[0].samples_ms for _ in range(2)])
-    _report_in_turn(pairs)
-    _report_separate(runs, args.apart)
-    _report_naive(naive)
-    if args.save:
-        recorded = {
-            "pairs": [[[r.samples_ms for r in side.rounds] for side in pair] for pair in pairs],
-            "runs": [[at, [r.samples_ms for r in run.rounds]] for at, run in runs],
-            "naive": naive,
-        }
-        args.save.write_text(json.dumps(recorded))
+    with built(*overrides) as (cell, subject):
+        once = msgspec.structs.replace(subject.repeat, runs=50, rounds=1)
+        plain = msgspec.structs.replace(subject, repeat=once)
+        for _ in range(count):
+            if "in-turn" in parts:
+                both = measured(cell, [subject, subject], together=True)
+                pairs.append([_samples(side) for side in both])
+            if "separate" in parts:
+                runs.append([time.monotonic() - begun, _samples(measured(cell, [subject])[0])])
+            if "naive" in parts:
+                naive.append([_samples(measured(cell, [plain])[0])[0] for _ in range(2)])
+    return {"pairs": pairs, "runs": runs, "naive": naive}
+
+
+def _samples(series: Series) -> list[list[float]]:
+    return [round_.samples_ms for round_ in series.rounds]
 
 
 def _report_in_turn(pairs: list) -> None:
     words, halves, logs = Counter(), [], []
-    for base, new in pairs:
-        ratio, judgement = judge_in_turn(*in_turn(base.rounds, new.rounds), threshold=THRESHOLD)
+    for pair in pairs:
+        medians = ([median(samples) for samples in side] for side in pair)
+        ratio, judgement = judge_in_turn(*medians, threshold=THRESHOLD)
         words[judgement.verdict] += 1
         halves.append(ratio.half_width)
         logs.append(abs(np.log(ratio.ratio)))
-    _print("in turn", words, len(pairs), halves, logs)
+    if pairs:
+        _print("in turn", words, halves, logs)
 
 
 def _report_separate(runs: list, apart: int) -> None:
     words, halves, logs, distances = Counter(), [], [], []
     for (at, base), (later, new) in zip(runs, runs[apart:], strict=False):
-        sides = ([round_.samples_ms for round_ in run.rounds] for run in (base, new))
-        ratio, judgement = judge_separate(*sides, threshold=THRESHOLD)
+        ratio, judgement = judge_separate(base, new, threshold=THRESHOLD)
         words[judgement.verdict] += 1
         halves.append(np.log(ratio.high / ratio.low) / 2)
         logs.append(abs(np.log(ratio.ratio)))
         distances.append(later - at)
-    if halves:
-        _print(f"separate runs, {median(distances):.0f} s apart", words, len(halves), halves, logs)
-        locations = [np.log(median(median(r.samples_ms) for r in run.rounds)) for _, run in runs]
-        print(f"  the location of a run varies by {np.std(locations, ddof=1):.1%} (standard deviation)")
+    if not distances:
+        return
+    _print(f"separate runs, {median(distances):.0f} s apart", words, halves, logs)
+    intervals = [location_interval(rounds) for _, rounds in runs]
+    truth = median(interval.location for interval in intervals)
+    covered = np.mean([interval.low <= truth <= interval.high for interval in intervals])
+    spread = np.std([np.log(interval.location) for interval in intervals], ddof=1)
+    print(
+        f"  the location of a run varies by {spread:.1%} (standard deviation of {len(runs)}); "
+        f"the interval of a run covers their median in {covered:.0%}"
+    )
 
 
 def _report_naive(naive: list) -> None:
-    different = sum(mannwhitneyu(*pair).pvalue < 0.05 for pair in naive)
-    print(f"naive: two processes of 50 samples, Mann-Whitney: different in {different / len(naive):.0%}")
+    if naive:
+        different = np.mean([mannwhitneyu(*pair).pvalue < 0.05 for pair in naive])
+        print(
+            f"naive, two processes of 50 samples, Mann-Whitney: different in {different:.0%} of {len(naive)}"
+        )
 
 
-def _print(name: str, words: Counter, count: int, halves: list, logs: list) -> None:
+def _print(name: str, words: Counter, halves: list, logs: list) -> None:
+    count = len(logs)
     wrong = words["faster"] + words["slower"]
     print(
         f"{name}: wrong in {wrong / count:.1%} of {count}, same {words['same'] / count:.0%}, "
