@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _record(overrides: list[str], count: int, parts: list[str]) -> dict[str, list[Any]]:
-    """Return the samples of each round of the pairs, of the runs with their start in seconds, and the naive."""
+    """Return the samples of each round: of the pairs, of the runs beside their start in s, and the naive."""
     pairs, runs, naive = [], [], []
     begun = time.monotonic()
     with built(*overrides) as (cell, subject):
