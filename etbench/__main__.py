@@ -2,46 +2,54 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from etbench.compose import check_command_line, conf_dir
+from etbench.compose import check_command_line, conf_dir, resuming
 from etbench.errors import ConfigError
 
 
-def run_cell(config: DictConfig) -> None:
-    """Run one cell; Hydra calls it once for a run, and for each cell of a sweep."""
+def run_cell(config: DictConfig) -> float | None:
+    """Run one cell and return its p50 in ms; Hydra calls it for a run, and other launchers for each cell."""
     from etbench.config import parse
     from etbench.console import ConsoleLog
     from etbench.run import run
 
     job = HydraConfig.get()
     folder = job.sweep.dir if job.mode == RunMode.MULTIRUN else job.run.dir
-    run(parse(config), out_dir=Path(folder), log_dir=job.runtime.output_dir, on_event=ConsoleLog())
+    outcome = run(parse(config), out_dir=Path(folder), log_dir=job.runtime.output_dir, on_event=ConsoleLog())
+    return outcome.result.latency_ms.p50 if outcome.result.latency_ms else None
 
 
 def main() -> None:
     """Check the command line, then hand over to Hydra."""
     try:
+        sys.argv[1:] = resuming(sys.argv[1:])
         check_command_line(sys.argv[1:])
     except ConfigError as error:
-        sys.exit(_usage(error))
+        sys.stderr.write(f"{error.message}\n")
+        sys.exit(2)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # clean up as for Ctrl-C
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run_cell)()
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
 
 
-def _usage(error: ConfigError) -> int:
-    sys.stderr.write(f"{error.message}\n")
-    return 2
+def _interrupt(*_: Any) -> None:
+    """Clean up at the first Ctrl-C; end at once at the second, the children with it."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -8,15 +8,14 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from etbench.build import Artifact, build
+from etbench.build import Artifact, Built
 from etbench.build.artifact import program_path, references_path
-from etbench.config import Cell, parse
+from etbench.config import Cell, Recipe, parse
 from etbench.errors import EtbenchError
-from etbench.events import OnEvent
 from etbench.results.schema import Result
 from etbench.results.store import read_results
 
-__all__ = ["Base", "find_base", "program_of"]
+__all__ = ["Base", "base_recipe", "find_base", "kept_program", "origin_of_rebuilt"]
 
 STAGE = "compare_to"
 RECIPE = ("model", "precision", "delegate", "calibration")
@@ -55,24 +54,17 @@ def find_base(cell: Cell, where: str) -> Base:
     return max(fitting, key=lambda base: base.result.created_at)
 
 
-def program_of(
-    base: Base, cell: Cell, new: Artifact, new_folder: Path, *, log: Path, on_event: OnEvent
-) -> tuple[Path, str]:
-    """Return a folder with the base's program, and where the program came from.
-
-    It is the new one itself if that has the same bytes, else the `.pte` kept beside the result, else
-    it is built again from the configuration in the result.
+def kept_program(base: Base, new: Artifact, new_folder: Path, folder: Path) -> tuple[Path, str] | None:
+    """Return a folder with the base's program and where it came from, or None if it must be built again.
 
     Args:
         base: from `find_base`.
-        cell: the cell that is compared with it.
         new: the artifact it will be measured in turn with; the inputs must have the same shapes.
-        new_folder: where that one lies; the base gets a folder inside it.
-        log: gets what the libraries print.
-        on_event: is told about each stage of a build.
+        new_folder: where that one lies.
+        folder: an existing, empty folder.
 
     Raises:
-        EtbenchError: if the inputs differ, or the base cannot be built any more.
+        EtbenchError: of stage ``compare_to`` if the inputs differ.
 
     """
     old = base.result.artifact
@@ -82,18 +74,27 @@ def program_of(
         raise EtbenchError(f"the base takes inputs of {shapes[0]}, this cell of {shapes[1]}", stage=STAGE)
     if old.sha256 == new.sha256:
         return new_folder, "the very same program"
-    folder = new_folder / "base"
-    folder.mkdir()
     kept = base.path.with_name(base.result.pte_file) if base.result.pte_file else None
     if kept and kept.exists() and _sha256(kept) == old.sha256:
         shutil.copyfile(kept, program_path(folder))
         os.link(references_path(new_folder), references_path(folder))
         return folder, "the program kept beside the base's result"
+    return None
+
+
+def base_recipe(base: Base, cell: Cell) -> Recipe:
+    """Return the recipe in the base's result; what is no part of it is taken from the cell."""
     sections = {name: base.result.config[name] for name in RECIPE}
-    recipe = parse(cell.config | sections).recipe
-    artifact = build(recipe, folder, log=log, on_event=on_event)
-    same = "with the same bytes" if artifact.sha256 == old.sha256 else "with other bytes than it had"
-    return folder, f"built again from the configuration in the base's result, {same}"
+    return parse(cell.config | sections).recipe
+
+
+def origin_of_rebuilt(base: Base, built: Built) -> str:
+    """Say where a base's program came from that was not kept beside its result."""
+    old = base.result.artifact
+    assert old is not None
+    where = "the artifact cache" if built.from_cache else "a new build"
+    same = "with the same bytes" if built.artifact.sha256 == old.sha256 else "with other bytes than it had"
+    return f"{where}, by the configuration in the base's result, {same}"
 
 
 def _sha256(path: Path) -> str:

@@ -24,7 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from etbench.config import Cell, nearest, parse
 from etbench.errors import ConfigError
 
-__all__ = ["check_command_line", "compose", "conf_dir"]
+__all__ = ["check_command_line", "compose", "conf_dir", "resuming"]
 
 
 def conf_dir() -> Path:
@@ -65,6 +65,30 @@ def check_command_line(argv: Sequence[str]) -> None:
     if args.config_dir and not Path(args.config_dir).is_dir():
         raise ConfigError([f"--config-dir {args.config_dir}: no such folder"])
     _check(args.overrides, config_dir=args.config_dir, multirun=args.multirun, name=args.config_name)
+
+
+def resuming(argv: Sequence[str]) -> list[str]:
+    """Return the arguments with what ``sweep.resume=<folder>`` stands for.
+
+    Results go to that folder. Where nothing else is said, the grid is that of its command line.
+
+    Raises:
+        ConfigError: if no sweep was started there.
+
+    """
+    args = get_args_parser().parse_args(list(argv))
+    values = dict(text.split("=", 1) for text in args.overrides if "=" in text)
+    folder = values.get("sweep.resume")
+    if not folder or folder == "null":
+        return list(argv)
+    if not args.multirun:
+        raise ConfigError([f"sweep.resume={folder}: add -m to go on with a sweep"])
+    from etbench.sweep.manifest import read_manifest
+
+    then = read_manifest(Path(folder)).argv
+    before = [] if any(not key.startswith(("sweep.", "hydra.")) for key in values) else then
+    before = [text for text in before if not text.startswith(("sweep.", "hydra.sweep.dir=")) and text != "-m"]
+    return [*before, *argv, f"hydra.sweep.dir={folder}"]
 
 
 @contextmanager

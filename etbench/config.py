@@ -22,6 +22,8 @@ from omegaconf.errors import OmegaConfBaseException
 from etbench.errors import ConfigError
 
 __all__ = [
+    "BuildSettings",
+    "CacheSettings",
     "Calibration",
     "Cell",
     "Delegate",
@@ -30,6 +32,7 @@ __all__ = [
     "Precision",
     "Recipe",
     "Repeat",
+    "SweepSettings",
     "nearest",
     "parse",
 ]
@@ -123,12 +126,41 @@ class Measure(_Section, frozen=True, kw_only=True):
 
     `affinity` pins them to these CPUs. Cells whose round takes longer than `block_max_s` are not
     measured in turn with quicker ones. `seed` is of the random order within the blocks; without one it is
-    another each time, which is what keeps a comparison free of any effect of the order.
+    another each time, which is what keeps a comparison free of any effect of the order. A round or check
+    that takes longer than `timeout_s` is killed.
     """
 
     affinity: Annotated[list[NonNegative], Meta(min_length=1)] | None = None
     block_max_s: Seconds = 2.0
     seed: NonNegative | None = None
+    timeout_s: Seconds = 1_800
+
+
+class CacheSettings(_Section, frozen=True, kw_only=True):
+    """Where programs are kept for the next time; `dir` None is the user's cache folder."""
+
+    enabled: bool = True
+    dir: Annotated[str, Meta(min_length=1)] | None = None
+    max_gb: Annotated[float, Meta(gt=0)] = 20.0
+
+
+class BuildSettings(_Section, frozen=True, kw_only=True):
+    """Limits of one build."""
+
+    timeout_s: Seconds = 3_600
+
+
+class SweepSettings(_Section, frozen=True, kw_only=True):
+    """How the cells of a sweep are worked on.
+
+    `builders` is the number of processes that build at once, None for as many as cores and memory carry.
+    `resume` names the folder of an earlier sweep to be completed, with `retry` also its failed cells.
+    """
+
+    builders: Annotated[int, Meta(ge=1, le=256)] | None = None
+    resume: Annotated[str, Meta(min_length=1)] | None = None
+    retry: Literal["failed"] | None = None
+    fail_fast: bool = False
 
 
 class Calibration(_Section, frozen=True, kw_only=True):
@@ -147,6 +179,9 @@ class _Config(_Section, frozen=True, kw_only=True):
     repeat: Repeat
     measure: Measure
     calibration: Calibration
+    cache: CacheSettings
+    build: BuildSettings
+    sweep: SweepSettings
     threads: Annotated[int, Meta(ge=1, le=1_024)] | None = None
     keep_pte: bool = False
     compare_to: Annotated[str, Meta(min_length=1)] | None = None
@@ -184,6 +219,9 @@ class Cell(_Section, frozen=True, kw_only=True):
     repeat: Repeat
     measure: Measure
     calibration: Calibration
+    cache: CacheSettings
+    build: BuildSettings
+    sweep: SweepSettings
     threads: int | None
     keep_pte: bool
     compare_to: str | None
@@ -205,7 +243,8 @@ class Cell(_Section, frozen=True, kw_only=True):
     @property
     def cell_id(self) -> str:
         """Twelve hexadecimal digits that two cells share only if they ask for the same measurement."""
-        identity = [self.recipe, self.repeat, self.measure, self.threads]
+        measured_how = msgspec.structs.replace(self.measure, timeout_s=Measure().timeout_s, seed=None)
+        identity = [self.recipe, self.repeat, measured_how, self.threads]
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:12]
 
     def impossible(self) -> str | None:
@@ -219,6 +258,7 @@ class Cell(_Section, frozen=True, kw_only=True):
             _text_fault("calibration.text", self.calibration.text),
             _weights_fault(self.model.weights),
             _path_fault("compare_to", self.compare_to),
+            _path_fault("sweep.resume", self.sweep.resume),
             _affinity_fault(self.measure.affinity),
         ]
         return [fault for fault in faults if fault]
@@ -252,6 +292,9 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
         repeat=top.repeat,
         measure=top.measure,
         calibration=top.calibration,
+        cache=top.cache,
+        build=top.build,
+        sweep=top.sweep,
         threads=top.threads,
         keep_pte=top.keep_pte,
         compare_to=top.compare_to,

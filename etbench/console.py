@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from time import monotonic
 
 from rich.console import Console
 from rich.markup import escape
@@ -30,36 +31,61 @@ STAGE_WORDS = {
 }
 
 
-class ConsoleLog:
-    """Prints events: on a terminal with a spinner for the running stage, else one plain line each."""
+TELL_EVERY_S = 10.0
 
-    def __init__(self, console: Console | None = None) -> None:
+
+class ConsoleLog:
+    """Prints events: on a terminal with a spinner for the running stage, else one plain line each.
+
+    Args:
+        console: standard error if not given.
+        many: the events are of many cells at once, so each line names its cell.
+
+    """
+
+    def __init__(self, console: Console | None = None, *, many: bool = False) -> None:
         self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
-        self._status = self.console.status("") if self.console.is_terminal else None
+        self._many = many
+        self._status = self.console.status("") if self.console.is_terminal and not many else None
+        self._told: dict[str, float] = {}
 
     def __call__(self, event: Event) -> None:
         """Print one event."""
         words = STAGE_WORDS.get(event.stage, "")
-        if event.kind == "cell_started":
-            self.console.print(f"[bold]{escape(event.cell)}[/bold] [dim]({event.message})[/dim]")
-        elif event.kind == "stage_started" and words and self._status:
-            self._status.update(f"  {words} …")
-            self._status.start()
-        elif event.kind == "stage_finished" and words:
-            self._stop()
-            took = seconds_text(event.seconds or 0.0)
-            self.console.print(f"  {words:<32} [dim]{took:>9}[/dim]")
-        elif event.kind == "progress":
-            self.console.print(f"  [dim]{escape(event.message)}[/dim]")
-        elif event.kind == "cell_finished":
-            self._stop()
-            color = {"ok": "green", "failed": "red"}.get(event.status, "yellow")
-            took = seconds_text(event.seconds or 0.0)
-            self.console.print(f"  [{color}]{event.status}[/{color}] in {took}: {event.message}")
+        took = seconds_text(event.seconds or 0.0)
+        match event.kind:
+            case "cell_started" if not self._many:
+                self.console.print(f"[bold]{escape(event.cell)}[/bold] [dim]({event.message})[/dim]")
+            case "stage_started" if words and self._status:
+                self._status.update(f"  {words} …")
+                self._status.start()
+            case "stage_finished" if words:
+                self._line(event, f"{words:<32} [dim]{took:>9}[/dim]")
+            case "program_ready" if event.message != "built":
+                self._line(event, f"program {event.message}")
+            case "progress":
+                self._line(event, f"[dim]{escape(event.message)}[/dim]", ends_stage=False)
+            case "round":
+                self._round(event)
+            case "cell_finished":
+                color = {"ok": "green", "failed": "red"}.get(event.status, "yellow")
+                self._line(event, f"[{color}]{event.status}[/{color}] in {took}: {event.message}")
 
-    def _stop(self) -> None:
-        if self._status:
+    def _line(self, event: Event, text: str, *, ends_stage: bool = True) -> None:
+        if self._status and ends_stage:
             self._status.stop()
+        self.console.print(f"{escape(event.cell)}: {text}" if self._many else f"  {text}")
+
+    def _round(self, event: Event) -> None:
+        """Tell of rounds in the spinner; without one only from time to time."""
+        text = f"timing: {event.done} of {event.of} rounds, {event.p50_ms:.3g} ms"
+        if self._status:
+            self._status.update(f"  {text} …")
+            return
+        now = monotonic()
+        if now - self._told.setdefault(event.cell, now) > TELL_EVERY_S:
+            self._told[event.cell] = now
+            self._line(event, f"[dim]{text}[/dim]")
 
 
 def plain_console() -> Console:

@@ -43,3 +43,11 @@ class ConfigError(EtbenchError):
             f"{count} in the configuration\n" + "\n".join(f"  - {fault}" for fault in self.faults),
             stage="config",
         )
+
+    @classmethod
+    def of_all(cls, errors: Sequence[Exception]) -> ConfigError:
+        """Return one error with the faults of several; an error of another kind is a fault by its message."""
+        faults = [
+            fault for error in errors for fault in (error.faults if isinstance(error, cls) else [str(error)])
+        ]
+        return cls(list(dict.fromkeys(faults)))

@@ -13,13 +13,16 @@ from etbench.errors import EtbenchError
 
 __all__ = ["Event", "OnEvent", "Stages"]
 
-Kind = Literal["cell_started", "stage_started", "stage_finished", "progress", "cell_finished"]
+Kind = Literal[
+    "cell_started", "stage_started", "stage_finished", "progress", "program_ready", "round", "cell_finished"
+]
 
 
 class Event(Struct, frozen=True, kw_only=True, tag="event", tag_field="message_type"):
     """One step of a cell.
 
-    `seconds` is set on ``stage_finished`` and ``cell_finished``; `status` on ``cell_finished``.
+    `seconds` is set on ``stage_finished`` and ``cell_finished``; `status` on ``cell_finished``; `done` and
+    `of` count the rounds on ``round``, where `p50_ms` is the median of the round medians so far.
     """
 
     kind: Kind
@@ -28,6 +31,10 @@ class Event(Struct, frozen=True, kw_only=True, tag="event", tag_field="message_t
     seconds: float | None = None
     status: str = ""
     cell: str = ""
+    cell_id: str = ""
+    done: int = 0
+    of: int = 0
+    p50_ms: float | None = None
 
 
 OnEvent = Callable[[Event], None]

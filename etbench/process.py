@@ -1,4 +1,4 @@
-"""Child processes that build or measure: a request goes in as JSON, events and one reply come out.
+"""Child processes that build or measure: requests go in as JSON, events and replies come out.
 
 The heavy and dangerous work of a cell (torch, the ExecuTorch runtime) happens in children, so that a
 crash there is a result here, and what they print at any level, C++ included, goes to the log file.
@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -22,7 +24,7 @@ from msgspec import Struct
 from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent, explained
 
-__all__ = ["Failure", "call", "die_with_parent", "exit_description", "serve"]
+__all__ = ["Failure", "Worker", "die_with_parent", "exit_description", "print_to", "serve", "worker"]
 
 
 class Reply(Struct, frozen=True, tag="reply", tag_field="message_type"):
@@ -52,79 +54,193 @@ class Failure(Struct, frozen=True, tag="failure", tag_field="message_type"):
         )
 
 
-Message = Event | Reply | Failure
+class Part(Struct, frozen=True, tag="part", tag_field="message_type"):
+    """A part of the answer that is complete before the rest."""
+
+    body: msgspec.Raw
+
+
+Message = Event | Part | Reply | Failure
 T = TypeVar("T")
 
 
-def call(module: str, request: Struct, reply: type[T], *, scratch: Path, log: Path, on_event: OnEvent) -> T:
-    """Run ``python -m module`` with the request and return its reply.
+class Worker:
+    """A child process that answers one request after another.
+
+    It must be asked from the thread that made it: Linux ends a child whose `die_with_parent` is set when
+    the *thread* that started it ends.
 
     Args:
         module: a module whose ``__main__`` part calls `serve`.
-        request: goes to the child's standard input as JSON.
-        reply: the type of the answer.
         scratch: the child's folder for temporary files (torch leaves some behind); the caller removes it.
-        log: gets everything that the child prints, appended.
-        on_event: is called with each event of the child as it comes.
-
-    Raises:
-        EtbenchError: what the child reported, or how it ended where it could not report.
+        log: gets what the child prints until a request names another file.
 
     """
-    decoder = msgspec.json.Decoder(Message)
-    stage, answer = "start", None
-    with log.open("ab") as chatter, _child(module, scratch, chatter) as child:
-        assert child.stdin is not None and child.stdout is not None
-        with contextlib.suppress(BrokenPipeError), child.stdin:
-            child.stdin.write(msgspec.json.encode(request))
-        for line in child.stdout:
+
+    def __init__(self, module: str, *, scratch: Path, log: Path) -> None:
+        self.module = module
+        with log.open("ab") as chatter:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", module],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=chatter,
+                env=os.environ | {"TMPDIR": str(scratch)},
+                start_new_session=True,
+            )
+        assert self._child.stdout is not None
+        self._lines = _Lines(self._child.stdout.fileno())
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process can still be asked."""
+        return self._child.poll() is None
+
+    def ask(
+        self,
+        request: Struct,
+        reply: type[T],
+        *,
+        log: Path,
+        on_event: OnEvent,
+        on_part: Callable[[msgspec.Raw], None] | None = None,
+        timeout_s: float | None = None,
+        silence_s: float | None = None,
+        stage: str = "start",
+    ) -> T:
+        """Send a request and return its reply.
+
+        Args:
+            request: goes to the child's standard input as a line of JSON.
+            reply: the type of the answer.
+            log: named in hints; the request tells the child to write there.
+            on_event: is called with each event of the child as it comes.
+            on_part: is called with each part of the answer that comes before its end.
+            timeout_s: the child is killed if it takes longer.
+            silence_s: the child is killed if it says nothing for longer.
+            stage: named in errors until the child names one.
+
+        Raises:
+            EtbenchError: what the child reported, or how it ended where it could not report.
+
+        """
+        decoder = msgspec.json.Decoder(Message)
+        assert self._child.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._child.stdin.write(msgspec.json.encode(request) + b"\n")
+            self._child.stdin.flush()
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            left = None if deadline is None else deadline - time.monotonic()
+            waits = [seconds for seconds in (left, silence_s) if seconds is not None]
+            try:
+                line = self._lines.next(min(waits, default=None))
+            except TimeoutError:
+                self.close()
+                raise self._timed_out(stage, timeout_s, silence_s) from None
+            if line is None:
+                break
             try:
                 message: Message = decoder.decode(line)
             except msgspec.DecodeError as error:
+                self.close()
                 raise EtbenchError(
                     f"the child process wrote {line[:80]!r}, which is no message", stage=stage
                 ) from error
             if isinstance(message, Event):
                 stage = message.stage or stage
                 on_event(message)
+            elif isinstance(message, Part):
+                assert on_part is not None
+                on_part(message.body)
             elif isinstance(message, Failure):
                 raise message.error()
             else:
-                answer = msgspec.json.decode(message.body, type=reply)
-        code = child.wait()
-    if answer is None:
+                return msgspec.json.decode(message.body, type=reply)
         raise EtbenchError(
-            f"the process of {module.rsplit('.', 1)[0]} {exit_description(code)} during this stage",
+            f"the process of {self._name} {exit_description(self._child.wait())} during this stage",
             stage=stage,
             kind="ProcessDied",
-            hint=_death_hint(code, log),
+            hint=_death_hint(self._child.returncode, log),
         )
-    return answer
+
+    def kill(self) -> None:
+        """Kill the process and all it has started; may be called from any thread."""
+        if self._child.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._child.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Kill the process and all it has started, and free what belongs to it here."""
+        self.kill()
+        with contextlib.suppress(BrokenPipeError):
+            self._child.__exit__(None, None, None)  # closes the pipes and reaps it
+
+    @property
+    def _name(self) -> str:
+        return self.module.rsplit(".", 1)[0]
+
+    def _timed_out(self, stage: str, timeout_s: float | None, silence_s: float | None) -> EtbenchError:
+        limit = timeout_s or silence_s or 0.0
+        return EtbenchError(
+            f"the process of {self._name} gave no answer within {limit:g} s and was killed",
+            stage=stage,
+            kind="Timeout",
+            hint="raise build.timeout_s or measure.timeout_s if it is slow rather than hanging",
+        )
 
 
 @contextlib.contextmanager
-def _child(module: str, scratch: Path, chatter: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the child in a session of its own; whatever happens, nothing of it is left running."""
-    with subprocess.Popen(
-        [sys.executable, "-m", module],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=chatter,
-        env=os.environ | {"TMPDIR": str(scratch)},
-        start_new_session=True,
-    ) as child:
-        try:
-            yield child
-        finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, signal.SIGKILL)
+def worker(module: str, *, scratch: Path, log: Path) -> Iterator[Worker]:
+    """Give a `Worker`; whatever happens, nothing of it is left running."""
+    child = Worker(module, scratch=scratch, log=log)
+    try:
+        yield child
+    finally:
+        child.close()
 
 
-def serve(request_type: type[Any], handler: Callable[[Any, OnEvent], Struct]) -> NoReturn:
-    """Be the child of `call`: read a request, handle it, answer, exit.
+class _Lines:
+    """Lines of a pipe, each waited for no longer than is asked."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._buffer = bytearray()
+
+    def next(self, timeout_s: float | None) -> bytes | None:
+        """Return the next line without its end, or None when there are no more.
+
+        Raises:
+            TimeoutError: if nothing came in this time.
+
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while (end := self._buffer.find(b"\n")) < 0:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not select.select([self._fd], [], [], left)[0]:
+                raise TimeoutError
+            part = os.read(self._fd, 1 << 16)
+            if not part:
+                return None
+            self._buffer += part
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line
+
+
+Handler = Callable[[Any, OnEvent, Callable[[Struct], None]], Struct]
+
+
+def serve(request_type: type[Any], handler: Handler) -> NoReturn:
+    """Be the process behind a `Worker`: read requests, answer each, until the pipe ends.
 
     Standard output is kept for the messages; what anything else prints there goes to standard error,
-    which is the log file.
+    which is a log file.
+
+    Args:
+        request_type: what the lines on standard input are.
+        handler: gets a request, a function that tells an event, and one that sends a part of the answer.
+
     """
     die_with_parent()
     channel = os.fdopen(os.dup(1), "wb", buffering=0)
@@ -133,18 +249,28 @@ def serve(request_type: type[Any], handler: Callable[[Any, OnEvent], Struct]) ->
     def send(message: Message) -> None:
         channel.write(msgspec.json.encode(message) + b"\n")
 
-    try:
-        request = msgspec.json.decode(sys.stdin.buffer.read(), type=request_type)
-        answer = handler(request, send)
-    except Exception as error:  # the border of the process: every failure becomes a message
-        send(Failure.of(explained(error, "start")))
-        code = 1
-    else:
-        send(Reply(msgspec.Raw(msgspec.json.encode(answer))))
-        code = 0
+    def send_part(part: Struct) -> None:
+        send(Part(msgspec.Raw(msgspec.json.encode(part))))
+
+    for line in sys.stdin.buffer:
+        try:
+            answer = handler(msgspec.json.decode(line, type=request_type), send, send_part)
+        except Exception as error:  # the border of the process: every failure becomes a message
+            send(Failure.of(explained(error, "start")))
+        else:
+            send(Reply(msgspec.Raw(msgspec.json.encode(answer))))
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(0)  # destructors of native libraries have crashed here, after the work was done
+
+
+def print_to(log: str) -> None:
+    """Append to this file from now on what this process prints, C++ included."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)  # destructors of native libraries have crashed here, after the work was done
+    with open(log, "ab") as file:  # noqa: PTH123  only its descriptor is wanted
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
 
 
 def die_with_parent() -> None:

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from statistics import median
 
 import msgspec
 
-from etbench.build import Artifact
+from etbench.against import Base
+from etbench.build import Built
 from etbench.config import Cell
 from etbench.errors import EtbenchError
-from etbench.measure import Measurement, Round, Series
+from etbench.measure import Round, Series
 from etbench.measure.environment import read_environment
-from etbench.results.schema import Failure, Requested, Result, RoundFacts
+from etbench.results.compare import common_blocks, compare_in_turn
+from etbench.results.schema import Failure, InTurn, Requested, Result, RoundFacts
 from etbench.stats import assess, summarize
 
-__all__ = ["blank_result", "facts", "failed", "measured"]
+__all__ = ["blank_result", "compared", "facts", "failed", "measured"]
 
 
-def measured(
-    cell: Cell, blank: Result, artifact: Artifact, series: Series, measurement: Measurement
-) -> Result:
+def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: str) -> Result:
     """Return the result of a cell that was built and measured.
 
     Args:
         cell: what was asked for.
         blank: from `blank_result`.
-        artifact: what was built.
+        built: its program.
         series: the rounds of this cell.
-        measurement: the measuring in turn that they are part of.
+        turn_id: names the measuring in turn that they are part of.
 
     """
+    artifact = built.artifact
     rounds = [taken.samples_ms for taken in series.rounds]
     count = sum(len(samples) for samples in rounds)
     latency = summarize(rounds)
@@ -44,7 +46,7 @@ def measured(
         truncated=series.stopped_by == "max_seconds" and count < cell.repeat.runs,
         rounds=rounds,
         round_facts=[facts(taken) for taken in series.rounds],
-        turn_id=measurement.turn_id,
+        turn_id=turn_id,
         own_blocks=series.own_blocks,
         stability=assess(
             rounds,
@@ -59,9 +61,34 @@ def measured(
         parity=series.check.parity,
         weights=artifact.weights,
         pte_file=f"{cell.stem}.pte" if cell.keep_pte else None,
-        stage_s=artifact.build_s | measurement.stage_s,
+        from_cache=built.from_cache,
+        stage_s=({} if built.from_cache else artifact.build_s) | series.stage_s,
         environment=read_environment(threads=series.check.threads),
     )
+
+
+def compared(cell: Cell, result: Result, base: Base, origin: str, old: Series) -> Result:
+    """Add the comparison with the base that was measured in turn with the cell.
+
+    Args:
+        cell: what was asked for.
+        result: from `measured`.
+        base: an earlier result.
+        origin: where its program came from.
+        old: the rounds of that program.
+
+    """
+    base_facts, rounds = [facts(taken) for taken in old.rounds], [taken.samples_ms for taken in old.rounds]
+    blocks = common_blocks(base_facts, rounds, result.round_facts, result.rounds)
+    in_turn = InTurn(
+        base_file=str(base.path),
+        base_program=origin,
+        threshold=cell.fail_above,
+        comparison=compare_in_turn(result, *blocks, threshold=cell.fail_above),
+        base_rounds=rounds,
+        base_facts=base_facts,
+    )
+    return msgspec.structs.replace(result, in_turn=in_turn)
 
 
 def facts(taken: Round) -> RoundFacts:
@@ -98,8 +125,8 @@ def blank_result(cell: Cell, log_file: str) -> Result:
     )
 
 
-def failed(blank: Result, error: EtbenchError) -> Result:
-    """Return the result of a cell that came to this error."""
+def failed(blank: Result, error: EtbenchError, rounds: Sequence[Round] = ()) -> Result:
+    """Return the result of a cell that came to this error, with the rounds it had before."""
     failure = Failure(
         stage=error.stage,
         kind=error.kind,
@@ -107,4 +134,11 @@ def failed(blank: Result, error: EtbenchError) -> Result:
         hint=error.hint,
         traceback=error.traceback,
     )
-    return msgspec.structs.replace(blank, status="failed", failure=failure)
+    return msgspec.structs.replace(
+        blank,
+        status="failed",
+        failure=failure,
+        repeat=sum(len(taken.samples_ms) for taken in rounds),
+        rounds=[taken.samples_ms for taken in rounds],
+        round_facts=[facts(taken) for taken in rounds],
+    )

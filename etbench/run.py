@@ -1,41 +1,32 @@
-"""One cell, from its recipe to its result file."""
+"""Cells, from their recipes to their results: build what is missing, measure in turn, write each result."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
-from time import perf_counter
+from statistics import median
+from time import monotonic
 
 import msgspec
 
-from etbench.against import Base, find_base, program_of
-from etbench.build import Artifact, build
-from etbench.build.artifact import program_path
-from etbench.config import Cell
-from etbench.errors import ConfigError
-from etbench.events import Event, OnEvent, Stages, explained
-from etbench.measure import Measurement, Series, Subject, measure
+from etbench.against import base_recipe, find_base, kept_program, origin_of_rebuilt
+from etbench.build import Built, Cache, Job, OnJobDone, OnJobEvent, build_all
+from etbench.build.cache import cache_folder
+from etbench.config import Cell, Measure
+from etbench.errors import ConfigError, EtbenchError
+from etbench.events import Event, OnEvent
+from etbench.measure import Round, Series, Subject, measure
 from etbench.measure.environment import available_cores
-from etbench.record import blank_result, facts, failed, measured
-from etbench.results.compare import common_blocks, compare_in_turn
-from etbench.results.schema import InTurn, Result
-from etbench.results.store import write_result
+from etbench.record import compared, measured
+from etbench.sweep.task import Outcome, Program, Task
+from etbench.workspace import workspace
 
-__all__ = ["Outcome", "run"]
+__all__ = ["Outcome", "run", "run_cells"]
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a cell came to: its result, and the file that holds it."""
-
-    result: Result
-    path: Path
+KEEP_EVERY_S = 5.0
 
 
 def run(
@@ -59,99 +50,258 @@ def run(
         ConfigError: before any work, if a file that the cell names is not there.
 
     """
-    if faults := cell.missing_here():
+    (outcome,) = run_cells([cell], out_dir=out_dir, log_dirs=[log_dir or out_dir], on_event=on_event)
+    assert outcome is not None  # only sweep.fail_fast leaves out a cell, and never the first that fails
+    return outcome
+
+
+def run_cells(
+    cells: Sequence[Cell],
+    *,
+    out_dir: str | Path = "outputs",
+    log_dirs: Sequence[str | Path] | None = None,
+    on_event: OnEvent | None = None,
+) -> list[Outcome | None]:
+    """Build the programs of all cells, then measure them in turn, block by block.
+
+    Each result is written as soon as it is complete. The settings of cache, build and sweep are those of
+    the first cell.
+
+    Args:
+        cells: the points of a grid, or any others.
+        out_dir: folder of the result files.
+        log_dirs: one folder for the log of each cell; ``out_dir/cells/<number>`` if not given.
+        on_event: is called with each `etbench.events.Event` as it happens, never from two threads at once.
+
+    Returns:
+        What each cell came to, in their order; None for those that `sweep.fail_fast` left out.
+
+    Raises:
+        ConfigError: before any work, if a file that a cell names is not there.
+
+    """
+    if not cells:
+        return []
+    if faults := list(dict.fromkeys(fault for cell in cells for fault in cell.missing_here())):
         raise ConfigError(faults)
     out = Path(out_dir)
-    log = Path(log_dir or out) / "etbench.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    emit = _emitter(cell, log, on_event)
-    start = perf_counter()
-    emit(Event(kind="cell_started", message=cell.cell_id))
-    stages = Stages(emit)
-    with _scratch_folder() as folder:
-        blank = blank_result(cell, log_file=os.path.relpath(log, out))
-        result = _result(cell, blank, folder, log, stages)
-        with stages("result"):
-            path = write_result(result, out, cell.stem)
-            if cell.keep_pte and result.pte_file:
-                shutil.move(program_path(folder), path.with_suffix(".pte"))
-    emit(Event(kind="cell_finished", status=result.status, message=str(path), seconds=perf_counter() - start))
-    return Outcome(result, path)
+    folders = log_dirs or [out / "cells" / str(number) for number in range(len(cells))]
+    tasks = [Task(cell, out, Path(folder), on_event) for cell, folder in zip(cells, folders, strict=True)]
+    first = cells[0]
+    cache = _cache(first)
+    root = cache.work if cache and cache.writable() else None
+    with workspace(root) as scratch, contextlib.suppress(_FailFastError):
+        _Run(first, cache, scratch).do(tasks)
+    return [task.outcome for task in tasks]
 
 
-def _result(cell: Cell, blank: Result, folder: Path, log: Path, stages: Stages) -> Result:
-    """Return the result of the cell, whatever happens short of the end of this process."""
-    if reason := cell.impossible():
-        return msgspec.structs.replace(blank, status="skipped", reason=reason)
-    try:
-        base = find_base(cell, cell.compare_to) if cell.compare_to else None
-        artifact = build(cell.recipe, folder, log=log, on_event=stages.emit)
-        if base is None:
-            (own,), measurement = _measure(cell, [(artifact, folder)], log, stages)
-            return measured(cell, blank, artifact, own, measurement)
-        base_folder, origin = program_of(base, cell, artifact, folder, log=log, on_event=stages.emit)
-        (old, own), measurement = _measure(cell, [(artifact, base_folder), (artifact, folder)], log, stages)
-        result = measured(cell, blank, artifact, own, measurement)
-        return msgspec.structs.replace(result, in_turn=_compared(cell, result, base, origin, old))
-    except Exception as error:  # the one place where a cell's failure becomes its result
-        return failed(blank, explained(error, "run"))
+def _cache(cell: Cell) -> Cache | None:
+    settings = cell.cache
+    return Cache(cache_folder(settings.dir), int(settings.max_gb * 1e9)) if settings.enabled else None
 
 
-def _measure(
-    cell: Cell, programs: list[tuple[Artifact, Path]], log: Path, stages: Stages
-) -> tuple[list[Series], Measurement]:
-    """Measure one program, or two in turn."""
-    subjects = [
-        Subject(
-            folder=str(folder),
-            repeat=cell.repeat,
-            threads=cell.threads or available_cores(),
-            logits_axis=artifact.logits_axis,
+class _FailFastError(Exception):
+    """A cell failed and the rest is not wanted."""
+
+
+class _Run:
+    """The phases of a run, one after the other for all cells: nothing is timed while anything is built."""
+
+    def __init__(self, settings: Cell, cache: Cache | None, scratch: Path) -> None:
+        self.settings = settings
+        self.cache = cache
+        self.scratch = scratch
+        self.folders = 0
+
+    def do(self, tasks: Sequence[Task]) -> None:
+        """Bring every task to its result."""
+        for task in tasks:
+            if reason := task.cell.impossible():
+                task.finish(msgspec.structs.replace(task.blank, status="skipped", reason=reason))
+        self._find_bases(_open(tasks))
+        self._build(_open(tasks))
+        self._build_bases([task for task in _open(tasks) if task.base])
+        alike: dict[bytes, list[Task]] = defaultdict(list)
+        for task in _open(tasks):
+            alike[msgspec.json.encode(task.cell.measure)].append(task)
+        for group in alike.values():
+            self._measure(group, group[0].cell.measure)
+
+    def fail(self, task: Task, error: EtbenchError, rounds: Sequence[Round] = ()) -> None:
+        """Make the failure of a cell its result; with `sweep.fail_fast` also the end of the run."""
+        task.fail(error, rounds)
+        if self.settings.sweep.fail_fast:
+            raise _FailFastError
+
+    def _find_bases(self, tasks: Sequence[Task]) -> None:
+        for task in tasks:
+            if task.cell.compare_to:
+                try:
+                    task.base = find_base(task.cell, task.cell.compare_to)
+                except EtbenchError as error:
+                    self.fail(task, error)
+
+    def _build(self, tasks: Sequence[Task]) -> None:
+        """Build each distinct program once, for all the cells that want it."""
+        wanting: dict[bytes, list[Task]] = defaultdict(list)
+        for task in tasks:
+            wanting[msgspec.json.encode(task.cell.recipe, order="sorted")].append(task)
+        jobs = {self._job(alike[0]): alike for alike in wanting.values()}
+
+        def on_event(job: Job, event: Event) -> None:
+            jobs[job][0].start()
+            jobs[job][0].emit(event)
+
+        def on_done(job: Job, what: Built | EtbenchError) -> None:
+            for task in jobs[job]:
+                task.start()
+                if isinstance(what, EtbenchError):
+                    self.fail(task, what)
+                else:
+                    task.program = Program(what, job.folder)
+                    word = "taken from the cache" if what.from_cache else "built"
+                    task.emit(Event(kind="program_ready", message=word))
+
+        self._build_all(list(jobs), on_event, on_done)
+
+    def _build_bases(self, tasks: Sequence[Task]) -> None:
+        """Have the programs that cells are compared with: kept, cached, or built again."""
+        jobs: dict[Job, Task] = {}
+        for task in tasks:
+            assert task.base is not None and task.program is not None
+            job = self._job(task, recipe_of_base=True)
+            try:
+                task.base_program = kept_program(
+                    task.base, task.program.built.artifact, task.program.folder, job.folder
+                )
+            except EtbenchError as error:
+                self.fail(task, error)
+            else:
+                if task.base_program is None:
+                    jobs[job] = task
+
+        def on_done(job: Job, what: Built | EtbenchError) -> None:
+            task = jobs[job]
+            if isinstance(what, EtbenchError):
+                self.fail(task, what)
+            elif task.base:
+                task.base_program = job.folder, origin_of_rebuilt(task.base, what)
+
+        self._build_all(list(jobs), lambda job, event: jobs[job].emit(event), on_done)
+
+    def _build_all(self, jobs: list[Job], on_event: OnJobEvent, on_done: OnJobDone) -> None:
+        build_all(
+            jobs,
+            cache=self.cache,
+            builders=self.settings.sweep.builders,
+            timeout_s=self.settings.build.timeout_s,
+            scratch=self.scratch,
+            on_event=on_event,
+            on_done=on_done,
         )
-        for artifact, folder in programs
-    ]
-    measurement = measure(
-        subjects,
-        cell.measure,
-        together=len(subjects) > 1,
-        scratch=programs[-1][1],
-        log=log,
-        on_event=stages.emit,
-    )
-    return measurement.series, measurement
+
+    def _job(self, task: Task, *, recipe_of_base: bool = False) -> Job:
+        self.folders += 1
+        folder = self.scratch / f"program-{self.folders}"
+        folder.mkdir()
+        recipe = task.cell.recipe
+        if recipe_of_base and task.base:
+            recipe = base_recipe(task.base, task.cell)
+        return Job(task.cell.stem, recipe, folder, task.log)
+
+    def _measure(self, tasks: Sequence[Task], how: Measure) -> None:
+        listener = _Listener(self, tasks)
+        try:
+            measure(listener.subjects, how, listener, scratch=self.scratch, log=tasks[0].log)
+        finally:
+            listener.keep_all()
 
 
-def _compared(cell: Cell, result: Result, base: Base, origin: str, old: Series) -> InTurn:
-    base_facts, rounds = [facts(taken) for taken in old.rounds], [taken.samples_ms for taken in old.rounds]
-    blocks = common_blocks(base_facts, rounds, result.round_facts, result.rounds)
-    return InTurn(
-        base_file=str(base.path),
-        base_program=origin,
-        threshold=cell.fail_above,
-        comparison=compare_in_turn(result, *blocks, threshold=cell.fail_above),
-        base_rounds=rounds,
-        base_facts=base_facts,
-    )
+class _Listener:
+    """Turns what is heard of the subjects of a measurement into results of their cells."""
+
+    def __init__(self, run: _Run, tasks: Sequence[Task]) -> None:
+        self.run = run
+        self.turn_id = uuid.uuid4().hex[:12]
+        self.subjects: list[Subject] = []
+        self.tasks: list[Task] = []  # by subject
+        self.bases: dict[int, Series] = {}
+        self.rounds: dict[int, list[Round]] = {}  # taken, of cells that are not over
+        self.kept_at = monotonic()
+        for task in tasks:
+            assert task.program is not None
+            base = None
+            if task.base_program:
+                base = len(self.subjects)
+                self._add(task, task.base_program[0], None)
+            self._add(task, task.program.folder, base)
+
+    def on_event(self, subject: int | None, event: Event) -> None:
+        """Pass an event on to its cell; one of all cells to the first, as is one of a base to none."""
+        if subject is None:
+            self.tasks[0].emit(event)
+        elif not self._is_base(subject):
+            self.tasks[subject].emit(event)
+
+    def on_round(self, subject: int, rounds: list[Round], planned: int) -> None:
+        """Tell how far a cell is, and keep from time to time what there is."""
+        if self._is_base(subject):
+            return
+        self.rounds[subject] = rounds
+        location = median(median(taken.samples_ms) for taken in rounds)
+        self.tasks[subject].emit(
+            Event(kind="round", stage="time", done=len(rounds), of=max(planned, len(rounds)), p50_ms=location)
+        )
+        if monotonic() - self.kept_at > KEEP_EVERY_S:
+            self.keep_all()
+
+    def on_end(self, subject: int, series: Series) -> None:
+        """Write the result of a cell that is complete."""
+        if self._is_base(subject):
+            self.bases[subject] = series
+            return
+        task = self.tasks[subject]
+        assert task.program is not None
+        result = measured(task.cell, task.blank, task.program.built, series, self.turn_id)
+        base = self.subjects[subject].base
+        if base is not None:
+            assert task.base is not None and task.base_program is not None
+            result = compared(task.cell, result, task.base, task.base_program[1], self.bases[base])
+        self.rounds.pop(subject, None)
+        task.finish(result)
+
+    def on_failure(self, subject: int, error: EtbenchError, rounds: list[Round]) -> None:
+        """Write the result of a cell that failed, or whose base did."""
+        self.rounds.pop(subject, None)
+        task = self.tasks[subject]
+        if task.outcome is None:
+            if self._is_base(subject):
+                error.message = f"the base: {error.message}"
+            self.run.fail(task, error, rounds)
+
+    def keep_all(self) -> None:
+        """Keep the rounds of all cells that are not over."""
+        for subject, rounds in self.rounds.items():
+            self.tasks[subject].keep(rounds)
+        self.kept_at = monotonic()
+
+    def _add(self, task: Task, folder: Path, base: int | None) -> None:
+        assert task.program is not None
+        self.tasks.append(task)
+        self.subjects.append(
+            Subject(
+                folder=str(folder),
+                repeat=task.cell.repeat,
+                threads=task.cell.threads or available_cores(),
+                logits_axis=task.program.built.artifact.logits_axis,
+                log=str(task.log.absolute()),
+                base=base,
+            )
+        )
+
+    def _is_base(self, subject: int) -> bool:
+        return subject + 1 < len(self.subjects) and self.subjects[subject + 1].base == subject
 
 
-def _emitter(cell: Cell, log: Path, on_event: OnEvent | None) -> OnEvent:
-    """Return a callback that names the cell in each event, logs it and passes it on."""
-
-    def emit(event: Event) -> None:
-        event = msgspec.structs.replace(event, cell=cell.stem)
-        with log.open("a", encoding="utf-8") as file:
-            stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
-            took = "" if event.seconds is None else f" {event.seconds:.3f} s"
-            words = (event.kind, event.stage, event.status, event.message)
-            file.write(f"[{stamp}] {event.cell}: {' '.join(filter(None, words))}{took}\n")
-        if on_event:
-            on_event(event)
-
-    return emit
-
-
-@contextlib.contextmanager
-def _scratch_folder() -> Iterator[Path]:
-    """Give a folder for the artifact that is gone afterwards, however the cell ends."""
-    with tempfile.TemporaryDirectory(prefix="etbench-") as folder:
-        yield Path(folder)
+def _open(tasks: Sequence[Task]) -> list[Task]:
+    return [task for task in tasks if task.outcome is None]

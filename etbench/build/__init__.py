@@ -1,29 +1,9 @@
-"""From a recipe to an artifact: a `.pte`, what it was made of, and the reference it is compared with."""
+"""From recipes to artifacts: `.pte` files, and the references they are compared with."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from etbench.build.artifact import Artifact, Delegation
+from etbench.build.cache import Cache
+from etbench.build.pool import Built, Job, OnJobDone, OnJobEvent, build_all
 
-from etbench.build.artifact import Artifact, BuildRequest, Delegation
-from etbench.config import Recipe
-from etbench.events import OnEvent
-from etbench.process import call
-
-__all__ = ["Artifact", "Delegation", "build"]
-
-
-def build(recipe: Recipe, folder: Path, *, log: Path, on_event: OnEvent) -> Artifact:
-    """Build the artifact of a recipe in a process of its own.
-
-    Args:
-        recipe: what to build.
-        folder: an existing, empty folder for the files of the artifact.
-        log: gets what the libraries print.
-        on_event: is told about each stage.
-
-    Raises:
-        EtbenchError: of the stage that failed: load, reference, export, quantize, lower or write.
-
-    """
-    request = BuildRequest(recipe=recipe, folder=str(folder))
-    return call("etbench.build.worker", request, Artifact, scratch=folder, log=log, on_event=on_event)
+__all__ = ["Artifact", "Built", "Cache", "Delegation", "Job", "OnJobDone", "OnJobEvent", "build_all"]

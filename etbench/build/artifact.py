@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from etbench.config import Recipe
 
-__all__ = ["Artifact", "BuildRequest", "Delegation", "TensorSpec", "program_path", "references_path"]
+__all__ = [
+    "Artifact",
+    "BuildRequest",
+    "Delegation",
+    "TensorSpec",
+    "program_path",
+    "references_path",
+    "shared_part",
+]
 
 
 class BuildRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the builder process is asked for."""
+    """What a builder is asked for: a recipe, an empty folder for its files, a file for what it prints."""
 
     recipe: Recipe
     folder: str
+    log: str
 
 
 class TensorSpec(Struct, frozen=True, kw_only=True):
@@ -66,3 +76,8 @@ def program_path(folder: Path) -> Path:
 def references_path(folder: Path) -> Path:
     """Where the reference inputs and outputs lie in an artifact's folder."""
     return folder / "reference.safetensors"
+
+
+def shared_part(recipe: Recipe) -> bytes:
+    """Return what two recipes have in common when one loaded and exported model serves both."""
+    return msgspec.json.encode([recipe.model, recipe.calibration], order="sorted")

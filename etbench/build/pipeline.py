@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,31 @@ from torch.utils import _pytree as pytree
 
 from etbench.build.artifact import Artifact, Delegation, TensorSpec, program_path
 from etbench.build.references import write_references
-from etbench.calibration import read_batches
+from etbench.calibration import Batches, read_batches
 from etbench.component import instantiate
 from etbench.config import Recipe
 from etbench.errors import EtbenchError
 from etbench.events import Stages
 from etbench.models import LoadedModel, load
 
-__all__ = ["build_artifact"]
+__all__ = ["Prepared", "build_artifact", "prepare"]
 
 
-def build_artifact(recipe: Recipe, folder: Path, stages: Stages) -> Artifact:
-    """Build the recipe's program into the folder and return what is known about it.
+@dataclass(frozen=True)
+class Prepared:
+    """A model loaded, run eagerly and exported: what all its precisions and delegates share."""
+
+    loaded: LoadedModel
+    batches: Batches
+    outputs: list[list[Tensor]]
+    program: ExportedProgram
+
+
+def prepare(recipe: Recipe, stages: Stages) -> Prepared:
+    """Load the recipe's model, run it eagerly on the reference inputs, and export it.
 
     Raises:
-        EtbenchError: of the stage that failed.
+        EtbenchError: of the stage that failed: load, reference or export.
 
     """
     with stages("load"):
@@ -38,17 +49,28 @@ def build_artifact(recipe: Recipe, folder: Path, stages: Stages) -> Artifact:
         batches = read_batches(recipe.calibration, loaded.inputs)
     with stages("reference"):
         outputs = [_run_eager(loaded, inputs) for inputs in batches.references]
-        write_references(folder, batches.references, outputs)
     with stages("export"), torch.no_grad():
         program = torch.export.export(loaded.module, batches.references[0], strict=False)
+    return Prepared(loaded, batches, outputs, program)
+
+
+def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> Artifact:
+    """Build the recipe's program into the folder and return what is known about it.
+
+    Raises:
+        EtbenchError: of the stage that failed: quantize, lower or write.
+
+    """
+    loaded, batches = prepared.loaded, prepared.batches
     with stages("quantize"):
         quantize = instantiate(recipe.precision.target, recipe.precision.options, stage="quantize")
         shown = batches.calibration if recipe.precision.calibrates else batches.references[:1]
-        program = quantize(program, shown)
+        program = quantize(prepared.program, shown)
     with stages("lower"):
         partitioners = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
         edge, executable = _lower(program, partitioners)
     with stages("write"):
+        write_references(folder, batches.references, prepared.outputs)
         digest = _write(executable, program_path(folder))
     return Artifact(
         pte_bytes=program_path(folder).stat().st_size,
@@ -56,8 +78,8 @@ def build_artifact(recipe: Recipe, folder: Path, stages: Stages) -> Artifact:
         arena_bytes=_arena_bytes(executable),
         batch=loaded.inputs.batch,
         inputs=_specs(batches.references[0]),
-        outputs=_specs(outputs[0]),
-        references=len(outputs),
+        outputs=_specs(prepared.outputs[0]),
+        references=len(prepared.outputs),
         weights=loaded.weights,
         data=batches.description,
         logits_axis=loaded.logits_axis,

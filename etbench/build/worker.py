@@ -1,23 +1,56 @@
-"""The builder process: reads a request on standard input, answers on standard output."""
+"""A builder process: one recipe after another, the last model kept for its next precision."""
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from etbench.build.artifact import Artifact, BuildRequest
+from msgspec import Struct
+
+from etbench.build.artifact import Artifact, BuildRequest, shared_part
 from etbench.events import OnEvent, Stages
-from etbench.process import serve
+from etbench.process import print_to, serve
+
+if TYPE_CHECKING:
+    from etbench.build.pipeline import Prepared
 
 
-def _handle(request: BuildRequest, emit: OnEvent) -> Artifact:
-    stages = Stages(emit)
-    with stages("import"):
+class _Builder:
+    """What lives on between two builds of a process."""
+
+    def __init__(self) -> None:
+        self._imported = False
+        self._shared: bytes = b""
+        self._prepared: Prepared | None = None
+
+    def handle(self, request: BuildRequest, emit: OnEvent, _: Callable[[Struct], None]) -> Artifact:
+        """Build one recipe."""
+        print_to(request.log)
+        stages = Stages(emit)
+        if not self._imported:
+            with stages("import"):
+                self._import()
+        from etbench.build.pipeline import build_artifact, prepare
+
+        shared = shared_part(request.recipe)
+        if shared != self._shared or self._prepared is None:
+            self._shared, self._prepared = shared, None  # the old model makes room for the new one
+            self._prepared = prepare(request.recipe, stages)
+        return build_artifact(request.recipe, self._prepared, Path(request.folder), stages)
+
+    def _import(self) -> None:
         from etbench.models.torchvision_ops import ensure_importable
 
         ensure_importable()
-        from etbench.build.pipeline import build_artifact
-    return build_artifact(request.recipe, Path(request.folder), stages)
+        import etbench.build.pipeline  # noqa: F401
+        from etbench.build import upstream
+
+        upstream.apply()
+        gc.freeze()  # millions of objects of torch that no collection need look at again
+        self._imported = True
 
 
 if __name__ == "__main__":
-    serve(BuildRequest, _handle)
+    serve(BuildRequest, _Builder().handle)

@@ -4,55 +4,144 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
+
+import msgspec
 
 from etbench.config import Measure
-from etbench.events import Event, OnEvent
-from etbench.measure.protocol import Measurement, MeasureRequest, Round, Series, Subject
+from etbench.errors import EtbenchError
+from etbench.events import Event
+from etbench.measure.protocol import (
+    Broken,
+    Checked,
+    CheckPass,
+    Ended,
+    Measured,
+    MeasurePart,
+    MeasureRequest,
+    Round,
+    Series,
+    Subject,
+    Timed,
+)
 from etbench.measure.turn import turn_to_measure
-from etbench.process import call
+from etbench.process import worker
 
-__all__ = ["Measurement", "Round", "Series", "Subject", "measure"]
+__all__ = ["Listener", "Round", "Series", "Subject", "measure"]
+
+SILENCE_S = 60.0  # more than the heartbeat of a slow round
+
+
+class Listener(Protocol):
+    """Hears of the subjects of a measurement, by their number, as things happen."""
+
+    def on_event(self, subject: int | None, event: Event) -> None:
+        """Hear of a stage, of this subject or of all."""
+
+    def on_round(self, subject: int, rounds: list[Round], planned: int) -> None:
+        """Hear that a subject has these rounds now, of so many planned."""
+
+    def on_end(self, subject: int, series: Series) -> None:
+        """Hear that a subject has all its rounds."""
+
+    def on_failure(self, subject: int, error: EtbenchError, rounds: list[Round]) -> None:
+        """Hear that a subject failed, and which rounds it had; the others go on."""
 
 
 def measure(
-    subjects: Sequence[Subject],
-    how: Measure,
-    *,
-    together: bool = False,
-    scratch: Path,
-    log: Path,
-    on_event: OnEvent,
-) -> Measurement:
+    subjects: Sequence[Subject], how: Measure, listener: Listener, *, scratch: Path, log: Path
+) -> None:
     """Check the outputs of artifacts against their references and time their inferences, in turn.
 
-    Only one etbench measures at a time on a machine; a second one waits here, and says so.
+    Only one etbench measures at a time on a machine; a second one waits here, and says so. Each subject
+    ends with a call of `Listener.on_end` or `Listener.on_failure`, as soon as it is known.
 
     Args:
         subjects: the artifacts, and how often each is run.
         how: how the rounds are laid out.
-        together: for a comparison: all subjects stay in the same blocks, see `MeasureRequest`.
+        listener: hears what comes of each.
         scratch: an existing folder for temporary files.
-        log: gets what the runtime prints.
-        on_event: is told about each stage and about the progress of the rounds.
-
-    Raises:
-        EtbenchError: of the stage that failed: load_program, parity or time.
+        log: gets what the measuring process prints outside of the rounds.
 
     """
     request = MeasureRequest(
         subjects=list(subjects),
         seed=secrets.randbits(32) if how.seed is None else how.seed,
         block_max_s=how.block_max_s,
+        timeout_s=how.timeout_s,
         affinity=how.affinity,
-        together=together,
     )
 
     def waiting() -> None:
         text = "another etbench is measuring on this machine: waiting for its turn to end"
-        on_event(Event(kind="progress", stage="time", message=text))
+        listener.on_event(None, Event(kind="progress", stage="time", message=text))
 
-    with turn_to_measure(waiting):
-        return call(
-            "etbench.measure.worker", request, Measurement, scratch=scratch, log=log, on_event=on_event
-        )
+    collector = _Collector(listener, len(subjects))
+    with turn_to_measure(waiting), worker("etbench.measure.worker", scratch=scratch, log=log) as process:
+        try:
+            process.ask(
+                request,
+                Measured,
+                log=log,
+                on_event=collector.hear,
+                on_part=collector.take,
+                silence_s=how.timeout_s + SILENCE_S,
+            )
+        except EtbenchError as error:
+            collector.fail_the_rest(error)
+
+
+@dataclass
+class _Taken:
+    """What has come of a subject so far."""
+
+    check: CheckPass | None = None
+    rounds: list[Round] = field(default_factory=list)
+    stage_s: dict[str, float] = field(default_factory=dict)
+    over: bool = False
+
+
+class _Collector:
+    """Puts the parts of the answer together, subject by subject."""
+
+    def __init__(self, listener: Listener, count: int) -> None:
+        self.listener = listener
+        self.start_s: dict[str, float] = {}
+        self.taken = [_Taken() for _ in range(count)]
+
+    def hear(self, event: Event) -> None:
+        if event.stage == "start_runtime" and event.seconds is not None:
+            self.start_s = {"start_runtime": event.seconds}
+        self.listener.on_event(int(event.cell) if event.cell else None, event)
+
+    def take(self, body: msgspec.Raw) -> None:
+        part = msgspec.json.decode(body, type=MeasurePart)
+        taken = self.taken[part.subject]
+        match part:
+            case Checked():
+                taken.check, taken.stage_s["parity"] = part.check, part.seconds
+            case Timed():
+                taken.rounds.append(part.round)
+                self.listener.on_round(part.subject, taken.rounds, part.planned)
+            case Ended():
+                assert taken.check is not None
+                taken.over = True
+                series = Series(
+                    check=taken.check,
+                    rounds=taken.rounds,
+                    stopped_by=part.stopped_by,
+                    own_blocks=part.own_blocks,
+                    stage_s=self.start_s | taken.stage_s | {"time": part.seconds},
+                )
+                self.listener.on_end(part.subject, series)
+            case Broken():
+                taken.over = True
+                self.listener.on_failure(part.subject, part.failure.error(), taken.rounds)
+
+    def fail_the_rest(self, error: EtbenchError) -> None:
+        """Let the subjects that are not over share the fate of the measuring process."""
+        for number, taken in enumerate(self.taken):
+            if not taken.over:
+                self.listener.on_failure(number, error, taken.rounds)

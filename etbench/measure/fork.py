@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -13,17 +14,25 @@ from msgspec import Struct
 
 from etbench.errors import EtbenchError
 from etbench.events import explained
-from etbench.process import Failure, die_with_parent, exit_description
+from etbench.process import Failure, die_with_parent, exit_description, print_to
 
 __all__ = ["in_fork"]
 
 T = TypeVar("T", bound=Struct)
 
-
 HEARTBEAT_S = 15.0
+_REPORTED = 17  # exit status of a child that wrote down why it failed
 
 
-def in_fork(function: Callable[[], T], answer: type[T], *, stage: str, waiting: Callable[[float], None]) -> T:
+def in_fork(
+    function: Callable[[], T],
+    answer: type[T],
+    *,
+    stage: str,
+    waiting: Callable[[float], None],
+    timeout_s: float,
+    log: str,
+) -> T:
     """Call the function in a fork of this process and return its answer.
 
     The caller must not have started a thread pool: threads do not survive a fork.
@@ -33,24 +42,41 @@ def in_fork(function: Callable[[], T], answer: type[T], *, stage: str, waiting: 
         answer: the type it returns.
         stage: named in errors.
         waiting: is called every 15 s with the seconds it has taken so far.
+        timeout_s: the process is killed if it takes longer.
+        log: a file that gets what it prints.
 
     Raises:
-        EtbenchError: what the function raised, or the signal that killed its process.
+        EtbenchError: what the function raised, the signal that killed its process, or that it took too long.
 
     """
     read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(read_end)
-        _be_the_child(function, write_end, stage)
+        _be_the_child(function, write_end, stage, log)
     os.close(write_end)
-    body = _read_all(read_end, waiting)
+    try:
+        body = _read_all(read_end, waiting, timeout_s)
+    except TimeoutError:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise EtbenchError(
+            f"a round or check took longer than {timeout_s:g} s and was killed",
+            stage=stage,
+            kind="Timeout",
+            hint="raise measure.timeout_s if it is slow rather than hanging",
+        ) from None
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
-    if code == 0:
-        return msgspec.json.decode(body, type=answer)
-    if code == _REPORTED:
-        raise msgspec.json.decode(body, type=Failure).error()
+    try:
+        if code == 0:
+            return msgspec.json.decode(body, type=answer)
+        if code == _REPORTED:
+            raise msgspec.json.decode(body, type=Failure).error()
+    except msgspec.DecodeError as error:
+        raise EtbenchError(
+            f"the process of a round wrote {body[:80]!r}, which is no answer", stage=stage, kind="Garbage"
+        ) from error
     raise EtbenchError(
         f"the process of a round {exit_description(code)}",
         stage=stage,
@@ -59,16 +85,21 @@ def in_fork(function: Callable[[], T], answer: type[T], *, stage: str, waiting: 
     )
 
 
-_REPORTED = 17
+def _read_all(read_end: int, waiting: Callable[[float], None], timeout_s: float) -> bytes:
+    """Read the pipe to its end, which comes when the child has answered or died.
 
+    Raises:
+        TimeoutError: if that is not within so many seconds.
 
-def _read_all(read_end: int, waiting: Callable[[float], None]) -> bytes:
-    """Read the pipe to its end, which comes when the child has answered or died."""
+    """
     begun = time.monotonic()
     parts: list[bytes] = []
     with os.fdopen(read_end, "rb", buffering=0) as pipe:
         while True:
-            ready, _, _ = select.select([pipe], [], [], HEARTBEAT_S)
+            left = begun + timeout_s - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            ready, _, _ = select.select([pipe], [], [], min(HEARTBEAT_S, left))
             if not ready:
                 waiting(time.monotonic() - begun)
             elif part := pipe.read(1 << 16):
@@ -77,8 +108,9 @@ def _read_all(read_end: int, waiting: Callable[[float], None]) -> bytes:
                 return b"".join(parts)
 
 
-def _be_the_child(function: Callable[[], Struct], pipe: int, stage: str) -> None:
+def _be_the_child(function: Callable[[], Struct], pipe: int, stage: str, log: str) -> None:
     die_with_parent()
+    print_to(log)
     try:
         body, code = msgspec.json.encode(function()), 0
     except Exception as error:  # the border of the process: every failure becomes a message

@@ -55,12 +55,12 @@ class Progress:
     Args:
         repeat: what is asked for.
         half_width: the half width of the interval that an adaptive repeat is to narrow, or None while
-            there is none; called only between rounds.
+            there is none; called only between rounds. Without it only the number of rounds is the end.
 
     """
 
     repeat: Repeat
-    half_width: Callable[[], float | None]
+    half_width: Callable[[], float | None] | None = None
     rounds: list[Round] = field(default_factory=list)
     spent_s: float = 0.0
     planned: int = 1
@@ -110,7 +110,7 @@ class Progress:
         if count >= self.repeat.max_rounds:
             return "max_rounds"
         if count >= self.planned and count % CHECK_EVERY == 0:
-            half_width = self.half_width()
+            half_width = self.half_width() if self.half_width else 0.0
             if half_width is not None and half_width <= target:
                 return "target_ci"
         return None

@@ -1,4 +1,4 @@
-"""What is asked of a measurement and what it gives; pure values, no torch."""
+"""What is asked of the measuring process and what it sends back; pure values, no torch."""
 
 from __future__ import annotations
 
@@ -9,44 +9,55 @@ from statistics import median
 from msgspec import Struct
 
 from etbench.config import Repeat
+from etbench.process import Failure
 from etbench.stats.parity import Parity
 
 __all__ = [
+    "Broken",
     "CheckPass",
+    "Checked",
+    "Ended",
     "MachineLoad",
+    "MeasurePart",
     "MeasureRequest",
-    "Measurement",
+    "Measured",
     "Memory",
     "Round",
     "Series",
     "Subject",
+    "Timed",
     "in_turn",
     "seconds_text",
 ]
 
 
 class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An artifact to measure: its folder, how often, with how many threads."""
+    """An artifact to measure: its folder, how often, with how many threads, and where its log goes.
+
+    `base` is the number of another subject that this one is to be compared with: the two then stay in the
+    same blocks to the end, and adaptive repeats look at their ratio.
+    """
 
     folder: str
     repeat: Repeat
     threads: int
     logits_axis: int | None
+    log: str
+    base: int | None = None
 
 
 class MeasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the measuring process is asked for: subjects that are measured in turn, block by block.
 
-    `affinity` pins the rounds to these CPUs; `seed` is of the order within each block. `together` is for
-    a comparison: all subjects stay in the same blocks to the end, and adaptive repeats look at the
-    ratio to the first one.
+    `affinity` pins the rounds to these CPUs; `seed` is of the order within each block. A round or check
+    that takes longer than `timeout_s` is killed.
     """
 
     subjects: list[Subject]
     seed: int
     block_max_s: float
+    timeout_s: float
     affinity: list[int] | None = None
-    together: bool = False
 
 
 class MachineLoad(Struct, frozen=True, kw_only=True):
@@ -104,7 +115,7 @@ class CheckPass(Struct, frozen=True, kw_only=True):
 
 
 class Series(Struct, frozen=True, kw_only=True):
-    """All rounds of one subject, and the pass before them.
+    """All rounds of one subject, and the pass before them; `stage_s` in seconds.
 
     `stopped_by` is ``rounds`` (all that were planned), ``max_seconds``, ``target_ci`` or ``max_rounds``.
     `own_blocks` says that a round was too slow to be measured in turn with the quick ones.
@@ -114,14 +125,48 @@ class Series(Struct, frozen=True, kw_only=True):
     rounds: list[Round]
     stopped_by: str
     own_blocks: bool
-
-
-class Measurement(Struct, frozen=True, kw_only=True):
-    """The series of each subject, in their order; `turn_id` names this measuring in turn."""
-
-    turn_id: str
-    series: list[Series]
     stage_s: dict[str, float]
+
+
+class Checked(Struct, frozen=True, kw_only=True, tag=True):
+    """A part of the answer: what the check of a subject found."""
+
+    subject: int
+    check: CheckPass
+    seconds: float
+
+
+class Timed(Struct, frozen=True, kw_only=True, tag=True):
+    """A part of the answer: a round, of so many planned by now."""
+
+    subject: int
+    round: Round
+    planned: int
+
+
+class Ended(Struct, frozen=True, kw_only=True, tag=True):
+    """A part of the answer: a subject has all its rounds."""
+
+    subject: int
+    stopped_by: str
+    own_blocks: bool
+    seconds: float
+
+
+class Broken(Struct, frozen=True, kw_only=True, tag=True):
+    """A part of the answer: a subject failed, and the others go on."""
+
+    subject: int
+    failure: Failure
+
+
+MeasurePart = Checked | Timed | Ended | Broken
+
+
+class Measured(Struct, frozen=True, kw_only=True):
+    """The end of the answer: all subjects have ended or are broken."""
+
+    start_s: float
 
 
 def in_turn(base: Sequence[Round], new: Sequence[Round]) -> tuple[list[float], list[float]]:

@@ -5,33 +5,42 @@ from __future__ import annotations
 import os
 import random
 import time
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
+from msgspec import Struct
 
-from etbench.events import OnEvent, Stages
+from etbench.events import Event, OnEvent, Stages, explained
+from etbench.measure.fork import in_fork
 from etbench.measure.plan import Progress
 from etbench.measure.protocol import (
+    Broken,
+    Checked,
     CheckPass,
-    Measurement,
+    Ended,
+    Measured,
+    MeasurePart,
     MeasureRequest,
     Round,
-    Series,
     Subject,
+    Timed,
     in_turn,
     seconds_text,
 )
-from etbench.process import serve
+from etbench.process import Failure, serve
 from etbench.stats.interval import location_interval
 from etbench.stats.paired import paired_ratio
 from etbench.stats.verdict import ALARM_CONFIDENCE
 
-TELL_EVERY_S = 5.0
+STAGE_TEXT = {"parity": "running the reference inputs", "time": "this round"}
+
+T = TypeVar("T", bound=Struct)
 
 
-def _handle(request: MeasureRequest, emit: OnEvent) -> Measurement:
+def _handle(request: MeasureRequest, emit: OnEvent, send: Callable[[MeasurePart], None]) -> Measured:
     stages = Stages(emit)
     with stages("start_runtime"):
         import executorch.kernels.quantized  # noqa: F401  registers the kernels of int8 on portable
@@ -39,133 +48,181 @@ def _handle(request: MeasureRequest, emit: OnEvent) -> Measurement:
         from etbench.measure import passes  # noqa: F401  forks inherit it
     if request.affinity:
         os.sched_setaffinity(0, request.affinity)
-    with stages("parity"):
-        checks = [_check(subject, stages) for subject in request.subjects]
-    with stages("time"):
-        blocks = _Blocks(request, stages)
-        blocks.run()
-    series = [
-        Series(
-            check=check,
-            rounds=progress.rounds,
-            stopped_by=str(progress.stopped_by),
-            own_blocks=number in blocks.slow,
-        )
-        for number, (check, progress) in enumerate(zip(checks, blocks.progress, strict=True))
+    subjects = [
+        _Subject(number, asked, request.timeout_s, emit) for number, asked in enumerate(request.subjects)
     ]
-    return Measurement(turn_id=uuid.uuid4().hex[:12], series=series, stage_s=stages.seconds)
+    for subject in subjects:
+        with _failing_alone(subject, send):
+            subject.check(send)
+    _Blocks(request, subjects, send).run()
+    return Measured(start_s=stages.seconds["start_runtime"])
 
 
-def _check(subject: Subject, stages: Stages) -> CheckPass:
-    from etbench.measure import passes
-    from etbench.measure.fork import in_fork
+@contextmanager
+def _failing_alone(subject: _Subject, send: Callable[[MeasurePart], None]) -> Iterator[None]:
+    """Make of an error the end of this subject only."""
+    try:
+        yield
+    except Exception as error:  # what a program does in its own process is its own failure
+        subject.broken = True
+        failure = Failure.of(explained(error, "measure"))
+        send(Broken(subject=subject.number, failure=failure))
 
-    def waiting(seconds: float) -> None:
-        text = f"running the reference inputs: {seconds_text(seconds)} so far, not hanging"
-        stages.progress("parity", text)
 
-    return in_fork(
-        lambda: passes.check(Path(subject.folder), subject.threads, subject.logits_axis),
-        CheckPass,
-        stage="parity",
-        waiting=waiting,
-    )
+class _Subject:
+    """A program to measure, and how far it is; `broken` once it has failed."""
+
+    def __init__(self, number: int, asked: Subject, timeout_s: float, emit: OnEvent) -> None:
+        self.number = number
+        self.asked = asked
+        self.timeout_s = timeout_s
+        self.emit = emit
+        self.progress = Progress(asked.repeat)
+        self.broken = False
+        self.slow = False
+
+    def check(self, send: Callable[[MeasurePart], None]) -> None:
+        """Run the reference inputs in a process of their own and compare the outputs."""
+        from etbench.measure import passes
+
+        folder, threads, axis = Path(self.asked.folder), self.asked.threads, self.asked.logits_axis
+        with self._stage("parity") as stages:
+            found = self._fork(lambda: passes.check(folder, threads, axis), CheckPass, "parity")
+        send(Checked(subject=self.number, check=found, seconds=stages.seconds["parity"]))
+
+    def time_round(self, block: int, begun: float) -> Round:
+        """Time one round in a process of its own."""
+        from etbench.measure import passes
+
+        progress, start = self.progress, time.monotonic()
+        if not progress.rounds:
+            self._tell(Event(kind="stage_started", stage="time"))
+
+        def work() -> Round:
+            return passes.time_round(
+                Path(self.asked.folder),
+                self.asked.threads,
+                samples=progress.samples,
+                at_least=max(1, progress.still_needed),
+                warmup=self.asked.repeat.warmup,
+                time_left_s=progress.left_s,
+                tell=lambda text: self._tell(Event(kind="progress", stage="time", message=text)),
+            )
+
+        taken = self._fork(work, Round, "time")
+        taken = msgspec.structs.replace(taken, block=block, started_s=start - begun)
+        progress.add(taken, time.monotonic() - start)
+        return taken
+
+    def end(self) -> Ended:
+        """Tell that the timing is over."""
+        seconds = self.progress.spent_s
+        self._tell(Event(kind="stage_finished", stage="time", seconds=seconds))
+        return Ended(
+            subject=self.number,
+            stopped_by=str(self.progress.stopped_by),
+            own_blocks=self.slow,
+            seconds=seconds,
+        )
+
+    def _fork(self, work: Callable[[], T], answer: type[T], stage: str) -> T:
+        def waiting(seconds: float) -> None:
+            text = f"{STAGE_TEXT[stage]}: {seconds_text(seconds)} so far, not hanging"
+            self._tell(Event(kind="progress", stage=stage, message=text))
+
+        return in_fork(
+            work, answer, stage=stage, waiting=waiting, timeout_s=self.timeout_s, log=self.asked.log
+        )
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[Stages]:
+        stages = Stages(self._tell)
+        with stages(name):
+            yield stages
+
+    def _tell(self, event: Event) -> None:
+        self.emit(msgspec.structs.replace(event, cell=str(self.number)))
 
 
 class _Blocks:
     """Times the subjects in turn: each block is one round of every subject, in random order.
 
-    The first block tells what a round of each costs. Those that are too slow then go on in blocks of
-    their own class, so that the quick ones stay close together in time.
+    A subject and the base it is compared with are a team: they are in the same blocks to the end. The
+    first block tells what a round of each costs. Teams that are too slow then go on in blocks of their own
+    class, so that the quick ones stay close together in time.
     """
 
-    def __init__(self, request: MeasureRequest, stages: Stages) -> None:
-        self.request = request
-        self.stages = stages
+    def __init__(
+        self, request: MeasureRequest, subjects: list[_Subject], send: Callable[[MeasurePart], None]
+    ) -> None:
+        self.send = send
         self.random = random.Random(request.seed)
-        self.progress: list[Progress] = []
-        for number, subject in enumerate(request.subjects):
-            self.progress.append(Progress(subject.repeat, self._half_width(number)))
-        self.slow: list[int] = []
+        self.block_max_s = request.block_max_s
+        bases = {subject.asked.base for subject in subjects}
+        self.teams = [
+            [subjects[subject.asked.base], subject] if subject.asked.base is not None else [subject]
+            for subject in subjects
+            if subject.number not in bases
+        ]
+        for team in self.teams:
+            team[-1].progress.half_width = _half_width(team)
         self.block = 0
-        self.reverse: list[int] | None = None
-        self.begun = self.told = time.monotonic()
+        self.reverse: list[_Subject] = []
+        self.begun = time.monotonic()
 
     def run(self) -> None:
         """Time all rounds of all subjects."""
-        everyone = list(range(len(self.progress)))
-        self._time_block(everyone)
-        if self.request.together:
-            while any(one.stopped_by is None for one in self.progress):
-                self._time_block(everyone)
-            return
-        self.slow = [n for n in everyone if self.progress[n].round_s > self.request.block_max_s]
-        for members in ([n for n in everyone if n not in self.slow], self.slow):
-            while unfinished := [n for n in members if self.progress[n].stopped_by is None]:
-                self._time_block(unfinished)
+        self._time_block(self.teams)
+        for team in self.teams:
+            slow = max(subject.progress.round_s for subject in team) > self.block_max_s
+            for subject in team:
+                subject.slow = slow
+        for slow in (False, True):
+            while teams := [team for team in self.teams if team[0].slow is slow and _unfinished(team)]:
+                self._time_block(teams)
 
-    def _time_block(self, members: list[int]) -> None:
+    def _time_block(self, teams: list[list[_Subject]]) -> None:
         """Time a round of each member, in random order; the next block of the same members in its reverse.
 
         So what comes of the order, and of a steady drift, is alike for all of them after two blocks.
         """
-        if self.reverse is not None and sorted(self.reverse) == sorted(members):
-            order, self.reverse = self.reverse, None
-        else:
+        members = [subject for team in teams if _unfinished(team) for subject in team]
+        order, self.reverse = self.reverse, []
+        if {id(subject) for subject in order} != {id(subject) for subject in members}:
             order = self.random.sample(members, len(members))
             self.reverse = order[::-1]
-        for number in order:
-            self._time_round(number)
+        for subject in order:
+            with _failing_alone(subject, self.send):
+                taken = subject.time_round(self.block, self.begun)
+                self.send(Timed(subject=subject.number, round=taken, planned=subject.progress.planned))
         self.block += 1
+        for team in teams:
+            if not _unfinished(team) and not any(subject.broken for subject in team):
+                for subject in team:
+                    self.send(subject.end())
 
-    def _time_round(self, number: int) -> None:
-        from etbench.measure import passes
-        from etbench.measure.fork import in_fork
 
-        subject, progress = self.request.subjects[number], self.progress[number]
+def _unfinished(team: list[_Subject]) -> bool:
+    """Tell whether a team has rounds to come; one whose member is broken has not."""
+    if any(subject.broken for subject in team):
+        return False
+    return any(subject.progress.stopped_by is None for subject in team)
 
-        def time_round() -> Round:
-            return passes.time_round(
-                Path(subject.folder),
-                subject.threads,
-                samples=progress.samples,
-                at_least=max(1, progress.still_needed),
-                warmup=subject.repeat.warmup,
-                time_left_s=progress.left_s,
-                tell=lambda text: self.stages.progress("time", text),
-            )
 
-        def waiting(seconds: float) -> None:
-            text = f"round {len(progress.rounds) + 1}: {seconds_text(seconds)} so far, not hanging"
-            self.stages.progress("time", text)
+def _half_width(team: list[_Subject]) -> Callable[[], float | None]:
+    """Return a function that tells how wide the interval of the last subject is by now."""
+    new = team[-1].progress
 
-        begun = time.monotonic()
-        taken = in_fork(time_round, Round, stage="time", waiting=waiting)
-        taken = msgspec.structs.replace(taken, block=self.block, started_s=begun - self.begun)
-        progress.add(taken, time.monotonic() - begun)
-        self._tell()
+    def alone() -> float | None:
+        interval = location_interval([round_.samples_ms for round_ in new.rounds])
+        return interval.half_width if interval else None
 
-    def _tell(self) -> None:
-        if time.monotonic() - self.told < TELL_EVERY_S:
-            return
-        self.told = time.monotonic()
-        rounds = sum(len(one.rounds) for one in self.progress)
-        samples = sum(one.taken for one in self.progress)
-        planned = sum(max(one.planned, len(one.rounds)) for one in self.progress)
-        self.stages.progress("time", f"{rounds} of {planned} rounds, {samples} samples")
+    def to_base() -> float | None:
+        return paired_ratio(
+            *in_turn(team[0].progress.rounds, new.rounds), confidence=ALARM_CONFIDENCE
+        ).half_width
 
-    def _half_width(self, number: int) -> Callable[[], float | None]:
-        """Return a function that tells how wide the interval of a subject is by now."""
-
-        def alone() -> float | None:
-            interval = location_interval([round_.samples_ms for round_ in self.progress[number].rounds])
-            return interval.half_width if interval else None
-
-        def to_first() -> float | None:
-            base, new = (self.progress[n].rounds for n in (0, number))
-            return paired_ratio(*in_turn(base, new), confidence=ALARM_CONFIDENCE).half_width
-
-        return to_first if self.request.together and number else alone
+    return to_base if len(team) > 1 else alone
 
 
 if __name__ == "__main__":

@@ -116,7 +116,8 @@ class Result(Struct, frozen=True, kw_only=True):
     `truncated` says that `max_seconds` left no time for all. `rounds` are the raw samples of each fresh
     process, `round_facts` what else is known of it. Results of one `turn_id` were measured in turn:
     rounds of one block belong together; not so a cell so slow that it had its `own_blocks`.
-    `load_ms` and `first_inference_ms` are medians over the rounds. `reason` says why a cell was skipped.
+    `load_ms` and `first_inference_ms` are medians over the rounds. `from_cache` says that the program
+    was built for an earlier run; `artifact.build_s` is what that took. `reason` says why a cell was skipped.
     `pte_file` and `log_file` are relative to the result. `stage_s` is where the time went; `config` is
     the whole composed YAML.
     """
@@ -150,6 +151,7 @@ class Result(Struct, frozen=True, kw_only=True):
     first_inference_ms: float | None = None
     memory: Memory | None = None
     artifact: Artifact | None = None
+    from_cache: bool = False
     parity: Parity | None = None
     pte_file: str | None = None
     log_file: str | None = None

@@ -12,7 +12,7 @@ import msgspec
 from etbench.errors import EtbenchError
 from etbench.results.schema import SCHEMA_VERSION, Result
 
-__all__ = ["UnreadableError", "find_files", "read_result", "read_results", "write_result"]
+__all__ = ["UnreadableError", "find_files", "read_result", "read_results", "replace_file", "write_result"]
 
 
 class UnreadableError(EtbenchError):
@@ -51,6 +51,17 @@ def write_result(result: Result, folder: Path, stem: str) -> Path:
     finally:
         Path(temporary).unlink(missing_ok=True)
     raise AssertionError("the names never end")
+
+
+def replace_file(path: Path, body: bytes) -> None:
+    """Put a file in the place of another at once; what reads it sees the one or the other."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
 
 
 def find_files(paths: Iterable[str | Path]) -> list[Path]:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from rich.console import Console
@@ -31,13 +32,15 @@ class ResultsCallback(Callback):
         """Note which results lie there already."""
         self._before = _files(Path(config.hydra.run.dir))
 
-    def on_run_end(self, config: DictConfig, **_: Any) -> None:
+    def on_run_end(self, config: DictConfig, job_return: JobReturn | None = None, **_: Any) -> None:
         """Print the summary of the cell; exit with 1 if it failed."""
+        if job_return is not None and job_return.status == JobStatus.FAILED:
+            return  # an error of etbench itself, which Hydra is about to raise
         self._close(Path(config.hydra.run.dir), tables=False)
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Note which results lie there already."""
-        self._before = _files(Path(config.hydra.sweep.dir))
+        """Note which results lie there already; a sweep that is resumed counts them as its own."""
+        self._before = set() if config.sweep.resume else _files(Path(config.hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Print the summary of all cells and write the tables; exit with 1 if one failed."""

@@ -1,0 +1,134 @@
+"""The key of an artifact: a digest of everything that decides its bytes. Imports neither torch nor the model.
+
+What it cannot see is code that the target's module imports from elsewhere than its own package or folder:
+after a change there, `python -m etbench.build clear` or `cache.enabled=false`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterator
+from functools import cache
+from importlib.machinery import PathFinder
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from etbench.config import Recipe
+
+__all__ = ["KEY_FORMAT", "recipe_key"]
+
+KEY_FORMAT = 1
+LIBRARIES = ("torch", "torchao", "executorch", "torchvision", "transformers", "tokenizers", "timm", "numpy")
+DATA_LIBRARIES = ("scikit-learn", "pillow")  # the photographs, and how they are decoded
+OWN_SOURCES = ("models", "precisions", "delegates", "calibration", "data", "build")
+
+
+def recipe_key(recipe: Recipe) -> str | None:
+    """Return the key of the recipe's artifact: 64 hexadecimal digits.
+
+    It covers the targets and options of model, precision and delegate, the calibration, the contents of
+    every file that they name, the source of the code that loads and quantizes, and the versions of the
+    libraries. None means that it cannot be known beforehand: published weights that transformers takes
+    from a hub, where a name stands for whatever was uploaded last.
+    """
+    model = recipe.model
+    if model.weights == "pretrained" and "torchvision" not in model.target:  # torchvision pins a digest
+        return None
+    named = [(part.target, part.options) for part in (model, recipe.precision, recipe.delegate)]
+    files = sorted(set(_files_named(named))) + sorted(_calibration_files(recipe))
+    identity = {
+        "format": KEY_FORMAT,
+        "parts": named,
+        "calibrates": recipe.precision.calibrates,
+        "calibration": recipe.calibration,
+        "files": [(str(path), _digest(path)) for path in files],
+        "sources": sorted({target.split(".")[0]: _sources(target) for target, _ in named}.items()),
+        "versions": _versions(),
+        "machine": platform.machine(),
+    }
+    return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()
+
+
+def _files_named(value: Any) -> Iterator[Path]:
+    """Yield every existing file, and the files of every existing folder of weights, named in the options."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "weights" and isinstance(inner, str) and Path(inner).is_dir():
+                yield from (path for path in Path(inner).rglob("*") if path.is_file())
+            else:
+                yield from _files_named(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _files_named(inner)
+    elif isinstance(value, str) and 0 < len(value) < 4096 and Path(value).is_file():
+        yield Path(value)
+
+
+def _calibration_files(recipe: Recipe) -> Iterator[Path]:
+    for name in (recipe.calibration.images, recipe.calibration.text):
+        path = Path(name) if name else None
+        if path and path.is_dir():
+            yield from (file for file in path.rglob("*") if file.is_file())
+        elif path:
+            yield path
+
+
+def _digest(path: Path) -> str:
+    status = path.stat()
+    return _digest_of(path, status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _digest_of(path: Path, _size: int, _mtime_ns: int) -> str:
+    """Read a file once in this process, as long as it does not change."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def _sources(target: str) -> str:
+    """Return a digest of the Python files that a target's code is made of.
+
+    That is its whole package, or, for a module that is in none, the modules beside it. Of etbench it is
+    what builds; of the libraries whose versions are in the key, nothing.
+    """
+    top = target.split(".")[0]
+    if top in LIBRARIES:
+        return ""
+    if top == "etbench":
+        package = Path(__file__).resolve().parents[1]
+        files = [file for name in OWN_SOURCES for file in (package / name).rglob("*.py")]
+        files.append(package / "component.py")
+    else:
+        files = list(_files_of(top))
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(f"{file.name}:{_digest(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def _files_of(top: str) -> Iterator[Path]:
+    """Yield the sources of a top-level module or package without importing it."""
+    spec = PathFinder.find_spec(top)
+    if spec is None:
+        return
+    if spec.submodule_search_locations:
+        for folder in spec.submodule_search_locations:
+            yield from Path(folder).rglob("*.py")
+    elif spec.origin:
+        yield from Path(spec.origin).parent.glob("*.py")
+
+
+@cache
+def _versions() -> dict[str, str]:
+    found = {"python": ".".join(platform.python_version_tuple()[:2])}
+    for name in (*LIBRARIES, *DATA_LIBRARIES):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,245 @@
+"""Builds in parallel: a few processes that live on, each fed with what it can build best next."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import psutil
+
+from etbench.build.artifact import Artifact, BuildRequest, shared_part
+from etbench.build.cache import Cache
+from etbench.build.fingerprint import recipe_key
+from etbench.build.times import BuildTimes
+from etbench.config import Recipe
+from etbench.errors import EtbenchError
+from etbench.events import Event, explained
+from etbench.process import Worker
+
+__all__ = ["Built", "Job", "OnJobDone", "OnJobEvent", "build_all", "default_builders"]
+
+BUILDER_BYTES = 5 * 2**30  # what lowering a model of some 600 MB was seen to take
+UNKNOWN_S = 60.0  # of a build that was never recorded
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A program that is wanted: its name for people, an existing empty folder for its files, and a log."""
+
+    name: str
+    recipe: Recipe
+    folder: Path
+    log: Path
+
+
+@dataclass(frozen=True)
+class Built:
+    """A program whose files lie in the job's folder."""
+
+    artifact: Artifact
+    from_cache: bool
+
+
+OnJobEvent = Callable[[Job, Event], None]
+OnJobDone = Callable[[Job, Built | EtbenchError], None]
+
+
+def default_builders() -> int:
+    """Return how many builds this machine can carry at once, by its cores and its free memory."""
+    from etbench.measure.environment import available_cores
+
+    return max(1, min(available_cores(), psutil.virtual_memory().available // BUILDER_BYTES))
+
+
+def build_all(
+    jobs: Sequence[Job],
+    *,
+    cache: Cache | None,
+    builders: int | None,
+    timeout_s: float,
+    scratch: Path,
+    on_event: OnJobEvent,
+    on_done: OnJobDone,
+) -> None:
+    """Take from the cache what is there and build the rest, the longest first.
+
+    Jobs of one model go to the same process where that saves a load and an export. The callbacks come one
+    at a time, from any thread; what they raise stops everything and is raised here.
+
+    Args:
+        jobs: no two of the same recipe.
+        cache: where programs are looked for and kept, or None.
+        builders: processes at most; None for `default_builders`.
+        timeout_s: a build that takes longer is killed and has failed.
+        scratch: an existing folder for the builders' temporary files.
+        on_event: is told about each stage of each job.
+        on_done: gets each job with what came of it.
+
+    """
+    pool = _Pool(cache, timeout_s, scratch, on_event, on_done)
+    missing = [job for job in jobs if not pool.found(job)]
+    if not missing:
+        return
+    pool.run(missing, min(builders or default_builders(), len(missing)))
+
+
+class _Pool:
+    """The builders, what they still have to do, and what they share."""
+
+    def __init__(
+        self,
+        cache: Cache | None,
+        timeout_s: float,
+        scratch: Path,
+        on_event: OnJobEvent,
+        on_done: OnJobDone,
+    ) -> None:
+        self.writable = cache is not None and cache.writable()
+        self.cache = cache
+        self.times = BuildTimes(cache.folder) if cache else None
+        self.timeout_s = timeout_s
+        self.scratch = scratch
+        self.on_event = on_event
+        self.on_done = on_done
+        self.lock = threading.RLock()
+        self.keys: dict[Path, str | None] = {}
+        self.pending: list[Job] = []
+        self.busy: dict[int, bytes] = {}
+        self.workers: dict[int, Worker] = {}
+        self.stop = False
+        self.raised: BaseException | None = None
+
+    def found(self, job: Job) -> bool:
+        """Tell whether the cache had the job's program; it lies in the job's folder then."""
+        artifact = self._taken(job)
+        if artifact is None:
+            return False
+        self._done(job, Built(artifact, from_cache=True))
+        return True
+
+    def run(self, jobs: list[Job], count: int) -> None:
+        """Build the jobs in so many processes."""
+        if self.cache and not self.writable:
+            text = f"the cache folder {self.cache.folder} cannot be written: nothing is added to it"
+            self._tell(jobs[0], text)
+        self.pending = list(jobs)
+        threads = [threading.Thread(target=self._work, args=(number,)) for number in range(count)]
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            self._stop_all()
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
+        if self.raised is not None:
+            raise self.raised
+
+    def _work(self, number: int) -> None:
+        """Be one builder: the process is started, asked and ended by this thread, as `Worker` wants it."""
+        try:
+            while (job := self._next(number)) is not None:
+                self._done(job, self._built(job, number))
+        except BaseException as error:  # of a callback: it ends the pool, and `run` raises it
+            self.raised = self.raised or error
+            self._stop_all()
+        finally:
+            self._close(number)
+
+    def _built(self, job: Job, number: int) -> Built | EtbenchError:
+        key = self.keys.get(job.folder)
+        try:
+            if self.cache is None or not self.writable or key is None:
+                return self._build(job, number)
+            with self.cache.building(
+                key, lambda: self._tell(job, "another etbench is building this: waiting")
+            ):
+                if (artifact := self._taken(job)) is not None:
+                    return Built(artifact, from_cache=True)
+                return self._kept(job, key, self._build(job, number))
+        except Exception as error:  # a failed build is what came of its job; the others go on
+            return explained(error, "build")
+
+    def _build(self, job: Job, number: int) -> Built:
+        worker = self.workers.get(number)
+        if worker is None or not worker.alive:
+            worker = Worker("etbench.build.worker", scratch=self.scratch, log=job.log)
+            self.workers[number] = worker
+        begun = perf_counter()
+        artifact = worker.ask(
+            BuildRequest(recipe=job.recipe, folder=str(job.folder), log=str(job.log.absolute())),
+            Artifact,
+            log=job.log,
+            on_event=lambda event: self._event(job, event),
+            timeout_s=self.timeout_s,
+        )
+        if self.times and self.writable:
+            self.times.record(job.name, perf_counter() - begun)
+        return Built(artifact, from_cache=False)
+
+    def _kept(self, job: Job, key: str, built: Built) -> Built:
+        assert self.cache is not None
+        try:
+            self.cache.put(key, job.name, built.artifact, job.folder)
+        except OSError as error:  # a full disk, say: the program is there all the same
+            self._tell(job, f"the program was not added to the cache: {error}")
+        return built
+
+    def _taken(self, job: Job) -> Artifact | None:
+        if self.cache is None:
+            return None
+        if job.folder not in self.keys:
+            self.keys[job.folder] = recipe_key(job.recipe)
+        key = self.keys[job.folder]
+        return self.cache.take(key, job.folder) if key else None
+
+    def _next(self, number: int) -> Job | None:
+        """Return what this builder does next: more of its model, else of the largest one that nobody has."""
+        with self.lock:
+            own = self.busy.pop(number, b"")
+            if self.stop or not self.pending:
+                return None
+            groups: dict[bytes, list[Job]] = defaultdict(list)
+            for job in self.pending:
+                groups[shared_part(job.recipe)].append(job)
+            if own not in groups:
+                free = [group for group in groups if group not in self.busy.values()]
+                own = max(free or groups, key=lambda group: sum(map(self._expected_s, groups[group])))
+            job = max(groups[own], key=self._expected_s)
+            self.pending.remove(job)
+            self.busy[number] = own
+            return job
+
+    def _expected_s(self, job: Job) -> float:
+        known = self.times.expected(job.name) if self.times else None
+        return UNKNOWN_S if known is None else known
+
+    def _event(self, job: Job, event: Event) -> None:
+        with self.lock:
+            if not self.stop:
+                self.on_event(job, event)
+
+    def _tell(self, job: Job, text: str) -> None:
+        self._event(job, Event(kind="progress", stage="build", message=text))
+
+    def _done(self, job: Job, what: Built | EtbenchError) -> None:
+        with self.lock:
+            if not self.stop:
+                self.on_done(job, what)
+
+    def _stop_all(self) -> None:
+        with self.lock:
+            self.stop = True
+        for worker in list(self.workers.values()):
+            worker.kill()
+
+    def _close(self, number: int) -> None:
+        worker = self.workers.pop(number, None)
+        if worker is not None:
+            worker.close()

@@ -1,0 +1,45 @@
+"""How long builds took before, to start the longest first and to say when a sweep will be done."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock
+
+__all__ = ["BuildTimes"]
+
+KEPT = 10_000
+
+
+class BuildTimes:
+    """Seconds of the last build by name, in a small file of the cache folder; lost without harm."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "build_times.json"
+        self.seconds = self._read()
+
+    def expected(self, name: str) -> float | None:
+        """Return what building this name took last, or None if it never was."""
+        return self.seconds.get(name)
+
+    def record(self, name: str, seconds: float) -> None:
+        """Keep how long this name took just now."""
+        self.seconds[name] = seconds
+        with contextlib.suppress(OSError), FileLock(self.path.with_suffix(".lock"), timeout=5):
+            merged = self._read() | {name: round(seconds, 3)}
+            while len(merged) > KEPT:
+                del merged[next(iter(merged))]
+            handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".times-")
+            with os.fdopen(handle, "wb") as file:
+                file.write(msgspec.json.encode(merged))
+            Path(temporary).replace(self.path)
+
+    def _read(self) -> dict[str, float]:
+        try:
+            return msgspec.json.decode(self.path.read_bytes(), type=dict[str, float])
+        except (OSError, msgspec.DecodeError):
+            return {}

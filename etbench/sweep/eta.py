@@ -1,0 +1,57 @@
+"""When a sweep will be done: from recorded build times, and from the rounds measured so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import monotonic
+
+from etbench.build.cache import cache_folder
+from etbench.build.pool import UNKNOWN_S, default_builders
+from etbench.build.times import BuildTimes
+from etbench.config import Cell
+from etbench.events import Event
+
+__all__ = ["Estimate"]
+
+
+class Estimate:
+    """What is left to do, kept up to date by the events of a sweep."""
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        times = BuildTimes(cache_folder(cells[0].cache.dir if cells else None))
+        self._build_s = {cell.cell_id: times.expected(cell.stem) or UNKNOWN_S for cell in cells}
+        self._measure_s = {cell.cell_id: cell.repeat.rounds_s for cell in cells}
+        self._builders = (cells[0].sweep.builders if cells else None) or default_builders()
+        self._at_work: dict[str, float] = {}
+        self._timing_since: float | None = None
+        self._rounds = 0
+
+    @property
+    def building(self) -> int:
+        """How many builds go on."""
+        return len(self._at_work)
+
+    def take(self, event: Event) -> None:
+        """Take in what happened."""
+        measuring = event.stage in ("parity", "time", "result")
+        if event.kind == "stage_started" and event.cell_id in self._build_s and not measuring:
+            self._at_work.setdefault(event.cell_id, monotonic())
+        elif event.kind == "program_ready":
+            self._build_s.pop(event.cell_id, None)
+            self._at_work.pop(event.cell_id, None)
+        elif event.kind == "round":
+            self._timing_since = self._timing_since or monotonic()
+            self._rounds += 1
+            each_s = (monotonic() - self._timing_since) / self._rounds
+            self._measure_s[event.cell_id] = (event.of - event.done) * each_s
+        elif event.kind == "cell_finished":
+            for left in (self._build_s, self._measure_s, self._at_work):
+                left.pop(event.cell_id, None)
+
+    def left_s(self) -> float | None:
+        """Return how long the rest will take, in seconds, or None if nothing is left."""
+        if not self._measure_s and not self._build_s:
+            return None
+        spent = sum(monotonic() - begun for begun in self._at_work.values())
+        build_s = max(0.0, sum(self._build_s.values()) - spent)
+        return build_s / self._builders + sum(self._measure_s.values())

@@ -1,0 +1,81 @@
+"""A whole sweep: plan it, leave out what is done, run the rest, and say how to go on if it is cut short."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from etbench.config import Cell
+from etbench.errors import ConfigError
+from etbench.results.schema import Result
+from etbench.run import run_cells
+from etbench.sweep.manifest import Manifest, alone_in, finished_cells, read_manifest
+from etbench.sweep.view import sweep_view
+
+__all__ = ["run_sweep"]
+
+
+def run_sweep(
+    planned: Sequence[tuple[Cell, Path]], folder: Path, *, more: bool = False
+) -> list[Result | None]:
+    """Run the cells of a grid and write their results into one folder.
+
+    Args:
+        planned: the cells, each with the folder of its log.
+        folder: of the results.
+        more: the cells come on top of those already planned there.
+
+    Returns:
+        The result of each cell; None for those that `sweep.fail_fast` left out.
+
+    Raises:
+        ConfigError: if a file is missing, another sweep runs there, or what is resumed is another sweep.
+
+    """
+    cells = [cell for cell, _ in planned]
+    with alone_in(folder):
+        manifest, done = _plan(cells, folder, more)
+        manifest.write(folder)
+        todo = {cell.cell_id: (cell, log) for cell, log in planned if cell.cell_id not in done}
+        with (
+            sweep_view([cell for cell, _ in todo.values()], len(done)) as on_event,
+            _saying_how_to_go_on(folder),
+        ):
+            outcomes = run_cells(
+                [cell for cell, _ in todo.values()],
+                out_dir=folder,
+                log_dirs=[log for _, log in todo.values()],
+                on_event=on_event,
+            )
+        done |= {outcome.result.cell_id: outcome.result for outcome in outcomes if outcome}
+        if all(cell.cell_id in done for cell in cells):
+            manifest.finished().write(folder)
+    return [done.get(cell.cell_id) for cell in cells]
+
+
+def _plan(cells: Sequence[Cell], folder: Path, more: bool) -> tuple[Manifest, dict[str, Result]]:
+    """Return the manifest, and the results that are there already."""
+    settings = cells[0].sweep
+    if settings.resume is None:
+        return (read_manifest(folder).extended(cells) if more else Manifest.of(cells)), {}
+    manifest = read_manifest(folder)
+    manifest.check_same(cells)
+    done, words = finished_cells(folder, retry_failed=settings.retry == "failed")
+    for text in words:
+        sys.stderr.write(f"{text}\n")
+    return manifest, done
+
+
+@contextlib.contextmanager
+def _saying_how_to_go_on(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except ConfigError:
+        raise
+    except BaseException:
+        sys.stderr.write(
+            f"the sweep ended before all its cells; go on with: python -m etbench -m sweep.resume={folder}\n"
+        )
+        raise

@@ -1,0 +1,183 @@
+"""What a sweep set out to do, written before anything is built: so a dead one can be told, and resumed."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from filelock import FileLock, Timeout
+from msgspec import Struct
+
+from etbench.config import Cell
+from etbench.errors import ConfigError
+from etbench.results.schema import Result
+from etbench.results.store import UnreadableError, read_result, replace_file
+
+__all__ = ["Manifest", "alone_in", "finished_cells", "read_manifest"]
+
+HIDDEN = ".sweep"
+SETTINGS = ("sweep", "cache", "build", "keep_pte")  # may differ when a sweep is resumed
+SHOWN = 8
+
+
+class PlannedCell(Struct, frozen=True, kw_only=True):
+    """A cell of the grid, by the identity of what it measures."""
+
+    stem: str
+    cell_id: str
+    config: dict[str, Any]
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """The cells that a sweep has to do, in order; `finished_at` is null until all of them are done.
+
+    `argv` is the command line that started it.
+    """
+
+    version: int = 1
+    argv: list[str]
+    created_at: str
+    finished_at: str | None = None
+    cells: list[PlannedCell]
+
+    @classmethod
+    def of(cls, cells: Sequence[Cell]) -> Manifest:
+        """Return the manifest of a sweep that begins now."""
+        return cls(argv=sys.argv[1:], created_at=_now(), cells=_planned(cells))
+
+    def extended(self, cells: Sequence[Cell]) -> Manifest:
+        """Return it with more cells, as sweepers ask for that think of them as they go."""
+        return msgspec.structs.replace(self, cells=[*self.cells, *_planned(cells)], finished_at=None)
+
+    def finished(self) -> Manifest:
+        """Return it as of a sweep that ends now."""
+        return msgspec.structs.replace(self, finished_at=_now())
+
+    def write(self, folder: Path) -> None:
+        """Put it into the sweep's folder."""
+        (folder / HIDDEN).mkdir(parents=True, exist_ok=True)
+        replace_file(_path(folder), msgspec.json.encode(self))
+
+    def check_same(self, cells: Sequence[Cell]) -> None:
+        """Make sure that these are the very cells of the manifest.
+
+        Raises:
+            ConfigError: names the cells that only one side has, or the values that differ.
+
+        """
+        now = {cell.cell_id: cell for cell in cells}
+        then = {planned.cell_id: planned for planned in self.cells}
+        gone = [then[key] for key in then.keys() - now.keys()]
+        new = [now[key] for key in now.keys() - then.keys()]
+        by_stem = {cell.stem: cell for cell in new}
+        faults = []
+        for planned in sorted(gone, key=lambda planned: planned.stem):
+            other = by_stem.pop(planned.stem, None)
+            if other is None:
+                faults.append(f"{planned.stem}: was in that sweep, is not in this one")
+            else:
+                faults.append(f"{planned.stem}: {_differences(planned.config, other.config)}")
+        faults += [f"{stem}: is in this sweep, was not in that one" for stem in sorted(by_stem)]
+        if faults:
+            more = [f"and {len(faults) - SHOWN} more cells"] if len(faults) > SHOWN else []
+            raise ConfigError(["sweep.resume: not the same sweep", *faults[:SHOWN], *more])
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a sweep's folder.
+
+    Raises:
+        ConfigError: if there is none that can be read.
+
+    """
+    try:
+        return msgspec.json.decode(_path(folder).read_bytes(), type=Manifest)
+    except FileNotFoundError:
+        raise ConfigError([f"sweep.resume={folder}: no sweep was started there"]) from None
+    except (OSError, msgspec.DecodeError) as error:
+        raise ConfigError([f"sweep.resume={folder}: its manifest cannot be read: {error}"]) from error
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Be the only sweep of this folder; the kernel frees the lock however its holder ends.
+
+    Raises:
+        ConfigError: if another sweep is running there.
+
+    """
+    (folder / HIDDEN).mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / HIDDEN / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ConfigError([f"{folder}: another etbench is running a sweep in this folder"]) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def finished_cells(folder: Path, *, retry_failed: bool) -> tuple[dict[str, Result], list[str]]:
+    """Return the results of the folder that need no other run, by cell, and words on what was set aside.
+
+    A file that is no result any more, and with `retry_failed` one of a failed cell, goes to a hidden folder:
+    nothing is deleted, and its name is free for the new result.
+    """
+    done: dict[str, Result] = {}
+    words = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            result = read_result(path)
+        except UnreadableError as error:
+            words.append(_set_aside(path, str(error.message)))
+            continue
+        if result.status == "failed" and retry_failed:
+            _set_aside(path, "")
+        else:
+            done[result.cell_id] = result
+    return done, words
+
+
+def _set_aside(path: Path, why: str) -> str:
+    aside = path.parent / HIDDEN / "aside"
+    aside.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while (target := aside / f"{path.stem}-{number}.json").exists():
+        number += 1
+    path.rename(target)
+    return f"{why}; set aside as {target}"
+
+
+def _differences(then: dict[str, Any], now: dict[str, Any]) -> str:
+    old, new = dict(_flat(then)), dict(_flat(now))
+    keys = [
+        key for key in {**old, **new} if old.get(key) != new.get(key) and key.split(".")[0] not in SETTINGS
+    ]
+    words = [f"{key} was {old.get(key)}, is {new.get(key)}" for key in keys[:SHOWN]]
+    return "; ".join(words) or "another version of etbench planned it"
+
+
+def _flat(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _planned(cells: Sequence[Cell]) -> list[PlannedCell]:
+    return [PlannedCell(stem=cell.stem, cell_id=cell.cell_id, config=cell.config) for cell in cells]
+
+
+def _path(folder: Path) -> Path:
+    return folder / HIDDEN / "manifest.json"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

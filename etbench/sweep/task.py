@@ -1,0 +1,125 @@
+"""A cell on its way to its result: what it tells, what it has so far, and the file at its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+
+import msgspec
+
+from etbench.against import Base
+from etbench.build import Built
+from etbench.build.artifact import program_path
+from etbench.config import Cell
+from etbench.errors import EtbenchError
+from etbench.events import Event, OnEvent, Stages
+from etbench.measure import Round
+from etbench.record import blank_result, failed
+from etbench.results.schema import Result
+from etbench.results.store import replace_file, write_result
+
+__all__ = ["Outcome", "Program", "Task"]
+
+PARTIAL = ".partial"  # hidden, so that no table takes a part for a result
+INTERRUPTED = EtbenchError(
+    "the run ended before this cell had all its rounds",
+    stage="time",
+    kind="Interrupted",
+    hint="complete the sweep with sweep.resume=<folder>",
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a cell came to: its result, and the file that holds it."""
+
+    result: Result
+    path: Path
+
+
+@dataclass(frozen=True)
+class Program:
+    """A built program and the folder that holds its files."""
+
+    built: Built
+    folder: Path
+
+
+class Task:
+    """One cell of a run.
+
+    Args:
+        cell: what is asked for.
+        out: folder of its result.
+        log_dir: folder of its log.
+        on_event: hears of it.
+
+    """
+
+    def __init__(self, cell: Cell, out: Path, log_dir: Path, on_event: OnEvent | None) -> None:
+        self.cell = cell
+        self.out = out
+        self.log = log_dir / "etbench.log"
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.blank = blank_result(cell, log_file=os.path.relpath(self.log, out))
+        self.base: Base | None = None
+        self.program: Program | None = None
+        self.base_program: tuple[Path, str] | None = None
+        self.outcome: Outcome | None = None
+        self._on_event = on_event
+        self._begun: float | None = None
+
+    def start(self) -> None:
+        """Tell that work on the cell begins, once."""
+        if self._begun is None:
+            self._begun = perf_counter()
+            self.emit(Event(kind="cell_started", message=self.cell.cell_id))
+
+    def emit(self, event: Event) -> None:
+        """Name the cell in an event, log it and pass it on."""
+        event = msgspec.structs.replace(event, cell=self.cell.stem, cell_id=self.cell.cell_id)
+        with contextlib.suppress(OSError), self.log.open("a", encoding="utf-8") as file:
+            stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
+            took = "" if event.seconds is None else f" {event.seconds:.3f} s"
+            words = (event.kind, event.stage, event.status, event.message)
+            file.write(f"[{stamp}] {event.cell}: {' '.join(filter(None, words))}{took}\n")
+        if self._on_event:
+            self._on_event(event)
+
+    def finish(self, result: Result) -> None:
+        """Write the result, and the program beside it if it is wanted."""
+        self.start()
+        with Stages(self.emit)("result"):
+            path = write_result(result, self.out, self.cell.stem)
+            if result.pte_file and self.program:
+                shutil.copyfile(program_path(self.program.folder), path.with_suffix(".pte"))
+        self.outcome = Outcome(result, path)
+        self._forget_partial()
+        seconds = perf_counter() - (self._begun or perf_counter())
+        self.emit(Event(kind="cell_finished", status=result.status, message=str(path), seconds=seconds))
+
+    def fail(self, error: EtbenchError, rounds: Sequence[Round] = ()) -> None:
+        """Make the failure of the cell its result."""
+        self.finish(failed(self.blank, error, rounds))
+
+    def keep(self, rounds: Sequence[Round]) -> None:
+        """Keep what is measured so far, in case that this process does not live to finish it."""
+        with contextlib.suppress(OSError):
+            self._partial.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(self._partial, msgspec.json.encode(failed(self.blank, INTERRUPTED, rounds)))
+
+    @property
+    def _partial(self) -> Path:
+        return self.out / PARTIAL / f"{self.cell.stem}-{self.cell.cell_id}.json"
+
+    def _forget_partial(self) -> None:
+        with contextlib.suppress(OSError):
+            self._partial.unlink()
+        with contextlib.suppress(OSError):
+            self._partial.parent.rmdir()
