@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from etbench.build import build
 from etbench.compose import compose
 from etbench.config import Cell
-from etbench.measure import Series, Subject, measure
+from etbench.measure import Series, Subject, measure_series
 from etbench.measure.environment import available_cores, read_environment
 
 
@@ -28,21 +30,17 @@ def built(*overrides: str, config_dir: Path | None = None) -> Iterator[tuple[Cel
                 repeat=cell.repeat,
                 threads=available_cores(),
                 logits_axis=artifact.logits_axis,
+                log=str(folder / "log"),
             ),
         )
 
 
 def measured(cell: Cell, subjects: Sequence[Subject], *, together: bool = False) -> list[Series]:
-    """Measure subjects in a process of its own, as a cell of a user is measured."""
+    """Measure subjects as the cells of a user are measured; `together`, the others against the first."""
     scratch = Path(subjects[0].folder)
-    return measure(
-        subjects,
-        cell.measure,
-        together=together,
-        scratch=scratch,
-        log=scratch / "log",
-        on_event=lambda _: None,
-    ).series
+    if together:
+        subjects = [subjects[0], *(msgspec.structs.replace(subject, base=0) for subject in subjects[1:])]
+    return measure_series(subjects, cell.measure, scratch=scratch, log=scratch / "log")
 
 
 def print_machine() -> None:

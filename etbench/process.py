@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -74,10 +74,13 @@ class Worker:
         module: a module whose ``__main__`` part calls `serve`.
         scratch: the child's folder for temporary files (torch leaves some behind); the caller removes it.
         log: gets what the child prints until a request names another file.
+        env: variables on top of those of this process.
 
     """
 
-    def __init__(self, module: str, *, scratch: Path, log: Path) -> None:
+    def __init__(
+        self, module: str, *, scratch: Path, log: Path, env: Mapping[str, str] | None = None
+    ) -> None:
         self.module = module
         with log.open("ab") as chatter:
             self._child = subprocess.Popen(
@@ -85,7 +88,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=chatter,
-                env=os.environ | {"TMPDIR": str(scratch)},
+                env={**os.environ, "TMPDIR": str(scratch), **(env or {})},
                 start_new_session=True,
             )
         assert self._child.stdout is not None

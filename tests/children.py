@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
@@ -26,12 +28,21 @@ class Answer(Struct):
     text: str
 
 
-def _handle(ask: Ask, emit: OnEvent) -> Answer:
+def _handle(ask: Ask, emit: OnEvent, send: Callable[[Struct], None]) -> Answer:
     stages = Stages(emit)
     with stages("acting"):
         if ask.what == "chatter":
             print("a library prints")
             os.write(1, b"a native library prints\n")
+        elif ask.what == "parts":
+            send(Answer("first"))
+            send(Answer("second"))
+        elif ask.what == "hang":
+            time.sleep(600)
+        elif ask.what == "talk":
+            for _ in range(20):
+                time.sleep(0.05)
+                stages.progress("acting", "still here")
         elif ask.what == "garbage":
             os.write(_channel(), b"\x00\x01 no message\n")
         elif ask.what == "raise":

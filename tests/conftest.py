@@ -15,6 +15,16 @@ settings.register_profile("no clock", deadline=None)  # these machines are share
 settings.load_profile("no clock")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _programs_built_by_these_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One artifact cache for all tests of a session, so that a program is built once."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ETBENCH_CACHE", str(folder))
+        yield folder
+    assert not list((folder / "work").glob("*")), "temporary files were left behind in the cache"
+
+
 @pytest.fixture(scope="session")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     """mobilenet_v2 and distilbert x fp32, int8 x XNNPACK, portable: eight real cells, by the command."""

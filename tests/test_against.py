@@ -51,13 +51,22 @@ def test_a_wider_model_is_a_regression_against_the_kept_program(base: Path, tmp_
 def test_a_program_that_is_gone_is_built_again_from_the_result(base: Path, tmp_path: Path) -> None:
     base.with_suffix(".pte").unlink()
     in_turn = _compared(tmp_path, "model.width=5", "fail_above=5")
-    assert in_turn.base_program.startswith("built again from the configuration in the base's result")
-    assert "the same bytes" in in_turn.base_program
+    assert in_turn.base_program == (
+        "the artifact cache, by the configuration in the base's result, with the same bytes"
+    )
+
+
+def test_a_program_that_is_gone_from_the_cache_too_is_built_again(base: Path, tmp_path: Path) -> None:
+    base.with_suffix(".pte").unlink()
+    in_turn = _compared(tmp_path, "model.width=5", "fail_above=5", "cache.enabled=false")
+    assert (
+        in_turn.base_program == "a new build, by the configuration in the base's result, with the same bytes"
+    )
 
 
 def test_a_tampered_program_is_not_used(base: Path, tmp_path: Path) -> None:
     base.with_suffix(".pte").write_bytes(b"something else")
-    assert "built again" in _compared(tmp_path, "model.width=5", "fail_above=5").base_program
+    assert "the artifact cache" in _compared(tmp_path, "model.width=5", "fail_above=5").base_program
 
 
 def test_a_base_that_has_no_such_cell_is_a_failure_that_names_what_is_there(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from children import Answer, Ask
 from support import TESTS
 
 from etbench.errors import EtbenchError
 from etbench.events import Event
-from etbench.process import call
+from etbench.process import worker
 
 
 @pytest.fixture
@@ -19,10 +21,11 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
     """A function that asks a child and returns its answer, its events and its log."""
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
 
-    def asked(what: str) -> tuple[Answer, list[Event], str]:
+    def asked(what: str, **more: object) -> tuple[Answer, list[Event], str]:
         events: list[Event] = []
         log = tmp_path / "log"
-        answer = call("children", Ask(what), Answer, scratch=tmp_path, log=log, on_event=events.append)
+        with worker("children", scratch=tmp_path, log=log) as child:
+            answer = child.ask(Ask(what), Answer, log=log, on_event=events.append, **more)
         return answer, events, log.read_text()
 
     return asked
@@ -67,3 +70,56 @@ def test_garbage_in_the_channel_is_an_error_of_the_stage(ask) -> None:
     with pytest.raises(EtbenchError, match="which is no message") as caught:
         ask("garbage")
     assert caught.value.stage == "acting"
+
+
+def test_one_process_answers_many_requests_and_survives_a_failed_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    with worker("children", scratch=tmp_path, log=tmp_path / "log") as child:
+
+        def ask(what: str) -> Answer:
+            return child.ask(Ask(what), Answer, log=tmp_path / "log", on_event=lambda _: None)
+
+        assert ask("one") == Answer("one")
+        with pytest.raises(EtbenchError, match="as asked"):
+            ask("raise")
+        assert child.alive
+        assert ask("two") == Answer("two")
+        with pytest.raises(EtbenchError, match="SIGSEGV"):
+            ask("segfault")
+        assert not child.alive
+        with pytest.raises(EtbenchError, match="SIGSEGV"):
+            ask("three")
+
+
+def test_parts_come_before_the_answer(ask) -> None:
+    parts: list[Answer] = []
+    answer, _, _ = ask("parts", on_part=lambda body: parts.append(msgspec.json.decode(body, type=Answer)))
+    assert parts == [Answer("first"), Answer("second")]
+    assert answer == Answer("parts")
+
+
+@pytest.mark.parametrize("limit", ["timeout_s", "silence_s"])
+def test_a_child_that_hangs_is_killed(limit: str, ask) -> None:
+    with pytest.raises(EtbenchError, match=r"gave no answer within 1 s and was killed") as caught:
+        ask("hang", **{limit: 1})
+    assert (caught.value.kind, caught.value.stage) == ("Timeout", "acting")
+
+
+def test_a_child_that_is_slow_but_says_so_is_not_silent(ask) -> None:
+    assert ask("talk", silence_s=0.9)[0] == Answer("talk")
+
+
+def test_output_can_be_sent_to_another_file(tmp_path: Path) -> None:
+    program = f"""
+import os
+from etbench.process import print_to
+print("before")
+print_to({str(tmp_path / "other")!r})
+print("python")
+os.write(2, b"native")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "before\n"
+    assert sorted((tmp_path / "other").read_text().split()) == ["native", "python"]

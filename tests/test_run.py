@@ -27,7 +27,9 @@ def test_python_api_tells_each_stage_in_order_and_returns_the_written_result(
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
     events: list[Event] = []
-    cell = api.compose(["model=tiny", "delegate=portable", "keep_pte=true"], config_dir=CONF)
+    cell = api.compose(
+        ["model=tiny", "delegate=portable", "keep_pte=true", "cache.enabled=false"], config_dir=CONF
+    )
     outcome = api.run(cell, out_dir=tmp_path, on_event=events.append)
 
     assert outcome.result.status == "ok", outcome.result.failure

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from etbench.build.artifact import Artifact, Delegation
 from etbench.build.cache import Cache
-from etbench.build.pool import Built, Job, OnJobDone, OnJobEvent, build_all
+from etbench.build.pool import Built, Job, OnJobDone, OnJobEvent, build, build_all
 
-__all__ = ["Artifact", "Built", "Cache", "Delegation", "Job", "OnJobDone", "OnJobEvent", "build_all"]
+__all__ = ["Artifact", "Built", "Cache", "Delegation", "Job", "OnJobDone", "OnJobEvent", "build", "build_all"]

@@ -17,12 +17,15 @@ from etbench.build.fingerprint import recipe_key
 from etbench.build.times import BuildTimes
 from etbench.config import Recipe
 from etbench.errors import EtbenchError
-from etbench.events import Event, explained
-from etbench.process import Worker
+from etbench.events import Event, OnEvent, explained
+from etbench.process import Worker, worker
 
-__all__ = ["Built", "Job", "OnJobDone", "OnJobEvent", "build_all", "default_builders"]
+__all__ = ["Built", "Job", "OnJobDone", "OnJobEvent", "build", "build_all", "default_builders"]
 
 BUILDER_BYTES = 5 * 2**30  # what lowering a model of some 600 MB was seen to take
+# Threads of torch that wait for work by spinning would take the cores from the other builders. The number of
+# threads stays as it is, since sums, and with them the bytes of a quantized program, may depend on it.
+BUILDER_ENV = {"OMP_WAIT_POLICY": "PASSIVE"}
 UNKNOWN_S = 60.0  # of a build that was never recorded
 
 
@@ -53,6 +56,18 @@ def default_builders() -> int:
     from etbench.measure.environment import available_cores
 
     return max(1, min(available_cores(), psutil.virtual_memory().available // BUILDER_BYTES))
+
+
+def build(recipe: Recipe, folder: Path, *, log: Path, on_event: OnEvent) -> Artifact:
+    """Build one program into an existing, empty folder, past any cache, and return what is known of it.
+
+    Raises:
+        EtbenchError: of the stage that failed: load, reference, export, quantize, lower or write.
+
+    """
+    with worker("etbench.build.worker", scratch=folder, log=log) as builder:
+        request = BuildRequest(recipe=recipe, folder=str(folder), log=str(log.absolute()))
+        return builder.ask(request, Artifact, log=log, on_event=on_event)
 
 
 def build_all(
@@ -167,12 +182,12 @@ class _Pool:
             return explained(error, "build")
 
     def _build(self, job: Job, number: int) -> Built:
-        worker = self.workers.get(number)
-        if worker is None or not worker.alive:
-            worker = Worker("etbench.build.worker", scratch=self.scratch, log=job.log)
-            self.workers[number] = worker
+        process = self.workers.get(number)
+        if process is None or not process.alive:
+            process = Worker("etbench.build.worker", scratch=self.scratch, log=job.log, env=BUILDER_ENV)
+            self.workers[number] = process
         begun = perf_counter()
-        artifact = worker.ask(
+        artifact = process.ask(
             BuildRequest(recipe=job.recipe, folder=str(job.folder), log=str(job.log.absolute())),
             Artifact,
             log=job.log,
@@ -236,10 +251,10 @@ class _Pool:
     def _stop_all(self) -> None:
         with self.lock:
             self.stop = True
-        for worker in list(self.workers.values()):
-            worker.kill()
+        for process in list(self.workers.values()):
+            process.kill()
 
     def _close(self, number: int) -> None:
-        worker = self.workers.pop(number, None)
-        if worker is not None:
-            worker.close()
+        process = self.workers.pop(number, None)
+        if process is not None:
+            process.close()

@@ -29,9 +29,9 @@ from etbench.measure.protocol import (
 from etbench.measure.turn import turn_to_measure
 from etbench.process import worker
 
-__all__ = ["Listener", "Round", "Series", "Subject", "measure"]
+__all__ = ["Listener", "Round", "Series", "Subject", "measure", "measure_series"]
 
-SILENCE_S = 60.0  # more than the heartbeat of a slow round
+SILENCE_S = 120.0  # of a process that tells every 15 s that a slow round goes on
 
 
 class Listener(Protocol):
@@ -87,10 +87,44 @@ def measure(
                 log=log,
                 on_event=collector.hear,
                 on_part=collector.take,
-                silence_s=how.timeout_s + SILENCE_S,
+                silence_s=SILENCE_S,
             )
         except EtbenchError as error:
             collector.fail_the_rest(error)
+
+
+def measure_series(subjects: Sequence[Subject], how: Measure, *, scratch: Path, log: Path) -> list[Series]:
+    """Measure subjects in turn as `measure` does, and return the series of each.
+
+    Raises:
+        EtbenchError: of the first subject that failed, once all are over.
+
+    """
+    ends = _Ends()
+    measure(subjects, how, ends, scratch=scratch, log=log)
+    if ends.failed:
+        raise ends.failed[0]
+    return [ends.series[number] for number in range(len(subjects))]
+
+
+class _Ends:
+    """A listener that waits for the ends."""
+
+    def __init__(self) -> None:
+        self.series: dict[int, Series] = {}
+        self.failed: list[EtbenchError] = []
+
+    def on_event(self, subject: int | None, event: Event) -> None:
+        pass
+
+    def on_round(self, subject: int, rounds: list[Round], planned: int) -> None:
+        pass
+
+    def on_end(self, subject: int, series: Series) -> None:
+        self.series[subject] = series
+
+    def on_failure(self, subject: int, error: EtbenchError, rounds: list[Round]) -> None:
+        self.failed.append(error)
 
 
 @dataclass

@@ -11,8 +11,7 @@ from support import CONF, TESTS
 from etbench.build import build
 from etbench.compose import compose
 from etbench.config import Cell
-from etbench.events import Event
-from etbench.measure import Series, Subject, measure
+from etbench.measure import Series, Subject, measure_series
 
 
 @pytest.fixture(scope="module")
@@ -23,20 +22,16 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cell, Subject]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(TESTS))
         build(cell.recipe, folder, log=folder / "log", on_event=lambda _: None)
-    return cell, Subject(folder=str(folder), repeat=cell.repeat, threads=1, logits_axis=None)
+    log = str(folder / "log")
+    return cell, Subject(folder=str(folder), repeat=cell.repeat, threads=1, logits_axis=None, log=log)
 
 
 def _measure(cell: Cell, *subjects: Subject, together: bool = False, **how: object) -> list[Series]:
     folder = Path(subjects[0].folder)
-    events: list[Event] = []
-    return measure(
-        subjects,
-        msgspec.structs.replace(cell.measure, **how),
-        together=together,
-        scratch=folder,
-        log=folder / "log",
-        on_event=events.append,
-    ).series
+    if together:
+        subjects = (subjects[0], msgspec.structs.replace(subjects[1], base=0))
+    changed = msgspec.structs.replace(cell.measure, **how)
+    return measure_series(subjects, changed, scratch=folder, log=folder / "log")
 
 
 def _repeating(subject: Subject, **changes: object) -> Subject:

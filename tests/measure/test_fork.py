@@ -6,14 +6,15 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import Struct
 
 from etbench.errors import EtbenchError
 from etbench.measure import fork
-from etbench.measure.fork import in_fork
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")
 
@@ -23,12 +24,16 @@ class Answer(Struct):
     text: str
 
 
-def _quiet(_seconds: float) -> None:
-    pass
+def in_fork(
+    function: Callable[[], Answer], *, waiting: Any = None, timeout_s: float = 60, log: str = os.devnull
+) -> Answer:
+    """Fork with what most of these tests do not look at."""
+    quiet = waiting or (lambda _: None)
+    return fork.in_fork(function, Answer, stage="time", waiting=quiet, timeout_s=timeout_s, log=log)
 
 
 def test_the_answer_comes_from_another_process() -> None:
-    answer = in_fork(lambda: Answer(os.getpid(), "x" * 1_000_000), Answer, stage="time", waiting=_quiet)
+    answer = in_fork(lambda: Answer(os.getpid(), "x" * 1_000_000))
     assert answer.pid != os.getpid()
     assert len(answer.text) == 1_000_000
 
@@ -38,8 +43,8 @@ def test_what_it_raises_comes_out_with_stage_and_traceback() -> None:
         raise ZeroDivisionError("as asked")
 
     with pytest.raises(EtbenchError, match="as asked") as caught:
-        in_fork(fail, Answer, stage="parity", waiting=_quiet)
-    assert (caught.value.stage, caught.value.kind) == ("parity", "ZeroDivisionError")
+        in_fork(fail)
+    assert (caught.value.stage, caught.value.kind) == ("time", "ZeroDivisionError")
     assert "in fail" in caught.value.traceback
 
 
@@ -50,13 +55,13 @@ def test_a_signal_that_ends_it_is_named(how: signal.Signals) -> None:
         raise AssertionError("unreachable")
 
     with pytest.raises(EtbenchError, match=f"was killed by {how.name}") as caught:
-        in_fork(die, Answer, stage="time", waiting=_quiet)
+        in_fork(die)
     assert caught.value.kind == "ProcessDied"
 
 
 def test_a_sudden_exit_is_no_answer() -> None:
     with pytest.raises(EtbenchError, match="exited with status 5"):
-        in_fork(lambda: os._exit(5), Answer, stage="time", waiting=_quiet)
+        in_fork(lambda: os._exit(5))
 
 
 def test_the_parent_hears_that_it_still_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +72,7 @@ def test_the_parent_hears_that_it_still_goes_on(monkeypatch: pytest.MonkeyPatch)
         time.sleep(0.4)
         return Answer(0, "")
 
-    in_fork(sleep, Answer, stage="time", waiting=beats.append)
+    in_fork(sleep, waiting=beats.append)
     assert len(beats) >= 2
     assert beats == sorted(beats)
 
@@ -76,5 +81,29 @@ def test_the_parent_hears_that_it_still_goes_on(monkeypatch: pytest.MonkeyPatch)
 def test_no_descriptor_stays_open() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(5):
-        in_fork(lambda: Answer(0, ""), Answer, stage="time", waiting=_quiet)
+        in_fork(lambda: Answer(0, ""))
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_process_that_hangs_is_killed() -> None:
+    with pytest.raises(EtbenchError, match=r"longer than 0\.2 s and was killed") as caught:
+        in_fork(lambda: time.sleep(600), timeout_s=0.2)
+    assert caught.value.kind == "Timeout"
+
+
+def test_garbage_is_no_answer(capfd: pytest.CaptureFixture[str]) -> None:
+    class Other(Struct):
+        colour: str
+
+    with pytest.raises(EtbenchError, match="which is no answer") as caught:
+        in_fork(lambda: Other("blue"))
+    assert caught.value.kind == "Garbage"
+
+
+def test_what_it_prints_goes_to_its_log(tmp_path: Path) -> None:
+    def chatter() -> Answer:
+        os.write(1, b"native words")
+        return Answer(0, "")
+
+    in_fork(chatter, log=str(tmp_path / "log"))
+    assert (tmp_path / "log").read_text() == "native words"
