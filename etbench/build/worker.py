@@ -48,7 +48,8 @@ class _Builder:
         from etbench.build import upstream
 
         upstream.apply()
-        gc.freeze()  # millions of objects of torch that no collection need look at again
+        gc.freeze()  # a million objects of torch that no collection need look at again
+        gc.set_threshold(100_000, 20, 20)  # a lowering makes millions of objects, few of them garbage
         self._imported = True
 
 

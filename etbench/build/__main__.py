@@ -1,0 +1,76 @@
+"""Look after the artifact cache: `python -m etbench.build list | prune | verify | clear`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from etbench.build.cache import Cache, cache_folder
+from etbench.console import plain_console
+from etbench.measure.protocol import seconds_text
+
+GB = 1e9
+DEFAULT_MAX_GB = 20.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status: 1 if `verify` found damage."""
+    parser = argparse.ArgumentParser(prog="python -m etbench.build", description=__doc__)
+    parser.add_argument("--dir", help="the cache folder, where it is not the usual one")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="show the programs, the one used last first")
+    prune = commands.add_parser("prune", help="remove the programs used longest ago")
+    prune.add_argument("--max-gb", type=float, default=DEFAULT_MAX_GB, help="keep this much (default 20)")
+    commands.add_parser("verify", help="check every file against its digest, and remove what is damaged")
+    commands.add_parser("clear", help="remove all programs")
+    args = parser.parse_args(argv)
+    if args.command == "prune" and args.max_gb < 0:
+        parser.error(f"--max-gb {args.max_gb:g}: expected 0 or more")
+    cache = Cache(cache_folder(args.dir), int(getattr(args, "max_gb", DEFAULT_MAX_GB) * GB))
+    match args.command:
+        case "list":
+            _list(cache)
+        case "prune":
+            removed = cache.prune(cache.max_bytes)
+            _say(f"removed {len(removed)} programs, {sum(entry.bytes for entry in removed) / GB:.2f} GB")
+        case "verify":
+            return _verify(cache)
+        case "clear":
+            _say(f"removed {cache.clear()} programs")
+    return 0
+
+
+def _list(cache: Cache) -> None:
+    entries = cache.entries()
+    table = Table(title=f"{len(entries)} programs in {cache.folder}")
+    for name in ("program", "MB", "built in", "last used", "key"):
+        table.add_column(name, no_wrap=True, justify="left" if name in ("program", "key") else "right")
+    for entry in entries:
+        table.add_row(
+            entry.name,
+            f"{entry.bytes / 1e6:.1f}",
+            seconds_text(sum(entry.artifact.build_s.values())),
+            f"{seconds_text(max(0.0, time.time() - entry.used_s))} ago",
+            entry.key[:12],
+        )
+    plain_console().print(table)
+
+
+def _verify(cache: Cache) -> int:
+    damaged = cache.verify()
+    for folder in damaged:
+        _say(f"damaged, removed: {folder}")
+    _say(f"{len(cache.entries())} programs are sound, {len(damaged)} were not")
+    return 1 if damaged else 0
+
+
+def _say(text: str) -> None:
+    plain_console().print(text, markup=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
