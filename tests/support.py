@@ -86,6 +86,12 @@ def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
         return []
 
 
+def leftovers(*folders: Path) -> list[Path]:
+    """List what no run may leave behind in these folders: temporary files and parts of files."""
+    found = [path for folder in folders for path in folder.rglob("*")]
+    return [path for path in found if path.name.startswith("etbench-") or path.suffix == ".tmp"]
+
+
 # --- models, named by `_target_` -------------------------------------------------------------------
 
 
@@ -143,3 +149,44 @@ def not_a_number() -> Any:
 
 def wrong_return() -> Any:
     return "no model"
+
+
+def misbehaving(how: str) -> Any:
+    """A model whose loading goes wrong for real, in the builder process."""
+    import resource
+    import sys
+    import time
+
+    if how == "segfault":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif how == "abort":
+        os.abort()
+    elif how == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif how == "hang":
+        time.sleep(3_600)
+    elif how == "memory":
+        limits = resource.getrlimit(resource.RLIMIT_AS)
+        used = psutil.Process().memory_info().vms
+        resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, limits[1]))
+        try:
+            return tiny(), bytearray(2**30)
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, limits)
+    elif how == "garbage":
+        pipes = (fd for fd in Path("/proc/self/fd").iterdir() if fd.is_fifo())
+        os.write(min(int(fd.name) for fd in pipes if int(fd.name) > 2), b"\x00\x01 no message\n")
+    elif how == "exit":
+        sys.exit(3)
+    return tiny()
+
+
+def unlowerable() -> Any:
+    """A delegate that gives up on every graph."""
+    from executorch.exir.backend.partitioner import Partitioner
+
+    class Refusing(Partitioner):
+        def partition(self, exported_program: Any) -> Any:
+            raise NotImplementedError("this delegate takes nothing")
+
+    return [Refusing()]

@@ -37,10 +37,10 @@ INTERRUPTED = EtbenchError(
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a cell came to: its result, and the file that holds it."""
+    """What a cell came to: its result, and the file that holds it; none where it could not be written."""
 
     result: Result
-    path: Path
+    path: Path | None
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,26 @@ class Task:
     def finish(self, result: Result) -> None:
         """Write the result, and the program beside it if it is wanted."""
         self.start()
-        with Stages(self.emit)("result"):
-            path = write_result(result, self.out, self.cell.stem)
-            if result.pte_file and self.program:
-                shutil.copyfile(program_path(self.program.folder), path.with_suffix(".pte"))
-        self.outcome = Outcome(result, path)
+        self.outcome = self._written(result)
         self._forget_partial()
+        result, path = self.outcome.result, self.outcome.path
         seconds = perf_counter() - (self._begun or perf_counter())
-        self.emit(Event(kind="cell_finished", status=result.status, message=str(path), seconds=seconds))
+        where = str(path) if path else f"no file: {result.failure.message if result.failure else ''}"
+        self.emit(Event(kind="cell_finished", status=result.status, message=where, seconds=seconds))
+
+    def _written(self, result: Result) -> Outcome:
+        """Write the result; where that cannot be done, a short one that says so, and else none."""
+        try:
+            with Stages(self.emit)("result"):
+                path = write_result(result, self.out, self.cell.stem)
+                if result.pte_file and self.program:
+                    shutil.copyfile(program_path(self.program.folder), path.with_suffix(".pte"))
+        except EtbenchError as error:  # a full disk, say
+            short = failed(self.blank, error)
+            with contextlib.suppress(OSError):
+                return Outcome(short, write_result(short, self.out, self.cell.stem))
+            return Outcome(short, None)
+        return Outcome(result, path)
 
     def fail(self, error: EtbenchError, rounds: Sequence[Round] = ()) -> None:
         """Make the failure of the cell its result."""

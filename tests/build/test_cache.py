@@ -115,7 +115,6 @@ def test_a_damaged_entry_is_removed_and_counts_as_none(damage: str, cache: Cache
     name, spoil = DAMAGE[damage]
     (entry,) = cache.entries()
     (entry.folder / name).chmod(0o644)
-    # In place as a failing disk would do it, not by a new file: the entry's files may be shared by hard links.
     spoil(entry.folder / name)
     taken, folder = _take(cache, KEY)
     assert taken is None

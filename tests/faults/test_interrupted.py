@@ -1,0 +1,167 @@
+"""A sweep that is cut short leaves nothing running, loses nothing measured, and can be resumed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from filelock import FileLock
+from support import descendants, etbench, leftovers, started_etbench, wait_for
+from sweeps import arguments, finished
+
+from etbench.results.schema import Result
+from etbench.results.store import read_result
+
+# One quick cell, and one that times for long, in the same blocks.
+LONG = (
+    "model=tiny,slow",
+    "repeat.runs=300",
+    "repeat.rounds=100",
+    "repeat.rounds_s=60",
+    "repeat.max_seconds=20",
+)
+
+
+def _timing(out: Path) -> bool:
+    """Tell whether a partial result has been kept, which happens every few seconds of timing."""
+    return bool(list(out.glob(".partial/*.json"))) if out.exists() else False
+
+
+def _alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.parametrize(
+    ("how", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)],
+    ids=lambda v: str(v),
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie a child's life to its parent's")
+def test_a_sweep_cut_short_is_completed_by_resume(how: signal.Signals, status: int, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with started_etbench(*arguments(*LONG, f"cache.dir={tmp_path / 'cache'}"), cwd=tmp_path) as process:
+        wait_for(lambda: _timing(out))
+        family = descendants(process)
+        process.send_signal(how)
+        printed, _ = process.communicate(timeout=60)
+    assert process.returncode == status, printed
+    wait_for(lambda: not _alive(family), timeout=10)
+    kept = {read_result(path).model_name: read_result(path) for path in out.glob(".partial/*.json")}
+    assert kept, "what was measured so far is kept"
+    for part in kept.values():
+        assert (part.status, part.failure.kind) == ("failed", "Interrupted")
+        assert part.repeat == sum(map(len, part.rounds)) > 0
+    manifest = json.loads((out / ".sweep" / "manifest.json").read_text())
+    assert manifest["finished_at"] is None
+    assert len(manifest["cells"]) == 2
+    if how != signal.SIGKILL:
+        assert f"python -m etbench -m sweep.resume={Path('out')}" in printed
+        assert not leftovers(tmp_path / "cache")
+    done = etbench("-m", f"sweep.resume={Path('out')}", "repeat.max_seconds=20", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "not the same sweep" in done.stderr, "an override beside it must be refused, not ignored"
+    done = etbench("-m", f"sweep.resume={Path('out')}", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    swept = finished(out, done, cells=2)
+    assert {result.status for result in swept.results.values()} == {"ok"}
+    assert all(result.from_cache for result in swept.results.values()), "nothing is built twice"
+    assert json.loads((out / ".sweep" / "manifest.json").read_text())["finished_at"]
+    assert not leftovers(tmp_path / "cache")
+    assert (out / "results.csv").exists()
+
+
+def test_a_second_interrupt_ends_at_once(tmp_path: Path) -> None:
+    with started_etbench(*arguments(*LONG), cwd=tmp_path) as process:
+        wait_for(lambda: _timing(tmp_path / "out"))
+        family = descendants(process)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 130
+    wait_for(lambda: not _alive(family), timeout=10)
+
+
+@pytest.fixture
+def swept(tmp_path: Path) -> Path:
+    """A finished sweep of two cells, of which one failed."""
+    done = etbench(*arguments("model=tiny,unexportable"), cwd=tmp_path)
+    assert done.returncode == 1
+    return tmp_path / "out"
+
+
+def _resume(swept: Path, *more: str, status: int) -> subprocess.CompletedProcess[str]:
+    done = etbench("-m", f"sweep.resume={swept}", *more, cwd=swept.parent)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done
+
+
+def _by_stem(folder: Path) -> dict[str, Result]:
+    return {path.stem: read_result(path) for path in folder.glob("*.json")}
+
+
+def test_resume_leaves_alone_what_is_there(swept: Path) -> None:
+    before = _by_stem(swept)
+    _resume(swept, status=1)
+    assert _by_stem(swept) == before
+
+
+def test_retry_measures_the_failed_cells_again_and_deletes_nothing(swept: Path) -> None:
+    before = _by_stem(swept)
+    _resume(swept, "sweep.retry=failed", status=1)
+    after = _by_stem(swept)
+    assert after["tiny_fp32_portable"] == before["tiny_fp32_portable"]
+    assert after["unexportable_fp32_portable"] != before["unexportable_fp32_portable"]
+    aside = swept / ".sweep" / "aside" / "unexportable_fp32_portable-1.json"
+    assert read_result(aside) == before["unexportable_fp32_portable"]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[:500]),
+        lambda path: path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 99')),
+    ],
+    ids=["empty", "truncated", "another schema"],
+)
+def test_resume_measures_again_what_is_no_result_any_more(spoil: object, swept: Path) -> None:
+    spoil(swept / "tiny_fp32_portable.json")
+    done = _resume(swept, status=1)
+    assert "set aside as" in done.stderr
+    assert _by_stem(swept)["tiny_fp32_portable"].status == "ok"
+    assert len(list((swept / ".sweep" / "aside").iterdir())) == 1
+
+
+def test_resume_of_another_sweep_says_what_differs(swept: Path) -> None:
+    command = arguments("model=tiny,unexportable", f"sweep.resume={swept}", "repeat.runs=4")
+    done = etbench(*command, cwd=swept.parent)
+    assert done.returncode == 2
+    assert "tiny_fp32_portable: repeat.runs was 3, is 4" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["-m", "sweep.resume=nowhere"], "no sweep was started there"),
+        (["sweep.resume=out"], "add -m"),
+        (["-m", "model=tiny", "sweep.retry=all"], "sweep.retry=all"),
+    ],
+    ids=" ".join,
+)
+def test_resume_that_makes_no_sense_is_refused(overrides: list[str], expected: str, tmp_path: Path) -> None:
+    done = etbench(*overrides, cwd=tmp_path)
+    assert done.returncode == 2
+    assert expected in done.stderr
+
+
+def test_a_folder_where_a_sweep_is_running_is_refused(swept: Path) -> None:
+    with FileLock(swept / ".sweep" / "lock"):
+        done = _resume(swept, status=2)
+    assert "another etbench is running a sweep in this folder" in done.stderr

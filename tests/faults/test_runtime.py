@@ -1,0 +1,121 @@
+"""A program that goes wrong while it runs is the failure of its cell, and of no other."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+from support import descendants, environment, started_etbench, wait_for
+from sweeps import arguments, finished, sweep
+
+from etbench.build.artifact import program_path
+from etbench.build.cache import Cache
+
+# Puts a huge offset at one place after another of a program until running it ends with the signal wanted.
+SPOIL = """
+import os, sys
+import torch
+from executorch.extension.pybindings import _C
+source, target, wanted = sys.argv[1], sys.argv[2], -int(sys.argv[3])
+body = open(source, "rb").read()
+for at in range(0, len(body), 4):
+    spoilt = bytearray(body)
+    spoilt[at : at + 4] = b"\\xff\\xff\\xff\\x7f"
+    open(target, "wb").write(spoilt)
+    child = os.fork()
+    if child == 0:
+        try:
+            _C._load_program(target).load_method("forward").call((torch.randn(1, 3, 8, 8),))
+        finally:
+            os._exit(0)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == wanted:
+        sys.exit(0)
+sys.exit(1)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGABRT], ids=lambda how: how.name)
+def test_a_program_that_crashes_the_runtime(how: signal.Signals, tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", 10**9)
+    sweep(tmp_path, "model=tiny", f"cache.dir={cache.folder}", status=0, cells=1)
+    (entry,) = cache.entries()
+    _spoil_as_if_built_so(entry.folder, how, tmp_path)
+    (tmp_path / "out").rename(tmp_path / "before")
+    swept = sweep(tmp_path, "model=tiny", "model.width=4,5", f"cache.dir={cache.folder}", status=1, cells=2)
+    statuses = {result.config["model"]["width"]: result for result in swept.results.values()}
+    assert statuses[4].status == "failed"
+    assert statuses[4].from_cache
+    assert f"was killed by {how.name}" in statuses[4].failure.message
+    assert statuses[5].status == "ok"
+
+
+def _spoil_as_if_built_so(folder: Path, how: signal.Signals, tmp_path: Path) -> None:
+    """Replace an entry's program by a spoilt one whose digest is right."""
+    program = program_path(folder)
+    command = [sys.executable, "-c", SPOIL, str(program), str(tmp_path / "spoilt"), str(int(how))]
+    subprocess.run(command, env=environment(), check=True, capture_output=True)
+    program.unlink()
+    (tmp_path / "spoilt").rename(program)
+    sidecar = msgspec.json.decode((folder / "entry.json").read_bytes())
+    sidecar["artifact"]["sha256"] = hashlib.sha256(program.read_bytes()).hexdigest()
+    (folder / "entry.json").write_bytes(msgspec.json.encode(sidecar))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a stopped process is found in /proc")
+def test_a_round_that_hangs_is_killed_at_its_limit(tmp_path: Path) -> None:
+    long = ("repeat.runs=2000", "repeat.rounds=200", "repeat.max_seconds=60", "measure.timeout_s=3")
+    command = arguments("model=slow,tiny", *long, "repeat.rounds_s=2")
+    with started_etbench(*command, cwd=tmp_path) as process:
+        stopped = wait_for(lambda: _stop_a_round(process, tmp_path / "out"))
+        printed, _ = process.communicate(timeout=120)
+    assert process.returncode == 1, printed
+    done = subprocess.CompletedProcess(command, 1, printed, "")
+    swept = finished(tmp_path / "out", done, cells=2)
+    failed = [stem for stem, result in swept.results.items() if result.status == "failed"]
+    assert len(failed) == 1
+    assert "Timeout: a round or check took longer than 3 s and was killed" in swept.failure_of(failed[0])
+    assert swept.results[failed[0]].rounds, "the rounds before it are kept"
+    assert not stopped.is_running()
+
+
+def _stop_a_round(process: subprocess.Popen[str], out: Path):
+    """Stop a round of a sweep that is timing: to the measuring process it looks as if it hung."""
+    logs = list(out.glob("cells/*/etbench.log"))
+    if not any(" round time" in log.read_text() for log in logs):
+        return None
+    for child in descendants(process):
+        try:
+            if not child.children() and len(child.parents()) > 2:
+                child.suspend()
+                time.sleep(0.05)
+                if child.is_running() and child.status() == "stopped" and child.ppid() != process.pid:
+                    return child
+        except Exception:  # it was over before it could be stopped
+            continue
+    return None
+
+
+def test_the_measuring_process_killed_fails_what_is_not_over(tmp_path: Path) -> None:
+    with started_etbench(
+        *arguments("model=slow", "repeat.runs=9999", "repeat.max_seconds=99"), cwd=tmp_path
+    ) as process:
+        worker = wait_for(lambda: _measuring(process, tmp_path / "out"))
+        os.kill(worker.pid, signal.SIGKILL)
+        printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, printed
+    swept = finished(tmp_path / "out", subprocess.CompletedProcess([], 1, printed, ""), cells=1)
+    assert "was killed by SIGKILL" in swept.failure_of("slow_fp32_portable")
+
+
+def _measuring(process: subprocess.Popen[str], out: Path):
+    logs = list(out.glob("cells/*/etbench.log"))
+    if not any("stage_started time" in log.read_text() for log in logs):
+        return None
+    return next((child for child in descendants(process) if child.children()), None)
