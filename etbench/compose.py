@@ -76,19 +76,30 @@ def resuming(argv: Sequence[str]) -> list[str]:
         ConfigError: if no sweep was started there.
 
     """
-    args = get_args_parser().parse_args(list(argv))
-    values = dict(text.split("=", 1) for text in args.overrides if "=" in text)
+    overrides, flags = _split(argv)
+    values = dict(text.split("=", 1) for text in overrides if "=" in text)
     folder = values.get("sweep.resume")
     if not folder or folder == "null":
         return list(argv)
-    if not args.multirun:
+    if not {"-m", "--multirun"} & set(flags):
         raise ConfigError([f"sweep.resume={folder}: add -m to go on with a sweep"])
-    from etbench.sweep.manifest import read_manifest
+    if all(key.startswith(("sweep.", "hydra.")) for key in values):
+        from etbench.sweep.manifest import read_manifest
 
-    then = read_manifest(Path(folder)).argv
-    before = [] if any(not key.startswith(("sweep.", "hydra.")) for key in values) else then
-    before = [text for text in before if not text.startswith(("sweep.", "hydra.sweep.dir=")) and text != "-m"]
-    return [*before, *argv, f"hydra.sweep.dir={folder}"]
+        then, flags = _split(read_manifest(Path(folder)).argv)
+        own = [
+            text
+            for text in then
+            if not text.startswith(("sweep.resume=", "sweep.retry=", "hydra.sweep.dir="))
+        ]
+        overrides = [*own, *overrides]
+    return [*flags, *overrides, f"hydra.sweep.dir={folder}"]
+
+
+def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the overrides among the arguments, and the options with their values."""
+    overrides = get_args_parser().parse_args(list(argv)).overrides
+    return list(overrides), [text for text in argv if text not in overrides]
 
 
 @contextmanager

@@ -57,11 +57,8 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         load_ms=median(taken.load_ms for taken in series.rounds),
         first_inference_ms=median(taken.first_inference_ms for taken in series.rounds),
         memory=series.check.memory,
-        artifact=artifact,
         parity=series.check.parity,
-        weights=artifact.weights,
         pte_file=f"{cell.stem}.pte" if cell.keep_pte else None,
-        from_cache=built.from_cache,
         stage_s=({} if built.from_cache else artifact.build_s) | series.stage_s,
         environment=read_environment(threads=series.check.threads),
     )

@@ -158,7 +158,7 @@ class _Run:
                 if isinstance(what, EtbenchError):
                     self.fail(task, what)
                 else:
-                    task.program = Program(what, job.folder)
+                    task.has(Program(what, job.folder))
                     word = "taken from the cache" if what.from_cache else "built"
                     task.emit(Event(kind="program_ready", message=word))
 

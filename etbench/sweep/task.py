@@ -92,6 +92,14 @@ class Task:
         if self._on_event:
             self._on_event(event)
 
+    def has(self, program: Program) -> None:
+        """Take in the program; what is known of it is part of the result, even if the rest fails."""
+        self.program = program
+        artifact = program.built.artifact
+        self.blank = msgspec.structs.replace(
+            self.blank, artifact=artifact, from_cache=program.built.from_cache, weights=artifact.weights
+        )
+
     def finish(self, result: Result) -> None:
         """Write the result, and the program beside it if it is wanted."""
         self.start()

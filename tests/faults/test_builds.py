@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from sweeps import Swept, sweep
 
 
@@ -13,31 +12,28 @@ def _beside_a_good_one(cwd: Path, *overrides: str) -> Swept:
     return sweep(cwd, *overrides, "sweep.builders=1", status=1, cells=2)
 
 
-@pytest.mark.parametrize(
-    ("how", "expected"),
-    [
-        ("segfault", "load ProcessDied: the process of etbench.build was killed by SIGSEGV"),
-        ("abort", "load ProcessDied: the process of etbench.build was killed by SIGABRT"),
-        ("killed", "load ProcessDied: the process of etbench.build was killed by SIGKILL"),
-        ("memory", "load MemoryError: MemoryError"),
-        ("garbage", "load EtbenchError: the child process wrote"),
-        ("exit", "load ProcessDied: the process of etbench.build exited with status 3"),
-    ],
-)
-def test_a_builder_that_breaks(how: str, expected: str, tmp_path: Path) -> None:
-    swept = _beside_a_good_one(tmp_path, "model=misbehaving,tiny", f"+model.how={how}")
-    assert swept.failure_of("misbehaving_fp32_portable").startswith(expected)
-    assert swept.results["tiny_fp32_portable"].status == "ok"
+BROKEN = {
+    "segfault": "load ProcessDied: the process of etbench.build was killed by SIGSEGV",
+    "abort": "load ProcessDied: the process of etbench.build was killed by SIGABRT",
+    "killed": "load ProcessDied: the process of etbench.build was killed by SIGKILL",
+    "exit": "load ProcessDied: the process of etbench.build exited with status 3",
+    "memory": "load MemoryError: MemoryError",
+    "garbage": "load EtbenchError: the child process wrote",
+    "hang": "load Timeout: the process of etbench.build gave no answer within 30 s and was killed",
+}
 
 
-def test_a_build_that_hangs_is_killed_at_its_limit(tmp_path: Path) -> None:
-    swept = _beside_a_good_one(
-        tmp_path, "model=misbehaving,tiny", "+model.how=hang", "build.timeout_s=25", "cache.enabled=false"
+def test_builders_that_break_and_the_next_build_after_each(tmp_path: Path) -> None:
+    ways = ",".join([*BROKEN, "nothing"])
+    swept = sweep(
+        tmp_path,
+        *("model=misbehaving", f"model.how={ways}", "build.timeout_s=30", "sweep.builders=1"),
+        status=1,
+        cells=8,
     )
-    assert "Timeout: the process of etbench.build gave no answer within 25 s" in swept.failure_of(
-        "misbehaving_fp32_portable"
-    )
-    assert swept.results["tiny_fp32_portable"].status == "ok"
+    by_way = {result.config["model"]["how"]: stem for stem, result in swept.results.items()}
+    assert {way: swept.failure_of(by_way[way])[: len(text)] for way, text in BROKEN.items()} == BROKEN
+    assert swept.results[by_way["nothing"]].status == "ok"
 
 
 def test_an_export_that_fails(tmp_path: Path) -> None:

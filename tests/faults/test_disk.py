@@ -99,7 +99,7 @@ def test_two_sweeps_at_once_build_each_program_once(tmp_path: Path) -> None:
 
 
 def test_a_clock_set_back_changes_nothing(tmp_path: Path) -> None:
-    """Entries and results of the future, as they are after the clock was set back, are used like any other."""
+    """Files of the future, as they are after the clock was set back, are used like any other."""
     cache = Cache(tmp_path / "cache", 10**9)
     sweep(tmp_path, "model=tiny", f"cache.dir={cache.folder}", status=0, cells=1)
     later = 4_000_000_000

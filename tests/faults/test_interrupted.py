@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from filelock import FileLock
-from support import descendants, etbench, leftovers, started_etbench, wait_for
+from support import CONF, descendants, etbench, leftovers, started_etbench, wait_for
 from sweeps import arguments, finished
 
 from etbench.results.schema import Result
@@ -63,7 +63,7 @@ def test_a_sweep_cut_short_is_completed_by_resume(how: signal.Signals, status: i
     if how != signal.SIGKILL:
         assert f"python -m etbench -m sweep.resume={Path('out')}" in printed
         assert not leftovers(tmp_path / "cache")
-    done = etbench("-m", f"sweep.resume={Path('out')}", "repeat.max_seconds=20", cwd=tmp_path)
+    done = etbench("-m", f"sweep.resume={Path('out')}", "model=tiny", "--config-dir", str(CONF), cwd=tmp_path)
     assert done.returncode == 2
     assert "not the same sweep" in done.stderr, "an override beside it must be refused, not ignored"
     done = etbench("-m", f"sweep.resume={Path('out')}", cwd=tmp_path)
