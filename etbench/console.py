@@ -26,6 +26,7 @@ STAGE_WORDS = {
     "write": "writing the .pte",
     "start_runtime": "starting the runtime",
     "parity": "comparing with eager",
+    "inspect": "taking load, memory, energy",
     "time": "timing",
 }
 

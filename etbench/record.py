@@ -34,6 +34,7 @@ def measured(
     rounds = [taken.samples_ms for taken in series.rounds]
     count = sum(len(samples) for samples in rounds)
     latency = summarize(rounds)
+    seen = series.inspection
     return msgspec.structs.replace(
         blank,
         status="ok",
@@ -54,7 +55,10 @@ def measured(
         throughput_per_s=artifact.batch * 1e3 / latency.p50,
         load_ms=median(taken.load_ms for taken in series.rounds),
         first_inference_ms=median(taken.first_inference_ms for taken in series.rounds),
-        memory=series.check.memory,
+        load=seen.load if seen else None,
+        memory=seen.memory if seen else None,
+        energy=seen.energy if seen else None,
+        profile=seen.profile if seen else None,
         artifact=artifact,
         parity=series.check.parity,
         weights=artifact.weights,

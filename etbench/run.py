@@ -107,6 +107,8 @@ def _measure(
             repeat=cell.repeat,
             threads=cell.threads or available_cores(),
             logits_axis=artifact.logits_axis,
+            passes=cell.passes if folder == programs[-1][1] else None,
+            profile=cell.profile,
         )
         for artifact, folder in programs
     ]

@@ -16,6 +16,7 @@ from torch.utils import _pytree as pytree
 
 from etbench.build.artifact import Artifact, Delegation, TensorSpec, program_path
 from etbench.build.references import write_references
+from etbench.build.segments import read_segments
 from etbench.calibration import read_batches
 from etbench.component import instantiate
 from etbench.config import Recipe
@@ -50,10 +51,13 @@ def build_artifact(recipe: Recipe, folder: Path, stages: Stages) -> Artifact:
         edge, executable = _lower(program, partitioners)
     with stages("write"):
         digest = _write(executable, program_path(folder))
+        segments = read_segments(program_path(folder))
     return Artifact(
         pte_bytes=program_path(folder).stat().st_size,
         sha256=digest,
         arena_bytes=_arena_bytes(executable),
+        constant_bytes=segments.constant_bytes,
+        delegate_bytes=segments.delegate_bytes,
         batch=loaded.inputs.batch,
         inputs=_specs(batches.references[0]),
         outputs=_specs(outputs[0]),

@@ -46,6 +46,7 @@ def measure(
         block_max_s=how.block_max_s,
         affinity=how.affinity,
         together=together,
+        start=how.start,
     )
 
     def waiting() -> None:

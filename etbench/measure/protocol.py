@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from statistics import median
+from typing import Literal
 
 from msgspec import Struct
 
-from etbench.config import Repeat
+from etbench.config import Passes, Repeat
+from etbench.measure.findings import Inspection
 from etbench.stats.parity import Parity
 
 __all__ = [
@@ -16,7 +18,6 @@ __all__ = [
     "MachineLoad",
     "MeasureRequest",
     "Measurement",
-    "Memory",
     "Round",
     "Series",
     "Subject",
@@ -26,12 +27,17 @@ __all__ = [
 
 
 class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An artifact to measure: its folder, how often, with how many threads."""
+    """An artifact to measure: its folder, how often, with how many threads.
+
+    `passes` are those beside the timed rounds; None leaves them out, as for the base of a comparison.
+    """
 
     folder: str
     repeat: Repeat
     threads: int
     logits_axis: int | None
+    passes: Passes | None = None
+    profile: bool = False
 
 
 class MeasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,6 +53,7 @@ class MeasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     block_max_s: float
     affinity: list[int] | None = None
     together: bool = False
+    start: Literal["auto", "fork", "spawn"] = "auto"
 
 
 class MachineLoad(Struct, frozen=True, kw_only=True):
@@ -84,27 +91,15 @@ class Round(Struct, frozen=True, kw_only=True):
     started_s: float = 0.0
 
 
-class Memory(Struct, frozen=True, kw_only=True):
-    """Resident memory of a process that loads the program and runs it once, in bytes.
-
-    `peak_over_baseline_bytes` leaves out what the interpreter and its libraries took before.
-    """
-
-    baseline_bytes: int
-    peak_bytes: int
-    peak_over_baseline_bytes: int
-
-
 class CheckPass(Struct, frozen=True, kw_only=True):
     """What a process that ran the reference inputs found; nothing is timed in it."""
 
     parity: Parity
-    memory: Memory
     threads: int
 
 
 class Series(Struct, frozen=True, kw_only=True):
-    """All rounds of one subject, and the pass before them.
+    """All rounds of one subject, and the passes before them.
 
     `stopped_by` is ``rounds`` (all that were planned), ``max_seconds``, ``target_ci`` or ``max_rounds``.
     `own_blocks` says that a round was too slow to be measured in turn with the quick ones.
@@ -114,6 +109,7 @@ class Series(Struct, frozen=True, kw_only=True):
     rounds: list[Round]
     stopped_by: str
     own_blocks: bool
+    inspection: Inspection | None = None
 
 
 class Measurement(Struct, frozen=True, kw_only=True):

@@ -7,11 +7,14 @@ import random
 import time
 import uuid
 from collections.abc import Callable
-from pathlib import Path
+from typing import TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from etbench.events import OnEvent, Stages
+from etbench.measure.findings import Inspection
+from etbench.measure.inspection import RunTask, inspect_program
 from etbench.measure.plan import Progress
 from etbench.measure.protocol import (
     CheckPass,
@@ -23,6 +26,7 @@ from etbench.measure.protocol import (
     in_turn,
     seconds_text,
 )
+from etbench.measure.round_process import CheckTask, RoundTask, Start, Task, in_fresh_process
 from etbench.process import serve
 from etbench.stats.interval import location_interval
 from etbench.stats.paired import paired_ratio
@@ -30,17 +34,21 @@ from etbench.stats.verdict import ALARM_CONFIDENCE
 
 TELL_EVERY_S = 5.0
 
+T = TypeVar("T", bound=Struct)
+
 
 def _handle(request: MeasureRequest, emit: OnEvent) -> Measurement:
     stages = Stages(emit)
     with stages("start_runtime"):
         import executorch.kernels.quantized  # noqa: F401  registers the kernels of int8 on portable
 
-        from etbench.measure import passes  # noqa: F401  forks inherit it
+        from etbench.measure import energy, load_time, memory, passes  # noqa: F401  forks inherit them
     if request.affinity:
         os.sched_setaffinity(0, request.affinity)
     with stages("parity"):
-        checks = [_check(subject, stages) for subject in request.subjects]
+        checks = [_check(subject, request.start, stages) for subject in request.subjects]
+    with stages("inspect"):
+        inspections = [_inspect(subject, request.start, stages) for subject in request.subjects]
     with stages("time"):
         blocks = _Blocks(request, stages)
         blocks.run()
@@ -50,26 +58,42 @@ def _handle(request: MeasureRequest, emit: OnEvent) -> Measurement:
             rounds=progress.rounds,
             stopped_by=str(progress.stopped_by),
             own_blocks=number in blocks.slow,
+            inspection=inspections[number],
         )
         for number, (check, progress) in enumerate(zip(checks, blocks.progress, strict=True))
     ]
     return Measurement(turn_id=uuid.uuid4().hex[:12], series=series, stage_s=stages.seconds)
 
 
-def _check(subject: Subject, stages: Stages) -> CheckPass:
-    from etbench.measure import passes
-    from etbench.measure.fork import in_fork
+def _check(subject: Subject, start: Start, stages: Stages) -> CheckPass:
+    task = CheckTask(folder=subject.folder, threads=subject.threads, logits_axis=subject.logits_axis)
+    return _runner("parity", "running the reference inputs", start, stages)(task, CheckPass)
+
+
+def _inspect(subject: Subject, start: Start, stages: Stages) -> Inspection | None:
+    if subject.passes is None:
+        return None
+    run = _runner("inspect", "loading, or taking memory, energy or profile", start, stages)
+    return inspect_program(subject.folder, subject.threads, subject.passes, profile=subject.profile, run=run)
+
+
+def _runner(stage: str, doing: str, start: Start, stages: Stages) -> RunTask:
+    """Return a function that does a task in a fresh process and tells when that takes long."""
 
     def waiting(seconds: float) -> None:
-        text = f"running the reference inputs: {seconds_text(seconds)} so far, not hanging"
-        stages.progress("parity", text)
+        stages.progress(stage, f"{doing}: {seconds_text(seconds)} so far, not hanging")
 
-    return in_fork(
-        lambda: passes.check(Path(subject.folder), subject.threads, subject.logits_axis),
-        CheckPass,
-        stage="parity",
-        waiting=waiting,
-    )
+    def run(task: Task, answer: type[T], /) -> T:
+        return in_fresh_process(
+            task,
+            answer,
+            start=start,
+            stage=stage,
+            waiting=waiting,
+            tell=lambda text: stages.progress(stage, text),
+        )
+
+    return run
 
 
 class _Blocks:
@@ -119,28 +143,18 @@ class _Blocks:
         self.block += 1
 
     def _time_round(self, number: int) -> None:
-        from etbench.measure import passes
-        from etbench.measure.fork import in_fork
-
         subject, progress = self.request.subjects[number], self.progress[number]
-
-        def time_round() -> Round:
-            return passes.time_round(
-                Path(subject.folder),
-                subject.threads,
-                samples=progress.samples,
-                at_least=max(1, progress.still_needed),
-                warmup=subject.repeat.warmup,
-                time_left_s=progress.left_s,
-                tell=lambda text: self.stages.progress("time", text),
-            )
-
-        def waiting(seconds: float) -> None:
-            text = f"round {len(progress.rounds) + 1}: {seconds_text(seconds)} so far, not hanging"
-            self.stages.progress("time", text)
-
+        task = RoundTask(
+            folder=subject.folder,
+            threads=subject.threads,
+            samples=progress.samples,
+            at_least=max(1, progress.still_needed),
+            warmup=subject.repeat.warmup,
+            time_left_s=progress.left_s,
+        )
         begun = time.monotonic()
-        taken = in_fork(time_round, Round, stage="time", waiting=waiting)
+        run = _runner("time", f"round {len(progress.rounds) + 1}", self.request.start, self.stages)
+        taken = run(task, Round)
         taken = msgspec.structs.replace(taken, block=self.block, started_s=begun - self.begun)
         progress.add(taken, time.monotonic() - begun)
         self._tell()
