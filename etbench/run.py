@@ -24,6 +24,7 @@ from etbench.measure import Measurement, Series, Subject, measure
 from etbench.measure.environment import available_cores
 from etbench.record import blank_result, facts, failed, measured
 from etbench.results.compare import common_blocks, compare_in_turn
+from etbench.results.profiles import write_profile
 from etbench.results.schema import InTurn, Result
 from etbench.results.store import write_result
 
@@ -73,6 +74,7 @@ def run(
         result = _result(cell, blank, folder, log, stages)
         with stages("result"):
             path = write_result(result, out, cell.stem)
+            write_profile(result, path)
             if cell.keep_pte and result.pte_file:
                 shutil.move(program_path(folder), path.with_suffix(".pte"))
     emit(Event(kind="cell_finished", status=result.status, message=str(path), seconds=perf_counter() - start))
