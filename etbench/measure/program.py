@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ __all__ = ["load", "load_method", "load_program"]
 
 METHOD = "forward"
 _EXPLAINED_CODES = {
-    "0x14": "an operator has no kernel in this runtime",
-    "0x20": "the program needs a backend that this runtime does not have",
-    "0x23": "the file is no ExecuTorch program, or was written by another version",
+    "14": "an operator has no kernel in this runtime",
+    "20": "the program needs a backend that this runtime does not have",
+    "23": "the file is no ExecuTorch program, or was written by another version",
 }
 
 
@@ -53,7 +54,8 @@ def load_method(program: Any) -> Any:
 
 
 def _refusal(error: RuntimeError) -> EtbenchError:
-    known = next((text for code, text in _EXPLAINED_CODES.items() if code in str(error)), "")
+    code = re.search(r"0x:?([0-9a-fA-F]+)", str(error))  # written with the colon and without
+    known = _EXPLAINED_CODES.get(code[1], "") if code else ""
     return EtbenchError(
         f"the runtime refuses the program: {error}",
         stage="load_program",

@@ -38,6 +38,7 @@ __all__ = [
     "perform",
 ]
 
+MODULE = "etbench.measure.round_process"
 Start = Literal["auto", "fork", "spawn"]
 T = TypeVar("T", bound=Struct)
 
@@ -194,7 +195,7 @@ def in_spawned(
     message: _Said | _Answer | Failure | None = None
     with (
         subprocess.Popen(
-            [sys.executable, "-m", __spec__.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-m", MODULE, stage], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         ) as child,
         _heartbeat(waiting),
     ):
@@ -244,7 +245,8 @@ def _heartbeat(waiting: Callable[[float], None]) -> Iterator[None]:
 def main() -> None:
     """Be a spawned process: read a task from standard input, do it, answer on standard output.
 
-    What a library prints goes to standard error, which is the log.
+    The first argument is the stage that errors name which do not say one. What a library prints goes to
+    standard error, which is the log.
     """
     die_with_parent()
     channel = os.fdopen(os.dup(1), "wb", buffering=0)
@@ -260,7 +262,7 @@ def main() -> None:
         found = perform(task, lambda text: send(_Said(text)))
         send(_Answer(msgspec.Raw(msgspec.json.encode(found))))
     except Exception as error:  # the border of the process: every failure becomes a message
-        send(Failure.of(explained(error, "start")))
+        send(Failure.of(explained(error, sys.argv[1])))
     sys.stderr.flush()
     os._exit(0)  # destructors of native libraries have crashed here, after the work was done
 
