@@ -114,12 +114,12 @@ def two_parts(width: int = 4096) -> Any:
     return Parts(), torch.randn(1, 64)
 
 
-def slow() -> Any:
-    """Some 100 ms an inference on portable kernels: time enough to kill it."""
+def slow(size: int = 128) -> Any:
+    """Some 100 ms an inference on portable kernels, to be killed in; it grows with the square of the size."""
     import torch
     from torch import nn
 
-    return nn.Conv2d(3, 64, 5), torch.randn(1, 3, 128, 128)
+    return nn.Conv2d(3, 64, 5), torch.randn(1, 3, size, size)
 
 
 def unexportable() -> Any:

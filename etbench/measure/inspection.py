@@ -10,7 +10,7 @@ from msgspec import Struct
 from etbench.config import Passes
 from etbench.errors import EtbenchError
 from etbench.measure.findings import Energy, Inspection, LoadPass, LoadTimes, Memory, OneLoad, Profile
-from etbench.measure.round_process import EnergyTask, LoadTask, MemoryTask, ProfileTask, Task
+from etbench.measure.tasks import EnergyTask, LoadTask, MemoryTask, ProfileTask, Task
 
 __all__ = ["RunTask", "inspect_program"]
 

@@ -1,7 +1,7 @@
-"""What a fresh process is asked for, and the process itself: a task in as JSON, its answer out as JSON.
+"""The fresh process of a task, forked or spawned: the task goes in as JSON, its answer comes out as JSON.
 
-`perform` does a task here; `in_fresh_process` does it in a fork of this process or, where there is no fork or
-it is so wanted, in a new interpreter that runs this module. Both go through `perform`.
+A fork of this process is quick; where there is none or it is so wanted, a new interpreter runs this module.
+Both go through `etbench.measure.tasks.perform`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -22,70 +22,19 @@ from msgspec import Struct
 from etbench.errors import EtbenchError
 from etbench.events import explained
 from etbench.measure import fork
+from etbench.measure.tasks import Task, perform
 from etbench.process import Failure, die_with_parent, exit_description
 
 __all__ = [
-    "CheckTask",
-    "EnergyTask",
-    "LoadTask",
-    "MemoryTask",
-    "ProfileTask",
-    "RoundTask",
+    "MODULE",
     "Start",
-    "Task",
     "in_fresh_process",
     "in_spawned",
-    "perform",
 ]
 
 MODULE = "etbench.measure.round_process"
 Start = Literal["auto", "fork", "spawn"]
 T = TypeVar("T", bound=Struct)
-
-
-class _Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="task"):
-    """Something to do with the artifact in a folder; `threads` are of the runtime's pool."""
-
-    folder: str
-    threads: int
-
-
-class CheckTask(_Task, frozen=True, kw_only=True, tag="check"):
-    """Compare the outputs with the reference: `etbench.measure.passes.check`."""
-
-    logits_axis: int | None
-
-
-class RoundTask(_Task, frozen=True, kw_only=True, tag="round"):
-    """Time inferences: `etbench.measure.passes.time_round`."""
-
-    samples: int
-    at_least: int
-    warmup: int | Literal["stable"]
-    time_left_s: float
-
-
-class LoadTask(_Task, frozen=True, kw_only=True, tag="load"):
-    """Time the load: `etbench.measure.load_time.time_load`."""
-
-    cold: bool
-
-
-class MemoryTask(_Task, frozen=True, kw_only=True, tag="memory"):
-    """Take the memory: `etbench.measure.memory.measure_memory`."""
-
-
-class EnergyTask(_Task, frozen=True, kw_only=True, tag="energy"):
-    """Take the energy: `etbench.measure.energy.measure_energy`."""
-
-    seconds: float
-
-
-class ProfileTask(_Task, frozen=True, kw_only=True, tag="profile"):
-    """Time the operators: `etbench.measure.profiling.profile_program`."""
-
-
-Task = CheckTask | RoundTask | LoadTask | MemoryTask | EnergyTask | ProfileTask
 
 
 class _Said(Struct, frozen=True, tag="said", tag_field="message_type"):
@@ -100,51 +49,7 @@ class _Answer(Struct, frozen=True, tag="answer", tag_field="message_type"):
     body: msgspec.Raw
 
 
-def perform(task: Task, tell: Callable[[str], None]) -> Struct:
-    """Do the task in this process and return its answer.
-
-    Args:
-        task: what to do.
-        tell: gets a line about slow going.
-
-    Raises:
-        EtbenchError: of the stage that failed.
-
-    """
-    folder = Path(task.folder)
-    match task:
-        case CheckTask():
-            from etbench.measure.passes import check
-
-            return check(folder, task.threads, task.logits_axis)
-        case RoundTask():
-            from etbench.measure.passes import time_round
-
-            return time_round(
-                folder,
-                task.threads,
-                samples=task.samples,
-                at_least=task.at_least,
-                warmup=task.warmup,
-                time_left_s=task.time_left_s,
-                tell=tell,
-            )
-        case LoadTask():
-            from etbench.measure.load_time import time_load
-
-            return time_load(folder, task.threads, cold=task.cold)
-        case MemoryTask():
-            from etbench.measure.memory import measure_memory
-
-            return measure_memory(folder, task.threads)
-        case EnergyTask():
-            from etbench.measure.energy import measure_energy
-
-            return measure_energy(folder, task.threads, seconds=task.seconds)
-        case ProfileTask():
-            from etbench.measure.profiling import profile_program
-
-            return profile_program(folder, task.threads)
+_Message = _Said | _Answer | Failure
 
 
 def in_fresh_process(
@@ -189,26 +94,40 @@ def in_spawned(
     stage: str,
     waiting: Callable[[float], None],
     tell: Callable[[str], None],
+    timeout_s: float | None = None,
+    log: str | None = None,
 ) -> T:
-    """Do the task in a new interpreter; see `in_fresh_process`. What it prints goes to standard error."""
-    decoder = msgspec.json.Decoder(_Said | _Answer | Failure)
-    message: _Said | _Answer | Failure | None = None
+    """Do the task in a new interpreter; see `in_fresh_process`.
+
+    Args:
+        task: what to do.
+        answer: the type of what comes of it.
+        stage: named in errors.
+        waiting: is called every 15 s with the seconds it has taken so far.
+        tell: gets a line about slow going.
+        timeout_s: the process is killed if it takes longer.
+        log: a file that gets what it prints; None for the standard error of this process.
+
+    Raises:
+        EtbenchError: what the task raised, the signal that killed its process, or that it took too long.
+
+    """
+    message: _Message | None = None
     with (
+        Path(log).open("ab") if log else nullcontext() as chatter,
         subprocess.Popen(
-            [sys.executable, "-m", MODULE, stage], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-m", MODULE, stage],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=chatter,
         ) as child,
         _heartbeat(waiting),
+        _killed_after(child, timeout_s) as late,
     ):
-        assert child.stdin is not None and child.stdout is not None
         try:
-            with child.stdin:
-                child.stdin.write(msgspec.json.encode(task))
-            for line in child.stdout:
-                message = decoder.decode(line)
+            for message in _messages(child, task):
                 if isinstance(message, _Said):
                     tell(message.text)
-        except BrokenPipeError:
-            pass  # it died before it read the task; its exit status says how
         except BaseException:
             child.kill()
             raise
@@ -216,12 +135,45 @@ def in_spawned(
         return msgspec.json.decode(message.body, type=answer)
     if isinstance(message, Failure):
         raise message.error()
+    if late.is_set():
+        raise EtbenchError(
+            f"a round or check took longer than {timeout_s:g} s and was killed",
+            stage=stage,
+            kind="Timeout",
+            hint="raise measure.timeout_s if it is slow rather than hanging",
+        )
     raise EtbenchError(
         f"the process of a round {exit_description(child.returncode)}",
         stage=stage,
         kind="ProcessDied",
         hint="the log has its last words; a kill without a word is often the kernel, out of memory",
     )
+
+
+def _messages(child: subprocess.Popen[bytes], task: Task) -> Iterator[_Message]:
+    """Give the child its task and yield what it says, until it has answered or died."""
+    assert child.stdin is not None and child.stdout is not None
+    with suppress(BrokenPipeError), child.stdin:  # it died before it read; its exit status says how
+        child.stdin.write(msgspec.json.encode(task))
+    yield from map(msgspec.json.Decoder(_Message).decode, child.stdout)
+
+
+@contextmanager
+def _killed_after(child: subprocess.Popen[bytes], timeout_s: float | None) -> Iterator[threading.Event]:
+    """Kill the child if the body takes longer; the event tells that this was so."""
+    late = threading.Event()
+
+    def kill() -> None:
+        late.set()
+        child.kill()
+
+    timer = threading.Timer(timeout_s or 0.0, kill)
+    if timeout_s is not None:
+        timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
 
 
 @contextmanager

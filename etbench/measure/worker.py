@@ -26,7 +26,8 @@ from etbench.measure.protocol import (
     in_turn,
     seconds_text,
 )
-from etbench.measure.round_process import CheckTask, RoundTask, Start, Task, in_fresh_process
+from etbench.measure.round_process import Start, in_fresh_process
+from etbench.measure.tasks import CheckTask, RoundTask, Task
 from etbench.process import serve
 from etbench.stats.interval import location_interval
 from etbench.stats.paired import paired_ratio

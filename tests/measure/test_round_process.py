@@ -21,16 +21,8 @@ from etbench.errors import EtbenchError
 from etbench.measure import fork
 from etbench.measure.findings import Memory, OneLoad, Profile
 from etbench.measure.protocol import CheckPass, Round
-from etbench.measure.round_process import (
-    MODULE,
-    CheckTask,
-    LoadTask,
-    MemoryTask,
-    ProfileTask,
-    RoundTask,
-    Task,
-    in_spawned,
-)
+from etbench.measure.round_process import MODULE, in_spawned
+from etbench.measure.tasks import CheckTask, LoadTask, MemoryTask, ProfileTask, RoundTask, Task
 
 BUILT = tuple[str, Artifact]
 
@@ -111,6 +103,24 @@ def test_a_process_that_is_killed_is_named_by_the_signal_and_is_heard_of_before(
         _spawned(_round(two_parts[0], samples=10**9), Round, waiting=kill)
     assert caught.value.kind == "ProcessDied"
     assert beats
+
+
+def test_a_process_that_takes_too_long_is_killed_and_that_is_said(two_parts: BUILT, tmp_path: Path) -> None:
+    with pytest.raises(EtbenchError, match="took longer than 5 s and was killed") as caught:
+        _spawned(_round(two_parts[0], samples=10**9), Round, timeout_s=5, log=str(tmp_path / "log"))
+    assert (caught.value.kind, caught.value.stage) == ("Timeout", "time")
+    assert "Resetting threadpool" in (tmp_path / "log").read_text()
+
+
+def test_slow_going_is_told_from_a_spawned_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    recipe = compose(["model=slow", "+model.size=640", "delegate=portable"], config_dir=CONF).recipe
+    build(recipe, tmp_path, log=tmp_path / "log", on_event=lambda _: None)
+    said: list[str] = []
+    task = RoundTask(folder=str(tmp_path), threads=1, samples=1, at_least=1, warmup=1, time_left_s=0.1)
+    _spawned(task, Round, tell=said.append)
+    assert len(said) == 1
+    assert said[0].startswith("slow, not hanging: one inference takes about ")
 
 
 def test_loading_takes_time_and_a_dropped_file_is_not_in_memory(two_parts: BUILT) -> None:
