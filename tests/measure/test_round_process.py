@@ -17,11 +17,12 @@ import etbench as api
 from etbench.build import Artifact, build
 from etbench.build.artifact import program_path, references_path
 from etbench.compose import compose
-from etbench.errors import EtbenchError
+from etbench.config import Cell
+from etbench.errors import ConfigError, EtbenchError
 from etbench.measure import fork
 from etbench.measure.findings import Memory, OneLoad, Profile
 from etbench.measure.protocol import CheckPass, Round
-from etbench.measure.round_process import MODULE, in_spawned
+from etbench.measure.round_process import MODULE, in_fresh_process, in_spawned
 from etbench.measure.tasks import CheckTask, LoadTask, MemoryTask, ProfileTask, RoundTask, Task
 
 BUILT = tuple[str, Artifact]
@@ -36,6 +37,10 @@ def two_parts(tmp_path_factory: pytest.TempPathFactory) -> BUILT:
         recipe = compose(["model=two_parts"], config_dir=CONF).recipe
         artifact = build(recipe, folder, log=folder / "log", on_event=lambda _: None)
     return str(folder), artifact
+
+
+def _cell(*overrides: str) -> Cell:
+    return compose(["model=tiny", *overrides], config_dir=CONF)
 
 
 def _round(folder: str, samples: int = 3) -> RoundTask:
@@ -53,6 +58,22 @@ def test_a_spawned_round_is_like_a_forked_one(two_parts: BUILT) -> None:
     assert taken.warmup == 2
     assert min(taken.samples_ms) > 0
     assert taken.load_ms > 0
+
+
+def test_where_there_is_no_fork_the_process_is_spawned(
+    two_parts: BUILT, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "fork")
+    quiet = {"waiting": lambda _: None, "tell": lambda _: None}
+    taken = in_fresh_process(_round(two_parts[0]), Round, start="auto", stage="time", **quiet)
+    assert len(taken.samples_ms) == 3
+    with pytest.raises(ConfigError, match="measure.start=fork: this system cannot fork; take auto or spawn"):
+        _cell("measure.start=fork")
+
+
+def test_cells_that_are_inspected_otherwise_are_other_cells() -> None:
+    same, profiled, loaded = (_cell(change) for change in ("profile=false", "profile=true", "passes.load=6"))
+    assert len({_cell().cell_id, same.cell_id, profiled.cell_id, loaded.cell_id}) == 3
 
 
 def test_a_spawned_check_compares_with_the_reference(two_parts: BUILT) -> None:
