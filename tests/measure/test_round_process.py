@@ -67,7 +67,9 @@ def test_where_there_is_no_fork_the_process_is_spawned(
     quiet = {"waiting": lambda _: None, "tell": lambda _: None}
     taken = in_fresh_process(_round(two_parts[0]), Round, start="auto", stage="time", **quiet)
     assert len(taken.samples_ms) == 3
-    with pytest.raises(ConfigError, match="measure.start=fork: this system cannot fork; take auto or spawn"):
+    with pytest.raises(
+        ConfigError, match=r"measure\.start=fork: this system cannot fork; take auto or spawn"
+    ):
         _cell("measure.start=fork")
 
 
