@@ -29,6 +29,7 @@ __all__ = [
     "Delegate",
     "Measure",
     "Model",
+    "Passes",
     "Precision",
     "Recipe",
     "Repeat",
@@ -126,13 +127,15 @@ class Measure(_Section, frozen=True, kw_only=True):
 
     `affinity` pins them to these CPUs. Cells whose round takes longer than `block_max_s` are not
     measured in turn with quicker ones. `seed` is of the random order within the blocks; without one it is
-    another each time, which is what keeps a comparison free of any effect of the order. A round or check
-    that takes longer than `timeout_s` is killed.
+    another each time, which is what keeps a comparison free of any effect of the order. `start` is how a
+    round's process comes to be: forked from one that has imported the runtime, or spawned, which takes
+    longer; ``auto`` forks where this system can. One that takes longer than `timeout_s` is killed.
     """
 
     affinity: Annotated[list[NonNegative], Meta(min_length=1)] | None = None
     block_max_s: Seconds = 2.0
     seed: NonNegative | None = None
+    start: Literal["auto", "fork", "spawn"] = "auto"
     timeout_s: Seconds = 1_800
 
 
@@ -163,6 +166,18 @@ class SweepSettings(_Section, frozen=True, kw_only=True):
     fail_fast: bool = False
 
 
+class Passes(_Section, frozen=True, kw_only=True):
+    """The passes beside the timed rounds, each in processes of its own.
+
+    Loading is timed in `load` processes with the file in the page cache and in as many with it dropped from
+    there; none begins after `load_s`. Energy is taken over `energy_s`, where the processor counts it.
+    """
+
+    load: Annotated[int, Meta(ge=1, le=1_000)] = 5
+    load_s: Seconds = 3.0
+    energy_s: Seconds = 1.0
+
+
 class Calibration(_Section, frozen=True, kw_only=True):
     """Real data for the reference inputs and for the observers of static int8."""
 
@@ -178,10 +193,12 @@ class _Config(_Section, frozen=True, kw_only=True):
 
     repeat: Repeat
     measure: Measure
+    passes: Passes
     calibration: Calibration
     cache: CacheSettings
     build: BuildSettings
     sweep: SweepSettings
+    profile: bool = False
     threads: Annotated[int, Meta(ge=1, le=1_024)] | None = None
     keep_pte: bool = False
     compare_to: Annotated[str, Meta(min_length=1)] | None = None
@@ -218,10 +235,12 @@ class Cell(_Section, frozen=True, kw_only=True):
     delegate: Delegate
     repeat: Repeat
     measure: Measure
+    passes: Passes
     calibration: Calibration
     cache: CacheSettings
     build: BuildSettings
     sweep: SweepSettings
+    profile: bool
     threads: int | None
     keep_pte: bool
     compare_to: str | None
@@ -244,7 +263,7 @@ class Cell(_Section, frozen=True, kw_only=True):
     def cell_id(self) -> str:
         """Twelve hexadecimal digits that two cells share only if they ask for the same measurement."""
         measured_how = msgspec.structs.replace(self.measure, timeout_s=Measure().timeout_s, seed=None)
-        identity = [self.recipe, self.repeat, measured_how, self.threads]
+        identity = [self.recipe, self.repeat, measured_how, self.passes, self.profile, self.threads]
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:12]
 
     def impossible(self) -> str | None:
@@ -260,6 +279,7 @@ class Cell(_Section, frozen=True, kw_only=True):
             _path_fault("compare_to", self.compare_to),
             _path_fault("sweep.resume", self.sweep.resume),
             _affinity_fault(self.measure.affinity),
+            _start_fault(self.measure.start),
         ]
         return [fault for fault in faults if fault]
 
@@ -291,6 +311,8 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
         **sections,
         repeat=top.repeat,
         measure=top.measure,
+        passes=top.passes,
+        profile=top.profile,
         calibration=top.calibration,
         cache=top.cache,
         build=top.build,
@@ -381,6 +403,12 @@ def _affinity_fault(cpus: list[int] | None) -> str | None:
     allowed = os.sched_getaffinity(0)
     missing = sorted(set(cpus) - allowed)
     return f"measure.affinity={cpus}: this process may use CPUs {sorted(allowed)}" if missing else None
+
+
+def _start_fault(start: str) -> str | None:
+    if start != "fork" or hasattr(os, "fork"):
+        return None
+    return "measure.start=fork: this system cannot fork; take auto or spawn"
 
 
 def _path_fault(key: str, path: str | None) -> str | None:

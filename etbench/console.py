@@ -27,6 +27,7 @@ STAGE_WORDS = {
     "write": "writing the .pte",
     "start_runtime": "starting the runtime",
     "parity": "comparing with eager",
+    "inspect": "taking load, memory, energy",
     "time": "timing",
 }
 
@@ -113,6 +114,9 @@ def print_summary(results: Iterable[Result], console: Console | None = None) -> 
         console.print(table)
     for result in results:
         _explain(result, console)
+    for result in results:
+        if result.profile is not None:
+            console.print(_operators(result))
 
 
 def print_comparison(cells: Iterable[CellComparison], console: Console | None = None) -> None:
@@ -135,6 +139,21 @@ def print_comparison(cells: Iterable[CellComparison], console: Console | None = 
     for cell in cells:
         if cell.advice:
             console.print(f"[yellow]{cell.verdict}[/yellow] {cell.name}, {cell.how}: {escape(cell.advice)}")
+
+
+def _operators(result: Result, most: int = 10) -> Table:
+    profile = result.profile
+    assert profile is not None
+    total = f"{_significant(profile.execute_ms)} ms with the profiler on"
+    table = Table(title=f"{_name(result)}: where the time goes, of {total}")
+    table.add_column("operator")
+    table.add_column("kind", no_wrap=True)
+    for name in ("ms", "share"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in profile.top(most):
+        share = "?" if one.share is None else f"{one.share:.1%}"
+        table.add_row(escape(one.name), one.kind, _significant(one.mean_ms), share)
+    return table
 
 
 def _row(result: Result) -> list[str]:

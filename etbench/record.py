@@ -32,7 +32,7 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         turn_id: names the measuring in turn that they are part of.
 
     """
-    artifact = built.artifact
+    artifact, seen = built.artifact, series.inspection
     rounds = [taken.samples_ms for taken in series.rounds]
     count = sum(len(samples) for samples in rounds)
     latency = summarize(rounds)
@@ -56,7 +56,10 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         throughput_per_s=artifact.batch * 1e3 / latency.p50,
         load_ms=median(taken.load_ms for taken in series.rounds),
         first_inference_ms=median(taken.first_inference_ms for taken in series.rounds),
-        memory=series.check.memory,
+        load=seen.load if seen else None,
+        memory=seen.memory if seen else None,
+        energy=seen.energy if seen else None,
+        profile=seen.profile if seen else None,
         parity=series.check.parity,
         pte_file=f"{cell.stem}.pte" if cell.keep_pte else None,
         stage_s=({} if built.from_cache else artifact.build_s) | series.stage_s,

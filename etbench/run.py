@@ -234,7 +234,7 @@ class _Listener:
             if task.base_program:
                 base = len(self.subjects)
                 self._add(task, task.base_program[0], None)
-            self._add(task, task.program.folder, base)
+            self._add(task, task.program.folder, base, inspected=True)
 
     def on_event(self, subject: int | None, event: Event) -> None:
         """Pass an event on to its cell; one of all cells to the first, as is one of a base to none."""
@@ -285,7 +285,7 @@ class _Listener:
             self.tasks[subject].keep(rounds)
         self.kept_at = monotonic()
 
-    def _add(self, task: Task, folder: Path, base: int | None) -> None:
+    def _add(self, task: Task, folder: Path, base: int | None, *, inspected: bool = False) -> None:
         assert task.program is not None
         self.tasks.append(task)
         self.subjects.append(
@@ -296,6 +296,8 @@ class _Listener:
                 logits_axis=task.program.built.artifact.logits_axis,
                 log=str(task.log.absolute()),
                 base=base,
+                passes=task.cell.passes if inspected else None,
+                profile=task.cell.profile and inspected,
             )
         )
 

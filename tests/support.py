@@ -104,12 +104,28 @@ def tiny(width: int = 4) -> Any:
     return module, torch.randn(1, 3, 8, 8)
 
 
-def slow() -> Any:
-    """Some 100 ms an inference on portable kernels: time enough to kill it."""
+def two_parts(width: int = 4096) -> Any:
+    """Two linear layers that XNNPACK takes, and between them an operator that it does not."""
     import torch
     from torch import nn
 
-    return nn.Conv2d(3, 64, 5), torch.randn(1, 3, 128, 128)
+    class Parts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(64, width), nn.Linear(width, 5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.last(torch.cumsum(self.first(x), dim=1))
+
+    return Parts(), torch.randn(1, 64)
+
+
+def slow(size: int = 128) -> Any:
+    """Some 100 ms an inference on portable kernels, to be killed in; it grows with the square of the size."""
+    import torch
+    from torch import nn
+
+    return nn.Conv2d(3, 64, 5), torch.randn(1, 3, size, size)
 
 
 def unexportable() -> Any:

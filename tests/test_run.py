@@ -42,7 +42,7 @@ def test_python_api_tells_each_stage_in_order_and_returns_the_written_result(
     finished = [event.stage for event in events if event.kind == "stage_finished"]
     assert finished == [
         *("import", "load", "reference", "export", "quantize", "lower", "write"),
-        *("start_runtime", "parity", "time", "result"),
+        *("start_runtime", "parity", "inspect", "time", "result"),
     ]
     assert "torch" not in outcome.result.config  # plain YAML, nothing else
     assert outcome.result.config["model"]["width"] == 4

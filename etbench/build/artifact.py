@@ -50,13 +50,17 @@ class Delegation(Struct, frozen=True, kw_only=True):
 class Artifact(Struct, frozen=True, kw_only=True):
     """A built program: sizes in bytes, times in seconds.
 
-    `arena_bytes` is the memory planned for activations outside of delegates. `inputs` and `outputs`
-    are flat; `references` counts the batches that parity is taken over.
+    `arena_bytes` is the memory planned for activations outside of delegates. `constant_bytes` are the
+    weights that the program's own operators use, `delegate_bytes` what belongs to delegates, their weights
+    included; null in results of older versions. `inputs` and `outputs` are flat; `references` counts
+    the batches that parity is taken over.
     """
 
     pte_bytes: int
     sha256: str
     arena_bytes: int
+    constant_bytes: int | None = None
+    delegate_bytes: int | None = None
     batch: int
     inputs: list[TensorSpec]
     outputs: list[TensorSpec]

@@ -21,7 +21,7 @@ from etbench.config import Recipe
 
 __all__ = ["KEY_FORMAT", "recipe_key"]
 
-KEY_FORMAT = 1
+KEY_FORMAT = 2
 LIBRARIES = ("torch", "torchao", "executorch", "torchvision", "transformers", "tokenizers", "timm", "numpy")
 DATA_LIBRARIES = ("scikit-learn", "pillow")  # the photographs, and how they are decoded
 OWN_SOURCES = ("models", "precisions", "delegates", "calibration", "data", "build")

@@ -17,6 +17,7 @@ from torch.utils import _pytree as pytree
 
 from etbench.build.artifact import Artifact, Delegation, TensorSpec, program_path
 from etbench.build.references import write_references
+from etbench.build.segments import read_segments
 from etbench.calibration import Batches, read_batches
 from etbench.component import instantiate
 from etbench.config import Recipe
@@ -72,10 +73,13 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
     with stages("write"):
         write_references(folder, batches.references, prepared.outputs)
         digest = _write(executable, program_path(folder))
+        segments = read_segments(program_path(folder))
     return Artifact(
         pte_bytes=program_path(folder).stat().st_size,
         sha256=digest,
         arena_bytes=_arena_bytes(executable),
+        constant_bytes=segments.constant_bytes,
+        delegate_bytes=segments.delegate_bytes,
         batch=loaded.inputs.batch,
         inputs=_specs(batches.references[0]),
         outputs=_specs(prepared.outputs[0]),

@@ -16,7 +16,6 @@ from etbench.events import Event
 from etbench.measure.protocol import (
     Broken,
     Checked,
-    CheckPass,
     Ended,
     Measured,
     MeasurePart,
@@ -72,6 +71,7 @@ def measure(
         block_max_s=how.block_max_s,
         timeout_s=how.timeout_s,
         affinity=how.affinity,
+        start=how.start,
     )
 
     def waiting() -> None:
@@ -131,9 +131,8 @@ class _Ends:
 class _Taken:
     """What has come of a subject so far."""
 
-    check: CheckPass | None = None
+    checked: Checked | None = None
     rounds: list[Round] = field(default_factory=list)
-    stage_s: dict[str, float] = field(default_factory=dict)
     over: bool = False
 
 
@@ -155,19 +154,20 @@ class _Collector:
         taken = self.taken[part.subject]
         match part:
             case Checked():
-                taken.check, taken.stage_s["parity"] = part.check, part.seconds
+                taken.checked = part
             case Timed():
                 taken.rounds.append(part.round)
                 self.listener.on_round(part.subject, taken.rounds, part.planned)
             case Ended():
-                assert taken.check is not None
+                assert taken.checked is not None
                 taken.over = True
                 series = Series(
-                    check=taken.check,
+                    check=taken.checked.check,
+                    inspection=taken.checked.inspection,
                     rounds=taken.rounds,
                     stopped_by=part.stopped_by,
                     own_blocks=part.own_blocks,
-                    stage_s=self.start_s | taken.stage_s | {"time": part.seconds},
+                    stage_s=self.start_s | taken.checked.stage_s | {"time": part.seconds},
                 )
                 self.listener.on_end(part.subject, series)
             case Broken():

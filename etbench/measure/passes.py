@@ -10,27 +10,19 @@ from statistics import median
 from typing import Any, Literal
 
 import numpy as np
-import psutil
 from executorch.extension.pybindings import _C
 from numpy.typing import NDArray
 from torch import Tensor
 
-from etbench.build.artifact import program_path
 from etbench.build.references import read_references
-from etbench.errors import EtbenchError
 from etbench.measure.load import watch_load
-from etbench.measure.protocol import CheckPass, Memory, Round
+from etbench.measure.program import load
+from etbench.measure.protocol import CheckPass, Round
 from etbench.stats.parity import compare_outputs
 
 __all__ = ["check", "time_round"]
 
-METHOD = "forward"
 WINDOW, FALLING, MAX_STABLE_WARMUP = 5, 0.99, 100  # inferences; share of the median before; inferences
-_EXPLAINED_CODES = {
-    "0x14": "an operator has no kernel in this runtime",
-    "0x20": "the program needs a backend that this runtime does not have",
-    "0x23": "the file is no ExecuTorch program, or was written by another version",
-}
 
 
 def check(folder: Path, threads: int, logits_axis: int | None) -> CheckPass:
@@ -40,18 +32,14 @@ def check(folder: Path, threads: int, logits_axis: int | None) -> CheckPass:
         EtbenchError: of stage ``load_program`` or ``parity``.
 
     """
-    process = psutil.Process()
-    baseline = process.memory_info().rss
     inputs, references = read_references(folder)
-    method = _load(folder, threads)
+    method = load(folder, threads)
     outputs = [
         [leaf for leaf in method.call(batch, clone_outputs=True) if isinstance(leaf, Tensor)]
         for batch in inputs
     ]
-    peak = max(_peak_rss_bytes(), baseline)
     parity = compare_outputs(_joined(references), _joined(outputs), logits_axis=logits_axis)
-    memory = Memory(baseline_bytes=baseline, peak_bytes=peak, peak_over_baseline_bytes=peak - baseline)
-    return CheckPass(parity=parity, memory=memory, threads=_C._threadpool_get_thread_count())
+    return CheckPass(parity=parity, threads=_C._threadpool_get_thread_count())
 
 
 def time_round(
@@ -83,7 +71,7 @@ def time_round(
     inputs = read_references(folder)[0][0]
     load_since = watch_load()
     start = time.perf_counter_ns()
-    method = _load(folder, threads)
+    method = load(folder, threads)
     load_ms = (time.perf_counter_ns() - start) / 1e6
     gc.collect()
     gc.disable()
@@ -124,20 +112,6 @@ def _timed_ms(method: Any, inputs: tuple[Tensor, ...]) -> float:
     return (time.perf_counter_ns() - start) / 1e6
 
 
-def _load(folder: Path, threads: int) -> Any:
-    _C._unsafe_reset_threadpool(threads)  # has an effect only before a program is loaded
-    try:
-        # The raw bindings: `executorch.runtime` takes seconds to import and copies every output.
-        return _C._load_program(str(program_path(folder))).load_method(METHOD)
-    except RuntimeError as error:
-        known = next((text for code, text in _EXPLAINED_CODES.items() if code in str(error)), "")
-        raise EtbenchError(
-            f"the runtime refuses the program: {error}",
-            stage="load_program",
-            hint=known or "the log has what the runtime printed",
-        ) from error
-
-
 def _joined(batches: Sequence[Sequence[Tensor]]) -> list[NDArray[np.float32]]:
     """Put the batches of each output one behind the other, as fp32."""
     return [
@@ -156,17 +130,3 @@ def _tell_if_slow(
         f"slow, not hanging: one inference takes about {inference_s:.1f} s; "
         f"timing {fitting} of {samples} in this round, some {fitting * inference_s:.0f} s"
     )
-
-
-def _peak_rss_bytes() -> int:
-    """Return the high-water mark of resident memory since the fork."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    import resource
-    import sys
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

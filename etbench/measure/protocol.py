@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from statistics import median
+from typing import Literal
 
 from msgspec import Struct
 
-from etbench.config import Repeat
+from etbench.config import Passes, Repeat
+from etbench.measure.findings import Inspection
 from etbench.process import Failure
 from etbench.stats.parity import Parity
 
@@ -21,7 +23,6 @@ __all__ = [
     "MeasurePart",
     "MeasureRequest",
     "Measured",
-    "Memory",
     "Round",
     "Series",
     "Subject",
@@ -34,8 +35,9 @@ __all__ = [
 class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An artifact to measure: its folder, how often, with how many threads, and where its log goes.
 
-    `base` is the number of another subject that this one is to be compared with: the two then stay in the
-    same blocks to the end, and adaptive repeats look at their ratio.
+    `passes` are those beside the timed rounds; None leaves them out. `base` is the number of another subject
+    that this one is to be compared with: the two then stay in the same blocks to the end, and adaptive
+    repeats look at their ratio.
     """
 
     folder: str
@@ -44,6 +46,8 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     logits_axis: int | None
     log: str
     base: int | None = None
+    passes: Passes | None = None
+    profile: bool = False
 
 
 class MeasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,6 +62,7 @@ class MeasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     block_max_s: float
     timeout_s: float
     affinity: list[int] | None = None
+    start: Literal["auto", "fork", "spawn"] = "auto"
 
 
 class MachineLoad(Struct, frozen=True, kw_only=True):
@@ -95,27 +100,15 @@ class Round(Struct, frozen=True, kw_only=True):
     started_s: float = 0.0
 
 
-class Memory(Struct, frozen=True, kw_only=True):
-    """Resident memory of a process that loads the program and runs it once, in bytes.
-
-    `peak_over_baseline_bytes` leaves out what the interpreter and its libraries took before.
-    """
-
-    baseline_bytes: int
-    peak_bytes: int
-    peak_over_baseline_bytes: int
-
-
 class CheckPass(Struct, frozen=True, kw_only=True):
     """What a process that ran the reference inputs found; nothing is timed in it."""
 
     parity: Parity
-    memory: Memory
     threads: int
 
 
 class Series(Struct, frozen=True, kw_only=True):
-    """All rounds of one subject, and the pass before them; `stage_s` in seconds.
+    """All rounds of one subject, and the passes before them; `stage_s` in seconds.
 
     `stopped_by` is ``rounds`` (all that were planned), ``max_seconds``, ``target_ci`` or ``max_rounds``.
     `own_blocks` says that a round was too slow to be measured in turn with the quick ones.
@@ -125,15 +118,17 @@ class Series(Struct, frozen=True, kw_only=True):
     rounds: list[Round]
     stopped_by: str
     own_blocks: bool
+    inspection: Inspection | None = None
     stage_s: dict[str, float]
 
 
 class Checked(Struct, frozen=True, kw_only=True, tag=True):
-    """A part of the answer: what the check of a subject found."""
+    """A part of the answer: what the passes before the rounds of a subject found."""
 
     subject: int
     check: CheckPass
-    seconds: float
+    inspection: Inspection | None
+    stage_s: dict[str, float]
 
 
 class Timed(Struct, frozen=True, kw_only=True, tag=True):

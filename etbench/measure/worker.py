@@ -7,14 +7,13 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from etbench.events import Event, OnEvent, Stages, explained
-from etbench.measure.fork import in_fork
+from etbench.measure.inspection import RunTask, inspect_program
 from etbench.measure.plan import Progress
 from etbench.measure.protocol import (
     Broken,
@@ -30,12 +29,18 @@ from etbench.measure.protocol import (
     in_turn,
     seconds_text,
 )
+from etbench.measure.round_process import in_fresh_process
+from etbench.measure.tasks import CheckTask, RoundTask, Task
 from etbench.process import Failure, serve
 from etbench.stats.interval import location_interval
 from etbench.stats.paired import paired_ratio
 from etbench.stats.verdict import ALARM_CONFIDENCE
 
-STAGE_TEXT = {"parity": "running the reference inputs", "time": "this round"}
+STAGE_TEXT = {
+    "parity": "running the reference inputs",
+    "inspect": "loading, or taking memory, energy or profile",
+    "time": "this round",
+}
 
 T = TypeVar("T", bound=Struct)
 
@@ -45,12 +50,10 @@ def _handle(request: MeasureRequest, emit: OnEvent, send: Callable[[MeasurePart]
     with stages("start_runtime"):
         import executorch.kernels.quantized  # noqa: F401  registers the kernels of int8 on portable
 
-        from etbench.measure import passes  # noqa: F401  forks inherit it
+        from etbench.measure import energy, load_time, memory, passes  # noqa: F401  forks inherit them
     if request.affinity:
         os.sched_setaffinity(0, request.affinity)
-    subjects = [
-        _Subject(number, asked, request.timeout_s, emit) for number, asked in enumerate(request.subjects)
-    ]
+    subjects = [_Subject(number, asked, request, emit) for number, asked in enumerate(request.subjects)]
     for subject in subjects:
         with _failing_alone(subject, send):
             subject.check(send)
@@ -72,44 +75,42 @@ def _failing_alone(subject: _Subject, send: Callable[[MeasurePart], None]) -> It
 class _Subject:
     """A program to measure, and how far it is; `broken` once it has failed."""
 
-    def __init__(self, number: int, asked: Subject, timeout_s: float, emit: OnEvent) -> None:
+    def __init__(self, number: int, asked: Subject, request: MeasureRequest, emit: OnEvent) -> None:
         self.number = number
         self.asked = asked
-        self.timeout_s = timeout_s
-        self.emit = emit
         self.progress = Progress(asked.repeat)
         self.broken = False
         self.slow = False
+        self._request = request
+        self._emit = emit
 
     def check(self, send: Callable[[MeasurePart], None]) -> None:
-        """Run the reference inputs in a process of their own and compare the outputs."""
-        from etbench.measure import passes
-
-        folder, threads, axis = Path(self.asked.folder), self.asked.threads, self.asked.logits_axis
-        with self._stage("parity") as stages:
-            found = self._fork(lambda: passes.check(folder, threads, axis), CheckPass, "parity")
-        send(Checked(subject=self.number, check=found, seconds=stages.seconds["parity"]))
+        """Run the reference inputs and the passes beside the rounds, each in a process of its own."""
+        asked, stages, inspection = self.asked, Stages(self._tell), None
+        with stages("parity"):
+            task = CheckTask(folder=asked.folder, threads=asked.threads, logits_axis=asked.logits_axis)
+            check = self._run("parity")(task, CheckPass)
+        if asked.passes:
+            with stages("inspect"):
+                inspection = inspect_program(
+                    asked.folder, asked.threads, asked.passes, profile=asked.profile, run=self._run("inspect")
+                )
+        send(Checked(subject=self.number, check=check, inspection=inspection, stage_s=stages.seconds))
 
     def time_round(self, block: int, begun: float) -> Round:
         """Time one round in a process of its own."""
-        from etbench.measure import passes
-
         progress, start = self.progress, time.monotonic()
         if not progress.rounds:
             self._tell(Event(kind="stage_started", stage="time"))
-
-        def work() -> Round:
-            return passes.time_round(
-                Path(self.asked.folder),
-                self.asked.threads,
-                samples=progress.samples,
-                at_least=max(1, progress.still_needed),
-                warmup=self.asked.repeat.warmup,
-                time_left_s=progress.left_s,
-                tell=lambda text: self._tell(Event(kind="progress", stage="time", message=text)),
-            )
-
-        taken = self._fork(work, Round, "time")
+        task = RoundTask(
+            folder=self.asked.folder,
+            threads=self.asked.threads,
+            samples=progress.samples,
+            at_least=max(1, progress.still_needed),
+            warmup=self.asked.repeat.warmup,
+            time_left_s=progress.left_s,
+        )
+        taken = self._run("time")(task, Round)
         taken = msgspec.structs.replace(taken, block=block, started_s=start - begun)
         progress.add(taken, time.monotonic() - start)
         return taken
@@ -125,23 +126,31 @@ class _Subject:
             seconds=seconds,
         )
 
-    def _fork(self, work: Callable[[], T], answer: type[T], stage: str) -> T:
+    def _run(self, stage: str) -> RunTask:
+        """Return a function that does a task in a fresh process and tells when that takes long."""
+
         def waiting(seconds: float) -> None:
-            text = f"{STAGE_TEXT[stage]}: {seconds_text(seconds)} so far, not hanging"
+            progress(f"{STAGE_TEXT[stage]}: {seconds_text(seconds)} so far, not hanging")
+
+        def progress(text: str) -> None:
             self._tell(Event(kind="progress", stage=stage, message=text))
 
-        return in_fork(
-            work, answer, stage=stage, waiting=waiting, timeout_s=self.timeout_s, log=self.asked.log
-        )
+        def run(task: Task, answer: type[T], /) -> T:
+            return in_fresh_process(
+                task,
+                answer,
+                start=self._request.start,
+                stage=stage,
+                waiting=waiting,
+                tell=progress,
+                timeout_s=self._request.timeout_s,
+                log=self.asked.log,
+            )
 
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[Stages]:
-        stages = Stages(self._tell)
-        with stages(name):
-            yield stages
+        return run
 
     def _tell(self, event: Event) -> None:
-        self.emit(msgspec.structs.replace(event, cell=str(self.number)))
+        self._emit(msgspec.structs.replace(event, cell=str(self.number)))
 
 
 class _Blocks:

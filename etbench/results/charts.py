@@ -8,6 +8,7 @@ from typing import Literal
 import altair as alt
 import pandas as pd
 
+from etbench.results.metrics import RAW
 from etbench.results.tables import BASE_PRECISION, METRIC, compare_precisions
 
 __all__ = ["delegate_bars", "precision_bars", "speedup_bars"]
@@ -79,7 +80,7 @@ def _bars(
 
 
 def _measured(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[frame["status"].eq("ok") & frame[METRIC].notna()]
+    return frame[frame["status"].eq("ok") & frame[METRIC].notna()].drop(columns=RAW, errors="ignore")
 
 
 def _decades(values: pd.Series) -> list[float]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 from typing import Any, Literal
 
 from etbench.results.schema import Result
 
-__all__ = ["COLUMNS", "Column"]
+__all__ = ["COLUMNS", "RAW", "Column"]
 
 Direction = Literal["lower", "higher", ""]
 
@@ -24,6 +25,7 @@ class Column:
     meaning: str
     read: Callable[[Result], Any]
     better: Direction = ""
+    raw: bool = False  # what other tables are made of, and no column of a file
 
     @property
     def dtype(self) -> str | None:
@@ -54,6 +56,14 @@ def _inputs(result: Result) -> str | None:
     return " ".join("x".join(map(str, spec.shape)) for spec in result.artifact.inputs)
 
 
+def _round_medians(result: Result) -> dict[int, float]:
+    """Return the median of each round in ms, by its block; empty where rounds have no blocks."""
+    if len(result.round_facts) != len(result.rounds):
+        return {}
+    pairs = zip(result.round_facts, result.rounds, strict=True)
+    return {fact.block: median(samples) for fact, samples in pairs}
+
+
 def _share(result: Result) -> float | None:
     if result.artifact is None or not result.artifact.delegation.total_nodes:
         return None
@@ -80,9 +90,18 @@ COLUMNS = (
     Column("throughput_per_s", "items a second, at the median", lambda r: r.throughput_per_s, "higher"),
     Column("load_ms", "load of program and method", lambda result: result.load_ms, "lower"),
     Column("first_inference_ms", "first inference", lambda result: result.first_inference_ms, "lower"),
+    Column("load_program_ms", "load of the program", _of("load.warm", "program_ms"), "lower"),
+    Column("load_method_ms", "load of the method", _of("load.warm", "method_ms"), "lower"),
+    Column("cold_program_ms", "load of the program from disk", _of("load.cold", "program_ms"), "lower"),
+    Column("cold_method_ms", "load of the method from disk", _of("load.cold", "method_ms"), "lower"),
+    Column("cold_first_ms", "first inference from disk", _of("load.cold", "first_inference_ms"), "lower"),
     Column("pte_bytes", "size of the .pte", _of("artifact", "pte_bytes"), "lower"),
     Column("arena_bytes", "planned memory of activations", _of("artifact", "arena_bytes"), "lower"),
+    Column("constant_bytes", "weights outside of delegates", _of("artifact", "constant_bytes"), "lower"),
+    Column("delegate_bytes", "graphs and weights of delegates", _of("artifact", "delegate_bytes"), "lower"),
     Column("peak_memory_bytes", "peak over baseline", _of("memory", "peak_over_baseline_bytes"), "lower"),
+    Column("private_memory_bytes", "private and dirty", _of("memory", "private_dirty_bytes"), "lower"),
+    Column("joules_per_inference", "energy above idle", _of("energy", "joules_per_inference"), "lower"),
     Column("sqnr_db", "signal to noise ratio against eager fp32", _of("parity", "sqnr_db"), "higher"),
     Column("cosine", "cosine similarity with eager fp32", _of("parity", "cosine"), "higher"),
     Column("max_abs_error", "largest absolute error", _of("parity", "max_abs"), "lower"),
@@ -93,6 +112,8 @@ COLUMNS = (
     Column("stability", "whether the rounds agree", _of("stability", "verdict")),
     Column("warmup", "warmup inferences of a round", lambda result: result.warmup),
     Column("truncated", "max_seconds left no time for all runs", lambda result: result.truncated),
+    Column("turn_id", "cells that share it were measured in turn", lambda result: result.turn_id),
+    Column("own_blocks", "too slow to be measured in turn with quick ones", lambda r: r.own_blocks),
     Column("threads", "threads of the runtime", lambda result: result.environment.threads),
     Column("weights", "where the weights came from", lambda result: result.weights),
     Column("host", "host", lambda result: result.environment.host),
@@ -101,4 +122,7 @@ COLUMNS = (
     Column(
         "reason", "why there are no figures", lambda r: r.failure.message if r.failure else r.reason or None
     ),
+    Column("round_medians_ms", "median of the round of each block", _round_medians, raw=True),
+    Column("operators", "operators with their times", lambda r: r.profile and r.profile.operators, raw=True),
 )
+RAW = [column.name for column in COLUMNS if column.raw]

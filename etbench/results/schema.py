@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from etbench.build.artifact import Artifact
 from etbench.measure.environment import Environment
-from etbench.measure.protocol import MachineLoad, Memory
+from etbench.measure.findings import Energy, LoadPass, Memory, Profile
+from etbench.measure.protocol import MachineLoad
 from etbench.stats.parity import Parity
 from etbench.stats.stability import Stability
 from etbench.stats.summary import LatencyMs
@@ -116,8 +117,9 @@ class Result(Struct, frozen=True, kw_only=True):
     `truncated` says that `max_seconds` left no time for all. `rounds` are the raw samples of each fresh
     process, `round_facts` what else is known of it. Results of one `turn_id` were measured in turn:
     rounds of one block belong together; not so a cell so slow that it had its `own_blocks`.
-    `load_ms` and `first_inference_ms` are medians over the rounds. `from_cache` says that the program
-    was built for an earlier run; `artifact.build_s` is what that took. `reason` says why a cell was skipped.
+    `load_ms` and `first_inference_ms` are medians over the rounds; `load` has them from processes that did
+    nothing else. `from_cache` says that the program was built for an earlier run; `artifact.build_s` is what
+    that took. `reason` says why a cell was skipped.
     `pte_file` and `log_file` are relative to the result. `stage_s` is where the time went; `config` is
     the whole composed YAML.
     """
@@ -149,7 +151,10 @@ class Result(Struct, frozen=True, kw_only=True):
     throughput_per_s: float | None = None
     load_ms: float | None = None
     first_inference_ms: float | None = None
+    load: LoadPass | None = None
     memory: Memory | None = None
+    energy: Energy | None = None
+    profile: Profile | None = None
     artifact: Artifact | None = None
     from_cache: bool = False
     parity: Parity | None = None

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pandas as pd
 
-from etbench.results.metrics import COLUMNS
+from etbench.results.metrics import COLUMNS, RAW
+from etbench.results.profiles import HEADER, operator_rows
 from etbench.results.schema import Result
+from etbench.results.speedup import FIGURES, choose_base, speedup
 from etbench.results.store import read_results
 
 __all__ = [
@@ -28,6 +32,7 @@ BASE_PRECISION = "fp32"
 BASE_DELEGATE = "portable"
 METRIC = "latency_p50_ms"
 IDENTITY = ["model", "precision", "delegate"]
+NUMERIC = ["speedup", "speedup_ci95_low", "speedup_ci95_high"]
 CONDITIONS = ["inputs", "weights", "threads", "host"]
 
 _log = logging.getLogger(__name__)
@@ -59,19 +64,19 @@ def to_frame(results: Iterable[Result]) -> pd.DataFrame:
 def compare_precisions(frame: pd.DataFrame, base: str = BASE_PRECISION) -> pd.DataFrame:
     """Compare each precision with the base one, for each model and delegate.
 
-    `speedup` is the base's p50 over this one's, so above 1 is faster; `size_ratio` is this size over
-    the base's, so below 1 is smaller.
+    `speedup` is how many times faster this one is than the base, with its 95 % interval and `how` they were
+    compared, see `etbench.results.speedup`; `size_ratio` is this size over the base's, so below 1 is smaller.
     """
     pairs = _against(frame, "precision", base)
     pairs["size_ratio"] = pairs["pte_bytes"] / pairs["pte_bytes_base"]
-    columns = [*IDENTITY, "base", METRIC, f"{METRIC}_base", "speedup", "pte_bytes", "size_ratio", "sqnr_db"]
+    columns = [*IDENTITY, "base", METRIC, f"{METRIC}_base", *FIGURES, "pte_bytes", "size_ratio", "sqnr_db"]
     return pairs[columns]
 
 
 def compare_delegates(frame: pd.DataFrame, base: str = BASE_DELEGATE) -> pd.DataFrame:
     """Compare each delegate with the base one, for each model and precision; see `compare_precisions`."""
     pairs = _against(frame, "delegate", base)
-    return pairs[[*IDENTITY, "base", METRIC, f"{METRIC}_base", "speedup", "delegated_share", "sqnr_db"]]
+    return pairs[[*IDENTITY, "base", METRIC, f"{METRIC}_base", *FIGURES, "delegated_share", "sqnr_db"]]
 
 
 def rank(frame: pd.DataFrame) -> pd.DataFrame:
@@ -97,6 +102,16 @@ def pivot(frame: pd.DataFrame, value: str = METRIC) -> pd.DataFrame:
     )
 
 
+def profile(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return one row an operator of the profiled cells, in the order of execution; see `Operator`."""
+    rows = [
+        operator
+        for row in frame[frame["operators"].notna()].to_dict("records")
+        for operator in operator_rows(tuple(row[name] for name in IDENTITY), row["operators"])
+    ]
+    return pd.DataFrame(rows, columns=list(HEADER))
+
+
 def summary(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the columns that fit on a screen, for all cells, failed ones included."""
     columns = [*IDENTITY, "status", METRIC, "latency_mean_ms", "latency_p95_ms", "pte_bytes", "sqnr_db"]
@@ -106,18 +121,21 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
 def aggregate(paths: Iterable[str | Path], out: Path) -> list[Path]:
     """Write all tables of these results as CSV files and return their paths.
 
-    `results.csv`, `precision_comparison.csv`, `delegate_comparison.csv`, `ranking.csv`, `pivot.csv`.
+    `results.csv`, `precision_comparison.csv`, `delegate_comparison.csv`, `ranking.csv`, `pivot.csv`, and
+    `profile.csv` if a cell was profiled.
     """
     frame = load_results(list(paths))
     flat = pivot(frame)
     flat.columns = pd.Index([f"{'_'.join(map(str, pair))}_p50_ms" for pair in flat.columns])
     tables = {
-        "results": frame,
+        "results": frame.drop(columns=RAW),
         "precision_comparison": compare_precisions(frame),
         "delegate_comparison": compare_delegates(frame),
         "ranking": rank(frame),
         "pivot": flat.reset_index(),
     }
+    if not (operators := profile(frame)).empty:
+        tables["profile"] = operators
     out.mkdir(parents=True, exist_ok=True)
     written = []
     for name, table in tables.items():
@@ -135,17 +153,22 @@ def _against(frame: pd.DataFrame, by: str, base: str) -> pd.DataFrame:
     """Put each measured cell beside the one that differs from it only in `by`, which is `base` there.
 
     The base has the same conditions: input shapes, weights, threads and host. Where it was measured
-    more than once under them, its median counts.
+    more than once under them, the one measured in turn with the cell counts, or the median one.
     """
     measured = _measured(frame)
     others = [name for name in IDENTITY if name != by] + CONDITIONS
-    is_base = measured[by].eq(base)
-    bases = (
-        measured.loc[is_base, [*others, METRIC, "pte_bytes"]]
-        .groupby(others, as_index=False)
-        .median(numeric_only=True)
-    )
-    pairs = measured[~is_base].merge(bases, on=others, suffixes=("", "_base"))
-    pairs["base"] = base
-    pairs["speedup"] = pairs[f"{METRIC}_base"] / pairs[METRIC]
+    bases: dict[tuple[Any, ...], list[dict[Hashable, Any]]] = {}
+    rows = []
+    known = measured.dropna(subset=others).sort_values(by, key=lambda name: name.ne(base), kind="stable")
+    for row in known.to_dict("records"):
+        conditions = tuple(row[name] for name in others)
+        if row[by] == base:
+            bases.setdefault(conditions, []).append(row)
+        elif conditions in bases:
+            chosen = choose_base(bases[conditions], row)
+            compared = msgspec.structs.asdict(speedup(chosen, row))
+            beside = {f"{name}_base": chosen[name] for name in (METRIC, "pte_bytes")}
+            rows.append(row | compared | beside | {"base": base})
+    columns = [*frame.columns, *FIGURES, f"{METRIC}_base", "pte_bytes_base", "base"]
+    pairs = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(NUMERIC, "float64"))
     return pairs.sort_values(IDENTITY, kind="stable").reset_index(drop=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-__all__ = ["PairedRatio", "paired_ratio"]
+__all__ = ["PairedRatio", "paired_interval", "paired_ratio"]
 
 EXACT_UP_TO = 100  # blocks; above, the signed rank is as good as normal
 
@@ -54,19 +55,27 @@ def paired_ratio(
         ValueError: if the two have different lengths or there is no block.
 
     """
+    ratio, low, high = paired_interval(base_ms, new_ms, confidence=confidence)
+    ratios = _log_ratios(base_ms, new_ms)
+    return PairedRatio(ratio=ratio, low=low, high=high, p_value=_p_value(ratios), blocks=len(ratios))
+
+
+def paired_interval(
+    base_ms: Sequence[float], new_ms: Sequence[float], *, confidence: float = 0.95
+) -> tuple[float, float, float]:
+    """Return the ratio and its bounds as `paired_ratio` does, without the test: a tenth of the work."""
+    walsh = _walsh_averages(_log_ratios(base_ms, new_ms))
+    skipped = _walsh_skipped(len(base_ms), 1 - confidence)
+    low, high = (walsh[skipped], walsh[-1 - skipped]) if skipped >= 0 else (-math.inf, math.inf)
+    return math.exp(float(np.median(walsh))), math.exp(low), math.exp(high)
+
+
+def _log_ratios(base_ms: Sequence[float], new_ms: Sequence[float]) -> NDArray[np.float64]:
     if len(base_ms) != len(new_ms) or not len(base_ms):
         raise ValueError(f"{len(base_ms)} base rounds and {len(new_ms)} new ones do not make blocks")
-    ratios = np.log(np.asarray(new_ms, dtype=np.float64)) - np.log(np.asarray(base_ms, dtype=np.float64))
-    walsh = _walsh_averages(ratios)
-    skipped = _walsh_skipped(len(ratios), 1 - confidence)
-    low, high = (walsh[skipped], walsh[-1 - skipped]) if skipped >= 0 else (-math.inf, math.inf)
-    return PairedRatio(
-        ratio=math.exp(float(np.median(walsh))),
-        low=math.exp(low),
-        high=math.exp(high),
-        p_value=_p_value(ratios),
-        blocks=len(ratios),
-    )
+    base, new = np.asarray(base_ms, dtype=np.float64), np.asarray(new_ms, dtype=np.float64)
+    ratios: NDArray[np.float64] = np.log(new) - np.log(base)
+    return ratios
 
 
 def _walsh_averages(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -76,6 +85,7 @@ def _walsh_averages(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return averages
 
 
+@cache
 def _walsh_skipped(count: int, alpha: float) -> int:
     """Return how many Walsh averages lie outside of the interval at each end; -1 if none may.
 

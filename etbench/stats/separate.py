@@ -8,9 +8,9 @@ from statistics import NormalDist
 
 from msgspec import Struct
 
-from etbench.stats.interval import location_interval
+from etbench.stats.interval import Interval, location_interval
 
-__all__ = ["DRIFT_BETWEEN_RUNS", "SeparateRatio", "separate_ratio"]
+__all__ = ["DRIFT_BETWEEN_RUNS", "SeparateRatio", "ratio_of_intervals", "separate_ratio"]
 
 # Standard deviation of the log of a run's location between runs minutes apart, printed by
 # `benchmarks/aa.py`: what no run can see by itself.
@@ -47,6 +47,13 @@ def separate_ratio(
     base, new = location_interval(base_ms), location_interval(new_ms)
     if base is None or new is None:
         return None
+    return ratio_of_intervals(base, new, confidence=confidence, drift=drift)
+
+
+def ratio_of_intervals(
+    base: Interval, new: Interval, *, confidence: float = 0.95, drift: float = DRIFT_BETWEEN_RUNS
+) -> SeparateRatio:
+    """Compare two runs by the intervals of their locations; see `separate_ratio`."""
     deviations = [interval.half_width / NormalDist().inv_cdf(0.975) for interval in (base, new)]
     deviation = math.hypot(*deviations, drift, drift)
     half = NormalDist().inv_cdf((1 + confidence) / 2) * deviation

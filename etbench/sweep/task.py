@@ -21,6 +21,7 @@ from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent, Stages
 from etbench.measure import Round
 from etbench.record import blank_result, failed
+from etbench.results.profiles import write_profile
 from etbench.results.schema import Result
 from etbench.results.store import replace_file, write_result
 
@@ -115,6 +116,7 @@ class Task:
         try:
             with Stages(self.emit)("result"):
                 path = write_result(result, self.out, self.cell.stem)
+                write_profile(result, path)
                 if result.pte_file and self.program:
                     shutil.copyfile(program_path(self.program.folder), path.with_suffix(".pte"))
         except EtbenchError as error:  # a full disk, say

@@ -1,0 +1,63 @@
+"""Load a program and its method with the runtime's raw bindings; a refusal is explained."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from executorch.extension.pybindings import _C
+
+from etbench.build.artifact import program_path
+from etbench.errors import EtbenchError
+
+__all__ = ["load", "load_method", "load_program"]
+
+METHOD = "forward"
+_EXPLAINED_CODES = {
+    "14": "an operator has no kernel in this runtime",
+    "20": "the program needs a backend that this runtime does not have",
+    "23": "the file is no ExecuTorch program, or was written by another version",
+}
+
+
+def load(folder: Path, threads: int) -> Any:
+    """Return the method of an artifact, ready to be called.
+
+    Args:
+        folder: of the artifact.
+        threads: of the runtime's pool; it counts only for the first program of a process.
+
+    Raises:
+        EtbenchError: of stage ``load_program``, with what the runtime's error code means.
+
+    """
+    return load_method(load_program(folder, threads))
+
+
+def load_program(folder: Path, threads: int, *, profiled: bool = False) -> Any:
+    """Return the program of an artifact, whose method is still to be loaded; see `load`."""
+    _C._unsafe_reset_threadpool(threads)  # has an effect only before a program is loaded
+    try:
+        # The raw bindings: `executorch.runtime` takes seconds to import and copies every output.
+        return _C._load_program(str(program_path(folder)), enable_etdump=profiled)
+    except RuntimeError as error:
+        raise _refusal(error) from error
+
+
+def load_method(program: Any) -> Any:
+    """Return the method of a program, its delegates set up; see `load`."""
+    try:
+        return program.load_method(METHOD)
+    except RuntimeError as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: RuntimeError) -> EtbenchError:
+    code = re.search(r"0x:?([0-9a-fA-F]+)", str(error))  # written with the colon and without
+    known = _EXPLAINED_CODES.get(code[1], "") if code else ""
+    return EtbenchError(
+        f"the runtime refuses the program: {error}",
+        stage="load_program",
+        hint=known or "the log has what the runtime printed",
+    )

@@ -1,0 +1,227 @@
+"""The fresh process of a task, forked or spawned: the task goes in as JSON, its answer comes out as JSON.
+
+A fork of this process is quick; where there is none or it is so wanted, a new interpreter runs this module.
+Both go through `etbench.measure.tasks.perform`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from etbench.errors import EtbenchError
+from etbench.events import explained
+from etbench.measure import fork
+from etbench.measure.tasks import Task, perform
+from etbench.process import Failure, die_with_parent, exit_description
+
+__all__ = [
+    "MODULE",
+    "Start",
+    "in_fresh_process",
+    "in_spawned",
+]
+
+MODULE = "etbench.measure.round_process"
+Start = Literal["auto", "fork", "spawn"]
+T = TypeVar("T", bound=Struct)
+
+
+class _Said(Struct, frozen=True, tag="said", tag_field="message_type"):
+    """A line about slow going, from a spawned process."""
+
+    text: str
+
+
+class _Answer(Struct, frozen=True, tag="answer", tag_field="message_type"):
+    """The answer of a spawned process."""
+
+    body: msgspec.Raw
+
+
+_Message = _Said | _Answer | Failure
+
+
+def in_fresh_process(
+    task: Task,
+    answer: type[T],
+    *,
+    start: Start,
+    stage: str,
+    waiting: Callable[[float], None],
+    tell: Callable[[str], None],
+    timeout_s: float,
+    log: str,
+) -> T:
+    """Do the task in a process that does nothing else and return its answer.
+
+    Args:
+        task: what to do.
+        answer: the type of what comes of it.
+        start: ``fork`` from this process, which must not have started a thread pool, or ``spawn`` a new
+            interpreter; ``auto`` forks where this system can.
+        stage: named in errors.
+        waiting: is called every 15 s with the seconds it has taken so far.
+        tell: gets a line about slow going.
+        timeout_s: the process is killed if it takes longer.
+        log: a file that gets what it prints.
+
+    Raises:
+        EtbenchError: what the task raised, the signal that killed its process, or that it took too long.
+
+    """
+    if start == "spawn" or not hasattr(os, "fork"):
+        return in_spawned(task, answer, stage=stage, waiting=waiting, tell=tell, timeout_s=timeout_s, log=log)
+
+    def work() -> T:
+        found = perform(task, tell)
+        assert isinstance(found, answer)
+        return found
+
+    return fork.in_fork(work, answer, stage=stage, waiting=waiting, timeout_s=timeout_s, log=log)
+
+
+def in_spawned(
+    task: Task,
+    answer: type[T],
+    *,
+    stage: str,
+    waiting: Callable[[float], None],
+    tell: Callable[[str], None],
+    timeout_s: float | None = None,
+    log: str | None = None,
+) -> T:
+    """Do the task in a new interpreter; see `in_fresh_process`.
+
+    Args:
+        task: what to do.
+        answer: the type of what comes of it.
+        stage: named in errors.
+        waiting: is called every 15 s with the seconds it has taken so far.
+        tell: gets a line about slow going.
+        timeout_s: the process is killed if it takes longer.
+        log: a file that gets what it prints; None for the standard error of this process.
+
+    Raises:
+        EtbenchError: what the task raised, the signal that killed its process, or that it took too long.
+
+    """
+    message: _Message | None = None
+    with (
+        Path(log).open("ab") if log else nullcontext() as chatter,
+        subprocess.Popen(
+            [sys.executable, "-m", MODULE, stage],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=chatter,
+        ) as child,
+        _heartbeat(waiting),
+        _killed_after(child, timeout_s) as late,
+    ):
+        try:
+            for message in _messages(child, task):
+                if isinstance(message, _Said):
+                    tell(message.text)
+        except BaseException:
+            child.kill()
+            raise
+    if isinstance(message, _Answer):
+        return msgspec.json.decode(message.body, type=answer)
+    if isinstance(message, Failure):
+        raise message.error()
+    if late.is_set():
+        raise EtbenchError(
+            f"a round or check took longer than {timeout_s:g} s and was killed",
+            stage=stage,
+            kind="Timeout",
+            hint="raise measure.timeout_s if it is slow rather than hanging",
+        )
+    raise EtbenchError(
+        f"the process of a round {exit_description(child.returncode)}",
+        stage=stage,
+        kind="ProcessDied",
+        hint="the log has its last words; a kill without a word is often the kernel, out of memory",
+    )
+
+
+def _messages(child: subprocess.Popen[bytes], task: Task) -> Iterator[_Message]:
+    """Give the child its task and yield what it says, until it has answered or died."""
+    assert child.stdin is not None and child.stdout is not None
+    with suppress(BrokenPipeError), child.stdin:  # it died before it read; its exit status says how
+        child.stdin.write(msgspec.json.encode(task))
+    yield from map(msgspec.json.Decoder(_Message).decode, child.stdout)
+
+
+@contextmanager
+def _killed_after(child: subprocess.Popen[bytes], timeout_s: float | None) -> Iterator[threading.Event]:
+    """Kill the child if the body takes longer; the event tells that this was so."""
+    late = threading.Event()
+
+    def kill() -> None:
+        late.set()
+        child.kill()
+
+    timer = threading.Timer(timeout_s or 0.0, kill)
+    if timeout_s is not None:
+        timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
+
+
+@contextmanager
+def _heartbeat(waiting: Callable[[float], None]) -> Iterator[None]:
+    """Call the function every 15 s until the body is done."""
+    begun, done = time.monotonic(), threading.Event()
+
+    def beat() -> None:
+        while not done.wait(fork.HEARTBEAT_S):
+            waiting(time.monotonic() - begun)
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def main() -> None:
+    """Be a spawned process: read a task from standard input, do it, answer on standard output.
+
+    The first argument is the stage that errors name which do not say one. What a library prints goes to
+    standard error, which is the log.
+    """
+    die_with_parent()
+    channel = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+
+    def send(message: Struct) -> None:
+        channel.write(msgspec.json.encode(message) + b"\n")
+
+    try:
+        task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
+        import executorch.kernels.quantized  # noqa: F401  registers the kernels of int8 on portable
+
+        found = perform(task, lambda text: send(_Said(text)))
+        send(_Answer(msgspec.Raw(msgspec.json.encode(found))))
+    except Exception as error:  # the border of the process: every failure becomes a message
+        send(Failure.of(explained(error, sys.argv[1])))
+    sys.stderr.flush()
+    os._exit(0)  # destructors of native libraries have crashed here, after the work was done
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""What a fresh process can be asked for, and the doing of it; a task travels as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+__all__ = [
+    "CheckTask",
+    "EnergyTask",
+    "LoadTask",
+    "MemoryTask",
+    "ProfileTask",
+    "RoundTask",
+    "Task",
+    "perform",
+]
+
+
+class _Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="task"):
+    """Something to do with the artifact in a folder; `threads` are of the runtime's pool."""
+
+    folder: str
+    threads: int
+
+
+class CheckTask(_Task, frozen=True, kw_only=True, tag="check"):
+    """Compare the outputs with the reference: `etbench.measure.passes.check`."""
+
+    logits_axis: int | None
+
+
+class RoundTask(_Task, frozen=True, kw_only=True, tag="round"):
+    """Time inferences: `etbench.measure.passes.time_round`."""
+
+    samples: int
+    at_least: int
+    warmup: int | Literal["stable"]
+    time_left_s: float
+
+
+class LoadTask(_Task, frozen=True, kw_only=True, tag="load"):
+    """Time the load: `etbench.measure.load_time.time_load`."""
+
+    cold: bool
+
+
+class MemoryTask(_Task, frozen=True, kw_only=True, tag="memory"):
+    """Take the memory: `etbench.measure.memory.measure_memory`."""
+
+
+class EnergyTask(_Task, frozen=True, kw_only=True, tag="energy"):
+    """Take the energy: `etbench.measure.energy.measure_energy`."""
+
+    seconds: float
+
+
+class ProfileTask(_Task, frozen=True, kw_only=True, tag="profile"):
+    """Time the operators: `etbench.measure.profiling.profile_program`."""
+
+
+Task = CheckTask | RoundTask | LoadTask | MemoryTask | EnergyTask | ProfileTask
+
+
+def perform(task: Task, tell: Callable[[str], None]) -> Struct:
+    """Do the task in this process and return its answer.
+
+    Args:
+        task: what to do.
+        tell: gets a line about slow going.
+
+    Raises:
+        EtbenchError: of the stage that failed.
+
+    """
+    folder = Path(task.folder)
+    match task:
+        case CheckTask():
+            from etbench.measure.passes import check
+
+            return check(folder, task.threads, task.logits_axis)
+        case RoundTask():
+            from etbench.measure.passes import time_round
+
+            return time_round(
+                folder,
+                task.threads,
+                samples=task.samples,
+                at_least=task.at_least,
+                warmup=task.warmup,
+                time_left_s=task.time_left_s,
+                tell=tell,
+            )
+        case LoadTask():
+            from etbench.measure.load_time import time_load
+
+            return time_load(folder, task.threads, cold=task.cold)
+        case MemoryTask():
+            from etbench.measure.memory import measure_memory
+
+            return measure_memory(folder, task.threads)
+        case EnergyTask():
+            from etbench.measure.energy import measure_energy
+
+            return measure_energy(folder, task.threads, seconds=task.seconds)
+        case ProfileTask():
+            from etbench.measure.profiling import profile_program
+
+            return profile_program(folder, task.threads)
