@@ -51,7 +51,8 @@ def test_every_command_is_valid(text: str, tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "conf").mkdir(exist_ok=True)
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "one.jpg").touch()
-    (tmp_path / "outputs" / "base").mkdir(parents=True)
+    for folder in ("base", "nightly"):
+        (tmp_path / "outputs" / folder).mkdir(parents=True)
     (tmp_path / "lines.txt").write_text("One.\n")
     (tmp_path / "resnet18.pt").touch()
     monkeypatch.chdir(tmp_path)
