@@ -7,6 +7,7 @@ without importing torch.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -138,10 +139,25 @@ def _check(
                 for item in parsed
                 if item.is_sweep_override()
             ]
+        faults += _unwritable(parsed, "hydra.sweep.dir" if multirun else "hydra.run.dir")
         if not faults:
             _check_whole(checker, valid, [] if multirun else values, multirun, faults)
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
+
+
+def _unwritable(parsed: list[Override], key: str) -> list[str]:
+    """Report an output folder that cannot be made or written to."""
+    given = [
+        str(item.value()) for item in parsed if item.key_or_group == key and not item.is_sweep_override()
+    ]
+    wanted = Path(given[-1] if given else "outputs")
+    if "${" in str(wanted):  # only Hydra can say what it becomes
+        return []
+    there = next(path for path in (wanted.absolute(), *wanted.absolute().parents) if path.exists())
+    if there.is_dir() and os.access(there, os.W_OK):
+        return []
+    return [f"{key}={wanted}: cannot be written ({there} is {'read-only' if there.is_dir() else 'a file'})"]
 
 
 def _check_whole(

@@ -34,6 +34,11 @@ from etbench.results.store import read_result
         (["calibration.text=/no/such"], ["calibration.text=/no/such: no such file"]),
         (["measure.affinity=[4095]"], ["measure.affinity=[4095]: this process may use CPUs [0"]),
         (["resnet18"], ["resnet18: not of the form key=value"]),
+        (
+            ["hydra.run.dir=/dev/null/out"],
+            ["hydra.run.dir=/dev/null/out: cannot be written (/dev/null is a file)"],
+        ),
+        (["-m", "hydra.sweep.dir=/dev/null"], ["hydra.sweep.dir=/dev/null: cannot be written"]),
         (["--config-dir", "/no/such"], ["--config-dir /no/such: no such folder"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

@@ -1,0 +1,129 @@
+"""Builders in parallel: what they share, in which order they go, and that each program is its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support import CONF, TESTS
+
+from etbench.build import Built, Cache, Job, build, build_all
+from etbench.build.times import BuildTimes
+from etbench.compose import compose
+from etbench.errors import EtbenchError
+from etbench.events import Event
+
+
+@pytest.fixture(autouse=True)
+def _tests_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+
+
+class _Builds:
+    """Builds cells of the tests and remembers what was told."""
+
+    def __init__(self, folder: Path, cache: Cache | None = None) -> None:
+        self.folder = folder
+        self.cache = cache
+        self.done: dict[str, Built | EtbenchError] = {}
+        self.order: list[str] = []
+        self.stages: list[tuple[str, str]] = []
+
+    def run(self, *cells: str, builders: int = 1) -> None:
+        jobs = []
+        for number, text in enumerate(cells):
+            folder = self.folder / f"program-{number}"
+            folder.mkdir(parents=True)
+            recipe = compose(text.split(), config_dir=CONF).recipe
+            jobs.append(Job(text, recipe, folder, self.folder / f"{number}.log"))
+        build_all(
+            jobs,
+            cache=self.cache,
+            builders=builders,
+            timeout_s=300,
+            scratch=self.folder,
+            on_event=self._event,
+            on_done=self._done,
+        )
+
+    def _event(self, job: Job, event: Event) -> None:
+        if event.kind == "stage_started":
+            self.stages.append((job.name, event.stage))
+            if event.stage == "quantize":
+                self.order.append(job.name)
+
+    def _done(self, job: Job, what: Built | EtbenchError) -> None:
+        self.done[job.name] = what
+
+
+GRID = (
+    "model=tiny precision=fp32 delegate=xnnpack",
+    "model=tiny precision=int8 delegate=xnnpack",
+    "model=tiny precision=fp32 delegate=portable",
+)
+
+
+def test_programs_that_share_a_load_and_export_have_the_bytes_of_one_built_alone(tmp_path: Path) -> None:
+    builds = _Builds(tmp_path / "shared")
+    builds.run(*GRID)
+    assert [stage for _, stage in builds.stages].count("export") == 1
+    assert [stage for _, stage in builds.stages].count("import") == 1
+    for number, text in enumerate(GRID):
+        folder = tmp_path / f"alone-{number}"
+        folder.mkdir()
+        recipe = compose(text.split(), config_dir=CONF).recipe
+        alone = build(recipe, folder, log=tmp_path / "log", on_event=lambda _: None)
+        assert builds.done[text].artifact.sha256 == alone.sha256, text
+
+
+def test_two_builders_take_a_model_each(tmp_path: Path) -> None:
+    builds = _Builds(tmp_path)
+    builds.run(*GRID[:2], "model=two_parts precision=fp32", "model=two_parts precision=int8", builders=2)
+    assert all(isinstance(what, Built) for what in builds.done.values())
+    exported = [name.split()[0] for name, stage in builds.stages if stage == "export"]
+    assert sorted(exported) == ["model=tiny", "model=two_parts"]
+
+
+def test_the_build_that_took_longest_before_goes_first(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", 10**9)
+    cache.writable()
+    for text, seconds in zip(GRID, (3.0, 50.0, 9.0), strict=True):
+        BuildTimes(cache.folder).record(text, seconds)
+    builds = _Builds(tmp_path, cache)
+    builds.run(*GRID)
+    assert builds.order == [GRID[1], GRID[2], GRID[0]]
+    assert BuildTimes(cache.folder).expected(GRID[1]) < 50.0, "the new time is recorded"
+
+
+def test_what_is_cached_is_not_built(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", 10**9)
+    first, second = _Builds(tmp_path / "1", cache), _Builds(tmp_path / "2", cache)
+    first.run(GRID[0])
+    second.run(GRID[0], GRID[1])
+    assert [first.done[GRID[0]].from_cache, *(second.done[text].from_cache for text in GRID[:2])] == [
+        False,
+        True,
+        False,
+    ]
+    assert second.order == [GRID[1]]
+    assert second.done[GRID[0]].artifact == first.done[GRID[0]].artifact
+
+
+def test_what_a_callback_raises_stops_the_builders_and_comes_out(tmp_path: Path) -> None:
+    builds = _Builds(tmp_path)
+
+    def stop(_job: Job, _what: object) -> None:
+        raise KeyError("enough")
+
+    builds._done = stop  # type: ignore[method-assign]
+    with pytest.raises(KeyError, match="enough"):
+        builds.run(*GRID, builders=2)
+    assert len(builds.order) < len(GRID)
+
+
+def test_times_that_cannot_be_read_are_none(tmp_path: Path) -> None:
+    (tmp_path / "build_times.json").write_text("{not json")
+    times = BuildTimes(tmp_path)
+    assert times.expected("any") is None
+    times.record("any", 2.0)
+    assert BuildTimes(tmp_path).expected("any") == 2.0

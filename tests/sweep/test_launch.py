@@ -1,0 +1,133 @@
+"""A grid given to the launcher at once: planned, built, measured in turn; and cell by cell by Hydra's own."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from support import CONF, TESTS, etbench
+
+from etbench import compose
+from etbench.errors import ConfigError
+from etbench.events import Event
+from etbench.results.schema import Result
+from etbench.results.store import read_results
+from etbench.run import run_cells
+from etbench.sweep.eta import Estimate
+from etbench.sweep.view import _LiveView
+
+GRID = ("-m", "--config-dir", str(CONF), "model=tiny", "precision=fp32,int8", "delegate=portable,xnnpack")
+
+
+def _results(folder: Path) -> list[Result]:
+    found, unreadable = read_results([folder])
+    assert not unreadable
+    return [result for _, result in found]
+
+
+def test_all_cells_of_a_grid_are_measured_in_the_same_blocks(tmp_path: Path) -> None:
+    done = etbench(*GRID, "repeat.rounds=6", "repeat.rounds_s=60", "hydra.sweep.dir=out", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = _results(tmp_path / "out")
+    assert len(results) == 4
+    assert len({result.turn_id for result in results}) == 1
+    assert {tuple(facts.block for facts in result.round_facts) for result in results} == {tuple(range(6))}
+    starts = [[facts.started_s for facts in result.round_facts] for result in results]
+    ends_of_blocks = [max(start[block] for start in starts) for block in range(6)]
+    starts_of_blocks = [min(start[block] for start in starts) for block in range(6)]
+    assert all(end < start for end, start in zip(ends_of_blocks, starts_of_blocks[1:], strict=False))
+    manifest = json.loads((tmp_path / "out" / ".sweep" / "manifest.json").read_text())
+    assert sorted(cell["cell_id"] for cell in manifest["cells"]) == sorted(r.cell_id for r in results)
+    hydra_files = {path.name for path in (tmp_path / "out").glob("cells/*/.hydra/*")}
+    assert hydra_files == {"config.yaml", "hydra.yaml", "overrides.yaml"}
+
+
+@pytest.mark.parametrize("launcher", ["basic"])
+def test_other_launchers_run_the_same_cells_one_by_one(launcher: str, tmp_path: Path) -> None:
+    overrides = ("repeat=quick", f"hydra/launcher={launcher}", "hydra.sweep.dir=out")
+    done = etbench(*GRID, *overrides, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = _results(tmp_path / "out")
+    assert len({result.turn_id for result in results}) == len(results) == 4
+    assert (tmp_path / "out" / "results.csv").exists()
+
+
+def test_a_cell_that_is_asked_for_twice_is_run_once(tmp_path: Path) -> None:
+    done = etbench(*GRID[:4], "threads=1,1", "repeat=quick", "hydra.sweep.dir=out", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(_results(tmp_path / "out")) == 1
+
+
+def test_faults_that_only_a_whole_cell_shows_are_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "one.txt").write_text("One.\n")
+    done = etbench(*GRID[:4], f"calibration.text={tmp_path / 'one.txt'},{tmp_path / 'two.txt'}", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "two.txt: no such file" in done.stderr
+
+
+def test_cells_of_any_kind_can_be_run_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    overrides = (
+        ["model=tiny", "repeat=quick"],
+        ["model=tiny", "repeat=quick", "threads=1"],
+        ["model=unexportable"],
+    )
+    cells = [compose(one, config_dir=CONF) for one in overrides]
+    events: list[Event] = []
+    outcomes = run_cells(cells, out_dir=tmp_path / "out", on_event=events.append)
+    assert [outcome.result.status for outcome in outcomes] == ["ok", "ok", "failed"]
+    assert outcomes[0].result.artifact == outcomes[1].result.artifact
+    finished = {event.cell_id for event in events if event.kind == "cell_finished"}
+    assert finished == {cell.cell_id for cell in cells}
+    assert run_cells([]) == []
+    gone = compose(["model=tiny"], config_dir=CONF)
+    with pytest.raises(ConfigError, match="no such file"):
+        run_cells([_comparing_with(gone, tmp_path / "nothing")], out_dir=tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def _comparing_with(cell, path: Path):
+    import msgspec
+
+    return msgspec.structs.replace(cell, compare_to=str(path))
+
+
+def _events(cell_id: str) -> list[Event]:
+    return [
+        Event(kind="stage_started", stage="lower", cell_id=cell_id),
+        Event(kind="program_ready", message="built", cell_id=cell_id),
+        Event(kind="round", stage="time", done=3, of=30, p50_ms=1.25, cell_id=cell_id),
+        Event(kind="cell_finished", status="ok", cell_id=cell_id, seconds=2.0),
+    ]
+
+
+def test_the_live_view_shows_where_each_cell_is() -> None:
+    cells = [compose([f"model={name}"]) for name in ("resnet18", "mobilenet_v2")]
+    view = _LiveView(cells, Console(file=io.StringIO(), force_terminal=True, width=120, height=40))
+    shown = []
+    for event in _events(cells[0].cell_id):
+        view(event)
+        view.live.console.print(view.drawn())
+        shown.append(view.live.console.file.getvalue())
+        view.live.console.file.truncate(0)
+    for text, words in zip(shown, ["lowering", "program built", "3/30", "ok"], strict=True):
+        assert words in text
+    assert "1.25" in shown[2]
+    assert "1 of 2 cells" in shown[3]
+    assert "waiting" in shown[3]
+    assert "left" in shown[3]
+
+
+def test_the_estimate_shrinks_with_what_is_done_and_ends_with_nothing_left() -> None:
+    cell = compose(["model=resnet18"])
+    estimate = Estimate([cell])
+    left = [estimate.left_s()]
+    for event in _events(cell.cell_id):
+        estimate.take(event)
+        left.append(estimate.left_s())
+    assert left[0] >= left[1] > left[2] > 0
+    assert left[-1] is None
+    assert estimate.building == 0
