@@ -118,7 +118,8 @@ class Result(Struct, frozen=True, kw_only=True):
     rounds of one block belong together; not so a cell so slow that it had its `own_blocks`.
     `load_ms` and `first_inference_ms` are medians over the rounds. `reason` says why a cell was skipped.
     `pte_file` and `log_file` are relative to the result. `stage_s` is where the time went; `config` is
-    the whole composed YAML.
+    the whole composed YAML. `source` is the tool that measured: anything but ``etbench`` is an imported
+    summary without rounds, whose environment has 0 and ``unknown`` where nothing is known.
     """
 
     model_name: str
@@ -156,3 +157,4 @@ class Result(Struct, frozen=True, kw_only=True):
     stage_s: dict[str, float] = {}
     environment: Environment
     config: dict[str, Any]
+    source: str = "etbench"
