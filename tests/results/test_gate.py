@@ -86,7 +86,8 @@ def test_a_cell_without_figures_fails_unless_allowed(
     if failing:
         write_result(failed, tmp_path / "new", "b")
     assert main(["compare", base, str(tmp_path / "new")]) == 3
-    said = "no longer measured: gpt2 int8 xnnpack (failed: no such op)" if failing else "only in base: gpt2 int8"
+    failure = "no longer measured: gpt2 int8 xnnpack (failed: no such op)"
+    said = failure if failing else "only in base: gpt2 int8"
     assert said in capsys.readouterr().out
     assert main(["compare", base, str(tmp_path / "new"), "--allow-missing"]) == 0
 
