@@ -217,5 +217,7 @@ def _name(result: Result) -> str:
     return f"{result.model_name} {result.precision_short} {result.delegate}"
 
 
-def _significant(value: float) -> str:
+def _significant(value: float | None) -> str:
+    if value is None:
+        return "-"
     return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"

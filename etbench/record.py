@@ -53,7 +53,7 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
             other_cpu_shares=[taken.load.other_cpu_share for taken in series.rounds],
             steal_shares=[taken.load.steal_share for taken in series.rounds],
         ),
-        throughput_per_s=artifact.batch * 1e3 / latency.p50,
+        throughput_per_s=artifact.batch * 1e3 / latency.p50 if latency.p50 else None,
         load_ms=median(taken.load_ms for taken in series.rounds),
         first_inference_ms=median(taken.first_inference_ms for taken in series.rounds),
         load=seen.load if seen else None,

@@ -9,6 +9,8 @@ from statistics import median
 from msgspec import Struct
 
 from etbench.errors import EtbenchError
+from etbench.results.gate import Condition, Violation, check_conditions
+from etbench.results.pairing import cell_name, is_summary, pair_results
 from etbench.results.schema import CellComparison, Result, RoundFacts
 from etbench.stats.paired import PairedRatio
 from etbench.stats.separate import SeparateRatio
@@ -20,49 +22,66 @@ LIBRARIES = ("torch", "torchao", "executorch")
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
-    """All cells that both sides have, and those that only one has."""
+    """All cells that both sides have, and those that only one has.
+
+    `failing` says what became of cells that base measured and new could not; `violations` are figures
+    beyond the conditions that were asked for.
+    """
 
     threshold: float
     cells: list[CellComparison]
     only_base: list[str]
     only_new: list[str]
+    failing: list[str] = []
+    violations: list[Violation] = []
 
     @property
     def regressed(self) -> bool:
-        """Whether any cell is slower by more than the threshold."""
-        return any(cell.regression for cell in self.cells)
+        """Whether any cell is slower by more than the threshold, or violates a condition."""
+        return bool(self.violations) or any(cell.regression for cell in self.cells)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether new lacks a cell that base measured."""
+        return bool(self.only_base or self.failing)
 
 
 def compare_results(
-    base: Iterable[Result], new: Iterable[Result], *, threshold: float, across_hosts: bool = False
+    base: Iterable[Result],
+    new: Iterable[Result],
+    *,
+    threshold: float,
+    across_hosts: bool = False,
+    conditions: Sequence[Condition] = (),
 ) -> Comparison:
     """Compare the measured cells of two sets, paired by model, precision, delegate, inputs and weights.
 
     Each cell counts with its latest result. The verdicts ``faster`` and ``slower`` hold for the whole
-    family: the chance that any of them is false is kept at 2 % (Bonferroni).
+    family: the chance that any of them is false is kept at 2 % (Bonferroni). An imported summary has no
+    rounds, so it gives a ratio and no verdict.
 
     Args:
         base: the results to compare with.
         new: the results that are judged.
         threshold: 0.05 lets a cell be 5 % slower.
         across_hosts: compare also what was measured under other conditions.
+        conditions: further changes that are not let pass.
 
     Raises:
         EtbenchError: if a pair was measured on other hosts, threads or libraries; names what differs.
 
     """
-    bases, news = _latest(base), _latest(new)
-    both = [key for key in news if key in bases]
+    paired = pair_results(base, new)
+    judged = [pair for pair in paired.pairs if not any(map(is_summary, pair))]
     if not across_hosts:
-        _refuse_other_conditions([(bases[key], news[key]) for key in both])
-    cells = [
-        _compare_cell(bases[key], news[key], threshold=threshold, family=len(both)) for key in sorted(both)
-    ]
+        _refuse_other_conditions(judged)
     return Comparison(
         threshold=threshold,
-        cells=cells,
-        only_base=[_name(bases[key]) for key in sorted(bases.keys() - news.keys())],
-        only_new=[_name(news[key]) for key in sorted(news.keys() - bases.keys())],
+        cells=[_compare_cell(*pair, threshold=threshold, family=len(judged)) for pair in paired.pairs],
+        only_base=[cell_name(result) for result in paired.only_base],
+        only_new=[cell_name(result) for result in paired.only_new],
+        failing=[f"{cell_name(old)} ({_why(now)})" for old, now in paired.failing],
+        violations=check_conditions(conditions, paired.pairs),
     )
 
 
@@ -91,6 +110,8 @@ def compare_in_turn(
 
 
 def _compare_cell(base: Result, new: Result, *, threshold: float, family: int) -> CellComparison:
+    if is_summary(base) or is_summary(new):
+        return _ratio_alone(base, new)
     if base.turn_id is not None and base.turn_id == new.turn_id and base.own_blocks == new.own_blocks:
         blocks = common_blocks(base.round_facts, base.rounds, new.round_facts, new.rounds)
         return compare_in_turn(new, *blocks, threshold=threshold, family=family)
@@ -100,6 +121,28 @@ def _compare_cell(base: Result, new: Result, *, threshold: float, family: int) -
         ratio = SeparateRatio(ratio=_location(new) / base_ms, low=0.0, high=math.inf)
         judged = ratio, Judgement(verdict="inconclusive")
     return _put_in_words(new, *judged, base_ms=base_ms, how="separate runs", threshold=threshold)
+
+
+def _ratio_alone(base: Result, new: Result) -> CellComparison:
+    before, after = _location(base), _location(new)
+    return CellComparison(
+        model=new.model_name,
+        precision=new.precision_short,
+        delegate=new.delegate,
+        base_ms=before,
+        new_ms=after,
+        how="summaries",
+        ratio=after / before,
+        low=None,
+        high=None,
+        verdict="none",
+        regression=False,
+        advice="an imported summary has no rounds to judge by",
+    )
+
+
+def _why(result: Result) -> str:
+    return f"{result.status}: {result.failure.message if result.failure else result.reason}"
 
 
 def _put_in_words(
@@ -153,24 +196,13 @@ def common_blocks(
     return [base[block] for block in both], [new[block] for block in both]
 
 
-def _latest(results: Iterable[Result]) -> dict[tuple[str, ...], Result]:
-    """Return the newest measured result of each cell."""
-    measured = [result for result in results if result.status == "ok" and result.rounds]
-    return {_key(result): result for result in sorted(measured, key=lambda result: result.created_at)}
-
-
-def _key(result: Result) -> tuple[str, ...]:
-    inputs = result.artifact.inputs if result.artifact else []
-    shapes = " ".join("x".join(map(str, spec.shape)) for spec in inputs)
-    return (result.model_name, result.precision_short, result.delegate, shapes, result.weights)
-
-
-def _name(result: Result) -> str:
-    return f"{result.model_name} {result.precision_short} {result.delegate}"
-
-
 def _location(result: Result) -> float:
-    return median(median(samples) for samples in result.rounds)
+    if result.rounds:
+        return median(median(samples) for samples in result.rounds)
+    latency = result.latency_ms
+    if latency is None:
+        raise ValueError(f"{cell_name(result)} was not measured")
+    return latency.p50 if latency.p50 is not None else latency.avg
 
 
 def _refuse_other_conditions(pairs: Sequence[tuple[Result, Result]]) -> None:

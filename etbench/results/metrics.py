@@ -39,6 +39,20 @@ def _latency(field: str) -> Callable[[Result], float | None]:
     return lambda result: getattr(result.latency_ms, field) if result.latency_ms else None
 
 
+def _p50(result: Result) -> float | None:
+    """Return the median, or the mean of an imported summary that has no median; `center` tells which."""
+    latency = result.latency_ms
+    if latency is None:
+        return None
+    return latency.p50 if latency.p50 is not None else latency.avg
+
+
+def _center(result: Result) -> str | None:
+    if result.latency_ms is None:
+        return None
+    return "median" if result.latency_ms.p50 is not None else "mean"
+
+
 def _of(part: str, field: str) -> Callable[[Result], Any]:
     def read(result: Result) -> Any:
         owner: Any = result
@@ -77,7 +91,7 @@ COLUMNS = (
     Column("delegate", "delegate", lambda result: result.delegate),
     Column("status", "ok, skipped or failed", lambda result: result.status),
     Column("inputs", "shapes of the inputs", _inputs),
-    Column("latency_p50_ms", "median latency", _latency("p50"), "lower"),
+    Column("latency_p50_ms", "median latency (the mean where `center` says so)", _p50, "lower"),
     Column("latency_location_ms", "median of the round medians", _latency("location"), "lower"),
     Column("latency_ci95_low_ms", "lower bound of its 95 % interval", _latency("p50_ci95_low"), "lower"),
     Column("latency_ci95_high_ms", "upper bound of its 95 % interval", _latency("p50_ci95_high"), "lower"),
@@ -119,6 +133,8 @@ COLUMNS = (
     Column("host", "host", lambda result: result.environment.host),
     Column("created_at", "when", lambda result: result.created_at),
     Column("cell_id", "identity of the cell", lambda result: result.cell_id),
+    Column("source", "tool that measured; not etbench: an imported summary", lambda result: result.source),
+    Column("center", "median, or mean where an imported summary has no median", _center),
     Column(
         "reason", "why there are no figures", lambda r: r.failure.message if r.failure else r.reason or None
     ),

@@ -121,7 +121,8 @@ class Result(Struct, frozen=True, kw_only=True):
     nothing else. `from_cache` says that the program was built for an earlier run; `artifact.build_s` is what
     that took. `reason` says why a cell was skipped.
     `pte_file` and `log_file` are relative to the result. `stage_s` is where the time went; `config` is
-    the whole composed YAML.
+    the whole composed YAML. `source` is the tool that measured: anything but ``etbench`` is an imported
+    summary without rounds, whose environment has 0 and ``unknown`` where nothing is known.
     """
 
     model_name: str
@@ -163,3 +164,4 @@ class Result(Struct, frozen=True, kw_only=True):
     stage_s: dict[str, float] = {}
     environment: Environment
     config: dict[str, Any]
+    source: str = "etbench"

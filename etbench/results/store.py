@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from etbench.errors import EtbenchError
 from etbench.results.schema import SCHEMA_VERSION, Result
+from etbench.results.upgrade import is_flat, upgrade
 
 __all__ = ["UnreadableError", "find_files", "read_result", "read_results", "replace_file", "write_result"]
+
+
+_decoder = msgspec.json.Decoder(Result)
 
 
 class UnreadableError(EtbenchError):
@@ -69,8 +74,7 @@ def find_files(paths: Iterable[str | Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in map(Path, paths):
         if path.is_dir():
-            inside = (file for file in path.rglob("*.json") if not _hidden(file.relative_to(path)))
-            found |= dict.fromkeys(sorted(inside))
+            found |= dict.fromkeys(map(Path, sorted(_json_files(path))))
         elif path.exists():
             found[path] = None
         else:
@@ -79,23 +83,41 @@ def find_files(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def read_result(path: Path) -> Result:
-    """Read one result file.
+    """Read one result file, of this schema or an older one.
 
     Raises:
-        UnreadableError: if it cannot be read, is no result, or is of another schema version.
+        UnreadableError: if it cannot be read, is no result, or is of a newer schema version.
 
     """
     try:
         body = path.read_bytes()
+        if b'"schema_version"' in body:
+            result = _decoder.decode(body)
+            if result.schema_version == SCHEMA_VERSION:
+                return result
+    except OSError as error:
+        raise UnreadableError(path, f"cannot be read: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass  # what is wrong is found out below, slower
+    return _read_carefully(path, body)
+
+
+def _read_carefully(path: Path, body: bytes) -> Result:
+    """Read an older file, or say what is wrong with this one."""
+    try:
         raw = msgspec.json.decode(body)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnreadableError(path, f"no valid JSON: {error}") from error
+    if isinstance(raw, dict) and is_flat(raw):
+        written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        raw = upgrade(raw, created_at=written.isoformat(timespec="seconds"))
     if not isinstance(raw, dict) or "schema_version" not in raw:
         raise UnreadableError(path, "no result of etbench (it has no schema_version)")
-    if raw["schema_version"] != SCHEMA_VERSION:
-        raise UnreadableError(
-            path, f"schema version {raw['schema_version']}, this etbench reads {SCHEMA_VERSION}"
-        )
+    version = raw["schema_version"]
+    if version != SCHEMA_VERSION:
+        newer = isinstance(version, int) and version > SCHEMA_VERSION
+        hint = "; a newer etbench reads it" if newer else ""
+        raise UnreadableError(path, f"schema version {version}, this etbench reads {SCHEMA_VERSION}{hint}")
     try:
         return msgspec.convert(raw, Result)
     except msgspec.ValidationError as error:
@@ -123,5 +145,10 @@ def _names(stem: str, cell_id: str) -> Iterator[str]:
         number += 1
 
 
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def _json_files(folder: Path) -> Iterator[str]:
+    """Walk with `os`, which takes a third of the time of `Path.rglob` for many files."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (
+            f"{parent}{os.sep}{name}" for name in files if name.endswith(".json") and not name.startswith(".")
+        )

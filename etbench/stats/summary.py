@@ -19,16 +19,17 @@ class LatencyMs(Struct, frozen=True, kw_only=True):
     Quantiles in Statistical Packages", The American Statistician 50, 1996; numpy's default).
     `std_dev` is the sample standard deviation (n - 1), and 0 for a single sample. `location` is the
     median of the round medians, and `p50_ci95_low` to `p50_ci95_high` its 95 % interval
-    (`location_interval`); null below five rounds.
+    (`location_interval`); null below five rounds. `p50`, `p95` and `p99` are null only in an imported
+    summary that lacks them, as are `min`, `max` and `std_dev`.
     """
 
     avg: float
-    min: float
-    max: float
-    std_dev: float
-    p50: float
-    p95: float
-    p99: float
+    min: float | None = None
+    max: float | None = None
+    std_dev: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
     location: float | None = None
     p50_ci95_low: float | None = None
     p50_ci95_high: float | None = None

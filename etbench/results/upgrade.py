@@ -1,0 +1,66 @@
+"""Bring files of older schemas up to the present one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from etbench.results.schema import SCHEMA_VERSION
+
+__all__ = ["FLAT", "UNKNOWN_ENVIRONMENT", "is_flat", "summary_fields", "upgrade"]
+
+FLAT = (
+    *("model_name", "model_type", "precision", "precision_short", "delegate", "repeat", "warmup"),
+    "latency_ms",
+)
+UNKNOWN_ENVIRONMENT: dict[str, Any] = {
+    **dict.fromkeys(("host", "os", "machine", "cpu", "python"), "unknown"),
+    **dict.fromkeys(("physical_cores", "logical_cores", "available_cores", "memory_bytes"), 0),
+    "libraries": {},
+    "threads": None,
+    "load_average": [],
+}
+
+
+def is_flat(raw: Mapping[str, Any]) -> bool:
+    """Whether this is the simple form of older scripts, from before there was a schema version."""
+    return "schema_version" not in raw and all(name in raw for name in FLAT)
+
+
+def upgrade(raw: Mapping[str, Any], *, created_at: str) -> dict[str, Any]:
+    """Return an older file's content in the present schema; a present one comes back as it is.
+
+    The flat form (version 0) becomes a summary with the source ``flat``.
+
+    Args:
+        raw: the decoded JSON object.
+        created_at: when a file that does not say so was written, ISO 8601.
+
+    """
+    if not is_flat(raw):
+        return dict(raw)
+    figures = {name: raw[name] for name in FLAT}
+    return summary_fields(figures, source="flat", created_at=created_at)
+
+
+def summary_fields(figures: Mapping[str, Any], *, source: str, created_at: str) -> dict[str, Any]:
+    """Fill up the flat form, whose figures another tool measured, to a result without rounds."""
+    identity = [source, *(str(figures[name]) for name in FLAT[:5])]
+    return {
+        **figures,
+        "schema_version": SCHEMA_VERSION,
+        "cell_id": hashlib.sha256("\n".join(identity).encode()).hexdigest()[:12],
+        "created_at": created_at,
+        "status": "ok",
+        "weights": "unknown",
+        "requested": {
+            "runs": figures["repeat"],
+            "warmup": figures["warmup"],
+            "rounds": 0,
+            "max_seconds": 0.0,
+        },
+        "environment": UNKNOWN_ENVIRONMENT,
+        "config": {},
+        "source": source,
+    }
