@@ -15,7 +15,7 @@ from etbench.measure.environment import read_environment
 from etbench.results.schema import Failure, Requested, Result, RoundFacts
 from etbench.stats import assess, summarize
 
-__all__ = ["blank_result", "facts", "failed", "measured"]
+__all__ = ["blank_result", "built", "facts", "failed", "measured"]
 
 
 def measured(
@@ -61,6 +61,18 @@ def measured(
         pte_file=f"{cell.stem}.pte" if cell.keep_pte else None,
         stage_s=artifact.build_s | measurement.stage_s,
         environment=read_environment(threads=series.check.threads),
+    )
+
+
+def built(blank: Result, artifact: Artifact, reason: str) -> Result:
+    """Return the result of a cell whose program is made here and run elsewhere."""
+    return msgspec.structs.replace(
+        blank,
+        status="built",
+        reason=reason,
+        artifact=artifact,
+        weights=artifact.weights,
+        stage_s=artifact.build_s,
     )
 
 

@@ -22,7 +22,7 @@ from etbench.errors import ConfigError
 from etbench.events import Event, OnEvent, Stages, explained
 from etbench.measure import Measurement, Series, Subject, measure
 from etbench.measure.environment import available_cores
-from etbench.record import blank_result, facts, failed, measured
+from etbench.record import blank_result, built, facts, failed, measured
 from etbench.results.compare import common_blocks, compare_in_turn
 from etbench.results.schema import InTurn, Result
 from etbench.results.store import write_result
@@ -86,6 +86,8 @@ def _result(cell: Cell, blank: Result, folder: Path, log: Path, stages: Stages) 
     try:
         base = find_base(cell, cell.compare_to) if cell.compare_to else None
         artifact = build(cell.recipe, folder, log=log, on_event=stages.emit)
+        if reason := cell.delegate.no_runtime:
+            return built(blank, artifact, reason)
         if base is None:
             (own,), measurement = _measure(cell, [(artifact, folder)], log, stages)
             return measured(cell, blank, artifact, own, measurement)

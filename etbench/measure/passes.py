@@ -7,30 +7,23 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import psutil
-from executorch.extension.pybindings import _C
 from numpy.typing import NDArray
 from torch import Tensor
 
 from etbench.build.artifact import program_path
 from etbench.build.references import read_references
-from etbench.errors import EtbenchError
+from etbench.measure.executors import Executor, load_executor, threads_of
 from etbench.measure.load import watch_load
 from etbench.measure.protocol import CheckPass, Memory, Round
 from etbench.stats.parity import compare_outputs
 
 __all__ = ["check", "time_round"]
 
-METHOD = "forward"
 WINDOW, FALLING, MAX_STABLE_WARMUP = 5, 0.99, 100  # inferences; share of the median before; inferences
-_EXPLAINED_CODES = {
-    "0x14": "an operator has no kernel in this runtime",
-    "0x20": "the program needs a backend that this runtime does not have",
-    "0x23": "the file is no ExecuTorch program, or was written by another version",
-}
 
 
 def check(folder: Path, threads: int, logits_axis: int | None) -> CheckPass:
@@ -43,7 +36,7 @@ def check(folder: Path, threads: int, logits_axis: int | None) -> CheckPass:
     process = psutil.Process()
     baseline = process.memory_info().rss
     inputs, references = read_references(folder)
-    method = _load(folder, threads)
+    method = load_executor(program_path(folder), threads)
     outputs = [
         [leaf for leaf in method.call(batch, clone_outputs=True) if isinstance(leaf, Tensor)]
         for batch in inputs
@@ -51,7 +44,7 @@ def check(folder: Path, threads: int, logits_axis: int | None) -> CheckPass:
     peak = max(_peak_rss_bytes(), baseline)
     parity = compare_outputs(_joined(references), _joined(outputs), logits_axis=logits_axis)
     memory = Memory(baseline_bytes=baseline, peak_bytes=peak, peak_over_baseline_bytes=peak - baseline)
-    return CheckPass(parity=parity, memory=memory, threads=_C._threadpool_get_thread_count())
+    return CheckPass(parity=parity, memory=memory, threads=threads_of(method))
 
 
 def time_round(
@@ -83,7 +76,7 @@ def time_round(
     inputs = read_references(folder)[0][0]
     load_since = watch_load()
     start = time.perf_counter_ns()
-    method = _load(folder, threads)
+    method = load_executor(program_path(folder), threads)
     load_ms = (time.perf_counter_ns() - start) / 1e6
     gc.collect()
     gc.disable()
@@ -117,25 +110,11 @@ def _warm(times_ms: Sequence[float], warmup: int | Literal["stable"]) -> bool:
     return last >= FALLING * before or count >= MAX_STABLE_WARMUP
 
 
-def _timed_ms(method: Any, inputs: tuple[Tensor, ...]) -> float:
+def _timed_ms(method: Executor, inputs: tuple[Tensor, ...]) -> float:
     """Time one inference as a caller sees it: inputs set, method executed, outputs not copied."""
     start = time.perf_counter_ns()
     method.call(inputs, clone_outputs=False)
     return (time.perf_counter_ns() - start) / 1e6
-
-
-def _load(folder: Path, threads: int) -> Any:
-    _C._unsafe_reset_threadpool(threads)  # has an effect only before a program is loaded
-    try:
-        # The raw bindings: `executorch.runtime` takes seconds to import and copies every output.
-        return _C._load_program(str(program_path(folder))).load_method(METHOD)
-    except RuntimeError as error:
-        known = next((text for code, text in _EXPLAINED_CODES.items() if code in str(error)), "")
-        raise EtbenchError(
-            f"the runtime refuses the program: {error}",
-            stage="load_program",
-            hint=known or "the log has what the runtime printed",
-        ) from error
 
 
 def _joined(batches: Sequence[Sequence[Tensor]]) -> list[NDArray[np.float32]]:

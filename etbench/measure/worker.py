@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from etbench.build.artifact import program_path
 from etbench.events import OnEvent, Stages
 from etbench.measure.plan import Progress
 from etbench.measure.protocol import (
@@ -37,6 +38,10 @@ def _handle(request: MeasureRequest, emit: OnEvent) -> Measurement:
         import executorch.kernels.quantized  # noqa: F401  registers the kernels of int8 on portable
 
         from etbench.measure import passes  # noqa: F401  forks inherit it
+        from etbench.measure.executors import preload
+
+        for subject in request.subjects:
+            preload(program_path(Path(subject.folder)))
     if request.affinity:
         os.sched_setaffinity(0, request.affinity)
     with stages("parity"):

@@ -29,7 +29,7 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 
-Status = Literal["ok", "skipped", "failed"]
+Status = Literal["ok", "built", "skipped", "failed"]
 
 
 class Failure(Struct, frozen=True, kw_only=True):
@@ -116,7 +116,8 @@ class Result(Struct, frozen=True, kw_only=True):
     `truncated` says that `max_seconds` left no time for all. `rounds` are the raw samples of each fresh
     process, `round_facts` what else is known of it. Results of one `turn_id` were measured in turn:
     rounds of one block belong together; not so a cell so slow that it had its `own_blocks`.
-    `load_ms` and `first_inference_ms` are medians over the rounds. `reason` says why a cell was skipped.
+    `load_ms` and `first_inference_ms` are medians over the rounds. `reason` says why a cell was skipped,
+    or only built.
     `pte_file` and `log_file` are relative to the result. `stage_s` is where the time went; `config` is
     the whole composed YAML.
     """
