@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import importlib.util
 import os
 import re
+import shutil
+import sys
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -88,21 +92,54 @@ class Precision(_Component, frozen=True, kw_only=True):
 
 
 class Impossible(_Section, frozen=True, kw_only=True):
-    """A combination that a delegate cannot build; a model or precision left out means any."""
+    """A combination that a delegate cannot build or run.
+
+    In the names of model and precision ``*`` stands for anything; left out, they mean any.
+    """
 
     reason: str
-    model: str | None = None
-    precision: str | None = None
+    model: str = "*"
+    precision: str = "*"
 
     def covers(self, cell: Cell) -> bool:
         """Tell whether the cell is one of these combinations."""
-        return self.model in (None, cell.model.name) and self.precision in (None, cell.precision.name)
+        return fnmatchcase(cell.model.name, self.model) and fnmatchcase(cell.precision.name, self.precision)
+
+
+class Requirement(_Section, frozen=True, kw_only=True):
+    """What must be on this host for a delegate: an importable package, or one of some programs."""
+
+    install: str
+    package: str | None = None
+    programs: list[str] = []
+
+    @property
+    def missing(self) -> str | None:
+        """What is not here, and how to have it; None if it is here."""
+        if self.package and importlib.util.find_spec(self.package) is None:
+            return f"the package {self.package!r} is not installed: {self.install}"
+        if self.programs and not any(map(shutil.which, self.programs)):
+            return f"none of {', '.join(self.programs)} is installed: {self.install}"
+        return None
 
 
 class Delegate(_Component, frozen=True, kw_only=True):
-    """Who executes the program."""
+    """Who executes the program.
+
+    `runs_on` are the systems (as `sys.platform` names them) for which the ExecuTorch wheel has its runtime;
+    elsewhere programs for it are built and not run. None stands for all systems.
+    """
 
     cannot: list[Impossible] = []
+    requires: list[Requirement] = []
+    runs_on: list[str] | None = None
+
+    @property
+    def no_runtime(self) -> str | None:
+        """Why a program for it can be built here but not run, or None if it can."""
+        if self.runs_on is None or sys.platform in self.runs_on:
+            return None
+        return f"built ahead of time; the ExecuTorch wheel has no {self.name} runtime for {sys.platform}"
 
 
 class Repeat(_Section, frozen=True, kw_only=True):
@@ -186,6 +223,7 @@ class Calibration(_Section, frozen=True, kw_only=True):
     seed: NonNegative
     images: str | None = None
     text: str | None = None
+    observer: Literal["histogram", "minmax"] = "histogram"
 
 
 class _Config(_Section, frozen=True, kw_only=True):
@@ -201,6 +239,7 @@ class _Config(_Section, frozen=True, kw_only=True):
     profile: bool = False
     threads: Annotated[int, Meta(ge=1, le=1_024)] | None = None
     keep_pte: bool = False
+    numerics: bool = False
     compare_to: Annotated[str, Meta(min_length=1)] | None = None
     fail_above: Annotated[float, Meta(gt=0, le=10)] = 0.05
 
@@ -216,6 +255,9 @@ class _KnownOptions(Struct, frozen=True, kw_only=True):
     seq_len: Annotated[int, Meta(ge=4, le=131_072)] = 4
     per_channel: bool = True
     dynamic: bool = False
+    group_size: Annotated[int, Meta(ge=8, le=4_096)] = 32
+    keep_fp32: list[str] = []
+    per_op: bool = False
 
 
 class Recipe(_Section, frozen=True, kw_only=True):
@@ -225,6 +267,7 @@ class Recipe(_Section, frozen=True, kw_only=True):
     precision: Precision
     delegate: Delegate
     calibration: Calibration
+    numerics: bool = False
 
 
 class Cell(_Section, frozen=True, kw_only=True):
@@ -243,6 +286,7 @@ class Cell(_Section, frozen=True, kw_only=True):
     profile: bool
     threads: int | None
     keep_pte: bool
+    numerics: bool
     compare_to: str | None
     fail_above: float
     config: dict[str, Any]
@@ -251,7 +295,11 @@ class Cell(_Section, frozen=True, kw_only=True):
     def recipe(self) -> Recipe:
         """What the builder needs to know."""
         return Recipe(
-            model=self.model, precision=self.precision, delegate=self.delegate, calibration=self.calibration
+            model=self.model,
+            precision=self.precision,
+            delegate=self.delegate,
+            calibration=self.calibration,
+            numerics=self.numerics,
         )
 
     @property
@@ -268,7 +316,9 @@ class Cell(_Section, frozen=True, kw_only=True):
 
     def impossible(self) -> str | None:
         """Return why this model, precision and delegate cannot go together, or None if they can."""
-        return next((rule.reason for rule in self.delegate.cannot if rule.covers(self)), None)
+        reasons = [rule.reason for rule in self.delegate.cannot if rule.covers(self)]
+        reasons += filter(None, (requirement.missing for requirement in self.delegate.requires))
+        return reasons[0] if reasons else None
 
     def missing_here(self) -> list[str]:
         """List the files, folders and CPUs that the cell names and that are not there."""
@@ -319,6 +369,7 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
         sweep=top.sweep,
         threads=top.threads,
         keep_pte=top.keep_pte,
+        numerics=top.numerics,
         compare_to=top.compare_to,
         fail_above=top.fail_above,
         config=config,

@@ -10,9 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from etbench.build.artifact import Artifact
 from etbench.events import Event
 from etbench.measure.protocol import seconds_text
 from etbench.results.schema import CellComparison, Result
+from etbench.stats.layers import Numerics
 from etbench.stats.summary import LatencyMs
 
 __all__ = ["ConsoleLog", "plain_console", "print_comparison", "print_summary"]
@@ -23,6 +25,7 @@ STAGE_WORDS = {
     "reference": "running it eagerly in fp32",
     "export": "exporting",
     "quantize": "quantizing",
+    "numerics": "comparing its layers with fp32",
     "lower": "lowering (the long part)",
     "write": "writing the .pte",
     "start_runtime": "starting the runtime",
@@ -181,8 +184,12 @@ def _explain(result: Result, console: Console) -> None:
         console.print(f"[red]failed[/red] {name} at stage {failure.stage}: {escape(first)}{rest}")
         if failure.hint:
             console.print(f"  hint: {escape(failure.hint)}")
-    elif result.status == "skipped":
-        console.print(f"[yellow]skipped[/yellow] {name}: {escape(result.reason)}")
+    elif result.status in ("skipped", "built"):
+        console.print(f"[yellow]{result.status}[/yellow] {name}: {escape(result.reason)}")
+    if result.status == "built" and result.artifact is not None:
+        console.print(f"  {_built(result.artifact)}")
+    if result.artifact is not None and result.artifact.numerics is not None:
+        _print_layers(name, result.artifact.numerics, console)
     if result.truncated:
         console.print(
             f"* {name}: {result.repeat} of {result.requested.runs} runs fitted "
@@ -196,6 +203,23 @@ def _explain(result: Result, console: Console) -> None:
         print_comparison([result.in_turn.comparison], console)
     if result.parity is not None and result.parity.note:
         console.print(f"[bold yellow]parity[/bold yellow] {name}: {escape(result.parity.note)}")
+
+
+def _built(artifact: Artifact) -> str:
+    delegation = artifact.delegation
+    taken = f"{delegation.delegated_nodes} of {delegation.total_nodes} operators delegated"
+    return f"{artifact.pte_bytes / 1e6:.1f} MB, {taken} in {delegation.subgraphs} subgraphs"
+
+
+def _print_layers(name: str, numerics: Numerics, console: Console) -> None:
+    table = Table(title=f"layers of {name} that are farthest from fp32, of {numerics.compared} compared")
+    table.add_column("layer", no_wrap=True)
+    table.add_column("kind", no_wrap=True)
+    table.add_column("SQNR", justify="right", no_wrap=True)
+    for layer in numerics.worst:
+        sqnr = "nan" if layer.sqnr_db is None else f"{layer.sqnr_db:.1f} dB"
+        table.add_row(escape(layer.name), layer.kind, sqnr)
+    console.print(table)
 
 
 def _half_width(latency: LatencyMs) -> str:

@@ -161,6 +161,8 @@ class _Run:
                     task.has(Program(what, job.folder))
                     word = "taken from the cache" if what.from_cache else "built"
                     task.emit(Event(kind="program_ready", message=word))
+                    if reason := task.cell.delegate.no_runtime:
+                        task.finish(msgspec.structs.replace(task.blank, status="built", reason=reason))
 
         self._build_all(list(jobs), on_event, on_done)
 

@@ -206,3 +206,35 @@ def unlowerable() -> Any:
             raise NotImplementedError("this delegate takes nothing")
 
     return [Refusing()]
+
+
+def two_layers() -> Any:
+    """A convolution with a live batch norm, and a linear layer whose inputs divide into groups of 32."""
+    import torch
+    from torch import nn
+
+    module = nn.Sequential(
+        nn.Conv2d(3, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.Flatten(), nn.Linear(32 * 64, 16)
+    )
+    example = torch.randn(4, 3, 8, 8)
+    module.train()
+    module(example)
+    return module.eval(), example
+
+
+def with_buffer() -> Any:
+    """A table looked up at positions that are a buffer of integers, as every transformer has one."""
+    import torch
+    from torch import nn
+
+    class Positions(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Embedding(8, 16)
+            self.linear = nn.Linear(16, 16)
+            self.register_buffer("positions", torch.arange(8).expand((1, -1)), persistent=False)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.linear(x + self.table(self.positions[:, : x.shape[1]]))
+
+    return Positions(), torch.randn(1, 4, 16)

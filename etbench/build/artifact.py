@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from etbench.config import Recipe
+from etbench.stats.layers import Numerics
 
 __all__ = [
     "Artifact",
     "BuildRequest",
     "Delegation",
     "TensorSpec",
+    "is_pytorch_program",
     "program_path",
     "references_path",
     "shared_part",
@@ -38,13 +41,18 @@ class TensorSpec(Struct, frozen=True, kw_only=True):
 class Delegation(Struct, frozen=True, kw_only=True):
     """How much of the graph the delegate took.
 
-    `left_behind` counts the operators that stayed on portable kernels, most frequent first.
+    `left_behind` counts the operators that stayed on portable kernels, `delegated` those that went, most
+    frequent first. `border_tensors` pass between a subgraph and an operator outside; `border_copies` are the
+    copies and changes of layout next to one.
     """
 
     subgraphs: int
     delegated_nodes: int
     total_nodes: int
     left_behind: dict[str, int]
+    delegated: dict[str, int] = {}
+    border_tensors: int = 0
+    border_copies: int = 0
 
 
 class Artifact(Struct, frozen=True, kw_only=True):
@@ -53,7 +61,8 @@ class Artifact(Struct, frozen=True, kw_only=True):
     `arena_bytes` is the memory planned for activations outside of delegates. `constant_bytes` are the
     weights that the program's own operators use, `delegate_bytes` what belongs to delegates, their weights
     included; null in results of older versions. `inputs` and `outputs` are flat; `references` counts
-    the batches that parity is taken over.
+    the batches that parity is taken over. `calibration` says what a calibrated precision took its ranges
+    from; `numerics` where it loses accuracy, if that was asked for.
     """
 
     pte_bytes: int
@@ -70,11 +79,18 @@ class Artifact(Struct, frozen=True, kw_only=True):
     logits_axis: int | None
     delegation: Delegation
     build_s: dict[str, float]
+    calibration: str = ""
+    numerics: Numerics | None = None
 
 
 def program_path(folder: Path) -> Path:
     """Where the program lies in an artifact's folder."""
     return folder / "model.pte"
+
+
+def is_pytorch_program(path: Path) -> bool:
+    """Tell a program that PyTorch runs (its formats are zip files) from one of ExecuTorch."""
+    return zipfile.is_zipfile(path)
 
 
 def references_path(folder: Path) -> Path:

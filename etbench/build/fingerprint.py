@@ -44,6 +44,7 @@ def recipe_key(recipe: Recipe) -> str | None:
         "format": KEY_FORMAT,
         "parts": named,
         "calibrates": recipe.precision.calibrates,
+        "numerics": recipe.numerics,
         "calibration": recipe.calibration,
         "files": [(str(path), _digest(path)) for path in files],
         "sources": sorted({target.split(".")[0]: _sources(target) for target, _ in named}.items()),

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from executorch.devtools.backend_debug import get_delegation_info
-from executorch.exir import EdgeProgramManager, ExecutorchProgramManager, to_edge_transform_and_lower
 from torch import Tensor
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
-from etbench.build.artifact import Artifact, Delegation, TensorSpec, program_path
+from etbench.build.artifact import Artifact, TensorSpec, is_pytorch_program, program_path
+from etbench.build.lowering import digest, lower
+from etbench.build.numerics import compare_layers
 from etbench.build.references import write_references
 from etbench.build.segments import read_segments
 from etbench.calibration import Batches, read_batches
@@ -24,6 +23,7 @@ from etbench.config import Recipe
 from etbench.errors import EtbenchError
 from etbench.events import Stages
 from etbench.models import LoadedModel, load
+from etbench.precisions import Shown, cast_inputs, convert
 
 __all__ = ["Prepared", "build_artifact", "prepare"]
 
@@ -64,32 +64,49 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
     """
     loaded, batches = prepared.loaded, prepared.batches
     with stages("quantize"):
-        quantize = instantiate(recipe.precision.target, recipe.precision.options, stage="quantize")
-        shown = batches.calibration if recipe.precision.calibrates else batches.references[:1]
-        program = quantize(prepared.program, shown)
+        conversion = instantiate(recipe.precision.target, recipe.precision.options, stage="quantize")
+        calibrates = recipe.precision.calibrates
+        shown = Shown(
+            batches.calibration if calibrates else batches.references[:1], recipe.calibration.observer
+        )
+        converted = convert(conversion, loaded.module, _copy_of(prepared.program), shown)
+        references = [cast_inputs(conversion, inputs) for inputs in batches.references]
+    numerics = None
+    if recipe.numerics:
+        with stages("numerics"):
+            numerics = compare_layers(prepared.program, batches.references, converted, references)
     with stages("lower"):
-        partitioners = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
-        edge, executable = _lower(program, partitioners)
+        delegate = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
+        lowered = lower(converted, delegate, program_path(folder))
     with stages("write"):
-        write_references(folder, batches.references, prepared.outputs)
-        digest = _write(executable, program_path(folder))
-        segments = read_segments(program_path(folder))
+        write_references(folder, references, prepared.outputs)
+        lowered.write(program_path(folder))
+        pytorch = is_pytorch_program(program_path(folder))
+        segments = None if pytorch else read_segments(program_path(folder))
     return Artifact(
         pte_bytes=program_path(folder).stat().st_size,
-        sha256=digest,
-        arena_bytes=_arena_bytes(executable),
-        constant_bytes=segments.constant_bytes,
-        delegate_bytes=segments.delegate_bytes,
+        sha256=digest(program_path(folder)),
+        arena_bytes=lowered.arena_bytes,
+        constant_bytes=segments.constant_bytes if segments else None,
+        delegate_bytes=segments.delegate_bytes if segments else None,
         batch=loaded.inputs.batch,
-        inputs=_specs(batches.references[0]),
+        inputs=_specs(references[0]),
         outputs=_specs(prepared.outputs[0]),
         references=len(prepared.outputs),
         weights=loaded.weights,
         data=batches.description,
         logits_axis=loaded.logits_axis,
-        delegation=_delegation(edge),
+        delegation=lowered.delegation,
         build_s=stages.seconds,
+        calibration=_calibrated_on(batches, shown) if calibrates else "",
+        numerics=numerics,
     )
+
+
+def _copy_of(program: ExportedProgram) -> ExportedProgram:
+    """Return a copy that shares the tensors, since some delegates take constants out of what they lower."""
+    tensors = [*program.state_dict.values(), *program.constants.values()]
+    return copy.deepcopy(program, {id(tensor): tensor for tensor in tensors})
 
 
 def _run_eager(loaded: LoadedModel, inputs: tuple[Tensor, ...]) -> list[Tensor]:
@@ -105,40 +122,9 @@ def _run_eager(loaded: LoadedModel, inputs: tuple[Tensor, ...]) -> list[Tensor]:
     return tensors
 
 
-def _lower(program: ExportedProgram, partitioners: list[Any]) -> tuple[EdgeProgramManager, Any]:
-    # Registers the out variants of quantized_decomposed; without it int8 on portable kernels fails with
-    # "Missing out variants" (executorch 1.5.1).
-    import executorch.kernels.quantized  # noqa: F401
-
-    edge = to_edge_transform_and_lower(program, partitioner=partitioners)
-    return edge, edge.to_executorch()
-
-
-def _write(executable: ExecutorchProgramManager, path: Path) -> str:
-    with path.open("wb") as file:
-        executable.write_to_file(file)
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _arena_bytes(executable: ExecutorchProgramManager) -> int:
-    plans = executable.executorch_program.execution_plan
-    return sum(int(size) for plan in plans for size in plan.non_const_buffer_sizes)
-
-
-def _delegation(edge: EdgeProgramManager) -> Delegation:
-    info = get_delegation_info(edge.exported_program().graph_module)
-    left = {
-        name: breakdown.non_delegated
-        for name, breakdown in info.delegation_by_operator.items()
-        if breakdown.non_delegated
-    }
-    return Delegation(
-        subgraphs=info.num_delegated_subgraphs,
-        delegated_nodes=info.num_delegated_nodes,
-        total_nodes=info.num_delegated_nodes + info.num_non_delegated_nodes,
-        left_behind=dict(sorted(left.items(), key=lambda item: (-item[1], item[0]))),
-    )
+def _calibrated_on(batches: Batches, shown: Shown) -> str:
+    count = len(shown.batches)
+    return f"{count} batch{'es' if count > 1 else ''} of {batches.description}; {shown.observer} observer"
 
 
 def _specs(tensors: Sequence[Tensor]) -> list[TensorSpec]:

@@ -1,11 +1,13 @@
 """Who executes which part of the program; the counterpart of `conf/delegate`.
 
-A delegate is a callable that returns the partitioners for lowering, and says which runtime kernels
-the program needs.
+A delegate is a callable that returns the partitioners for lowering, or a `PyTorchProgram` where
+ExecuTorch is not to run it at all.
 """
 
 from __future__ import annotations
 
+from etbench.delegates.accelerators import coreml, openvino, vulkan
 from etbench.delegates.cpu import portable, xnnpack
+from etbench.delegates.reference import PyTorchProgram, eager, inductor
 
-__all__ = ["portable", "xnnpack"]
+__all__ = ["PyTorchProgram", "coreml", "eager", "inductor", "openvino", "portable", "vulkan", "xnnpack"]

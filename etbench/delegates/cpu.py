@@ -7,11 +7,18 @@ from typing import Any
 __all__ = ["portable", "xnnpack"]
 
 
-def xnnpack() -> list[Any]:
-    """Return XNNPACK's partitioner; what it leaves runs on portable kernels."""
+def xnnpack(*, per_op: bool = False) -> list[Any]:
+    """Return XNNPACK's partitioner; what it leaves runs on portable kernels.
+
+    Args:
+        per_op: a subgraph for each operator instead of as few as possible: slower, but a profile then names
+            every operator.
+
+    """
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 
-    return [XnnpackPartitioner()]
+    # bf16 operators are left behind unless asked for; those of other types do not look at it (1.5.1).
+    return [XnnpackPartitioner(per_op_mode=per_op, enable_bf16=True)]
 
 
 def portable() -> list[Any]:

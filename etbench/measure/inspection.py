@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
+from etbench.build.artifact import is_pytorch_program, program_path
 from etbench.config import Passes
 from etbench.errors import EtbenchError
 from etbench.measure.findings import Energy, Inspection, LoadPass, LoadTimes, Memory, OneLoad, Profile
@@ -31,18 +33,19 @@ def inspect_program(folder: str, threads: int, passes: Passes, *, profile: bool,
         folder: of the artifact.
         threads: of the runtime's pool.
         passes: how much of each.
-        profile: whether the operators are timed too.
+        profile: whether the operators are timed too; programs that PyTorch runs have no such clock.
         run: does a task in a fresh process.
 
     Raises:
         EtbenchError: of stage ``load_program`` if the runtime refuses it, or with how a process died.
 
     """
+    profiled = profile and not is_pytorch_program(program_path(Path(folder)))
     return Inspection(
         load=_load(folder, threads, passes, run),
         memory=run(MemoryTask(folder=folder, threads=threads), Memory),
         energy=_energy(folder, threads, passes, run),
-        profile=run(ProfileTask(folder=folder, threads=threads), Profile) if profile else None,
+        profile=run(ProfileTask(folder=folder, threads=threads), Profile) if profiled else None,
     )
 
 

@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from executorch.extension.pybindings import _C
 from numpy.typing import NDArray
 from torch import Tensor
 
 from etbench.build.references import read_references
+from etbench.measure.executors import Executor, threads_of
 from etbench.measure.load import watch_load
 from etbench.measure.program import load
 from etbench.measure.protocol import CheckPass, Round
@@ -39,7 +39,7 @@ def check(folder: Path, threads: int, logits_axis: int | None) -> CheckPass:
         for batch in inputs
     ]
     parity = compare_outputs(_joined(references), _joined(outputs), logits_axis=logits_axis)
-    return CheckPass(parity=parity, threads=_C._threadpool_get_thread_count())
+    return CheckPass(parity=parity, threads=threads_of(method))
 
 
 def time_round(
@@ -105,7 +105,7 @@ def _warm(times_ms: Sequence[float], warmup: int | Literal["stable"]) -> bool:
     return last >= FALLING * before or count >= MAX_STABLE_WARMUP
 
 
-def _timed_ms(method: Any, inputs: tuple[Tensor, ...]) -> float:
+def _timed_ms(method: Executor, inputs: tuple[Tensor, ...]) -> float:
     """Time one inference as a caller sees it: inputs set, method executed, outputs not copied."""
     start = time.perf_counter_ns()
     method.call(inputs, clone_outputs=False)

@@ -8,8 +8,9 @@ from typing import Any
 
 from executorch.extension.pybindings import _C
 
-from etbench.build.artifact import program_path
+from etbench.build.artifact import is_pytorch_program, program_path
 from etbench.errors import EtbenchError
+from etbench.measure.executors import Executor, PyTorchProgram, load_pytorch
 
 __all__ = ["load", "load_method", "load_program"]
 
@@ -21,7 +22,7 @@ _EXPLAINED_CODES = {
 }
 
 
-def load(folder: Path, threads: int) -> Any:
+def load(folder: Path, threads: int) -> Executor:
     """Return the method of an artifact, ready to be called.
 
     Args:
@@ -37,20 +38,26 @@ def load(folder: Path, threads: int) -> Any:
 
 def load_program(folder: Path, threads: int, *, profiled: bool = False) -> Any:
     """Return the program of an artifact, whose method is still to be loaded; see `load`."""
+    path = program_path(folder)
+    if is_pytorch_program(path):
+        return load_pytorch(path, threads)
     _C._unsafe_reset_threadpool(threads)  # has an effect only before a program is loaded
     try:
         # The raw bindings: `executorch.runtime` takes seconds to import and copies every output.
-        return _C._load_program(str(program_path(folder)), enable_etdump=profiled)
+        return _C._load_program(str(path), enable_etdump=profiled)
     except RuntimeError as error:
         raise _refusal(error) from error
 
 
-def load_method(program: Any) -> Any:
-    """Return the method of a program, its delegates set up; see `load`."""
+def load_method(program: Any) -> Executor:
+    """Return the method of a program, its delegates set up; see `load`. PyTorch's programs are their own."""
+    if isinstance(program, PyTorchProgram):
+        return program
     try:
-        return program.load_method(METHOD)
+        method: Executor = program.load_method(METHOD)
     except RuntimeError as error:
         raise _refusal(error) from error
+    return method
 
 
 def _refusal(error: RuntimeError) -> EtbenchError:

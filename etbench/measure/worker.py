@@ -7,11 +7,13 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from etbench.build.artifact import program_path
 from etbench.events import Event, OnEvent, Stages, explained
 from etbench.measure.inspection import RunTask, inspect_program
 from etbench.measure.plan import Progress
@@ -51,6 +53,10 @@ def _handle(request: MeasureRequest, emit: OnEvent, send: Callable[[MeasurePart]
         import executorch.kernels.quantized  # noqa: F401  registers the kernels of int8 on portable
 
         from etbench.measure import energy, load_time, memory, passes  # noqa: F401  forks inherit them
+        from etbench.measure.executors import preload
+
+        for asked in request.subjects:
+            preload(program_path(Path(asked.folder)))
     if request.affinity:
         os.sched_setaffinity(0, request.affinity)
     subjects = [_Subject(number, asked, request, emit) for number, asked in enumerate(request.subjects)]

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import torch
+from torch import nn
 
-from torch import Tensor
-from torch.export import ExportedProgram
+from etbench.precisions.conversion import Conversion
 
-__all__ = ["Quantize", "fp32"]
+__all__ = ["cast", "fp32"]
 
-Quantize = Callable[[ExportedProgram, Sequence[tuple[Tensor, ...]]], ExportedProgram]
+_DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
-def fp32() -> Quantize:
-    """Return the identity: the program as it was exported."""
-    return lambda program, _batches: program
+def fp32() -> Conversion:
+    """Return the conversion that changes nothing."""
+    return Conversion()
+
+
+def cast(*, dtype: str) -> Conversion:
+    """Return a conversion of all floating-point weights, activations and inputs.
+
+    Args:
+        dtype: ``float16`` or ``bfloat16``.
+
+    """
+    if dtype not in _DTYPES:
+        raise ValueError(f"precision.dtype={dtype}: give one of {', '.join(_DTYPES)}")
+
+    def before_export(module: nn.Module) -> nn.Module:
+        return module.to(_DTYPES[dtype])
+
+    return Conversion(before_export=before_export, dtype=_DTYPES[dtype])

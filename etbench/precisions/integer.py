@@ -2,40 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable
 
 import torch
 from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
+    QuantizationConfig,
     XNNPACKQuantizer,
     get_symmetric_quantization_config,
 )
 from torch import Tensor, fx
 from torch.export import ExportedProgram
+from torchao.quantization.pt2e import MinMaxObserver
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-from etbench.precisions.float import Quantize
+from etbench.precisions.conversion import Conversion, Shown
+from etbench.precisions.skip import kept_modules, module_path
 
 __all__ = ["int8"]
 
 
-def int8(*, per_channel: bool, dynamic: bool) -> Quantize:
-    """Return a function that quantizes weights to int8, and activations statically or dynamically.
+def int8(*, per_channel: bool, dynamic: bool, keep_fp32: list[str] | None = None) -> Conversion:
+    """Return a conversion of weights to int8, and of activations statically or dynamically.
 
     Args:
         per_channel: one scale for each output channel of a weight; else one for the whole tensor.
         dynamic: activation ranges are found at run time; else from the calibration batches.
+        keep_fp32: module-name patterns that stay fp32, see `etbench.precisions.skip`.
 
     """
-    scheme = get_symmetric_quantization_config(is_per_channel=per_channel, is_dynamic=dynamic)
 
-    def quantize(program: ExportedProgram, batches: Sequence[tuple[Tensor, ...]]) -> ExportedProgram:
-        prepared = prepare_pt2e(program.module(), _Quantizer().set_global(scheme))
+    def quantize(program: ExportedProgram, shown: Shown) -> ExportedProgram:
+        graph = program.module()
+        quantizer = _Quantizer().set_global(_scheme(per_channel, dynamic, shown.observer))
+        if keep_fp32:
+            quantizer.set_filter_function(_filter(graph, keep_fp32))
+        prepared = prepare_pt2e(graph, quantizer)
         with torch.no_grad():
-            for batch in batches:
+            for batch in shown.batches:
                 prepared(*batch)
-        return torch.export.export(convert_pt2e(prepared), batches[0], strict=False)
+        return torch.export.export(convert_pt2e(prepared), shown.batches[0], strict=False)
 
-    return quantize
+    return Conversion(after_export=quantize)
+
+
+def _scheme(per_channel: bool, dynamic: bool, observer: str) -> QuantizationConfig:
+    """Return XNNPACK's scheme, whose own observer is the histogram one, with the observer asked for."""
+    scheme = get_symmetric_quantization_config(is_per_channel=per_channel, is_dynamic=dynamic)
+    if dynamic or observer == "histogram":
+        return scheme
+    minmax = MinMaxObserver.with_args(eps=2**-12)
+
+    def with_minmax(spec: object) -> object:
+        return dataclasses.replace(spec, observer_or_fake_quant_ctr=minmax)  # type: ignore[type-var]
+
+    return dataclasses.replace(
+        scheme,
+        input_activation=with_minmax(scheme.input_activation),
+        output_activation=with_minmax(scheme.output_activation),
+    )
+
+
+def _filter(graph: fx.GraphModule, keep_fp32: list[str]) -> Callable[[fx.Node], bool]:
+    """Return a function that tells the quantizer which nodes it may touch."""
+    nodes = [node for node in graph.graph.nodes if node.op == "call_function"]
+    names = list(dict.fromkeys(name for node in nodes for name in _around(module_path(node))))
+    layers = [module_path(node) for node in nodes if node.target in _LAYERS]
+    kept = kept_modules(keep_fp32, names, layers)
+    return lambda node: not kept(module_path(node))
+
+
+def _around(path: str) -> list[str]:
+    """Return the names of a module and of all around it: ``a``, ``a.b`` and ``a.b.c``."""
+    parts = path.split(".")
+    return [".".join(parts[: end + 1]) for end in range(len(parts))]
+
+
+_LAYERS = (
+    torch.ops.aten.conv1d.default,
+    torch.ops.aten.conv2d.default,
+    torch.ops.aten.conv_transpose2d.input,
+    torch.ops.aten.linear.default,
+)
 
 
 class _Quantizer(XNNPACKQuantizer):  # type: ignore[misc]  # it publishes no types

@@ -30,7 +30,7 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 
-Status = Literal["ok", "skipped", "failed"]
+Status = Literal["ok", "built", "skipped", "failed"]
 
 
 class Failure(Struct, frozen=True, kw_only=True):
@@ -119,7 +119,7 @@ class Result(Struct, frozen=True, kw_only=True):
     rounds of one block belong together; not so a cell so slow that it had its `own_blocks`.
     `load_ms` and `first_inference_ms` are medians over the rounds; `load` has them from processes that did
     nothing else. `from_cache` says that the program was built for an earlier run; `artifact.build_s` is what
-    that took. `reason` says why a cell was skipped.
+    that took. `reason` says why a cell was skipped, or only built.
     `pte_file` and `log_file` are relative to the result. `stage_s` is where the time went; `config` is
     the whole composed YAML. `source` is the tool that measured: anything but ``etbench`` is an imported
     summary without rounds, whose environment has 0 and ``unknown`` where nothing is known.

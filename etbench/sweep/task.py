@@ -117,7 +117,7 @@ class Task:
             with Stages(self.emit)("result"):
                 path = write_result(result, self.out, self.cell.stem)
                 write_profile(result, path)
-                if result.pte_file and self.program:
+                if self.cell.keep_pte and self.program and result.status in ("ok", "built"):
                     shutil.copyfile(program_path(self.program.folder), path.with_suffix(".pte"))
         except EtbenchError as error:  # a full disk, say
             short = failed(self.blank, error)

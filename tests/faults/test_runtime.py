@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 from support import descendants, environment, started_etbench, wait_for
 from sweeps import arguments, finished, sweep
@@ -98,15 +99,15 @@ def _stop_a_round(process: subprocess.Popen[str], out: Path):
     logs = list(out.glob("cells/*/etbench.log"))
     if len(logs) < 2 or not all(" round time" in log.read_text() for log in logs):
         return None
-    for child in descendants(process):
+    for worker in descendants(process):
         try:
-            if not child.children() and len(child.parents()) > 2:
-                child.suspend()
-                time.sleep(0.05)
-                if child.is_running() and child.status() == "stopped" and child.ppid() != process.pid:
-                    return child
-        except Exception:  # it was over before it could be stopped
+            rounds = worker.children()
+        except psutil.NoSuchProcess:
             continue
+        for child in rounds:
+            with contextlib.suppress(psutil.NoSuchProcess):  # it was over before it could be stopped
+                child.suspend()
+                return child
     return None
 
 

@@ -9,11 +9,18 @@ from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
     get_symmetric_quantization_config,
 )
 from torch import Tensor, nn
-from torch.export import export
+from torch.export import ExportedProgram, export
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-from etbench.precisions import fp32, int8
+from etbench.precisions import Conversion, Shown, convert, fp32, int8
 from etbench.stats import compare_outputs
+
+
+def _quantized(
+    conversion: Conversion, program: ExportedProgram, batches: list[tuple[Tensor, ...]]
+) -> ExportedProgram:
+    assert conversion.after_export is not None
+    return conversion.after_export(program, Shown(batches))
 
 
 class Positions(nn.Module):
@@ -33,7 +40,7 @@ def _sqnr_db(
     module: nn.Module, batches: list[tuple[Tensor, ...]], *, per_channel: bool, dynamic: bool
 ) -> float:
     program = export(module.eval(), batches[0], strict=False)
-    quantized = int8(per_channel=per_channel, dynamic=dynamic)(program, batches)
+    quantized = _quantized(int8(per_channel=per_channel, dynamic=dynamic), program, batches)
     with torch.no_grad():
         parity = compare_outputs([module(*batches[0]).numpy()], [quantized.module()(*batches[0]).numpy()])
     assert not parity.exact, "nothing was quantized"
@@ -61,7 +68,7 @@ def test_a_scale_a_channel_is_closer_than_one_for_all() -> None:
 
     def weights(per_channel: bool) -> Tensor:
         program = export(module.eval(), batches[0], strict=False)
-        quantized = int8(per_channel=per_channel, dynamic=False)(program, batches)
+        quantized = _quantized(int8(per_channel=per_channel, dynamic=False), program, batches)
         with torch.no_grad():
             return quantized.module()(*batches[0])[:, 3]  # a channel of small weights
 
@@ -73,7 +80,7 @@ def test_a_scale_a_channel_is_closer_than_one_for_all() -> None:
 
 def test_fp32_is_the_program_itself() -> None:
     program = export(nn.Linear(2, 2), (torch.randn(1, 2),))
-    assert fp32()(program, []) is program
+    assert convert(fp32(), nn.Linear(2, 2), program, Shown([])) is program
 
 
 def test_the_cure_is_still_needed() -> None:

@@ -1,0 +1,66 @@
+"""From a program in its precision to the file that is run."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch  # noqa: F401  before executorch, whose extensions need it
+from executorch.exir import ExecutorchProgramManager, to_edge_transform_and_lower
+from torch.export import ExportedProgram
+
+from etbench.build.artifact import Delegation
+from etbench.build.coverage import coverage, coverage_of_none
+from etbench.delegates import PyTorchProgram
+
+__all__ = ["Lowered", "digest", "lower"]
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """What is known of a program once it is lowered; `write` puts it into a file."""
+
+    arena_bytes: int
+    delegation: Delegation
+    executable: ExecutorchProgramManager | None
+
+    def write(self, path: Path) -> None:
+        """Write the program, where lowering has not done so."""
+        if self.executable is not None:
+            with path.open("wb") as file:
+                self.executable.write_to_file(file)
+
+
+def lower(program: ExportedProgram, delegate: list[Any] | PyTorchProgram, path: Path) -> Lowered:
+    """Lower a program to the partitioners of a delegate, or write it in a form of PyTorch's own.
+
+    Args:
+        program: in its precision.
+        delegate: what the `_target_` of `conf/delegate` returned.
+        path: where the program will lie; compilers write it there at once.
+
+    """
+    if isinstance(delegate, PyTorchProgram):
+        delegate.write(program, path)
+        return Lowered(0, coverage_of_none(program.graph), None)
+    # Registers the out variants of quantized_decomposed; without it int8 on portable kernels fails with
+    # "Missing out variants" (executorch 1.5.1).
+    import executorch.kernels.quantized  # noqa: F401
+
+    edge = to_edge_transform_and_lower(program, partitioner=delegate)
+    delegation = coverage(edge.exported_program().graph_module)
+    executable = edge.to_executorch()
+    return Lowered(_arena_bytes(executable), delegation, executable)
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _arena_bytes(executable: ExecutorchProgramManager) -> int:
+    plans = executable.executorch_program.execution_plan
+    return sum(int(size) for plan in plans for size in plan.non_const_buffer_sizes)

@@ -1,0 +1,67 @@
+"""What a precision does to a model: before its export, after it, or both."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+__all__ = ["Conversion", "Shown", "cast_inputs", "convert"]
+
+Inputs = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The batches that a precision may look at, and the observer that takes their ranges."""
+
+    batches: Sequence[Inputs]
+    observer: str = "histogram"
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """The two places where a precision can change a model; left out, nothing is done there.
+
+    Args:
+        before_export: gets a copy of the eager fp32 module, which it may change, and returns the module to
+            export.
+        after_export: gets the exported program and the batches shown, and returns another program.
+        dtype: of the floating-point inputs of the program.
+
+    """
+
+    before_export: Callable[[nn.Module], nn.Module] | None = None
+    after_export: Callable[[ExportedProgram, Shown], ExportedProgram] | None = None
+    dtype: torch.dtype = torch.float32
+
+
+def cast_inputs(conversion: Conversion, inputs: Inputs) -> Inputs:
+    """Return the inputs as the converted program takes them: floats in its dtype, the rest as it is."""
+    return tuple(t.to(conversion.dtype) if t.is_floating_point() else t for t in inputs)
+
+
+def convert(
+    conversion: Conversion, module: nn.Module, program: ExportedProgram, shown: Shown
+) -> ExportedProgram:
+    """Return the program in the precision of the conversion.
+
+    Args:
+        conversion: what the precision does.
+        module: the eager fp32 module; it stays as it is, for other precisions.
+        program: its export in fp32.
+        shown: batches as the fp32 module takes them; the first is what a changed module is exported with.
+
+    """
+    cast = [cast_inputs(conversion, batch) for batch in shown.batches]
+    if conversion.before_export is not None:
+        changed = conversion.before_export(copy.deepcopy(module))
+        with torch.no_grad():
+            program = torch.export.export(changed, cast[0], strict=False)
+    if conversion.after_export is not None:
+        program = conversion.after_export(program, Shown(cast, shown.observer))
+    return program

@@ -1,0 +1,46 @@
+"""4-bit weights in groups with dynamic 8-bit activations, for linear layers: the format of small decoders."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torchao.quantization import Int8DynamicActivationIntxWeightConfig, PerGroup, quantize_
+from torchao.utils import unwrap_tensor_subclass
+
+from etbench.errors import EtbenchError
+from etbench.precisions.conversion import Conversion
+from etbench.precisions.skip import kept_modules
+
+__all__ = ["int4_groupwise"]
+
+
+def int4_groupwise(*, group_size: int, keep_fp32: list[str] | None = None) -> Conversion:
+    """Return a conversion of the linear layers; everything else stays fp32.
+
+    Args:
+        group_size: weights of one row that share a scale; a layer whose inputs it does not divide stays fp32.
+        keep_fp32: module-name patterns that stay fp32, see `etbench.precisions.skip`.
+
+    """
+
+    def before_export(module: nn.Module) -> nn.Module:
+        layers = [name for name, part in module.named_modules() if isinstance(part, nn.Linear)]
+        kept = kept_modules(keep_fp32 or [], [name for name, _ in module.named_modules()], layers)
+
+        def fits(part: nn.Module, name: str) -> bool:
+            return isinstance(part, nn.Linear) and not part.in_features % group_size and not kept(name)
+
+        if not any(fits(part, name) for name, part in module.named_modules()):
+            raise EtbenchError(
+                f"precision.group_size={group_size}: no linear layer whose inputs it divides",
+                stage="quantize",
+                hint="this precision is for linear layers; take int8 for a network of convolutions",
+            )
+        scheme = Int8DynamicActivationIntxWeightConfig(
+            weight_dtype=torch.int4,  # type: ignore[attr-defined]  # made when torch is loaded
+            weight_granularity=PerGroup(group_size),
+        )
+        quantize_(module, scheme, filter_fn=fits)
+        return unwrap_tensor_subclass(module)  # type: ignore[no-any-return]
+
+    return Conversion(before_export=before_export)

@@ -1,0 +1,65 @@
+"""How far each layer of a converted model is from the same layer in fp32; numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+__all__ = ["Layer", "Numerics", "worst_layers"]
+
+Array = NDArray[np.float32]
+WORST = 10
+
+
+class Layer(Struct, frozen=True, kw_only=True):
+    """One module: its dotted name and class, and SQNR in dB; null where it is not finite or says nothing."""
+
+    name: str
+    kind: str
+    sqnr_db: float | None
+
+
+class Numerics(Struct, frozen=True, kw_only=True):
+    """The layers of a converted model against fp32, on the reference inputs.
+
+    The error of a layer includes that of all layers before it. `worst` are the ten farthest from fp32,
+    farthest first; `layers` all, in the order they run.
+    """
+
+    compared: int
+    worst: list[Layer]
+    layers: list[Layer]
+    note: str = ""
+
+
+def worst_layers(
+    kinds: Mapping[str, str], fp32: Sequence[Mapping[str, Array]], other: Sequence[Mapping[str, Array]]
+) -> Numerics:
+    """Compare outputs of layers over all batches.
+
+    Args:
+        kinds: class of each layer.
+        fp32: of each batch, the output of each layer by its name, in the order they run.
+        other: the same of the converted model; layers that it has not, or in another shape, are left out.
+
+    """
+    layers = []
+    for name in fp32[0]:
+        pairs = [(a[name], b.get(name)) for a, b in zip(fp32, other, strict=True)]
+        if all(b is not None and a.shape == b.shape for a, b in pairs):
+            signal = sum(float(np.square(a, dtype=np.float64).sum()) for a, _ in pairs)
+            noise = sum(float(np.square(b.astype(np.float64) - a).sum()) for a, b in pairs if b is not None)
+            layers.append(Layer(name=name, kind=kinds.get(name, ""), sqnr_db=_sqnr_db(signal, noise)))
+    finite = [layer for layer in layers if layer.sqnr_db is not None]
+    worst = sorted(finite, key=lambda layer: layer.sqnr_db or 0.0)[:WORST]
+    note = "" if finite else "no layer differs from fp32"
+    return Numerics(compared=len(layers), worst=worst, layers=layers, note=note)
+
+
+def _sqnr_db(signal: float, noise: float) -> float | None:
+    if not (np.isfinite(noise) and noise > 0 and signal > 0):
+        return None
+    return float(10 * np.log10(signal / noise))

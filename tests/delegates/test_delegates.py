@@ -1,0 +1,124 @@
+"""Every delegate with every precision: built and run, built only, or skipped with a reason; never failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support import CONF, etbench
+
+from etbench.compose import compose
+from etbench.results.schema import Result
+from etbench.results.store import read_results
+
+GRID = ("precision=fp32,fp16,int8,8da4w", "delegate=xnnpack,portable,eager,inductor,coreml,vulkan,openvino")
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Result]:
+    """A network of convolutions and linear layers in four precisions on all delegates."""
+    cwd = tmp_path_factory.mktemp("delegates")
+    command = ("-m", "--config-dir", str(CONF), "model=two_layers", *GRID, "repeat=quick", "numerics=true")
+    done = etbench(*command, "profile=true", "hydra.sweep.dir=out", cwd=cwd, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found, unreadable = read_results([cwd / "out"])
+    assert not unreadable
+    return {(result.precision_short, result.delegate): result for _, result in found}
+
+
+def test_every_cell_ends_well(cells: dict[tuple[str, str], Result]) -> None:
+    assert len(cells) == 28
+    assert {result.status for result in cells.values()} == {"ok", "built", "skipped"}
+    assert all(result.reason for result in cells.values() if result.status != "ok")
+
+
+@pytest.mark.parametrize("delegate", ["xnnpack", "portable", "eager", "inductor"])
+@pytest.mark.parametrize(("precision", "floor_db"), [("fp32", 80), ("fp16", 40), ("int8", 20), ("8da4w", 10)])
+def test_a_program_is_faithful_in_its_precision(
+    precision: str, floor_db: float, delegate: str, cells: dict[tuple[str, str], Result]
+) -> None:
+    result = cells[precision, delegate]
+    if (precision, delegate) == ("8da4w", "portable"):
+        assert (result.status, "no" in result.reason) == ("skipped", True)
+        return
+    assert result.parity is not None
+    assert result.parity.exact or result.parity.sqnr_db >= floor_db
+    assert result.latency_ms.p50 > 0
+
+
+def test_precisions_make_programs_smaller(cells: dict[tuple[str, str], Result]) -> None:
+    sizes = {name: cells[name, "xnnpack"].artifact.pte_bytes for name in ("fp32", "fp16", "int8")}
+    assert sizes["fp16"] < 0.7 * sizes["fp32"]
+    assert sizes["int8"] < 0.5 * sizes["fp32"]
+
+
+@pytest.mark.parametrize("delegate", ["coreml", "vulkan"])
+def test_a_delegate_without_a_runtime_here_is_built_with_size_and_coverage(
+    delegate: str, cells: dict[tuple[str, str], Result]
+) -> None:
+    result = cells["fp32", delegate]
+    if delegate == "coreml" and result.status == "skipped":
+        assert "pip install coremltools" in result.reason
+        return
+    assert result.status == "built"
+    assert "runtime" in result.reason
+    assert result.artifact.pte_bytes > 0
+    assert result.artifact.delegation.delegated_nodes > 0
+    assert result.latency_ms is None
+
+
+def test_a_delegate_whose_package_is_missing_is_skipped_with_the_command(
+    cells: dict[tuple[str, str], Result],
+) -> None:
+    result = cells["fp32", "openvino"]
+    if result.status == "skipped":
+        assert 'pip install "etbench[openvino]"' in result.reason
+    else:
+        assert result.parity.sqnr_db > 20
+
+
+def test_coverage_says_who_took_what(cells: dict[tuple[str, str], Result]) -> None:
+    xnnpack, portable = (cells["fp32", name].artifact.delegation for name in ("xnnpack", "portable"))
+    assert sum(xnnpack.delegated.values()) == xnnpack.delegated_nodes > 0
+    assert sum(portable.left_behind.values()) == portable.total_nodes
+    assert portable.delegated_nodes == portable.border_tensors == 0
+
+
+def test_programs_of_pytorch_have_no_profile_and_those_of_executorch_do(
+    cells: dict[tuple[str, str], Result],
+) -> None:
+    assert cells["fp32", "xnnpack"].profile is not None
+    assert cells["fp32", "eager"].profile is None
+
+
+def test_numerics_name_the_layers_that_cost_accuracy(cells: dict[tuple[str, str], Result]) -> None:
+    numerics = cells["int8", "xnnpack"].artifact.numerics
+    assert numerics.compared >= 4
+    assert {"0", "4"} <= {layer.name for layer in numerics.worst}
+    assert all(layer.sqnr_db > 15 for layer in numerics.worst if layer.sqnr_db is not None), (
+        "a batch norm that is folded into its convolution is part of that layer"
+    )
+    exact = cells["fp32", "xnnpack"].artifact.numerics
+    assert all(layer.sqnr_db is None or layer.sqnr_db > 100 for layer in exact.worst)
+
+
+def test_the_result_says_what_it_was_calibrated_on(cells: dict[tuple[str, str], Result]) -> None:
+    assert "histogram observer" in cells["int8", "xnnpack"].artifact.calibration
+    assert cells["fp32", "xnnpack"].artifact.calibration == ""
+
+
+def test_layers_can_be_kept_in_fp32(tmp_path: Path) -> None:
+    command = ("--config-dir", str(CONF), "model=two_layers", "precision=mixed", "repeat=quick")
+    done = etbench(*command, "hydra.run.dir=out", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    ((_, result),) = read_results([tmp_path / "out"])[0]
+    assert result.parity.sqnr_db > 80, "its first and last layers are all it has"
+    done = etbench(*command, "precision.keep_fp32=[fc]", "hydra.run.dir=other", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "'fc' matches no module" in done.stdout
+
+
+@pytest.mark.parametrize("observer", ["histogram", "minmax"])
+def test_the_observer_is_part_of_the_recipe(observer: str) -> None:
+    recipe = compose(["model=resnet18", "precision=int8", f"calibration.observer={observer}"]).recipe
+    assert recipe.calibration.observer == observer
