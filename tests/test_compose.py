@@ -20,9 +20,17 @@ def _options(group: str) -> list[str]:
 
 @pytest.mark.parametrize("model", _options("model"))
 def test_every_model_composes_with_every_precision_and_delegate(model: str) -> None:
+    stems = []
     for precision, delegate in itertools.product(_options("precision"), _options("delegate")):
-        cell = compose([f"model={model}", f"precision={precision}", f"delegate={delegate}"])
-        assert cell.stem == f"{model}_{precision}_{delegate}", "name: is not the name of the file"
+        name = f"{model} in {precision} on {delegate}"
+        try:
+            stems.append(compose([f"model={model}", f"precision={precision}", f"delegate={delegate}"]).stem)
+        except ConfigError as error:  # refused with a reason that the delegate's YAML declares
+            assert [fault.partition(": ")[0] for fault in error.faults] == [name]
+        else:
+            assert stems[-1] == f"{model}_{precision}_{delegate}", "name: is not the name of the file"
+    assert f"{model}_fp32_xnnpack" in stems
+    assert len(stems) > 20
 
 
 @pytest.mark.parametrize("group", ["repeat", "calibration"])
