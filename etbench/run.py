@@ -21,7 +21,7 @@ from etbench.events import Event, OnEvent
 from etbench.measure import Round, Series, Subject, measure
 from etbench.measure.environment import available_cores
 from etbench.record import compared, measured
-from etbench.sweep.task import Outcome, Program, Task
+from etbench.task import Outcome, Program, Task
 from etbench.workspace import workspace
 
 __all__ = ["Outcome", "run", "run_cells"]

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import msgspec
 import platformdirs
-from filelock import FileLock, Timeout
 from msgspec import Struct
 
 from etbench.build.artifact import Artifact, program_path, references_path
+from etbench.locks import locked
 
 __all__ = ["Cache", "Entry", "cache_folder"]
 
@@ -90,16 +90,8 @@ class Cache:
     @contextlib.contextmanager
     def building(self, key: str, on_wait: Callable[[], None]) -> Iterator[None]:
         """Hold the lock of a key, so that one etbench builds it and the others wait and then find it."""
-        lock = FileLock(self._locks / f"{key}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            on_wait()
-            lock.acquire()
-        try:
+        with locked(self._locks / f"{key}.lock", on_wait):
             yield
-        finally:
-            lock.release()
 
     def take(self, key: str, folder: Path) -> Artifact | None:
         """Put the files of an entry into an empty folder and return its artifact, or None if there is none.

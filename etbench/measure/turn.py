@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from etbench.locks import locked
 
 __all__ = ["turn_to_measure"]
 
@@ -24,13 +24,5 @@ def turn_to_measure(on_wait: Callable[[], None]) -> Iterator[None]:
 
     The kernel frees the lock when its holder dies, however it dies.
     """
-    lock = FileLock(_lock_path(), mode=0o666)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        on_wait()
-        lock.acquire()
-    try:
+    with locked(_lock_path(), on_wait):
         yield
-    finally:
-        lock.release()
