@@ -7,8 +7,7 @@ from typing import Any
 
 from hydra.utils import get_method
 
-from etbench.config import nearest
-from etbench.errors import EtbenchError
+from etbench.errors import EtbenchError, nearest
 
 __all__ = ["instantiate"]
 

@@ -22,8 +22,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from etbench.config import Cell, nearest, parse
-from etbench.errors import ConfigError
+from etbench.config import Cell, parse
+from etbench.errors import ConfigError, nearest
 
 __all__ = ["check_command_line", "compose", "conf_dir", "resuming"]
 

@@ -13,7 +13,7 @@ __all__ = ["locked"]
 
 @contextmanager
 def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock of a file that any user may take; where another process has it, call `on_wait` and wait."""
+    """Hold the lock of a file that any user may take; where another has it, call `on_wait` and wait."""
     lock = FileLock(path, mode=0o666)
     try:
         lock.acquire(timeout=0)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from etbench.compose import compose
-from etbench.config import nearest, parse
-from etbench.errors import ConfigError
+from etbench.config import parse
+from etbench.errors import ConfigError, nearest
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from etbench.config import IMAGE_SUFFIXES
+from etbench.config.here import IMAGE_SUFFIXES
 from etbench.errors import EtbenchError
 
 __all__ = ["crops", "photographs"]

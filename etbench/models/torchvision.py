@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from etbench.config import nearest
-from etbench.errors import EtbenchError
+from etbench.errors import EtbenchError, nearest
 from etbench.models.batchnorm import estimate_statistics
 from etbench.models.inputs import ImageInputs
 from etbench.models.loading import LoadedModel

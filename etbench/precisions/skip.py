@@ -7,8 +7,7 @@ from fnmatch import fnmatchcase
 
 from torch import fx
 
-from etbench.config import nearest
-from etbench.errors import EtbenchError
+from etbench.errors import EtbenchError, nearest
 
 __all__ = ["kept_modules", "module_path"]
 

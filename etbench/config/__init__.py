@@ -1,0 +1,13 @@
+"""The typed form of a composed configuration.
+
+`parse` turns the composed YAML into a frozen `Cell`, or raises one `ConfigError` that lists every
+fault. Nothing here imports torch, so a mistake is answered at once.
+"""
+
+from __future__ import annotations
+
+from etbench.config.cell import Cell, Recipe
+from etbench.config.parsing import parse
+from etbench.config.sections import Calibration, Measure, Model, Passes, Repeat
+
+__all__ = ["Calibration", "Cell", "Measure", "Model", "Passes", "Recipe", "Repeat", "parse"]

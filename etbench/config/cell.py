@@ -1,0 +1,99 @@
+"""One point of the grid, and the part of it that decides the bytes of its program."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from etbench.config import here
+from etbench.config.sections import (
+    BuildSettings,
+    CacheSettings,
+    Calibration,
+    Delegate,
+    Measure,
+    Model,
+    Passes,
+    Precision,
+    Repeat,
+    Section,
+    SweepSettings,
+)
+
+__all__ = ["Cell", "Recipe"]
+
+
+class Recipe(Section, frozen=True, kw_only=True):
+    """The part of a cell that decides the bytes of the `.pte`, the reference inputs and outputs."""
+
+    model: Model
+    precision: Precision
+    delegate: Delegate
+    calibration: Calibration
+    numerics: bool = False
+
+
+class Cell(Section, frozen=True, kw_only=True):
+    """One point of the grid, and the composed YAML it came from."""
+
+    model: Model
+    precision: Precision
+    delegate: Delegate
+    repeat: Repeat
+    measure: Measure
+    passes: Passes
+    calibration: Calibration
+    cache: CacheSettings
+    build: BuildSettings
+    sweep: SweepSettings
+    profile: bool
+    threads: int | None
+    keep_pte: bool
+    numerics: bool
+    compare_to: str | None
+    fail_above: float
+    config: dict[str, Any]
+
+    @property
+    def recipe(self) -> Recipe:
+        """What the builder needs to know."""
+        return Recipe(
+            model=self.model,
+            precision=self.precision,
+            delegate=self.delegate,
+            calibration=self.calibration,
+            numerics=self.numerics,
+        )
+
+    @property
+    def stem(self) -> str:
+        """The name of its files: ``{model}_{precision}_{delegate}``."""
+        return f"{self.model.name}_{self.precision.name}_{self.delegate.name}"
+
+    @property
+    def cell_id(self) -> str:
+        """Twelve hexadecimal digits that two cells share only if they ask for the same measurement."""
+        measured_how = msgspec.structs.replace(self.measure, timeout_s=Measure().timeout_s, seed=None)
+        identity = [self.recipe, self.repeat, measured_how, self.passes, self.profile, self.threads]
+        return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:12]
+
+    def impossible(self) -> str | None:
+        """Return why this model, precision and delegate cannot go together, or None if they can."""
+        reasons = [rule.reason for rule in self.delegate.cannot if rule.covers(self)]
+        reasons += filter(None, (requirement.missing for requirement in self.delegate.requires))
+        return reasons[0] if reasons else None
+
+    def missing_here(self) -> list[str]:
+        """List the files, folders and CPUs that the cell names and that are not there."""
+        faults = [
+            here.folder_fault("calibration.images", self.calibration.images),
+            here.text_fault("calibration.text", self.calibration.text),
+            here.weights_fault(self.model.weights),
+            here.path_fault("compare_to", self.compare_to),
+            here.path_fault("sweep.resume", self.sweep.resume),
+            here.affinity_fault(self.measure.affinity),
+            here.start_fault(self.measure.start),
+        ]
+        return [fault for fault in faults if fault]

@@ -1,0 +1,76 @@
+"""What a cell names and this host must have: each function returns a fault, or None."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from etbench.errors import nearest
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "affinity_fault",
+    "folder_fault",
+    "path_fault",
+    "start_fault",
+    "text_fault",
+    "weights_fault",
+]
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+
+
+def folder_fault(key: str, folder: str | None) -> str | None:
+    """Look for a folder with an image in it."""
+    if folder is None:
+        return None
+    if not Path(folder).is_dir():
+        return f"{key}={folder}: no such folder"
+    if not any(path.suffix.lower() in IMAGE_SUFFIXES for path in Path(folder).rglob("*")):
+        return f"{key}={folder}: no image in it ({', '.join(sorted(IMAGE_SUFFIXES))})"
+    return None
+
+
+def text_fault(key: str, file: str | None) -> str | None:
+    """Look for a file with text in it."""
+    if file is None:
+        return None
+    if not Path(file).is_file():
+        return f"{key}={file}: no such file"
+    if not Path(file).read_text(encoding="utf-8", errors="replace").strip():
+        return f"{key}={file}: the file holds no text"
+    return None
+
+
+def affinity_fault(cpus: list[int] | None) -> str | None:
+    """Look for CPUs that this process may use."""
+    if cpus is None:
+        return None
+    if not hasattr(os, "sched_getaffinity"):
+        return f"measure.affinity={cpus}: this system cannot pin processes to CPUs"
+    allowed = os.sched_getaffinity(0)
+    missing = sorted(set(cpus) - allowed)
+    return f"measure.affinity={cpus}: this process may use CPUs {sorted(allowed)}" if missing else None
+
+
+def start_fault(start: str) -> str | None:
+    """Look for fork, where it is asked for."""
+    if start != "fork" or hasattr(os, "fork"):
+        return None
+    return "measure.start=fork: this system cannot fork; take auto or spawn"
+
+
+def path_fault(key: str, path: str | None) -> str | None:
+    """Look for a file or folder."""
+    return None if path is None or Path(path).exists() else f"{key}={path}: no such file or folder"
+
+
+def weights_fault(weights: str) -> str | None:
+    """Look for a checkpoint; words that stand for weights are no fault."""
+    words = ("random", "pretrained", "custom")
+    if weights in words or Path(weights).exists():
+        return None
+    return (
+        f"model.weights={weights}: neither 'random', 'pretrained' nor an existing path"
+        f"{nearest(weights, words[:2])}"
+    )

@@ -1,0 +1,103 @@
+"""From composed YAML to a cell, or to every fault in it; OmegaConf objects end here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from etbench.config.cell import Cell
+from etbench.config.sections import Component, Delegate, KnownOptions, Model, Precision, TopLevel
+from etbench.errors import ConfigError, nearest
+
+__all__ = ["parse"]
+
+
+def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
+    """Check a composed configuration and return it as a frozen `Cell`.
+
+    Raises:
+        ConfigError: with every section's fault: an unknown key, a wrong type, a value out of range.
+
+    """
+    config = _plain(composed)
+    faults: list[str] = []
+    sections: dict[str, Any] = {}
+    components: dict[str, type[Component]] = {"model": Model, "precision": Precision, "delegate": Delegate}
+    for name, kind in components.items():
+        section = config.get(name)
+        if isinstance(section, dict):
+            known = {info.encode_name for info in msgspec.structs.fields(kind)}
+            options = {key: value for key, value in section.items() if key not in known}
+            _convert(options, KnownOptions, name, faults)
+            section = {key: value for key, value in section.items() if key in known} | {"options": options}
+        sections[name] = _convert(section, kind, name, faults)
+    rest = {key: value for key, value in config.items() if key not in components}
+    top = _convert(rest, TopLevel, "", faults)
+    if faults:
+        raise ConfigError(faults)
+    return Cell(
+        **sections,
+        repeat=top.repeat,
+        measure=top.measure,
+        passes=top.passes,
+        profile=top.profile,
+        calibration=top.calibration,
+        cache=top.cache,
+        build=top.build,
+        sweep=top.sweep,
+        threads=top.threads,
+        keep_pte=top.keep_pte,
+        numerics=top.numerics,
+        compare_to=top.compare_to,
+        fail_above=top.fail_above,
+        config=config,
+    )
+
+
+def _plain(composed: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
+    """Resolve interpolations and leave OmegaConf behind."""
+    if not isinstance(composed, DictConfig):
+        return dict(composed)
+    try:
+        plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError([str(error).splitlines()[0]]) from error
+    return {str(key): value for key, value in dict(plain).items()} if isinstance(plain, dict) else {}
+
+
+T = TypeVar("T")
+
+
+def _convert(section: Any, kind: type[T], prefix: str, faults: list[str]) -> T | Any:
+    """Convert one section; on a fault append its description and return None.
+
+    msgspec stops at the first fault of a section, so the faulty value is taken out and the rest is
+    looked at again, until nothing more is found.
+    """
+    try:
+        return msgspec.convert(section, kind)
+    except msgspec.ValidationError as error:
+        text, _, path = str(error).partition(" - at `")
+        key = ".".join(part for part in [prefix, path.strip("`$").strip(".")] if part)
+        unknown = re.match(r"Object contains unknown field `(.+)`", text)
+        if unknown:
+            known = [info.encode_name for info in msgspec.structs.fields(kind)]  # type: ignore[arg-type]
+            name = unknown[1]
+            faults.append(f"{f'{key}.{name}' if key else name}: unknown key{nearest(name, known)}")
+        else:
+            inside = key.removeprefix(prefix).strip(".")
+            value = _lookup(section, inside)
+            shown = f"={'null' if value is None else value}" if inside else ""
+            faults.append(f"{key}{shown}: {text[0].lower()}{text[1:]}")
+        return None
+
+
+def _lookup(section: Any, path: str) -> Any:
+    for part in filter(None, path.split(".")):
+        section = section.get(part) if isinstance(section, dict) else None
+    return section

@@ -1,0 +1,246 @@
+"""The sections of the composed YAML, as typed and frozen structs; an unknown key is a fault."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+if TYPE_CHECKING:
+    from etbench.config.cell import Cell
+
+__all__ = [
+    "BuildSettings",
+    "CacheSettings",
+    "Calibration",
+    "Component",
+    "Delegate",
+    "KnownOptions",
+    "Measure",
+    "Model",
+    "Passes",
+    "Precision",
+    "Repeat",
+    "Section",
+    "SweepSettings",
+    "TopLevel",
+]
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
+Target = Annotated[str, Meta(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+Runs = Annotated[int, Meta(ge=1, le=10_000)]
+Warmup = Annotated[int, Meta(ge=0, le=10_000)]
+Positive = Annotated[int, Meta(ge=1)]
+NonNegative = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A section of the composed YAML; a key it does not know is a fault."""
+
+
+class Component(Section, frozen=True, kw_only=True):
+    """A section that names a callable: `target` is called with `options` as keyword arguments."""
+
+    target: Target = field(name="_target_")
+    name: Name
+    options: dict[str, Any] = {}
+
+
+class Recommended(Section, frozen=True, kw_only=True):
+    """How often a model is worth running; `repeat=recommended` takes it from here."""
+
+    runs: Runs
+    warmup: Warmup
+
+
+class Model(Component, frozen=True, kw_only=True):
+    """What is measured."""
+
+    type: str
+    recommended: Recommended
+
+    @property
+    def weights(self) -> str:
+        """``random``, ``pretrained``, a path, or ``custom`` where the model has no such option."""
+        return str(self.options.get("weights", "custom"))
+
+
+class Precision(Component, frozen=True, kw_only=True):
+    """How the numbers of the model are stored and computed."""
+
+    label: str
+    calibrates: bool
+
+
+class Impossible(Section, frozen=True, kw_only=True):
+    """A combination that a delegate cannot build or run.
+
+    In the names of model and precision ``*`` stands for anything; left out, they mean any.
+    """
+
+    reason: str
+    model: str = "*"
+    precision: str = "*"
+
+    def covers(self, cell: Cell) -> bool:
+        """Tell whether the cell is one of these combinations."""
+        return fnmatchcase(cell.model.name, self.model) and fnmatchcase(cell.precision.name, self.precision)
+
+
+class Requirement(Section, frozen=True, kw_only=True):
+    """What must be on this host for a delegate: an importable package, or one of some programs."""
+
+    install: str
+    package: str | None = None
+    programs: list[str] = []
+
+    @property
+    def missing(self) -> str | None:
+        """What is not here, and how to have it; None if it is here."""
+        if self.package and importlib.util.find_spec(self.package) is None:
+            return f"the package {self.package!r} is not installed: {self.install}"
+        if self.programs and not any(map(shutil.which, self.programs)):
+            return f"none of {', '.join(self.programs)} is installed: {self.install}"
+        return None
+
+
+class Delegate(Component, frozen=True, kw_only=True):
+    """Who executes the program.
+
+    `runs_on` are the systems (as `sys.platform` names them) for which the ExecuTorch wheel has its runtime;
+    elsewhere programs for it are built and not run. None stands for all systems.
+    """
+
+    cannot: list[Impossible] = []
+    requires: list[Requirement] = []
+    runs_on: list[str] | None = None
+
+    @property
+    def no_runtime(self) -> str | None:
+        """Why a program for it can be built here but not run, or None if it can."""
+        if self.runs_on is None or sys.platform in self.runs_on:
+            return None
+        return f"built ahead of time; the ExecuTorch wheel has no {self.name} runtime for {sys.platform}"
+
+
+class Repeat(Section, frozen=True, kw_only=True):
+    """How often a cell is run; `max_seconds` bounds its timed part.
+
+    `runs` samples at least are spread over `rounds` fresh processes, fewer where that many would take
+    longer than `rounds_s`. With a `target_ci` it goes on until the half width of the 95 % interval is
+    this share of the latency, up to `max_rounds`.
+    """
+
+    runs: Runs
+    warmup: Warmup | Literal["stable"]
+    rounds: Annotated[int, Meta(ge=1, le=1_000)]
+    rounds_s: Seconds
+    max_seconds: Seconds
+    target_ci: Annotated[float, Meta(gt=0, lt=1)] | None = None
+    max_rounds: Annotated[int, Meta(ge=5, le=10_000)] = 1_000
+
+
+class Measure(Section, frozen=True, kw_only=True):
+    """How rounds are laid out on the machine.
+
+    `affinity` pins them to these CPUs. Cells whose round takes longer than `block_max_s` are not
+    measured in turn with quicker ones. `seed` is of the random order within the blocks; without one it is
+    another each time, which is what keeps a comparison free of any effect of the order. `start` is how a
+    round's process comes to be: forked from one that has imported the runtime, or spawned, which takes
+    longer; ``auto`` forks where this system can. One that takes longer than `timeout_s` is killed.
+    """
+
+    affinity: Annotated[list[NonNegative], Meta(min_length=1)] | None = None
+    block_max_s: Seconds = 2.0
+    seed: NonNegative | None = None
+    start: Literal["auto", "fork", "spawn"] = "auto"
+    timeout_s: Seconds = 1_800
+
+
+class CacheSettings(Section, frozen=True, kw_only=True):
+    """Where programs are kept for the next time; `dir` None is the user's cache folder."""
+
+    enabled: bool = True
+    dir: Annotated[str, Meta(min_length=1)] | None = None
+    max_gb: Annotated[float, Meta(gt=0)] = 20.0
+
+
+class BuildSettings(Section, frozen=True, kw_only=True):
+    """Limits of one build."""
+
+    timeout_s: Seconds = 3_600
+
+
+class SweepSettings(Section, frozen=True, kw_only=True):
+    """How the cells of a sweep are worked on.
+
+    `builders` is the number of processes that build at once, None for as many as cores and memory carry.
+    `resume` names the folder of an earlier sweep to be completed, with `retry` also its failed cells.
+    """
+
+    builders: Annotated[int, Meta(ge=1, le=256)] | None = None
+    resume: Annotated[str, Meta(min_length=1)] | None = None
+    retry: Literal["failed"] | None = None
+    fail_fast: bool = False
+
+
+class Passes(Section, frozen=True, kw_only=True):
+    """The passes beside the timed rounds, each in processes of its own.
+
+    Loading is timed in `load` processes with the file in the page cache and in as many with it dropped from
+    there; none begins after `load_s`. Energy is taken over `energy_s`, where the processor counts it.
+    """
+
+    load: Annotated[int, Meta(ge=1, le=1_000)] = 5
+    load_s: Seconds = 3.0
+    energy_s: Seconds = 1.0
+
+
+class Calibration(Section, frozen=True, kw_only=True):
+    """Real data for the reference inputs and for the observers of static int8."""
+
+    references: Annotated[int, Meta(ge=1, le=1_000)]
+    batches: Annotated[int, Meta(ge=1, le=10_000)]
+    seed: NonNegative
+    images: str | None = None
+    text: str | None = None
+    observer: Literal["histogram", "minmax"] = "histogram"
+
+
+class TopLevel(Section, frozen=True, kw_only=True):
+    """Everything at the top level that is not a component."""
+
+    repeat: Repeat
+    measure: Measure
+    passes: Passes
+    calibration: Calibration
+    cache: CacheSettings
+    build: BuildSettings
+    sweep: SweepSettings
+    profile: bool = False
+    threads: Annotated[int, Meta(ge=1, le=1_024)] | None = None
+    keep_pte: bool = False
+    numerics: bool = False
+    compare_to: Annotated[str, Meta(min_length=1)] | None = None
+    fail_above: Annotated[float, Meta(gt=0, le=10)] = 0.05
+
+
+class KnownOptions(Struct, frozen=True, kw_only=True):
+    """Options of components whose type and range are known before the target is imported."""
+
+    weights: Annotated[str, Meta(min_length=1)] = "random"
+    id: str = ""
+    seed: NonNegative = 0
+    batch: Positive = 1
+    image_size: Annotated[int, Meta(ge=32, le=8_192)] = 32
+    seq_len: Annotated[int, Meta(ge=4, le=131_072)] = 4
+    per_channel: bool = True
+    dynamic: bool = False
+    group_size: Annotated[int, Meta(ge=8, le=4_096)] = 32
+    keep_fp32: list[str] = []
+    per_op: bool = False
