@@ -69,7 +69,7 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
         shown = Shown(
             batches.calibration if calibrates else batches.references[:1], recipe.calibration.observer
         )
-        converted = convert(conversion, loaded.module, _copy_of(prepared.program), shown)
+        converted = convert(conversion, loaded.module, _with_own_constants(prepared.program), shown)
         references = [cast_inputs(conversion, inputs) for inputs in batches.references]
     numerics = None
     if recipe.numerics:
@@ -103,10 +103,15 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
     )
 
 
-def _copy_of(program: ExportedProgram) -> ExportedProgram:
-    """Return a copy that shares the tensors, since some delegates take constants out of what they lower."""
-    tensors = [*program.state_dict.values(), *program.constants.values()]
-    return copy.deepcopy(program, {id(tensor): tensor for tensor in tensors})
+def _with_own_constants(program: ExportedProgram) -> ExportedProgram:
+    """Return the program with a dictionary of constants of its own.
+
+    Lowering for Core ML and for Vulkan (executorch 1.5.1) empties that of the program it is given, and the
+    next precision or delegate needs it; nothing else of a program was seen to change.
+    """
+    own = copy.copy(program)
+    own._constants = dict(program.constants)
+    return own
 
 
 def _run_eager(loaded: LoadedModel, inputs: tuple[Tensor, ...]) -> list[Tensor]:
