@@ -42,8 +42,7 @@ class Delegation(Struct, frozen=True, kw_only=True):
     """How much of the graph the delegate took.
 
     `left_behind` counts the operators that stayed on portable kernels, `delegated` those that went, most
-    frequent first. `border_tensors` pass between a subgraph and an operator outside; `border_copies` are the
-    copies and changes of layout next to one.
+    frequent first.
     """
 
     subgraphs: int
@@ -51,8 +50,6 @@ class Delegation(Struct, frozen=True, kw_only=True):
     total_nodes: int
     left_behind: dict[str, int]
     delegated: dict[str, int] = {}
-    border_tensors: int = 0
-    border_copies: int = 0
 
 
 class Artifact(Struct, frozen=True, kw_only=True):

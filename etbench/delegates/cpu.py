@@ -15,10 +15,16 @@ def xnnpack(*, per_op: bool = False) -> list[Any]:
             every operator.
 
     """
+    from executorch.backends.xnnpack.partition.config.gemm_configs import AddmmConfig, LinearConfig, MMConfig
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 
-    # bf16 operators are left behind unless asked for; those of other types do not look at it (1.5.1).
-    return [XnnpackPartitioner(per_op_mode=per_op, enable_bf16=True)]
+    # In bf16 XNNPACK multiplies matrices and refuses convolutions ("xnn_status_invalid_parameter" on load,
+    # executorch 1.5.1), so the second partitioner takes only the former. It finds nothing in other types.
+    multiplications = [LinearConfig, AddmmConfig, MMConfig]
+    return [
+        XnnpackPartitioner(per_op_mode=per_op),
+        XnnpackPartitioner(configs=multiplications, per_op_mode=per_op, enable_bf16=True),
+    ]
 
 
 def portable() -> list[Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +44,7 @@ def load_program(folder: Path, threads: int, *, profiled: bool = False) -> Any:
     path = program_path(folder)
     if is_pytorch_program(path):
         return load_pytorch(path, threads)
+    _point_to_openvino()
     _C._unsafe_reset_threadpool(threads)  # has an effect only before a program is loaded
     try:
         # The raw bindings: `executorch.runtime` takes seconds to import and copies every output.
@@ -58,6 +62,16 @@ def load_method(program: Any) -> Executor:
     except RuntimeError as error:
         raise _refusal(error) from error
     return method
+
+
+@cache
+def _point_to_openvino() -> None:
+    """Say where OpenVINO's library is: executorch's `portable_lib` (1.5.1) does that on import, `_C` not."""
+    found = importlib.util.find_spec("openvino")
+    if found and found.submodule_search_locations and "OPENVINO_LIB_PATH" not in os.environ:
+        libraries = sorted(Path(found.submodule_search_locations[0]).glob("libs/libopenvino_c.so*"))
+        if libraries:
+            os.environ["OPENVINO_LIB_PATH"] = str(libraries[0])
 
 
 def _refusal(error: RuntimeError) -> EtbenchError:
