@@ -79,8 +79,9 @@ def _spoil_as_if_built_so(folder: Path, how: signal.Signals, tmp_path: Path) -> 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a stopped process is found in /proc")
 def test_a_round_that_hangs_is_killed_at_its_limit(tmp_path: Path) -> None:
-    long = ("repeat.runs=600", "repeat.rounds=200", "repeat.max_seconds=60", "measure.timeout_s=8")
-    command = arguments("model=slow,tiny", *long, "repeat.rounds_s=2")
+    # Many short rounds to catch one of; even on a busy machine none is near the limit by itself.
+    long = ("repeat.runs=300", "repeat.rounds=100", "repeat.rounds_s=60", "repeat.max_seconds=15")
+    command = arguments("model=slow,tiny", *long, "measure.timeout_s=8")
     with started_etbench(*command, cwd=tmp_path) as process:
         stopped = wait_for(lambda: _stop_a_round(process, tmp_path / "out"))
         printed, _ = process.communicate(timeout=120)
