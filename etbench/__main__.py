@@ -43,9 +43,7 @@ def main() -> None:
     try:
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run_cell)()
     except KeyboardInterrupt:
-        signal.signal(
-            signal.SIGINT, signal.SIG_IGN
-        )  # all is written; a later one would only spoil the status
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is written; one more would spoil the status
         sys.exit(128 + signal.SIGINT)
 
 
