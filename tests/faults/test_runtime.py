@@ -19,8 +19,9 @@ from sweeps import arguments, finished, sweep
 from etbench.build.artifact import program_path
 from etbench.build.cache import Cache
 
-# Puts a huge offset at one place after another of a program until running it ends with the signal wanted, and
-# does so in other processes too, where memory is laid out differently.
+# Puts zeros at one place after another of a program until running it ends with the signal wanted. A field of
+# zero is a missing one: the runtime follows a null pointer or finds its own check broken, in every process
+# alike (an offset that is too large may lead, in a process with more memory, to something that is there).
 SPOIL = """
 import os, subprocess, sys
 import torch
@@ -41,7 +42,7 @@ source, target, wanted = sys.argv[1], sys.argv[2], int(sys.argv[3])
 body = open(source, "rb").read()
 for at in range(0, len(body), 4):
     spoilt = bytearray(body)
-    spoilt[at : at + 4] = b"\\xff\\xff\\xff\\x7f"
+    spoilt[at : at + 4] = bytes(4)
     open(target, "wb").write(spoilt)
     again = [sys.executable, "-c", sys.orig_argv[2], "run", target]
     if end_of(target) == -wanted and all(subprocess.run(again).returncode == wanted for _ in range(3)):
