@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import uuid
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
-from time import monotonic
+from typing import TYPE_CHECKING
 
-import msgspec
+from etbench.config import Cell
+from etbench.errors import ConfigError
+from etbench.events import OnEvent
 
-from etbench.against import base_recipe, find_base, kept_program, origin_of_rebuilt
-from etbench.build import Built, Cache, Job, OnJobDone, OnJobEvent, build_all
-from etbench.build.cache import cache_folder
-from etbench.config import Cell, Measure
-from etbench.errors import ConfigError, EtbenchError
-from etbench.events import Event, OnEvent
-from etbench.measure import Round, Series, Subject, measure
-from etbench.measure.environment import available_cores
-from etbench.record import compared, measured
-from etbench.task import Outcome, Program, Task
-from etbench.workspace import workspace
+if TYPE_CHECKING:
+    from etbench.build import Cache
+    from etbench.task import Outcome
 
-__all__ = ["Outcome", "run", "run_cells"]
-
-KEEP_EVERY_S = 5.0
+__all__ = ["run", "run_cells"]
 
 
 def run(
@@ -80,6 +69,11 @@ def run_cells(
         ConfigError: before any work, if a file that a cell names is not there.
 
     """
+    # Imported here, since every command imports this module and few get as far: 0.1 s.
+    from etbench.phases import FailFastError, Phases
+    from etbench.task import Task
+    from etbench.workspace import workspace
+
     if not cells:
         return []
     if faults := list(dict.fromkeys(fault for cell in cells for fault in cell.missing_here())):
@@ -90,222 +84,13 @@ def run_cells(
     first = cells[0]
     cache = _cache(first)
     root = cache.work if cache and cache.writable() else None
-    with workspace(root) as scratch, contextlib.suppress(_FailFastError):
-        _Run(first, cache, scratch).do(tasks)
+    with workspace(root) as scratch, contextlib.suppress(FailFastError):
+        Phases(first, cache, scratch).do(tasks)
     return [task.outcome for task in tasks]
 
 
 def _cache(cell: Cell) -> Cache | None:
+    from etbench.build.cache import Cache, cache_folder
+
     settings = cell.cache
     return Cache(cache_folder(settings.dir), int(settings.max_gb * 1e9)) if settings.enabled else None
-
-
-class _FailFastError(Exception):
-    """A cell failed and the rest is not wanted."""
-
-
-class _Run:
-    """The phases of a run, one after the other for all cells: nothing is timed while anything is built."""
-
-    def __init__(self, settings: Cell, cache: Cache | None, scratch: Path) -> None:
-        self.settings = settings
-        self.cache = cache
-        self.scratch = scratch
-        self.folders = 0
-
-    def do(self, tasks: Sequence[Task]) -> None:
-        """Bring every task to its result."""
-        for task in tasks:
-            if reason := task.cell.impossible():
-                task.finish(msgspec.structs.replace(task.blank, status="skipped", reason=reason))
-        self._find_bases(_open(tasks))
-        self._build(_open(tasks))
-        self._build_bases([task for task in _open(tasks) if task.base])
-        alike: dict[bytes, list[Task]] = defaultdict(list)
-        for task in _open(tasks):
-            alike[msgspec.json.encode(task.cell.measure)].append(task)
-        for group in alike.values():
-            self._measure(group, group[0].cell.measure)
-
-    def fail(self, task: Task, error: EtbenchError, rounds: Sequence[Round] = ()) -> None:
-        """Make the failure of a cell its result; with `sweep.fail_fast` also the end of the run."""
-        task.fail(error, rounds)
-        if self.settings.sweep.fail_fast:
-            raise _FailFastError
-
-    def _find_bases(self, tasks: Sequence[Task]) -> None:
-        for task in tasks:
-            if task.cell.compare_to:
-                try:
-                    task.base = find_base(task.cell, task.cell.compare_to)
-                except EtbenchError as error:
-                    self.fail(task, error)
-
-    def _build(self, tasks: Sequence[Task]) -> None:
-        """Build each distinct program once, for all the cells that want it."""
-        wanting: dict[bytes, list[Task]] = defaultdict(list)
-        for task in tasks:
-            wanting[msgspec.json.encode(task.cell.recipe, order="sorted")].append(task)
-        jobs = {self._job(alike[0]): alike for alike in wanting.values()}
-
-        def on_event(job: Job, event: Event) -> None:
-            jobs[job][0].start()
-            jobs[job][0].emit(event)
-
-        def on_done(job: Job, what: Built | EtbenchError) -> None:
-            for task in jobs[job]:
-                task.start()
-                if isinstance(what, EtbenchError):
-                    self.fail(task, what)
-                else:
-                    task.has(Program(what, job.folder))
-                    word = "taken from the cache" if what.from_cache else "built"
-                    task.emit(Event(kind="program_ready", message=word))
-                    if reason := task.cell.delegate.no_runtime:
-                        task.finish(msgspec.structs.replace(task.blank, status="built", reason=reason))
-
-        self._build_all(list(jobs), on_event, on_done)
-
-    def _build_bases(self, tasks: Sequence[Task]) -> None:
-        """Have the programs that cells are compared with: kept, cached, or built again."""
-        jobs: dict[Job, Task] = {}
-        for task in tasks:
-            assert task.base is not None and task.program is not None
-            job = self._job(task, recipe_of_base=True)
-            try:
-                task.base_program = kept_program(
-                    task.base, task.program.built.artifact, task.program.folder, job.folder
-                )
-            except EtbenchError as error:
-                self.fail(task, error)
-            else:
-                if task.base_program is None:
-                    jobs[job] = task
-
-        def on_done(job: Job, what: Built | EtbenchError) -> None:
-            task = jobs[job]
-            if isinstance(what, EtbenchError):
-                self.fail(task, what)
-            elif task.base:
-                task.base_program = job.folder, origin_of_rebuilt(task.base, what)
-
-        self._build_all(list(jobs), lambda job, event: jobs[job].emit(event), on_done)
-
-    def _build_all(self, jobs: list[Job], on_event: OnJobEvent, on_done: OnJobDone) -> None:
-        build_all(
-            jobs,
-            cache=self.cache,
-            builders=self.settings.sweep.builders,
-            timeout_s=self.settings.build.timeout_s,
-            scratch=self.scratch,
-            on_event=on_event,
-            on_done=on_done,
-        )
-
-    def _job(self, task: Task, *, recipe_of_base: bool = False) -> Job:
-        self.folders += 1
-        folder = self.scratch / f"program-{self.folders}"
-        folder.mkdir()
-        recipe = task.cell.recipe
-        if recipe_of_base and task.base:
-            recipe = base_recipe(task.base, task.cell)
-        return Job(task.cell.stem, recipe, folder, task.log)
-
-    def _measure(self, tasks: Sequence[Task], how: Measure) -> None:
-        listener = _Listener(self, tasks)
-        try:
-            measure(listener.subjects, how, listener, scratch=self.scratch, log=tasks[0].log)
-        finally:
-            listener.keep_all()
-
-
-class _Listener:
-    """Turns what is heard of the subjects of a measurement into results of their cells."""
-
-    def __init__(self, run: _Run, tasks: Sequence[Task]) -> None:
-        self.run = run
-        self.turn_id = uuid.uuid4().hex[:12]
-        self.subjects: list[Subject] = []
-        self.tasks: list[Task] = []  # by subject
-        self.bases: dict[int, Series] = {}
-        self.rounds: dict[int, list[Round]] = {}  # taken, of cells that are not over
-        self.kept_at = monotonic()
-        for task in tasks:
-            assert task.program is not None
-            base = None
-            if task.base_program:
-                base = len(self.subjects)
-                self._add(task, task.base_program[0], None)
-            self._add(task, task.program.folder, base, inspected=True)
-
-    def on_event(self, subject: int | None, event: Event) -> None:
-        """Pass an event on to its cell; one of all cells to the first, as is one of a base to none."""
-        if subject is None:
-            self.tasks[0].emit(event)
-        elif not self._is_base(subject):
-            self.tasks[subject].emit(event)
-
-    def on_round(self, subject: int, rounds: list[Round], planned: int) -> None:
-        """Tell how far a cell is, and keep from time to time what there is."""
-        if self._is_base(subject):
-            return
-        self.rounds[subject] = rounds
-        location = median(median(taken.samples_ms) for taken in rounds)
-        self.tasks[subject].emit(
-            Event(kind="round", stage="time", done=len(rounds), of=max(planned, len(rounds)), p50_ms=location)
-        )
-        if monotonic() - self.kept_at > KEEP_EVERY_S:
-            self.keep_all()
-
-    def on_end(self, subject: int, series: Series) -> None:
-        """Write the result of a cell that is complete."""
-        if self._is_base(subject):
-            self.bases[subject] = series
-            return
-        task = self.tasks[subject]
-        assert task.program is not None
-        result = measured(task.cell, task.blank, task.program.built, series, self.turn_id)
-        base = self.subjects[subject].base
-        if base is not None:
-            assert task.base is not None and task.base_program is not None
-            result = compared(task.cell, result, task.base, task.base_program[1], self.bases[base])
-        self.rounds.pop(subject, None)
-        task.finish(result)
-
-    def on_failure(self, subject: int, error: EtbenchError, rounds: list[Round]) -> None:
-        """Write the result of a cell that failed, or whose base did."""
-        self.rounds.pop(subject, None)
-        task = self.tasks[subject]
-        if task.outcome is None:
-            if self._is_base(subject):
-                error.message = f"the base: {error.message}"
-            self.run.fail(task, error, rounds)
-
-    def keep_all(self) -> None:
-        """Keep the rounds of all cells that are not over."""
-        for subject, rounds in self.rounds.items():
-            self.tasks[subject].keep(rounds)
-        self.kept_at = monotonic()
-
-    def _add(self, task: Task, folder: Path, base: int | None, *, inspected: bool = False) -> None:
-        assert task.program is not None
-        self.tasks.append(task)
-        self.subjects.append(
-            Subject(
-                folder=str(folder),
-                repeat=task.cell.repeat,
-                threads=task.cell.threads or available_cores(),
-                logits_axis=task.program.built.artifact.logits_axis,
-                log=str(task.log.absolute()),
-                base=base,
-                passes=task.cell.passes if inspected else None,
-                profile=task.cell.profile and inspected,
-            )
-        )
-
-    def _is_base(self, subject: int) -> bool:
-        return subject + 1 < len(self.subjects) and self.subjects[subject + 1].base == subject
-
-
-def _open(tasks: Sequence[Task]) -> list[Task]:
-    return [task for task in tasks if task.outcome is None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import time
@@ -57,6 +58,8 @@ def _handle(request: MeasureRequest, emit: OnEvent, send: Callable[[MeasurePart]
 
         for asked in request.subjects:
             preload(program_path(Path(asked.folder)))
+        gc.collect()
+        gc.freeze()  # else each fork looks through, and so copies, a hundred MB of what was imported
     if request.affinity:
         os.sched_setaffinity(0, request.affinity)
     subjects = [_Subject(number, asked, request, emit) for number, asked in enumerate(request.subjects)]
