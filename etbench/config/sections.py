@@ -132,14 +132,15 @@ class Repeat(Section, frozen=True, kw_only=True):
     """How often a cell is run; `max_seconds` bounds its timed part.
 
     `runs` samples at least are spread over `rounds` fresh processes, fewer where that many would take
-    longer than `rounds_s`. With a `target_ci` it goes on until the half width of the 95 % interval is
-    this share of the latency, up to `max_rounds`.
+    longer than `rounds_s`, more where they would be over in less than `spread_s`. With a `target_ci` it
+    goes on until the half width of the 95 % interval is this share of the latency, up to `max_rounds`.
     """
 
     runs: Runs
     warmup: Warmup | Literal["stable"]
     rounds: Annotated[int, Meta(ge=1, le=1_000)]
     rounds_s: Seconds
+    spread_s: Annotated[float, Meta(ge=0, le=86_400)] = 3.0
     max_seconds: Seconds
     target_ci: Annotated[float, Meta(gt=0, lt=1)] | None = None
     max_rounds: Annotated[int, Meta(ge=5, le=10_000)] = 1_000

@@ -66,6 +66,7 @@ class Progress:
     planned: int = 1
     samples: int = 0
     stopped_by: StoppedBy | None = None
+    _last_end_s: float = 0.0
 
     def __post_init__(self) -> None:
         """Plan the first round, which tells what a round costs."""
@@ -87,6 +88,11 @@ class Progress:
         return max(0.0, self.repeat.max_seconds - self.spent_s)
 
     @property
+    def spread_s(self) -> float:
+        """How long the rounds have gone on, those of other subjects between them included."""
+        return self._last_end_s - self.rounds[0].started_s if self.rounds else 0.0
+
+    @property
     def round_s(self) -> float:
         """What a round costs, on the average."""
         return self.spent_s / len(self.rounds) if self.rounds else 0.0
@@ -95,6 +101,7 @@ class Progress:
         """Take in a round that took so many seconds in all, and decide whether it was the last."""
         self.rounds.append(round_)
         self.spent_s += seconds
+        self._last_end_s = round_.started_s + seconds
         if len(self.rounds) == 1:
             timed_s = sum(round_.samples_ms) / 1e3
             inference_s = timed_s / len(round_.samples_ms)
@@ -105,11 +112,12 @@ class Progress:
         count, target = len(self.rounds), self.repeat.target_ci
         if self.left_s <= 0 and not self.still_needed:
             return "max_seconds"
+        enough = count >= self.planned and self.spread_s >= self.repeat.spread_s
         if target is None:
-            return "rounds" if count >= self.planned else None
+            return "rounds" if enough else None
         if count >= self.repeat.max_rounds:
             return "max_rounds"
-        if count >= self.planned and count % CHECK_EVERY == 0:
+        if enough and count % CHECK_EVERY == 0:
             half_width = self.half_width() if self.half_width else 0.0
             if half_width is not None and half_width <= target:
                 return "target_ci"

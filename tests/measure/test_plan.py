@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ QUIET = MachineLoad(
 
 
 def _repeat(**changes: object) -> Repeat:
-    fields = {"runs": 50, "warmup": 5, "rounds": 30, "rounds_s": 6.0, "max_seconds": 60.0}
+    fields = {"runs": 50, "warmup": 5, "rounds": 30, "rounds_s": 6.0, "spread_s": 0.0, "max_seconds": 60.0}
     return Repeat(**(fields | changes))  # type: ignore[arg-type]
 
 
@@ -46,6 +47,16 @@ def _run(progress: Progress, round_s: float, sample_ms: float) -> int:
 def test_a_quick_cell_gets_all_rounds_and_a_slow_one_five() -> None:
     assert _run(Progress(_repeat(), lambda: None), 0.1, 2.0) == 30
     assert _run(Progress(_repeat(runs=10), lambda: None), 5.0, 1_000.0) == 5
+
+
+def test_a_very_quick_cell_gets_more_rounds_until_they_are_spread_over_time() -> None:
+    progress, begun = Progress(_repeat(spread_s=3.0)), 0.0
+    while progress.stopped_by is None:
+        taken = msgspec.structs.replace(_round(progress.samples), started_s=begun)
+        progress.add(taken, 0.04)
+        begun += 0.05  # another cell's round lies between
+    assert len(progress.rounds) == 61
+    assert (progress.stopped_by, progress.spread_s) == ("rounds", pytest.approx(3.04))
 
 
 def test_max_seconds_ends_it_once_there_are_three_samples() -> None:
