@@ -63,7 +63,9 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         parity=series.check.parity,
         pte_file=f"{cell.stem}.pte" if cell.keep_pte else None,
         stage_s=({} if built.from_cache else artifact.build_s) | series.stage_s,
-        environment=read_environment(threads=series.check.threads),
+        machine_before=series.before,
+        machine_after=series.after,
+        environment=read_environment(threads=series.check.threads, runtimes=series.check.runtimes),
     )
 
 

@@ -167,6 +167,8 @@ class _Collector:
                     rounds=taken.rounds,
                     stopped_by=part.stopped_by,
                     own_blocks=part.own_blocks,
+                    before=part.before,
+                    after=part.after,
                     stage_s=self.start_s | taken.checked.stage_s | {"time": part.seconds},
                 )
                 self.listener.on_end(part.subject, series)

@@ -6,6 +6,7 @@ import math
 import os
 import platform
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,6 +25,7 @@ LIBRARIES = ("etbench", "torch", "torchao", "executorch", "torchvision", "transf
 class Environment(Struct, frozen=True, kw_only=True):
     """Where a cell was measured. Sizes in bytes; null where this system does not tell.
 
+    `runtimes` are the delegates that the installed runtime can execute, beside its own kernels.
     `threads` is what the runtime's pool really had. `cpu_flags` are the vector extensions, `quota_cores` and
     `memory_limit_bytes` the limits of the container or cgroup, `governor` and `turbo` how the clock is run.
     """
@@ -44,12 +46,13 @@ class Environment(Struct, frozen=True, kw_only=True):
     memory_bytes: int
     python: str
     libraries: dict[str, str]
+    runtimes: list[str] = []
     threads: int | None
     load_average: list[float]
 
 
-def read_environment(*, threads: int | None) -> Environment:
-    """Return the facts of this host now."""
+def read_environment(*, threads: int | None, runtimes: Sequence[str] = ()) -> Environment:
+    """Return the facts of this host now, with what only a process that has loaded the runtime can tell."""
     return Environment(
         host=platform.node(),
         os=platform.platform(),
@@ -67,6 +70,7 @@ def read_environment(*, threads: int | None) -> Environment:
         memory_bytes=psutil.virtual_memory().total,
         python=platform.python_version(),
         libraries={name: found for name in LIBRARIES if (found := _version(name))},
+        runtimes=list(runtimes),
         threads=threads,
         load_average=[round(value, 2) for value in psutil.getloadavg()],
     )

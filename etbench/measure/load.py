@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
-from etbench.measure.protocol import MachineLoad
+from etbench.measure.protocol import MachineLoad, MachineNow
 
-__all__ = ["watch_load"]
+__all__ = ["machine_now", "watch_load"]
+
+
+def machine_now() -> MachineNow:
+    """Return the state of the machine at this moment."""
+    times = psutil.cpu_times()
+    total, idle, steal = _total_s(times._asdict())
+    return MachineNow(
+        load_average=[round(value, 2) for value in psutil.getloadavg()],
+        frequency_mhz=_frequency_mhz(),
+        temperature_c=_temperature_c(),
+        memory_available_bytes=psutil.virtual_memory().available,
+        cpu_s=total,
+        busy_s=total - idle - (steal or 0.0),
+        steal_s=steal,
+    )
 
 
 def watch_load() -> Callable[[], MachineLoad]:
@@ -25,10 +40,7 @@ def watch_load() -> Callable[[], MachineLoad]:
     def since() -> MachineLoad:
         after = psutil.cpu_times()
         spent = {name: getattr(after, name) - getattr(before, name) for name in after._fields}
-        # guest time is part of user time already
-        total = sum(value for name, value in spent.items() if not name.startswith("guest"))
-        steal = spent.get("steal")
-        idle = spent["idle"] + spent.get("iowait", 0.0)
+        total, idle, steal = _total_s(spent)
         other = max(0.0, total - idle - (steal or 0.0) - (_own_cpu_s() - own))
         now = resource.getrusage(resource.RUSAGE_SELF)
         return MachineLoad(
@@ -42,6 +54,13 @@ def watch_load() -> Callable[[], MachineLoad]:
         )
 
     return since
+
+
+def _total_s(times: Mapping[str, float]) -> tuple[float, float, float | None]:
+    """Return all CPU time, the idle part of it, and what a hypervisor took, of `psutil.cpu_times`."""
+    # guest time is part of user time already
+    total = sum(value for name, value in times.items() if not name.startswith("guest"))
+    return total, times["idle"] + times.get("iowait", 0.0), times.get("steal")
 
 
 def _own_cpu_s() -> float:

@@ -10,6 +10,7 @@ from statistics import median
 from typing import Literal
 
 import numpy as np
+from executorch.extension.pybindings import _C
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -39,7 +40,11 @@ def check(folder: Path, threads: int, logits_axis: int | None) -> CheckPass:
         for batch in inputs
     ]
     parity = compare_outputs(_joined(references), _joined(outputs), logits_axis=logits_axis)
-    return CheckPass(parity=parity, threads=threads_of(method))
+    return CheckPass(
+        parity=parity,
+        threads=threads_of(method),
+        runtimes=sorted(_C._get_registered_backend_names()),
+    )
 
 
 def time_round(

@@ -20,6 +20,7 @@ __all__ = [
     "Checked",
     "Ended",
     "MachineLoad",
+    "MachineNow",
     "MeasurePart",
     "MeasureRequest",
     "Measured",
@@ -82,6 +83,22 @@ class MachineLoad(Struct, frozen=True, kw_only=True):
     cpus: list[int] = []
 
 
+class MachineNow(Struct, frozen=True, kw_only=True):
+    """The state of the machine at one moment; None where this system does not tell.
+
+    `busy_s` and `steal_s` are CPU time since the machine started, over all its CPUs, and `cpu_s` is all there
+    was, so that two moments tell what happened between them. `load_average` is over 1, 5 and 15 minutes.
+    """
+
+    load_average: list[float]
+    frequency_mhz: float | None
+    temperature_c: float | None
+    memory_available_bytes: int
+    cpu_s: float
+    busy_s: float
+    steal_s: float | None
+
+
 class Round(Struct, frozen=True, kw_only=True):
     """What one fresh process measured; times in ms unless the name says otherwise.
 
@@ -101,23 +118,30 @@ class Round(Struct, frozen=True, kw_only=True):
 
 
 class CheckPass(Struct, frozen=True, kw_only=True):
-    """What a process that ran the reference inputs found; nothing is timed in it."""
+    """What a process that ran the reference inputs found; nothing is timed in it.
+
+    `runtimes` are the delegates that its runtime can execute.
+    """
 
     parity: Parity
     threads: int
+    runtimes: list[str] = []
 
 
 class Series(Struct, frozen=True, kw_only=True):
     """All rounds of one subject, and the passes before them; `stage_s` in seconds.
 
     `stopped_by` is ``rounds`` (all that were planned), ``max_seconds``, ``target_ci`` or ``max_rounds``.
-    `own_blocks` says that a round was too slow to be measured in turn with the quick ones.
+    `own_blocks` says that a round was too slow to be measured in turn with the quick ones. `before` and
+    `after` are the machine when the first round began and when the last was over.
     """
 
     check: CheckPass
     rounds: list[Round]
     stopped_by: str
     own_blocks: bool
+    before: MachineNow
+    after: MachineNow
     inspection: Inspection | None = None
     stage_s: dict[str, float]
 
@@ -145,6 +169,8 @@ class Ended(Struct, frozen=True, kw_only=True, tag=True):
     subject: int
     stopped_by: str
     own_blocks: bool
+    before: MachineNow
+    after: MachineNow
     seconds: float
 
 

@@ -17,12 +17,14 @@ from msgspec import Struct
 from etbench.build.artifact import program_path
 from etbench.events import Event, OnEvent, Stages, explained
 from etbench.measure.inspection import RunTask, inspect_program
+from etbench.measure.load import machine_now
 from etbench.measure.plan import Progress
 from etbench.measure.protocol import (
     Broken,
     Checked,
     CheckPass,
     Ended,
+    MachineNow,
     Measured,
     MeasurePart,
     MeasureRequest,
@@ -90,6 +92,7 @@ class _Subject:
         self.progress = Progress(asked.repeat)
         self.broken = False
         self.slow = False
+        self._before: MachineNow | None = None
         self._request = request
         self._emit = emit
 
@@ -110,6 +113,7 @@ class _Subject:
         """Time one round in a process of its own."""
         progress, start = self.progress, time.monotonic()
         if not progress.rounds:
+            self._before = machine_now()
             self._tell(Event(kind="stage_started", stage="time"))
         task = RoundTask(
             folder=self.asked.folder,
@@ -126,12 +130,15 @@ class _Subject:
 
     def end(self) -> Ended:
         """Tell that the timing is over."""
+        assert self._before is not None  # none ends without a round
         seconds = self.progress.spent_s
         self._tell(Event(kind="stage_finished", stage="time", seconds=seconds))
         return Ended(
             subject=self.number,
             stopped_by=str(self.progress.stopped_by),
             own_blocks=self.slow,
+            before=self._before,
+            after=machine_now(),
             seconds=seconds,
         )
 

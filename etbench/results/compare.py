@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterable, Sequence
 from statistics import median
 
+import msgspec
 from msgspec import Struct
 
 from etbench.errors import EtbenchError
@@ -53,6 +55,7 @@ def compare_results(
     threshold: float,
     across_hosts: bool = False,
     conditions: Sequence[Condition] = (),
+    base_path: str = "<base>",
 ) -> Comparison:
     """Compare the measured cells of two sets, paired by model, precision, delegate, inputs and weights.
 
@@ -66,6 +69,7 @@ def compare_results(
         threshold: 0.05 lets a cell be 5 % slower.
         across_hosts: compare also what was measured under other conditions.
         conditions: further changes that are not let pass.
+        base_path: where base lies, for the command that settles what two separate runs cannot.
 
     Raises:
         EtbenchError: if a pair was measured on other hosts, threads or libraries; names what differs.
@@ -77,7 +81,10 @@ def compare_results(
         _refuse_other_conditions(judged)
     return Comparison(
         threshold=threshold,
-        cells=[_compare_cell(*pair, threshold=threshold, family=len(judged)) for pair in paired.pairs],
+        cells=[
+            _compare_cell(*pair, threshold=threshold, family=len(judged), base_path=base_path)
+            for pair in paired.pairs
+        ],
         only_base=[cell_name(result) for result in paired.only_base],
         only_new=[cell_name(result) for result in paired.only_new],
         failing=[f"{cell_name(old)} ({_why(now)})" for old, now in paired.failing],
@@ -109,7 +116,9 @@ def compare_in_turn(
     )
 
 
-def _compare_cell(base: Result, new: Result, *, threshold: float, family: int) -> CellComparison:
+def _compare_cell(
+    base: Result, new: Result, *, threshold: float, family: int, base_path: str
+) -> CellComparison:
     if is_summary(base) or is_summary(new):
         return _ratio_alone(base, new)
     if base.turn_id is not None and base.turn_id == new.turn_id and base.own_blocks == new.own_blocks:
@@ -120,7 +129,10 @@ def _compare_cell(base: Result, new: Result, *, threshold: float, family: int) -
     if judged is None:
         ratio = SeparateRatio(ratio=_location(new) / base_ms, low=0.0, high=math.inf)
         judged = ratio, Judgement(verdict="inconclusive")
-    return _put_in_words(new, *judged, base_ms=base_ms, how="separate runs", threshold=threshold)
+    cell = _put_in_words(new, *judged, base_ms=base_ms, how="separate runs", threshold=threshold)
+    if cell.verdict != "inconclusive":
+        return cell
+    return msgspec.structs.replace(cell, advice=f"measure them in turn: {_in_turn_command(new, base_path)}")
 
 
 def _ratio_alone(base: Result, new: Result) -> CellComparison:
@@ -139,6 +151,11 @@ def _ratio_alone(base: Result, new: Result) -> CellComparison:
         regression=False,
         advice="an imported summary has no rounds to judge by",
     )
+
+
+def _in_turn_command(new: Result, base_path: str) -> str:
+    choices = f"model={new.model_name} precision={new.precision_short} delegate={new.delegate}"
+    return f"python -m etbench {choices} compare_to={shlex.quote(base_path)}"
 
 
 def _why(result: Result) -> str:
@@ -167,15 +184,13 @@ def _put_in_words(
         high=ratio.high if bounded else None,
         verdict=judgement.verdict,
         regression=judgement.verdict == "slower" and ratio.ratio > 1 + threshold,
-        advice=_advice(how, judgement, len(new.rounds)),
+        advice=_advice(judgement, len(new.rounds)),
     )
 
 
-def _advice(how: str, judgement: Judgement, rounds: int) -> str:
+def _advice(judgement: Judgement, rounds: int) -> str:
     if judgement.verdict != "inconclusive":
         return ""
-    if how == "separate runs":
-        return "measure them in turn: python -m etbench … compare_to=<base>"
     if judgement.times_more is None:
         return "too few rounds for an interval"
     return f"about {math.ceil(judgement.times_more * rounds)} rounds would settle it"

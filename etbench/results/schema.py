@@ -12,7 +12,7 @@ from msgspec import Struct
 from etbench.build.artifact import Artifact
 from etbench.measure.environment import Environment
 from etbench.measure.findings import Energy, LoadPass, Memory, Profile
-from etbench.measure.protocol import MachineLoad
+from etbench.measure.protocol import MachineLoad, MachineNow
 from etbench.stats.parity import Parity
 from etbench.stats.stability import Stability
 from etbench.stats.summary import LatencyMs
@@ -117,6 +117,7 @@ class Result(Struct, frozen=True, kw_only=True):
     `truncated` says that `max_seconds` left no time for all. `rounds` are the raw samples of each fresh
     process, `round_facts` what else is known of it. Results of one `turn_id` were measured in turn:
     rounds of one block belong together; not so a cell so slow that it had its `own_blocks`.
+    `machine_before` and `machine_after` are the machine around the rounds.
     `load_ms` and `first_inference_ms` are medians over the rounds; `load` has them from processes that did
     nothing else. `from_cache` says that the program was built for an earlier run; `artifact.build_s` is what
     that took. `reason` says why a cell was skipped, or only built.
@@ -147,6 +148,8 @@ class Result(Struct, frozen=True, kw_only=True):
     round_facts: list[RoundFacts] = []
     turn_id: str | None = None
     own_blocks: bool = False
+    machine_before: MachineNow | None = None
+    machine_after: MachineNow | None = None
     stability: Stability | None = None
     in_turn: InTurn | None = None
     throughput_per_s: float | None = None

@@ -8,7 +8,7 @@ import time
 
 import psutil
 
-from etbench.measure.load import watch_load
+from etbench.measure.load import machine_now, watch_load
 
 BUSY = "while True: pass"
 
@@ -28,6 +28,15 @@ def test_a_busy_process_beside_this_one_is_other_load() -> None:
         process.kill()
     assert busy.other_cpu_share is not None
     assert busy.other_cpu_share > 0.5 / (_cpus())
+
+
+def test_two_moments_tell_how_busy_the_machine_was_between_them() -> None:
+    before = machine_now()
+    _spin(0.5)
+    after = machine_now()
+    spent, busy = after.cpu_s - before.cpu_s, after.busy_s - before.busy_s
+    assert 0.4 < busy <= spent
+    assert after.memory_available_bytes > 0
 
 
 def test_what_this_process_does_is_not() -> None:

@@ -29,7 +29,14 @@ def _results(folder: Path) -> list[Result]:
 
 
 def test_all_cells_of_a_grid_are_measured_in_the_same_blocks(tmp_path: Path) -> None:
-    done = etbench(*GRID, "repeat.rounds=6", "repeat.rounds_s=60", "hydra.sweep.dir=out", cwd=tmp_path)
+    done = etbench(
+        *GRID,
+        "repeat.rounds=6",
+        "repeat.rounds_s=60",
+        "repeat.spread_s=0",
+        "hydra.sweep.dir=out",
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     results = _results(tmp_path / "out")
     assert len(results) == 4
@@ -45,7 +52,7 @@ def test_all_cells_of_a_grid_are_measured_in_the_same_blocks(tmp_path: Path) -> 
     assert hydra_files == {"config.yaml", "hydra.yaml", "overrides.yaml"}
 
 
-@pytest.mark.parametrize("launcher", ["basic"])
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_other_launchers_run_the_same_cells_one_by_one(launcher: str, tmp_path: Path) -> None:
     overrides = ("repeat=quick", f"hydra/launcher={launcher}", "hydra.sweep.dir=out")
     done = etbench(*GRID, *overrides, cwd=tmp_path)

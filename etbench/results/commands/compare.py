@@ -52,7 +52,12 @@ def _compare(args: argparse.Namespace) -> int:
     conditions = [parse_condition(text) for text in args.fail_if]
     base, new = read_all([args.base]), read_all([args.new])
     comparison = compare_results(
-        base, new, threshold=args.fail_above, across_hosts=args.across_hosts, conditions=conditions
+        base,
+        new,
+        threshold=args.fail_above,
+        across_hosts=args.across_hosts,
+        conditions=conditions,
+        base_path=str(args.base),
     )
     if not comparison.cells and not comparison.failing:
         raise EtbenchError(f"{args.base} and {args.new} have no measured cell in common", stage="compare")
