@@ -3,7 +3,8 @@
     python benchmarks/sweep.py
 
 The plain way is a process for each cell that loads, exports, quantizes, lowers and times in itself, as
-hand-written scripts do. The floor is the time that the rounds of the warm sweep took, nothing else.
+hand-written scripts do. The floor is the time that the rounds of the warm sweep took, nothing else; what it
+measures beside them (load, memory, energy) and the check against eager are named.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from common import print_machine
 
 MODELS = "resnet18,mobilenet_v2,efficientnet_b0,distilbert,clip_text,gpt2"
 PRECISIONS = "fp32,int8"
+STAGES = {"time": "rounds", "inspect": "load, memory and energy", "parity": "check against eager"}
 
 PLAIN = """
 import sys, time
@@ -62,8 +64,8 @@ def main() -> None:
         grid = [f"model={args.models}", f"precision={args.precisions}"]
         for repeat in ("quick", "recommended"):
             cold_s, _ = _sweep(folder, grid, repeat, "cold")
-            warm_s, floor_s = _sweep(folder, grid, repeat, "warm")
-            _report(repeat, cold_s, warm_s, floor_s, plain_s)
+            warm_s, stages_s = _sweep(folder, grid, repeat, "warm")
+            _report(repeat, cold_s, warm_s, stages_s, plain_s)
 
 
 def _plain(folder: Path, models: list[str], precisions: list[str]) -> float:
@@ -76,8 +78,8 @@ def _plain(folder: Path, models: list[str], precisions: list[str]) -> float:
     return time.monotonic() - begun
 
 
-def _sweep(folder: Path, grid: list[str], repeat: str, name: str) -> tuple[float, float]:
-    """Return the seconds of a sweep, and those of its rounds alone."""
+def _sweep(folder: Path, grid: list[str], repeat: str, name: str) -> tuple[float, dict[str, float]]:
+    """Return the seconds of a sweep, and those of its stages over all cells."""
     out = folder / f"{repeat}-{name}"
     command = [sys.executable, "-m", "etbench", "-m", *grid, f"repeat={repeat}", f"hydra.sweep.dir={out}"]
     begun = time.monotonic()
@@ -85,14 +87,16 @@ def _sweep(folder: Path, grid: list[str], repeat: str, name: str) -> tuple[float
     subprocess.run(command, check=True, capture_output=True, env=env)
     seconds = time.monotonic() - begun
     results = [json.loads(path.read_text()) for path in out.glob("*.json")]
-    return seconds, sum(result["stage_s"]["time"] for result in results)
+    return seconds, {name: sum(result["stage_s"][name] for result in results) for name in STAGES}
 
 
-def _report(repeat: str, cold_s: float, warm_s: float, floor_s: float, plain_s: float) -> None:
+def _report(repeat: str, cold_s: float, warm_s: float, stages_s: dict[str, float], plain_s: float) -> None:
+    floor_s = stages_s["time"]
+    others = ", ".join(f"{text} {stages_s[name]:.1f} s" for name, text in STAGES.items())
     print(
         f"repeat={repeat}: cold {cold_s:.0f} s, {cold_s / plain_s:.2f} of the plain procedure; "
         f"warm {warm_s:.1f} s, {warm_s / plain_s:.3f} of it and {warm_s / floor_s:.2f} of its rounds alone, "
-        f"{floor_s:.1f} s"
+        f"{floor_s:.1f} s\n  {others}, the rest {warm_s - sum(stages_s.values()):.1f} s"
     )
 
 
