@@ -17,6 +17,7 @@ __all__ = ["Interval", "location_interval"]
 # twice as wide as it had to be. `tests/stats/test_interval.py` simulates them.
 CRITICAL_95 = 16.0
 MIN_ROUNDS = 5
+WITHIN_ROUNDS_FROM = 50  # of fewer, the true median is too often beyond all of them
 
 
 class Interval(Struct, frozen=True, kw_only=True):
@@ -41,7 +42,8 @@ def location_interval(rounds_ms: Sequence[Sequence[float]]) -> Interval | None:
     (Shao, "A self-normalized approach to confidence interval construction in time series", JRSS B 72,
     2010, in both directions). Its critical value is not that of the limit law, which is too small for
     few rounds, but `CRITICAL_95`. It is taken on the log scale and holds for the time over which the rounds
-    were spread: drift that is slower than that is not in it.
+    were spread: drift that is slower than that is not in it. From 50 rounds on it does not go beyond the
+    rounds themselves, as it would where the machine changes its speed in the middle.
 
     Args:
         rounds_ms: the samples of each round, in ms, in the order in which they were taken.
@@ -51,7 +53,10 @@ def location_interval(rounds_ms: Sequence[Sequence[float]]) -> Interval | None:
         return None
     logs = np.log([float(np.median(samples)) for samples in rounds_ms])
     centre, half = _self_normalized(logs)
-    return Interval(location=math.exp(centre), low=math.exp(centre - half), high=math.exp(centre + half))
+    low, high = centre - half, centre + half
+    if len(logs) >= WITHIN_ROUNDS_FROM:
+        low, high = max(low, float(logs.min())), min(high, float(logs.max()))
+    return Interval(location=math.exp(centre), low=math.exp(low), high=math.exp(high))
 
 
 def _self_normalized(values: NDArray[np.float64]) -> tuple[float, float]:
