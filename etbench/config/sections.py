@@ -193,8 +193,9 @@ class SweepSettings(Section, frozen=True, kw_only=True):
 class Passes(Section, frozen=True, kw_only=True):
     """The passes beside the timed rounds, each in processes of its own.
 
-    Loading is timed in `load` processes with the file in the page cache and in as many with it dropped from
-    there; none begins after `load_s`. Energy is taken over `energy_s`, where the processor counts it.
+    Loading is timed in `load` processes, or as many as there are rounds if those are fewer, with the file in
+    the page cache, and in as many with it dropped from there; none begins after `load_s`. Energy is taken
+    over `energy_s`, where the processor counts it.
     """
 
     load: Annotated[int, Meta(ge=1, le=1_000)] = 5

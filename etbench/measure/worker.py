@@ -103,9 +103,12 @@ class _Subject:
             task = CheckTask(folder=asked.folder, threads=asked.threads, logits_axis=asked.logits_axis)
             check = self._run("parity")(task, CheckPass)
         if asked.passes:
+            # A first look with one round has one load, too.
+            loads = min(asked.passes.load, asked.repeat.rounds)
+            passes = msgspec.structs.replace(asked.passes, load=loads)
             with stages("inspect"):
                 inspection = inspect_program(
-                    asked.folder, asked.threads, asked.passes, profile=asked.profile, run=self._run("inspect")
+                    asked.folder, asked.threads, passes, profile=asked.profile, run=self._run("inspect")
                 )
         send(Checked(subject=self.number, check=check, inspection=inspection, stage_s=stages.seconds))
 
