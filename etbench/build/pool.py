@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -96,7 +97,7 @@ def build_all(
 
     """
     pool = _Pool(cache, timeout_s, scratch, on_event, on_done)
-    missing = [job for job in jobs if not pool.found(job)]
+    missing = pool.not_found(jobs)
     if not missing:
         return
     pool.run(missing, min(builders or default_builders(), len(missing)))
@@ -128,13 +129,19 @@ class _Pool:
         self.stop = False
         self.raised: BaseException | None = None
 
-    def found(self, job: Job) -> bool:
-        """Tell whether the cache had the job's program; it lies in the job's folder then."""
-        artifact = self._taken(job)
-        if artifact is None:
-            return False
-        self._done(job, Built(artifact, from_cache=True))
-        return True
+    def not_found(self, jobs: Sequence[Job]) -> list[Job]:
+        """Take from the cache what it has into the jobs' folders, and return the other jobs.
+
+        Large files are read to be checked, so several threads do it: hashing leaves the interpreter free.
+        """
+        missing = []
+        with ThreadPoolExecutor() as readers:
+            for job, artifact in zip(jobs, readers.map(self._taken, jobs), strict=True):
+                if artifact is None:
+                    missing.append(job)
+                else:
+                    self._done(job, Built(artifact, from_cache=True))
+        return missing
 
     def run(self, jobs: list[Job], count: int) -> None:
         """Build the jobs in so many processes."""
