@@ -14,6 +14,8 @@ from typing import Any
 import psutil
 from msgspec import Struct
 
+from etbench.measure.revision import read_revision
+
 __all__ = ["Environment", "available_cores", "read_environment"]
 
 VECTOR = re.compile(r"(avx|amx|fma|f16c|sse4|neon|asimd|sve|sme2?$|i8mm|bf16)")
@@ -26,6 +28,7 @@ class Environment(Struct, frozen=True, kw_only=True):
 
     `threads` is what the runtime's pool really had. `cpu_flags` are the vector extensions, `quota_cores` and
     `memory_limit_bytes` the limits of the container or cgroup, `governor` and `turbo` how the clock is run.
+    `commit` is that of the git repository etbench was started in, `dirty` whether its tracked files differed.
     """
 
     host: str
@@ -44,12 +47,15 @@ class Environment(Struct, frozen=True, kw_only=True):
     memory_bytes: int
     python: str
     libraries: dict[str, str]
+    commit: str | None = None
+    dirty: bool | None = None
     threads: int | None
     load_average: list[float]
 
 
 def read_environment(*, threads: int | None) -> Environment:
     """Return the facts of this host now."""
+    commit, dirty = read_revision()
     return Environment(
         host=platform.node(),
         os=platform.platform(),
@@ -67,6 +73,8 @@ def read_environment(*, threads: int | None) -> Environment:
         memory_bytes=psutil.virtual_memory().total,
         python=platform.python_version(),
         libraries={name: found for name in LIBRARIES if (found := _version(name))},
+        commit=commit,
+        dirty=dirty,
         threads=threads,
         load_average=[round(value, 2) for value in psutil.getloadavg()],
     )
