@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from etbench.results.aggregation import aggregate
     from etbench.results.tables import (
-        aggregate,
         compare_delegates,
         compare_precisions,
         fastest,
@@ -34,10 +35,12 @@ __all__ = [
 ]
 
 
+ELSEWHERE = {"aggregate": "aggregation"}  # not in `tables`
+
+
 def __getattr__(name: str) -> Any:
     """Import pandas when a table is asked for, not when a result is written."""
     if name in __all__:
-        from etbench.results import tables
-
-        return getattr(tables, name)
+        module = import_module(f"etbench.results.{ELSEWHERE.get(name, 'tables')}")
+        return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

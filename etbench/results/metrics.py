@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
+from etbench.measure.findings import Operator
 from etbench.results.schema import Result
 
 __all__ = ["COLUMNS", "RAW", "Column"]
@@ -26,6 +27,16 @@ class Column:
     read: Callable[[Result], Any]
     better: Direction = ""
     raw: bool = False  # what other tables are made of, and no column of a file
+    holds: Any = None  # the type of what is raw
+
+    @property
+    def type(self) -> Any:
+        """The type of its values; None is among them."""
+        if self.raw:
+            return self.holds
+        if not self.better:
+            return str | int | float | bool | None
+        return (int if self.name.endswith("_bytes") else float) | None
 
     @property
     def dtype(self) -> str | None:
@@ -76,6 +87,16 @@ def _round_medians(result: Result) -> dict[int, float]:
         return {}
     pairs = zip(result.round_facts, result.rounds, strict=True)
     return {fact.block: median(samples) for fact, samples in pairs}
+
+
+def _libraries(result: Result) -> str:
+    """Return the versions, such as ``executorch 1.5.1, torch 2.13.0``."""
+    return ", ".join(f"{name} {version}" for name, version in sorted(result.environment.libraries.items()))
+
+
+def _commit(result: Result) -> str | None:
+    commit, dirty = result.environment.commit, result.environment.dirty
+    return f"{commit}-dirty" if commit and dirty else commit
 
 
 def _share(result: Result) -> float | None:
@@ -131,6 +152,11 @@ COLUMNS = (
     Column("threads", "threads of the runtime", lambda result: result.environment.threads),
     Column("weights", "where the weights came from", lambda result: result.weights),
     Column("host", "host", lambda result: result.environment.host),
+    Column("cpu", "processor", lambda result: result.environment.cpu),
+    Column("python", "version of Python", lambda result: result.environment.python),
+    Column("libraries", "versions of the libraries", _libraries),
+    Column("commit", "git commit of the folder it was started in; `-dirty`: with changes", _commit),
+    Column("pte_sha256", "digest of the .pte", _of("artifact", "sha256")),
     Column("created_at", "when", lambda result: result.created_at),
     Column("cell_id", "identity of the cell", lambda result: result.cell_id),
     Column("source", "tool that measured; not etbench: an imported summary", lambda result: result.source),
@@ -138,7 +164,19 @@ COLUMNS = (
     Column(
         "reason", "why there are no figures", lambda r: r.failure.message if r.failure else r.reason or None
     ),
-    Column("round_medians_ms", "median of the round of each block", _round_medians, raw=True),
-    Column("operators", "operators with their times", lambda r: r.profile and r.profile.operators, raw=True),
+    Column(
+        "round_medians_ms",
+        "median of the round of each block",
+        _round_medians,
+        raw=True,
+        holds=dict[int, float],
+    ),
+    Column(
+        "operators",
+        "operators with their times",
+        lambda result: result.profile and result.profile.operators,
+        raw=True,
+        holds=list[Operator] | None,
+    ),
 )
 RAW = [column.name for column in COLUMNS if column.raw]
