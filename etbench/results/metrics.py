@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
+from etbench.results.delegation import delegation_time_share
 from etbench.results.schema import Result
 
 __all__ = ["COLUMNS", "RAW", "Column"]
@@ -84,6 +85,19 @@ def _share(result: Result) -> float | None:
     return result.artifact.delegation.delegated_nodes / result.artifact.delegation.total_nodes
 
 
+def _time_share(result: Result) -> float | None:
+    profile = result.profile
+    return delegation_time_share(profile.operators, profile.execute_ms) if profile else None
+
+
+def _border_tensors(result: Result) -> int | None:
+    """Return how many tensors go into and come out of subgraphs."""
+    delegation = result.artifact.delegation if result.artifact else None
+    if delegation is None or delegation.tensors_in is None or delegation.tensors_out is None:
+        return None
+    return delegation.tensors_in + delegation.tensors_out
+
+
 COLUMNS = (
     Column("model", "model", lambda result: result.model_name),
     Column("model_type", "kind of model", lambda result: result.model_type),
@@ -120,7 +134,11 @@ COLUMNS = (
     Column("cosine", "cosine similarity with eager fp32", _of("parity", "cosine"), "higher"),
     Column("max_abs_error", "largest absolute error", _of("parity", "max_abs"), "lower"),
     Column("top1_agreement", "share of equal top-1 classes", _of("parity", "top1_agreement"), "higher"),
-    Column("delegated_share", "share of graph nodes delegated", _share, "higher"),
+    Column("delegated_share", "share of the graph's operators delegated", _share, "higher"),
+    Column("delegated_time_share", "share of the profiled time spent in the delegate", _time_share, "higher"),
+    Column("subgraphs", "subgraphs given to the delegate", _of("artifact.delegation", "subgraphs")),
+    Column("border_tensors", "tensors that go into and come out of subgraphs", _border_tensors),
+    Column("border_copies", "copies left beside subgraphs", _of("artifact.delegation", "border_copies")),
     Column("samples", "timed inferences", lambda result: result.repeat if result.latency_ms else None),
     Column("rounds", "fresh processes", lambda result: len(result.rounds) or None),
     Column("stability", "whether the rounds agree", _of("stability", "verdict")),
@@ -140,5 +158,6 @@ COLUMNS = (
     ),
     Column("round_medians_ms", "median of the round of each block", _round_medians, raw=True),
     Column("operators", "operators with their times", lambda r: r.profile and r.profile.operators, raw=True),
+    Column("delegation", "who runs which operators", _of("artifact", "delegation"), raw=True),
 )
 RAW = [column.name for column in COLUMNS if column.raw]

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pandas as pd
 
+from etbench.results.delegation import DELEGATION_COLUMNS, delegation_rows
 from etbench.results.metrics import COLUMNS, RAW
 from etbench.results.profiles import HEADER, operator_rows
 from etbench.results.schema import Result
@@ -20,6 +21,7 @@ __all__ = [
     "aggregate",
     "compare_delegates",
     "compare_precisions",
+    "delegation",
     "fastest",
     "load_results",
     "pivot",
@@ -112,6 +114,16 @@ def profile(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(HEADER))
 
 
+def delegation(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return one row an operator of each built cell: delegated or left behind, and why."""
+    rows = [
+        operator
+        for row in frame[frame["delegation"].notna()].to_dict("records")
+        for operator in delegation_rows([row[name] for name in IDENTITY], row["delegation"], row["operators"])
+    ]
+    return pd.DataFrame(rows, columns=list(DELEGATION_COLUMNS)).astype({"left_behind_ms": "float64"})
+
+
 def summary(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the columns that fit on a screen, for all cells, failed ones included."""
     columns = [*IDENTITY, "status", METRIC, "latency_mean_ms", "latency_p95_ms", "pte_bytes", "sqnr_db"]
@@ -121,8 +133,8 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
 def aggregate(paths: Iterable[str | Path], out: Path) -> list[Path]:
     """Write all tables of these results as CSV files and return their paths.
 
-    `results.csv`, `precision_comparison.csv`, `delegate_comparison.csv`, `ranking.csv`, `pivot.csv`, and
-    `profile.csv` if a cell was profiled.
+    `results.csv`, `precision_comparison.csv`, `delegate_comparison.csv`, `ranking.csv`, `pivot.csv`,
+    `delegation.csv` if a program was built, and `profile.csv` if a cell was profiled.
     """
     frame = load_results(list(paths))
     flat = pivot(frame)
@@ -134,6 +146,8 @@ def aggregate(paths: Iterable[str | Path], out: Path) -> list[Path]:
         "ranking": rank(frame),
         "pivot": flat.reset_index(),
     }
+    if not (taken := delegation(frame)).empty:
+        tables["delegation"] = taken
     if not (operators := profile(frame)).empty:
         tables["profile"] = operators
     out.mkdir(parents=True, exist_ok=True)
