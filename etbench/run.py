@@ -297,6 +297,7 @@ class _Listener:
                 threads=task.cell.threads or available_cores(),
                 logits_axis=task.program.built.artifact.logits_axis,
                 log=str(task.log.absolute()),
+                runtime=task.cell.delegate.runtime,
                 base=base,
                 passes=task.cell.passes if inspected else None,
                 profile=task.cell.profile and inspected,

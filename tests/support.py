@@ -222,6 +222,24 @@ def two_layers() -> Any:
     return module.eval(), example
 
 
+def repeated() -> Any:
+    """The same two layers four times, each time a subgraph of its own with wide values in between."""
+    import torch
+    from torch import nn
+
+    class Repeated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(64, 2048), nn.ReLU(), nn.Linear(2048, 64))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for _ in range(4):
+                x = torch.cumsum(self.layers(x), dim=1)
+            return x
+
+    return Repeated(), torch.randn(512, 64)
+
+
 def with_buffer() -> Any:
     """A table looked up at positions that are a buffer of integers, as every transformer has one."""
     import torch

@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from etbench.config.cell import Cell, Recipe
 from etbench.config.parsing import parse
-from etbench.config.sections import Calibration, Measure, Model, Passes, Repeat
+from etbench.config.sections import Calibration, Measure, Model, Passes, Repeat, XnnpackRuntime
 
-__all__ = ["Calibration", "Cell", "Measure", "Model", "Passes", "Recipe", "Repeat", "parse"]
+__all__ = ["Calibration", "Cell", "Measure", "Model", "Passes", "Recipe", "Repeat", "XnnpackRuntime", "parse"]

@@ -20,6 +20,7 @@ from etbench.config.sections import (
     Repeat,
     Section,
     SweepSettings,
+    XnnpackRuntime,
 )
 
 __all__ = ["Cell", "Recipe"]
@@ -62,7 +63,7 @@ class Cell(Section, frozen=True, kw_only=True):
         return Recipe(
             model=self.model,
             precision=self.precision,
-            delegate=self.delegate,
+            delegate=msgspec.structs.replace(self.delegate, runtime=XnnpackRuntime()),
             calibration=self.calibration,
             numerics=self.numerics,
         )
@@ -77,6 +78,7 @@ class Cell(Section, frozen=True, kw_only=True):
         """Twelve hexadecimal digits that two cells share only if they ask for the same measurement."""
         measured_how = msgspec.structs.replace(self.measure, timeout_s=Measure().timeout_s, seed=None)
         identity = [self.recipe, self.repeat, measured_how, self.passes, self.profile, self.threads]
+        identity.append(self.delegate.runtime)
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:12]
 
     def impossible(self) -> str | None:

@@ -28,6 +28,7 @@ __all__ = [
     "Section",
     "SweepSettings",
     "TopLevel",
+    "XnnpackRuntime",
 ]
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
@@ -109,16 +110,30 @@ class Requirement(Section, frozen=True, kw_only=True):
         return None
 
 
+class XnnpackRuntime(Section, frozen=True, kw_only=True):
+    """Options of XNNPACK's backend in the runtime; None leaves its own choice.
+
+    `workspace_sharing` says which subgraphs share one memory for what they compute in between: none, those of
+    one program, or all of a process. With `weight_cache` subgraphs that use the same weights share them once
+    they are packed.
+    """
+
+    workspace_sharing: Literal["disabled", "per_model", "global"] | None = None
+    weight_cache: bool | None = None
+
+
 class Delegate(Component, frozen=True, kw_only=True):
     """Who executes the program.
 
     `runs_on` are the systems (as `sys.platform` names them) for which the ExecuTorch wheel has its runtime;
-    elsewhere programs for it are built and not run. None stands for all systems.
+    elsewhere programs for it are built and not run. None stands for all systems. `runtime` does not change
+    the program, only how it is run.
     """
 
     cannot: list[Impossible] = []
     requires: list[Requirement] = []
     runs_on: list[str] | None = None
+    runtime: XnnpackRuntime = XnnpackRuntime()
 
     @property
     def no_runtime(self) -> str | None:

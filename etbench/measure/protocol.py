@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from etbench.config import Passes, Repeat
+from etbench.config import Passes, Repeat, XnnpackRuntime
 from etbench.measure.findings import Inspection
 from etbench.process import Failure
 from etbench.stats.parity import Parity
@@ -35,9 +35,9 @@ __all__ = [
 class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An artifact to measure: its folder, how often, with how many threads, and where its log goes.
 
-    `passes` are those beside the timed rounds; None leaves them out. `base` is the number of another subject
-    that this one is to be compared with: the two then stay in the same blocks to the end, and adaptive
-    repeats look at their ratio.
+    `runtime` is set in each of its processes. `passes` are those beside the timed rounds; None leaves them
+    out. `base` is the number of another subject that this one is to be compared with: the two then stay in
+    the same blocks to the end, and adaptive repeats look at their ratio.
     """
 
     folder: str
@@ -45,6 +45,7 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     threads: int
     logits_axis: int | None
     log: str
+    runtime: XnnpackRuntime = XnnpackRuntime()
     base: int | None = None
     passes: Passes | None = None
     profile: bool = False

@@ -8,6 +8,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from etbench.config import XnnpackRuntime
+
 __all__ = [
     "CheckTask",
     "EnergyTask",
@@ -25,6 +27,7 @@ class _Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_f
 
     folder: str
     threads: int
+    runtime: XnnpackRuntime = XnnpackRuntime()
 
 
 class CheckTask(_Task, frozen=True, kw_only=True, tag="check"):
@@ -76,6 +79,10 @@ def perform(task: Task, tell: Callable[[str], None]) -> Struct:
         EtbenchError: of the stage that failed.
 
     """
+    if task.runtime != XnnpackRuntime():
+        from etbench.measure.backend_options import set_options
+
+        set_options(task.runtime)
     folder = Path(task.folder)
     match task:
         case CheckTask():

@@ -143,7 +143,7 @@ class _Subject:
 
         def run(task: Task, answer: type[T], /) -> T:
             return in_fresh_process(
-                task,
+                msgspec.structs.replace(task, runtime=self.asked.runtime),
                 answer,
                 start=self._request.start,
                 stage=stage,
