@@ -92,6 +92,7 @@ class Cell(Section, frozen=True, kw_only=True):
         faults = [
             here.folder_fault("calibration.images", self.calibration.images),
             here.text_fault("calibration.text", self.calibration.text),
+            here.npz_fault("calibration.npz", self.calibration.npz),
             here.weights_fault(self.model.weights),
             here.path_fault("compare_to", self.compare_to),
             here.path_fault("sweep.resume", self.sweep.resume),

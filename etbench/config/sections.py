@@ -224,6 +224,7 @@ class Calibration(Section, frozen=True, kw_only=True):
     seed: NonNegative
     images: str | None = None
     text: str | None = None
+    npz: str | None = None
     observer: Literal["histogram", "minmax"] = "histogram"
 
 
