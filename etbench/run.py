@@ -15,7 +15,7 @@ import msgspec
 from etbench.against import base_recipe, find_base, kept_program, origin_of_rebuilt
 from etbench.build import Built, Cache, Job, OnJobDone, OnJobEvent, build_all
 from etbench.build.cache import cache_folder
-from etbench.config import Cell, Measure
+from etbench.config import Cell, Evaluate, Measure
 from etbench.errors import ConfigError, EtbenchError
 from etbench.events import Event, OnEvent
 from etbench.measure import Round, Series, Subject, measure
@@ -301,6 +301,7 @@ class _Listener:
                 base=base,
                 passes=task.cell.passes if inspected else None,
                 profile=task.cell.profile and inspected,
+                evaluate=task.cell.evaluate if inspected else Evaluate(),
             )
         )
 

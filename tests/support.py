@@ -256,3 +256,28 @@ def with_buffer() -> Any:
             return self.linear(x + self.table(self.positions[:, : x.shape[1]]))
 
     return Positions(), torch.randn(1, 4, 16)
+
+
+# --- accuracy hooks, named by `evaluate._target_` --------------------------------------------------
+
+
+def spread(program: Any, *, scale: float) -> dict[str, float]:
+    """Figures of the outputs of one batch of ones, the last of them not finite."""
+    import numpy as np
+
+    (output,) = program(np.ones(program.shapes[0]))
+    return {"spread": scale * float(output.max() - output.min()), "nothing": float("nan")}
+
+
+def wrong_shape(program: Any) -> Any:
+    import numpy as np
+
+    return program(np.zeros((7, 7), np.float32))
+
+
+def no_figures(program: Any) -> Any:
+    return ["a list"]
+
+
+def broken(program: Any) -> Any:
+    raise LookupError("the data set is not what it was")

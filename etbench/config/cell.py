@@ -13,6 +13,7 @@ from etbench.config.sections import (
     CacheSettings,
     Calibration,
     Delegate,
+    Evaluate,
     Measure,
     Model,
     Passes,
@@ -46,6 +47,7 @@ class Cell(Section, frozen=True, kw_only=True):
     measure: Measure
     passes: Passes
     calibration: Calibration
+    evaluate: Evaluate
     cache: CacheSettings
     build: BuildSettings
     sweep: SweepSettings
@@ -78,7 +80,7 @@ class Cell(Section, frozen=True, kw_only=True):
         """Twelve hexadecimal digits that two cells share only if they ask for the same measurement."""
         measured_how = msgspec.structs.replace(self.measure, timeout_s=Measure().timeout_s, seed=None)
         identity = [self.recipe, self.repeat, measured_how, self.passes, self.profile, self.threads]
-        identity.append(self.delegate.runtime)
+        identity += [self.delegate.runtime, self.evaluate]
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:12]
 
     def impossible(self) -> str | None:
@@ -94,6 +96,7 @@ class Cell(Section, frozen=True, kw_only=True):
             here.text_fault("calibration.text", self.calibration.text),
             here.npz_fault("calibration.npz", self.calibration.npz),
             here.weights_fault(self.model.weights),
+            here.path_fault("evaluate.data", self.evaluate.data),
             here.path_fault("compare_to", self.compare_to),
             here.path_fault("sweep.resume", self.sweep.resume),
             here.affinity_fault(self.measure.affinity),

@@ -19,6 +19,7 @@ __all__ = [
     "Calibration",
     "Component",
     "Delegate",
+    "Evaluate",
     "KnownOptions",
     "Measure",
     "Model",
@@ -226,6 +227,19 @@ class Calibration(Section, frozen=True, kw_only=True):
     text: str | None = None
     npz: str | None = None
     observer: Literal["histogram", "minmax"] = "histogram"
+
+
+class Evaluate(Section, frozen=True, kw_only=True):
+    """The accuracy hook: a callable that gets the built program and these options; None is none."""
+
+    target: Target | None = field(name="_target_", default=None)
+    options: dict[str, Any] = {}
+
+    @property
+    def data(self) -> str | None:
+        """The file or folder that the option ``data`` names, if there is one and it is given."""
+        named = self.options.get("data")
+        return named if isinstance(named, str) and named != "???" else None
 
 
 class TopLevel(Section, frozen=True, kw_only=True):

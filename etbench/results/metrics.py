@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
+import msgspec
+
 from etbench.results.delegation import delegation_time_share
 from etbench.results.schema import Result
 
@@ -85,6 +87,10 @@ def _share(result: Result) -> float | None:
     return result.artifact.delegation.delegated_nodes / result.artifact.delegation.total_nodes
 
 
+def _evaluation(result: Result) -> str | None:
+    return None if result.evaluation is None else msgspec.json.encode(result.evaluation).decode()
+
+
 def _time_share(result: Result) -> float | None:
     profile = result.profile
     return delegation_time_share(profile.operators, profile.execute_ms) if profile else None
@@ -134,6 +140,7 @@ COLUMNS = (
     Column("cosine", "cosine similarity with eager fp32", _of("parity", "cosine"), "higher"),
     Column("max_abs_error", "largest absolute error", _of("parity", "max_abs"), "lower"),
     Column("top1_agreement", "share of equal top-1 classes", _of("parity", "top1_agreement"), "higher"),
+    Column("evaluation", "figures of the accuracy hook, as JSON", _evaluation),
     Column("delegated_share", "share of the graph's operators delegated", _share, "higher"),
     Column("delegated_time_share", "share of the profiled time spent in the delegate", _time_share, "higher"),
     Column("subgraphs", "subgraphs given to the delegate", _of("artifact.delegation", "subgraphs")),
