@@ -165,7 +165,10 @@ def _check_whole(
 ) -> None:
     """Compose all that was found valid by itself and look at it as a whole."""
     try:
-        cell = parse(checker.without_hydra(checker.compose(valid, [str(item.input_line) for item in values])))
+        whole = checker.without_hydra(checker.compose(valid, [str(item.input_line) for item in values]))
+        if not multirun:  # there the values are not part of it
+            faults += [f"{path}: must be given" for path in sorted(OmegaConf.missing_keys(whole))]
+        cell = parse(whole)
     except ConfigError as error:
         faults += error.faults
         return

@@ -222,6 +222,24 @@ def two_layers() -> Any:
     return module.eval(), example
 
 
+def repeated() -> Any:
+    """The same two layers four times, each time a subgraph of its own with wide values in between."""
+    import torch
+    from torch import nn
+
+    class Repeated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(64, 2048), nn.ReLU(), nn.Linear(2048, 64))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for _ in range(4):
+                x = torch.cumsum(self.layers(x), dim=1)
+            return x
+
+    return Repeated(), torch.randn(512, 64)
+
+
 def with_buffer() -> Any:
     """A table looked up at positions that are a buffer of integers, as every transformer has one."""
     import torch
@@ -238,3 +256,28 @@ def with_buffer() -> Any:
             return self.linear(x + self.table(self.positions[:, : x.shape[1]]))
 
     return Positions(), torch.randn(1, 4, 16)
+
+
+# --- accuracy hooks, named by `evaluate._target_` --------------------------------------------------
+
+
+def spread(program: Any, *, scale: float) -> dict[str, float]:
+    """Figures of the outputs of one batch of ones, the last of them not finite."""
+    import numpy as np
+
+    (output,) = program(np.ones(program.shapes[0]))
+    return {"spread": scale * float(output.max() - output.min()), "nothing": float("nan")}
+
+
+def wrong_shape(program: Any) -> Any:
+    import numpy as np
+
+    return program(np.zeros((7, 7), np.float32))
+
+
+def no_figures(program: Any) -> Any:
+    return ["a list"]
+
+
+def broken(program: Any) -> Any:
+    raise LookupError("the data set is not what it was")

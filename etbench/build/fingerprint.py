@@ -70,7 +70,7 @@ def _files_named(value: Any) -> Iterator[Path]:
 
 
 def _calibration_files(recipe: Recipe) -> Iterator[Path]:
-    for name in (recipe.calibration.images, recipe.calibration.text):
+    for name in (recipe.calibration.images, recipe.calibration.text, recipe.calibration.npz):
         path = Path(name) if name else None
         if path and path.is_dir():
             yield from (file for file in path.rglob("*") if file.is_file())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,8 @@ def prepare(recipe: Recipe, stages: Stages) -> Prepared:
     """
     with stages("load"):
         loaded = load(recipe.model)
-        batches = read_batches(recipe.calibration, loaded.inputs)
+        names = list(inspect.signature(loaded.module.forward).parameters)
+        batches = read_batches(recipe.calibration, loaded.inputs, names)
     with stages("reference"):
         outputs = [_run_eager(loaded, inputs) for inputs in batches.references]
     with stages("export"), torch.no_grad():

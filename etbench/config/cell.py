@@ -13,6 +13,7 @@ from etbench.config.sections import (
     CacheSettings,
     Calibration,
     Delegate,
+    Evaluate,
     Measure,
     Model,
     Passes,
@@ -20,6 +21,7 @@ from etbench.config.sections import (
     Repeat,
     Section,
     SweepSettings,
+    XnnpackRuntime,
 )
 
 __all__ = ["Cell", "Recipe"]
@@ -45,6 +47,7 @@ class Cell(Section, frozen=True, kw_only=True):
     measure: Measure
     passes: Passes
     calibration: Calibration
+    evaluate: Evaluate
     cache: CacheSettings
     build: BuildSettings
     sweep: SweepSettings
@@ -62,7 +65,7 @@ class Cell(Section, frozen=True, kw_only=True):
         return Recipe(
             model=self.model,
             precision=self.precision,
-            delegate=self.delegate,
+            delegate=msgspec.structs.replace(self.delegate, runtime=XnnpackRuntime()),
             calibration=self.calibration,
             numerics=self.numerics,
         )
@@ -77,6 +80,7 @@ class Cell(Section, frozen=True, kw_only=True):
         """Twelve hexadecimal digits that two cells share only if they ask for the same measurement."""
         measured_how = msgspec.structs.replace(self.measure, timeout_s=Measure().timeout_s, seed=None)
         identity = [self.recipe, self.repeat, measured_how, self.passes, self.profile, self.threads]
+        identity += [self.delegate.runtime, self.evaluate]
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:12]
 
     def impossible(self) -> str | None:
@@ -90,7 +94,9 @@ class Cell(Section, frozen=True, kw_only=True):
         faults = [
             here.folder_fault("calibration.images", self.calibration.images),
             here.text_fault("calibration.text", self.calibration.text),
+            here.npz_fault("calibration.npz", self.calibration.npz),
             here.weights_fault(self.model.weights),
+            here.path_fault("evaluate.data", self.evaluate.data),
             here.path_fault("compare_to", self.compare_to),
             here.path_fault("sweep.resume", self.sweep.resume),
             here.affinity_fault(self.measure.affinity),

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from etbench.config.cell import Cell
-from etbench.config.sections import Component, Delegate, KnownOptions, Model, Precision, TopLevel
+from etbench.config.sections import Delegate, Evaluate, KnownOptions, Model, Precision, Section, TopLevel
 from etbench.errors import ConfigError, nearest
 
 __all__ = ["parse"]
@@ -27,9 +27,14 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
     config = _plain(composed)
     faults: list[str] = []
     sections: dict[str, Any] = {}
-    components: dict[str, type[Component]] = {"model": Model, "precision": Precision, "delegate": Delegate}
+    components: dict[str, type[Section]] = {
+        "model": Model,
+        "precision": Precision,
+        "delegate": Delegate,
+        "evaluate": Evaluate,
+    }
     for name, kind in components.items():
-        section = config.get(name)
+        section = config.get(name, {} if kind is Evaluate else None)  # older results have no such section
         if isinstance(section, dict):
             known = {info.encode_name for info in msgspec.structs.fields(kind)}
             options = {key: value for key, value in section.items() if key not in known}

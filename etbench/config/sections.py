@@ -19,6 +19,7 @@ __all__ = [
     "Calibration",
     "Component",
     "Delegate",
+    "Evaluate",
     "KnownOptions",
     "Measure",
     "Model",
@@ -28,6 +29,7 @@ __all__ = [
     "Section",
     "SweepSettings",
     "TopLevel",
+    "XnnpackRuntime",
 ]
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
@@ -109,16 +111,30 @@ class Requirement(Section, frozen=True, kw_only=True):
         return None
 
 
+class XnnpackRuntime(Section, frozen=True, kw_only=True):
+    """Options of XNNPACK's backend in the runtime; None leaves its own choice.
+
+    `workspace_sharing` says which subgraphs share one memory for what they compute in between: none, those of
+    one program, or all of a process. With `weight_cache` subgraphs that use the same weights share them once
+    they are packed.
+    """
+
+    workspace_sharing: Literal["disabled", "per_model", "global"] | None = None
+    weight_cache: bool | None = None
+
+
 class Delegate(Component, frozen=True, kw_only=True):
     """Who executes the program.
 
     `runs_on` are the systems (as `sys.platform` names them) for which the ExecuTorch wheel has its runtime;
-    elsewhere programs for it are built and not run. None stands for all systems.
+    elsewhere programs for it are built and not run. None stands for all systems. `runtime` does not change
+    the program, only how it is run.
     """
 
     cannot: list[Impossible] = []
     requires: list[Requirement] = []
     runs_on: list[str] | None = None
+    runtime: XnnpackRuntime = XnnpackRuntime()
 
     @property
     def no_runtime(self) -> str | None:
@@ -211,7 +227,21 @@ class Calibration(Section, frozen=True, kw_only=True):
     seed: NonNegative
     images: str | None = None
     text: str | None = None
+    npz: str | None = None
     observer: Literal["histogram", "minmax"] = "histogram"
+
+
+class Evaluate(Section, frozen=True, kw_only=True):
+    """The accuracy hook: a callable that gets the built program and these options; None is none."""
+
+    target: Target | None = field(name="_target_", default=None)
+    options: dict[str, Any] = {}
+
+    @property
+    def data(self) -> str | None:
+        """The file or folder that the option ``data`` names, if there is one and it is given."""
+        named = self.options.get("data")
+        return named if isinstance(named, str) and named != "???" else None
 
 
 class TopLevel(Section, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from etbench.results.delegation import DELEGATION_COLUMNS, delegation_rows
 from etbench.results.metrics import COLUMNS, RAW
 from etbench.results.notices import notices
 from etbench.results.profiles import HEADER, operator_rows
@@ -32,9 +33,10 @@ __all__ = ["aggregate"]
 
 NAMES = [column.name for column in COLUMNS]
 FIGURES = [name for name in NAMES if name not in RAW]
-OPERATORS = NAMES.index("operators")
+DETAILS = ("operators", "delegation")  # of a program's operators: large, and in tables of their own
 _figures = itemgetter(*map(NAMES.index, FIGURES))
 _identity = itemgetter(*map(NAMES.index, IDENTITY))
+_details = itemgetter(*map(NAMES.index, DETAILS))
 _log = logging.getLogger(__name__)
 
 
@@ -42,8 +44,8 @@ def aggregate(paths: Iterable[str | Path], out: Path, *, remember: bool = True) 
     """Write all tables of these results as CSV files and return their paths.
 
     `results.csv`, `precision_comparison.csv`, `delegate_comparison.csv`, `ranking.csv`, `pivot.csv`,
-    `profile.csv` if a cell was profiled, and `results.parquet` if pyarrow is there. What was left out, and
-    what the tables have to tell apart, is logged.
+    `delegation.csv` if a program was built, `profile.csv` if a cell was profiled, and `results.parquet` if
+    pyarrow is there. What was left out, and what the tables have to tell apart, is logged.
 
     Args:
         paths: files, or folders that are searched for ``.json`` files.
@@ -79,29 +81,41 @@ def aggregate(paths: Iterable[str | Path], out: Path, *, remember: bool = True) 
 def _write_rows(
     found: Iterable[tuple[Path, Row | UnreadableError]], out: Path
 ) -> tuple[list[Path], list[Row], list[Path]]:
-    """Write each row as it comes, and its operators.
+    """Write each row as it comes, and what there is to tell of its operators.
 
     Returns:
-        The files of the rows, the rows without their operators, and the tables that were written.
+        The files of the rows, the rows without what is told of operators, and the tables written.
 
     """
     files, rows = [], []
-    results, profile = out / "results.csv", out / "profile.csv"
+    results, profile, delegation = (out / f"{name}.csv" for name in ("results", "profile", "delegation"))
     with ExitStack() as stack:
-        write = stack.enter_context(_csv(results, FIGURES))
-        write_operator = None
+        writers: dict[Path, Any] = {}
+
+        def writer(path: Path, header: Iterable[str]) -> Any:
+            if path not in writers:
+                writers[path] = stack.enter_context(_csv(path, header))
+            return writers[path]
+
+        write = writer(results, FIGURES)
         for path, row in found:
             if isinstance(row, UnreadableError):
                 _log.warning("left out %s", row.message)
                 continue
             write.writerow(_figures(row))
-            if operators := row[OPERATORS]:
-                write_operator = write_operator or stack.enter_context(_csv(profile, HEADER))
-                write_operator.writerows(operator_rows(_identity(row), operators))
-                row = (*row[:OPERATORS], None, *row[OPERATORS + 1 :])
+            identity, (operators, taken) = _identity(row), _details(row)
+            if operators:
+                writer(profile, HEADER).writerows(operator_rows(identity, operators))
+            if taken:
+                lines = delegation_rows(identity, taken, operators)
+                writer(delegation, DELEGATION_COLUMNS).writerows(lines)
             files.append(path)
-            rows.append(row)
-    return files, rows, [results, profile] if write_operator else [results]
+            rows.append(_without_details(row))
+    return files, rows, list(writers)
+
+
+def _without_details(row: Row) -> Row:
+    return tuple(None if name in DETAILS else value for name, value in zip(NAMES, row, strict=True))
 
 
 @contextmanager

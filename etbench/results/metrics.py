@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
+import msgspec
+
+from etbench.build.artifact import Delegation
 from etbench.measure.findings import Operator
+from etbench.results.delegation import delegation_time_share
 from etbench.results.schema import Result
 
 __all__ = ["COLUMNS", "RAW", "Column"]
@@ -105,6 +109,23 @@ def _share(result: Result) -> float | None:
     return result.artifact.delegation.delegated_nodes / result.artifact.delegation.total_nodes
 
 
+def _evaluation(result: Result) -> str | None:
+    return None if result.evaluation is None else msgspec.json.encode(result.evaluation).decode()
+
+
+def _time_share(result: Result) -> float | None:
+    profile = result.profile
+    return delegation_time_share(profile.operators, profile.execute_ms) if profile else None
+
+
+def _border_tensors(result: Result) -> int | None:
+    """Return how many tensors go into and come out of subgraphs."""
+    delegation = result.artifact.delegation if result.artifact else None
+    if delegation is None or delegation.tensors_in is None or delegation.tensors_out is None:
+        return None
+    return delegation.tensors_in + delegation.tensors_out
+
+
 COLUMNS = (
     Column("model", "model", lambda result: result.model_name),
     Column("model_type", "kind of model", lambda result: result.model_type),
@@ -141,7 +162,12 @@ COLUMNS = (
     Column("cosine", "cosine similarity with eager fp32", _of("parity", "cosine"), "higher"),
     Column("max_abs_error", "largest absolute error", _of("parity", "max_abs"), "lower"),
     Column("top1_agreement", "share of equal top-1 classes", _of("parity", "top1_agreement"), "higher"),
-    Column("delegated_share", "share of graph nodes delegated", _share, "higher"),
+    Column("evaluation", "figures of the accuracy hook, as JSON", _evaluation),
+    Column("delegated_share", "share of the graph's operators delegated", _share, "higher"),
+    Column("delegated_time_share", "share of the profiled time spent in the delegate", _time_share, "higher"),
+    Column("subgraphs", "subgraphs given to the delegate", _of("artifact.delegation", "subgraphs")),
+    Column("border_tensors", "tensors that go into and come out of subgraphs", _border_tensors),
+    Column("border_copies", "copies left beside subgraphs", _of("artifact.delegation", "border_copies")),
     Column("samples", "timed inferences", lambda result: result.repeat if result.latency_ms else None),
     Column("rounds", "fresh processes", lambda result: len(result.rounds) or None),
     Column("stability", "whether the rounds agree", _of("stability", "verdict")),
@@ -177,6 +203,13 @@ COLUMNS = (
         lambda result: result.profile and result.profile.operators,
         raw=True,
         holds=list[Operator] | None,
+    ),
+    Column(
+        "delegation",
+        "who runs which operators",
+        _of("artifact", "delegation"),
+        raw=True,
+        holds=Delegation | None,
     ),
 )
 RAW = [column.name for column in COLUMNS if column.raw]

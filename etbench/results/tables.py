@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from etbench.results.delegation import DELEGATION_COLUMNS, delegation_rows
 from etbench.results.metrics import COLUMNS
 from etbench.results.profiles import HEADER, operator_rows
 from etbench.results.rows import Row, row_of, stream_rows
@@ -20,6 +21,7 @@ __all__ = [
     "against",
     "compare_delegates",
     "compare_precisions",
+    "delegation",
     "fastest",
     "frame_of_rows",
     "load_results",
@@ -135,6 +137,16 @@ def profile(frame: pd.DataFrame) -> pd.DataFrame:
         for operator in operator_rows(tuple(row[name] for name in IDENTITY), row["operators"])
     ]
     return pd.DataFrame(rows, columns=list(HEADER))
+
+
+def delegation(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return one row an operator of each built cell: delegated or left behind, and why."""
+    rows = [
+        operator
+        for row in frame[frame["delegation"].notna()].to_dict("records")
+        for operator in delegation_rows([row[name] for name in IDENTITY], row["delegation"], row["operators"])
+    ]
+    return pd.DataFrame(rows, columns=list(DELEGATION_COLUMNS)).astype({"left_behind_ms": "float64"})
 
 
 def summary(frame: pd.DataFrame) -> pd.DataFrame:

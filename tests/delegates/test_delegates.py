@@ -13,7 +13,7 @@ from etbench.results.store import read_results
 
 GRID = (
     "precision=fp32,fp16,bf16,int8,8da4w",
-    "delegate=xnnpack,portable,eager,inductor,coreml,vulkan,openvino",
+    "delegate=xnnpack,portable,eager,inductor,coreml,vulkan,webgpu,openvino",
 )
 
 
@@ -30,7 +30,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Res
 
 
 def test_every_cell_ends_well(cells: dict[tuple[str, str], Result]) -> None:
-    assert len(cells) == 35
+    assert len(cells) == 40
     assert {result.status for result in cells.values()} == {"ok", "built", "skipped"}
     assert all(result.reason for result in cells.values() if result.status != "ok")
 
@@ -57,7 +57,7 @@ def test_precisions_make_programs_smaller(cells: dict[tuple[str, str], Result]) 
     assert sizes["int8"] < 0.5 * sizes["fp32"]
 
 
-@pytest.mark.parametrize("delegate", ["coreml", "vulkan"])
+@pytest.mark.parametrize("delegate", ["coreml", "vulkan", "webgpu"])
 def test_a_delegate_without_a_runtime_here_is_built_with_size_and_coverage(
     delegate: str, cells: dict[tuple[str, str], Result]
 ) -> None:
