@@ -71,7 +71,7 @@ def test_cells_measured_in_turn_are_compared_block_by_block(
 
 def test_separate_runs_need_more_than_the_drift_between_runs(make_result: MakeResult) -> None:
     base = make_result(rounds=_rounds(10.0))
-    near, far = make_result(rounds=_rounds(11.0, seed=1)), make_result(rounds=_rounds(15.0, seed=2))
+    near, far = make_result(rounds=_rounds(11.0, seed=1)), make_result(rounds=_rounds(18.0, seed=2))
     (cell,) = compare_results([base], [near], threshold=0.05, base_path="outputs/old one").cells
     assert (cell.how, cell.verdict) == ("separate runs", "inconclusive")
     command = "model=resnet18 precision=fp32 delegate=xnnpack compare_to='outputs/old one'"
