@@ -17,7 +17,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -271,6 +271,8 @@ class _Checker:
         value = item.value()
         if isinstance(value, Glob):
             return list(value.filter(options))
+        if isinstance(value, IntervalSweep):  # for sweepers that optimize
+            return [str(value.start), str(value.end)]
         if item.is_sweep_override():
             return [str(element) for element in item.sweep_string_iterator()]
         return ["null" if value is None else str(value)]

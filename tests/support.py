@@ -222,6 +222,28 @@ def two_layers() -> Any:
     return module.eval(), example
 
 
+def attention() -> Any:
+    """A block of a transformer: an embedding, attention with a mask, a perceptron, layer norms between."""
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, width: int = 64) -> None:
+            super().__init__()
+            self.table = nn.Embedding(100, width)
+            self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
+            self.before, self.after = nn.LayerNorm(width), nn.LayerNorm(width)
+            self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+        def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            x = self.before(self.table(ids))
+            scores = self.query(x) @ self.key(x).transpose(1, 2) / 8 + (mask[:, None] - 1) * 1e4
+            x = x + torch.softmax(scores, dim=-1) @ self.value(x)
+            return x + self.down(nn.functional.gelu(self.up(self.after(x))))
+
+    return Block(), (torch.arange(12)[None] * 7, torch.ones(1, 12))
+
+
 def repeated() -> Any:
     """The same two layers four times, each time a subgraph of its own with wide values in between."""
     import torch

@@ -57,6 +57,8 @@ class Cell(Section, frozen=True, kw_only=True):
     numerics: bool
     compare_to: str | None
     fail_above: float
+    objective: str
+    bounds: dict[str, float]
     config: dict[str, Any]
 
     @property
@@ -90,7 +92,9 @@ class Cell(Section, frozen=True, kw_only=True):
         return reasons[0] if reasons else None
 
     def missing_here(self) -> list[str]:
-        """List the files, folders and CPUs that the cell names and that are not there."""
+        """List the files, folders, CPUs and figures that the cell names and that are not there."""
+        from etbench.objective import faults as objective_faults  # knows results, which know cells
+
         faults = [
             here.folder_fault("calibration.images", self.calibration.images),
             here.text_fault("calibration.text", self.calibration.text),
@@ -102,4 +106,4 @@ class Cell(Section, frozen=True, kw_only=True):
             here.affinity_fault(self.measure.affinity),
             here.start_fault(self.measure.start),
         ]
-        return [fault for fault in faults if fault]
+        return [*filter(None, faults), *objective_faults(self.objective, self.bounds)]

@@ -60,6 +60,8 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
         numerics=top.numerics,
         compare_to=top.compare_to,
         fail_above=top.fail_above,
+        objective=top.objective,
+        bounds=top.bounds,
         config=config,
     )
 
@@ -95,6 +97,7 @@ def _convert(section: Any, kind: type[T], prefix: str, faults: list[str]) -> T |
             name = unknown[1]
             faults.append(f"{f'{key}.{name}' if key else name}: unknown key{nearest(name, known)}")
         else:
+            key = key.removesuffix("[...]")  # a value of a mapping: msgspec does not say which
             inside = key.removeprefix(prefix).strip(".")
             value = _lookup(section, inside)
             shown = f"={'null' if value is None else value}" if inside else ""

@@ -260,6 +260,8 @@ class TopLevel(Section, frozen=True, kw_only=True):
     numerics: bool = False
     compare_to: Annotated[str, Meta(min_length=1)] | None = None
     fail_above: Annotated[float, Meta(gt=0, le=10)] = 0.05
+    objective: Annotated[str, Meta(min_length=1)] = "latency_ms.p50"
+    bounds: dict[str, float] = {}
 
 
 class KnownOptions(Struct, frozen=True, kw_only=True):
