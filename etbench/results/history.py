@@ -82,9 +82,8 @@ def cell_histories(frame: pd.DataFrame, *, alpha: float = ALPHA) -> list[CellHis
         alpha: the chance of any false change in all of the histories; each has an equal share.
 
     """
-    measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()].sort_values(
-        "created_at", kind="stable"
-    )
+    measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
+    measured = measured.sort_values("created_at", kind="stable")
     groups = list(measured.groupby(CELL, dropna=False))
     return [_history(group.to_dict("records"), alpha / len(groups)) for _, group in groups]
 

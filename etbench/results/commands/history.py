@@ -91,12 +91,8 @@ def _rows(histories: Sequence[CellHistory]) -> Iterable[tuple[str, ...]]:
             f"{counted[-1].level_ms:.4g}" if counted else "-",
         )
         if not history.changes:
-            yield (
-                *about,
-                "",
-                "",
-                "no change" if len(counted) >= 2 * MIN_RUNS else "too few stable runs to tell",
-            )
+            enough = len(counted) >= 2 * MIN_RUNS
+            yield *about, "", "", "no change" if enough else "too few stable runs to tell"
         for number, change in enumerate(history.changes):
             yield *(about if not number else [""] * len(about)), *_change(change)
 
