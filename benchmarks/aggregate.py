@@ -7,7 +7,7 @@ The files are those of the sample sweep with 30 rounds each, as a sweep has them
 with a turn of its own. The floor is to read each file (`Path.read_bytes`), decode it with msgspec alone
 (`msgspec.json.Decoder(Result).decode`) and write the frame of all rows with pandas' `to_csv`; making that
 frame is not counted. `aggregate` is the whole of what the command does after its imports: results.csv, the
-four tables of comparisons, and results.parquet. Each figure is the median of trials in fresh processes, taken
+four tables made of it, and results.parquet. Each figure is the median of trials in fresh processes, taken
 in turn; those with the index are single ones.
 """
 
@@ -30,7 +30,7 @@ import msgspec
 from common import print_machine
 
 from etbench.measure.protocol import MachineLoad
-from etbench.results.aggregation import FIGURES, aggregate
+from etbench.results.aggregation import FIGURES, aggregate, write_rows
 from etbench.results.rows import stream_rows
 from etbench.results.schema import Result, RoundFacts
 from etbench.results.store import find_files, read_results
@@ -66,10 +66,13 @@ def _benchmark(count: int, trials: int) -> float:
         write_files(folder, count)
         size = sum(path.stat().st_size for path in folder.rglob("*.json"))
         print(f"{count:,} files of {size / count / 1e3:.1f} kB")
-        taken = [[_run(what, folder) for what in ("floor", "aggregate")] for _ in range(trials)]
-        floor, whole = (_median(of_one) for of_one in zip(*taken, strict=True))
+        taken = [
+            [_run(what, folder) for what in ("floor", "results.csv", "aggregate")] for _ in range(trials)
+        ]
+        floor, rows, whole = (_median(of_one) for of_one in zip(*taken, strict=True))
         parts = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in floor["parts"].items())
         _print("floor", floor, parts)
+        _print("results.csv alone", rows, f"{rows['seconds'] / floor['seconds']:.2f}x the floor")
         _print("aggregate", whole, f"{whole['seconds'] / floor['seconds']:.2f}x the floor")
         _print("aggregate, index begun", _run("remember", folder))
         _print("aggregate, index, nothing new", _run("remember", folder))
@@ -106,7 +109,10 @@ def _trial(what: str, folder: Path) -> dict[str, Any]:
             parts = _floor(folder, Path(out))
         else:
             start = time.perf_counter()
-            aggregate([folder], Path(out), remember=what == "remember")
+            if what == "results.csv":
+                write_rows(stream_rows([folder]), Path(out))
+            else:
+                aggregate([folder], Path(out), remember=what == "remember")
             parts = {"all": time.perf_counter() - start}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"seconds": sum(parts.values()), "parts": parts, "peak_bytes": peak << 10}

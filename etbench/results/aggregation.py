@@ -29,7 +29,7 @@ from etbench.results.tables import (
     rank,
 )
 
-__all__ = ["aggregate"]
+__all__ = ["FIGURES", "aggregate", "write_rows"]
 
 NAMES = [column.name for column in COLUMNS]
 FIGURES = [name for name in NAMES if name not in RAW]
@@ -54,7 +54,7 @@ def aggregate(paths: Iterable[str | Path], out: Path, *, remember: bool = True) 
 
     """
     out.mkdir(parents=True, exist_ok=True)
-    files, rows, written = _write_rows(stream_rows(paths, remember=remember), out)
+    files, rows, written = write_rows(stream_rows(paths, remember=remember), out)
     frame = frame_of_rows(rows)
     del rows
     for notice in notices(frame, files):
@@ -78,7 +78,7 @@ def aggregate(paths: Iterable[str | Path], out: Path, *, remember: bool = True) 
     return written
 
 
-def _write_rows(
+def write_rows(
     found: Iterable[tuple[Path, Row | UnreadableError]], out: Path
 ) -> tuple[list[Path], list[Row], list[Path]]:
     """Write each row as it comes, and what there is to tell of its operators.
@@ -122,7 +122,7 @@ def _without_details(row: Row) -> Row:
 def _csv(path: Path, header: Iterable[str]) -> Iterator[Any]:
     """Give a writer of a file with this header, which takes its place at the end."""
     with replacing(path) as binary:
-        text = io.TextIOWrapper(binary, encoding="utf-8", newline="", write_through=False)
+        text = io.TextIOWrapper(binary, encoding="utf-8", newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(header)
         yield writer

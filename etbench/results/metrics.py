@@ -69,9 +69,11 @@ def _center(result: Result) -> str | None:
 
 
 def _of(part: str, field: str) -> Callable[[Result], Any]:
+    names = part.split(".")
+
     def read(result: Result) -> Any:
         owner: Any = result
-        for name in part.split("."):
+        for name in names:
             owner = getattr(owner, name) if owner is not None else None
         return getattr(owner, field) if owner is not None else None
 
@@ -94,8 +96,8 @@ def _round_medians(result: Result) -> dict[int, float]:
 
 
 def _libraries(result: Result) -> str:
-    """Return the versions, such as ``executorch 1.5.1, torch 2.13.0``."""
-    return ", ".join(f"{name} {version}" for name, version in sorted(result.environment.libraries.items()))
+    """Return the versions, such as ``torch 2.13.0, executorch 1.5.1``."""
+    return ", ".join([f"{name} {version}" for name, version in result.environment.libraries.items()])
 
 
 def _commit(result: Result) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from etbench.stats.paired import paired_intervals
 from etbench.stats.separate import ratios_of_intervals
 
-__all__ = ["FIGURES", "choose_bases", "speedups"]
+__all__ = ["CHOSEN_BY", "FIGURES", "choose_bases", "speedups"]
 
 METRIC = "latency_p50_ms"
 INTERVAL = ["latency_location_ms", "latency_ci95_low_ms", "latency_ci95_high_ms"]
 TURN = ["turn_id", "own_blocks"]
 BLOCKS = "round_medians_ms"
+CHOSEN_BY = [METRIC, *TURN, BLOCKS]
 
 # Name and meaning of each column, as in `etbench.results.metrics`.
 FIGURES = {
@@ -33,25 +34,22 @@ def choose_bases(bases: pd.DataFrame, new: pd.DataFrame, same: Sequence[str]) ->
     """Return the label of the base that each cell is compared with, by the cell's own.
 
     Among those that are equal in the columns `same` it is one measured in turn with the cell, or else the
-    median one; cells without any are left out.
+    median one; cells without any are left out. The labels of all rows are distinct.
     """
-    of_all: defaultdict[Hashable, list[int]] = defaultdict(list)
-    of_turn: defaultdict[Hashable, list[int]] = defaultdict(list)
-    for label, key, turn in _keys(bases.sort_values(METRIC, kind="stable"), same):
+    both = pd.concat([bases.sort_values(METRIC, kind="stable"), new])
+    keys = both.groupby(list(same), sort=False).ngroup().tolist()
+    rows = list(zip(both.index.tolist(), keys, _turns(both), both[BLOCKS], strict=True))
+    of_all: defaultdict[int, list[int]] = defaultdict(list)
+    of_turn: defaultdict[tuple[int, int], list[tuple[int, dict[int, float]]]] = defaultdict(list)
+    for label, key, turn, blocks in rows[: len(bases)]:
         of_all[key].append(label)
-        if turn is not None:
-            of_turn[key, turn].append(label)
-    blocks_of_base, blocks_of_new = bases[BLOCKS].to_dict(), new[BLOCKS].to_dict()
+        if turn >= 0:
+            of_turn[key, turn].append((label, blocks))
     chosen = {}
-    for label, key, turn in _keys(new, same):
-        if key in of_all:
-            blocks = blocks_of_new[label].keys()
-            together = [
-                base
-                for base in (of_turn.get((key, turn), []) if turn is not None else [])
-                if not blocks.isdisjoint(blocks_of_base[base])
-            ]
-            fitting = together or of_all[key]
+    for label, key, turn, blocks in rows[len(bases) :]:
+        beside = of_turn.get((key, turn), [])
+        together = [base for base, others in beside if not blocks.keys().isdisjoint(others)]
+        if fitting := together or of_all.get(key, []):
             chosen[label] = fitting[(len(fitting) - 1) // 2]
     return chosen
 
@@ -87,25 +85,21 @@ def speedups(bases: pd.DataFrame, new: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _keys(frame: pd.DataFrame, same: Sequence[str]) -> Any:
-    """Yield label, key and turn of each row; the turn is None where it was measured alone."""
-    keys = zip(*(frame[name] for name in same), strict=True)
-    yield from zip(frame.index, keys, _turns(frame), strict=True)
+def _turns(frame: pd.DataFrame) -> list[int]:
+    """Return a number that cells measured in turn share; -1 for those measured alone."""
+    numbers: list[int] = frame.groupby(TURN, sort=False, dropna=True).ngroup().tolist()
+    return numbers
 
 
-def _turns(frame: pd.DataFrame) -> list[tuple[str, bool] | None]:
-    return [
-        (turn, own) if isinstance(turn, str) else None
-        for turn, own in zip(*(frame[name] for name in TURN), strict=True)
-    ]
-
-
-def _common_blocks(bases: pd.DataFrame, new: pd.DataFrame) -> Any:
+def _common_blocks(bases: pd.DataFrame, new: pd.DataFrame) -> Iterator[tuple[list[float], list[float]]]:
     """Yield the round medians of both sides in the blocks they have in common; none if not in turn."""
-    sides = zip(_turns(bases), bases[BLOCKS], _turns(new), new[BLOCKS], strict=True)
+    turns = _turns(pd.concat([bases[TURN], new[TURN]]))
+    sides = zip(turns[: len(bases)], bases[BLOCKS], turns[len(bases) :], new[BLOCKS], strict=True)
     for base_turn, base_ms, new_turn, new_ms in sides:
-        if base_turn is None or base_turn != new_turn:
+        if base_turn < 0 or base_turn != new_turn:
             yield [], []
+        elif list(base_ms) == list(new_ms):
+            yield list(base_ms.values()), list(new_ms.values())
         else:
             blocks = sorted(base_ms.keys() & new_ms.keys())
             yield [base_ms[block] for block in blocks], [new_ms[block] for block in blocks]

