@@ -197,6 +197,7 @@ class _Run:
             cache=self.cache,
             builders=self.settings.sweep.builders,
             timeout_s=self.settings.build.timeout_s,
+            max_bytes=int(self.settings.build.max_gb * 1e9) if self.settings.build.max_gb else None,
             scratch=self.scratch,
             on_event=on_event,
             on_done=on_done,
