@@ -57,12 +57,12 @@ def coverage_page(results: list[Result], by_hand: dict[str, str]) -> str:
     lines = [
         "# The zoo: which models run through the generic sources",
         "",
-        "Written by `python benchmarks/zoo.py` from the results of `python -m etbench -m experiment=zoo` in this "
-        "folder: fp32 on XNNPACK, random weights, `repeat=quick`.",
+        "Written by `python benchmarks/zoo.py` from the results of `python -m etbench -m experiment=zoo` in "
+        "this folder: fp32 on XNNPACK, random weights, `repeat=quick`.",
         f"{facts.cpu}, {facts.available_cores} cores; {versions}.",
         "",
-        f"**{ok} of {len(results)} ran, which is {share} of the {possible} that code written by hand can export "
-        "and lower.**",
+        f"**{ok} of {len(results)} ran, which is {share} of the {possible} that code written by hand can "
+        "export and lower.**",
         "",
         "A model that ran was exported and lowered; the others were tried again by hand, without etbench.",
         "",

@@ -92,6 +92,20 @@ def leftovers(*folders: Path) -> list[Path]:
     return [path for path in found if path.name.startswith("etbench-") or path.suffix == ".tmp"]
 
 
+def build_here(folder: Path, *overrides: str) -> Any:
+    """Build a cell's program in this process, which has imported all of it already, and return the artifact."""
+    from etbench.build.pipeline import build_artifact, prepare
+    from etbench.build.ready import adopt
+    from etbench.compose import compose
+    from etbench.events import Stages
+
+    folder.mkdir()
+    recipe, stages = compose(overrides, config_dir=CONF).recipe, Stages(lambda _: None)
+    if recipe.model.ready:
+        return adopt(recipe.model, folder, stages)
+    return build_artifact(recipe, prepare(recipe, stages), folder, stages)
+
+
 # --- models, named by `_target_` -------------------------------------------------------------------
 
 

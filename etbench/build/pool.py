@@ -188,6 +188,7 @@ class _Pool:
     def _build(self, job: Job, number: int) -> Built:
         process = self.workers.get(number)
         if process is None or not process.alive:
+            self._close(number)  # one that died still has its pipes
             process = Worker("etbench.build.worker", scratch=self.scratch, log=job.log, env=BUILDER_ENV)
             self.workers[number] = process
         begun = perf_counter()

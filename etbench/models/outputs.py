@@ -23,6 +23,9 @@ def flatten(outputs: Any) -> list[Tensor]:
         if isinstance(leaf, Tensor):
             tensors.append(leaf)
         elif dataclasses.is_dataclass(leaf) and not isinstance(leaf, type):
-            torch.export.register_dataclass(type(leaf))
+            kind = type(leaf)
+            torch.export.register_dataclass(
+                kind, serialized_type_name=f"{kind.__module__}.{kind.__qualname__}"
+            )
             tensors += flatten(leaf)
     return tensors

@@ -8,12 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support import CONF, TESTS, etbench, tiny
+from support import build_here, etbench, tiny
 
-from etbench.build import Artifact, build
 from etbench.build.artifact import program_path
 from etbench.build.references import read_references
-from etbench.compose import compose
 from etbench.config.program_head import backends_of
 from etbench.errors import EtbenchError
 from etbench.results.store import read_result
@@ -23,9 +21,7 @@ from etbench.results.store import read_result
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `net.pte` for XNNPACK, `net.pt2`, and `net.npz`: an input and the right output."""
     folder = tmp_path_factory.mktemp("made")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(TESTS))
-        _build(folder / "built", "model=tiny", config_dir=CONF)
+    build_here(folder / "built", "model=tiny")
     program_path(folder / "built").rename(folder / "net.pte")
     (inputs,), (outputs,) = read_references(folder / "built")
     np.savez(folder / "net.npz", **{"input.0.0": inputs[0].numpy(), "output.0.0": outputs[0].numpy()})
@@ -35,14 +31,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _build(folder: Path, *overrides: str, config_dir: Path | None = None) -> Artifact:
-    folder.mkdir()
-    recipe = compose(overrides, config_dir=config_dir).recipe
-    return build(recipe, folder, log=folder.with_suffix(".log"), on_event=lambda _: None)
-
-
 def test_a_ready_program_is_taken_as_it_is(made: Path, tmp_path: Path) -> None:
-    artifact = _build(tmp_path / "a", "model=pte", f"model.path={made / 'net.pte'}")
+    artifact = build_here(tmp_path / "a", "model=pte", f"model.path={made / 'net.pte'}")
     assert program_path(tmp_path / "a").read_bytes() == (made / "net.pte").read_bytes()
     assert [spec.shape for spec in artifact.inputs] == [[1, 3, 8, 8]]
     assert [spec.shape for spec in artifact.outputs] == [[1, 5]]
@@ -85,7 +75,7 @@ def test_a_spoilt_program_ends_at_load_program_with_the_code_in_words(
     spoil, words = SPOILT[how]
     (tmp_path / "net.pte").write_bytes(spoil((made / "net.pte").read_bytes()))
     with pytest.raises(EtbenchError, match="the runtime refuses the program") as caught:
-        _build(tmp_path / "a", "model=pte", f"model.path={tmp_path / 'net.pte'}")
+        build_here(tmp_path / "a", "model=pte", f"model.path={tmp_path / 'net.pte'}")
     assert caught.value.stage == "load_program"
     assert re.search(words, caught.value.hint)
 
@@ -114,16 +104,16 @@ def test_a_reference_of_another_form_is_an_error_of_load(
     np.savez(made / "wrong.npz", x=np.zeros(3))
     source = ("model=pte", f"model.path={made / 'net.pte'}", f"model.reference={made / name}")
     with pytest.raises(EtbenchError, match=message) as caught:
-        _build(tmp_path / "a", *source)
+        build_here(tmp_path / "a", *source)
     assert caught.value.stage == "load"
 
 
 def test_an_exported_program_is_quantized_and_lowered(made: Path, tmp_path: Path) -> None:
     source = ("model=exported", f"model.path={made / 'net.pt2'}")
-    artifact = _build(tmp_path / "a", *source, "precision=int8")
+    artifact = build_here(tmp_path / "a", *source, "precision=int8")
     assert artifact.inputs[0].shape == [1, 3, 8, 8]
     assert artifact.references == 4, "it takes photographs"
     assert artifact.delegation.delegated_nodes > 0
     with pytest.raises(EtbenchError, match="cannot read the exported program") as caught:
-        _build(tmp_path / "b", "model=exported", f"model.path={made / 'net.pte'}")
+        build_here(tmp_path / "b", "model=exported", f"model.path={made / 'net.pte'}")
     assert caught.value.stage == "load"
