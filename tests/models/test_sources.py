@@ -126,6 +126,7 @@ def test_an_encoder_decoder_gets_its_own_input_one_place_later() -> None:
     assert _run(_load(*source, "model.task=text-encoding"))[0].shape == (1, 32, 32)
 
 
+@pytest.mark.filterwarnings("ignore:At least one mel filter:UserWarning")  # of transformers about its own AST
 @pytest.mark.parametrize(
     ("overrides", "config", "shape"),
     [
