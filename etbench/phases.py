@@ -123,6 +123,7 @@ class Phases:
             cache=self.cache,
             builders=self.settings.sweep.builders,
             timeout_s=self.settings.build.timeout_s,
+            max_bytes=int(self.settings.build.max_gb * 1e9) if self.settings.build.max_gb else None,
             scratch=self.scratch,
             on_event=on_event,
             on_done=on_done,

@@ -92,6 +92,23 @@ def leftovers(*folders: Path) -> list[Path]:
     return [path for path in found if path.name.startswith("etbench-") or path.suffix == ".tmp"]
 
 
+def build_here(folder: Path, *overrides: str) -> Any:
+    """Build a cell's program in this process, quicker than in one of its own; return the artifact."""
+    import warnings
+
+    from etbench.build.pipeline import build_artifact, prepare
+    from etbench.build.ready import adopt
+    from etbench.compose import compose
+    from etbench.events import Stages
+
+    folder.mkdir()
+    recipe, stages = compose(overrides, config_dir=CONF).recipe, Stages(lambda _: None)
+    with warnings.catch_warnings(action="ignore"):  # of the libraries, as in a builder
+        if recipe.model.ready:
+            return adopt(recipe.model, folder, stages)
+        return build_artifact(recipe, prepare(recipe, stages), folder, stages)
+
+
 # --- models, named by `_target_` -------------------------------------------------------------------
 
 
@@ -278,6 +295,56 @@ def with_buffer() -> Any:
             return self.linear(x + self.table(self.positions[:, : x.shape[1]]))
 
     return Positions(), torch.randn(1, 4, 16)
+
+
+def swelling() -> Any:
+    """A model whose loading takes 100 MB more and more, up to 4 GB."""
+    import time
+
+    kept = []
+    for _ in range(40):
+        kept.append(bytearray(os.urandom(1) * 10**8))  # written to, so that it really takes memory
+        time.sleep(0.05)
+    return tiny()
+
+
+def nested() -> Any:
+    """Outputs in a dataclass, a dictionary and a tuple, with None and a number among them."""
+    import torch
+    from torch import nn
+
+    @dataclass
+    class Outputs:
+        logits: torch.Tensor
+        more: dict[str, Any]
+
+    class Nested(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(4, 3)
+
+        def forward(self, x: torch.Tensor) -> Outputs:
+            y = self.linear(x)
+            return Outputs(y, {"loss": None, "hidden": (x * 2, [y.relu()])})
+
+    return Nested(), torch.randn(2, 4)
+
+
+def two_inputs() -> Any:
+    """A module that takes two inputs, and an example with one."""
+    import torch
+    from torch import nn
+
+    class Sum(nn.Module):
+        def forward(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+            return left + right
+
+    return Sum(), torch.randn(1, 4)
+
+
+def without_example() -> Any:
+    """A module alone."""
+    return tiny()[0]
 
 
 # --- accuracy hooks, named by `evaluate._target_` --------------------------------------------------

@@ -88,7 +88,12 @@ class Cell(Section, frozen=True, kw_only=True):
     def impossible(self) -> str | None:
         """Return why this model, precision and delegate cannot go together, or None if they can."""
         reasons = [rule.reason for rule in self.delegate.cannot if rule.covers(self)]
-        reasons += filter(None, (requirement.missing for requirement in self.delegate.requires))
+        requires = (*self.model.requires, *self.delegate.requires)
+        reasons += filter(None, (requirement.missing for requirement in requires))
+        if self.model.dynamic.sizes and self.precision.name != "fp32":
+            reasons.append(
+                "model.dynamic goes with fp32 only: quantizing and casting export again, with fixed shapes"
+            )
         return reasons[0] if reasons else None
 
     def missing_here(self) -> list[str]:
@@ -101,6 +106,8 @@ class Cell(Section, frozen=True, kw_only=True):
             here.npz_fault("calibration.npz", self.calibration.npz),
             here.weights_fault(self.model.weights),
             here.path_fault("evaluate.data", self.evaluate.data),
+            here.path_fault("model.path", self.model.options.get("path")),
+            here.path_fault("model.reference", self.model.options.get("reference")),
             here.path_fault("compare_to", self.compare_to),
             here.path_fault("sweep.resume", self.sweep.resume),
             here.affinity_fault(self.measure.affinity),

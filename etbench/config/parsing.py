@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from etbench.config.cell import Cell
+from etbench.config.naming import as_built, model_name
 from etbench.config.sections import Delegate, Evaluate, KnownOptions, Model, Precision, Section, TopLevel
 from etbench.errors import ConfigError, nearest
 
@@ -40,7 +41,11 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
             options = {key: value for key, value in section.items() if key not in known}
             _convert(options, KnownOptions, name, faults)
             section = {key: value for key, value in section.items() if key in known} | {"options": options}
+            if kind is Model and section.get("name", "") is None:
+                section["name"] = model_name(section)
         sections[name] = _convert(section, kind, name, faults)
+    if isinstance(sections["model"], Model) and sections["model"].ready:
+        sections |= as_built(sections["model"])
     rest = {key: value for key, value in config.items() if key not in components}
     top = _convert(rest, TopLevel, "", faults)
     if faults:
@@ -106,6 +111,9 @@ def _convert(section: Any, kind: type[T], prefix: str, faults: list[str]) -> T |
 
 
 def _lookup(section: Any, path: str) -> Any:
-    for part in filter(None, path.split(".")):
-        section = section.get(part) if isinstance(section, dict) else None
+    for part in re.findall(r"[^.\[\]]+", path):
+        if isinstance(section, list):
+            section = section[int(part)]
+        else:
+            section = section.get(part) if isinstance(section, dict) else None
     return section
