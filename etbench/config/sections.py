@@ -28,6 +28,7 @@ __all__ = [
     "Passes",
     "Precision",
     "Repeat",
+    "ReportSettings",
     "Section",
     "SweepSettings",
     "TopLevel",
@@ -239,6 +240,12 @@ class SweepSettings(Section, frozen=True, kw_only=True):
     fail_fast: bool = False
 
 
+class ReportSettings(Section, frozen=True, kw_only=True):
+    """Whether a sweep ends with a report, `report.html` beside its tables."""
+
+    enabled: bool = True
+
+
 class Passes(Section, frozen=True, kw_only=True):
     """The passes beside the timed rounds, each in processes of its own.
 
@@ -287,6 +294,7 @@ class TopLevel(Section, frozen=True, kw_only=True):
     cache: CacheSettings
     build: BuildSettings
     sweep: SweepSettings
+    report: ReportSettings = ReportSettings()
     profile: bool = False
     threads: Annotated[int, Meta(ge=1, le=1_024)] | None = None
     keep_pte: bool = False

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from etbench.results.aggregation import aggregate
+    from etbench.results.pareto import pareto_front
+    from etbench.results.rounds import round_table
     from etbench.results.tables import (
         compare_delegates,
         compare_precisions,
@@ -28,14 +30,16 @@ __all__ = [
     "compare_precisions",
     "fastest",
     "load_results",
+    "pareto_front",
     "pivot",
     "rank",
+    "round_table",
     "summary",
     "to_frame",
 ]
 
-
-ELSEWHERE = {"aggregate": "aggregation"}  # not in `tables`
+# The modules of what is not in `tables`.
+ELSEWHERE = {"aggregate": "aggregation", "pareto_front": "pareto", "round_table": "rounds"}
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,7 @@ from etbench.results.index import Index
 from etbench.results.metrics import COLUMNS
 from etbench.results.schema import Result
 from etbench.results.store import DuplicateError, UnreadableError, find_files, read_result
+from etbench.results.upgrade import fill_in
 
 __all__ = ["Row", "row_of", "stream_rows"]
 
@@ -29,7 +30,8 @@ MEASUREMENT = itemgetter(
 
 def row_of(result: Result) -> Row:
     """Return the values of all columns."""
-    return tuple([read(result) for read in READ])
+    filled = fill_in(result)
+    return tuple([read(filled) for read in READ])
 
 
 def stream_rows(
