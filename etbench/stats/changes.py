@@ -11,10 +11,11 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from etbench.stats.separate import DRIFT_BETWEEN_RUNS
+__all__ = ["LEAST_DRIFT", "MIN_RUNS", "Change", "find_changes", "levels"]
 
-__all__ = ["MIN_RUNS", "Change", "find_changes", "levels"]
-
+# Standard deviation of the log of a run's location between runs on a quiet day of the machine. Two runs alone must
+# be judged as on a busy day (`etbench.stats.separate`), but a series shows by itself where there is more.
+LEAST_DRIFT = 0.075
 MIN_RUNS = 2  # on each side of a change: a single run that lies far off may be an accident
 FAR_OFF = 3.0  # standard deviations from the median of a run and its two neighbours
 MAD_TO_STD = 1.4826
@@ -41,7 +42,7 @@ def find_changes(
     half_widths: Sequence[float | None],
     *,
     alpha: float = 0.05,
-    drift: float = DRIFT_BETWEEN_RUNS,
+    drift: float = LEAST_DRIFT,
 ) -> list[Change]:
     """Find the runs at which the level of a series changed, in order.
 
@@ -55,7 +56,7 @@ def find_changes(
     a series is at most `alpha`. A run that lies far from both its neighbours is drawn towards them first (a
     Hampel filter of three runs).
 
-    The drift is that of the machine this was developed on, or what the series itself shows from one run to
+    The drift is that of a quiet day (`LEAST_DRIFT`), or what the series itself shows from one run to
     the next where that is more; differences do not see a few changes of level (Rice, "Bandwidth choice for
     nonparametric regression", Annals of Statistics 12, 1984; here by their median).
 
@@ -83,7 +84,7 @@ def levels(
     half_widths: Sequence[float | None],
     changes: Sequence[Change],
     *,
-    drift: float = DRIFT_BETWEEN_RUNS,
+    drift: float = LEAST_DRIFT,
 ) -> list[float]:
     """Return the level of each run in ms: the weighted mean, on the log scale, between two changes."""
     logs, weights = _weighted(locations_ms, half_widths, drift)

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from etbench.stats.changes import find_changes, levels
-from etbench.stats.separate import DRIFT_BETWEEN_RUNS
+from etbench.stats.changes import LEAST_DRIFT, find_changes, levels
 
 SERIES = 1_000
 
@@ -24,7 +23,7 @@ def _runs(random: np.random.Generator, means_ms: Sequence[float], drift: float, 
 def test_pure_drift_raises_at_most_5_percent_false_alarms(runs: int, half: float) -> None:
     random = np.random.default_rng(runs)
     alarms = sum(
-        bool(find_changes(_runs(random, [10.0] * runs, DRIFT_BETWEEN_RUNS, half), [half] * runs))
+        bool(find_changes(_runs(random, [10.0] * runs, LEAST_DRIFT, half), [half] * runs))
         for _ in range(SERIES)
     )
     assert alarms / SERIES <= 0.05
@@ -32,7 +31,7 @@ def test_pure_drift_raises_at_most_5_percent_false_alarms(runs: int, half: float
 
 def test_a_machine_that_drifts_more_than_assumed_shows_it_by_itself() -> None:
     random = np.random.default_rng(1)
-    series = [_runs(random, [10.0] * 40, 2 * DRIFT_BETWEEN_RUNS, 0.02) for _ in range(SERIES)]
+    series = [_runs(random, [10.0] * 40, 2 * LEAST_DRIFT, 0.02) for _ in range(SERIES)]
     alarms = sum(bool(find_changes(runs, [0.02] * 40)) for runs in series)
     assert alarms / SERIES <= 0.05
 
@@ -42,7 +41,7 @@ def test_several_series_share_the_chance_of_a_false_alarm() -> None:
     families = 100
     alarms = sum(
         any(
-            find_changes(_runs(random, [10.0] * 12, DRIFT_BETWEEN_RUNS, 0.02), [0.02] * 12, alpha=0.05 / 28)
+            find_changes(_runs(random, [10.0] * 12, LEAST_DRIFT, 0.02), [0.02] * 12, alpha=0.05 / 28)
             for _ in range(28)
         )
         for _ in range(families)
@@ -54,7 +53,7 @@ def test_a_step_of_25_percent_is_found_where_it_is() -> None:
     random = np.random.default_rng(3)
     found = []
     for _ in range(SERIES):
-        runs = _runs(random, [10.0] * 15 + [12.5] * 15, DRIFT_BETWEEN_RUNS, 0.02)
+        runs = _runs(random, [10.0] * 15 + [12.5] * 15, LEAST_DRIFT, 0.02)
         found.append(find_changes(runs, [0.02] * 30))
     once = [changes[0] for changes in found if len(changes) == 1]
     assert len(once) / SERIES > 0.95
