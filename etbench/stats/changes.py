@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 __all__ = ["LEAST_DRIFT", "MIN_RUNS", "Change", "find_changes", "levels"]
 
-# Standard deviation of the log of a run's location between runs on a quiet day of the machine. Two runs alone must
-# be judged as on a busy day (`etbench.stats.separate`), but a series shows by itself where there is more.
+# Standard deviation of the log of a run's location between runs on a quiet day of the machine. Two runs alone
+# are judged as on a busy day (`etbench.stats.separate`), but a series shows by itself where there is more.
 LEAST_DRIFT = 0.075
 MIN_RUNS = 2  # on each side of a change: a single run that lies far off may be an accident
 FAR_OFF = 3.0  # standard deviations from the median of a run and its two neighbours
