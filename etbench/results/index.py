@@ -21,7 +21,10 @@ __all__ = ["HIDDEN", "Index"]
 HIDDEN = ".etbench"
 NAME = "index.sqlite"
 SCHEMA = "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, crc INTEGER, body BLOB)"
-SOURCES = ("index", "metrics", "rows", "schema", "store", "upgrade")  # what decides the row of a file
+SOURCES = (  # what decides the row of a file
+    *("index", "metrics", "rows", "schema", "store", "upgrade"),
+    *("../stats/interval", "../stats/stability", "../stats/summary"),
+)
 
 # Of a row, or the words on why the file is none.
 _types: Any = tuple(column.type for column in COLUMNS)

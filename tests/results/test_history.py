@@ -15,8 +15,8 @@ import pytest
 
 from etbench.results import to_frame
 from etbench.results.__main__ import main
+from etbench.results.charts.history import history_lines
 from etbench.results.history import CellHistory, cell_histories, history_table
-from etbench.results.history_chart import history_lines
 from etbench.results.schema import Result
 from etbench.results.store import write_result
 from etbench.stats import assess

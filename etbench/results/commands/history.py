@@ -48,7 +48,7 @@ def _history(args: argparse.Namespace) -> int:
     else:
         _print_table(histories)
     if args.out is not None:
-        from etbench.results.history_chart import history_lines
+        from etbench.results.charts.history import history_lines
 
         args.out.mkdir(parents=True, exist_ok=True)
         history_table(histories).to_csv(args.out / "history.csv", index=False)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
+from etbench.results.charts.style import PALETTE, WARNING
 from etbench.results.history import CELL, cell_histories, history_table
 
 __all__ = ["history_lines"]
 
-# Two of Okabe & Ito, "Color Universal Design", 2008: told apart with any colour vision.
-RUN, CHANGE = "#0072B2", "#D55E00"
+RUN, CHANGE = PALETTE[0], WARNING
 WIDTH, HEIGHT = 560, 160
 TITLE = "median of round medians (ms)"
 
