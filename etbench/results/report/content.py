@@ -84,7 +84,7 @@ def _sections(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Sectio
         text="The share of the graph's nodes that a delegate runs; the rest runs on portable kernels, and "
         "each change between them costs time.",
         specs=_specs(charts.coverage_bars(frame)),
-        numbers=[tables.coverage_grid(frame, results)],
+        numbers=[tables.coverage_grid(frame)],
     )
     yield _operators(frame)
 
