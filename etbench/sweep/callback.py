@@ -49,20 +49,31 @@ class ResultsCallback(Callback):
     def _close(self, folder: Path, *, tables: bool, report: bool = False) -> None:
         results, _ = read_results(sorted(_files(folder) - self._before))
         print_summary(result for _, result in results)
-        if tables and results:
-            from etbench.results.aggregation import aggregate
-
-            paths = aggregate([folder], folder, remember=False)
-            if report:
-                from etbench.results.report import write_report
-
-                paths.append(write_report(folder))
-            names = ", ".join(path.name for path in paths)
-            Console(highlight=False, soft_wrap=True).print(f"results and tables ({names}) in {folder}")
+        if tables and results and not _write_tables(folder, report=report):
+            sys.exit(FAILED)
         if not results or any(result.status == "failed" for _, result in results):
             sys.exit(FAILED)
         if any(result.in_turn and result.in_turn.comparison.regression for _, result in results):
             sys.exit(REGRESSION)
+
+
+def _write_tables(folder: Path, *, report: bool) -> bool:
+    """Write the tables and the report of a folder and say so, or why that cannot be done."""
+    from etbench.results.aggregation import aggregate
+
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        paths = aggregate([folder], folder, remember=False)
+        if report:
+            from etbench.results.report import write_report
+
+            paths.append(write_report(folder))
+    except OSError as error:  # a full disk, say
+        console.print(f"results in {folder}; their tables could not be written: {error}")
+        return False
+    names = ", ".join(path.name for path in paths)
+    console.print(f"results and tables ({names}) in {folder}")
+    return True
 
 
 def _files(folder: Path) -> set[Path]:
