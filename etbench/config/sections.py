@@ -25,6 +25,7 @@ __all__ = [
     "Passes",
     "Precision",
     "Repeat",
+    "ReportSettings",
     "Section",
     "SweepSettings",
     "TopLevel",
@@ -190,6 +191,12 @@ class SweepSettings(Section, frozen=True, kw_only=True):
     fail_fast: bool = False
 
 
+class ReportSettings(Section, frozen=True, kw_only=True):
+    """Whether a sweep ends with a report, `report.html` beside its tables."""
+
+    enabled: bool = True
+
+
 class Passes(Section, frozen=True, kw_only=True):
     """The passes beside the timed rounds, each in processes of its own.
 
@@ -224,6 +231,7 @@ class TopLevel(Section, frozen=True, kw_only=True):
     cache: CacheSettings
     build: BuildSettings
     sweep: SweepSettings
+    report: ReportSettings = ReportSettings()
     profile: bool = False
     threads: Annotated[int, Meta(ge=1, le=1_024)] | None = None
     keep_pte: bool = False

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from etbench.results.pareto import pareto_front
+    from etbench.results.rounds import round_table
     from etbench.results.tables import (
         aggregate,
         compare_delegates,
@@ -27,17 +29,22 @@ __all__ = [
     "compare_precisions",
     "fastest",
     "load_results",
+    "pareto_front",
     "pivot",
     "rank",
+    "round_table",
     "summary",
     "to_frame",
 ]
+
+ELSEWHERE = {"pareto_front": "pareto", "round_table": "rounds"}
 
 
 def __getattr__(name: str) -> Any:
     """Import pandas when a table is asked for, not when a result is written."""
     if name in __all__:
-        from etbench.results import tables
+        from importlib import import_module
 
-        return getattr(tables, name)
+        module = import_module(f"etbench.results.{ELSEWHERE.get(name, 'tables')}")
+        return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

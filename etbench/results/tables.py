@@ -15,8 +15,10 @@ from etbench.results.profiles import HEADER, operator_rows
 from etbench.results.schema import Result
 from etbench.results.speedup import FIGURES, choose_base, speedup
 from etbench.results.store import read_results
+from etbench.results.upgrade import fill_in
 
 __all__ = [
+    "against",
     "aggregate",
     "compare_delegates",
     "compare_precisions",
@@ -56,7 +58,7 @@ def load_results(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
 
 def to_frame(results: Iterable[Result]) -> pd.DataFrame:
     """Return the frame of these results, in their order."""
-    rows = [[column.read(result) for column in COLUMNS] for result in results]
+    rows = [[column.read(result) for column in COLUMNS] for result in map(fill_in, results)]
     frame = pd.DataFrame(rows, columns=[column.name for column in COLUMNS], dtype="object")
     return frame.infer_objects().astype({column.name: column.dtype for column in COLUMNS if column.dtype})
 
@@ -67,7 +69,7 @@ def compare_precisions(frame: pd.DataFrame, base: str = BASE_PRECISION) -> pd.Da
     `speedup` is how many times faster this one is than the base, with its 95 % interval and `how` they were
     compared, see `etbench.results.speedup`; `size_ratio` is this size over the base's, so below 1 is smaller.
     """
-    pairs = _against(frame, "precision", base)
+    pairs = against(frame, "precision", base)
     pairs["size_ratio"] = pairs["pte_bytes"] / pairs["pte_bytes_base"]
     columns = [*IDENTITY, "base", METRIC, f"{METRIC}_base", *FIGURES, "pte_bytes", "size_ratio", "sqnr_db"]
     return pairs[columns]
@@ -75,7 +77,7 @@ def compare_precisions(frame: pd.DataFrame, base: str = BASE_PRECISION) -> pd.Da
 
 def compare_delegates(frame: pd.DataFrame, base: str = BASE_DELEGATE) -> pd.DataFrame:
     """Compare each delegate with the base one, for each model and precision; see `compare_precisions`."""
-    pairs = _against(frame, "delegate", base)
+    pairs = against(frame, "delegate", base)
     return pairs[[*IDENTITY, "base", METRIC, f"{METRIC}_base", *FIGURES, "delegated_share", "sqnr_db"]]
 
 
@@ -149,7 +151,7 @@ def _measured(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["status"].eq("ok") & frame[METRIC].notna()]
 
 
-def _against(frame: pd.DataFrame, by: str, base: str) -> pd.DataFrame:
+def against(frame: pd.DataFrame, by: str, base: str) -> pd.DataFrame:
     """Put each measured cell beside the one that differs from it only in `by`, which is `base` there.
 
     The base has the same conditions: input shapes, weights, threads and host. Where it was measured

@@ -6,9 +6,13 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from etbench.results.schema import SCHEMA_VERSION
+import msgspec
 
-__all__ = ["FLAT", "UNKNOWN_ENVIRONMENT", "is_flat", "summary_fields", "upgrade"]
+from etbench.results.schema import SCHEMA_VERSION, Result
+from etbench.stats.stability import assess
+from etbench.stats.summary import summarize
+
+__all__ = ["FLAT", "UNKNOWN_ENVIRONMENT", "fill_in", "is_flat", "summary_fields", "upgrade"]
 
 FLAT = (
     *("model_name", "model_type", "precision", "precision_short", "delegate", "repeat", "warmup"),
@@ -64,3 +68,11 @@ def summary_fields(figures: Mapping[str, Any], *, source: str, created_at: str) 
         "config": {},
         "source": source,
     }
+
+
+def fill_in(result: Result) -> Result:
+    """Compute from its rounds what an older etbench did not: location, interval and stability."""
+    if result.stability is not None or result.latency_ms is None or not any(result.rounds):
+        return result
+    taken = [samples for samples in result.rounds if samples]
+    return msgspec.structs.replace(result, latency_ms=summarize(taken), stability=assess(taken))

@@ -43,16 +43,20 @@ class ResultsCallback(Callback):
         self._before = set() if config.sweep.resume else _files(Path(config.hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Print the summary of all cells and write the tables; exit with 1 if one failed."""
-        self._close(Path(config.hydra.sweep.dir), tables=True)
+        """Print the summary of all cells, write tables and report; exit with 1 if one failed."""
+        self._close(Path(config.hydra.sweep.dir), tables=True, report=config.report.enabled)
 
-    def _close(self, folder: Path, *, tables: bool) -> None:
+    def _close(self, folder: Path, *, tables: bool, report: bool = False) -> None:
         results, _ = read_results(sorted(_files(folder) - self._before))
         print_summary(result for _, result in results)
         if tables and results:
             from etbench.results.tables import aggregate
 
             paths = aggregate([folder], folder)
+            if report:
+                from etbench.results.report import write_report
+
+                paths.append(write_report(folder))
             names = ", ".join(path.name for path in paths)
             Console(highlight=False, soft_wrap=True).print(f"results and tables ({names}) in {folder}")
         if not results or any(result.status == "failed" for _, result in results):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pandas as pd
 import pytest
 
@@ -119,3 +120,15 @@ def test_load_results_reads_a_folder_and_names_what_it_leaves_out(
     (tmp_path / "bad.json").write_text("{")
     assert len(load_results(tmp_path)) == 1
     assert "bad.json" in caplog.text
+
+
+def test_an_older_result_gets_interval_and_stability_from_its_rounds(
+    make_result: Callable[..., Result],
+) -> None:
+    rounds = [[10.0], [10.1], [9.9], [10.0], [10.1]]
+    whole = make_result(rounds=rounds)
+    assert whole.latency_ms is not None
+    bare = msgspec.structs.replace(whole.latency_ms, location=None, p50_ci95_low=None, p50_ci95_high=None)
+    (row,) = to_frame([msgspec.structs.replace(whole, latency_ms=bare)]).to_dict("records")
+    assert row["latency_ci95_low_ms"] == whole.latency_ms.p50_ci95_low
+    assert row["stability"] == "stable"

@@ -33,6 +33,8 @@ def test_a_failing_cell_fails_the_sweep_and_no_other_cell(tmp_path: Path, scratc
     ]
     assert done.stdout.count("at stage export") == 3
     assert done.stdout.count("this test says so") == 2
+    report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "3 of 8 cells were measured" in report
     table = pd.read_csv(tmp_path / "out" / "results.csv")
     assert len(table) == 8
     assert table["latency_p50_ms"].notna().sum() == 3
@@ -43,8 +45,10 @@ def test_a_second_sweep_into_the_same_folder_keeps_both(tmp_path: Path) -> None:
     for _ in range(2):
         done = etbench(
             *("-m", "--config-dir", str(CONF), "model=tiny", "hydra.sweep.dir=out", "repeat.runs=3,4"),
+            "report.enabled=false",
             cwd=tmp_path,
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("│ tiny fp32 xnnpack") == 2, "the summary is of this sweep only"
     assert len(pd.read_csv(tmp_path / "out" / "results.csv")) == 4
+    assert not (tmp_path / "out" / "report.html").exists(), "it was not wanted"

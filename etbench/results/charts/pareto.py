@@ -1,0 +1,65 @@
+"""Latency against faithfulness against size: what can be had together."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from etbench.results.charts.style import INK, LATENCY_TITLE, AnyChart, color, log_ticks, nothing, slim
+from etbench.results.labels import label_cells
+from etbench.results.pareto import mark_pareto
+from etbench.results.tables import METRIC
+
+__all__ = ["pareto"]
+
+SIDE, COLUMNS = 190, 3
+DRAWN = ["subject", "precision", "delegate", METRIC, "sqnr_db", "size_mb", "pareto_optimal"]
+
+
+def pareto(frame: pd.DataFrame) -> AnyChart:
+    """Draw latency, SQNR and, as the area of the mark, size of each cell, a panel for each model.
+
+    Filled marks on the line are Pareto-optimal, see `etbench.results.pareto_front`; hollow ones are beaten.
+    """
+    marked = label_cells(mark_pareto(frame))
+    drawn = slim(marked.assign(size_mb=marked["pte_bytes"].astype("float64") / 1e6), DRAWN)
+    if drawn.empty:
+        return nothing("no cell has a latency, an SQNR and a size")
+    chart = alt.Chart(drawn).encode(
+        x=alt.X(
+            f"{METRIC}:Q",
+            title=f"{LATENCY_TITLE}, log scale",
+            scale=alt.Scale(type="log", padding=14),
+            axis=alt.Axis(values=log_ticks(drawn[METRIC]), labelOverlap=True, format="~g"),
+        ),
+        y=alt.Y("sqnr_db:Q", title="SQNR (dB)", scale=alt.Scale(zero=True, padding=10)),
+    )
+    front = (
+        chart.transform_filter("datum.pareto_optimal")
+        .mark_line(color=INK, strokeWidth=1, strokeDash=[4, 3], opacity=0.6)
+        .encode(order=alt.Order(f"{METRIC}:Q"))
+    )
+    marks = chart.mark_point(strokeWidth=1.5).encode(
+        color=color("precision"),
+        shape=alt.Shape("delegate:N", legend=alt.Legend(orient="top", title=None)),
+        size=alt.Size(
+            "size_mb:Q",
+            title=".pte (MB)",
+            scale=alt.Scale(range=[30, 420]),
+            legend=alt.Legend(orient="top", tickCount=3),
+        ),
+        fill=color("precision"),
+        fillOpacity=alt.condition("datum.pareto_optimal", alt.value(0.75), alt.value(0)),
+        tooltip=[
+            *("subject:N", "precision:N", "delegate:N"),
+            *(alt.Tooltip(f"{name}:Q", format=".3g") for name in (METRIC, "sqnr_db", "size_mb")),
+            "pareto_optimal:N",
+        ],
+    )
+    return (
+        alt.layer(front, marks, data=drawn)
+        .properties(width=SIDE, height=SIDE * 0.7)
+        .facet(facet=alt.Facet("subject:N", header=alt.Header(title=None, labelFontSize=12)), columns=COLUMNS)
+        .resolve_scale(x="independent")
+        .properties(title=alt.Title("Fast, faithful and small: up and to the left is better", anchor="start"))
+    )

@@ -1,0 +1,86 @@
+"""What a program is made of: how much of it a delegate runs, and which operators take the time."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from etbench.results.charts.style import BAR, INK, PALETTE, WIDTH, AnyChart, color, nothing, slim
+from etbench.results.labels import label_cells
+from etbench.results.tables import profile
+
+__all__ = ["coverage_bars", "operator_bars"]
+
+KINDS = ["delegated", "delegate", "portable"]
+
+
+def coverage_bars(frame: pd.DataFrame) -> AnyChart:
+    """Draw the share of graph nodes that a delegate runs, for each model and precision, by delegate.
+
+    Delegates that take nothing from anyone, such as portable kernels, are left out.
+    """
+    known = label_cells(frame[frame["delegated_share"].notna()])
+    takes = known["delegated_share"].groupby(known["delegate"]).transform("max") > 0
+    drawn = slim(known[takes], ["subject", "precision", "delegate", "delegated_share"])
+    if drawn.empty:
+        return nothing("no delegate runs any part of these cells")
+    chart = alt.Chart(drawn).encode(
+        x=alt.X(
+            "delegated_share:Q",
+            title="graph nodes delegated",
+            scale=alt.Scale(domain=[0, 1]),
+            axis=alt.Axis(format=".0%", tickCount=6),
+        ),
+        y=alt.Y("subject:N", title=None, sort=alt.EncodingSortField("delegated_share", op="max")),
+        yOffset=alt.YOffset("precision:N"),
+        tooltip=[
+            *("subject:N", "precision:N", "delegate:N"),
+            alt.Tooltip("delegated_share:Q", format=".1%"),
+        ],
+    )
+    labels = chart.mark_text(align="left", dx=3, fontSize=10, color=INK)
+    layers = chart.mark_bar().encode(color=color("precision")) + labels.encode(
+        text=alt.Text("delegated_share:Q", format=".3~p")
+    )
+    return (
+        layers.properties(width=WIDTH, height=alt.Step(BAR), data=drawn)
+        .facet(row=alt.Row("delegate:N", header=alt.Header(title=None, labelFontSize=12)))
+        .properties(title=alt.Title("Delegation coverage", anchor="middle"))
+    )
+
+
+def operator_bars(frame: pd.DataFrame, top: int = 10) -> AnyChart:
+    """Draw the operators that take longest, with their share of the inference, for each profiled cell."""
+    named = label_cells(frame)
+    operators = profile(named.assign(model=named["subject"]))
+    longest = operators["mean_ms"].groupby([operators[name] for name in ("model", "precision", "delegate")])
+    chosen = operators[longest.rank(method="first", ascending=False) <= top]
+    cell = chosen["model"] + " " + chosen["precision"] + " " + chosen["delegate"]
+    label = chosen["operator"] + " @" + chosen["position"].astype(str)
+    drawn = slim(
+        chosen.assign(cell=cell, label=label), ["cell", "label", "operator", "kind", "mean_ms", "share"]
+    )
+    if drawn.empty:
+        return nothing("no cell was profiled; profile=true does")
+    chart = alt.Chart(drawn).encode(
+        x=alt.X("mean_ms:Q", title="mean time with the profiler on (ms)"),
+        y=alt.Y("label:N", title=None, sort=alt.EncodingSortField("mean_ms", op="max", order="descending")),
+        tooltip=[
+            *("cell:N", "operator:N", "kind:N"),
+            alt.Tooltip("mean_ms:Q", format=".3g"),
+            alt.Tooltip("share:Q", format=".1%"),
+        ],
+    )
+    kinds = alt.Color(
+        "kind:N",
+        scale=alt.Scale(domain=KINDS, range=[PALETTE[0], PALETTE[4], PALETTE[1]]),
+        legend=alt.Legend(orient="top", title=None),
+    )
+    labels = chart.mark_text(align="left", dx=3, fontSize=10, color=INK)
+    layers = chart.mark_bar().encode(color=kinds) + labels.encode(text=alt.Text("share:Q", format=".1%"))
+    return (
+        layers.properties(width=WIDTH, height=alt.Step(BAR), data=drawn)
+        .facet(row=alt.Row("cell:N", header=alt.Header(title=None, labelFontSize=12)))
+        .resolve_scale(y="independent", x="independent")
+        .properties(title=alt.Title(f"The {top} operators that take longest", anchor="middle"))
+    )

@@ -1,0 +1,92 @@
+"""How far the rounds of a cell are apart, and the samples within them."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from etbench.results.charts.style import BAR, PALETTE, WARNING, WIDTH, AnyChart, nothing, slim
+
+__all__ = ["round_boxes", "round_strips"]
+
+QUARTILES = ["min_ms", "q1_ms", "median_ms", "q3_ms", "max_ms"]
+HEIGHT = 220
+
+
+def round_strips(rounds: pd.DataFrame) -> AnyChart:
+    """Draw the median of each round, relative to the cell's, a strip for each cell, most spread first.
+
+    Args:
+        rounds: of `etbench.results.round_table`.
+
+    """
+    if rounds.empty:
+        return nothing("no cell has rounds")
+    spread = rounds["deviation"].abs().groupby(rounds["cell"]).max().sort_values(ascending=False)
+    drawn = slim(rounds, ["cell", "round", "median_ms", "samples", "deviation", "outlying"])
+    return (
+        alt.Chart(drawn)
+        .mark_point(filled=True, size=36, opacity=0.65)
+        .encode(
+            x=alt.X(
+                "deviation:Q",
+                title="round median against the cell's",
+                axis=alt.Axis(format="+.0%", tickCount=8),
+            ),
+            y=alt.Y("cell:N", title=None, sort=list(spread.index), axis=alt.Axis(grid=True)),
+            color=_outlying(alt.Color),
+            shape=_outlying(alt.Shape),
+            tooltip=[
+                *("cell:N", "round:Q", "samples:Q", "outlying:N"),
+                alt.Tooltip("median_ms:Q", format=".4g"),
+                alt.Tooltip("deviation:Q", format="+.1%"),
+            ],
+        )
+        .properties(title="Rounds of each cell", width=WIDTH, height=alt.Step(BAR))
+    )
+
+
+def round_boxes(rounds: pd.DataFrame, cell: str | None = None) -> AnyChart:
+    """Draw the samples of each round of one cell: a box between the quartiles, a line to the extremes.
+
+    Args:
+        rounds: of `etbench.results.round_table`.
+        cell: the one of its cells that is drawn; without, the most spread one, and a menu of all where the
+            chart is interactive.
+
+    """
+    if rounds.empty:
+        return nothing("no cell has rounds")
+    spread = rounds["deviation"].abs().groupby(rounds["cell"]).max().sort_values(ascending=False)
+    names = list(spread.index) if cell is None else [cell]
+    drawn = slim(rounds[rounds["cell"].isin(names)], ["cell", "round", "samples", *QUARTILES, "outlying"])
+    chart = alt.Chart(drawn).encode(
+        x=alt.X("round:O", title="round, in order of time", axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+        tooltip=["round:O", "samples:Q", *(alt.Tooltip(f"{name}:Q", format=".4g") for name in QUARTILES)],
+    )
+    if len(names) > 1:
+        menu = alt.binding_select(options=names, name="cell ")
+        chosen = alt.param(name="chosen_cell", value=names[0], bind=menu)
+        chart = chart.add_params(chosen).transform_filter("datum.cell === chosen_cell")
+    scale = alt.Scale(zero=False)
+    whiskers = chart.mark_rule().encode(
+        y=alt.Y("min_ms:Q", title="latency (ms)", scale=scale),
+        y2="max_ms:Q",
+        color=_outlying(alt.Color),
+    )
+    boxes = chart.mark_bar(width={"band": 0.6}).encode(y="q1_ms:Q", y2="q3_ms:Q", color=_outlying(alt.Color))
+    medians = chart.mark_tick(color="white", width={"band": 0.6}, thickness=2).encode(y="median_ms:Q")
+    return alt.layer(whiskers, boxes, medians).properties(
+        title="Samples by round", width=WIDTH, height=HEIGHT
+    )
+
+
+def _outlying(channel: type[alt.Color] | type[alt.Shape]) -> alt.Color | alt.Shape:
+    """Mark outlying rounds by colour and by shape."""
+    look = [PALETTE[0], WARNING] if channel is alt.Color else ["circle", "triangle-up"]
+    words = "datum.value === 'true' || datum.value === true ? 'outlying round' : 'round'"
+    return channel(
+        "outlying:N",
+        scale=alt.Scale(domain=[False, True], range=look),
+        legend=alt.Legend(orient="top", title=None, labelExpr=words),
+    )

@@ -1,0 +1,53 @@
+"""`report`: one HTML file with words, charts and tables, or a comment for a pull request."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from etbench.results.commands.common import Commands, print_left_out, print_paths
+from etbench.results.store import read_results
+
+__all__ = ["add"]
+
+
+def add(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "report",
+        help="write one page with words, charts and tables",
+        description="The HTML page is one file that needs no network; `--format markdown` is a comment for a "
+        "pull request, with the same words.",
+    )
+    parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="result files or their folders")
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="(default: report.html in the first DIR; Markdown goes to standard output)",
+    )
+    parser.add_argument("--format", choices=["html", "markdown"], default="html", help="(default: html)")
+    parser.add_argument("--title", help="what was measured (default: the name of the first DIR)")
+    parser.add_argument("--top", type=int, default=10, help="cells in the ranking (default: 10)")
+    parser.set_defaults(run=_report)
+
+
+def _report(args: argparse.Namespace) -> int:
+    from etbench.results.report import gather, html_page, markdown_comment, write_page
+
+    found, unreadable = read_results(args.paths)
+    print_left_out(unreadable)
+    first: Path = args.paths[0].resolve()
+    report = gather(
+        (result for _, result in found),
+        title=args.title or (first.name if first.is_dir() else first.stem),
+        left_out=[error.message for error in unreadable],
+        top=args.top,
+    )
+    if args.format == "markdown" and args.out is None:
+        print(markdown_comment(report), end="")
+        return 0
+    folder = first if first.is_dir() else first.parent
+    page = markdown_comment(report) if args.format == "markdown" else html_page(report)
+    return print_paths([write_page(page, args.out or folder / "report.html")])

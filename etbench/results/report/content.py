@@ -1,0 +1,172 @@
+"""What stands in a report, before it is a page: words, charts with their tables, and what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+from msgspec import Struct
+
+from etbench.results import charts
+from etbench.results.labels import label_cells
+from etbench.results.report import tables
+from etbench.results.report.figures import counted
+from etbench.results.report.grid import Grid
+from etbench.results.report.words import Summary, summarize_in_words
+from etbench.results.rounds import round_table
+from etbench.results.schema import Result
+from etbench.results.tables import BASE_DELEGATE, BASE_PRECISION, METRIC, to_frame
+from etbench.results.upgrade import fill_in
+
+__all__ = ["Report", "Section", "gather"]
+
+TOP = 10
+PROFILED_CELLS = 6  # whose operators are drawn; the table has all
+STRIPS = 40  # cells whose rounds are drawn, the most spread ones
+
+
+class Section(Struct, frozen=True, kw_only=True):
+    """A heading, a sentence or two, Vega-Lite specifications, and the numbers behind them."""
+
+    name: str
+    title: str
+    text: str
+    specs: list[dict[str, Any]] = []
+    numbers: list[Grid] = []
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """All that a report says; `left_out` names the files that are no results, and why."""
+
+    title: str
+    when: str
+    summary: Summary
+    ranking: Grid
+    sections: list[Section]
+    environment: Grid
+    cells: Grid
+    left_out: list[str]
+
+
+def gather(
+    results: Iterable[Result], *, title: str = "etbench", left_out: Iterable[str] = (), top: int = TOP
+) -> Report:
+    """Make the content of a report.
+
+    Args:
+        results: the cells, failed ones included.
+        title: what was measured, such as the name of the folder.
+        left_out: files that are no results, each with the reason.
+        top: how many cells the ranking has.
+
+    """
+    cells = [fill_in(result) for result in results]
+    frame = label_cells(to_frame(cells))
+    return Report(
+        title=title,
+        when=_when(frame),
+        summary=summarize_in_words(frame, cells),
+        ranking=tables.ranking_grid(frame, top),
+        sections=[section for section in _sections(frame, cells) if section.specs],
+        environment=tables.environment_grid(cells),
+        cells=tables.cell_grid(frame),
+        left_out=list(left_out),
+    )
+
+
+def _sections(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Section]:
+    yield _pareto(frame)
+    yield from _comparisons(frame)
+    yield _rounds(frame, results)
+    yield Section(
+        name="coverage",
+        title="Delegation coverage",
+        text="The share of the graph's nodes that a delegate runs; the rest runs on portable kernels, and "
+        "each change between them costs time.",
+        specs=_specs(charts.coverage_bars(frame)),
+        numbers=[tables.coverage_grid(frame, results)],
+    )
+    yield _operators(frame)
+
+
+def _pareto(frame: pd.DataFrame) -> Section:
+    return Section(
+        name="pareto",
+        title="Fast, faithful and small",
+        text="Filled marks on the line are Pareto-optimal: no other cell of the model is as good in latency, "
+        "SQNR (in steps of 3 dB, up to 100 dB) and size (in steps of 1 %), and better in one of them. Hollow "
+        "marks are beaten. SQNR is the signal to noise ratio against eager fp32; 20 dB is an error of a "
+        "tenth of the signal.",
+        specs=_specs(charts.pareto(frame)),
+        numbers=[tables.pareto_grid(frame)],
+    )
+
+
+def _comparisons(frame: pd.DataFrame) -> Iterator[Section]:
+    measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
+    precisions, delegates = (list(dict.fromkeys(measured[name])) for name in ("precision", "delegate"))
+    interval = "Lines on the bars are 95 % intervals, where there are five rounds or more."
+    yield Section(
+        name="precisions",
+        title="Precisions",
+        text=f"Median latency of each precision, on each delegate. {interval}",
+        specs=_specs(*(charts.precision_bars(frame, delegate) for delegate in sorted(delegates))),
+        numbers=[tables.latency_grid(frame)],
+    )
+    if len(delegates) > 1:
+        yield Section(
+            name="delegates",
+            title="Delegates",
+            text="Median latency of each delegate on a log axis, so that slow ones have their place.",
+            specs=_specs(*(charts.delegate_bars(frame, precision) for precision in sorted(precisions))),
+            numbers=[tables.latency_grid(frame), tables.speedup_grid(frame, "delegate", BASE_DELEGATE)],
+        )
+    yield Section(
+        name="speedups",
+        title="Speedups",
+        text="How many times faster than fp32. Cells measured in turn are compared block by block; of others "
+        "the drift of the machine between them is in the interval.",
+        specs=_specs(charts.speedup_bars(frame)),
+        numbers=[tables.speedup_grid(frame, "precision", BASE_PRECISION)],
+    )
+
+
+def _rounds(frame: pd.DataFrame, results: Sequence[Result]) -> Section:
+    rounds = round_table(results)
+    spread = rounds["deviation"].abs().groupby(rounds["cell"]).max().sort_values(ascending=False)
+    drawn = rounds[rounds["cell"].isin(spread.index[:STRIPS])]
+    whose = f" The {STRIPS} most spread of {len(spread)} cells are drawn." if len(spread) > STRIPS else ""
+    return Section(
+        name="rounds",
+        title="Rounds",
+        text="A round is a fresh process. Where the rounds of a cell lie apart, the machine was not the same "
+        f"throughout; outlying rounds are marked, and stay in the figures.{whose}",
+        specs=_specs(charts.round_strips(drawn), charts.round_boxes(drawn)),
+        numbers=[tables.stability_grid(frame, results)],
+    )
+
+
+def _operators(frame: pd.DataFrame) -> Section:
+    profiled = frame[frame["operators"].notna()]
+    count = f"{PROFILED_CELLS} of " if len(profiled) > PROFILED_CELLS else ""
+    return Section(
+        name="operators",
+        title="Where the time goes",
+        text=f"The operators that take longest, of {count}{counted(len(profiled), 'profiled cell')}. The "
+        "profiler costs time itself, so these add up to more than the latency.",
+        specs=_specs(charts.operator_bars(profiled.head(PROFILED_CELLS))),
+        numbers=[tables.operator_grid(frame, TOP)],
+    )
+
+
+def _specs(*drawn: charts.AnyChart) -> list[dict[str, Any]]:
+    return [chart.to_dict() for chart in drawn if not charts.is_blank(chart)]
+
+
+def _when(frame: pd.DataFrame) -> str:
+    """Say from when to when the cells were measured, in UTC as the files have it."""
+    times = sorted(frame["created_at"].dropna().str.slice(0, 16).str.replace("T", " "))
+    if not times:
+        return ""
+    return times[0] if times[0] == times[-1] else f"{times[0]} to {times[-1]}"

@@ -1,0 +1,73 @@
+"""Figures as a reader wants them: few digits, a unit, and ranges instead of lists."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+__all__ = ["and_more", "counted", "db", "megabytes", "milliseconds", "number", "percent", "span"]
+
+
+def number(value: float) -> str:
+    """Write three significant digits, and all digits of what is larger.
+
+    >>> [number(value) for value in (0.9586, 17.32, 21363.8)]
+    ['0.959', '17.3', '21,364']
+    """
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def milliseconds(value: float) -> str:
+    """Write a latency in ms."""
+    return f"{number(value)} ms"
+
+
+def megabytes(size_bytes: float) -> str:
+    """Write a size in MB of 10^6 bytes."""
+    return f"{number(size_bytes / 1e6)} MB"
+
+
+def db(value: float) -> str:
+    """Write decibels."""
+    return f"{value:.3g} dB"
+
+
+def percent(share: float) -> str:
+    """Write a share of 1."""
+    return f"{100 * share:.3g} %"
+
+
+def span(values: Iterable[float], unit: str = "") -> str:
+    """Write from the smallest to the largest, or the one there is.
+
+    >>> span([3.2, 1.0], "dB"), span([1.0])
+    ('1 to 3.2 dB', '1')
+    """
+    low, high = (number(bound) for bound in _bounds(values))
+    text = low if low == high else f"{low} to {high}"
+    return f"{text} {unit}".rstrip()
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a number of things.
+
+    >>> counted(1, "model"), counted(2, "model")
+    ('1 model', '2 models')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def and_more(names: Iterable[str], most: int = 5) -> str:
+    """List names, and how many more there are beyond the first.
+
+    >>> and_more("abc", most=2)
+    'a, b and 1 more'
+    """
+    names = list(names)
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _bounds(values: Iterable[float]) -> tuple[float, float]:
+    known = [value for value in values if not math.isnan(value)]
+    return min(known), max(known)

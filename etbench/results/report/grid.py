@@ -1,0 +1,58 @@
+"""Frames as tables of a page: which columns, under which headings, written how."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+from msgspec import Struct
+
+__all__ = ["Entry", "Grid", "Heading", "grid"]
+
+MISSING = "-"
+
+
+class Heading(Struct, frozen=True):
+    """A column of a frame, what stands above it, and how a figure in it is written; text by default."""
+
+    column: str
+    label: str
+    write: Callable[[Any], str] | None = None
+
+
+class Entry(Struct, frozen=True):
+    """What stands in a table, and what it is sorted by."""
+
+    text: str
+    key: str = ""
+
+
+class Grid(Struct, frozen=True, kw_only=True):
+    """A table: headings, of which the `numeric` ones stand to the right, and rows."""
+
+    caption: str
+    labels: list[str]
+    numeric: list[bool]
+    rows: list[list[Entry]]
+
+
+def grid(frame: pd.DataFrame, headings: Sequence[Heading], caption: str) -> Grid:
+    """Write a frame as a table; columns without a single entry are left out."""
+    used = [one for one in headings if one.column in frame and frame[one.column].notna().any()]
+    columns = [[_entry(value, one) for value in frame[one.column]] for one in used]
+    return Grid(
+        caption=caption,
+        labels=[one.label for one in used],
+        numeric=[one.write is not None for one in used],
+        rows=[list(row) for row in zip(*columns, strict=True)],
+    )
+
+
+def _entry(value: Any, heading: Heading) -> Entry:
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return Entry(MISSING)
+    if heading.write is None:
+        return Entry(str(value))
+    return Entry(heading.write(value), key=f"{float(value):.9g}")

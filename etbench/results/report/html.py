@@ -1,0 +1,71 @@
+"""The report as one HTML file: scripts, style and data inside, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+
+import vl_convert
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from etbench.results.report.content import Report, gather
+from etbench.results.store import read_results, replace_file
+
+__all__ = ["html_page", "write_page", "write_report"]
+
+
+def write_report(folder: Path) -> Path:
+    """Write the report of all results in a folder beside them; return where."""
+    found, unreadable = read_results([folder])
+    left_out = [error.message for error in unreadable]
+    report = gather((result for _, result in found), title=folder.resolve().name, left_out=left_out)
+    return write_page(html_page(report), folder / "report.html")
+
+
+def write_page(page: str, path: Path) -> Path:
+    """Write a page at once, in the place of an older one; return where."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, page.encode("utf-8"))
+    path.chmod(0o644)
+    return path
+
+
+def html_page(report: Report) -> str:
+    """Return the page; what it says comes from result files, so all of it is escaped.
+
+    A content security policy admits only the scripts that this package wrote, by their digests, and no
+    connection to anywhere.
+    """
+    scripts = [_vega(), _asset("report.js")]
+    environment = Environment(
+        loader=PackageLoader("etbench.results.report", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.jinja").render(
+        report=report,
+        style=_asset("report.css"),
+        scripts=scripts,
+        policy=" ".join(f"'sha256-{_digest(script)}'" for script in scripts),
+        specs={f"{s.name}-{n}": spec for s in report.sections for n, spec in enumerate(s.specs)},
+    )
+
+
+@functools.cache
+def _vega() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed with all they need, as vl-convert carries them."""
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return f"(() => {{{bundle}}})();"
+
+
+def _asset(name: str) -> str:
+    return (files("etbench.results.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")

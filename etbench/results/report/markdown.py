@@ -1,0 +1,58 @@
+"""The report as a comment for a pull request: the same words and verdicts, without charts."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+
+from etbench.results.report.content import Report
+from etbench.results.report.grid import Grid
+
+__all__ = ["markdown_comment"]
+
+MARKS = {"good": "🟢", "note": "🔵", "warning": "🟡", "bad": "🔴"}
+
+
+def markdown_comment(report: Report) -> str:
+    """Return the words of the summary, the ranking, and the other tables folded."""
+    lines = [f"### etbench: {_plain(report.title)}", "", _plain(report.summary.lead), ""]
+    for point in report.summary.points:
+        head = f"- {MARKS[point.kind]} **{_plain(point.title)}:**"
+        if len(point.lines) == 1:
+            lines.append(f"{head} {_plain(point.lines[0])}")
+        else:
+            lines += [head, *(f"  - {_plain(line)}" for line in point.lines)]
+    if report.ranking.rows:
+        lines += ["", f"**{report.ranking.caption}**", "", *_table(report.ranking)]
+    for numbers in (report.cells, report.environment):
+        lines += _folded(numbers)
+    if report.left_out:
+        lines += ["", "**Left out**", "", *(f"- {_plain(message)}" for message in report.left_out)]
+    return "\n".join(lines) + "\n"
+
+
+def _folded(numbers: Grid) -> Iterator[str]:
+    if numbers.rows:
+        yield from (
+            "",
+            f"<details><summary>{numbers.caption}</summary>",
+            "",
+            *_table(numbers),
+            "",
+            "</details>",
+        )
+
+
+def _table(numbers: Grid) -> Iterator[str]:
+    yield f"| {' | '.join(map(_plain, numbers.labels))} |"
+    yield f"|{'|'.join('--:' if numeric else '---' for numeric in numbers.numeric)}|"
+    for row in numbers.rows:
+        yield f"| {' | '.join(_plain(entry.text) for entry in row)} |"
+
+
+def _plain(text: str) -> str:
+    """Keep a text from being read as Markdown or HTML."""
+    escaped = html.escape(" ".join(text.split()), quote=False)
+    for mark in "\\`*|[]~":
+        escaped = escaped.replace(mark, f"\\{mark}")
+    return escaped

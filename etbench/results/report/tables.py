@@ -1,0 +1,217 @@
+"""The tables of the report, from frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import pandas as pd
+
+from etbench.measure.environment import Environment
+from etbench.results.pareto import mark_pareto
+from etbench.results.report.figures import number
+from etbench.results.report.grid import Grid, Heading, grid
+from etbench.results.schema import Result
+from etbench.results.tables import METRIC, against, profile, rank
+
+__all__ = [
+    "cell_grid",
+    "coverage_grid",
+    "environment_grid",
+    "latency_grid",
+    "operator_grid",
+    "pareto_grid",
+    "ranking_grid",
+    "speedup_grid",
+    "stability_grid",
+]
+
+
+def _mb(size_bytes: float) -> str:
+    return number(size_bytes / 1e6)
+
+
+def _percent(share: float) -> str:
+    return number(100 * share)
+
+
+CELL = [Heading("subject", "model"), Heading("precision", "precision"), Heading("delegate", "delegate")]
+P50 = Heading(METRIC, "p50 ms", number)
+SQNR = Heading("sqnr_db", "SQNR dB", number)
+SIZE = Heading("pte_bytes", ".pte MB", _mb)
+INTERVAL = [
+    Heading("latency_ci95_low_ms", "95 % from", number),
+    Heading("latency_ci95_high_ms", "to", number),
+]
+DELEGATED = Heading("delegated_share", "delegated %", _percent)
+ALL = [
+    *CELL,
+    Heading("status", "status"),
+    P50,
+    *INTERVAL,
+    Heading("latency_p95_ms", "p95 ms", number),
+    SQNR,
+    Heading("top1_agreement", "top-1 %", _percent),
+    SIZE,
+    Heading("peak_memory_bytes", "peak MB", _mb),
+    Heading("load_ms", "load ms", number),
+    Heading("joules_per_inference", "J", number),
+    DELEGATED,
+    Heading("samples", "samples", number),
+    Heading("rounds", "rounds", number),
+    Heading("stability", "rounds are"),
+    Heading("weights", "weights"),
+    Heading("reason", "why no figures"),
+]
+
+
+def cell_grid(frame: pd.DataFrame) -> Grid:
+    """List every cell, failed ones included."""
+    return grid(frame.sort_values(["subject", "precision", "delegate"]), ALL, "All cells")
+
+
+def latency_grid(frame: pd.DataFrame) -> Grid:
+    """List the latency of every measured cell."""
+    measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
+    spread = [
+        Heading("latency_mean_ms", "mean ms", number),
+        Heading("latency_p95_ms", "p95 ms", number),
+        Heading("latency_p99_ms", "p99 ms", number),
+        Heading("center", "p50 is the"),
+    ]
+    return grid(measured, [*CELL, P50, *INTERVAL, *spread], "Latency")
+
+
+def pareto_grid(frame: pd.DataFrame) -> Grid:
+    """List the cells that have latency, SQNR and size, and say which are Pareto-optimal."""
+    marked = mark_pareto(frame).sort_values(["subject", METRIC], kind="stable")
+    marked["optimal"] = marked["pareto_optimal"].map({True: "yes", False: ""})
+    return grid(marked, [*CELL, P50, SQNR, SIZE, Heading("optimal", "optimal")], "Pareto-optimal cells")
+
+
+def speedup_grid(frame: pd.DataFrame, by: str, base: str) -> Grid:
+    """Put every cell beside its base."""
+    pairs = against(frame, by, base)
+    pairs["size_ratio"] = pairs["pte_bytes"].astype("float64") / pairs["pte_bytes_base"].astype("float64")
+    headings = [
+        *CELL,
+        P50,
+        Heading(f"{METRIC}_base", f"p50 of {base} ms", number),
+        Heading("speedup", "speedup", number),
+        Heading("speedup_ci95_low", "95 % from", number),
+        Heading("speedup_ci95_high", "to", number),
+        Heading("how", "measured"),
+        Heading("size_ratio", "size ÷ base", number),
+        SQNR,
+    ]
+    return grid(pairs, headings, f"Against {base}")
+
+
+def ranking_grid(frame: pd.DataFrame, top: int) -> Grid:
+    """List the fastest cells."""
+    ranked = rank(frame.assign(model=frame["subject"])).rename(columns={"model": "subject"}).head(top)
+    within = Heading("rank_in_model", "in model", number)
+    headings = [Heading("rank", "rank", number), *CELL, P50, SQNR, SIZE, within]
+    return grid(ranked, headings, f"The {min(top, len(ranked))} fastest cells")
+
+
+def stability_grid(frame: pd.DataFrame, results: Sequence[Result]) -> Grid:
+    """Say what is known of the rounds of each cell."""
+    rows = [
+        {
+            "verdict": one.verdict,
+            "between": one.between_rounds,
+            "drift": one.drift,
+            "outlying": len(one.outlying_rounds),
+            "other": one.other_cpu_share,
+            "steal": one.steal_share,
+            "reasons": "; ".join(one.reasons),
+        }
+        for one in (result.stability for result in results)
+        if one is not None
+    ]
+    judged = frame[[result.stability is not None for result in results]].reset_index(drop=True)
+    headings = [
+        *CELL,
+        Heading("verdict", "rounds are"),
+        Heading("rounds", "rounds", number),
+        P50,
+        *INTERVAL,
+        Heading("between", "between rounds %", _percent),
+        Heading("drift", "drift %", _percent),
+        Heading("outlying", "outlying", number),
+        Heading("other", "other CPU %", _percent),
+        Heading("steal", "steal %", _percent),
+        Heading("reasons", "why"),
+    ]
+    return grid(judged.join(pd.DataFrame(rows)), headings, "Stability")
+
+
+def coverage_grid(frame: pd.DataFrame, results: Sequence[Result], most: int = 5) -> Grid:
+    """Say how much of each program a delegate runs, and what it left behind."""
+    rows = []
+    for result in results:
+        found = result.artifact.delegation if result.artifact else None
+        left = sorted(found.left_behind.items(), key=lambda pair: -pair[1])[:most] if found else []
+        rows.append(
+            {
+                "subgraphs": found.subgraphs if found else None,
+                "nodes": found.total_nodes if found else None,
+                "left": ", ".join(f"{count} {name}" for name, count in left),
+            }
+        )
+    joined = frame.join(pd.DataFrame(rows, index=frame.index, columns=["subgraphs", "nodes", "left"]))
+    headings = [
+        *CELL,
+        DELEGATED,
+        Heading("subgraphs", "subgraphs", number),
+        Heading("nodes", "nodes", number),
+        Heading("left", "left behind, most frequent first"),
+    ]
+    return grid(joined[joined["delegated_share"].notna()], headings, "Delegation coverage")
+
+
+def operator_grid(frame: pd.DataFrame, top: int) -> Grid:
+    """List the operators that take longest in each profiled cell."""
+    operators = profile(frame.assign(model=frame["subject"])).rename(columns={"model": "subject"})
+    cell = ["subject", "precision", "delegate"]
+    ordered = operators.sort_values("mean_ms", ascending=False, kind="stable")
+    longest = ordered.groupby(cell, sort=False).head(top).sort_values(cell, kind="stable")
+    headings = [
+        *CELL,
+        Heading("operator", "operator"),
+        Heading("position", "position", number),
+        Heading("kind", "kind"),
+        Heading("mean_ms", "mean ms", number),
+        Heading("share", "share %", _percent),
+    ]
+    return grid(longest, headings, f"The {top} operators that take longest")
+
+
+def environment_grid(results: Sequence[Result]) -> Grid:
+    """List hosts, systems and libraries, and how many cells were measured on each."""
+    counts: dict[str, int] = {}
+    known: dict[str, Environment] = {}
+    for result in results:
+        facts = msgspec.structs.replace(result.environment, load_average=[])
+        key = msgspec.json.encode(facts, order="sorted").decode()
+        counts[key] = counts.get(key, 0) + 1
+        known[key] = facts
+    rows = [_facts(known[key]) | {"cells": count} for key, count in counts.items()]
+    frame = pd.DataFrame(rows)
+    headings = [Heading(name, name) for name in frame.columns if name != "cells"]
+    return grid(frame, [Heading("cells", "cells", number), *headings], "Environment")
+
+
+def _facts(facts: Environment) -> dict[str, str | None]:
+    known = facts.host != "unknown" and facts.memory_bytes > 0
+    return {
+        "host": facts.host,
+        "CPU": f"{facts.cpu}, {facts.machine}" if known else None,
+        "cores": f"{facts.physical_cores} physical, {facts.logical_cores} logical" if known else None,
+        "threads": str(facts.threads) if facts.threads is not None else None,
+        "memory": f"{facts.memory_bytes / 2**30:.0f} GiB" if known else None,
+        "system": facts.os if known else None,
+        "Python": facts.python if known else None,
+        "libraries": ", ".join(f"{name} {version}" for name, version in facts.libraries.items()) or None,
+    }

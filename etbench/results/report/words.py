@@ -1,0 +1,191 @@
+"""The summary in words: what to ship, what it gains, what went wrong, what to take with care."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import median
+from typing import Any, Literal
+
+import pandas as pd
+from msgspec import Struct
+
+from etbench.results.pareto import size_step, sqnr_step
+from etbench.results.report.cautions import cautions
+from etbench.results.report.figures import (
+    counted,
+    db,
+    megabytes,
+    milliseconds,
+    number,
+    percent,
+    span,
+)
+from etbench.results.report.points import Point
+from etbench.results.schema import Result
+from etbench.results.speedup import speedup
+from etbench.results.tables import BASE_DELEGATE, BASE_PRECISION, METRIC, against
+
+__all__ = ["Summary", "summarize_in_words"]
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """What was measured, in one sentence, and what came of it."""
+
+    lead: str
+    points: list[Point]
+
+
+def summarize_in_words(frame: pd.DataFrame, results: Sequence[Result]) -> Summary:
+    """Say in words what these results show.
+
+    Args:
+        frame: of `etbench.results.labels.label_cells`.
+        results: the same cells, in the same order.
+
+    """
+    measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
+    points = [*_choices(measured), *_gains(measured), *_verdicts(results), *cautions(frame, results)]
+    return Summary(lead=_lead(frame, measured), points=points)
+
+
+def _lead(frame: pd.DataFrame, measured: pd.DataFrame) -> str:
+    if frame.empty:
+        return "There is no result here."
+    grid = ", ".join(
+        counted(frame[column].nunique(), noun)
+        for column, noun in (("model", "model"), ("precision", "precision"), ("delegate", "delegate"))
+    )
+    if len(frame) == 1:
+        return f"One cell, {'measured' if len(measured) else 'not measured'}: {frame['cell'].iloc[0]}."
+    share = f"All {len(frame)}" if len(measured) == len(frame) else f"{len(measured)} of {len(frame)}"
+    return f"{share} cells were measured: {grid}."
+
+
+def _choices(measured: pd.DataFrame) -> Iterator[Point]:
+    """Say which cell of each model is the fastest, smallest and most faithful one."""
+    if measured.empty:
+        return
+    yield _choice("Fastest", measured, METRIC, milliseconds, _lead_over_second(measured))
+    sized = measured[measured["pte_bytes"].notna()]
+    if not sized.empty:
+        step = sized.assign(step=sized["pte_bytes"].map(size_step))
+        yield _choice("Smallest", step.sort_values(["step", METRIC]), "pte_bytes", megabytes)
+    judged = measured[measured["sqnr_db"].notna()]
+    if not judged.empty:
+        step = judged.assign(step=-judged["sqnr_db"].map(sqnr_step))
+        yield _choice("Most faithful", step.sort_values(["step", METRIC]), "sqnr_db", db)
+
+
+def _choice(title: str, ordered: pd.DataFrame, value: str, write: Any, more: str = "") -> Point:
+    """Name the first cell of each setting, equal choices together; the fastest counts among equals."""
+    if title == "Fastest":
+        ordered = ordered.sort_values(METRIC, kind="stable")
+    best = ordered.groupby("setting", sort=False).head(1)
+    if len(best) == 1:
+        row = best.iloc[0]
+        return Point(title=title, kind="good", lines=[f"{row['cell']}, {write(row[value])}{more}."])
+    groups = sorted(best.groupby(["precision", "delegate"]), key=lambda group: -len(group[1]))
+    lines = []
+    for (precision, delegate), group in groups:
+        ends = group.sort_values(value).iloc[[0, -1]]
+        figures = " to ".join(f"{write(row[value])} ({row['setting']})" for _, row in ends.iterrows())
+        if len(group) == 1:
+            who, figures = str(group["setting"].iloc[0]), write(group[value].iloc[0])
+        else:
+            who = f"{'all ' if len(group) == len(best) else ''}{len(group)} of {len(best)} models"
+            who = who.replace(f"all {len(best)} of {len(best)}", f"all {len(best)}")
+        lines.append(f"{precision} on {delegate} for {who}: {figures}.")
+    if more:
+        lines.append(more)
+    return Point(title=title, kind="good", lines=lines)
+
+
+def _lead_over_second(measured: pd.DataFrame) -> str:
+    """Say in how many settings the fastest cell is ahead of the second beyond doubt."""
+    contests = [
+        group.sort_values(METRIC, kind="stable").head(2).to_dict("records")
+        for _, group in measured.groupby("setting")
+        if len(group) > 1
+    ]
+    found = [speedup(second, first).speedup_ci95_low for first, second in contests]
+    known = [low for low in found if low is not None]
+    if not known:
+        return ""
+    ahead = sum(low > 1 for low in known)
+    if len(contests) == 1:
+        return ", ahead of the second beyond doubt" if ahead else ", not beyond doubt ahead of the second"
+    without = len(contests) - len(known)
+    rest = f"; {without} have too few rounds to tell" if without else ""
+    return f"Ahead of the second beyond doubt (95 %) in {ahead} of {len(contests)}{rest}."
+
+
+def _gains(measured: pd.DataFrame) -> Iterator[Point]:
+    """Say what each precision gains over the base one, and each delegate over the base one."""
+    for by, base, other, word in (
+        ("precision", BASE_PRECISION, "delegate", "on"),
+        ("delegate", BASE_DELEGATE, "precision", "in"),
+    ):
+        pairs = against(measured, by, base)
+        for name, chosen in pairs.groupby(by):
+            lines = [f"{word} {where}: {_gain(group, by)}." for where, group in chosen.groupby(other)]
+            yield Point(title=f"{name} instead of {base}", kind="note", lines=lines)
+
+
+def _gain(pairs: pd.DataFrame, by: str) -> str:
+    factors = list(pairs["speedup"])
+    told = f"{span(factors)} times as fast"
+    if len(factors) > 1:
+        told += f" (median {number(median(factors))} of {len(factors)})"
+    parts = [told, _doubts(pairs)]
+    if by == "precision":
+        ratios = (pairs["pte_bytes"] / pairs["pte_bytes_base"]).dropna()
+        parts.append(_sizes([float(ratio) for ratio in ratios]))
+        judged = pairs[pairs["sqnr_db"].notna()]
+        if not judged.empty:
+            lowest = judged.sort_values("sqnr_db").iloc[0]
+            said = f", lowest for {lowest['setting']}" if len(judged) > 1 else ""
+            parts.append(f"SQNR {span(judged['sqnr_db'], 'dB')}{said}")
+    return "; ".join(filter(None, parts))
+
+
+def _doubts(pairs: pd.DataFrame) -> str:
+    """Say for how many pairs the interval leaves out 1."""
+    low, high = pairs["speedup_ci95_low"], pairs["speedup_ci95_high"]
+    counts = {
+        "faster beyond doubt": int((low > 1).sum()),
+        "slower beyond doubt": int((high < 1).sum()),
+        "not settled": int(((low <= 1) & (high >= 1)).sum()),
+        "without an interval": int(low.isna().sum()),
+    }
+    said = {word: count for word, count in counts.items() if count}
+    if len(said) == 1:
+        (word,) = said
+        return word if len(pairs) == 1 else f"all {word}"
+    return ", ".join(f"{count} {word}" for word, count in said.items())
+
+
+def _sizes(ratios: list[float]) -> str:
+    if not ratios:
+        return ""
+    ends = [min(ratios), max(ratios)]
+    words = [f"{percent(abs(1 - ratio))} {'smaller' if ratio <= 1 else 'larger'}" for ratio in ends]
+    if words[0] == words[1]:
+        return words[0]
+    if all(ratio <= 1 for ratio in ends):
+        return f"{span([100 * (1 - ratio) for ratio in ends])} % smaller"
+    return f"{words[0]} to {words[1]}"
+
+
+def _verdicts(results: Sequence[Result]) -> Iterator[Point]:
+    """Say what came of the comparisons in turn with a base."""
+    compared = [result.in_turn.comparison for result in results if result.in_turn is not None]
+    if not compared:
+        return
+    regressed = any(cell.regression for cell in compared)
+    kind: Literal["bad", "note"] = "bad" if regressed else "note"
+    lines = []
+    for cell in compared:
+        bounds = f", 95 % {cell.low:.3f} to {cell.high:.3f}" if cell.low is not None else ""
+        word = f"{cell.verdict}, a regression" if cell.regression else cell.verdict
+        lines.append(f"{cell.name}: {word} (new / base {cell.ratio:.3f}{bounds}).")
+    yield Point(title="Against the base", kind=kind, lines=lines)

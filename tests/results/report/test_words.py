@@ -1,0 +1,119 @@
+"""The summary in words, on cells whose answers are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from report_cells import EVIL, steady
+
+from etbench.results import to_frame
+from etbench.results.labels import label_cells
+from etbench.results.report.words import Summary, summarize_in_words
+from etbench.results.schema import CellComparison, InTurn, Result
+
+MakeResult = Callable[..., Result]
+
+
+def _said(*results: Result) -> Summary:
+    return summarize_in_words(label_cells(to_frame(results)), results)
+
+
+def _points(*results: Result) -> dict[str, list[str]]:
+    return {point.title: point.lines for point in _said(*results).points}
+
+
+def test_one_cell(make_result: MakeResult) -> None:
+    said = _said(make_result())
+    assert said.lead == "One cell, measured: resnet18 fp32 xnnpack."
+    assert _points(make_result())["Fastest"] == ["resnet18 fp32 xnnpack, 10 ms."]
+
+
+def test_no_cell() -> None:
+    assert _said() == Summary(lead="There is no result here.", points=[])
+
+
+def test_everything(everything: list[Result]) -> None:
+    said = _said(*everything)
+    assert said.lead == "7 of 9 cells were measured: 5 models, 3 precisions, 2 delegates."
+    points = {point.title: point.lines for point in said.points}
+    assert points["Fastest"] == [
+        "fp32 on xnnpack for 2 of 4 models: 3 ms (" + EVIL + ") to 10 ms (imported (flat, no rounds)).",
+        "int8 on xnnpack for 2 of 4 models: 1.2 ms (mobilenet_v2) to 4 ms (resnet18).",
+        "Ahead of the second beyond doubt (95 %) in 2 of 2.",
+    ]
+    assert (
+        points["Smallest"][-1]
+        == "int8 on xnnpack for 2 of 3 models: 4 MB (mobilenet_v2) to 10 MB (resnet18)."
+    )
+    assert points["int8 instead of fp32"] == [
+        "on xnnpack: 1.67 to 2.5 times as fast (median 2.08 of 2); all faster beyond doubt; "
+        "71.4 to 75 % smaller; SQNR 12 to 30 dB, lowest for mobilenet_v2."
+    ]
+    assert points["xnnpack instead of portable"] == ["in fp32: 400 times as fast; faster beyond doubt."]
+    assert points["Failed"] == ["gpt2 int8 xnnpack: at stage lower: no such op"]
+    assert points["Skipped"] == ["gpt2 fp16 xnnpack: fp16 is not tried yet"]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"weights": "random"}, "All cells have random weights: latency and size are true, accuracy is not"),
+        ({"truncated": True}, "1 cell took fewer samples than asked for (max_seconds): resnet18 fp32"),
+        ({"source": "flat"}, "1 cell imported (flat): summaries without rounds, so no intervals"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_what_is_to_be_read_with_care(more: dict[str, Any], words: str, make_result: MakeResult) -> None:
+    assert any(line.startswith(words) for line in _points(make_result(**more))["Read with care"])
+
+
+def test_trained_weights_need_no_care(make_result: MakeResult) -> None:
+    assert "Read with care" not in _points(make_result(weights="pretrained"))
+
+
+def test_repeated_cells_are_told_apart(make_result: MakeResult) -> None:
+    lines = _points(make_result(), make_result(created_at="2027"))["Read with care"]
+    assert lines[-1] == "2 cells measured more than once, told apart by #1, #2 … in order of time."
+
+
+def test_a_tie_is_no_lead(make_result: MakeResult) -> None:
+    points = _points(
+        make_result(precision="fp16", rounds=steady(10.0)), make_result(rounds=steady(10.1), weights="random")
+    )
+    assert points["Fastest"] == ["resnet18 fp16 xnnpack, 10 ms, not beyond doubt ahead of the second."]
+
+
+def test_of_equally_faithful_cells_the_fastest_counts(make_result: MakeResult) -> None:
+    slow = make_result(delegate="portable", p50=900.0, sqnr_db=121.0)
+    assert _points(slow, make_result(sqnr_db=119.0))["Most faithful"] == ["resnet18 fp32 xnnpack, 119 dB."]
+
+
+def test_verdicts_against_a_base_are_told(make_result: MakeResult) -> None:
+    comparison = CellComparison(
+        model="resnet18",
+        precision="fp32",
+        delegate="xnnpack",
+        base_ms=9.0,
+        new_ms=10.0,
+        how="in turn",
+        ratio=1.111,
+        low=1.09,
+        high=1.13,
+        verdict="slower",
+        regression=True,
+    )
+    in_turn = InTurn(
+        base_file="b.json",
+        base_program="kept",
+        threshold=0.05,
+        comparison=comparison,
+        base_rounds=[[9.0]],
+        base_facts=[],
+    )
+    (point,) = [p for p in _said(make_result(in_turn=in_turn)).points if p.title == "Against the base"]
+    assert point.kind == "bad"
+    assert point.lines == [
+        "resnet18 fp32 xnnpack: slower, a regression (new / base 1.111, 95 % 1.090 to 1.130)."
+    ]
