@@ -54,6 +54,7 @@ class Cell(Section, frozen=True, kw_only=True):
     numerics: bool
     compare_to: str | None
     fail_above: float
+    event_log: str | None
     config: dict[str, Any]
 
     @property

@@ -55,6 +55,7 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
         numerics=top.numerics,
         compare_to=top.compare_to,
         fail_above=top.fail_above,
+        event_log=top.event_log,
         config=config,
     )
 

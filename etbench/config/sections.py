@@ -33,6 +33,7 @@ __all__ = [
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
 Target = Annotated[str, Meta(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+FileName = Annotated[str, Meta(pattern=r"^[^./\\][^/\\]*$")]
 Runs = Annotated[int, Meta(ge=1, le=10_000)]
 Warmup = Annotated[int, Meta(ge=0, le=10_000)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -238,6 +239,7 @@ class TopLevel(Section, frozen=True, kw_only=True):
     numerics: bool = False
     compare_to: Annotated[str, Meta(min_length=1)] | None = None
     fail_above: Annotated[float, Meta(gt=0, le=10)] = 0.05
+    event_log: FileName | None = None
 
 
 class KnownOptions(Struct, frozen=True, kw_only=True):
