@@ -20,7 +20,7 @@ STYLE = Path(__file__).with_name("style.css")
 def page_frame(current: str) -> Iterator[None]:
     """Build the bar with the tabs and give the place for the rest, from 390 pixels of width on."""
     ui.add_css(STYLE)
-    ui.colors(primary="#1a56b0", negative="#b42318")
+    ui.colors(primary="#1a56b0", negative="#b42318", positive="#1b7f3b")
     with ui.header().classes("eb-header items-center gap-1 px-3 py-2"):
         ui.label("etbench").classes("text-lg font-bold mr-2")
         with ui.element("nav").props('aria-label="Pages"').classes("flex flex-wrap gap-1"):
