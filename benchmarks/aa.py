@@ -56,7 +56,7 @@ def _record(overrides: list[str], count: int, parts: list[str]) -> dict[str, lis
     pairs, runs, naive = [], [], []
     begun = time.monotonic()
     with built(*overrides) as (cell, subject):
-        once = msgspec.structs.replace(subject.repeat, runs=50, rounds=1)
+        once = msgspec.structs.replace(subject.repeat, runs=50, rounds=1, spread_s=0.0)
         plain = msgspec.structs.replace(subject, repeat=once)
         for _ in range(count):
             if "in-turn" in parts:

@@ -26,7 +26,7 @@ from etbench.stats import PairedRatio
 from etbench.stats.verdict import Judgement, judge_in_turn
 
 HERE = Path(__file__).parent
-FIRST_GUESS = 1_000  # rows
+FIRST_GUESS = 100  # rows
 
 
 def main() -> None:

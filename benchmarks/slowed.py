@@ -9,7 +9,7 @@ from etbench.models import LoadedModel
 from etbench.models.inputs import ImageInputs
 from etbench.models.torchvision_ops import ensure_importable
 
-WIDTH = 128
+WIDTH = 512
 
 
 class Slowed(nn.Module):
@@ -30,7 +30,7 @@ class Slowed(nn.Module):
 
 
 def slowed(*, rows: int) -> LoadedModel:
-    """Return the model; the products take some `rows` x 16,384 multiplications."""
+    """Return the model; the products take some `rows` x 262,144 multiplications, 294 rows at most."""
     ensure_importable()
     from torchvision.models import mobilenet_v2
 

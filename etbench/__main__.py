@@ -18,15 +18,17 @@ from etbench.errors import ConfigError
 
 
 def run_cell(config: DictConfig) -> float | None:
-    """Run one cell and return its p50 in ms; Hydra calls it for a run, and other launchers for each cell."""
+    """Run one cell and return its objective; Hydra calls it for a run, and other launchers for each cell."""
     from etbench.config import parse
     from etbench.console import ConsoleLog
+    from etbench.objective import objective_value
     from etbench.run import run
 
     job = HydraConfig.get()
     folder = job.sweep.dir if job.mode == RunMode.MULTIRUN else job.run.dir
-    outcome = run(parse(config), out_dir=Path(folder), log_dir=job.runtime.output_dir, on_event=ConsoleLog())
-    return outcome.result.latency_ms.p50 if outcome.result.latency_ms else None
+    cell = parse(config)
+    outcome = run(cell, out_dir=Path(folder), log_dir=job.runtime.output_dir, on_event=ConsoleLog())
+    return objective_value(outcome.result, cell.objective, cell.bounds)
 
 
 def main() -> None:

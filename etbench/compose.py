@@ -17,7 +17,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -151,8 +151,11 @@ def _check(
             if checker.is_group(item):
                 checker.valid_choice(item, faults)
         values = [item for item in parsed if not checker.is_group(item) and not item.is_hydra_override()]
-        for item in values:
-            checker.check_value(item, valid, base, faults)
+        needed, lacking = checker.mandatory(values, base)
+        faults += [f"{key}: has to be given: {key}=…" for key in lacking]
+        if not lacking:
+            for item in values:
+                checker.check_value(item, [*valid, *needed], base, faults)
         if not multirun:
             faults += [
                 f"{item.input_line}: more than one value; add -m to sweep"
@@ -161,7 +164,8 @@ def _check(
             ]
         faults += _unwritable(parsed, "hydra.sweep.dir" if multirun else "hydra.run.dir")
         if not faults:
-            _check_whole(checker, valid, [] if multirun else values, multirun, faults)
+            whole = needed if multirun else [str(item.input_line) for item in values]
+            _check_whole(checker, [*valid, *whole], multirun, faults)
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
 
@@ -180,12 +184,10 @@ def _unwritable(parsed: list[Override], key: str) -> list[str]:
     return [f"{key}={wanted}: cannot be written ({there} is {'read-only' if there.is_dir() else 'a file'})"]
 
 
-def _check_whole(
-    checker: _Checker, valid: list[str], values: list[Override], multirun: bool, faults: list[str]
-) -> None:
+def _check_whole(checker: _Checker, overrides: list[str], multirun: bool, faults: list[str]) -> None:
     """Compose all that was found valid by itself and look at it as a whole."""
     try:
-        cell = parse(checker.without_hydra(checker.compose(valid, [str(item.input_line) for item in values])))
+        cell = parse(checker.without_hydra(checker.compose(overrides, [])))
     except ConfigError as error:
         faults += error.faults
         return
@@ -194,8 +196,16 @@ def _check_whole(
         return
     faults += cell.missing_here()
     reason = cell.impossible()
-    if reason and not multirun:  # in a sweep such a cell is skipped with its reason
+    if multirun:  # in a sweep such a cell is skipped with its reason
+        return
+    if reason:
         faults.append(f"{cell.model.name} in {cell.precision.name} on {cell.delegate.name}: {reason}")
+    if cell.model.ready:
+        faults += [
+            f"{text}: {cell.model.name} is ready, with its own precision and delegate; leave this out"
+            for text in overrides
+            if text.startswith(("precision", "delegate"))
+        ]
 
 
 class _Checker:
@@ -213,10 +223,22 @@ class _Checker:
                     self.groups.setdefault(path.name, self.options(path.name))
 
     def options(self, group: str) -> list[str]:
+        """Return the options of a group, those in folders of it as ``folder/option``."""
         found: list[str] = self.loader.get_group_options(
             group, config_name=self.config_name, overrides=self.search
         )
-        return found
+        inner = self.loader.list_groups(group)
+        return found + [f"{folder}/{name}" for folder in inner for name in self.options(f"{group}/{folder}")]
+
+    def mandatory(self, values: list[Override], base: DictConfig) -> tuple[list[str], list[str]]:
+        """Return the overrides that give what the YAML leaves to the user, and the keys that none gives.
+
+        Of a sweep the first value stands for all.
+        """
+        missing = OmegaConf.missing_keys(_own(base))
+        given = {item.key_or_group: item for item in values if item.key_or_group in missing}
+        needed = [f"{key}={self._strings(item, [])[0]}" for key, item in given.items()]
+        return needed, sorted(missing - given.keys())
 
     def compose(self, choices: list[str], values: list[str]) -> DictConfig:
         return hydra.compose(
@@ -225,8 +247,7 @@ class _Checker:
 
     @staticmethod
     def without_hydra(config: DictConfig) -> dict[str, Any]:
-        plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-        return dict(OmegaConf.to_container(plain, resolve=True))  # type: ignore[arg-type]
+        return dict(OmegaConf.to_container(_own(config), resolve=True))  # type: ignore[arg-type]
 
     @staticmethod
     def parsed(overrides: Sequence[str], faults: list[str]) -> Iterator[Override]:
@@ -288,9 +309,16 @@ class _Checker:
         value = item.value()
         if isinstance(value, Glob):
             return list(value.filter(options))
+        if isinstance(value, IntervalSweep):  # for sweepers that optimize
+            return [str(value.start), str(value.end)]
         if item.is_sweep_override():
             return [str(element) for element in item.sweep_string_iterator()]
         return ["null" if value is None else str(value)]
+
+
+def _own(config: DictConfig) -> DictConfig:
+    """Return a composed configuration without Hydra's own part."""
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
 
 
 def _has(config: DictConfig, key: str) -> bool:

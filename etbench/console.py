@@ -30,6 +30,7 @@ STAGE_WORDS = {
     "write": "writing the .pte",
     "start_runtime": "starting the runtime",
     "parity": "comparing with eager",
+    "evaluate": "evaluating the accuracy",
     "inspect": "taking load, memory, energy",
     "time": "timing",
 }
@@ -201,8 +202,15 @@ def _explain(result: Result, console: Console) -> None:
     if result.in_turn is not None:
         console.print(f"base of {name}: {escape(result.in_turn.base_file)}, {result.in_turn.base_program}")
         print_comparison([result.in_turn.comparison], console)
+    if result.evaluation is not None:
+        figures = ", ".join(f"{key} {value:.4g}" for key, value in _finite(result.evaluation).items())
+        console.print(f"evaluation of {name}: {escape(figures) or 'no figures'}")
     if result.parity is not None and result.parity.note:
         console.print(f"[bold yellow]parity[/bold yellow] {name}: {escape(result.parity.note)}")
+
+
+def _finite(figures: dict[str, float | None]) -> dict[str, float]:
+    return {key: math.nan if value is None else value for key, value in figures.items()}
 
 
 def _built(artifact: Artifact) -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from etbench.against import base_recipe, find_base, kept_program, origin_of_rebuilt
 from etbench.build import Built, Cache, Job, OnJobDone, OnJobEvent, build_all
-from etbench.config import Cell, Measure
+from etbench.config import Cell, Evaluate, Measure
 from etbench.errors import EtbenchError
 from etbench.events import Event
 from etbench.measure import Round, Series, Subject, measure
@@ -123,6 +123,7 @@ class Phases:
             cache=self.cache,
             builders=self.settings.sweep.builders,
             timeout_s=self.settings.build.timeout_s,
+            max_bytes=int(self.settings.build.max_gb * 1e9) if self.settings.build.max_gb else None,
             scratch=self.scratch,
             on_event=on_event,
             on_done=on_done,
@@ -223,9 +224,11 @@ class _Listener:
                 threads=task.cell.threads or available_cores(),
                 logits_axis=task.program.built.artifact.logits_axis,
                 log=str(task.log.absolute()),
+                runtime=task.cell.delegate.runtime,
                 base=base,
                 passes=task.cell.passes if inspected else None,
                 profile=task.cell.profile and inspected,
+                evaluate=task.cell.evaluate if inspected else Evaluate(),
             )
         )
 

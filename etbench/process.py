@@ -99,6 +99,11 @@ class Worker:
         """Whether the process can still be asked."""
         return self._child.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Number of the process, which is also that of its group."""
+        return self._child.pid
+
     def ask(
         self,
         request: Struct,

@@ -61,6 +61,7 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         energy=seen.energy if seen else None,
         profile=seen.profile if seen else None,
         parity=series.check.parity,
+        evaluation=series.evaluation.figures if series.evaluation else None,
         pte_file=f"{cell.stem}.pte" if cell.keep_pte else None,
         stage_s=({} if built.from_cache else artifact.build_s) | series.stage_s,
         machine_before=series.before,

@@ -92,6 +92,23 @@ def leftovers(*folders: Path) -> list[Path]:
     return [path for path in found if path.name.startswith("etbench-") or path.suffix == ".tmp"]
 
 
+def build_here(folder: Path, *overrides: str) -> Any:
+    """Build a cell's program in this process, quicker than in one of its own; return the artifact."""
+    import warnings
+
+    from etbench.build.pipeline import build_artifact, prepare
+    from etbench.build.ready import adopt
+    from etbench.compose import compose
+    from etbench.events import Stages
+
+    folder.mkdir()
+    recipe, stages = compose(overrides, config_dir=CONF).recipe, Stages(lambda _: None)
+    with warnings.catch_warnings(action="ignore"):  # of the libraries, as in a builder
+        if recipe.model.ready:
+            return adopt(recipe.model, folder, stages)
+        return build_artifact(recipe, prepare(recipe, stages), folder, stages)
+
+
 # --- models, named by `_target_` -------------------------------------------------------------------
 
 
@@ -222,6 +239,46 @@ def two_layers() -> Any:
     return module.eval(), example
 
 
+def attention() -> Any:
+    """A block of a transformer: an embedding, attention with a mask, a perceptron, layer norms between."""
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, width: int = 64) -> None:
+            super().__init__()
+            self.table = nn.Embedding(100, width)
+            self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
+            self.before, self.after = nn.LayerNorm(width), nn.LayerNorm(width)
+            self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+        def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            x = self.before(self.table(ids))
+            scores = self.query(x) @ self.key(x).transpose(1, 2) / 8 + (mask[:, None] - 1) * 1e4
+            x = x + torch.softmax(scores, dim=-1) @ self.value(x)
+            return x + self.down(nn.functional.gelu(self.up(self.after(x))))
+
+    return Block(), (torch.arange(12)[None] * 7, torch.ones(1, 12))
+
+
+def repeated() -> Any:
+    """The same two layers four times, each time a subgraph of its own with wide values in between."""
+    import torch
+    from torch import nn
+
+    class Repeated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(64, 2048), nn.ReLU(), nn.Linear(2048, 64))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for _ in range(4):
+                x = torch.cumsum(self.layers(x), dim=1)
+            return x
+
+    return Repeated(), torch.randn(512, 64)
+
+
 def with_buffer() -> Any:
     """A table looked up at positions that are a buffer of integers, as every transformer has one."""
     import torch
@@ -238,3 +295,78 @@ def with_buffer() -> Any:
             return self.linear(x + self.table(self.positions[:, : x.shape[1]]))
 
     return Positions(), torch.randn(1, 4, 16)
+
+
+def swelling() -> Any:
+    """A model whose loading takes 100 MB more and more, up to 4 GB."""
+    import time
+
+    kept = []
+    for _ in range(40):
+        kept.append(bytearray(os.urandom(1) * 10**8))  # written to, so that it really takes memory
+        time.sleep(0.05)
+    return tiny()
+
+
+def nested() -> Any:
+    """Outputs in a dataclass, a dictionary and a tuple, with None and a number among them."""
+    import torch
+    from torch import nn
+
+    @dataclass
+    class Outputs:
+        logits: torch.Tensor
+        more: dict[str, Any]
+
+    class Nested(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(4, 3)
+
+        def forward(self, x: torch.Tensor) -> Outputs:
+            y = self.linear(x)
+            return Outputs(y, {"loss": None, "hidden": (x * 2, [y.relu()])})
+
+    return Nested(), torch.randn(2, 4)
+
+
+def two_inputs() -> Any:
+    """A module that takes two inputs, and an example with one."""
+    import torch
+    from torch import nn
+
+    class Sum(nn.Module):
+        def forward(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+            return left + right
+
+    return Sum(), torch.randn(1, 4)
+
+
+def without_example() -> Any:
+    """A module alone."""
+    return tiny()[0]
+
+
+# --- accuracy hooks, named by `evaluate._target_` --------------------------------------------------
+
+
+def spread(program: Any, *, scale: float) -> dict[str, float]:
+    """Figures of the outputs of one batch of ones, the last of them not finite."""
+    import numpy as np
+
+    (output,) = program(np.ones(program.shapes[0]))
+    return {"spread": scale * float(output.max() - output.min()), "nothing": float("nan")}
+
+
+def wrong_shape(program: Any) -> Any:
+    import numpy as np
+
+    return program(np.zeros((7, 7), np.float32))
+
+
+def no_figures(program: Any) -> Any:
+    return ["a list"]
+
+
+def broken(program: Any) -> Any:
+    raise LookupError("the data set is not what it was")

@@ -41,8 +41,12 @@ class TensorSpec(Struct, frozen=True, kw_only=True):
 class Delegation(Struct, frozen=True, kw_only=True):
     """How much of the graph the delegate took.
 
-    `left_behind` counts the operators that stayed on portable kernels, `delegated` those that went, most
-    frequent first.
+    `left_behind` counts the operators that stayed on the CPU kernels of the runtime, `delegated` those that
+    went, most frequent first; quantizing and dequantizing count as operators. `reasons` has what the
+    partitioner said of those left behind, where it says so. `tensors_in` and `tensors_out` are handed to
+    and by subgraphs, the inputs and outputs of the whole graph among them; `border_copies` are operators
+    left behind that only copy or convert what a subgraph gives or takes. What a delegate copies inside its
+    subgraphs it does not tell. All three are null in results of older versions.
     """
 
     subgraphs: int
@@ -50,6 +54,10 @@ class Delegation(Struct, frozen=True, kw_only=True):
     total_nodes: int
     left_behind: dict[str, int]
     delegated: dict[str, int] = {}
+    reasons: dict[str, str] = {}
+    tensors_in: int | None = None
+    tensors_out: int | None = None
+    border_copies: int | None = None
 
 
 class Artifact(Struct, frozen=True, kw_only=True):

@@ -32,11 +32,15 @@ def recipe_key(recipe: Recipe) -> str | None:
 
     It covers the targets and options of model, precision and delegate, the calibration, the contents of
     every file that they name, the source of the code that loads and quantizes, and the versions of the
-    libraries. None means that it cannot be known beforehand: published weights that transformers takes
-    from a hub, where a name stands for whatever was uploaded last.
+    libraries. None means that it cannot be known beforehand: published weights or configurations that
+    transformers takes from a hub, where a name stands for whatever was uploaded last.
     """
     model = recipe.model
+    if model.ready:  # it lies there already
+        return None
     if model.weights == "pretrained" and "torchvision" not in model.target:  # torchvision pins a digest
+        return None
+    if "/" in str(model.options.get("id", "")) and "transformers" in model.target:
         return None
     named = [(part.target, part.options) for part in (model, recipe.precision, recipe.delegate)]
     files = sorted(set(_files_named(named))) + sorted(_calibration_files(recipe))
@@ -58,7 +62,7 @@ def _files_named(value: Any) -> Iterator[Path]:
     """Yield every existing file, and the files of every existing folder of weights, named in the options."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            if key == "weights" and isinstance(inner, str) and Path(inner).is_dir():
+            if key in ("weights", "id") and isinstance(inner, str) and Path(inner).is_dir():
                 yield from (path for path in Path(inner).rglob("*") if path.is_file())
             else:
                 yield from _files_named(inner)
@@ -70,7 +74,7 @@ def _files_named(value: Any) -> Iterator[Path]:
 
 
 def _calibration_files(recipe: Recipe) -> Iterator[Path]:
-    for name in (recipe.calibration.images, recipe.calibration.text):
+    for name in (recipe.calibration.images, recipe.calibration.text, recipe.calibration.npz):
         path = Path(name) if name else None
         if path and path.is_dir():
             yield from (file for file in path.rglob("*") if file.is_file())

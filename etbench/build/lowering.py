@@ -13,6 +13,7 @@ from torch.export import ExportedProgram
 
 from etbench.build.artifact import Delegation
 from etbench.build.coverage import coverage, coverage_of_none
+from etbench.build.rejections import listening
 from etbench.delegates import PyTorchProgram
 
 __all__ = ["Lowered", "digest", "lower"]
@@ -49,8 +50,9 @@ def lower(program: ExportedProgram, delegate: list[Any] | PyTorchProgram, path: 
     # "Missing out variants" (executorch 1.5.1).
     import executorch.kernels.quantized  # noqa: F401
 
-    edge = to_edge_transform_and_lower(program, partitioner=delegate)
-    delegation = coverage(edge.exported_program().graph_module)
+    with listening(delegate) as rejections:
+        edge = to_edge_transform_and_lower(program, partitioner=delegate)
+    delegation = coverage(edge.exported_program().graph_module, rejections.reason)
     executable = edge.to_executorch()
     return Lowered(_arena_bytes(executable), delegation, executable)
 

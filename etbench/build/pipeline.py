@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.export import ExportedProgram
-from torch.utils import _pytree as pytree
 
-from etbench.build.artifact import Artifact, TensorSpec, is_pytorch_program, program_path
+from etbench.build.artifact import Artifact, is_pytorch_program, program_path
+from etbench.build.export import explaining_call, export
 from etbench.build.lowering import digest, lower
 from etbench.build.numerics import compare_layers
-from etbench.build.references import write_references
+from etbench.build.references import specs_of, write_references
 from etbench.build.segments import read_segments
 from etbench.calibration import Batches, read_batches
 from etbench.component import instantiate
@@ -23,6 +23,7 @@ from etbench.config import Recipe
 from etbench.errors import EtbenchError
 from etbench.events import Stages
 from etbench.models import LoadedModel, load
+from etbench.models.outputs import flatten
 from etbench.precisions import Shown, cast_inputs, convert
 
 __all__ = ["Prepared", "build_artifact", "prepare"]
@@ -47,11 +48,12 @@ def prepare(recipe: Recipe, stages: Stages) -> Prepared:
     """
     with stages("load"):
         loaded = load(recipe.model)
-        batches = read_batches(recipe.calibration, loaded.inputs)
+        names = list(inspect.signature(loaded.module.forward).parameters)
+        batches = read_batches(recipe.calibration, loaded.inputs, names)
     with stages("reference"):
         outputs = [_run_eager(loaded, inputs) for inputs in batches.references]
     with stages("export"), torch.no_grad():
-        program = torch.export.export(loaded.module, batches.references[0], strict=False)
+        program = loaded.exported or export(loaded.module, batches.references[0], recipe.model.dynamic)
     return Prepared(loaded, batches, outputs, program)
 
 
@@ -90,8 +92,8 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
         constant_bytes=segments.constant_bytes if segments else None,
         delegate_bytes=segments.delegate_bytes if segments else None,
         batch=loaded.inputs.batch,
-        inputs=_specs(references[0]),
-        outputs=_specs(prepared.outputs[0]),
+        inputs=specs_of(references[0]),
+        outputs=specs_of(prepared.outputs[0]),
         references=len(prepared.outputs),
         weights=loaded.weights,
         data=batches.description,
@@ -115,9 +117,9 @@ def _with_own_constants(program: ExportedProgram) -> ExportedProgram:
 
 
 def _run_eager(loaded: LoadedModel, inputs: tuple[Tensor, ...]) -> list[Tensor]:
-    with torch.no_grad():
+    with torch.no_grad(), explaining_call(loaded.module, inputs):
         outputs = loaded.module(*inputs)
-    tensors = [leaf for leaf in pytree.tree_leaves(outputs) if isinstance(leaf, Tensor)]
+    tensors = flatten(outputs)
     if not tensors:
         raise EtbenchError(
             f"the model returned {type(outputs).__name__} without a tensor in it",
@@ -130,7 +132,3 @@ def _run_eager(loaded: LoadedModel, inputs: tuple[Tensor, ...]) -> list[Tensor]:
 def _calibrated_on(batches: Batches, shown: Shown) -> str:
     count = len(shown.batches)
     return f"{count} batch{'es' if count > 1 else ''} of {batches.description}; {shown.observer} observer"
-
-
-def _specs(tensors: Sequence[Tensor]) -> list[TensorSpec]:
-    return [TensorSpec(shape=list(t.shape), dtype=str(t.dtype).removeprefix("torch.")) for t in tensors]

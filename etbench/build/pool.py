@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-import psutil
-
 from etbench.build.artifact import Artifact, BuildRequest, shared_part
 from etbench.build.cache import Cache
 from etbench.build.fingerprint import recipe_key
+from etbench.build.memory import MemoryWatch, available_bytes
 from etbench.build.times import BuildTimes
 from etbench.config import Recipe
 from etbench.errors import EtbenchError
@@ -56,7 +55,7 @@ def default_builders() -> int:
     """Return how many builds this machine can carry at once, by its cores and its free memory."""
     from etbench.measure.environment import available_cores
 
-    return max(1, min(available_cores(), psutil.virtual_memory().available // BUILDER_BYTES))
+    return max(1, min(available_cores(), available_bytes() // BUILDER_BYTES))
 
 
 def build(recipe: Recipe, folder: Path, *, log: Path, on_event: OnEvent) -> Artifact:
@@ -77,6 +76,7 @@ def build_all(
     cache: Cache | None,
     builders: int | None,
     timeout_s: float,
+    max_bytes: int | None = None,
     scratch: Path,
     on_event: OnJobEvent,
     on_done: OnJobDone,
@@ -91,12 +91,13 @@ def build_all(
         cache: where programs are looked for and kept, or None.
         builders: processes at most; None for `default_builders`.
         timeout_s: a build that takes longer is killed and has failed.
+        max_bytes: so is one that takes more memory; None for what the machine has.
         scratch: an existing folder for the builders' temporary files.
         on_event: is told about each stage of each job.
         on_done: gets each job with what came of it.
 
     """
-    pool = _Pool(cache, timeout_s, scratch, on_event, on_done)
+    pool = _Pool(cache, timeout_s, max_bytes, scratch, on_event, on_done)
     missing = pool.not_found(jobs)
     if not missing:
         return
@@ -110,10 +111,12 @@ class _Pool:
         self,
         cache: Cache | None,
         timeout_s: float,
+        max_bytes: int | None,
         scratch: Path,
         on_event: OnJobEvent,
         on_done: OnJobDone,
     ) -> None:
+        self.memory = MemoryWatch(max_bytes, lambda: list(self.workers.values()))
         self.writable = cache is not None and cache.writable()
         self.cache = cache
         self.times = BuildTimes(cache.folder) if cache else None
@@ -151,10 +154,11 @@ class _Pool:
         self.pending = list(jobs)
         threads = [threading.Thread(target=self._work, args=(number,)) for number in range(count)]
         try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            with self.memory():
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
         finally:
             self._stop_all()
             for thread in threads:
@@ -191,16 +195,20 @@ class _Pool:
     def _build(self, job: Job, number: int) -> Built:
         process = self.workers.get(number)
         if process is None or not process.alive:
+            self._close(number)  # one that died still has its pipes
             process = Worker("etbench.build.worker", scratch=self.scratch, log=job.log, env=BUILDER_ENV)
             self.workers[number] = process
         begun = perf_counter()
-        artifact = process.ask(
-            BuildRequest(recipe=job.recipe, folder=str(job.folder), log=str(job.log.absolute())),
-            Artifact,
-            log=job.log,
-            on_event=lambda event: self._event(job, event),
-            timeout_s=self.timeout_s,
-        )
+        try:
+            artifact = process.ask(
+                BuildRequest(recipe=job.recipe, folder=str(job.folder), log=str(job.log.absolute())),
+                Artifact,
+                log=job.log,
+                on_event=lambda event: self._event(job, event),
+                timeout_s=self.timeout_s,
+            )
+        except EtbenchError as error:
+            raise self.memory.explained(process, error) from error
         if self.times and self.writable:
             self.times.record(job.name, perf_counter() - begun)
         return Built(artifact, from_cache=False)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from etbench.build.artifact import references_path
+from etbench.build.artifact import TensorSpec, references_path
+from etbench.errors import EtbenchError
 
-__all__ = ["read_references", "write_references"]
+__all__ = ["read_given", "read_references", "specs_of", "write_references"]
+
+Batches = list[tuple[Tensor, ...]]
+SHOWN = 8
 
 
 def write_references(
@@ -25,14 +31,54 @@ def write_references(
     save_file(tensors, references_path(folder))
 
 
-def read_references(folder: Path) -> tuple[list[tuple[Tensor, ...]], list[tuple[Tensor, ...]]]:
-    """Return the inputs and the outputs of each reference batch."""
+def read_references(folder: Path) -> tuple[Batches, Batches]:
+    """Return inputs and outputs of each reference batch; no outputs where there are none to compare."""
     tensors = load_file(references_path(folder))
     return _batches(tensors, "input"), _batches(tensors, "output")
 
 
-def _batches(tensors: dict[str, Tensor], kind: str) -> list[tuple[Tensor, ...]]:
-    batches: list[tuple[Tensor, ...]] = []
+def read_given(path: Path) -> tuple[Batches, Batches]:
+    """Return the inputs and outputs in a `.safetensors` or `.npz` file of the user's.
+
+    Raises:
+        EtbenchError: of stage ``load`` if it cannot be read, or its tensors have other names.
+
+    """
+    tensors = _read(path)
+    inputs, outputs = _batches(tensors, "input"), _batches(tensors, "output")
+    taken = sum(map(len, inputs)) + sum(map(len, outputs))
+    if taken < len(tensors) or not inputs or len(outputs) not in (0, len(inputs)):
+        found = ", ".join(sorted(tensors)[:SHOWN]) or "nothing"
+        raise EtbenchError(
+            f"model.reference={path}: {len(inputs)} batches of inputs, {len(outputs)} of outputs in: {found}",
+            stage="load",
+            hint="name the tensors input.0.0, input.0.1 … output.0.0 …: batch, then position",
+        )
+    return inputs, outputs
+
+
+def specs_of(tensors: Sequence[Tensor]) -> list[TensorSpec]:
+    """Return shape and dtype of each tensor."""
+    return [TensorSpec(shape=list(t.shape), dtype=str(t.dtype).removeprefix("torch.")) for t in tensors]
+
+
+def _read(path: Path) -> Mapping[str, Tensor]:
+    try:
+        if path.suffix != ".npz":
+            return dict(load_file(path))
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+    except Exception as error:
+        first = (str(error).splitlines() or [""])[0]
+        raise EtbenchError(
+            f"model.reference={path}: cannot be read: {type(error).__name__}: {first}",
+            stage="load",
+            hint="give a .safetensors or .npz file",
+        ) from error
+
+
+def _batches(tensors: Mapping[str, Tensor], kind: str) -> Batches:
+    batches: Batches = []
     while f"{kind}.{len(batches)}.0" in tensors:
         prefix = f"{kind}.{len(batches)}."
         count = sum(name.startswith(prefix) for name in tensors)

@@ -11,7 +11,7 @@ from executorch.exir._serialize._program import _flatbuffer_to_program, _get_ext
 from executorch.exir.schema import DataLocation
 from msgspec import Struct
 
-__all__ = ["Segments", "read_segments"]
+__all__ = ["Segments", "read_program", "read_segments"]
 
 HEAD_BYTES = 64
 
@@ -26,12 +26,17 @@ class Segments(Struct, frozen=True, kw_only=True):
     delegate_bytes: int
 
 
-def read_segments(path: Path) -> Segments:
-    """Read the head of a program file and return what its segments are for; the segments stay unread."""
+def read_program(path: Path) -> Any:
+    """Read the head of a program file as executorch's own `Program`; the segments stay unread."""
     with path.open("rb") as file:
         header = _get_extended_header(file.read(HEAD_BYTES))
         file.seek(0)
-        program = _flatbuffer_to_program(file.read(header.program_size if header else -1))
+        return _flatbuffer_to_program(file.read(header.program_size if header else -1))
+
+
+def read_segments(path: Path) -> Segments:
+    """Return what the segments of a program file are for."""
+    program = read_program(path)
     return Segments(constant_bytes=_constant_bytes(program), delegate_bytes=_delegate_bytes(program))
 
 

@@ -33,7 +33,10 @@ class _Builder:
             with stages("import"):
                 self._import()
         from etbench.build.pipeline import build_artifact, prepare
+        from etbench.build.ready import adopt
 
+        if request.recipe.model.ready:
+            return adopt(request.recipe.model, Path(request.folder), stages)
         shared = shared_part(request.recipe)
         if shared != self._shared or self._prepared is None:
             self._shared, self._prepared = shared, None  # the old model makes room for the new one

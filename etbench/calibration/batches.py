@@ -1,14 +1,17 @@
-"""Encode photographs or sentences as one reference batch and a number of calibration batches."""
+"""Make reference batches and calibration batches of photographs, sentences or the user's own arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from torch import Tensor
 
+from etbench.calibration.arrays import read_arrays
 from etbench.config import Calibration
 from etbench.data import crops, photographs, sentences
 from etbench.models.inputs import ImageInputs, Inputs, TextInputs
@@ -32,13 +35,20 @@ class Batches:
     description: str
 
 
-def read_batches(calibration: Calibration, inputs: Inputs) -> Batches:
+def read_batches(calibration: Calibration, inputs: Inputs, names: Sequence[str] = ()) -> Batches:
     """Read the data that fits the kind of inputs the model takes.
+
+    Args:
+        calibration: what to read, and how many batches.
+        inputs: what the model takes.
+        names: what the model calls its inputs; `calibration.npz` names its arrays so.
 
     Raises:
         EtbenchError: of stage ``calibrate`` if the user's folder or file cannot be used.
 
     """
+    if calibration.npz:
+        return _own_batches(calibration, calibration.npz, inputs, names)
     count = inputs.batch * (calibration.references + calibration.batches)
     if isinstance(inputs, ImageInputs):
         folder = calibration.images
@@ -55,3 +65,12 @@ def read_batches(calibration: Calibration, inputs: Inputs) -> Batches:
     batches = [inputs.encode(items[i : i + inputs.batch]) for i in range(0, len(items), inputs.batch)]
     split = calibration.references
     return Batches(batches[:split], batches[split:], f"{source}; {inputs.description}")
+
+
+def _own_batches(calibration: Calibration, npz: str, inputs: Inputs, names: Sequence[str]) -> Batches:
+    """Take the batches of the user's file in order, from the start again where they are too few."""
+    usual = read_batches(msgspec.structs.replace(calibration, npz=None, references=1, batches=1), inputs)
+    own = read_arrays(Path(npz), names, usual.references[0])
+    split = calibration.references
+    batches = list(islice(cycle(own), split + calibration.batches))
+    return Batches(batches[:split], batches[split:], f"{npz}, which has {len(own)}")

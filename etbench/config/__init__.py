@@ -8,6 +8,17 @@ from __future__ import annotations
 
 from etbench.config.cell import Cell, Recipe
 from etbench.config.parsing import parse
-from etbench.config.sections import Calibration, Measure, Model, Passes, Repeat
+from etbench.config.sections import Calibration, Evaluate, Measure, Model, Passes, Repeat, XnnpackRuntime
 
-__all__ = ["Calibration", "Cell", "Measure", "Model", "Passes", "Recipe", "Repeat", "parse"]
+__all__ = [
+    "Calibration",
+    "Cell",
+    "Evaluate",
+    "Measure",
+    "Model",
+    "Passes",
+    "Recipe",
+    "Repeat",
+    "XnnpackRuntime",
+    "parse",
+]

@@ -13,6 +13,7 @@ from etbench.config.sections import (
     CacheSettings,
     Calibration,
     Delegate,
+    Evaluate,
     Measure,
     Model,
     Passes,
@@ -20,6 +21,7 @@ from etbench.config.sections import (
     Repeat,
     Section,
     SweepSettings,
+    XnnpackRuntime,
 )
 
 __all__ = ["Cell", "Recipe"]
@@ -45,6 +47,7 @@ class Cell(Section, frozen=True, kw_only=True):
     measure: Measure
     passes: Passes
     calibration: Calibration
+    evaluate: Evaluate
     cache: CacheSettings
     build: BuildSettings
     sweep: SweepSettings
@@ -54,6 +57,8 @@ class Cell(Section, frozen=True, kw_only=True):
     numerics: bool
     compare_to: str | None
     fail_above: float
+    objective: str
+    bounds: dict[str, float]
     event_log: str | None
     config: dict[str, Any]
 
@@ -63,7 +68,7 @@ class Cell(Section, frozen=True, kw_only=True):
         return Recipe(
             model=self.model,
             precision=self.precision,
-            delegate=self.delegate,
+            delegate=msgspec.structs.replace(self.delegate, runtime=XnnpackRuntime()),
             calibration=self.calibration,
             numerics=self.numerics,
         )
@@ -78,23 +83,35 @@ class Cell(Section, frozen=True, kw_only=True):
         """Twelve hexadecimal digits that two cells share only if they ask for the same measurement."""
         measured_how = msgspec.structs.replace(self.measure, timeout_s=Measure().timeout_s, seed=None)
         identity = [self.recipe, self.repeat, measured_how, self.passes, self.profile, self.threads]
+        identity += [self.delegate.runtime, self.evaluate]
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:12]
 
     def impossible(self) -> str | None:
         """Return why this model, precision and delegate cannot go together, or None if they can."""
         reasons = [rule.reason for rule in self.delegate.cannot if rule.covers(self)]
-        reasons += filter(None, (requirement.missing for requirement in self.delegate.requires))
+        requires = (*self.model.requires, *self.delegate.requires)
+        reasons += filter(None, (requirement.missing for requirement in requires))
+        if self.model.dynamic.sizes and self.precision.name != "fp32":
+            reasons.append(
+                "model.dynamic goes with fp32 only: quantizing and casting export again, with fixed shapes"
+            )
         return reasons[0] if reasons else None
 
     def missing_here(self) -> list[str]:
-        """List the files, folders and CPUs that the cell names and that are not there."""
+        """List the files, folders, CPUs and figures that the cell names and that are not there."""
+        from etbench.objective import faults as objective_faults  # knows results, which know cells
+
         faults = [
             here.folder_fault("calibration.images", self.calibration.images),
             here.text_fault("calibration.text", self.calibration.text),
+            here.npz_fault("calibration.npz", self.calibration.npz),
             here.weights_fault(self.model.weights),
+            here.path_fault("evaluate.data", self.evaluate.data),
+            here.path_fault("model.path", self.model.options.get("path")),
+            here.path_fault("model.reference", self.model.options.get("reference")),
             here.path_fault("compare_to", self.compare_to),
             here.path_fault("sweep.resume", self.sweep.resume),
             here.affinity_fault(self.measure.affinity),
             here.start_fault(self.measure.start),
         ]
-        return [fault for fault in faults if fault]
+        return [*filter(None, faults), *objective_faults(self.objective, self.bounds)]

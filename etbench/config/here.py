@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 
 from etbench.errors import nearest
@@ -11,6 +12,7 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "affinity_fault",
     "folder_fault",
+    "npz_fault",
     "path_fault",
     "start_fault",
     "text_fault",
@@ -40,6 +42,48 @@ def text_fault(key: str, file: str | None) -> str | None:
     if not Path(file).read_text(encoding="utf-8", errors="replace").strip():
         return f"{key}={file}: the file holds no text"
     return None
+
+
+def npz_fault(key: str, file: str | None) -> str | None:
+    """Look for a file of arrays with as many batches each; the arrays themselves stay unread."""
+    if file is None:
+        return None
+    if not Path(file).is_file():
+        return f"{key}={file}: no such file"
+    try:
+        shapes = _array_shapes(Path(file))
+    except (zipfile.BadZipFile, ValueError) as error:
+        return f"{key}={file}: no arrays as numpy.savez writes them ({error})"
+    if not shapes:
+        return f"{key}={file}: there is no array in it"
+    if empty := [name for name, shape in shapes.items() if not shape or not shape[0]]:
+        return f"{key}={file}: {', '.join(empty)} has no batch; the first axis counts them"
+    counts = {name: shape[0] for name, shape in shapes.items()}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name} has {count}" for name, count in counts.items())
+        return f"{key}={file}: the arrays have different numbers of batches: {listed}"
+    return None
+
+
+def _array_shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each array of an ``.npz`` file, from their heads.
+
+    Raises:
+        ValueError: for an entry that is no array of numbers.
+
+    """
+    from numpy.lib import format as npy
+
+    shapes = {}
+    with zipfile.ZipFile(file) as package:
+        for name in package.namelist():
+            with package.open(name) as entry:
+                older = npy.read_magic(entry) == (1, 0)
+                shape, _, dtype = (npy.read_array_header_1_0 if older else npy.read_array_header_2_0)(entry)
+            if dtype.kind not in "biuf":
+                raise ValueError(f"{name} is of {dtype}")
+            shapes[name.removesuffix(".npy")] = shape
+    return shapes
 
 
 def affinity_fault(cpus: list[int] | None) -> str | None:

@@ -11,7 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from etbench.config.cell import Cell
-from etbench.config.sections import Component, Delegate, KnownOptions, Model, Precision, TopLevel
+from etbench.config.naming import as_built, model_name
+from etbench.config.sections import Delegate, Evaluate, KnownOptions, Model, Precision, Section, TopLevel
 from etbench.errors import ConfigError, nearest
 
 __all__ = ["parse"]
@@ -27,15 +28,24 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
     config = _plain(composed)
     faults: list[str] = []
     sections: dict[str, Any] = {}
-    components: dict[str, type[Component]] = {"model": Model, "precision": Precision, "delegate": Delegate}
+    components: dict[str, type[Section]] = {
+        "model": Model,
+        "precision": Precision,
+        "delegate": Delegate,
+        "evaluate": Evaluate,
+    }
     for name, kind in components.items():
-        section = config.get(name)
+        section = config.get(name, {} if kind is Evaluate else None)  # older results have no such section
         if isinstance(section, dict):
             known = {info.encode_name for info in msgspec.structs.fields(kind)}
             options = {key: value for key, value in section.items() if key not in known}
             _convert(options, KnownOptions, name, faults)
             section = {key: value for key, value in section.items() if key in known} | {"options": options}
+            if kind is Model and section.get("name", "") is None:
+                section["name"] = model_name(section)
         sections[name] = _convert(section, kind, name, faults)
+    if isinstance(sections["model"], Model) and sections["model"].ready:
+        sections |= as_built(sections["model"])
     rest = {key: value for key, value in config.items() if key not in components}
     top = _convert(rest, TopLevel, "", faults)
     if faults:
@@ -55,6 +65,8 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
         numerics=top.numerics,
         compare_to=top.compare_to,
         fail_above=top.fail_above,
+        objective=top.objective,
+        bounds=top.bounds,
         event_log=top.event_log,
         config=config,
     )
@@ -91,6 +103,7 @@ def _convert(section: Any, kind: type[T], prefix: str, faults: list[str]) -> T |
             name = unknown[1]
             faults.append(f"{f'{key}.{name}' if key else name}: unknown key{nearest(name, known)}")
         else:
+            key = key.removesuffix("[...]")  # a value of a mapping: msgspec does not say which
             inside = key.removeprefix(prefix).strip(".")
             value = _lookup(section, inside)
             shown = f"={'null' if value is None else value}" if inside else ""
@@ -99,6 +112,9 @@ def _convert(section: Any, kind: type[T], prefix: str, faults: list[str]) -> T |
 
 
 def _lookup(section: Any, path: str) -> Any:
-    for part in filter(None, path.split(".")):
-        section = section.get(part) if isinstance(section, dict) else None
+    for part in re.findall(r"[^.\[\]]+", path):
+        if isinstance(section, list):
+            section = section[int(part)]
+        else:
+            section = section.get(part) if isinstance(section, dict) else None
     return section

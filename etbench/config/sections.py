@@ -19,6 +19,9 @@ __all__ = [
     "Calibration",
     "Component",
     "Delegate",
+    "Dynamic",
+    "Evaluate",
+    "InputSpec",
     "KnownOptions",
     "Measure",
     "Model",
@@ -29,6 +32,7 @@ __all__ = [
     "Section",
     "SweepSettings",
     "TopLevel",
+    "XnnpackRuntime",
 ]
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
@@ -60,11 +64,58 @@ class Recommended(Section, frozen=True, kw_only=True):
     warmup: Warmup
 
 
+class Requirement(Section, frozen=True, kw_only=True):
+    """What must be on this host for a model or a delegate: an importable package, or one of some programs."""
+
+    install: str
+    package: str | None = None
+    programs: list[str] = []
+
+    @property
+    def missing(self) -> str | None:
+        """What is not here, and how to have it; None if it is here."""
+        if self.package and importlib.util.find_spec(self.package) is None:
+            return f"the package {self.package!r} is not installed: {self.install}"
+        if self.programs and not any(map(shutil.which, self.programs)):
+            return f"none of {', '.join(self.programs)} is installed: {self.install}"
+        return None
+
+
+class InputSpec(Section, frozen=True, kw_only=True):
+    """Shape and dtype of one input that the user asks for."""
+
+    shape: list[Positive]
+    dtype: Literal["float32", "int64", "int32", "bool"] = "float32"
+
+
+class Dynamic(Section, frozen=True, kw_only=True):
+    """Axes that the program leaves open, and the largest size it takes there; null for a fixed axis.
+
+    `batch` is the first axis of the inputs, `seq_len` the second of those as long there as the first.
+    """
+
+    batch: Annotated[int, Meta(ge=2, le=65_536)] | None = None
+    seq_len: Annotated[int, Meta(ge=2, le=131_072)] | None = None
+
+    @property
+    def sizes(self) -> dict[int, int]:
+        """The largest size by axis, of the axes that are open."""
+        bounds = {0: self.batch, 1: self.seq_len}
+        return {axis: size for axis, size in bounds.items() if size is not None}
+
+
 class Model(Component, frozen=True, kw_only=True):
-    """What is measured."""
+    """What is measured.
+
+    `inputs` replace what the model would be fed with. A `ready` program was built elsewhere.
+    """
 
     type: str
     recommended: Recommended
+    inputs: list[InputSpec] = []
+    dynamic: Dynamic = Dynamic()
+    requires: list[Requirement] = []
+    ready: bool = False
 
     @property
     def weights(self) -> str:
@@ -94,33 +145,30 @@ class Impossible(Section, frozen=True, kw_only=True):
         return fnmatchcase(cell.model.name, self.model) and fnmatchcase(cell.precision.name, self.precision)
 
 
-class Requirement(Section, frozen=True, kw_only=True):
-    """What must be on this host for a delegate: an importable package, or one of some programs."""
+class XnnpackRuntime(Section, frozen=True, kw_only=True):
+    """Options of XNNPACK's backend in the runtime; None leaves its own choice.
 
-    install: str
-    package: str | None = None
-    programs: list[str] = []
+    `workspace_sharing` says which subgraphs share one memory for what they compute in between: none, those of
+    one program, or all of a process. With `weight_cache` subgraphs that use the same weights share them once
+    they are packed.
+    """
 
-    @property
-    def missing(self) -> str | None:
-        """What is not here, and how to have it; None if it is here."""
-        if self.package and importlib.util.find_spec(self.package) is None:
-            return f"the package {self.package!r} is not installed: {self.install}"
-        if self.programs and not any(map(shutil.which, self.programs)):
-            return f"none of {', '.join(self.programs)} is installed: {self.install}"
-        return None
+    workspace_sharing: Literal["disabled", "per_model", "global"] | None = None
+    weight_cache: bool | None = None
 
 
 class Delegate(Component, frozen=True, kw_only=True):
     """Who executes the program.
 
     `runs_on` are the systems (as `sys.platform` names them) for which the ExecuTorch wheel has its runtime;
-    elsewhere programs for it are built and not run. None stands for all systems.
+    elsewhere programs for it are built and not run. None stands for all systems. `runtime` does not change
+    the program, only how it is run.
     """
 
     cannot: list[Impossible] = []
     requires: list[Requirement] = []
     runs_on: list[str] | None = None
+    runtime: XnnpackRuntime = XnnpackRuntime()
 
     @property
     def no_runtime(self) -> str | None:
@@ -174,9 +222,10 @@ class CacheSettings(Section, frozen=True, kw_only=True):
 
 
 class BuildSettings(Section, frozen=True, kw_only=True):
-    """Limits of one build."""
+    """Limits of one build; `max_gb` of memory, None for what the machine has."""
 
     timeout_s: Seconds = 3_600
+    max_gb: Annotated[float, Meta(gt=0)] | None = None
 
 
 class SweepSettings(Section, frozen=True, kw_only=True):
@@ -219,7 +268,21 @@ class Calibration(Section, frozen=True, kw_only=True):
     seed: NonNegative
     images: str | None = None
     text: str | None = None
+    npz: str | None = None
     observer: Literal["histogram", "minmax"] = "histogram"
+
+
+class Evaluate(Section, frozen=True, kw_only=True):
+    """The accuracy hook: a callable that gets the built program and these options; None is none."""
+
+    target: Target | None = field(name="_target_", default=None)
+    options: dict[str, Any] = {}
+
+    @property
+    def data(self) -> str | None:
+        """The file or folder that the option ``data`` names, if there is one and it is given."""
+        named = self.options.get("data")
+        return named if isinstance(named, str) and named != "???" else None
 
 
 class TopLevel(Section, frozen=True, kw_only=True):
@@ -239,6 +302,8 @@ class TopLevel(Section, frozen=True, kw_only=True):
     numerics: bool = False
     compare_to: Annotated[str, Meta(min_length=1)] | None = None
     fail_above: Annotated[float, Meta(gt=0, le=10)] = 0.05
+    objective: Annotated[str, Meta(min_length=1)] = "latency_ms.p50"
+    bounds: dict[str, float] = {}
     event_log: FileName | None = None
 
 
@@ -249,10 +314,15 @@ class KnownOptions(Struct, frozen=True, kw_only=True):
     id: str = ""
     seed: NonNegative = 0
     batch: Positive = 1
-    image_size: Annotated[int, Meta(ge=32, le=8_192)] = 32
+    image_size: Annotated[int, Meta(ge=32, le=8_192)] | None = None
     seq_len: Annotated[int, Meta(ge=4, le=131_072)] = 4
     per_channel: bool = True
     dynamic: bool = False
     group_size: Annotated[int, Meta(ge=8, le=4_096)] = 32
     keep_fp32: list[str] = []
     per_op: bool = False
+    task: str = ""
+    part: str | None = None
+    path: str = ""
+    reference: str | None = None
+    audio_s: Annotated[float, Meta(gt=0, le=600)] = 1.0

@@ -1,8 +1,9 @@
-"""Real photographs and sentences that need no network: for inputs, calibration and batch-norm statistics."""
+"""Real photographs and sentences that need no network, and sentences spoken by a synthesizer."""
 
 from __future__ import annotations
 
 from etbench.data.images import crops, photographs
+from etbench.data.speech import spoken
 from etbench.data.text import sentences
 
-__all__ = ["crops", "photographs", "sentences"]
+__all__ = ["crops", "photographs", "sentences", "spoken"]

@@ -6,8 +6,18 @@ ExecuTorch is not to run it at all.
 
 from __future__ import annotations
 
-from etbench.delegates.accelerators import coreml, openvino, vulkan
+from etbench.delegates.accelerators import coreml, openvino, vulkan, webgpu
 from etbench.delegates.cpu import portable, xnnpack
 from etbench.delegates.reference import PyTorchProgram, eager, inductor
 
-__all__ = ["PyTorchProgram", "coreml", "eager", "inductor", "openvino", "portable", "vulkan", "xnnpack"]
+__all__ = [
+    "PyTorchProgram",
+    "coreml",
+    "eager",
+    "inductor",
+    "openvino",
+    "portable",
+    "vulkan",
+    "webgpu",
+    "xnnpack",
+]

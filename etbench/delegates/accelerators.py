@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["coreml", "openvino", "vulkan"]
+__all__ = ["coreml", "openvino", "vulkan", "webgpu"]
 
 
 def openvino(*, device: str) -> list[Any]:
@@ -25,6 +25,13 @@ def vulkan() -> list[Any]:
     from executorch.backends.vulkan.partitioner.vulkan_partitioner import VulkanPartitioner
 
     return [VulkanPartitioner()]
+
+
+def webgpu() -> list[Any]:
+    """Return WebGPU's partitioner, which goes the way of Vulkan's."""
+    from executorch.backends.webgpu.partitioner import WebGPUPartitioner
+
+    return [WebGPUPartitioner()]
 
 
 def coreml() -> list[Any]:

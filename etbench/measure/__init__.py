@@ -164,6 +164,7 @@ class _Collector:
                 series = Series(
                     check=taken.checked.check,
                     inspection=taken.checked.inspection,
+                    evaluation=taken.checked.evaluation,
                     rounds=taken.rounds,
                     stopped_by=part.stopped_by,
                     own_blocks=part.own_blocks,

@@ -15,6 +15,8 @@ from typing import Any
 import psutil
 from msgspec import Struct
 
+from etbench.measure.revision import read_revision
+
 __all__ = ["Environment", "available_cores", "read_environment"]
 
 VECTOR = re.compile(r"(avx|amx|fma|f16c|sse4|neon|asimd|sve|sme2?$|i8mm|bf16)")
@@ -28,6 +30,7 @@ class Environment(Struct, frozen=True, kw_only=True):
     `runtimes` are the delegates that the installed runtime can execute, beside its own kernels.
     `threads` is what the runtime's pool really had. `cpu_flags` are the vector extensions, `quota_cores` and
     `memory_limit_bytes` the limits of the container or cgroup, `governor` and `turbo` how the clock is run.
+    `commit` is that of the git repository etbench was started in, `dirty` whether its tracked files differed.
     """
 
     host: str
@@ -47,12 +50,15 @@ class Environment(Struct, frozen=True, kw_only=True):
     python: str
     libraries: dict[str, str]
     runtimes: list[str] = []
+    commit: str | None = None
+    dirty: bool | None = None
     threads: int | None
     load_average: list[float]
 
 
 def read_environment(*, threads: int | None, runtimes: Sequence[str] = ()) -> Environment:
     """Return the facts of this host now, with what only a process that has loaded the runtime can tell."""
+    commit, dirty = read_revision()
     return Environment(
         host=platform.node(),
         os=platform.platform(),
@@ -71,6 +77,8 @@ def read_environment(*, threads: int | None, runtimes: Sequence[str] = ()) -> En
         python=platform.python_version(),
         libraries={name: found for name in LIBRARIES if (found := _version(name))},
         runtimes=list(runtimes),
+        commit=commit,
+        dirty=dirty,
         threads=threads,
         load_average=[round(value, 2) for value in psutil.getloadavg()],
     )

@@ -7,7 +7,17 @@ from statistics import median
 
 from msgspec import Struct
 
-__all__ = ["Energy", "Inspection", "LoadPass", "LoadTimes", "Memory", "OneLoad", "Operator", "Profile"]
+__all__ = [
+    "Energy",
+    "Evaluation",
+    "Inspection",
+    "LoadPass",
+    "LoadTimes",
+    "Memory",
+    "OneLoad",
+    "Operator",
+    "Profile",
+]
 
 
 class OneLoad(Struct, frozen=True, kw_only=True):
@@ -86,6 +96,12 @@ class Energy(Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     domains: list[str] = []
     reason: str = ""
+
+
+class Evaluation(Struct, frozen=True, kw_only=True):
+    """What the user's accuracy hook returned: figures by name; null is one that is not finite."""
+
+    figures: dict[str, float | None]
 
 
 class Operator(Struct, frozen=True, kw_only=True):

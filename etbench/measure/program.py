@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,11 @@ from executorch.extension.pybindings import _C
 from etbench.build.artifact import is_pytorch_program, program_path
 from etbench.errors import EtbenchError
 from etbench.measure.executors import Executor, PyTorchProgram, load_pytorch
+from etbench.measure.runtime_errors import explain
 
 __all__ = ["load", "load_method", "load_program"]
 
 METHOD = "forward"
-_EXPLAINED_CODES = {
-    "14": "an operator has no kernel in this runtime",
-    "20": "the program needs a backend that this runtime does not have",
-    "23": "the file is no ExecuTorch program, or was written by another version",
-}
 
 
 def load(folder: Path, threads: int) -> Executor:
@@ -75,10 +70,8 @@ def _point_to_openvino() -> None:
 
 
 def _refusal(error: RuntimeError) -> EtbenchError:
-    code = re.search(r"0x:?([0-9a-fA-F]+)", str(error))  # written with the colon and without
-    known = _EXPLAINED_CODES.get(code[1], "") if code else ""
     return EtbenchError(
         f"the runtime refuses the program: {error}",
         stage="load_program",
-        hint=known or "the log has what the runtime printed",
+        hint=explain(str(error)) or "the log has what the runtime printed",
     )

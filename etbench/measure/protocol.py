@@ -9,8 +9,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from etbench.config import Passes, Repeat
-from etbench.measure.findings import Inspection
+from etbench.config import Evaluate, Passes, Repeat, XnnpackRuntime
+from etbench.measure.findings import Evaluation, Inspection
 from etbench.process import Failure
 from etbench.stats.parity import Parity
 
@@ -36,9 +36,10 @@ __all__ = [
 class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An artifact to measure: its folder, how often, with how many threads, and where its log goes.
 
-    `passes` are those beside the timed rounds; None leaves them out. `base` is the number of another subject
-    that this one is to be compared with: the two then stay in the same blocks to the end, and adaptive
-    repeats look at their ratio.
+    `runtime` is set in each of its processes. `passes` are those beside the timed rounds; None leaves them
+    out, and `evaluate` without a target leaves that out. `base` is the number of another subject that this
+    one is to be compared with: the two then stay in the same blocks to the end, and adaptive repeats look at
+    their ratio.
     """
 
     folder: str
@@ -46,9 +47,11 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     threads: int
     logits_axis: int | None
     log: str
+    runtime: XnnpackRuntime = XnnpackRuntime()
     base: int | None = None
     passes: Passes | None = None
     profile: bool = False
+    evaluate: Evaluate = Evaluate()
 
 
 class MeasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -143,6 +146,7 @@ class Series(Struct, frozen=True, kw_only=True):
     before: MachineNow
     after: MachineNow
     inspection: Inspection | None = None
+    evaluation: Evaluation | None = None
     stage_s: dict[str, float]
 
 
@@ -152,6 +156,7 @@ class Checked(Struct, frozen=True, kw_only=True, tag=True):
     subject: int
     check: CheckPass
     inspection: Inspection | None
+    evaluation: Evaluation | None
     stage_s: dict[str, float]
 
 

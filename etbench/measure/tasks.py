@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
+
+from etbench.config import XnnpackRuntime
 
 __all__ = [
     "CheckTask",
     "EnergyTask",
+    "EvaluateTask",
     "LoadTask",
     "MemoryTask",
     "ProfileTask",
@@ -25,6 +28,7 @@ class _Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_f
 
     folder: str
     threads: int
+    runtime: XnnpackRuntime = XnnpackRuntime()
 
 
 class CheckTask(_Task, frozen=True, kw_only=True, tag="check"):
@@ -58,11 +62,18 @@ class EnergyTask(_Task, frozen=True, kw_only=True, tag="energy"):
     seconds: float
 
 
+class EvaluateTask(_Task, frozen=True, kw_only=True, tag="evaluate"):
+    """Take the accuracy: `etbench.measure.evaluation.evaluate_program`."""
+
+    target: str
+    options: dict[str, Any]
+
+
 class ProfileTask(_Task, frozen=True, kw_only=True, tag="profile"):
     """Time the operators: `etbench.measure.profiling.profile_program`."""
 
 
-Task = CheckTask | RoundTask | LoadTask | MemoryTask | EnergyTask | ProfileTask
+Task = CheckTask | RoundTask | LoadTask | MemoryTask | EnergyTask | EvaluateTask | ProfileTask
 
 
 def perform(task: Task, tell: Callable[[str], None]) -> Struct:
@@ -76,6 +87,10 @@ def perform(task: Task, tell: Callable[[str], None]) -> Struct:
         EtbenchError: of the stage that failed.
 
     """
+    if task.runtime != XnnpackRuntime():
+        from etbench.measure.backend_options import set_options
+
+        set_options(task.runtime)
     folder = Path(task.folder)
     match task:
         case CheckTask():
@@ -106,6 +121,10 @@ def perform(task: Task, tell: Callable[[str], None]) -> Struct:
             from etbench.measure.energy import measure_energy
 
             return measure_energy(folder, task.threads, seconds=task.seconds)
+        case EvaluateTask():
+            from etbench.measure.evaluation import evaluate_program
+
+            return evaluate_program(folder, task.threads, task.target, task.options)
         case ProfileTask():
             from etbench.measure.profiling import profile_program
 

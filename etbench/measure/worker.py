@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from etbench.build.artifact import program_path
 from etbench.events import Event, OnEvent, Stages, explained
+from etbench.measure.findings import Evaluation
 from etbench.measure.inspection import RunTask, inspect_program
 from etbench.measure.load import machine_now
 from etbench.measure.plan import Progress
@@ -35,7 +36,7 @@ from etbench.measure.protocol import (
     seconds_text,
 )
 from etbench.measure.round_process import in_fresh_process
-from etbench.measure.tasks import CheckTask, RoundTask, Task
+from etbench.measure.tasks import CheckTask, EvaluateTask, RoundTask, Task
 from etbench.process import Failure, serve
 from etbench.stats.interval import location_interval
 from etbench.stats.paired import paired_ratio
@@ -43,6 +44,7 @@ from etbench.stats.verdict import ALARM_CONFIDENCE
 
 STAGE_TEXT = {
     "parity": "running the reference inputs",
+    "evaluate": "evaluating the accuracy",
     "inspect": "loading, or taking memory, energy or profile",
     "time": "this round",
 }
@@ -98,10 +100,21 @@ class _Subject:
 
     def check(self, send: Callable[[MeasurePart], None]) -> None:
         """Run the reference inputs and the passes beside the rounds, each in a process of its own."""
-        asked, stages, inspection = self.asked, Stages(self._tell), None
+        asked, stages, inspection, evaluation = self.asked, Stages(self._tell), None, None
         with stages("parity"):
             task = CheckTask(folder=asked.folder, threads=asked.threads, logits_axis=asked.logits_axis)
             check = self._run("parity")(task, CheckPass)
+        if asked.evaluate.target:
+            with stages("evaluate"):
+                evaluation = self._run("evaluate")(
+                    EvaluateTask(
+                        folder=asked.folder,
+                        threads=asked.threads,
+                        target=asked.evaluate.target,
+                        options=asked.evaluate.options,
+                    ),
+                    Evaluation,
+                )
         if asked.passes:
             # A first look with one round has one load, too.
             loads = min(asked.passes.load, asked.repeat.rounds)
@@ -110,7 +123,15 @@ class _Subject:
                 inspection = inspect_program(
                     asked.folder, asked.threads, passes, profile=asked.profile, run=self._run("inspect")
                 )
-        send(Checked(subject=self.number, check=check, inspection=inspection, stage_s=stages.seconds))
+        send(
+            Checked(
+                subject=self.number,
+                check=check,
+                inspection=inspection,
+                evaluation=evaluation,
+                stage_s=stages.seconds,
+            )
+        )
 
     def time_round(self, block: int, begun: float) -> Round:
         """Time one round in a process of its own."""
@@ -156,7 +177,7 @@ class _Subject:
 
         def run(task: Task, answer: type[T], /) -> T:
             return in_fresh_process(
-                task,
+                msgspec.structs.replace(task, runtime=self.asked.runtime),
                 answer,
                 start=self._request.start,
                 stage=stage,

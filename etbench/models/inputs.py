@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-__all__ = ["FixedInputs", "ImageInputs", "Inputs", "TextInputs"]
+__all__ = ["FixedInputs", "ImageInputs", "Inputs", "SpeechInputs", "TextInputs"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -39,13 +39,18 @@ class ImageInputs:
 class TextInputs:
     """Sentences as token ids and an attention mask, both int64 of shape (batch, seq_len)."""
 
-    tokenize: Callable[[Sequence[str]], tuple[Tensor, Tensor]]
+    tokenize: Callable[[Sequence[str]], tuple[Tensor, ...]]
     description: str
     batch: int = 1
 
-    def encode(self, sentences: Sequence[str]) -> tuple[Tensor, Tensor]:
+    def encode(self, sentences: Sequence[str]) -> tuple[Tensor, ...]:
         """Return ids and mask, cut or padded to the sequence length."""
         return self.tokenize(sentences)
+
+
+@dataclass(frozen=True)
+class SpeechInputs(TextInputs):
+    """Sentences as sounds: `tokenize` speaks them and takes the features that the model listens to."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class FixedInputs:
     """Example tensors that came with the model; there is no other data for it."""
 
     tensors: tuple[Tensor, ...]
-    description: ClassVar[str] = "the example inputs of the model's own _target_"
+    description: str = "the example inputs of the model's own _target_"
 
     @property
     def batch(self) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.export import ExportedProgram
 
 from etbench.component import instantiate
 from etbench.config import Model
 from etbench.errors import EtbenchError
 from etbench.models.inputs import FixedInputs, Inputs
+from etbench.models.shaped import shaped_inputs
 
 __all__ = ["LoadedModel", "load"]
 
@@ -20,10 +23,11 @@ class LoadedModel:
     """A module ready for export, and what it takes and gives.
 
     Args:
-        module: in evaluation mode, takes the tensors of `inputs` and returns a tensor or a flat tuple.
+        module: in evaluation mode, takes the tensors of `inputs` and returns tensors, nested as it likes.
         inputs: turns photographs or sentences into tensors of the module's input shapes.
         logits_axis: the axis of the first output along which classes compete; None if there is none.
         weights: where the weights came from, for the result.
+        exported: its export, where it came as one; else it is exported later.
 
     """
 
@@ -31,6 +35,7 @@ class LoadedModel:
     inputs: Inputs
     logits_axis: int | None = None
     weights: str = "custom"
+    exported: ExportedProgram | None = None
 
 
 def load(model: Model) -> LoadedModel:
@@ -42,7 +47,9 @@ def load(model: Model) -> LoadedModel:
     """
     torch.manual_seed(int(model.options.get("seed", 0)))
     loaded = instantiate(model.target, model.options, stage="load")
-    if isinstance(loaded, tuple) and len(loaded) == 2 and isinstance(loaded[0], nn.Module):
+    if isinstance(loaded, nn.Module) and model.inputs:
+        loaded = LoadedModel(loaded, shaped_inputs(model.inputs))
+    elif isinstance(loaded, tuple) and len(loaded) == 2 and isinstance(loaded[0], nn.Module):
         module, example = loaded
         example = tuple(example) if isinstance(example, (tuple, list)) else (example,)
         loaded = LoadedModel(module, FixedInputs(example))
@@ -50,9 +57,13 @@ def load(model: Model) -> LoadedModel:
         raise EtbenchError(
             f"{model.target} returned {type(loaded).__name__}",
             stage="load",
-            hint="return etbench.models.LoadedModel, or a pair of a module and its example inputs",
+            hint="return etbench.models.LoadedModel, or a pair of a module and its example inputs, "
+            "or a module alone and say its inputs: model.inputs=[{shape: [1, 3, 224, 224], dtype: float32}]",
         )
-    loaded.module.eval()
+    if model.inputs:
+        loaded = dataclasses.replace(loaded, inputs=shaped_inputs(model.inputs))
+    if loaded.exported is None:  # a graph has no modes, and refuses to be asked
+        loaded.module.eval()
     for parameter in loaded.module.parameters():
         parameter.requires_grad_(False)
     return loaded

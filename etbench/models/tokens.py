@@ -23,7 +23,13 @@ Tokenize = Callable[[Sequence[str]], tuple[Tensor, Tensor]]
 
 
 def offline_tokenizer(
-    *, seq_len: int, pad: int, begin: int | None = None, end: int | None = None, first_id: int = 0
+    *,
+    seq_len: int,
+    pad: int,
+    begin: int | None = None,
+    end: int | None = None,
+    first_id: int = 0,
+    vocabulary: int = VOCABULARY,
 ) -> Tokenize:
     """Return a function from sentences to ids and mask, both int64 of shape (len(sentences), seq_len).
 
@@ -33,13 +39,14 @@ def offline_tokenizer(
         begin: id put before each sentence, if the model has one.
         end: id put after each sentence, also when it was cut, if the model has one.
         first_id: added to the subword ids, to keep clear of the special ones.
+        vocabulary: subwords at most; 256 are bytes.
 
     """
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     bpe.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=VOCABULARY, show_progress=False, initial_alphabet=alphabet)
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, show_progress=False, initial_alphabet=alphabet)
     bpe.train_from_iterator(sentences(None), trainer)
     before = [] if begin is None else [begin]
     after = [] if end is None else [end]

@@ -1,50 +1,94 @@
-"""Image classifiers of torchvision."""
+"""Any model of torchvision: classifiers, segmentation, and parts of them such as a detector's backbone."""
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
+from typing import Any
 
 from etbench.errors import EtbenchError, nearest
 from etbench.models.batchnorm import estimate_statistics
 from etbench.models.inputs import ImageInputs
 from etbench.models.loading import LoadedModel
+from etbench.models.parts import part_of
 from etbench.models.torchvision_ops import ensure_importable
 from etbench.models.weights import apply_checkpoint, unreachable
 
-__all__ = ["classifier"]
+__all__ = ["classifier", "model"]
+
+SIZE = 224
+SIZED = {"vit_": "image_size", "maxvit": "input_size"}  # families that are made for one size of image
 
 
 def classifier(*, id: str, weights: str, seed: int, batch: int, image_size: int) -> LoadedModel:
-    """Return a classifier of torchvision with an input of (batch, 3, image_size, image_size).
-
-    Args:
-        id: its name in `torchvision.models`.
-        weights: ``random`` (with live batch-norm statistics), ``pretrained`` or a checkpoint's path.
-        seed: of the random weights; the caller has set it.
-        batch: images in one inference.
-        image_size: pixels.
+    """Return a classifier of torchvision with an input of (batch, 3, image_size, image_size); see `model`.
 
     Raises:
-        EtbenchError: of stage ``load`` for an unknown id, unreachable or unfitting weights.
+        EtbenchError: of stage ``load``, also where the id is none of a classifier.
 
     """
     ensure_importable()
     from torchvision import models
 
-    if id not in models.list_models(module=models):
-        names = models.list_models(module=models)
-        raise EtbenchError(
-            f"torchvision has no classifier {id!r}{nearest(id, names)}", stage="load", hint="see model.id"
-        )
-    if weights == "pretrained":
-        try:
-            module = models.get_model(id, weights="DEFAULT")
-        except Exception as error:
+    _check_known(id, models.list_models(module=models), "classifier")
+    return model(id=id, weights=weights, seed=seed, batch=batch, image_size=image_size)
+
+
+def model(
+    *,
+    id: str,
+    weights: str,
+    seed: int,
+    batch: int,
+    image_size: int | None = None,
+    part: str | None = None,
+    config: dict[str, Any] | None = None,
+) -> LoadedModel:
+    """Return a model of torchvision, or a part of one, with an input of (batch, 3, image_size, image_size).
+
+    Args:
+        id: its name in `torchvision.models.list_models`.
+        weights: ``random`` (with live batch-norm statistics), ``pretrained`` or a checkpoint's path.
+        seed: of the random weights; the caller has set it.
+        batch: images in one inference.
+        image_size: pixels; None for 224.
+        part: dotted name of the submodule that is measured, such as ``backbone``; it gets the images.
+        config: further arguments of the model's builder.
+
+    Raises:
+        EtbenchError: of stage ``load`` for an unknown id or part, unreachable or unfitting weights.
+
+    """
+    ensure_importable()
+    from torchvision import models
+
+    _check_known(id, models.list_models(), "model")
+    arguments = dict(config or {})
+    size = image_size or SIZE
+    for family, name in SIZED.items():
+        if id.startswith(family) and size != SIZE:
+            arguments[name] = size if name == "image_size" else (size, size)
+    if "weights_backbone" in inspect.signature(models.get_model_builder(id)).parameters:
+        arguments["weights_backbone"] = None  # else it is downloaded
+    try:
+        whole = models.get_model(id, weights="DEFAULT" if weights == "pretrained" else None, **arguments)
+    except Exception as error:
+        if weights == "pretrained":
             raise unreachable(f"torchvision's {id}", error) from error
-    else:
-        module = models.get_model(id, weights=None)
+        raise
+    if weights not in ("random", "pretrained"):
+        apply_checkpoint(whole, Path(weights))
+    module, inputs = part_of(whole, part), ImageInputs(size, batch)
     if weights == "random":
-        estimate_statistics(module, image_size)
-    elif weights != "pretrained":
-        apply_checkpoint(module, Path(weights))
-    return LoadedModel(module, ImageInputs(image_size, batch), logits_axis=1, weights=weights)
+        estimate_statistics(module, inputs)
+    logits_axis = 1 if part is None else None
+    return LoadedModel(module, inputs, logits_axis=logits_axis, weights=weights)
+
+
+def _check_known(id: str, names: list[str], what: str) -> None:
+    if id not in names:
+        raise EtbenchError(
+            f"torchvision has no {what} {id!r}{nearest(id, names)}",
+            stage="load",
+            hint=f"see model.id; there are {len(names)}",
+        )

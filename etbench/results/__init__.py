@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from etbench.results.aggregation import aggregate
     from etbench.results.pareto import pareto_front
     from etbench.results.rounds import round_table
     from etbench.results.tables import (
-        aggregate,
         compare_delegates,
         compare_precisions,
         fastest,
@@ -37,14 +38,13 @@ __all__ = [
     "to_frame",
 ]
 
-ELSEWHERE = {"pareto_front": "pareto", "round_table": "rounds"}
+# The modules of what is not in `tables`.
+ELSEWHERE = {"aggregate": "aggregation", "pareto_front": "pareto", "round_table": "rounds"}
 
 
 def __getattr__(name: str) -> Any:
     """Import pandas when a table is asked for, not when a result is written."""
     if name in __all__:
-        from importlib import import_module
-
         module = import_module(f"etbench.results.{ELSEWHERE.get(name, 'tables')}")
         return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 from etbench.errors import EtbenchError
-from etbench.results.commands import aggregate, charts, compare, foreign, report
+from etbench.results.commands import aggregate, charts, compare, foreign, history, report
 from etbench.results.commands.common import BAD_USAGE
 
 __all__ = ["main"]
 
-COMMANDS = (aggregate, charts, compare, report, foreign)
+COMMANDS = (aggregate, charts, compare, report, history, foreign)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -129,6 +129,8 @@ def _compare_cell(
     if judged is None:
         ratio = SeparateRatio(ratio=_location(new) / base_ms, low=0.0, high=math.inf)
         judged = ratio, Judgement(verdict="inconclusive")
+    if any(side.stability and side.stability.verdict == "unstable" for side in (base, new)):
+        judged = judged[0], Judgement(verdict="inconclusive")  # its rounds say little about its next run
     cell = _put_in_words(new, *judged, base_ms=base_ms, how="separate runs", threshold=threshold)
     if cell.verdict != "inconclusive":
         return cell

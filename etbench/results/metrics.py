@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
+import msgspec
+
+from etbench.build.artifact import Delegation
+from etbench.measure.findings import Operator
+from etbench.results.delegation import delegation_time_share
 from etbench.results.schema import Result
 
 __all__ = ["COLUMNS", "RAW", "Column"]
@@ -26,6 +31,16 @@ class Column:
     read: Callable[[Result], Any]
     better: Direction = ""
     raw: bool = False  # what other tables are made of, and no column of a file
+    holds: Any = None  # the type of what is raw
+
+    @property
+    def type(self) -> Any:
+        """The type of its values; None is among them."""
+        if self.raw:
+            return self.holds
+        if not self.better:
+            return str | int | float | bool | None
+        return (int if self.name.endswith("_bytes") else float) | None
 
     @property
     def dtype(self) -> str | None:
@@ -54,9 +69,11 @@ def _center(result: Result) -> str | None:
 
 
 def _of(part: str, field: str) -> Callable[[Result], Any]:
+    names = part.split(".")
+
     def read(result: Result) -> Any:
         owner: Any = result
-        for name in part.split("."):
+        for name in names:
             owner = getattr(owner, name) if owner is not None else None
         return getattr(owner, field) if owner is not None else None
 
@@ -78,10 +95,37 @@ def _round_medians(result: Result) -> dict[int, float]:
     return {fact.block: median(samples) for fact, samples in pairs}
 
 
+def _libraries(result: Result) -> str:
+    """Return the versions, such as ``torch 2.13.0, executorch 1.5.1``."""
+    return ", ".join([f"{name} {version}" for name, version in result.environment.libraries.items()])
+
+
+def _commit(result: Result) -> str | None:
+    commit, dirty = result.environment.commit, result.environment.dirty
+    return f"{commit}-dirty" if commit and dirty else commit
+
+
 def _share(result: Result) -> float | None:
     if result.artifact is None or not result.artifact.delegation.total_nodes:
         return None
     return result.artifact.delegation.delegated_nodes / result.artifact.delegation.total_nodes
+
+
+def _evaluation(result: Result) -> str | None:
+    return None if result.evaluation is None else msgspec.json.encode(result.evaluation).decode()
+
+
+def _time_share(result: Result) -> float | None:
+    profile = result.profile
+    return delegation_time_share(profile.operators, profile.execute_ms) if profile else None
+
+
+def _border_tensors(result: Result) -> int | None:
+    """Return how many tensors go into and come out of subgraphs."""
+    delegation = result.artifact.delegation if result.artifact else None
+    if delegation is None or delegation.tensors_in is None or delegation.tensors_out is None:
+        return None
+    return delegation.tensors_in + delegation.tensors_out
 
 
 COLUMNS = (
@@ -120,7 +164,12 @@ COLUMNS = (
     Column("cosine", "cosine similarity with eager fp32", _of("parity", "cosine"), "higher"),
     Column("max_abs_error", "largest absolute error", _of("parity", "max_abs"), "lower"),
     Column("top1_agreement", "share of equal top-1 classes", _of("parity", "top1_agreement"), "higher"),
-    Column("delegated_share", "share of graph nodes delegated", _share, "higher"),
+    Column("evaluation", "figures of the accuracy hook, as JSON", _evaluation),
+    Column("delegated_share", "share of the graph's operators delegated", _share, "higher"),
+    Column("delegated_time_share", "share of the profiled time spent in the delegate", _time_share, "higher"),
+    Column("subgraphs", "subgraphs given to the delegate", _of("artifact.delegation", "subgraphs")),
+    Column("border_tensors", "tensors that go into and come out of subgraphs", _border_tensors),
+    Column("border_copies", "copies left beside subgraphs", _of("artifact.delegation", "border_copies")),
     Column("samples", "timed inferences", lambda result: result.repeat if result.latency_ms else None),
     Column("rounds", "fresh processes", lambda result: len(result.rounds) or None),
     Column("stability", "whether the rounds agree", _of("stability", "verdict")),
@@ -131,6 +180,11 @@ COLUMNS = (
     Column("threads", "threads of the runtime", lambda result: result.environment.threads),
     Column("weights", "where the weights came from", lambda result: result.weights),
     Column("host", "host", lambda result: result.environment.host),
+    Column("cpu", "processor", lambda result: result.environment.cpu),
+    Column("python", "version of Python", lambda result: result.environment.python),
+    Column("libraries", "versions of the libraries", _libraries),
+    Column("commit", "git commit of the folder it was started in; `-dirty`: with changes", _commit),
+    Column("pte_sha256", "digest of the .pte", _of("artifact", "sha256")),
     Column("created_at", "when", lambda result: result.created_at),
     Column("cell_id", "identity of the cell", lambda result: result.cell_id),
     Column("source", "tool that measured; not etbench: an imported summary", lambda result: result.source),
@@ -138,7 +192,26 @@ COLUMNS = (
     Column(
         "reason", "why there are no figures", lambda r: r.failure.message if r.failure else r.reason or None
     ),
-    Column("round_medians_ms", "median of the round of each block", _round_medians, raw=True),
-    Column("operators", "operators with their times", lambda r: r.profile and r.profile.operators, raw=True),
+    Column(
+        "round_medians_ms",
+        "median of the round of each block",
+        _round_medians,
+        raw=True,
+        holds=dict[int, float],
+    ),
+    Column(
+        "operators",
+        "operators with their times",
+        lambda result: result.profile and result.profile.operators,
+        raw=True,
+        holds=list[Operator] | None,
+    ),
+    Column(
+        "delegation",
+        "who runs which operators",
+        _of("artifact", "delegation"),
+        raw=True,
+        holds=Delegation | None,
+    ),
 )
 RAW = [column.name for column in COLUMNS if column.raw]

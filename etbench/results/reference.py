@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from etbench.results.delegation import DELEGATION_COLUMNS
 from etbench.results.metrics import COLUMNS
 from etbench.results.schema import Result
 
@@ -16,7 +17,7 @@ UNITS = {"_ms": "ms", "_bytes": "bytes", "_db": "dB", "_per_s": "1/s", "_share":
 
 
 def columns_page() -> str:
-    """Return the Markdown page of all columns of results.csv, with unit and direction."""
+    """Return the Markdown page of all columns of results.csv and delegation.csv, with unit and direction."""
     lines = [
         "# Columns of results.csv",
         "",
@@ -25,10 +26,22 @@ def columns_page() -> str:
         "| column | meaning | unit | better |",
         "|---|---|---|---|",
     ]
-    for column in COLUMNS:
-        unit = next((unit for end, unit in UNITS.items() if column.name.endswith(end)), "")
-        lines.append(f"| `{column.name}` | {column.meaning} | {unit} | {column.better} |")
+    lines += [f"| `{one.name}` | {one.meaning} | {_unit(one.name)} | {one.better} |" for one in COLUMNS]
+    lines += [
+        "",
+        "# Columns of delegation.csv",
+        "",
+        "One row an operator of each program, from `etbench/results/delegation.py`.",
+        "",
+        "| column | meaning | unit |",
+        "|---|---|---|",
+    ]
+    lines += [f"| `{name}` | {meaning} | {_unit(name)} |" for name, meaning in DELEGATION_COLUMNS.items()]
     return "\n".join(lines) + "\n"
+
+
+def _unit(name: str) -> str:
+    return next((unit for end, unit in UNITS.items() if name.endswith(end)), "")
 
 
 def json_schema() -> str:

@@ -120,7 +120,8 @@ class Result(Struct, frozen=True, kw_only=True):
     `machine_before` and `machine_after` are the machine around the rounds.
     `load_ms` and `first_inference_ms` are medians over the rounds; `load` has them from processes that did
     nothing else. `from_cache` says that the program was built for an earlier run; `artifact.build_s` is what
-    that took. `reason` says why a cell was skipped, or only built.
+    that took. `evaluation` has the figures of the user's accuracy hook. `reason` says why a cell was
+    skipped, or only built.
     `pte_file` and `log_file` are relative to the result. `stage_s` is where the time went; `config` is
     the whole composed YAML. `source` is the tool that measured: anything but ``etbench`` is an imported
     summary without rounds, whose environment has 0 and ``unknown`` where nothing is known.
@@ -162,6 +163,7 @@ class Result(Struct, frozen=True, kw_only=True):
     artifact: Artifact | None = None
     from_cache: bool = False
     parity: Parity | None = None
+    evaluation: dict[str, float | None] | None = None
     pte_file: str | None = None
     log_file: str | None = None
     stage_s: dict[str, float] = {}

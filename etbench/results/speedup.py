@@ -1,86 +1,109 @@
-"""How many times faster one measured cell is than another, with an interval, from their rows of a frame."""
+"""How many times faster measured cells are than others, with an interval, from their rows of a frame."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from msgspec import Struct
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
-from etbench.stats.interval import Interval
-from etbench.stats.paired import paired_interval
-from etbench.stats.separate import ratio_of_intervals
+from etbench.stats.paired import paired_intervals
+from etbench.stats.separate import ratios_of_intervals
 
-__all__ = ["FIGURES", "Speedup", "choose_base", "speedup"]
+__all__ = ["CHOSEN_BY", "FIGURES", "choose_bases", "speedups"]
 
 METRIC = "latency_p50_ms"
-INTERVAL = ("latency_location_ms", "latency_ci95_low_ms", "latency_ci95_high_ms")
+INTERVAL = ["latency_location_ms", "latency_ci95_low_ms", "latency_ci95_high_ms"]
+TURN = ["turn_id", "own_blocks"]
+BLOCKS = "round_medians_ms"
+CHOSEN_BY = [METRIC, *TURN, BLOCKS]
 
 # Name and meaning of each column, as in `etbench.results.metrics`.
 FIGURES = {
     "speedup": "the base's latency over this one's; above 1 is faster",
-    "speedup_ci95_low": "lower bound of its 95 % interval",
+    "speedup_ci95_low": "lower bound of its 95 % interval; empty where there are too few rounds for any",
     "speedup_ci95_high": "upper bound of its 95 % interval",
     "how": "`in turn`: compared block by block; `separate`: the machine's drift is in the interval",
 }
 
 
-class Speedup(Struct, frozen=True, kw_only=True):
-    """See `FIGURES`; the bounds are None where there are too few rounds for any."""
+def choose_bases(bases: pd.DataFrame, new: pd.DataFrame, same: Sequence[str]) -> dict[int, int]:
+    """Return the label of the base that each cell is compared with, by the cell's own.
 
-    speedup: float
-    speedup_ci95_low: float | None
-    speedup_ci95_high: float | None
-    how: str
+    Among those that are equal in the columns `same` it is one measured in turn with the cell, or else the
+    median one; cells without any are left out. The labels of all rows are distinct.
+    """
+    both = pd.concat([bases.sort_values(METRIC, kind="stable"), new])
+    keys = both.groupby(list(same), sort=False).ngroup().tolist()
+    rows = list(zip(both.index.tolist(), keys, _turns(both), both[BLOCKS], strict=True))
+    of_all: defaultdict[int, list[int]] = defaultdict(list)
+    of_turn: defaultdict[tuple[int, int], list[tuple[int, dict[int, float]]]] = defaultdict(list)
+    for label, key, turn, blocks in rows[: len(bases)]:
+        of_all[key].append(label)
+        if turn >= 0:
+            of_turn[key, turn].append((label, blocks))
+    chosen = {}
+    for label, key, turn, blocks in rows[len(bases) :]:
+        beside = of_turn.get((key, turn), [])
+        together = [base for base, others in beside if not blocks.keys().isdisjoint(others)]
+        if fitting := together or of_all.get(key, []):
+            chosen[label] = fitting[(len(fitting) - 1) // 2]
+    return chosen
 
 
-def choose_base(bases: Sequence[Mapping[Any, Any]], new: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """Return the base that a cell is compared with: one measured in turn with it, or else the median one."""
-    by_latency = sorted(bases, key=lambda base: base[METRIC])
-    together = [base for base in by_latency if _in_turn(base, new)]
-    chosen = together or by_latency
-    return chosen[(len(chosen) - 1) // 2]
-
-
-def speedup(base: Mapping[Any, Any], new: Mapping[Any, Any]) -> Speedup:
-    """Compare two rows of `etbench.results.to_frame`.
+def speedups(bases: pd.DataFrame, new: pd.DataFrame) -> dict[str, Any]:
+    """Compare rows of `etbench.results.to_frame`, the first with the first and so on; see `FIGURES`.
 
     Cells that were measured in turn are compared block by block (`etbench.stats.paired`), others by their
     locations and the drift between runs (`etbench.stats.separate`), and by their p50 alone where one of
     them has fewer than five rounds.
     """
-    if _in_turn(base, new):
-        blocks = sorted(base["round_medians_ms"].keys() & new["round_medians_ms"].keys())
-        sides = [[side["round_medians_ms"][block] for block in blocks] for side in (base, new)]
-        return _inverse(*paired_interval(*sides), how="in turn")
-    intervals = [_interval(side) for side in (base, new)]
-    if intervals[0] is None or intervals[1] is None:
-        return _inverse(new[METRIC] / base[METRIC], 0.0, math.inf, how="separate")
-    found = ratio_of_intervals(intervals[0], intervals[1])
-    return _inverse(found.ratio, found.low, found.high, how="separate")
+    sides = [side[INTERVAL].to_numpy(dtype=np.float64) for side in (bases, new)]
+    ratio, low, high = ratios_of_intervals(*sides)
+    plain = (new[METRIC].to_numpy() / bases[METRIC].to_numpy()).astype(np.float64)
+    ratio = np.where(np.isnan(low), plain, ratio)
+    in_turn: defaultdict[int, list[int]] = defaultdict(list)
+    medians: defaultdict[int, list[tuple[list[float], list[float]]]] = defaultdict(list)
+    for row, pair in enumerate(_common_blocks(bases, new)):
+        if pair[0]:
+            in_turn[len(pair[0])].append(row)
+            medians[len(pair[0])].append(pair)
+    how = np.full(len(new), "separate", dtype=object)
+    for count, rows in in_turn.items():
+        base_ms, new_ms = np.swapaxes(np.array(medians[count]), 0, 1)
+        ratio[rows], low[rows], high[rows] = paired_intervals(base_ms, new_ms)
+        how[rows] = "in turn"
+    bounded = (low > 0) & np.isfinite(high)
+    return {
+        "speedup": 1 / ratio,
+        "speedup_ci95_low": _inverse(high, bounded),
+        "speedup_ci95_high": _inverse(low, bounded),
+        "how": how,
+    }
 
 
-def _in_turn(base: Mapping[Any, Any], new: Mapping[Any, Any]) -> bool:
-    return (
-        isinstance(base["turn_id"], str)
-        and base["turn_id"] == new["turn_id"]
-        and base["own_blocks"] == new["own_blocks"]
-        and not base["round_medians_ms"].keys().isdisjoint(new["round_medians_ms"])
-    )
+def _turns(frame: pd.DataFrame) -> list[int]:
+    """Return a number that cells measured in turn share; -1 for those measured alone."""
+    numbers: list[int] = frame.groupby(TURN, sort=False, dropna=True).ngroup().tolist()
+    return numbers
 
 
-def _interval(side: Mapping[Any, Any]) -> Interval | None:
-    location, low, high = (side[name] for name in INTERVAL)
-    return None if math.isnan(low) else Interval(location=location, low=low, high=high)
+def _common_blocks(bases: pd.DataFrame, new: pd.DataFrame) -> Iterator[tuple[list[float], list[float]]]:
+    """Yield the round medians of both sides in the blocks they have in common; none if not in turn."""
+    turns = _turns(pd.concat([bases[TURN], new[TURN]]))
+    sides = zip(turns[: len(bases)], bases[BLOCKS], turns[len(bases) :], new[BLOCKS], strict=True)
+    for base_turn, base_ms, new_turn, new_ms in sides:
+        if base_turn < 0 or base_turn != new_turn:
+            yield [], []
+        elif list(base_ms) == list(new_ms):
+            yield list(base_ms.values()), list(new_ms.values())
+        else:
+            blocks = sorted(base_ms.keys() & new_ms.keys())
+            yield [base_ms[block] for block in blocks], [new_ms[block] for block in blocks]
 
 
-def _inverse(ratio: float, low: float, high: float, *, how: str) -> Speedup:
-    """Turn new over base into base over new."""
-    bounded = low > 0 and math.isfinite(high)
-    return Speedup(
-        speedup=1 / ratio,
-        speedup_ci95_low=1 / high if bounded else None,
-        speedup_ci95_high=1 / low if bounded else None,
-        how=how,
-    )
+def _inverse(ratio: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return np.divide(1.0, ratio, out=np.full_like(ratio, np.nan), where=known)

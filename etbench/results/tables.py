@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-import msgspec
+import numpy as np
 import pandas as pd
 
-from etbench.results.metrics import COLUMNS, RAW
+from etbench.results.delegation import DELEGATION_COLUMNS, delegation_rows
+from etbench.results.metrics import COLUMNS
 from etbench.results.profiles import HEADER, operator_rows
+from etbench.results.rows import Row, row_of, stream_rows
 from etbench.results.schema import Result
-from etbench.results.speedup import FIGURES, choose_base, speedup
-from etbench.results.store import read_results
-from etbench.results.upgrade import fill_in
+from etbench.results.speedup import CHOSEN_BY, FIGURES, choose_bases, speedups
+from etbench.results.store import UnreadableError
 
 __all__ = [
     "against",
-    "aggregate",
     "compare_delegates",
     "compare_precisions",
+    "delegation",
     "fastest",
+    "frame_of_rows",
     "load_results",
     "pivot",
     "rank",
@@ -34,33 +35,46 @@ BASE_PRECISION = "fp32"
 BASE_DELEGATE = "portable"
 METRIC = "latency_p50_ms"
 IDENTITY = ["model", "precision", "delegate"]
-NUMERIC = ["speedup", "speedup_ci95_low", "speedup_ci95_high"]
 CONDITIONS = ["inputs", "weights", "threads", "host"]
 
 _log = logging.getLogger(__name__)
 
 
-def load_results(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
+def load_results(paths: str | Path | Iterable[str | Path], *, remember: bool = False) -> pd.DataFrame:
     """Read result files into a frame of one row a cell; units are in the column names.
 
     Args:
-        paths: files, or folders that are searched for ``.json`` files; what is no result is logged
-            by name and left out.
+        paths: files, or folders that are searched for ``.json`` files; what is no result, or a copy of
+            another one, is logged by name and left out.
+        remember: keep an index in each folder, and read only files that are new or changed since.
 
     """
-    if isinstance(paths, (str, Path)):
-        paths = [paths]
-    found, unreadable = read_results(paths)
-    for error in unreadable:
-        _log.warning("left out %s", error.message)
-    return to_frame(result for _, result in found)
+    rows = []
+    for _, row in stream_rows([paths] if isinstance(paths, (str, Path)) else paths, remember=remember):
+        if isinstance(row, UnreadableError):
+            _log.warning("left out %s", row.message)
+        else:
+            rows.append(row)
+    return frame_of_rows(rows)
 
 
 def to_frame(results: Iterable[Result]) -> pd.DataFrame:
     """Return the frame of these results, in their order."""
-    rows = [[column.read(result) for column in COLUMNS] for result in map(fill_in, results)]
-    frame = pd.DataFrame(rows, columns=[column.name for column in COLUMNS], dtype="object")
-    return frame.infer_objects().astype({column.name: column.dtype for column in COLUMNS if column.dtype})
+    return frame_of_rows([row_of(result) for result in results])
+
+
+def frame_of_rows(rows: Sequence[Row]) -> pd.DataFrame:
+    """Return the frame of rows of `etbench.results.rows`."""
+    values = zip(*rows, strict=True) if rows else [()] * len(COLUMNS)
+    frame = pd.DataFrame(
+        {
+            column.name: np.array(of_all, dtype=column.dtype)
+            if column.dtype == "float64"
+            else pd.Series(of_all, dtype=column.dtype or "object")
+            for column, of_all in zip(COLUMNS, values, strict=True)
+        }
+    )
+    return frame.infer_objects()
 
 
 def compare_precisions(frame: pd.DataFrame, base: str = BASE_PRECISION) -> pd.DataFrame:
@@ -82,9 +96,12 @@ def compare_delegates(frame: pd.DataFrame, base: str = BASE_DELEGATE) -> pd.Data
 
 
 def rank(frame: pd.DataFrame) -> pd.DataFrame:
-    """Order the measured cells by p50: overall, and within each model."""
+    """Order the measured cells by p50: overall, and within each model.
+
+    The conditions in which cells of a model differ (hosts, threads, inputs or weights) are columns too.
+    """
     measured = _measured(frame).sort_values(METRIC, kind="stable")
-    ranked = measured[[*IDENTITY, METRIC, "pte_bytes", "sqnr_db"]].copy()
+    ranked = measured[[*IDENTITY, *_telling(measured), METRIC, "pte_bytes", "sqnr_db"]].copy()
     ranked.insert(0, "rank", range(1, len(ranked) + 1))
     within = ranked.groupby("model")[METRIC].rank(method="first").astype(int)
     ranked.insert(1, "rank_in_model", within)
@@ -98,9 +115,17 @@ def fastest(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def pivot(frame: pd.DataFrame, value: str = METRIC) -> pd.DataFrame:
-    """Return one row a model, one column a (precision, delegate), of the median where a cell was repeated."""
-    return _measured(frame).pivot_table(
-        index="model", columns=["precision", "delegate"], values=value, aggfunc="median"
+    """Return one row a model, one column a (precision, delegate), of the median where a cell was repeated.
+
+    A model that was measured under several conditions (hosts, threads, inputs or weights) has a row for each.
+    """
+    measured = _measured(frame)
+    return measured.pivot_table(
+        index=["model", *_telling(measured)],
+        columns=["precision", "delegate"],
+        values=value,
+        aggfunc="median",
+        dropna=False,
     )
 
 
@@ -114,37 +139,27 @@ def profile(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(HEADER))
 
 
+def delegation(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return one row an operator of each built cell: delegated or left behind, and why."""
+    rows = [
+        operator
+        for row in frame[frame["delegation"].notna()].to_dict("records")
+        for operator in delegation_rows([row[name] for name in IDENTITY], row["delegation"], row["operators"])
+    ]
+    return pd.DataFrame(rows, columns=list(DELEGATION_COLUMNS)).astype({"left_behind_ms": "float64"})
+
+
 def summary(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the columns that fit on a screen, for all cells, failed ones included."""
     columns = [*IDENTITY, "status", METRIC, "latency_mean_ms", "latency_p95_ms", "pte_bytes", "sqnr_db"]
     return frame[columns].sort_values(IDENTITY, kind="stable").reset_index(drop=True)
 
 
-def aggregate(paths: Iterable[str | Path], out: Path) -> list[Path]:
-    """Write all tables of these results as CSV files and return their paths.
-
-    `results.csv`, `precision_comparison.csv`, `delegate_comparison.csv`, `ranking.csv`, `pivot.csv`, and
-    `profile.csv` if a cell was profiled.
-    """
-    frame = load_results(list(paths))
-    flat = pivot(frame)
-    flat.columns = pd.Index([f"{'_'.join(map(str, pair))}_p50_ms" for pair in flat.columns])
-    tables = {
-        "results": frame.drop(columns=RAW),
-        "precision_comparison": compare_precisions(frame),
-        "delegate_comparison": compare_delegates(frame),
-        "ranking": rank(frame),
-        "pivot": flat.reset_index(),
-    }
-    if not (operators := profile(frame)).empty:
-        tables["profile"] = operators
-    out.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, table in tables.items():
-        path = out / f"{name}.csv"
-        table.to_csv(path, index=False)
-        written.append(path)
-    return written
+def _telling(measured: pd.DataFrame) -> list[str]:
+    """Return the conditions in which cells of the same model differ."""
+    known = measured[["model", *CONDITIONS]].drop_duplicates()
+    several = known.groupby("model").nunique(dropna=False).gt(1).any()
+    return [name for name in CONDITIONS if several.get(name, False)]
 
 
 def _measured(frame: pd.DataFrame) -> pd.DataFrame:
@@ -157,20 +172,15 @@ def against(frame: pd.DataFrame, by: str, base: str) -> pd.DataFrame:
     The base has the same conditions: input shapes, weights, threads and host. Where it was measured
     more than once under them, the one measured in turn with the cell counts, or the median one.
     """
-    measured = _measured(frame)
     others = [name for name in IDENTITY if name != by] + CONDITIONS
-    bases: dict[tuple[Any, ...], list[dict[Hashable, Any]]] = {}
-    rows = []
-    known = measured.dropna(subset=others).sort_values(by, key=lambda name: name.ne(base), kind="stable")
-    for row in known.to_dict("records"):
-        conditions = tuple(row[name] for name in others)
-        if row[by] == base:
-            bases.setdefault(conditions, []).append(row)
-        elif conditions in bases:
-            chosen = choose_base(bases[conditions], row)
-            compared = msgspec.structs.asdict(speedup(chosen, row))
-            beside = {f"{name}_base": chosen[name] for name in (METRIC, "pte_bytes")}
-            rows.append(row | compared | beside | {"base": base})
-    columns = [*frame.columns, *FIGURES, f"{METRIC}_base", "pte_bytes_base", "base"]
-    pairs = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(NUMERIC, "float64"))
+    known = _measured(frame).dropna(subset=others).reset_index(drop=True)
+    is_base = known[by].eq(base)
+    needed = known[[*others, *CHOSEN_BY]]
+    chosen = choose_bases(needed[is_base], needed[~is_base], others)
+    pairs, bases = known.loc[list(chosen)], known.loc[list(chosen.values())]
+    pairs = pairs.assign(
+        **speedups(bases, pairs),
+        **{f"{name}_base": bases[name].array for name in (METRIC, "pte_bytes")},
+        base=base,
+    )
     return pairs.sort_values(IDENTITY, kind="stable").reset_index(drop=True)

@@ -11,9 +11,10 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-__all__ = ["PairedRatio", "paired_interval", "paired_ratio"]
+__all__ = ["PairedRatio", "paired_interval", "paired_intervals", "paired_ratio"]
 
 EXACT_UP_TO = 100  # blocks; above, the signed rank is as good as normal
+AVERAGES_AT_ONCE = 1_000_000  # 8 MB
 
 
 class PairedRatio(Struct, frozen=True, kw_only=True):
@@ -64,10 +65,34 @@ def paired_interval(
     base_ms: Sequence[float], new_ms: Sequence[float], *, confidence: float = 0.95
 ) -> tuple[float, float, float]:
     """Return the ratio and its bounds as `paired_ratio` does, without the test: a tenth of the work."""
-    walsh = _walsh_averages(_log_ratios(base_ms, new_ms))
-    skipped = _walsh_skipped(len(base_ms), 1 - confidence)
-    low, high = (walsh[skipped], walsh[-1 - skipped]) if skipped >= 0 else (-math.inf, math.inf)
-    return math.exp(float(np.median(walsh))), math.exp(low), math.exp(high)
+    ratios = _log_ratios(base_ms, new_ms)
+    ratio, low, high = _intervals(ratios[None], confidence)
+    return float(ratio[0]), float(low[0]), float(high[0])
+
+
+def paired_intervals(
+    base_ms: NDArray[np.float64], new_ms: NDArray[np.float64], *, confidence: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return ratios and bounds as `paired_interval` does, of many pairs at once: (pairs, blocks)."""
+    ratios = np.log(new_ms) - np.log(base_ms)
+    pairs, blocks = ratios.shape
+    step = max(1, AVERAGES_AT_ONCE // (blocks * (blocks + 1) // 2))
+    parts = [_intervals(ratios[start : start + step], confidence) for start in range(0, pairs, step)]
+    ratio, low, high = (np.concatenate(figures) for figures in zip(*parts, strict=True))
+    return ratio, low, high
+
+
+def _intervals(
+    ratios: NDArray[np.float64], confidence: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    walsh = _walsh_averages(ratios)
+    skipped = _walsh_skipped(ratios.shape[1], 1 - confidence)
+    if skipped < 0:
+        low, high = (np.full(len(ratios), bound) for bound in (0.0, math.inf))
+    else:
+        low, high = np.exp(walsh[:, skipped]), np.exp(walsh[:, -1 - skipped])
+    middle = walsh.shape[1]
+    return np.exp((walsh[:, (middle - 1) // 2] + walsh[:, middle // 2]) / 2), low, high
 
 
 def _log_ratios(base_ms: Sequence[float], new_ms: Sequence[float]) -> NDArray[np.float64]:
@@ -79,9 +104,9 @@ def _log_ratios(base_ms: Sequence[float], new_ms: Sequence[float]) -> NDArray[np
 
 
 def _walsh_averages(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the means of all pairs, each value with itself included, in order."""
-    first, second = np.triu_indices(len(values))
-    averages: NDArray[np.float64] = np.sort((values[first] + values[second]) / 2)
+    """Return the means of all pairs in each row, each value with itself included, in order."""
+    first, second = np.triu_indices(values.shape[1])
+    averages: NDArray[np.float64] = np.sort((values[:, first] + values[:, second]) / 2, axis=1)
     return averages
 
 

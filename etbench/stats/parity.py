@@ -22,7 +22,7 @@ class Parity(Struct, frozen=True, kw_only=True):
     `sqnr_db` is 10 log10(sum(reference^2) / sum(error^2)) in dB, and null where the outputs are equal
     to the last bit (`exact`) or nothing can be said. `top1_agreement` is the share of positions where
     the largest logit is the same class. `note` says in words what makes the figures meaningless: a
-    constant reference, values that are not finite, another number of outputs.
+    constant reference or none at all, values that are not finite, another number of outputs.
     """
 
     sqnr_db: float | None
@@ -41,11 +41,14 @@ def compare_outputs(
     """Compare the outputs of a program with the reference.
 
     Args:
-        reference: outputs of the eager fp32 model.
+        reference: outputs of the eager fp32 model; empty if there are none to compare with.
         outputs: outputs of the program, of the same shapes.
         logits_axis: the axis of the first output along which classes compete, if there is one.
 
     """
+    if not reference:
+        words = filter(None, ("there is no reference to compare with", _not_finite(outputs)))
+        return _nothing(None, "; ".join(words), degenerate=True)
     shapes = [array.shape for array in reference], [array.shape for array in outputs]
     flat = np.concatenate([array.ravel() for array in reference]).astype(np.float64)
     spread = float(flat.std()) if np.isfinite(flat).all() else None
@@ -55,8 +58,7 @@ def compare_outputs(
         return _nothing(spread, "the eager model's own output is not finite", degenerate=True)
     got = np.concatenate([array.ravel() for array in outputs]).astype(np.float64)
     if not np.isfinite(got).all():
-        count = int((~np.isfinite(got)).sum())
-        return _nothing(spread, f"{count} of {got.size} output values are NaN or infinite")
+        return _nothing(spread, _not_finite(outputs))
     error = got - flat
     noise, signal = float(error @ error), float(flat @ flat)
     norms = float(np.linalg.norm(flat) * np.linalg.norm(got))
@@ -72,6 +74,12 @@ def compare_outputs(
         degenerate=degenerate,
         note="the reference output is (nearly) constant: parity means nothing here" if degenerate else "",
     )
+
+
+def _not_finite(outputs: Sequence[Array]) -> str:
+    """Say how many values are NaN or infinite, or nothing if none is."""
+    size, count = sum(array.size for array in outputs), sum(int((~np.isfinite(a)).sum()) for a in outputs)
+    return f"{count} of {size} output values are NaN or infinite" if count else ""
 
 
 def _top1(reference: Array, output: Array, axis: int | None) -> float | None:

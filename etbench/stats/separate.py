@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from statistics import NormalDist
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from etbench.stats.interval import Interval, location_interval
 
-__all__ = ["DRIFT_BETWEEN_RUNS", "SeparateRatio", "ratio_of_intervals", "separate_ratio"]
+__all__ = [
+    "DRIFT_BETWEEN_RUNS",
+    "SeparateRatio",
+    "ratio_of_intervals",
+    "ratios_of_intervals",
+    "separate_ratio",
+]
 
 # Standard deviation of the log of a run's location between runs minutes apart, printed by
 # `benchmarks/aa.py`: what no run can see by itself.
-DRIFT_BETWEEN_RUNS = 0.075
+DRIFT_BETWEEN_RUNS = 0.125
 
 
 class SeparateRatio(Struct, frozen=True, kw_only=True):
@@ -54,8 +61,31 @@ def ratio_of_intervals(
     base: Interval, new: Interval, *, confidence: float = 0.95, drift: float = DRIFT_BETWEEN_RUNS
 ) -> SeparateRatio:
     """Compare two runs by the intervals of their locations; see `separate_ratio`."""
-    deviations = [interval.half_width / NormalDist().inv_cdf(0.975) for interval in (base, new)]
-    deviation = math.hypot(*deviations, drift, drift)
-    half = NormalDist().inv_cdf((1 + confidence) / 2) * deviation
-    centre = math.log(new.location / base.location)
-    return SeparateRatio(ratio=math.exp(centre), low=math.exp(centre - half), high=math.exp(centre + half))
+    sides = [np.array([[side.location, side.low, side.high]]) for side in (base, new)]
+    ratio, low, high = ratios_of_intervals(*sides, confidence=confidence, drift=drift)
+    return SeparateRatio(ratio=float(ratio[0]), low=float(low[0]), high=float(high[0]))
+
+
+def ratios_of_intervals(
+    base: NDArray[np.float64],
+    new: NDArray[np.float64],
+    *,
+    confidence: float = 0.95,
+    drift: float = DRIFT_BETWEEN_RUNS,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ratios and bounds of many pairs as `ratio_of_intervals` does.
+
+    Args:
+        base: location and bounds of each base, in ms: (pairs, 3). What is unknown is not a number, and gives
+            bounds that are not.
+        new: the same of the new programs.
+        confidence: of the intervals.
+        drift: standard deviation of the log of a run's location, between runs.
+
+    """
+    normal = NormalDist()
+    deviations = [np.log(side[:, 2] / side[:, 1]) / 2 / normal.inv_cdf(0.975) for side in (base, new)]
+    deviation = np.sqrt(deviations[0] ** 2 + deviations[1] ** 2 + 2 * drift**2)
+    half = normal.inv_cdf((1 + confidence) / 2) * deviation
+    centre = np.log(new[:, 0] / base[:, 0])
+    return np.exp(centre), np.exp(centre - half), np.exp(centre + half)

@@ -50,9 +50,9 @@ class ResultsCallback(Callback):
         results, _ = read_results(sorted(_files(folder) - self._before))
         print_summary(result for _, result in results)
         if tables and results:
-            from etbench.results.tables import aggregate
+            from etbench.results.aggregation import aggregate
 
-            paths = aggregate([folder], folder)
+            paths = aggregate([folder], folder, remember=False)
             if report:
                 from etbench.results.report import write_report
 

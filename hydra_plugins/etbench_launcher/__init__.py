@@ -32,7 +32,7 @@ ConfigStore.instance().store(
 class EtbenchLauncher(Launcher):
     """Builds the programs of all cells in parallel, then measures the cells in turn, block by block.
 
-    The value that each job returns to the sweeper is its p50 in ms, None where it has none.
+    The value that each job returns to the sweeper is the objective of its cell, None where it has none.
     """
 
     def __init__(self) -> None:
@@ -47,6 +47,7 @@ class EtbenchLauncher(Launcher):
         """Compose and check every cell first, then run them all."""
         from etbench.config import Cell, parse
         from etbench.errors import ConfigError
+        from etbench.objective import objective_value
         from etbench.sweep.launch import run_sweep
 
         assert self._config is not None and self._context is not None
@@ -66,8 +67,8 @@ class EtbenchLauncher(Launcher):
         except ConfigError as error:
             sys.stderr.write(f"{error.message}\n")
             sys.exit(2)
-        for job, result in zip(jobs, results, strict=True):
-            job.return_value = result.latency_ms.p50 if result and result.latency_ms else None
+        for job, (cell, _), result in zip(jobs, planned, results, strict=True):
+            job.return_value = objective_value(result, cell.objective, cell.bounds)
         return jobs
 
     def _job(self, plan: TaskFunction, overrides: Sequence[str], number: int) -> JobReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from support import CONF, TESTS
@@ -42,6 +43,17 @@ def test_an_artifact_says_what_was_built(tmp_path: Path) -> None:
     inputs, outputs = read_references(tmp_path / "a")
     assert len(inputs) == len(outputs) == artifact.references == 1
     assert inputs[0][0].shape == (1, 3, 8, 8)
+
+
+def test_the_users_own_inputs_are_what_it_is_calibrated_on_and_compared_with(tmp_path: Path) -> None:
+    own = np.random.default_rng(0).normal(size=(5, 1, 3, 8, 8)).astype(np.float32)
+    np.savez(tmp_path / "own.npz", input=own)
+    options = (f"calibration.npz={tmp_path / 'own.npz'}", "calibration.references=2")
+    artifact, _ = _build(tmp_path / "a", "model=tiny", "precision=int8", *options)
+    assert artifact.calibration == f"10 batches of {tmp_path / 'own.npz'}, which has 5; histogram observer"
+    assert artifact.data == f"{tmp_path / 'own.npz'}, which has 5"
+    inputs, _ = read_references(tmp_path / "a")
+    assert [batch[0].tolist() for batch in inputs] == own[:2].tolist()
 
 
 def test_the_same_recipe_gives_the_same_bytes(tmp_path: Path) -> None:

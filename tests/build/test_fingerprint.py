@@ -50,7 +50,13 @@ def test_what_decides_the_bytes_changes_the_key(change: str) -> None:
     assert _key(*before) != _key(*kept, change)
 
 
-@pytest.mark.parametrize("change", ["repeat=quick", "threads=1", "measure.block_max_s=9", "keep_pte=true"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        *("repeat=quick", "threads=1", "measure.block_max_s=9", "keep_pte=true"),
+        "delegate.runtime.weight_cache=true",
+    ],
+)
 def test_what_only_changes_the_measuring_leaves_the_key(change: str) -> None:
     assert _key("model=tiny") == _key("model=tiny", change)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from etbench.calibration import read_batches
+from etbench.compose import check_command_line
 from etbench.config import Calibration
+from etbench.errors import ConfigError, EtbenchError
 from etbench.models.inputs import FixedInputs, ImageInputs, TextInputs
 from etbench.models.tokens import offline_tokenizer
 
@@ -49,3 +52,69 @@ def test_example_inputs_of_a_model_of_ones_own_serve_for_both() -> None:
     batches = read_batches(_samples(), FixedInputs(example))
     assert batches.references == [example]
     assert batches.calibration == [example]
+
+
+IDS = np.arange(6 * 2 * 8).reshape(6, 2, 8)
+
+
+def _own(tmp_path: Path, *arrays: np.ndarray, **named: np.ndarray) -> Calibration:
+    path = tmp_path / "own.npz"
+    np.savez(path, *arrays, **named)
+    return _samples(npz=str(path))
+
+
+def test_arrays_are_taken_by_the_names_of_the_inputs_whatever_their_order(tmp_path: Path) -> None:
+    own = _own(tmp_path, mask=np.ones_like(IDS), ids=IDS)
+    batches = read_batches(own, TEXT, ["ids", "mask"])
+    assert [batch[0].tolist() for batch in batches.references] == IDS[:2].tolist()
+    assert [batch[0].tolist() for batch in batches.calibration] == IDS[2:5].tolist()
+    assert all(bool((batch[1] == 1).all()) for batch in batches.references)
+    assert batches.description == f"{tmp_path / 'own.npz'}, which has 6"
+
+
+def test_arrays_without_a_name_are_in_the_order_of_the_inputs_and_few_are_used_again(tmp_path: Path) -> None:
+    batches = read_batches(_own(tmp_path, IDS[:2], IDS[:2] + 1), TEXT, ["ids", "mask"])
+    assert [len(batches.references), len(batches.calibration)] == [2, 3]
+    assert torch.equal(batches.calibration[0][0], batches.references[0][0])
+    assert torch.equal(batches.references[0][1], batches.references[0][0] + 1)
+
+
+def test_every_array_that_does_not_fit_is_named(tmp_path: Path) -> None:
+    own = _own(tmp_path, idz=IDS.astype(np.float64), mask=np.ones((6, 2, 9), np.float32))
+    with pytest.raises(EtbenchError) as caught:
+        read_batches(own, TEXT, ["ids", "mask"])
+    assert caught.value.stage == "calibrate"
+    for words in (
+        "it has no array 'ids' (did you mean 'idz'?)",
+        "'idz' is no input of the model",
+        "a batch of 'mask' is float32 2x9, and the model takes int64 2x8",
+    ):
+        assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({}, "no array in it"),
+        ({"x": np.zeros((0, 3))}, "x has no batch"),
+        ({"x": np.float32(1)}, "x has no batch"),
+        ({"x": np.zeros((2, 3)), "y": np.zeros((3, 3))}, "x has 2, y has 3"),
+        ({"x": np.array(["a"])}, "x.npy is of <U1"),
+        ({"x": np.array([None])}, "x.npy is of object"),
+    ],
+    ids=["empty", "no batch", "scalar", "uneven", "text", "objects"],
+)
+def test_a_file_that_cannot_be_used_is_a_fault_before_any_work(
+    arrays: dict[str, np.ndarray], words: str, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "own.npz", **arrays)
+    with pytest.raises(ConfigError, match=words):
+        check_command_line(["model=resnet18", f"calibration.npz={tmp_path / 'own.npz'}"])
+
+
+def test_a_file_that_is_none_of_numpy_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "own.npz").write_text("no arrays")
+    with pytest.raises(ConfigError, match=r"no arrays as numpy\.savez writes them"):
+        check_command_line([f"calibration.npz={tmp_path / 'own.npz'}"])
+    with pytest.raises(ConfigError, match=r"gone\.npz: no such file"):
+        check_command_line([f"calibration.npz={tmp_path / 'gone.npz'}"])

@@ -13,7 +13,7 @@ from etbench.results.store import read_results
 
 GRID = (
     "precision=fp32,fp16,bf16,int8,8da4w",
-    "delegate=xnnpack,portable,eager,inductor,coreml,vulkan,openvino",
+    "delegate=xnnpack,portable,eager,inductor,coreml,vulkan,webgpu,openvino",
 )
 
 
@@ -30,7 +30,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Res
 
 
 def test_every_cell_ends_well(cells: dict[tuple[str, str], Result]) -> None:
-    assert len(cells) == 35
+    assert len(cells) == 40
     assert {result.status for result in cells.values()} == {"ok", "built", "skipped"}
     assert all(result.reason for result in cells.values() if result.status != "ok")
 
@@ -51,13 +51,32 @@ def test_a_program_is_faithful_in_its_precision(
     assert result.latency_ms.p50 > 0
 
 
+def test_a_transformer_is_faithful_in_every_precision(tmp_path: Path) -> None:
+    floors = {
+        "fp32": 80,
+        "fp16": 40,
+        "bf16": 25,
+        "int8": 20,
+        "int8_per_tensor": 20,
+        "int8_dynamic": 25,
+        "8da4w": 10,
+    }
+    command = ("-m", "--config-dir", str(CONF), "model=attention", f"precision={','.join(floors)}")
+    done = etbench(*command, "repeat=quick", "passes.load=1", "hydra.sweep.dir=out", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = {result.precision_short: result for _, result in read_results([tmp_path / "out"])[0]}
+    found = {name: results[name].parity.sqnr_db for name in floors}
+    assert all(found[name] >= floor for name, floor in floors.items()), found
+    assert len({round(value, 3) for value in found.values()}) == len(floors), "each is another program"
+
+
 def test_precisions_make_programs_smaller(cells: dict[tuple[str, str], Result]) -> None:
     sizes = {name: cells[name, "xnnpack"].artifact.pte_bytes for name in ("fp32", "fp16", "int8")}
     assert sizes["fp16"] < 0.7 * sizes["fp32"]
     assert sizes["int8"] < 0.5 * sizes["fp32"]
 
 
-@pytest.mark.parametrize("delegate", ["coreml", "vulkan"])
+@pytest.mark.parametrize("delegate", ["coreml", "vulkan", "webgpu"])
 def test_a_delegate_without_a_runtime_here_is_built_with_size_and_coverage(
     delegate: str, cells: dict[tuple[str, str], Result]
 ) -> None:

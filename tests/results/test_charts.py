@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -142,6 +143,23 @@ def test_repeated_cells_have_bars_of_their_own(make_result: Callable[..., Result
     twice = [make_result(p50=p50, created_at=f"2026-01-0{day}") for day, p50 in ((1, 10.0), (2, 11.0))]
     (data,) = charts.precision_bars(to_frame(twice)).to_dict()["datasets"].values()
     assert {row["subject"]: row["latency_p50_ms"] for row in data} == {"resnet18 #1": 10, "resnet18 #2": 11}
+
+
+def test_any_number_of_rounds_is_drawn(make_result: Callable[..., Result]) -> None:
+    long = make_result(rounds=[[10.0 + number / 1e4] for number in range(6_000)])
+    for draw in charts.OF_ROUNDS:
+        (data,) = draw(round_table([long])).to_dict()["datasets"].values()
+        assert len(data) == 6_000
+
+
+@pytest.mark.parametrize("name", ["operator_bars", "round_boxes"])
+def test_a_chart_of_one_cell_says_which_and_has_a_menu_of_all(name: str, results: list[Result]) -> None:
+    more = msgspec.structs.replace(results[-2], model_name="resnet18")
+    spec = _draw(name, [*results, more]).to_dict()
+    (menu,) = spec["params"]
+    assert "mobilenet_v2 fp16 xnnpack" in menu["bind"]["options"]
+    assert menu["value"] == menu["bind"]["options"][0]
+    assert "chosen_cell" in spec["title"]["text"]["expr"]
 
 
 def test_outlying_rounds_are_marked_by_colour_and_shape(results: list[Result]) -> None:

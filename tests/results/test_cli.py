@@ -32,7 +32,9 @@ def test_aggregate_writes_all_tables_without_torch(
     assert done.returncode == 0, done.stderr
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {
-        *("results.csv", "precision_comparison.csv", "delegate_comparison.csv", "ranking.csv", "pivot.csv")
+        *("results.csv", "precision_comparison.csv", "delegate_comparison.csv", "ranking.csv", "pivot.csv"),
+        "delegation.csv",
+        "results.parquet",
     }
     header = (tmp_path / "out" / "pivot.csv").read_text().splitlines()[0]
     assert header == "model,fp32_xnnpack_p50_ms,int8_xnnpack_p50_ms"

@@ -17,6 +17,7 @@ from etbench.results.__main__ import main
 from etbench.results.compare import compare_results
 from etbench.results.schema import Result, RoundFacts
 from etbench.results.store import write_result
+from etbench.stats import assess
 
 MakeResult = Callable[..., Result]
 
@@ -71,13 +72,22 @@ def test_cells_measured_in_turn_are_compared_block_by_block(
 
 def test_separate_runs_need_more_than_the_drift_between_runs(make_result: MakeResult) -> None:
     base = make_result(rounds=_rounds(10.0))
-    near, far = make_result(rounds=_rounds(11.0, seed=1)), make_result(rounds=_rounds(15.0, seed=2))
+    near, far = make_result(rounds=_rounds(11.0, seed=1)), make_result(rounds=_rounds(18.0, seed=2))
     (cell,) = compare_results([base], [near], threshold=0.05, base_path="outputs/old one").cells
     assert (cell.how, cell.verdict) == ("separate runs", "inconclusive")
     command = "model=resnet18 precision=fp32 delegate=xnnpack compare_to='outputs/old one'"
     assert cell.advice == f"measure them in turn: python -m etbench {command}"
     (cell,) = compare_results([base], [far], threshold=0.05).cells
     assert (cell.verdict, cell.regression) == ("slower", True)
+
+
+def test_separate_runs_of_which_one_is_unstable_are_not_judged(make_result: MakeResult) -> None:
+    base, far = make_result(rounds=_rounds(10.0)), make_result(rounds=_rounds(18.0, seed=2))
+    unstable = msgspec.structs.replace(assess(far.rounds), verdict="unstable")
+    far = msgspec.structs.replace(far, stability=unstable)
+    (cell,) = compare_results([base], [far], threshold=0.05).cells
+    assert cell.verdict == "inconclusive"
+    assert "measure them in turn" in cell.advice
 
 
 def test_summaries_and_single_rounds_get_a_ratio_and_no_verdict(make_result: MakeResult) -> None:

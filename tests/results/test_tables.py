@@ -104,7 +104,7 @@ def test_nothing_measured_gives_empty_tables(kept: str, failed: Result, tmp_path
         assert table(frame).empty
     for result in results:
         write_result(result, tmp_path, "cell")
-    assert len(aggregate([tmp_path], tmp_path)) == 5
+    assert len(aggregate([tmp_path], tmp_path)) == 6
 
 
 def test_columns_have_unique_names_and_say_why_a_cell_failed(failed: Result) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from etbench.results.charts.bars import delegate_bars, precision_bars, speedup_bars
+from etbench.results.charts.history import history_lines
 from etbench.results.charts.pareto import pareto
 from etbench.results.charts.program import coverage_bars, operator_bars
 from etbench.results.charts.rounds import round_boxes, round_strips
@@ -20,6 +21,7 @@ __all__ = [
     "coverage_bars",
     "delegate_bars",
     "draw_all",
+    "history_lines",
     "is_blank",
     "operator_bars",
     "pareto",

@@ -7,7 +7,7 @@ from typing import Literal
 import altair as alt
 import pandas as pd
 
-from etbench.results.charts.style import BAR, INK, WIDTH, AnyChart, color, latency_axis, nothing, slim
+from etbench.results.charts.style import BAR, INK, WIDTH, AnyChart, color, inline, latency_axis, nothing, slim
 from etbench.results.labels import label_cells
 from etbench.results.tables import BASE_PRECISION, METRIC, against
 
@@ -51,11 +51,12 @@ def speedup_bars(frame: pd.DataFrame, base: str = BASE_PRECISION) -> AnyChart:
         axis=alt.Axis(tickCount=6),
     )
     drawn = slim(pairs, [*CELL, *SPEEDUP])
-    even = alt.Chart(drawn).mark_rule(strokeDash=[4, 3], color="gray").encode(x=alt.datum(1.0))
-    layers = even + _bars(drawn, SPEEDUP, "delegate", axis, best_first="max", most=widest)
+    bars = _bars(drawn, SPEEDUP, "delegate", axis, best_first="max", most=widest)
+    even = alt.Chart(bars.data).mark_rule(strokeDash=[4, 3], color="gray").encode(x=alt.datum(1.0))
     header = alt.Header(title=None, labelFontSize=12)
     return (
-        layers.properties(width=WIDTH, height=alt.Step(BAR), data=drawn)
+        (even + bars)
+        .properties(width=WIDTH, height=alt.Step(BAR))
         .facet(row=alt.Row("precision:N", header=header))
         .properties(title=alt.Title(f"Speedup over {base}", anchor="middle"))
     )
@@ -79,7 +80,7 @@ def _bars(
     end = f"max(datum.{value}, isValid(datum.{high}) ? datum.{high} : 0)"
     order = {"min": "ascending", "max": "descending"}[best_first]
     sort = alt.EncodingSortField(value, op=best_first, order=order)
-    chart = alt.Chart(frame).encode(
+    chart = alt.Chart(inline(frame)).encode(
         x=axis,
         y=alt.Y("subject:N", title=None, sort=sort),
         yOffset=alt.YOffset(f"{group}:N"),
@@ -96,7 +97,7 @@ def _bars(
         .mark_text(align="left", dx=4, fontSize=10, color=INK)
         .encode(x=alt.X("end:Q"), text=alt.Text(f"{value}:Q", format=".3~r"))
     )
-    return bars + whiskers + labels
+    return bars + whiskers + labels if frame[low].notna().any() else bars + labels
 
 
 def _measured(frame: pd.DataFrame, **only: str) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from etbench.results.charts.style import INK, LATENCY_TITLE, AnyChart, color, log_ticks, nothing, slim
+from etbench.results.charts.style import INK, LATENCY_TITLE, AnyChart, color, inline, log_ticks, nothing, slim
 from etbench.results.labels import label_cells
 from etbench.results.pareto import mark_pareto
 from etbench.results.tables import METRIC
@@ -25,7 +25,7 @@ def pareto(frame: pd.DataFrame) -> AnyChart:
     drawn = slim(marked.assign(size_mb=marked["pte_bytes"].astype("float64") / 1e6), DRAWN)
     if drawn.empty:
         return nothing("no cell has a latency, an SQNR and a size")
-    chart = alt.Chart(drawn).encode(
+    chart = alt.Chart(inline(drawn)).encode(
         x=alt.X(
             f"{METRIC}:Q",
             title=f"{LATENCY_TITLE}, log scale",
@@ -39,7 +39,7 @@ def pareto(frame: pd.DataFrame) -> AnyChart:
         .mark_line(color=INK, strokeWidth=1, strokeDash=[4, 3], opacity=0.6)
         .encode(order=alt.Order(f"{METRIC}:Q"))
     )
-    marks = chart.mark_point(strokeWidth=1.5).encode(
+    marks = chart.mark_point(strokeWidth=1.5, opacity=1).encode(
         color=color("precision"),
         shape=alt.Shape("delegate:N", legend=alt.Legend(orient="top", title=None)),
         size=alt.Size(
@@ -57,7 +57,7 @@ def pareto(frame: pd.DataFrame) -> AnyChart:
         ],
     )
     return (
-        alt.layer(front, marks, data=drawn)
+        alt.layer(front, marks)
         .properties(width=SIDE, height=SIDE * 0.7)
         .facet(facet=alt.Facet("subject:N", header=alt.Header(title=None, labelFontSize=12)), columns=COLUMNS)
         .resolve_scale(x="independent")

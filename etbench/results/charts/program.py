@@ -5,7 +5,18 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from etbench.results.charts.style import BAR, INK, PALETTE, WIDTH, AnyChart, color, nothing, slim
+from etbench.results.charts.style import (
+    BAR,
+    INK,
+    PALETTE,
+    WIDTH,
+    AnyChart,
+    color,
+    inline,
+    nothing,
+    one_cell,
+    slim,
+)
 from etbench.results.labels import label_cells
 from etbench.results.tables import profile
 
@@ -24,7 +35,7 @@ def coverage_bars(frame: pd.DataFrame) -> AnyChart:
     drawn = slim(known[takes], ["subject", "precision", "delegate", "delegated_share"])
     if drawn.empty:
         return nothing("no delegate runs any part of these cells")
-    chart = alt.Chart(drawn).encode(
+    chart = alt.Chart(inline(drawn)).encode(
         x=alt.X(
             "delegated_share:Q",
             title="graph nodes delegated",
@@ -43,34 +54,37 @@ def coverage_bars(frame: pd.DataFrame) -> AnyChart:
         text=alt.Text("delegated_share:Q", format=".3~p")
     )
     return (
-        layers.properties(width=WIDTH, height=alt.Step(BAR), data=drawn)
+        layers.properties(width=WIDTH, height=alt.Step(BAR))
         .facet(row=alt.Row("delegate:N", header=alt.Header(title=None, labelFontSize=12)))
         .properties(title=alt.Title("Delegation coverage", anchor="middle"))
     )
 
 
-def operator_bars(frame: pd.DataFrame, top: int = 10) -> AnyChart:
-    """Draw the operators that take longest, with their share of the inference, for each profiled cell."""
-    named = label_cells(frame)
-    operators = profile(named.assign(model=named["subject"]))
-    longest = operators["mean_ms"].groupby([operators[name] for name in ("model", "precision", "delegate")])
-    chosen = operators[longest.rank(method="first", ascending=False) <= top]
-    cell = chosen["model"] + " " + chosen["precision"] + " " + chosen["delegate"]
-    label = chosen["operator"] + " @" + chosen["position"].astype(str)
-    drawn = slim(
-        chosen.assign(cell=cell, label=label), ["cell", "label", "operator", "kind", "mean_ms", "share"]
-    )
+def operator_bars(frame: pd.DataFrame, cell: str | None = None, top: int = 10) -> AnyChart:
+    """Draw the operators that take longest, with their share of the inference, of one profiled cell.
+
+    Args:
+        frame: the cells.
+        cell: as `etbench.results.labels.label_cells` names it; without, the first one, and a menu of all
+            profiled cells where the chart is interactive.
+        top: how many operators.
+
+    """
+    drawn = _longest(frame, top)
+    names = list(dict.fromkeys(drawn["cell"])) if cell is None else [cell]
+    drawn = drawn[drawn["cell"].isin(names)]
     if drawn.empty:
         return nothing("no cell was profiled; profile=true does")
-    chart = alt.Chart(drawn).encode(
+    chart = alt.Chart(inline(drawn)).encode(
         x=alt.X("mean_ms:Q", title="mean time with the profiler on (ms)"),
         y=alt.Y("label:N", title=None, sort=alt.EncodingSortField("mean_ms", op="max", order="descending")),
         tooltip=[
-            *("cell:N", "operator:N", "kind:N"),
+            *("operator:N", "kind:N"),
             alt.Tooltip("mean_ms:Q", format=".3g"),
             alt.Tooltip("share:Q", format=".1%"),
         ],
     )
+    chart, title = one_cell(chart, names, f"The {top} longest operators")
     kinds = alt.Color(
         "kind:N",
         scale=alt.Scale(domain=KINDS, range=[PALETTE[0], PALETTE[4], PALETTE[1]]),
@@ -78,9 +92,15 @@ def operator_bars(frame: pd.DataFrame, top: int = 10) -> AnyChart:
     )
     labels = chart.mark_text(align="left", dx=3, fontSize=10, color=INK)
     layers = chart.mark_bar().encode(color=kinds) + labels.encode(text=alt.Text("share:Q", format=".1%"))
-    return (
-        layers.properties(width=WIDTH, height=alt.Step(BAR), data=drawn)
-        .facet(row=alt.Row("cell:N", header=alt.Header(title=None, labelFontSize=12)))
-        .resolve_scale(y="independent", x="independent")
-        .properties(title=alt.Title(f"The {top} operators that take longest", anchor="middle"))
-    )
+    return layers.properties(title=title, width=WIDTH, height=alt.Step(BAR))
+
+
+def _longest(frame: pd.DataFrame, top: int) -> pd.DataFrame:
+    """Return the operators that take longest in each cell, labelled with their position in the program."""
+    named = label_cells(frame)
+    operators = profile(named.assign(model=named["subject"]))
+    cell = operators["model"] + " " + operators["precision"] + " " + operators["delegate"]
+    label = operators["operator"] + " @" + operators["position"].astype(str)
+    rank = operators["mean_ms"].groupby(cell).rank(method="first", ascending=False)
+    columns = ["cell", "label", "operator", "kind", "mean_ms", "share"]
+    return slim(operators.assign(cell=cell, label=label)[rank <= top], columns)

@@ -5,7 +5,17 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from etbench.results.charts.style import BAR, PALETTE, WARNING, WIDTH, AnyChart, nothing, slim
+from etbench.results.charts.style import (
+    BAR,
+    PALETTE,
+    WARNING,
+    WIDTH,
+    AnyChart,
+    inline,
+    nothing,
+    one_cell,
+    slim,
+)
 
 __all__ = ["round_boxes", "round_strips"]
 
@@ -25,7 +35,7 @@ def round_strips(rounds: pd.DataFrame) -> AnyChart:
     spread = rounds["deviation"].abs().groupby(rounds["cell"]).max().sort_values(ascending=False)
     drawn = slim(rounds, ["cell", "round", "median_ms", "samples", "deviation", "outlying"])
     return (
-        alt.Chart(drawn)
+        alt.Chart(inline(drawn))
         .mark_point(filled=True, size=36, opacity=0.65)
         .encode(
             x=alt.X(
@@ -60,14 +70,11 @@ def round_boxes(rounds: pd.DataFrame, cell: str | None = None) -> AnyChart:
     spread = rounds["deviation"].abs().groupby(rounds["cell"]).max().sort_values(ascending=False)
     names = list(spread.index) if cell is None else [cell]
     drawn = slim(rounds[rounds["cell"].isin(names)], ["cell", "round", "samples", *QUARTILES, "outlying"])
-    chart = alt.Chart(drawn).encode(
+    chart = alt.Chart(inline(drawn)).encode(
         x=alt.X("round:O", title="round, in order of time", axis=alt.Axis(labelAngle=0, labelOverlap=True)),
         tooltip=["round:O", "samples:Q", *(alt.Tooltip(f"{name}:Q", format=".4g") for name in QUARTILES)],
     )
-    if len(names) > 1:
-        menu = alt.binding_select(options=names, name="cell ")
-        chosen = alt.param(name="chosen_cell", value=names[0], bind=menu)
-        chart = chart.add_params(chosen).transform_filter("datum.cell === chosen_cell")
+    chart, title = one_cell(chart, names, "Samples by round")
     scale = alt.Scale(zero=False)
     whiskers = chart.mark_rule().encode(
         y=alt.Y("min_ms:Q", title="latency (ms)", scale=scale),
@@ -76,9 +83,7 @@ def round_boxes(rounds: pd.DataFrame, cell: str | None = None) -> AnyChart:
     )
     boxes = chart.mark_bar(width={"band": 0.6}).encode(y="q1_ms:Q", y2="q3_ms:Q", color=_outlying(alt.Color))
     medians = chart.mark_tick(color="white", width={"band": 0.6}, thickness=2).encode(y="median_ms:Q")
-    return alt.layer(whiskers, boxes, medians).properties(
-        title="Samples by round", width=WIDTH, height=HEIGHT
-    )
+    return alt.layer(whiskers, boxes, medians).properties(title=title, width=WIDTH, height=HEIGHT)
 
 
 def _outlying(channel: type[alt.Color] | type[alt.Shape]) -> alt.Color | alt.Shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -19,10 +20,12 @@ __all__ = [
     "AnyChart",
     "color",
     "decades",
+    "inline",
     "is_blank",
     "latency_axis",
     "log_ticks",
     "nothing",
+    "one_cell",
     "slim",
 ]
 
@@ -73,6 +76,23 @@ def nothing(why: str) -> alt.Chart:
     return mark.encode(text="why:N").properties(name=BLANK, width=WIDTH, height=3 * BAR)
 
 
+def one_cell(chart: alt.Chart, names: Sequence[str], what: str) -> tuple[alt.Chart, alt.Title]:
+    """Show the first of these cells, with a menu of all where the chart is interactive, and say which one.
+
+    Args:
+        chart: of data with a column `cell`.
+        names: its cells.
+        what: is shown of the cell, for the title.
+
+    """
+    if len(names) == 1:
+        return chart, alt.Title(f"{what}: {names[0]}")
+    menu = alt.binding_select(options=list(names), name="cell ")
+    chosen = alt.param(name="chosen_cell", value=names[0], bind=menu)
+    title = alt.Title(alt.ExprRef(f"'{what}: ' + chosen_cell"))
+    return chart.add_params(chosen).transform_filter("datum.cell === chosen_cell"), title
+
+
 def is_blank(chart: AnyChart) -> bool:
     """Whether a chart has nothing to show."""
     return bool(getattr(chart, "name", None) == BLANK)
@@ -82,6 +102,11 @@ def color(field: str, **more: object) -> alt.Color:
     """Return the colours of a group, with its legend above, where it takes no width."""
     legend = alt.Legend(orient="top", title=None)
     return alt.Color(f"{field}:N", scale=alt.Scale(range=PALETTE), legend=legend, **more)
+
+
+def inline(frame: pd.DataFrame) -> alt.InlineData:
+    """Return the rows as a chart's data, however many; altair refuses a frame of more than 5,000."""
+    return alt.InlineData(values=json.loads(frame.to_json(orient="records")))
 
 
 def slim(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

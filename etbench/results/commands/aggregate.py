@@ -22,6 +22,6 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def _aggregate(args: argparse.Namespace) -> int:
-    from etbench.results.tables import aggregate
+    from etbench.results.aggregation import aggregate
 
     return print_paths(aggregate(args.paths, out_folder(args)))

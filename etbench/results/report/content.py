@@ -22,7 +22,6 @@ from etbench.results.upgrade import fill_in
 __all__ = ["Report", "Section", "gather"]
 
 TOP = 10
-PROFILED_CELLS = 6  # whose operators are drawn; the table has all
 STRIPS = 40  # cells whose rounds are drawn, the most spread ones
 
 
@@ -85,7 +84,7 @@ def _sections(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Sectio
         text="The share of the graph's nodes that a delegate runs; the rest runs on portable kernels, and "
         "each change between them costs time.",
         specs=_specs(charts.coverage_bars(frame)),
-        numbers=[tables.coverage_grid(frame, results)],
+        numbers=[tables.coverage_grid(frame)],
     )
     yield _operators(frame)
 
@@ -148,14 +147,13 @@ def _rounds(frame: pd.DataFrame, results: Sequence[Result]) -> Section:
 
 
 def _operators(frame: pd.DataFrame) -> Section:
-    profiled = frame[frame["operators"].notna()]
-    count = f"{PROFILED_CELLS} of " if len(profiled) > PROFILED_CELLS else ""
+    profiled = int(frame["operators"].notna().sum())
     return Section(
         name="operators",
         title="Where the time goes",
-        text=f"The operators that take longest, of {count}{counted(len(profiled), 'profiled cell')}. The "
-        "profiler costs time itself, so these add up to more than the latency.",
-        specs=_specs(charts.operator_bars(profiled.head(PROFILED_CELLS))),
+        text=f"The operators that take longest, of {counted(profiled, 'profiled cell')}. The profiler costs "
+        "time itself, so these add up to more than the latency.",
+        specs=_specs(charts.operator_bars(frame)),
         numbers=[tables.operator_grid(frame, TOP)],
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import pandas as pd
 
+from etbench.build.artifact import Delegation
 from etbench.measure.environment import Environment
 from etbench.results.pareto import mark_pareto
 from etbench.results.report.figures import number
@@ -147,28 +148,30 @@ def stability_grid(frame: pd.DataFrame, results: Sequence[Result]) -> Grid:
     return grid(judged.join(pd.DataFrame(rows)), headings, "Stability")
 
 
-def coverage_grid(frame: pd.DataFrame, results: Sequence[Result], most: int = 5) -> Grid:
-    """Say how much of each program a delegate runs, and what it left behind."""
-    rows = []
-    for result in results:
-        found = result.artifact.delegation if result.artifact else None
-        left = sorted(found.left_behind.items(), key=lambda pair: -pair[1])[:most] if found else []
-        rows.append(
-            {
-                "subgraphs": found.subgraphs if found else None,
-                "nodes": found.total_nodes if found else None,
-                "left": ", ".join(f"{count} {name}" for name, count in left),
-            }
-        )
-    joined = frame.join(pd.DataFrame(rows, index=frame.index, columns=["subgraphs", "nodes", "left"]))
+def coverage_grid(frame: pd.DataFrame, most: int = 5) -> Grid:
+    """Say how much of each program a delegate runs, and what it left behind, and why if that is known."""
+    programs = frame["delegation"]
+    told = frame.assign(
+        nodes=programs.map(lambda found: found.total_nodes, na_action="ignore"),
+        left=programs.map(lambda found: _left_behind(found, most), na_action="ignore"),
+    )
     headings = [
         *CELL,
         DELEGATED,
         Heading("subgraphs", "subgraphs", number),
         Heading("nodes", "nodes", number),
+        Heading("border_tensors", "tensors across borders", number),
         Heading("left", "left behind, most frequent first"),
     ]
-    return grid(joined[joined["delegated_share"].notna()], headings, "Delegation coverage")
+    return grid(told[told["delegated_share"].notna()], headings, "Delegation coverage")
+
+
+def _left_behind(found: Delegation, most: int) -> str:
+    counts = sorted(found.left_behind.items(), key=lambda pair: -pair[1])[:most]
+    reasons = found.reasons
+    return ", ".join(
+        f"{count} {name}" + (f" ({reasons[name]})" if name in reasons else "") for name, count in counts
+    )
 
 
 def operator_grid(frame: pd.DataFrame, top: int) -> Grid:

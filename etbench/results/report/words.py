@@ -22,7 +22,7 @@ from etbench.results.report.figures import (
 )
 from etbench.results.report.points import Point
 from etbench.results.schema import Result
-from etbench.results.speedup import speedup
+from etbench.results.speedup import speedups
 from etbench.results.tables import BASE_DELEGATE, BASE_PRECISION, METRIC, against
 
 __all__ = ["Summary", "summarize_in_words"]
@@ -102,16 +102,15 @@ def _choice(title: str, ordered: pd.DataFrame, value: str, write: Any, more: str
 
 def _lead_over_second(measured: pd.DataFrame) -> str:
     """Say in how many settings the fastest cell is ahead of the second beyond doubt."""
-    contests = [
-        group.sort_values(METRIC, kind="stable").head(2).to_dict("records")
-        for _, group in measured.groupby("setting")
-        if len(group) > 1
-    ]
-    found = [speedup(second, first).speedup_ci95_low for first, second in contests]
-    known = [low for low in found if low is not None]
-    if not known:
+    ordered = measured.sort_values(METRIC, kind="stable").groupby("setting")
+    contests = [group.head(2) for _, group in ordered if len(group) > 1]
+    if not contests:
         return ""
-    ahead = sum(low > 1 for low in known)
+    first, second = (pd.concat([group.iloc[[place]] for group in contests]) for place in (0, 1))
+    known = pd.Series(speedups(second, first)["speedup_ci95_low"]).dropna()
+    if known.empty:
+        return ""
+    ahead = int(known.gt(1).sum())
     if len(contests) == 1:
         return ", ahead of the second beyond doubt" if ahead else ", not beyond doubt ahead of the second"
     without = len(contests) - len(known)

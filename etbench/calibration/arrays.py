@@ -1,0 +1,60 @@
+"""Inputs of the user's own: an ``.npz`` file with an array for each input of the model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from etbench.errors import EtbenchError, nearest
+
+__all__ = ["read_arrays"]
+
+UNNAMED = re.compile(r"arr_(\d+)")  # how numpy.savez names arrays that were given without one
+
+
+def read_arrays(path: Path, names: Sequence[str], example: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
+    """Return the batches of a file, each with the inputs in the order of the model.
+
+    The arrays carry the names of the model's inputs, or none (``arr_0``, ``arr_1`` …) and are in its order.
+    The first axis counts the batches; what is behind it is the shape of the input.
+
+    Args:
+        path: of the file.
+        names: of the model's inputs, as its `forward` calls them.
+        example: a batch as the model takes it, whose shapes and dtypes are wanted.
+
+    Raises:
+        EtbenchError: of stage ``calibrate``, with each array that is missing, too many, or of another shape
+            or dtype than the model takes.
+
+    """
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    names = list(names)[: len(example)]
+    if len(names) < len(example) or all(UNNAMED.fullmatch(key) for key in arrays):
+        names = [f"arr_{number}" for number in range(len(example))]
+    faults = [f"it has no array {name!r}{nearest(name, arrays)}" for name in names if name not in arrays]
+    faults += [f"{key!r} is no input of the model" for key in arrays if key not in names]
+    for name, tensor in zip(names, example, strict=True):
+        if name in arrays:
+            given, wanted = _described(arrays[name][0]), _described(tensor.numpy())
+            if given != wanted:
+                faults.append(f"a batch of {name!r} is {given}, and the model takes {wanted}")
+    if faults:
+        raise EtbenchError(
+            f"calibration.npz={path} does not fit the model: {'; '.join(faults)}",
+            stage="calibrate",
+            hint=f"the model takes {', '.join(names)}; the first axis of each array counts the batches",
+        )
+    tensors = [torch.from_numpy(arrays[name]) for name in names]
+    return [tuple(tensor[number] for tensor in tensors) for number in range(len(tensors[0]))]
+
+
+def _described(array: np.ndarray) -> str:
+    """Return dtype and shape, such as ``float32 1x3x224x224``."""
+    return f"{array.dtype} {'x'.join(map(str, array.shape)) or 'scalar'}"

@@ -1,0 +1,55 @@
+"""Names that the YAML leaves open: of a model by its id, of a ready program's precision and delegate."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from etbench.config.program_head import backends_of
+from etbench.config.sections import Delegate, Model, Precision
+
+__all__ = ["as_built", "model_name"]
+
+_DELEGATES = {
+    "XnnpackBackend": "xnnpack",
+    "OpenvinoBackend": "openvino",
+    "VulkanBackend": "vulkan",
+    "CoreMLBackend": "coreml",
+}
+_UNNAMED = "model"
+
+
+def model_name(section: dict[str, Any]) -> str:
+    """Return the name of a model whose YAML has ``name: null``: of its id, file or function, and its part.
+
+    A hub id ``owner/name`` and a folder give their last part.
+    """
+    options = section["options"]
+    if path := options.get("path"):
+        name = Path(str(path)).stem
+    elif id := options.get("id"):
+        name = PurePosixPath(str(id).replace("\\", "/")).name
+    else:
+        name = str(section.get("_target_")).rsplit(".", 1)[-1]
+    if part := options.get("part"):
+        name = f"{name}-{part}"
+    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", name).lstrip("-_.+") or _UNNAMED
+
+
+def as_built(model: Model) -> dict[str, Any]:
+    """Return the precision and delegate of a ready program: whatever was built into it.
+
+    The delegate's name tells the backends that the file asks for, ``portable`` if there are none, and
+    ``unknown`` where the file cannot be read; the runtime will say what is wrong with it.
+    """
+    backends = backends_of(Path(str(model.options.get("path"))))
+    names = ["unknown"] if backends is None else [_DELEGATES.get(id, id) for id in backends] or ["portable"]
+    return {
+        "precision": Precision(target=model.target, name="as_built", label="as built", calibrates=False),
+        "delegate": Delegate(target=model.target, name="+".join(map(_safe, names))),
+    }
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).lstrip("-_.") or _UNNAMED

@@ -1,0 +1,37 @@
+"""Accuracy of a classifier on labelled arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from etbench.errors import EtbenchError
+from etbench.evaluate.program import BuiltProgram
+
+__all__ = ["top1"]
+
+
+def top1(program: BuiltProgram, *, data: str) -> dict[str, float]:
+    """Return the share of items whose largest logit is that of their label, and how many items there were.
+
+    Args:
+        program: a classifier of one input; its first output has the logits, of shape (batch, classes).
+        data: an ``.npz`` file with `inputs` of shape (items, …) and `labels` of shape (items,). Items beyond
+            the last full batch are left out.
+
+    Raises:
+        EtbenchError: of stage ``evaluate`` if the file does not hold that.
+
+    """
+    with np.load(data, allow_pickle=False) as file:
+        if missing := {"inputs", "labels"} - set(file.files):
+            raise EtbenchError(f"{data}: it has no array {', '.join(sorted(missing))}", stage="evaluate")
+        inputs, labels = file["inputs"], file["labels"]
+    batch = program.shapes[0][0]
+    items = len(labels) // batch * batch
+    if len(inputs) != len(labels) or not items:
+        raise EtbenchError(
+            f"{data}: {len(inputs)} inputs and {len(labels)} labels, for batches of {batch}", stage="evaluate"
+        )
+    starts = range(0, items, batch)
+    found = np.concatenate([program(inputs[at : at + batch])[0].argmax(axis=1) for at in starts])
+    return {"top1": float(np.mean(found == labels[:items])), "items": float(items)}

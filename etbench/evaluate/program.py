@@ -1,0 +1,69 @@
+"""The built program as an evaluation sees it: arrays in, arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from etbench.errors import EtbenchError
+from etbench.measure.executors import Executor
+
+__all__ = ["BuiltProgram"]
+
+
+@dataclass(frozen=True)
+class BuiltProgram:
+    """Runs the program on the runtime, as it is timed.
+
+    Args:
+        method: the loaded program.
+        example: a batch as it takes it.
+
+    """
+
+    method: Executor
+    example: Sequence[Tensor]
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shape of each input; the first axis of the first is the batch."""
+        return [tuple(tensor.shape) for tensor in self.example]
+
+    def __call__(self, *inputs: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], ...]:
+        """Run one inference.
+
+        Args:
+            inputs: of the model; floating-point ones are cast to the dtype of the program.
+
+        Returns:
+            The outputs, floating-point ones as float32.
+
+        Raises:
+            EtbenchError: of stage ``evaluate`` if the program does not take these inputs.
+
+        """
+        if len(inputs) != len(self.example):
+            raise self._refused(inputs)
+        tensors = [
+            tensor.to(wanted.dtype) if tensor.is_floating_point() else tensor
+            for tensor, wanted in zip(map(torch.as_tensor, inputs), self.example, strict=True)
+        ]
+        try:
+            outputs = self.method.call([tensor.contiguous() for tensor in tensors], clone_outputs=True)
+        except RuntimeError as error:
+            raise self._refused(inputs) from error
+        return tuple(
+            (leaf.float() if leaf.is_floating_point() else leaf).numpy()
+            for leaf in outputs
+            if isinstance(leaf, Tensor)
+        )
+
+    def _refused(self, inputs: Sequence[np.ndarray[Any, Any]]) -> EtbenchError:
+        given = [(np.shape(array), str(np.asarray(array).dtype)) for array in inputs]
+        wanted = [(tuple(t.shape), str(t.dtype).removeprefix("torch.")) for t in self.example]
+        return EtbenchError(f"the program does not run on {given}; it takes {wanted}", stage="evaluate")

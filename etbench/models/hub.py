@@ -1,0 +1,98 @@
+"""What all models of transformers share: the import, the weights, the tokenizer that belongs to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from etbench.errors import EtbenchError
+from etbench.models.inputs import TextInputs
+from etbench.models.tokens import Tokenize
+from etbench.models.torchvision_ops import ensure_importable
+from etbench.models.weights import apply_checkpoint, missing_keys, unreachable
+
+__all__ = ["check_length", "has_own_files", "import_transformers", "source_of", "text_inputs", "with_weights"]
+
+
+def import_transformers() -> Any:
+    """Return the library; it imports torchvision, which needs the cure for that."""
+    ensure_importable()
+    import transformers
+
+    transformers.logging.set_verbosity_warning()
+    return transformers
+
+
+def check_length(seq_len: int, limit: int) -> None:
+    """Refuse a sequence for which the model has no positions.
+
+    Raises:
+        EtbenchError: of stage ``load``.
+
+    """
+    if seq_len > limit:
+        raise EtbenchError(
+            f"model.seq_len={seq_len}: the model has positions for {limit} tokens", stage="load"
+        )
+
+
+def has_own_files(weights: str) -> bool:
+    """Tell whether the weights come with a configuration; random ones and state dicts do not."""
+    return weights != "random" and not Path(weights).is_file()
+
+
+def source_of(id: str, weights: str) -> str:
+    """Return the hub id or the folder that such weights, configuration and tokenizer are read from."""
+    return id if weights == "pretrained" else weights
+
+
+def with_weights(kind: Any, make: Callable[[], nn.Module], id: str, weights: str) -> nn.Module:
+    """Return the model with random, pretrained, or a checkpoint's weights (a file or a saved folder).
+
+    Args:
+        kind: the class, whose `from_pretrained` is called.
+        make: returns the model with random weights.
+        id: the name on the hub, or a folder.
+        weights: ``random``, ``pretrained`` or a path.
+
+    """
+    if not has_own_files(weights):
+        made = make()
+        if weights != "random":
+            apply_checkpoint(made, Path(weights))
+        return made
+    source = source_of(id, weights)
+    module: nn.Module
+    try:
+        module, info = kind.from_pretrained(source, output_loading_info=True, dtype=torch.float32)
+    except Exception as error:
+        raise unreachable(source, error) from error
+    if info["missing_keys"]:
+        raise missing_keys(source, sorted(info["missing_keys"]))
+    return module
+
+
+def text_inputs(
+    transformers: Any, id: str, weights: str, batch: int, seq_len: int, offline: Callable[[], Tokenize]
+) -> TextInputs:
+    """Use the tokenizer that belongs to the weights; random weights and bare state dicts have none."""
+    if not has_own_files(weights):
+        return TextInputs(offline(), "byte-level BPE trained on the bundled sentences", batch)
+    source = source_of(id, weights)
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source)
+    except Exception as error:
+        raise unreachable(f"the tokenizer of {source}", error) from error
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+
+    def tokenize(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        encoded = tokenizer(
+            list(texts), padding="max_length", truncation=True, max_length=seq_len, return_tensors="pt"
+        )
+        return encoded["input_ids"], encoded["attention_mask"]
+
+    return TextInputs(tokenize, f"tokenizer of {source}", batch)

@@ -1,0 +1,68 @@
+"""Any model of timm (PyTorch Image Models), which is a package of its own: extra ``timm``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from etbench.errors import EtbenchError, nearest
+from etbench.models.batchnorm import estimate_statistics
+from etbench.models.inputs import ImageInputs
+from etbench.models.loading import LoadedModel
+from etbench.models.torchvision_ops import ensure_importable
+from etbench.models.weights import apply_checkpoint, unreachable
+
+__all__ = ["model"]
+
+
+def model(
+    *,
+    id: str,
+    weights: str,
+    seed: int,
+    batch: int,
+    image_size: int | None = None,
+    config: dict[str, Any] | None = None,
+) -> LoadedModel:
+    """Return a model of timm with an input of (batch, 3, image_size, image_size).
+
+    Args:
+        id: its name in `timm.list_models`, with or without the tag of its weights.
+        weights: ``random`` (with live batch-norm statistics), ``pretrained`` or a checkpoint's path.
+        seed: of the random weights; the caller has set it.
+        batch: images in one inference.
+        image_size: pixels; None for what the model was made for.
+        config: further arguments of `timm.create_model`, such as ``features_only: true``.
+
+    Raises:
+        EtbenchError: of stage ``load`` for an unknown id, unreachable or unfitting weights.
+
+    """
+    ensure_importable()
+    import timm
+
+    if not timm.is_model(id):
+        names = timm.list_models()
+        raise EtbenchError(
+            f"timm has no model {id!r}{nearest(id, names)}",
+            stage="load",
+            hint=f"see model.id; it has {len(names)}",
+        )
+    arguments = dict(config or {})
+    made_for = timm.models.get_pretrained_cfg(id)
+    size = image_size or (made_for.input_size[-1] if made_for else 224)
+    if image_size and made_for and made_for.fixed_input_size:
+        arguments["img_size"] = image_size
+    try:
+        module = timm.create_model(id, pretrained=weights == "pretrained", **arguments)
+    except Exception as error:
+        if weights == "pretrained":
+            raise unreachable(f"timm's {id}", error) from error
+        raise
+    inputs = ImageInputs(size, batch)
+    if weights == "random":
+        estimate_statistics(module, inputs)
+    elif weights != "pretrained":
+        apply_checkpoint(module, Path(weights))
+    logits = None if arguments.get("features_only") or arguments.get("num_classes") == 0 else 1
+    return LoadedModel(module, inputs, logits_axis=logits, weights=weights)

@@ -1,0 +1,247 @@
+"""Any model of transformers, by task: from its configuration alone, the hub, or a saved folder."""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from etbench.errors import EtbenchError, nearest
+from etbench.models.batchnorm import estimate_statistics
+from etbench.models.hub import (
+    check_length,
+    has_own_files,
+    import_transformers,
+    source_of,
+    text_inputs,
+    with_weights,
+)
+from etbench.models.inputs import ImageInputs, TextInputs
+from etbench.models.loading import LoadedModel
+from etbench.models.outputs import flatten
+from etbench.models.parts import part_of
+from etbench.models.speech import speech_inputs
+from etbench.models.tokens import VOCABULARY, offline_tokenizer
+from etbench.models.weights import unreachable
+
+__all__ = ["model"]
+
+# The class that makes the model of a task (named as in the hub), and the axis of its logits.
+TASKS: dict[str, tuple[str, int | None]] = {
+    "feature-extraction": ("AutoModel", None),
+    "text-encoding": ("AutoModelForTextEncoding", None),
+    "text-classification": ("AutoModelForSequenceClassification", 1),
+    "token-classification": ("AutoModelForTokenClassification", 2),
+    "question-answering": ("AutoModelForQuestionAnswering", None),
+    "fill-mask": ("AutoModelForMaskedLM", 2),
+    "text-generation": ("AutoModelForCausalLM", 2),
+    "text2text-generation": ("AutoModelForSeq2SeqLM", 2),
+    "image-classification": ("AutoModelForImageClassification", 1),
+    "image-segmentation": ("AutoModelForSemanticSegmentation", 1),
+    "object-detection": ("AutoModelForObjectDetection", 2),
+    "depth-estimation": ("AutoModelForDepthEstimation", None),
+    "audio-classification": ("AutoModelForAudioClassification", 1),
+    "automatic-speech-recognition": ("AutoModelForCTC", 2),
+}
+SIZE = 224
+SPECIAL_IDS = 1_000  # of a large vocabulary that are kept clear of
+FEWEST_WORDS = 256 + 8  # of the offline tokenizer: the bytes and a few pairs
+
+
+class _Named(nn.Module):
+    """``forward`` takes tensors for these arguments of the model, and returns all its tensors, flat."""
+
+    def __init__(self, model: nn.Module, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.model = model
+        self.names = names
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        return tuple(flatten(self.model(**dict(zip(self.names, tensors, strict=True)))))
+
+
+def model(
+    *,
+    id: str,
+    task: str,
+    weights: str,
+    seed: int,
+    batch: int,
+    image_size: int | None = None,
+    seq_len: int = 32,
+    audio_s: float = 1.0,
+    part: str | None = None,
+    config: dict[str, Any] | None = None,
+) -> LoadedModel:
+    """Return a model of transformers, or a part of one, that takes images, text or sound.
+
+    Args:
+        id: a model type (``bert``), the name of a configuration class (``BertConfig``), a name on the hub
+            (``google-bert/bert-base-uncased``) or a folder that `save_pretrained` wrote.
+        task: what the model is for, as the hub names it: a key of `TASKS`.
+        weights: ``random`` (the configuration alone is needed), ``pretrained`` or a path.
+        seed: of the random weights; the caller has set it.
+        batch: images, sentences or sounds in one inference.
+        image_size: pixels; None for what the configuration says.
+        seq_len: tokens, special ones included.
+        audio_s: seconds of sound, where the configuration does not decide it.
+        part: dotted name of the submodule that is measured, such as an ``encoder``.
+        config: values of the configuration to change, such as ``num_hidden_layers: 2``.
+
+    Raises:
+        EtbenchError: of stage ``load`` for an unknown id, task, part or configuration value, and for weights
+            that cannot be had.
+
+    """
+    transformers = import_transformers()
+    auto, logits_axis = _auto_class(transformers, task)
+    settings = _configuration(transformers, id, weights, config or {})
+    size = _image_size(settings, image_size)
+    kind = _architecture(auto, settings, id, task)
+    whole = with_weights(kind, lambda: kind(settings), id, weights)
+    _without_cache(whole)
+    module = part_of(whole, part)
+    names = _arguments(module, part)
+    inputs: ImageInputs | TextInputs
+    if names[0] == "pixel_values":
+        inputs = ImageInputs(size, batch)
+    elif names[0] == "input_ids":
+        inputs = _sentences(transformers, settings, names, id, weights, batch, seq_len)
+    else:
+        source = source_of(id, weights) if has_own_files(weights) else None
+        inputs = speech_inputs(transformers, settings, names[0], source, batch, audio_s)
+    named = _Named(module, names)
+    if weights == "random":
+        estimate_statistics(named, inputs)
+    return LoadedModel(named, inputs, logits_axis=None if part else logits_axis, weights=weights)
+
+
+def _auto_class(transformers: Any, task: str) -> tuple[Any, int | None]:
+    if task not in TASKS:
+        raise EtbenchError(
+            f"model.task={task}: no such task{nearest(task, TASKS)}",
+            stage="load",
+            hint=f"there are: {', '.join(TASKS)}",
+        )
+    name, logits_axis = TASKS[task]
+    return getattr(transformers, name), logits_axis
+
+
+def _configuration(transformers: Any, id: str, weights: str, changes: dict[str, Any]) -> Any:
+    """Return the configuration of a model type, a class, the hub or a folder, with the user's changes."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    types = {name: type for type, name in CONFIG_MAPPING_NAMES.items()} | {
+        type: type for type in CONFIG_MAPPING_NAMES
+    }
+    folder = weights if Path(weights).is_dir() else id
+    if folder in types:
+        plain, given = transformers.CONFIG_MAPPING[types[folder]](), {}
+    elif "/" in folder or Path(folder).is_dir():
+        try:
+            plain = transformers.AutoConfig.from_pretrained(folder)
+            given = transformers.PreTrainedConfig.get_config_dict(folder)[0]
+        except Exception as error:
+            raise unreachable(f"{folder} (its configuration)", error) from error
+    else:
+        raise EtbenchError(
+            f"model.id={id}: transformers has no such model type or configuration class{nearest(id, types)}",
+            stage="load",
+            hint="give one of them, or owner/name on the hub, or a folder that save_pretrained wrote",
+        )
+    for name in changes:
+        if not hasattr(plain, name):
+            known = list(plain.to_dict())
+            raise EtbenchError(
+                f"model.config.{name}: {type(plain).__name__} has no such value{nearest(name, known)}",
+                stage="load",
+            )
+    # Made again rather than changed: some values are taken from others, such as the kinds of layers.
+    return type(plain).from_dict(given | changes) if changes else plain
+
+
+def _architecture(auto: Any, settings: Any, id: str, task: str) -> Any:
+    """Return the class that does the task with this configuration."""
+    try:
+        kind = auto._model_mapping[
+            type(settings)
+        ]  # what `from_config` looks in too, where it cannot be asked
+    except KeyError:
+        raise EtbenchError(
+            f"model.task={task}: transformers has no such model of {id} ({type(settings).__name__})",
+            stage="load",
+            hint=f"tasks are: {', '.join(TASKS)}",
+        ) from None
+    return kind[0] if isinstance(kind, (tuple, list)) else kind
+
+
+def _image_size(settings: Any, asked: int | None) -> int:
+    """Return the side of the images, and make the configuration that of the user."""
+    own = getattr(settings, "image_size", None)
+    if own is not None and asked is not None:
+        settings.image_size = [asked, asked] if isinstance(own, (list, tuple)) else asked
+    if isinstance(own, (list, tuple)):
+        own = own[0]
+        settings.image_size = [asked or own] * 2
+    return asked or own or SIZE
+
+
+def _without_cache(whole: nn.Module) -> None:
+    """Let decoders return their logits alone."""
+    for module in whole.modules():
+        if getattr(getattr(module, "config", None), "use_cache", False):
+            module.config.use_cache = False  # type: ignore[union-attr]
+
+
+def _arguments(module: nn.Module, part: str | None) -> tuple[str, ...]:
+    """Return the names of the arguments that the module is called with, its main one first."""
+    main = getattr(module, "main_input_name", None)
+    takes = inspect.signature(module.forward).parameters
+    if main not in ("pixel_values", "input_ids", "input_values", "input_features") or main not in takes:
+        raise EtbenchError(
+            f"model.part={part}: {type(module).__name__} takes ({', '.join(takes)}): no images, text, sound",
+            stage="load",
+            hint="measure it with model=custom, by a function that returns it and its example inputs",
+        )
+    more = ("attention_mask", "decoder_input_ids") if main == "input_ids" else ()
+    return (main, *(name for name in more if name in takes))
+
+
+def _sentences(
+    transformers: Any, settings: Any, names: tuple[str, ...], id: str, weights: str, batch: int, seq_len: int
+) -> TextInputs:
+    """Return inputs of ids, mask and, for an encoder-decoder, the decoder's ids, as the arguments say."""
+    text = settings.get_text_config()
+    check_length(seq_len, getattr(text, "max_position_embeddings", None) or seq_len)
+    words = min(
+        VOCABULARY, text.vocab_size - (first := max(0, min(SPECIAL_IDS, text.vocab_size - VOCABULARY)))
+    )
+    if not has_own_files(weights) and words < FEWEST_WORDS:
+        raise EtbenchError(
+            f"model.config.vocab_size={text.vocab_size}: give {FEWEST_WORDS} or more", stage="load"
+        )
+
+    def special(name: str) -> int | None:
+        id_ = getattr(text, name, None)
+        id_ = id_[0] if isinstance(id_, (list, tuple)) else id_
+        return id_ if isinstance(id_, int) and 0 <= id_ < text.vocab_size else None
+
+    begin, end = special("bos_token_id"), special("eos_token_id")
+    pad = special("pad_token_id") or end or 0
+    offline = partial(
+        offline_tokenizer, seq_len=seq_len, pad=pad, begin=begin, end=end, first_id=first, vocabulary=words
+    )
+    plain = text_inputs(transformers, id, weights, batch, seq_len, offline)
+    start = special("decoder_start_token_id") or 0
+
+    def tokenize(texts: Any) -> tuple[Tensor, ...]:
+        ids, mask = plain.tokenize(texts)
+        shifted = torch.cat([torch.full_like(ids[:, :1], start), ids[:, :-1]], dim=1)
+        given = {"input_ids": ids, "attention_mask": mask, "decoder_input_ids": shifted}
+        return tuple(given[name] for name in names)
+
+    return TextInputs(tokenize, plain.description, batch)

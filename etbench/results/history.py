@@ -1,0 +1,194 @@
+"""How the latency of a cell went over many sweeps, and what changed where it did."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import pandas as pd
+from msgspec import Struct
+
+from etbench.stats.changes import Change, find_changes, levels
+
+__all__ = ["CellHistory", "ChangePoint", "Run", "cell_histories", "history_table"]
+
+CELL = ["model", "precision", "delegate", "inputs", "weights"]
+CONDITIONS = ["commit", "libraries", "host", "cpu", "threads", "python"]
+METRIC = "latency_p50_ms"
+INTERVAL = ["latency_location_ms", "latency_ci95_low_ms", "latency_ci95_high_ms"]
+ALPHA = 0.05
+SHORT = 10  # digits of a commit
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """One result of a cell; latencies in ms.
+
+    `location` is the median of the round medians with its 95 % interval, or the p50 of a summary without
+    rounds; `level` that of all runs between two changes. `counted` is false for a run that was unstable: it
+    is shown, and no change is found by it, nor has it a level.
+    """
+
+    created_at: str
+    location_ms: float
+    low_ms: float | None
+    high_ms: float | None
+    level_ms: float | None
+    counted: bool
+    commit: str | None
+
+
+class ChangePoint(Struct, frozen=True, kw_only=True):
+    """A change of level, likeliest at the run that began `at`, and within 95 % from `before` to `after`.
+
+    `ratio` is the level after it over the level before, with its 95 % interval. `what` says what else changed
+    between the runs of `before` and `after`; it is empty where nothing that is recorded did.
+    """
+
+    at: str
+    before: str
+    after: str
+    ratio: float
+    low: float
+    high: float
+    what: list[str]
+
+
+class CellHistory(Struct, frozen=True, kw_only=True):
+    """All measured results of a cell, in the order of time, and where its level changed."""
+
+    model: str
+    precision: str
+    delegate: str
+    inputs: str | None
+    weights: str
+    runs: list[Run]
+    changes: list[ChangePoint]
+
+    @property
+    def name(self) -> str:
+        """Model, precision and delegate."""
+        return f"{self.model} {self.precision} {self.delegate}"
+
+
+def cell_histories(frame: pd.DataFrame, *, alpha: float = ALPHA) -> list[CellHistory]:
+    """Return the history of each cell: of one model, precision, delegate, inputs and weights.
+
+    Hosts, threads, versions and commits may differ between its runs: they are what a change is put down to.
+
+    Args:
+        frame: of `etbench.results.load_results`, in any order.
+        alpha: the chance of any false change in all of the histories; each has an equal share.
+
+    """
+    measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
+    measured = measured.sort_values("created_at", kind="stable")
+    groups = list(measured.groupby(CELL, dropna=False))
+    return [_history(group.to_dict("records"), alpha / len(groups)) for _, group in groups]
+
+
+def history_table(histories: list[CellHistory]) -> pd.DataFrame:
+    """Return one row a run; `change` is the ratio of levels where one changed, see `ChangePoint`."""
+    rows = []
+    for history in histories:
+        changes = {change.at: change for change in history.changes}
+        for run in history.runs:
+            change = changes.get(run.created_at) if run.counted else None
+            rows.append(
+                {name: getattr(history, name) for name in CELL}
+                | msgspec.structs.asdict(run)
+                | {
+                    "change": change and change.ratio,
+                    "change_low": change and change.low,
+                    "change_high": change and change.high,
+                    "what": "; ".join(change.what) if change else "",
+                }
+            )
+    columns = [*CELL, *Run.__struct_fields__, "change", "change_low", "change_high", "what"]
+    figures = [name for name in columns if name.endswith("_ms") or name.startswith("change")]
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(figures, "float64"))
+
+
+def _history(rows: list[dict[Any, Any]], alpha: float) -> CellHistory:
+    counted = [row for row in rows if row["stability"] != "unstable"]
+    locations, halves = [_location(row) for row in counted], [_half_width(row) for row in counted]
+    changes = find_changes(locations, halves, alpha=alpha)
+    level = dict(zip(map(id, counted), levels(locations, halves, changes), strict=True))
+    return CellHistory(
+        **{name: _known(rows[0][name]) for name in CELL},
+        runs=[
+            Run(
+                created_at=row["created_at"],
+                location_ms=_location(row),
+                low_ms=_known(row[INTERVAL[1]]),
+                high_ms=_known(row[INTERVAL[2]]),
+                level_ms=level.get(id(row)),
+                counted=id(row) in level,
+                commit=_known(row["commit"]),
+            )
+            for row in rows
+        ],
+        changes=[_point(counted, change) for change in changes],
+    )
+
+
+def _point(counted: list[dict[Any, Any]], change: Change) -> ChangePoint:
+    near = counted[change.earliest - 1 : change.latest + 1]
+    what = [
+        words
+        for old, new in pairwise(near)
+        for name in CONDITIONS
+        for words in _difference(name, _known(old[name]), _known(new[name]))
+    ]
+    programs = {_known(row["pte_sha256"]) for row in near}
+    if None not in programs:
+        what.append("the same program" if len(programs) == 1 else "another program")
+    return ChangePoint(
+        at=counted[change.at]["created_at"],
+        before=near[0]["created_at"],
+        after=near[-1]["created_at"],
+        ratio=change.ratio,
+        low=change.low,
+        high=change.high,
+        what=what,
+    )
+
+
+def _difference(name: str, old: Any, new: Any) -> list[str]:
+    """Return in words how a condition differs; each library in words of its own."""
+    if old == new:
+        return []
+    if name == "libraries":
+        sides = [dict(one.rsplit(" ", 1) for one in (side or "").split(", ") if one) for side in (old, new)]
+        names = dict.fromkeys([*sides[0], *sides[1]])
+        return [text for one in names for text in _difference(one, sides[0].get(one), sides[1].get(one))]
+    if name == "commit":
+        old, new = (commit and _short(commit) for commit in (old, new))
+    return [f"{name} {_said(old)} to {_said(new)}"]
+
+
+def _short(commit: str) -> str:
+    digits, dash, dirty = commit.partition("-")
+    return f"{digits[:SHORT]}{dash}{dirty}"
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _location(row: dict[Any, Any]) -> float:
+    location = _known(row[INTERVAL[0]])
+    return float(row[METRIC] if location is None else location)
+
+
+def _half_width(row: dict[Any, Any]) -> float | None:
+    low, high = _known(row[INTERVAL[1]]), _known(row[INTERVAL[2]])
+    return None if low is None or high is None else math.log(high / low) / 2
+
+
+def _known(value: Any) -> Any:
+    """Return None for what pandas holds as missing."""
+    return None if pd.isna(value) else value

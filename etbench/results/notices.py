@@ -1,0 +1,54 @@
+"""What a reader of the tables must know of a set of results: cells measured again, and mixed conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+__all__ = ["notices"]
+
+SHOWN = 3
+CELL = ["model", "precision", "delegate", "inputs", "weights", "threads", "host"]
+MACHINE = ["host", "cpu", "threads", "libraries"]  # what two cells must have in common to be compared
+
+
+def notices(frame: pd.DataFrame, files: Sequence[Path]) -> Iterator[str]:
+    """Yield in words what the tables tell apart.
+
+    Args:
+        frame: measured and other cells.
+        files: where each row came from.
+
+    """
+    measured = frame.assign(file=pd.Series(files, dtype=object, index=frame.index))
+    measured = measured[measured["status"].eq("ok")]
+    yield from _repeated(measured)
+    for name in MACHINE:
+        yield from _mixed(measured, name)
+
+
+def _repeated(measured: pd.DataFrame) -> Iterator[str]:
+    again = measured[measured.duplicated(CELL, keep=False)]
+    cells = [(key, list(group)) for key, group in again.groupby(CELL, dropna=False, sort=False)["file"]]
+    for key, files in cells[:SHOWN]:
+        names = " ".join(map(str, key[:3]))
+        yield f"{names} was measured {len(files)} times, each is a row: {_some(files)}"
+    if len(cells) > SHOWN:
+        yield f"and {len(cells) - SHOWN} more cells were measured more than once"
+    if cells:
+        yield "where one figure stands for a cell it is that of the same turn, or else the median one"
+
+
+def _mixed(measured: pd.DataFrame, name: str) -> Iterator[str]:
+    values = [(value, list(group)) for value, group in measured.groupby(name, dropna=False)["file"]]
+    if len(values) > 1:
+        each = "; ".join(f"{value}: {_some(files)}" for value, files in values[:SHOWN])
+        more = f"; and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
+        yield f"{len(values)} kinds of {name} are mixed: {each}{more}"
+
+
+def _some(files: Sequence[Path]) -> str:
+    shown = ", ".join(str(file) for file in files[:SHOWN])
+    return f"{shown} and {len(files) - SHOWN} more" if len(files) > SHOWN else shown

@@ -1,0 +1,109 @@
+"""The accuracy hook: what it gets, what becomes of its figures, and of its failures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import support
+import torch
+from support import CONF, TESTS
+
+from etbench.compose import check_command_line, compose
+from etbench.config import Cell
+from etbench.errors import ConfigError
+from etbench.results import to_frame
+from etbench.results.schema import Result
+from etbench.run import run_cells
+
+HOOKS = {
+    "spread": ("evaluate._target_=support.spread", "+evaluate.scale=2"),
+    "fp16": ("evaluate._target_=support.spread", "+evaluate.scale=2", "precision=fp16"),
+    "top1": ("evaluate=top1", "evaluate.data={data}"),
+    "broken": ("evaluate._target_=support.broken",),
+    "list": ("evaluate._target_=support.no_figures",),
+    "shape": ("evaluate._target_=support.wrong_shape",),
+    "option": ("evaluate._target_=support.spread", "+evaluate.scael=2"),
+}
+
+
+def _cell(*overrides: str) -> Cell:
+    command = ("model=tiny", "repeat=quick", "passes.load=1", *overrides)
+    return compose(command, config_dir=CONF)
+
+
+def _labelled(path: Path) -> np.ndarray:
+    """Write 16 items, four of them with a label that the eager model does not give; return its outputs."""
+    torch.manual_seed(0)
+    module, _ = support.tiny()
+    items = torch.randn(16, 3, 8, 8)
+    with torch.no_grad():
+        logits = module.eval()(items).numpy()
+    labels = logits.argmax(axis=1)
+    labels[::4] = (labels[::4] + 1) % 5
+    np.savez(path, inputs=items.numpy(), labels=labels)
+    return logits
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    """One small program with each of the hooks; the programs are built once."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    _labelled(folder / "data.npz")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(TESTS))
+        cells = [_cell(*(text.format(data=folder / "data.npz") for text in hook)) for hook in HOOKS.values()]
+        outcomes = run_cells(cells, out_dir=folder / "out")
+    return {name: outcome.result for name, outcome in zip(HOOKS, outcomes, strict=True) if outcome}
+
+
+@pytest.mark.parametrize("name", ["spread", "fp16"])
+def test_the_hook_runs_the_program_in_its_precision_and_its_figures_are_in_the_result(
+    name: str, results: dict[str, Result]
+) -> None:
+    torch.manual_seed(0)
+    module, _ = support.tiny()
+    with torch.no_grad():
+        output = module.eval()(torch.ones(1, 3, 8, 8))
+    found = results[name].evaluation
+    assert found is not None
+    assert found["spread"] == pytest.approx(2 * float(output.max() - output.min()), rel=1e-2)
+    assert found["nothing"] is None
+    assert "evaluate" in results[name].stage_s
+    assert json.loads(to_frame([results[name]])["evaluation"].item()) == found
+
+
+def test_top1_counts_the_labels_that_the_program_finds(results: dict[str, Result]) -> None:
+    assert results["top1"].evaluation == {"top1": 0.75, "items": 16}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("broken", "the data set is not what it was"),
+        ("list", "support.no_figures returned ['a list']"),
+        ("shape", "does not run on [((7, 7), 'float32')]; it takes [((1, 3, 8, 8), 'float32')]"),
+        ("option", "did you mean 'scale'?"),
+    ],
+)
+def test_a_hook_that_fails_is_the_failure_of_its_cell_before_it_is_timed(
+    name: str, words: str, results: dict[str, Result]
+) -> None:
+    result = results[name]
+    assert (result.status, result.rounds) == ("failed", [])
+    assert result.failure is not None
+    assert result.failure.stage == "evaluate"
+    assert words in result.failure.message
+    assert "Traceback" in result.failure.traceback
+
+
+def test_a_data_set_that_is_not_there_is_a_fault_and_a_hook_is_part_of_the_identity() -> None:
+    with pytest.raises(ConfigError, match=r"evaluate\.data=/no/such\.npz: no such file"):
+        check_command_line(["evaluate=top1", "evaluate.data=/no/such.npz"])
+    with pytest.raises(ConfigError, match=r"evaluate\.data: has to be given"):
+        check_command_line(["evaluate=top1"])
+    plain, evaluated = _cell(), _cell("evaluate._target_=support.broken")
+    assert plain.cell_id != evaluated.cell_id
+    assert plain.recipe == evaluated.recipe

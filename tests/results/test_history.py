@@ -1,0 +1,184 @@
+"""The history of a cell over many sweeps: levels, changes, and what they are put down to."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pandas as pd
+import pytest
+
+from etbench.results import to_frame
+from etbench.results.__main__ import main
+from etbench.results.charts.history import history_lines
+from etbench.results.history import CellHistory, cell_histories, history_table
+from etbench.results.schema import Result
+from etbench.results.store import write_result
+from etbench.stats import assess
+
+MakeResult = Callable[..., Result]
+SAMPLE = Path(__file__).parents[2] / "outputs" / "sample_history"
+
+
+@pytest.fixture
+def nights(make_result: MakeResult) -> Callable[..., list[Result]]:
+    """A function that makes one result a night, of these latencies in ms."""
+
+    def make(p50s: list[float], model: str = "resnet18", **more: object) -> list[Result]:
+        noise = random.Random(model)
+        results = []
+        for night, p50 in enumerate(p50s):
+            rounds = [[p50 * noise.uniform(0.99, 1.01)] for _ in range(30)]
+            result = make_result(
+                model,
+                rounds=rounds,
+                stability=assess(rounds),
+                created_at=(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=night)).isoformat(),
+                **more,
+            )
+            results.append(result)
+        return results
+
+    return make
+
+
+def _elsewhere(result: Result, **changes: object) -> Result:
+    return msgspec.structs.replace(result, environment=msgspec.structs.replace(result.environment, **changes))
+
+
+def _only(results: list[Result]) -> CellHistory:
+    (history,) = cell_histories(to_frame(results))
+    return history
+
+
+def test_a_change_is_put_down_to_what_differs_between_the_runs_beside_it(
+    nights: Callable[..., list[Result]],
+) -> None:
+    results = nights([10.0] * 10 + [13.0] * 10)
+    old, new = {"torch": "2.12.0", "executorch": "1.5.1"}, {"torch": "2.13.0", "executorch": "1.5.1"}
+    results = [
+        _elsewhere(result, libraries=new if night >= 10 else old, commit="a" * 40 if night < 10 else "b" * 40)
+        for night, result in enumerate(results)
+    ]
+    history = _only(results)
+    (change,) = history.changes
+    assert change.ratio == pytest.approx(1.3, rel=0.01)
+    assert change.low < 1.3 < change.high
+    days = [day[:10] for day in (change.before, change.at, change.after)]
+    assert days == ["2026-01-10", "2026-01-11", "2026-01-11"]
+    assert change.what == ["commit aaaaaaaaaa to bbbbbbbbbb", "torch 2.12.0 to 2.13.0", "the same program"]
+    assert [run.level_ms for run in history.runs] == pytest.approx([10.0] * 10 + [13.0] * 10, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"host": "there"}, "host here to there"),
+        ({"threads": 1}, "threads 2 to 1"),
+        ({"cpu": "another CPU"}, "cpu a CPU to another CPU"),
+        ({"libraries": {}}, "torch 2.13.0 to unknown"),
+        ({"commit": "c" * 40, "dirty": True}, "commit unknown to cccccccccc-dirty"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_any_recorded_condition_is_named(
+    changes: dict[str, object], words: str, nights: Callable[..., list[Result]]
+) -> None:
+    results = nights([10.0] * 5 + [20.0] * 5)
+    history = _only([*results[:5], *(_elsewhere(result, **changes) for result in results[5:])])
+    assert [change.what for change in history.changes] == [[words, "the same program"]]
+
+
+def test_the_order_is_that_of_time_and_cells_are_kept_apart(nights: Callable[..., list[Result]]) -> None:
+    rising, steady = nights([10.0] * 5 + [20.0] * 5), nights([3.0] * 10, model="steady")
+    histories = cell_histories(to_frame([*reversed(rising), *steady]))
+    assert {history.name: len(history.changes) for history in histories} == {
+        "resnet18 fp32 xnnpack": 1,
+        "steady fp32 xnnpack": 0,
+    }
+
+
+def test_an_unstable_run_is_shown_and_does_not_count(nights: Callable[..., list[Result]]) -> None:
+    results = nights([10.0] * 4 + [30.0] * 2 + [10.0] * 4)
+    disturbed = [
+        msgspec.structs.replace(result, stability=assess(result.rounds, other_cpu_shares=[0.9] * 30))
+        if night in (4, 5)
+        else result
+        for night, result in enumerate(results)
+    ]
+    assert len(_only(results).changes) == 2
+    history = _only(disturbed)
+    assert history.changes == []
+    assert [run.counted for run in history.runs] == [True] * 4 + [False] * 2 + [True] * 4
+    assert history.runs[4].level_ms is None
+
+
+def test_failed_cells_and_summaries_do_not_break_it(
+    nights: Callable[..., list[Result]], make_result: MakeResult, failed: Result
+) -> None:
+    summary = make_result("imported", source="flat", rounds=[], latency_ms=nights([5.0])[0].latency_ms)
+    histories = cell_histories(to_frame([failed, summary, *nights([10.0])]))
+    assert [history.name for history in histories] == ["imported fp32 xnnpack", "resnet18 fp32 xnnpack"]
+    assert cell_histories(to_frame([failed])) == []
+    assert history_table([]).empty
+
+
+def test_the_chart_draws_runs_and_changes(nights: Callable[..., list[Result]]) -> None:
+    frame = to_frame([*nights([10.0] * 5 + [20.0] * 5), *nights([3.0] * 10, model="steady")])
+    picture = io.StringIO()
+    history_lines(frame).save(picture, format="svg")
+    assert "2.00" in picture.getvalue(), "the ratio stands at the change"
+    assert "steady fp32 xnnpack" in picture.getvalue()
+    empty = io.StringIO()
+    history_lines(to_frame([])).save(empty, format="svg")
+    assert "<svg" in empty.getvalue()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, nights: Callable[..., list[Result]]) -> str:
+    for night, result in enumerate(nights([10.0] * 5 + [20.0] * 5)):
+        write_result(result, tmp_path / "in" / f"{night:02}", "cell")
+    return str(tmp_path / "in")
+
+
+def test_the_command_prints_a_table_and_writes_csv_and_picture(
+    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["history", folder, "--out", str(tmp_path / "out")]) == 0
+    assert "2.0" in capsys.readouterr().out
+    table = pd.read_csv(tmp_path / "out" / "history.csv")
+    assert len(table) == 10
+    assert table["change"].notna().sum() == 1
+    assert (tmp_path / "out" / "history.png").stat().st_size > 10_000
+
+
+def test_the_command_speaks_json_and_markdown(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["history", folder, "--format", "json"]) == 0
+    (history,) = json.loads(capsys.readouterr().out)
+    assert len(history["runs"]) == 10
+    assert len(history["changes"]) == 1
+    assert main(["history", folder, "--format", "markdown"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_nothing_measured_is_bad_usage(
+    tmp_path: Path, failed: Result, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_result(failed, tmp_path, "failed")
+    assert main(["history", str(tmp_path)]) == 2
+    assert "no measured cell" in capsys.readouterr().err
+
+
+def test_the_sample_has_one_change_at_the_commit_that_made_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["history", str(SAMPLE), "--format", "json"]) == 0
+    (history,) = json.loads(capsys.readouterr().out)
+    (change,) = history["changes"]
+    assert any(words.startswith("commit ") for words in change["what"])
+    assert change["low"] < 1.25 < change["high"], "two blocks more than eight"
