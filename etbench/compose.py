@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from etbench.config import Cell, parse
 from etbench.errors import ConfigError, nearest
 
-__all__ = ["check_command_line", "compose", "conf_dir", "resuming"]
+__all__ = ["check_command_line", "compose", "compose_options", "conf_dir", "resuming"]
 
 
 def conf_dir() -> Path:
@@ -48,6 +48,26 @@ def compose(overrides: Sequence[str] = (), *, config_dir: str | Path | None = No
     _check(list(overrides), config_dir=config_dir, multirun=False)
     with _hydra(config_dir) as (_, search):
         return parse(hydra.compose("config", overrides=[*search, *overrides]))
+
+
+def compose_options(group: str, *, config_dir: str | Path | None = None) -> dict[str, Cell | ConfigError]:
+    """Compose the default cell with each option of a group: the cell, or the faults of that option's YAML.
+
+    Args:
+        group: ``model``, ``precision`` or another folder of ``conf/``.
+        config_dir: a folder with YAML groups of your own, as for ``--config-dir``.
+
+    """
+    found: dict[str, Cell | ConfigError] = {}
+    with _hydra(config_dir) as (loader, search):
+        for option in loader.get_group_options(group, config_name="config", overrides=search):
+            try:
+                found[option] = parse(hydra.compose("config", overrides=[*search, f"{group}={option}"]))
+            except ConfigError as error:
+                found[option] = error
+            except (HydraException, OmegaConfBaseException) as error:
+                found[option] = ConfigError([f"{group}={option}: {_first_line(error)}"])
+    return found
 
 
 def check_command_line(argv: Sequence[str]) -> None:

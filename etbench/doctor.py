@@ -15,7 +15,7 @@ from rich.table import Table
 from etbench.console import plain_console
 from etbench.measure.environment import Environment, read_environment
 
-__all__ = ["Advice", "advise", "main"]
+__all__ = ["Advice", "advise", "describe", "main", "registered_backends"]
 
 GIB = 2**30
 LITTLE_MEMORY = 4 * GIB
@@ -42,9 +42,9 @@ def main() -> int:
     console = plain_console()
     facts = read_environment(threads=None)
     table = Table(show_header=False, box=None)
-    for name, value in _rows(facts):
+    for name, value in describe(facts):
         table.add_row(name, value)
-    backends, why = _backends()
+    backends, why = registered_backends()
     table.add_row("runtimes", "portable, " + ", ".join(backends) if backends is not None else f"none: {why}")
     console.print(table)
     for advice in advise(facts, psutil.cpu_percent(interval=0.5) / 100):
@@ -87,7 +87,8 @@ def advise(facts: Environment, busy_share: float) -> Iterator[Advice]:
         )
 
 
-def _rows(facts: Environment) -> Iterator[tuple[str, str]]:
+def describe(facts: Environment) -> Iterator[tuple[str, str]]:
+    """Name each fact of a machine and say it in words."""
     limit = f", limited to {facts.memory_limit_bytes / GIB:.1f}" if facts.memory_limit_bytes else ""
     quota = f", a quota of {facts.quota_cores}" if facts.quota_cores else ""
     yield "host", f"{facts.host}, {facts.os}" + (f", in {facts.container}" if facts.container else "")
@@ -109,7 +110,7 @@ def _word(fact: bool | None) -> str:
     return "unknown" if fact is None else "on" if fact else "off"
 
 
-def _backends() -> tuple[list[str] | None, str]:
+def registered_backends() -> tuple[list[str] | None, str]:
     """Return the delegates that the installed runtime has, or None and why it cannot be asked."""
     done = subprocess.run(
         [sys.executable, "-c", RUNTIME_PROGRAM], capture_output=True, text=True, env=os.environ, check=False

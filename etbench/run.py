@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from etbench.config import Cell
 from etbench.errors import ConfigError
-from etbench.events import OnEvent
+from etbench.event_log import EventLog
+from etbench.events import Event, OnEvent
 
 if TYPE_CHECKING:
     from etbench.build import Cache
@@ -58,7 +59,7 @@ def run_cells(
 
     Args:
         cells: the points of a grid, or any others.
-        out_dir: folder of the result files.
+        out_dir: folder of the result files and of the event log.
         log_dirs: one folder for the log of each cell; ``out_dir/cells/<number>`` if not given.
         on_event: is called with each `etbench.events.Event` as it happens, never from two threads at once.
 
@@ -80,13 +81,28 @@ def run_cells(
         raise ConfigError(faults)
     out = Path(out_dir)
     folders = log_dirs or [out / "cells" / str(number) for number in range(len(cells))]
-    tasks = [Task(cell, out, Path(folder), on_event) for cell, folder in zip(cells, folders, strict=True)]
     first = cells[0]
+    heard = _heard(out, first.event_log, on_event)
+    tasks = [Task(cell, out, Path(folder), heard) for cell, folder in zip(cells, folders, strict=True)]
     cache = _cache(first)
     root = cache.work if cache and cache.writable() else None
     with workspace(root) as scratch, contextlib.suppress(FailFastError):
         Phases(first, cache, scratch).do(tasks)
     return [task.outcome for task in tasks]
+
+
+def _heard(out: Path, event_log: str | None, on_event: OnEvent | None) -> OnEvent | None:
+    """Let the event log of the folder hear what the caller does."""
+    if event_log is None:
+        return on_event
+    log = EventLog(out / event_log)
+
+    def both(event: Event) -> None:
+        log(event)
+        if on_event:
+            on_event(event)
+
+    return both
 
 
 def _cache(cell: Cell) -> Cache | None:

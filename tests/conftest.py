@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
 from support import Sweep, etbench
 
 from etbench.results.store import read_results
 from etbench.workspace import workspace
+
+CHROMIUM = "/usr/bin/chromium"  # playwright's package has none; without it the tests that need it fail
+CHROMIUM_ARGUMENTS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
 
 settings.register_profile("no clock", deadline=None)  # these machines are shared
 settings.load_profile("no clock")
@@ -57,3 +64,12 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     yield folder
     assert not list(folder.iterdir()), "temporary files were left behind"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium while the tests of a module run: no other event loop can run in the same thread meanwhile."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()

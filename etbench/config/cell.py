@@ -59,6 +59,7 @@ class Cell(Section, frozen=True, kw_only=True):
     fail_above: float
     objective: str
     bounds: dict[str, float]
+    event_log: str | None
     config: dict[str, Any]
 
     @property

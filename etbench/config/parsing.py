@@ -67,6 +67,7 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
         fail_above=top.fail_above,
         objective=top.objective,
         bounds=top.bounds,
+        event_log=top.event_log,
         config=config,
     )
 

@@ -37,6 +37,7 @@ __all__ = [
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
 Target = Annotated[str, Meta(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+FileName = Annotated[str, Meta(pattern=r"^[^./\\][^/\\]*$")]
 Runs = Annotated[int, Meta(ge=1, le=10_000)]
 Warmup = Annotated[int, Meta(ge=0, le=10_000)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -303,6 +304,7 @@ class TopLevel(Section, frozen=True, kw_only=True):
     fail_above: Annotated[float, Meta(gt=0, le=10)] = 0.05
     objective: Annotated[str, Meta(min_length=1)] = "latency_ms.p50"
     bounds: dict[str, float] = {}
+    event_log: FileName | None = None
 
 
 class KnownOptions(Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 from etbench.build.cache import cache_folder
@@ -15,9 +15,16 @@ __all__ = ["Estimate"]
 
 
 class Estimate:
-    """What is left to do, kept up to date by the events of a sweep."""
+    """What is left to do, kept up to date by the events of a sweep.
 
-    def __init__(self, cells: Sequence[Cell]) -> None:
+    Args:
+        cells: of the sweep.
+        now: tells the time in seconds, for events that are taken in after they happened.
+
+    """
+
+    def __init__(self, cells: Sequence[Cell], now: Callable[[], float] = monotonic) -> None:
+        self._now = now
         times = BuildTimes(cache_folder(cells[0].cache.dir if cells else None))
         self._build_s = {cell.cell_id: times.expected(cell.stem) or UNKNOWN_S for cell in cells}
         self._measure_s = {cell.cell_id: cell.repeat.rounds_s for cell in cells}
@@ -35,14 +42,14 @@ class Estimate:
         """Take in what happened."""
         measuring = event.stage in ("parity", "time", "result")
         if event.kind == "stage_started" and event.cell_id in self._build_s and not measuring:
-            self._at_work.setdefault(event.cell_id, monotonic())
+            self._at_work.setdefault(event.cell_id, self._now())
         elif event.kind == "program_ready":
             self._build_s.pop(event.cell_id, None)
             self._at_work.pop(event.cell_id, None)
         elif event.kind == "round":
-            self._timing_since = self._timing_since or monotonic()
+            self._timing_since = self._timing_since or self._now()
             self._rounds += 1
-            each_s = (monotonic() - self._timing_since) / self._rounds
+            each_s = (self._now() - self._timing_since) / self._rounds
             self._measure_s[event.cell_id] = (event.of - event.done) * each_s
         elif event.kind == "cell_finished":
             for left in (self._build_s, self._measure_s, self._at_work):
@@ -52,6 +59,6 @@ class Estimate:
         """Return how long the rest will take, in seconds, or None if nothing is left."""
         if not self._measure_s and not self._build_s:
             return None
-        spent = sum(monotonic() - begun for begun in self._at_work.values())
+        spent = sum(self._now() - begun for begun in self._at_work.values())
         build_s = max(0.0, sum(self._build_s.values()) - spent)
         return build_s / self._builders + sum(self._measure_s.values())

@@ -21,7 +21,7 @@ from etbench.results.store import UnreadableError, read_result, replace_file
 __all__ = ["Manifest", "alone_in", "finished_cells", "read_manifest"]
 
 HIDDEN = ".sweep"
-SETTINGS = ("sweep", "cache", "build", "keep_pte")  # may differ when a sweep is resumed
+SETTINGS = ("sweep", "cache", "build", "keep_pte", "event_log")  # may differ when a sweep is resumed
 SHOWN = 8
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from report_cells import EVIL
 from support import TESTS
 
@@ -17,19 +17,6 @@ from etbench.results.report import gather, html_page, write_page
 from etbench.results.schema import Result
 
 SAMPLE = TESTS.parent / "outputs" / "sample_sweep" / "report.html"
-CHROMIUM = "/usr/bin/chromium"  # playwright's package has none; without it these tests fail
-ARGUMENTS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

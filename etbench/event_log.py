@@ -1,0 +1,69 @@
+"""Each event of a run as a line of JSON, for whoever follows it: the web page, a script, ``tail -f``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from etbench.events import Event
+
+__all__ = ["EVENT_LOG", "EventLog", "LoggedEvent", "read_events"]
+
+EVENT_LOG = "events.jsonl"  # the name that conf/config.yaml gives it
+
+_MILLISECOND = 1_000  # microseconds
+
+
+class LoggedEvent(Event, frozen=True, kw_only=True, omit_defaults=True, tag=False):
+    """An event with when it happened, in UTC, and the process that ran the cell."""
+
+    at: datetime
+    pid: int
+
+
+_decoder = msgspec.json.Decoder(LoggedEvent)
+
+
+class EventLog:
+    """Appends events to a file, each line at once: several processes may write to the same one.
+
+    What cannot be written is lost without a word, since a full disk must not end a measurement; the results
+    say it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __call__(self, event: Event) -> None:
+        """Append one event."""
+        now = datetime.now(UTC)
+        at = now.replace(microsecond=now.microsecond // _MILLISECOND * _MILLISECOND)
+        logged = LoggedEvent(**msgspec.structs.asdict(event), at=at, pid=os.getpid())
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("ab", buffering=0) as file:
+                file.write(msgspec.json.encode(logged) + b"\n")
+
+
+def read_events(path: Path, offset: int = 0) -> tuple[list[LoggedEvent], int]:
+    """Read the events from a position on, and return them with the position to go on from.
+
+    A line that is still being written is left for the next time, one that is no event is passed over. A
+    file that is not there has no events.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            body = file.read()
+    except FileNotFoundError:
+        return [], offset
+    complete = body[: body.rfind(b"\n") + 1]
+    events = []
+    for line in complete.splitlines():
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+            events.append(_decoder.decode(line))
+    return events, offset + len(complete)

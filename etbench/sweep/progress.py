@@ -1,0 +1,47 @@
+"""How far a cell is, as its events tell: what the terminal and the web page show of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from etbench.console import STAGE_WORDS
+from etbench.events import Event
+
+__all__ = ["STATUSES", "CellProgress"]
+
+STATUSES = ("ok", "failed", "skipped", "built")
+
+
+@dataclass
+class CellProgress:
+    """One cell as it stands.
+
+    `state` is ``waiting``, ``working``, ``ready`` (its program is there) or the status of its result;
+    `doing` says it in words. `done` and `of` count its rounds, `p50_ms` is the median of their medians.
+    """
+
+    name: str
+    doing: str = "waiting"
+    state: str = "waiting"
+    done: int = 0
+    of: int = 0
+    p50_ms: float | None = None
+
+    def take(self, event: Event) -> None:
+        """Take in an event of this cell."""
+        if event.kind == "stage_started" and event.stage in STAGE_WORDS:
+            self.doing, self.state = STAGE_WORDS[event.stage], "working"
+        elif event.kind == "program_ready":
+            self.doing, self.state = f"program {event.message}", "ready"
+        elif event.kind == "round":
+            self.doing, self.state = "timing", "working"
+            self.done, self.of, self.p50_ms = event.done, event.of, event.p50_ms
+        elif event.kind == "progress":
+            self.doing = event.message
+        elif event.kind == "cell_finished":
+            self.doing = self.state = event.status
+
+    @property
+    def over(self) -> bool:
+        """Whether it has its result."""
+        return self.state in STATUSES

@@ -1,0 +1,184 @@
+"""What can be chosen on the page, and the only way from there to a command line.
+
+What a browser sends is not trusted: a choice must be among the options that this server offers, and a number
+within its range. No text of it reaches the command line otherwise, so it can name no `_target_` and no file.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from hydra.core.override_parser.types import Quote, QuotedString
+from msgspec import Meta, Struct
+
+from etbench.compose import compose_options
+from etbench.config import Cell
+from etbench.config.sections import Delegate, Runs
+from etbench.errors import ConfigError, nearest
+from etbench.measure.environment import available_cores
+
+__all__ = ["GROUPS", "Choices", "Group", "LeftOut", "Request", "python_command", "shell_words"]
+
+Group = Literal["model", "precision", "delegate"]
+GROUPS: tuple[Group, ...] = ("model", "precision", "delegate")
+
+
+class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A grid of cells that is asked for; no `runs` are what each model recommends, no `threads` all cores."""
+
+    model: Annotated[list[str], Meta(min_length=1)]
+    precision: Annotated[list[str], Meta(min_length=1)]
+    delegate: Annotated[list[str], Meta(min_length=1)]
+    runs: Runs | None = None
+    threads: Annotated[int, Meta(ge=1, le=1_024)] | None = None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A cell of the grid that cannot be, and why."""
+
+    name: str
+    reason: str
+
+
+class Choices:
+    """The options of model, precision and delegate, composed once.
+
+    Args:
+        config_dir: the user's folder with groups of their own, as for ``--config-dir``.
+
+    """
+
+    def __init__(self, config_dir: Path | None = None) -> None:
+        self.config_dir = config_dir
+        self.cores = available_cores()
+        found = {group: compose_options(group, config_dir=config_dir) for group in GROUPS}
+        self._cells: dict[Group, dict[str, Cell]] = {
+            group: {name: cell for name, cell in options.items() if isinstance(cell, Cell)}
+            for group, options in found.items()
+        }
+        self.faulty: dict[Group, dict[str, str]] = {
+            group: {name: "; ".join(e.faults) for name, e in options.items() if isinstance(e, ConfigError)}
+            for group, options in found.items()
+        }
+
+    def options(self, group: Group) -> list[str]:
+        """List what is offered of a group, by name."""
+        return sorted(self._cells[group])
+
+    def recommended_runs(self, model: str) -> int:
+        """Return how often this model is worth running."""
+        return self._cells["model"][model].model.recommended.runs
+
+    def delegate(self, name: str) -> Delegate:
+        """Return the configuration of a delegate."""
+        return self._cells["delegate"][name].delegate
+
+    def checked(self, values: dict[str, Any]) -> Request:
+        """Return what a browser sent as a request.
+
+        Raises:
+            ConfigError: if anything of it is not among the options or not in its range.
+
+        """
+        try:
+            request = msgspec.convert(values, Request)
+        except msgspec.ValidationError as error:
+            raise ConfigError([str(error)]) from error
+        faults = []
+        for group in GROUPS:
+            offered = self.options(group)
+            faults += [
+                f"{group}={name!r} is not offered{nearest(name, offered)}"
+                for name in getattr(request, group)
+                if name not in offered
+            ]
+        if request.threads is not None and request.threads > self.cores:
+            faults.append(f"threads={request.threads}: this machine has {self.cores} cores for it")
+        if faults:
+            raise ConfigError(faults)
+        return request
+
+    def cells(self, request: Request) -> list[Cell]:
+        """Return the cells of a grid that can be."""
+        return [cell for cell in self._grid(request) if not cell.impossible()]
+
+    def left_out(self, request: Request) -> list[LeftOut]:
+        """Return the cells of a grid that cannot be, with their reasons."""
+        return [
+            LeftOut(f"{cell.model.name} {cell.precision.name} {cell.delegate.name}", reason)
+            for cell in self._grid(request)
+            if (reason := cell.impossible())
+        ]
+
+    def why_not(self, group: Group, name: str, ticked: dict[Group, list[str]]) -> str | None:
+        """Return why an option fits nothing of what else is ticked, or None if it fits something."""
+        grid = {other: [name] if other == group else ticked[other] for other in GROUPS}
+        if not all(grid.values()):
+            return None
+        asked = Request(model=grid["model"], precision=grid["precision"], delegate=grid["delegate"])
+        reasons = [cell.impossible() for cell in self._grid(asked)]
+        return None if None in reasons else reasons[0]
+
+    def arguments(self, request: Request, folder: Path | None = None) -> list[str]:
+        """Return what stands behind ``python -m etbench`` for this grid.
+
+        Args:
+            request: what `checked` let through.
+            folder: of the results; Hydra makes one if it is not given.
+
+        """
+        grid = [(group, list(dict.fromkeys(getattr(request, group)))) for group in GROUPS]
+        many = any(len(names) > 1 for _, names in grid)
+        words = ["-m"] if many else []
+        if self.config_dir:
+            words += ["--config-dir", str(self.config_dir)]
+        words += [f"{group}={','.join(names)}" for group, names in grid]
+        if request.runs is not None:
+            words.append(f"repeat.runs={request.runs}")
+        if request.threads is not None:
+            words.append(f"threads={request.threads}")
+        if folder is not None:
+            words.append(f"hydra.{'sweep' if many else 'run'}.dir={_hydra_value(str(folder))}")
+        return words
+
+    def _grid(self, request: Request) -> list[Cell]:
+        return [
+            msgspec.structs.replace(
+                self._with(self._cells["model"][model], request),
+                precision=self._cells["precision"][precision].precision,
+                delegate=self._cells["delegate"][delegate].delegate,
+            )
+            for model in dict.fromkeys(request.model)
+            for precision in dict.fromkeys(request.precision)
+            for delegate in dict.fromkeys(request.delegate)
+        ]
+
+    @staticmethod
+    def _with(cell: Cell, request: Request) -> Cell:
+        repeat = msgspec.structs.replace(cell.repeat, runs=request.runs or cell.repeat.runs)
+        return msgspec.structs.replace(cell, repeat=repeat, threads=request.threads)
+
+
+def shell_words(arguments: Sequence[str]) -> str:
+    """Return the command line to copy."""
+    return shlex.join(["python", "-m", "etbench", *arguments])
+
+
+def python_command(arguments: Sequence[str]) -> list[str]:
+    """Return the command that is run: this very interpreter."""
+    return [sys.executable, "-m", "etbench", *arguments]
+
+
+def _hydra_value(text: str) -> str:
+    """Quote a value for Hydra's grammar, where it is more than letters, digits and signs of a path."""
+    if re.fullmatch(r"[\w./:-]+", text, re.ASCII):
+        return text
+    return QuotedString(text, Quote.single).with_quotes()

@@ -1,0 +1,65 @@
+"""Charts for the page, drawn in the server: the browser needs no script for them, and no network."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pandas as pd
+
+from etbench.results import charts
+from etbench.results.charts import AnyChart
+from etbench.results.charts.style import INK
+
+__all__ = ["CHARTS", "FORMATS", "as_file", "draw", "inline_svg"]
+
+FORMATS = ("png", "svg", "pdf")
+CHARTS = {
+    "precision_bars": "Precisions",
+    "delegate_bars": "Delegates",
+    "speedup_bars": "Speedup",
+    "pareto": "Latency against accuracy",
+}
+_INKED: dict[str, Any] = {
+    "background": None,
+    "axis": {"labelColor": INK, "titleColor": INK, "tickColor": INK, "gridOpacity": 0.3},
+    "header": {"labelColor": INK, "titleColor": INK},
+    "legend": {"labelColor": INK, "titleColor": INK},
+    "title": {"color": INK, "subtitleColor": INK},
+    "view": {"stroke": None},
+}
+
+
+def draw(name: str, frame: pd.DataFrame, *, delegate: str, precision: str) -> AnyChart:
+    """Draw one of `CHARTS`.
+
+    Args:
+        name: of the chart.
+        frame: of `etbench.results.to_frame`.
+        delegate: on which the precisions are compared.
+        precision: in which the delegates are compared.
+
+    """
+    if name == "precision_bars":
+        return charts.precision_bars(frame, delegate)
+    if name == "delegate_bars":
+        return charts.delegate_bars(frame, precision)
+    return {"speedup_bars": charts.speedup_bars, "pareto": charts.pareto}[name](frame)
+
+
+def inline_svg(chart: AnyChart) -> str:
+    """Return a chart as SVG in the colours of the page around it, dark or light."""
+    import vl_convert
+
+    spec = chart.to_dict()
+    spec["config"] = {**spec.get("config", {}), **_INKED}
+    svg = str(vl_convert.vegalite_to_svg(spec))
+    return svg.replace("<svg ", '<svg aria-hidden="true" ', 1)  # the page says in words what it shows
+
+
+def as_file(chart: AnyChart, form: str) -> bytes:
+    """Return a chart as a PNG, SVG or PDF file."""
+    file = io.StringIO() if form == "svg" else io.BytesIO()
+    chart.save(file, format=form, **({"ppi": 144} if form == "png" else {}))
+    body = file.getvalue()
+    return body.encode() if isinstance(body, str) else body

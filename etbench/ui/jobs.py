@@ -1,0 +1,138 @@
+"""Runs that the page starts: one after the other, each a child process in a session of its own.
+
+Nothing is measured in the server. A run does not hang on the page: it goes on when the tab is closed. When
+the server is stopped (Ctrl-C, SIGTERM), the run is interrupted as from a terminal, keeps what it has, and a
+sweep can be resumed. When the server is killed, the run goes on to its end by itself, and a new server shows
+it. What only waits in the queue is lost with the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from etbench.ui.choices import Choices, Request, python_command
+from etbench.ui.watch import CONSOLE_LOG, Watch
+
+__all__ = ["Job", "Jobs"]
+
+CLOSE_S = 30.0
+INTERRUPTED = 128 + signal.SIGINT
+WORDS = {0: "finished", 1: "finished; a cell failed", 2: "refused", 3: "finished; a regression"}
+
+
+@dataclass
+class Job:
+    """A run that was asked for; it has a folder and a process once its turn has come."""
+
+    number: int
+    request: Request
+    watch: Watch | None = None
+    process: asyncio.subprocess.Process | None = None
+    interrupts: int = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether its process is at work."""
+        return self.process is not None and self.process.returncode is None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.interrupts > 0 if self.process is None else self.process.returncode is not None
+
+    @property
+    def state(self) -> str:
+        """Say in a few words how it stands."""
+        if self.process is None:
+            return "cancelled" if self.interrupts else "queued"
+        status = self.process.returncode
+        if status is None:
+            return "ending: it writes what it has" if self.interrupts else "running"
+        if status in (INTERRUPTED, -signal.SIGINT):
+            return "cancelled"
+        return WORDS.get(status, f"ended with status {status}")
+
+
+class Jobs:
+    """The queue of runs.
+
+    Args:
+        choices: what they may consist of.
+        root: folder in which each has one of its own.
+
+    """
+
+    def __init__(self, choices: Choices, root: Path) -> None:
+        self.choices = choices
+        self.root = root
+        self.all: list[Job] = []
+        self._wake = asyncio.Event()
+
+    def add(self, request: Request) -> Job:
+        """Put a run at the end of the queue."""
+        job = Job(len(self.all) + 1, request)
+        self.all.append(job)
+        self._wake.set()
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """Take a run out of the queue, or interrupt it: once to let it finish writing, twice to end it."""
+        if job.over:
+            return
+        job.interrupts += 1
+        if job.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                job.process.send_signal(signal.SIGINT)
+
+    async def drive(self) -> None:
+        """Run what is in the queue, for ever."""
+        while True:
+            self._wake.clear()
+            while job := next((job for job in self.all if job.process is None and not job.over), None):
+                await self._run(job)
+            await self._wake.wait()
+
+    async def close(self) -> None:
+        """Empty the queue, interrupt what runs, and wait until it has written what it has."""
+        for job in self.all:
+            self.cancel(job)
+        for job in self.all:
+            if job.process is not None:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(job.process.wait(), CLOSE_S)
+
+    async def _run(self, job: Job) -> None:
+        folder = _new_folder(self.root)
+        job.watch = Watch(folder, self.choices.cells(job.request))
+        with (folder / CONSOLE_LOG).open("wb") as log:
+            job.process = await asyncio.create_subprocess_exec(
+                *python_command(self.choices.arguments(job.request, folder)),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=asyncio.subprocess.STDOUT,
+                env={**os.environ, "COLUMNS": "150"},
+                start_new_session=True,
+            )
+        await job.process.wait()
+
+
+def _new_folder(root: Path, now: Callable[[], datetime] = datetime.now) -> Path:
+    """Make a folder of this second, as Hydra would; with a number where there is one already."""
+    base = root / now().strftime("%Y-%m-%d/%H-%M-%S")
+    base.parent.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        folder = base if number == 1 else base.with_name(f"{base.name}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return folder

@@ -1,0 +1,119 @@
+"""The results in the folders that the page was given; each file is read once, and again when it changes.
+
+A browser names a result by its key in this listing, and never a path: what is not listed is not read.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from etbench.results.schema import Result
+from etbench.results.store import UnreadableError, find_files, read_result
+
+__all__ = ["Entry", "Library"]
+
+LOOK_EVERY_S = 3.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A result file. `key` names it, `folder` the sweep it belongs to; both are unique among the roots."""
+
+    key: str
+    folder: str
+    path: Path
+    result: Result
+
+
+class Library:
+    """All results below some folders.
+
+    Args:
+        roots: the folders; one that is not there yet is empty.
+
+    """
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self.roots = list(roots)
+        self.entries: dict[str, Entry] = {}
+        self.unreadable: dict[str, str] = {}  # why, by key
+        self.version = 0
+        self._read: dict[Path, tuple[tuple[int, int], Result | str]] = {}
+        self._looked_at = -LOOK_EVERY_S
+        self._lock = threading.Lock()
+
+    def look(self) -> int:
+        """Take in what is new, at most every few seconds; return a number that grows when something was."""
+        with self._lock:
+            if time.monotonic() - self._looked_at >= LOOK_EVERY_S:
+                self._scan()
+                self._looked_at = time.monotonic()
+        return self.version
+
+    def folders(self) -> list[str]:
+        """Name the folders with results in them, the latest written first."""
+        latest: dict[str, str] = {}
+        for entry in self.entries.values():
+            latest[entry.folder] = max(latest.get(entry.folder, ""), entry.result.created_at)
+        return sorted(latest, key=lambda folder: latest[folder], reverse=True)
+
+    def results(self, folders: Iterable[str]) -> list[Result]:
+        """Return the results of these folders."""
+        wanted = set(folders)
+        return [entry.result for entry in self.entries.values() if entry.folder in wanted]
+
+    def left_out(self, folders: Iterable[str]) -> list[tuple[str, str]]:
+        """Name what has no figures in these folders, each with the reason."""
+        wanted = set(folders)
+        words = [
+            (f"{result.model_name} {result.precision_short} {result.delegate}", _reason(result))
+            for result in self.results(wanted)
+            if result.status != "ok"
+        ]
+        return words + [(key, why) for key, why in self.unreadable.items() if _folder(key) in wanted]
+
+    def _scan(self) -> None:
+        entries: dict[str, Entry] = {}
+        unreadable: dict[str, str] = {}
+        read = {}
+        for number, root in enumerate(self.roots):
+            for path in find_files([root]) if root.is_dir() else []:
+                if not path.resolve().is_relative_to(root.resolve()):
+                    continue  # a link that leads out
+                found = read[path] = self._once(path)
+                key = self._key(number, path.relative_to(root))
+                if isinstance(found[1], Result):
+                    entries[key] = Entry(key, _folder(key), path, found[1])
+                else:
+                    unreadable[key] = found[1]
+        if read != self._read:
+            self.entries, self.unreadable, self._read = entries, unreadable, read
+            self.version += 1
+
+    def _once(self, path: Path) -> tuple[tuple[int, int], Result | str]:
+        try:
+            stat = path.stat()
+            stamp = (stat.st_mtime_ns, stat.st_size)
+            known = self._read.get(path)
+            return known if known and known[0] == stamp else (stamp, read_result(path))
+        except (UnreadableError, OSError) as error:
+            return (0, 0), str(error)
+
+    def _key(self, number: int, relative: Path) -> str:
+        name = self.roots[number].name or str(self.roots[number])
+        twice = sum(root.name == name for root in self.roots) > 1
+        return f"{name}#{number + 1}/{relative.as_posix()}" if twice else f"{name}/{relative.as_posix()}"
+
+
+def _folder(key: str) -> str:
+    return key.rpartition("/")[0]
+
+
+def _reason(result: Result) -> str:
+    if result.failure is not None:
+        return f"failed at stage {result.failure.stage}: {result.failure.message.splitlines()[0]}"
+    return f"{result.status}: {result.reason}"

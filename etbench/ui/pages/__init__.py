@@ -1,0 +1,31 @@
+"""The pages: each is a function that builds it from what the server knows."""
+
+from __future__ import annotations
+
+from nicegui import ui
+
+from etbench.ui.jobs import Jobs
+from etbench.ui.library import Library
+from etbench.ui.pages import compare, doctor, inspect, run
+
+__all__ = ["add_pages"]
+
+
+def add_pages(jobs: Jobs, library: Library) -> None:
+    """Give the server its pages."""
+
+    @ui.page("/", title="Run · etbench")
+    def _run() -> None:
+        run.build(jobs, library)
+
+    @ui.page("/compare", title="Compare · etbench")
+    def _compare() -> None:
+        compare.build(library)
+
+    @ui.page("/inspect", title="Inspect · etbench")
+    def _inspect(result: str = "") -> None:
+        inspect.build(library, result)
+
+    @ui.page("/doctor", title="Doctor · etbench")
+    def _doctor() -> None:
+        doctor.build(jobs)

@@ -1,0 +1,160 @@
+"""The Compare tab: charts of any folders, what was left out, and verdicts on two sweeps."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pandas as pd
+from nicegui import ui
+
+from etbench.results.metrics import RAW
+from etbench.results.report import gather, html_page
+from etbench.results.schema import Result
+from etbench.results.tables import to_frame
+from etbench.ui.figures import CHARTS, FORMATS, as_file, draw, inline_svg
+from etbench.ui.library import LOOK_EVERY_S, Library
+from etbench.ui.pages.frame import card, figure, page_frame, table, words
+from etbench.ui.pages.verdicts import Verdicts
+
+__all__ = ["build"]
+
+FILTERS = ("model", "precision", "delegate")
+MEDIA = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
+
+
+def build(library: Library) -> None:
+    """Build the page for one browser tab; the results follow, since reading and drawing take seconds."""
+    with page_frame("Compare"), ui.column().classes("w-full gap-4"):
+        shown = _Compare(library)
+        with card("Two sweeps side by side"):
+            verdicts = Verdicts(library)
+
+    async def look() -> None:
+        """Take in new files."""
+        if shown.version != await asyncio.to_thread(library.look):
+            shown.offer()
+            verdicts.offer()
+            await shown.show()
+
+    ui.timer(LOOK_EVERY_S, look)
+
+
+class _Compare:
+    """Folders, filters, and what they choose as charts and tables."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.version = -1
+        self.offering = False
+        self.frame = pd.DataFrame()
+        self.results: list[Result] = []
+        self.selects: dict[str, ui.select] = {}
+        with card("What to compare"):
+            self.folders = _many("Folders", self.show)
+            with ui.element("div").classes("grid grid-cols-1 sm:grid-cols-3 gap-3"):
+                for name in FILTERS:
+                    self.selects[name] = _many(f"Only these {name}s (empty: all)", self.show)
+            with ui.row().classes("gap-2 items-center"):
+                self.count = ui.label().classes("text-sm font-medium").props('role="status"')
+                for text, action in (("CSV", self.csv), ("Report", self.report)):
+                    button = ui.button(text, icon="download", on_click=action, color=None)
+                    button.props("flat dense no-caps size=sm")
+        self.place = ui.element("div").classes("grid grid-cols-1 lg:grid-cols-2 gap-4 items-start w-full")
+        with self.place:
+            words("Reading the results …")
+
+    def offer(self) -> None:
+        """Offer what there is in the library; a new folder is not chosen by itself, but the first one is."""
+        self.version = self.library.version
+        self.offering = True
+        folders = self.library.folders()
+        chosen = [name for name in self.folders.value if name in folders] or folders[:1]
+        self.folders.set_options(folders, value=chosen)
+        frame = to_frame(self.library.results(folders))
+        for name, select in self.selects.items():
+            options = sorted(set(frame[name]))
+            select.set_options(options, value=[one for one in select.value if one in options])
+        self.offering = False
+
+    async def show(self, *_: Any) -> None:
+        """Draw what is chosen."""
+        if self.offering:
+            return
+        self.results = [one for one in self.library.results(self.folders.value) if self._wanted(one)]
+        self.frame = to_frame(self.results)
+        measured = int(self.frame["status"].eq("ok").sum())
+        self.count.set_text(f"{measured} measured cells" if self.library.entries else "No results yet")
+        drawn = await asyncio.to_thread(self._draw) if measured else {}
+        if self.place.is_deleted:
+            return  # the tab was closed meanwhile
+        self.place.clear()
+        with self.place:
+            if not self.library.entries:
+                with card("Nothing to compare yet"):
+                    words("Start a run on the Run tab; its results appear here by themselves.")
+                return
+            for name, svg in drawn.items():
+                self._chart(name, svg)
+            self._left_out()
+
+    def csv(self) -> None:
+        """Download the table of the chosen cells, as `aggregate` writes it."""
+        body = self.frame.drop(columns=RAW).to_csv(index=False)
+        ui.download.content(body, "results.csv", "text/csv")
+
+    async def report(self) -> None:
+        """Download the report of the chosen cells."""
+        if not self.results:
+            ui.notify("No cell is chosen")
+            return
+        title = ", ".join(self.folders.value)
+        page = await asyncio.to_thread(lambda: html_page(gather(self.results, title=title)))
+        ui.download.content(page, "report.html", "text/html")
+
+    def _wanted(self, result: Result) -> bool:
+        names = {
+            "model": result.model_name,
+            "precision": result.precision_short,
+            "delegate": result.delegate,
+        }
+        return all(
+            not self.selects[key].value or name in self.selects[key].value for key, name in names.items()
+        )
+
+    def _draw(self) -> dict[str, str]:
+        return {name: inline_svg(draw(name, self.frame, **self._fixed())) for name in CHARTS}
+
+    def _fixed(self) -> dict[str, str]:
+        """Return the delegate whose precisions are compared, and the precision whose delegates are."""
+        ok = self.frame[self.frame["status"].eq("ok")]
+        return {
+            name: usual if usual in set(ok[name]) else str(ok[name].mode()[0])
+            for name, usual in (("delegate", "xnnpack"), ("precision", "fp32"))
+        }
+
+    def _chart(self, name: str, svg: str) -> None:
+        title = CHARTS[name]
+        with card(title):
+            figure(svg, f"{title}: a chart; the figures are in the CSV file")
+            with ui.row().classes("gap-1"):
+                for form in FORMATS:
+                    button = ui.button(form.upper(), color=None).props("flat dense no-caps size=sm")
+                    button.props(f'aria-label="Download {title} as {form.upper()}"')
+                    button.on_click(lambda name=name, form=form: self._download(name, form))
+
+    async def _download(self, name: str, form: str) -> None:
+        chart = draw(name, self.frame, **self._fixed())
+        body = await asyncio.to_thread(as_file, chart, form)
+        ui.download.content(body, f"{name}.{form}", MEDIA[form])
+
+    def _left_out(self) -> None:
+        rows = self.library.left_out(self.folders.value)
+        if rows:
+            with card("Left out"):
+                table(["cell or file", "reason"], rows)
+
+
+def _many(label: str, on_change: Any) -> ui.select:
+    select = ui.select([], label=label, multiple=True, value=[], on_change=on_change).classes("w-full")
+    return select.props("outlined dense use-chips options-dense")

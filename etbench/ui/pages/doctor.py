@@ -1,0 +1,81 @@
+"""The Doctor tab: what this machine can build, run and measure well, and why not."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psutil
+from nicegui import ui
+
+from etbench.doctor import advise, describe, registered_backends
+from etbench.measure.environment import Environment, read_environment
+from etbench.ui.choices import Choices
+from etbench.ui.jobs import Jobs
+from etbench.ui.pages.frame import card, facts, page_frame, table, words
+
+__all__ = ["build"]
+
+
+def build(jobs: Jobs) -> None:
+    """Build the page for one browser tab; how busy the machine is follows, since that takes a while."""
+    with (
+        page_frame("Doctor"),
+        ui.element("div").classes("grid grid-cols-1 lg:grid-cols-2 gap-4 items-start"),
+    ):
+        with card("This machine"):
+            machine = ui.column().classes("w-full")
+        with ui.column().classes("w-full gap-4 min-w-0"):
+            with card("What spoils measurements here"):
+                trouble = ui.column().classes("w-full gap-1")
+            with card("Delegates"):
+                table(["delegate", "here"], _delegates(jobs.choices))
+                _Runtimes(jobs)
+
+    async def look() -> None:
+        known, busy = await asyncio.to_thread(_look)
+        with machine:
+            facts(list(describe(known)))
+        with trouble:
+            found = list(advise(known, busy))
+            for advice in found:
+                ui.label(advice.trouble).classes("text-sm font-medium")
+                words(advice.cure)
+            if not found:
+                words("Nothing that is known of.")
+
+    ui.timer(0.1, look, once=True)
+
+
+class _Runtimes:
+    """What the installed ExecuTorch runtime can execute; asking it costs seconds of a core, so on demand."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self.jobs = jobs
+        self.ask = ui.button("Ask the installed runtime", on_click=self.on_ask, color=None)
+        self.ask.props("outline no-caps")
+        self.answer = ui.label().classes("text-sm").props('role="status"')
+
+    async def on_ask(self) -> None:
+        """Ask it in a process of its own, unless that would disturb a measurement."""
+        if any(job.running for job in self.jobs.all):
+            self.answer.set_text("Not while a run is going on: it would disturb the measurement.")
+            return
+        self.ask.disable()
+        self.answer.set_text("Asking …")
+        backends, why = await asyncio.to_thread(registered_backends)
+        self.answer.set_text(f"none: {why}" if backends is None else "portable, " + ", ".join(backends))
+        self.ask.enable()
+
+
+def _look() -> tuple[Environment, float]:
+    return read_environment(threads=None), psutil.cpu_percent(interval=0.3) / 100
+
+
+def _delegates(choices: Choices) -> list[tuple[str, str]]:
+    """Say of each delegate whether this host can build for it and run it."""
+    rows = []
+    for name in choices.options("delegate"):
+        delegate = choices.delegate(name)
+        missing = [what for need in delegate.requires if (what := need.missing)]
+        rows.append((name, "; ".join(missing) or delegate.no_runtime or "builds and runs"))
+    return rows

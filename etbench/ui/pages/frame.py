@@ -1,0 +1,86 @@
+"""What all pages have in common: the bar with the tabs, colours, cards, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from html import escape
+from pathlib import Path
+
+from nicegui import ui
+
+__all__ = ["card", "facts", "figure", "heading", "page_frame", "table", "table_rows", "words"]
+
+TABS = {"Run": "/", "Compare": "/compare", "Inspect": "/inspect", "Doctor": "/doctor"}
+
+STYLE = Path(__file__).with_name("style.css")
+
+
+@contextmanager
+def page_frame(current: str) -> Iterator[None]:
+    """Build the bar with the tabs and give the place for the rest, from 390 pixels of width on."""
+    ui.add_css(STYLE)
+    ui.colors(primary="#1a56b0", negative="#b42318", positive="#1b7f3b")
+    with ui.header().classes("eb-header items-center gap-1 px-3 py-2"):
+        ui.label("etbench").classes("text-lg font-bold mr-2")
+        with ui.element("nav").props('aria-label="Pages"').classes("flex flex-wrap gap-1"):
+            for name, target in TABS.items():
+                link = ui.link(name, target).classes("eb-tab")
+                if name == current:
+                    link.props('aria-current="page"')
+    with ui.element("main").classes("w-full max-w-screen-xl mx-auto p-3 sm:p-5") as main:
+        heading(current, 1).classes("sr-only")  # the tab says it to those who see
+        yield
+    ui.skip_link(target=main)
+
+
+@contextmanager
+def card(title: str) -> Iterator[ui.card]:
+    """Give a box with a heading."""
+    with ui.card().classes("eb-card w-full").props("flat") as box:
+        heading(title)
+        yield box
+
+
+def words(text: str) -> ui.label:
+    """Put a quiet sentence."""
+    return ui.label(text).classes("eb-quiet")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: int = 0) -> ui.table:
+    """Put a table; the last `numbers` columns are figures."""
+    first_number = len(columns) - numbers
+    defined = [
+        {"name": str(i), "label": name, "field": str(i), "align": "left" if i < first_number else "right"}
+        for i, name in enumerate(columns)
+    ]
+    found = ui.table(columns=defined, rows=table_rows(rows), row_key="key").classes("eb-table w-full")
+    return found.props('flat dense wrap-cells hide-pagination :rows-per-page-options="[0]"')
+
+
+def table_rows(rows: Sequence[Sequence[object]]) -> list[dict[str, object]]:
+    """Return rows as the browser wants them."""
+    return [{"key": n, **{str(i): value for i, value in enumerate(row)}} for n, row in enumerate(rows)]
+
+
+def facts(rows: Sequence[tuple[str, str]]) -> None:
+    """Put names and values, one below the other."""
+    with ui.element("dl").classes("grid grid-cols-[minmax(6rem,auto)_1fr] gap-x-4 gap-y-1 m-0 text-sm"):
+        for name, value in rows:
+            with ui.element("dt").classes("eb-quiet"):
+                ui.label(name)
+            with ui.element("dd").classes("m-0 min-w-0"):
+                ui.label(value).classes("break-words")
+
+
+def figure(svg: str, in_words: str) -> ui.html:
+    """Put a chart of `etbench.ui.figures`, with words for those who cannot see it."""
+    shown = ui.html(svg, sanitize=False).classes("eb-figure")  # vl-convert escapes every text in it
+    shown.props["role"] = "img"
+    shown.props["aria-label"] = in_words
+    return shown
+
+
+def heading(text: str, level: int = 2) -> ui.html:
+    """Put a heading."""
+    return ui.html(escape(text), sanitize=False, tag=f"h{level}")

@@ -1,0 +1,166 @@
+"""The Inspect tab: all that is known of one result."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from nicegui import ui
+
+from etbench.doctor import describe
+from etbench.measure.protocol import seconds_text
+from etbench.results import charts
+from etbench.results.rounds import round_table
+from etbench.results.schema import Result
+from etbench.ui.figures import inline_svg
+from etbench.ui.library import LOOK_EVERY_S, Entry, Library
+from etbench.ui.pages.frame import card, facts, figure, page_frame, table, words
+
+__all__ = ["build"]
+
+OPERATORS = 15
+
+
+def build(library: Library, asked: str) -> None:
+    """Build the page for one browser tab; the results follow, since reading them takes seconds.
+
+    Args:
+        library: the results.
+        asked: the key of one of them, from the address; anything else is as if nothing were asked for.
+
+    """
+    with page_frame("Inspect"), ui.column().classes("w-full gap-4"):
+        shown = _Inspect(library, asked)
+    ui.timer(LOOK_EVERY_S, shown.look)
+
+
+class _Inspect:
+    """The choice of a result, and what is known of it."""
+
+    def __init__(self, library: Library, asked: str) -> None:
+        self.library = library
+        self.asked = asked
+        self.version = -1
+        with card("Result"):
+            self.choice = ui.select({}, label="Result file", with_input=True, on_change=self.show)
+            self.choice.classes("w-full").props("outlined dense options-dense")
+        self.place = ui.element("div").classes("grid grid-cols-1 lg:grid-cols-2 gap-4 items-start w-full")
+        with self.place:
+            words("Reading the results …")
+
+    async def look(self) -> None:
+        """Take in new files; the result that is shown stays."""
+        first = self.version < 0
+        if self.version == await asyncio.to_thread(self.library.look):
+            return
+        self.version = self.library.version
+        options = _options(self.library)
+        wanted = self.asked if first and self.asked in options else self.choice.value
+        self.choice.set_options(options, value=wanted if wanted in options else next(iter(options), None))
+        if not options:
+            await self.show()
+
+    async def show(self, *_: Any) -> None:
+        """Show the chosen result."""
+        entry = self.library.entries.get(str(self.choice.value))
+        drawn = await asyncio.to_thread(_draw, entry.result) if entry else None
+        if self.place.is_deleted:
+            return  # the tab was closed meanwhile
+        self.place.clear()
+        with self.place:
+            if entry:
+                _put(entry, drawn)
+            elif not self.library.entries:
+                with card("No result yet"):
+                    words("Start a run on the Run tab, or name folders with --results.")
+
+
+def _options(library: Library) -> dict[str, str]:
+    entries = sorted(library.entries.values(), key=lambda entry: entry.result.created_at, reverse=True)
+    return {entry.key: f"{entry.key} ({entry.result.status})" for entry in entries}
+
+
+def _draw(result: Result) -> str | None:
+    rounds = round_table([result])
+    return None if rounds.empty else inline_svg(charts.round_boxes(rounds))
+
+
+def _put(entry: Entry, drawn: str | None) -> None:
+    result = entry.result
+    with ui.column().classes("w-full gap-4 min-w-0"):
+        with card(f"{result.model_name} {result.precision_short} {result.delegate}"):
+            facts(list(_headline(result)))
+            name = f"{result.model_name}_{result.precision_short}_{result.delegate}.json"
+            button = ui.button(name, icon="download", color=None).props("flat dense no-caps size=sm")
+            button.classes("self-start")
+            button.on_click(lambda: ui.download.content(entry.path.read_bytes(), name, "application/json"))
+        with card("Where the time went"):
+            table(["stage", "time"], [(n, seconds_text(s)) for n, s in result.stage_s.items()], numbers=1)
+        with card("Environment"):
+            facts(list(describe(result.environment)))
+    with ui.column().classes("w-full gap-4 min-w-0"):
+        if drawn:
+            with card("Distribution by round"):
+                figure(drawn, "Quartiles of the samples of each round; the figures are in the JSON file")
+        _program(result)
+        with card("Raw"):
+            text = msgspec.json.format(msgspec.json.encode(result), indent=2).decode()
+            with ui.expansion("JSON").classes("w-full"):
+                ui.code(text, language="json").classes("w-full max-h-96 overflow-auto text-xs")
+
+
+def _headline(result: Result) -> Iterator[tuple[str, str]]:
+    yield "status", result.status
+    if result.failure is not None:
+        yield "failed at", result.failure.stage
+        yield "because", result.failure.message
+        if result.failure.hint:
+            yield "hint", result.failure.hint
+    if result.reason:
+        yield "reason", result.reason
+    latency = result.latency_ms
+    if latency is not None:
+        for name in ("p50", "p95", "p99", "avg", "min", "max"):
+            value = getattr(latency, name)
+            if value is not None:
+                yield name, f"{value:.4g} ms"
+        if latency.p50_ci95_low is not None and latency.p50_ci95_high is not None:
+            yield "95 % interval", f"{latency.p50_ci95_low:.4g} to {latency.p50_ci95_high:.4g} ms"
+        yield "samples", f"{result.repeat} in {len(result.rounds)} rounds"
+    if result.stability is not None:
+        yield "stability", "; ".join([result.stability.verdict, *result.stability.reasons])
+    if result.parity is not None:
+        parity = result.parity
+        sqnr = "exact" if parity.exact else "n/a" if parity.sqnr_db is None else f"{parity.sqnr_db:.1f} dB"
+        yield "parity with eager fp32", " ".join(filter(None, (sqnr, parity.note)))
+    yield "weights", result.weights
+    yield "measured", result.created_at
+
+
+def _program(result: Result) -> None:
+    artifact = result.artifact
+    if artifact is not None:
+        taken = artifact.delegation
+        with card("Program and delegation"):
+            nodes = f"{taken.delegated_nodes} of {taken.total_nodes} operators"
+            facts(
+                [
+                    (".pte", f"{artifact.pte_bytes / 1e6:.2f} MB"),
+                    ("planned memory", f"{artifact.arena_bytes / 1e6:.2f} MB"),
+                    ("delegated", f"{nodes}, in {taken.subgraphs} subgraphs"),
+                ]
+            )
+            if taken.left_behind:
+                rows = list(taken.left_behind.items())
+                table(["left on portable kernels", "times"], rows[:OPERATORS], numbers=1)
+                if len(rows) > OPERATORS:
+                    words(f"and {len(rows) - OPERATORS} more kinds, in the JSON file")
+    if result.profile is not None:
+        with card("Operators that take longest"):
+            operators = [
+                (one.name, one.kind, f"{one.mean_ms:.4g}", "?" if one.share is None else f"{one.share:.1%}")
+                for one in result.profile.top(OPERATORS)
+            ]
+            table(["operator", "kind", "ms", "share"], operators, numbers=2)

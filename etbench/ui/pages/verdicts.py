@@ -1,0 +1,85 @@
+"""Two folders of results, judged cell by cell as `python -m etbench.results compare` does."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from nicegui import ui
+
+from etbench.errors import EtbenchError
+from etbench.results.compare import Comparison, compare_results
+from etbench.ui.library import Library
+from etbench.ui.pages.frame import table, words
+
+__all__ = ["Verdicts"]
+
+THRESHOLD = 0.05
+
+
+class Verdicts:
+    """Asks for base and new, and says what became faster or slower."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        with ui.element("div").classes("grid grid-cols-1 sm:grid-cols-2 gap-3"):
+            self.base, self.new = (
+                ui.select([], label=label, on_change=self.show)
+                .classes("w-full")
+                .props("outlined dense options-dense")
+                for label in ("Base", "New")
+            )
+        self.across = ui.checkbox("Also what was measured under other conditions", on_change=self.show)
+        self.place = ui.column().classes("w-full gap-2")
+        with self.place:
+            words("Choose a base and a new folder.")
+
+    def offer(self) -> None:
+        """Offer the folders of the library."""
+        folders = self.library.folders()
+        for select in (self.base, self.new):
+            select.set_options(folders, value=select.value if select.value in folders else None)
+
+    async def show(self, *_: Any) -> None:
+        """Judge what is chosen."""
+        if not self.base.value or not self.new.value:
+            return
+        base, new = (self.library.results([str(one.value)]) for one in (self.base, self.new))
+        across = self.across.value is True
+        try:
+            found = await asyncio.to_thread(
+                lambda: compare_results(base, new, threshold=THRESHOLD, across_hosts=across)
+            )
+        except EtbenchError as error:
+            self.place.clear()
+            with self.place:
+                ui.label(str(error.message).replace("add --across-hosts", "tick the box")).classes(
+                    "text-sm whitespace-pre-line"
+                )
+            return
+        self.place.clear()
+        with self.place:
+            _put(found)
+
+
+def _put(found: Comparison) -> None:
+    rows = [
+        (
+            cell.name,
+            cell.verdict + (", a regression" if cell.regression else ""),
+            f"{cell.base_ms:.4g}",
+            f"{cell.new_ms:.4g}",
+            f"{cell.ratio:.3f}",
+            "none" if cell.low is None else f"{cell.low:.3f} to {cell.high:.3f}",
+        )
+        for cell in found.cells
+    ]
+    table(["cell", "verdict", "base ms", "new ms", "ratio", "95 %"], rows, numbers=4)
+    for label, names in (("Only in base", found.only_base), ("Only in new", found.only_new)):
+        if names:
+            words(f"{label}: {', '.join(names)}")
+    for failing in found.failing:
+        words(f"Measured in base, not in new: {failing}")
+    advice = sorted({cell.how for cell in found.cells if cell.verdict == "inconclusive"})
+    if "separate runs" in advice:
+        words("Separate runs differ by the drift of the machine; compare_to= measures two programs in turn.")

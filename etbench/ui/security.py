@@ -1,0 +1,162 @@
+"""Who may talk to the page: the browser of this machine, and no other site that is open in it.
+
+A page of another site can send requests to 127.0.0.1, and one whose name is rebound to 127.0.0.1 could even
+read the answers. So every request, the websocket's handshake too, must name this server in its Host header,
+and in its Origin where it has one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl, urlencode
+
+import psutil
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["COOKIE", "LEAST_TOKEN", "Guard", "is_loopback", "names_of"]
+
+COOKIE = "etbench_token"
+LEAST_TOKEN = 16  # characters
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+READING = ("GET", "HEAD")
+
+# Scripts inline and with eval are what NiceGUI and Vue need; nothing comes from, or goes to, another host.
+CONTENT_POLICY = "; ".join(
+    (
+        "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "object-src 'none'",
+    )
+)
+SAFE_HEADERS = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Guard:
+    """Refuses what does not come from the page itself; an ASGI application around another.
+
+    Args:
+        app: gets what is let through.
+        hosts: ``name:port`` by which this server may be called, see `names_of`.
+        token: if given, is asked of everyone, once as ``?token=…`` and then as a cookie.
+
+    """
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str], token: str | None = None) -> None:
+        self.app = app
+        self._hosts = hosts
+        self._digest = None if token is None else _digest(token)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        refusal = self._refusal(scope, Headers(scope=scope))
+        if refusal is None and not self._knows_token(scope):
+            if self._digest is not None and scope["type"] == "http" and self._brings_token(scope):
+                await self._give_cookie(scope, receive, send)
+                return
+            refusal = "a token is needed: open the address that `python -m etbench.ui` printed"
+        if refusal is None:
+            await self.app(scope, receive, _with_safe_headers(send))
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": refusal})
+        else:
+            answer = PlainTextResponse(f"refused: {refusal}\n", status_code=403)
+            await answer(scope, receive, _with_safe_headers(send))
+
+    def _refusal(self, scope: Scope, headers: Headers) -> str | None:
+        host = headers.get("host", "").lower()
+        if host not in self._hosts:
+            return f"this server is not called {host!r}"
+        origin = headers.get("origin")
+        changing = scope["type"] == "websocket" or scope["method"] not in READING
+        if origin is None and changing:
+            return "no Origin"
+        if origin is not None and origin.lower() != f"http://{host}":
+            return f"the origin {origin!r} is another site"
+        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not _opens_page(headers):
+            return "a request from another site"
+        return None
+
+    def _knows_token(self, scope: Scope) -> bool:
+        if self._digest is None:
+            return True
+        cookie = cookie_parser(Headers(scope=scope).get("cookie", "")).get(COOKIE, "")
+        return hmac.compare_digest(cookie.encode(), self._digest.encode())
+
+    def _brings_token(self, scope: Scope) -> bool:
+        assert self._digest is not None
+        given = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get("token", "")
+        return hmac.compare_digest(_digest(given), self._digest)
+
+    async def _give_cookie(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Put the token into a cookie and take it out of the address, where others could read it."""
+        assert self._digest is not None
+        query = [(key, value) for key, value in parse_qsl(scope["query_string"].decode()) if key != "token"]
+        answer = RedirectResponse(
+            "/" + scope["path"].lstrip("/") + (f"?{urlencode(query)}" if query else ""), 303
+        )
+        answer.set_cookie(COOKIE, self._digest, httponly=True, samesite="strict")
+        await answer(scope, receive, _with_safe_headers(send))
+
+
+def names_of(host: str, port: int) -> frozenset[str]:
+    """Return every ``name:port`` by which a server that is bound to this address may be called."""
+    names = {*LOOPBACK, _bracketed(host)}
+    if host in ("0.0.0.0", "::"):
+        addresses = [address for found in psutil.net_if_addrs().values() for address in found]
+        names |= {
+            _bracketed(address.address.partition("%")[0])
+            for address in addresses
+            if address.family in (socket.AF_INET, socket.AF_INET6)
+        }
+        names |= {socket.gethostname(), socket.getfqdn()}
+    with_port = {f"{name.lower()}:{port}" for name in names}
+    return frozenset(with_port | ({name.lower() for name in names} if port == 80 else set()))
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address is this machine's own and no one else can reach it."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _opens_page(headers: Headers) -> bool:
+    """Tell whether the browser follows a link or reads an address, which changes nothing here."""
+    return headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _with_safe_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
+    async def send_on(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(SAFE_HEADERS)
+        await send(message)
+
+    return send_on

@@ -1,0 +1,136 @@
+"""The queue, and runs seen through their event log, without a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from support import CONF
+
+from etbench.event_log import EVENT_LOG, EventLog, LoggedEvent
+from etbench.events import Event
+from etbench.ui import watch as module
+from etbench.ui.choices import Choices
+from etbench.ui.jobs import Jobs, _new_folder
+from etbench.ui.watch import Watch, find_runs
+
+GRID = {"model": ["unimportable"], "precision": ["fp32"], "delegate": ["portable"]}
+
+
+@pytest.fixture(scope="module")
+def choices() -> Choices:
+    return Choices(CONF)
+
+
+@pytest.fixture(autouse=True)
+def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.0)
+
+
+def test_runs_go_one_after_the_other_and_what_is_cancelled_never_starts(
+    choices: Choices, tmp_path: Path
+) -> None:
+    async def both() -> Jobs:
+        jobs = Jobs(choices, tmp_path)
+        first, second = (jobs.add(choices.checked(GRID)) for _ in range(2))
+        driving = asyncio.create_task(jobs.drive())
+        while first.process is None:
+            await asyncio.sleep(0.01)
+        assert (first.state, second.state) == ("running", "queued")
+        assert os.getpgid(first.process.pid) != os.getpgid(0), "a session of its own"
+        jobs.cancel(second)
+        await first.process.wait()
+        await asyncio.sleep(0.05)
+        driving.cancel()
+        await jobs.close()
+        return jobs
+
+    first, second = asyncio.run(both()).all
+    assert first.state == "finished; a cell failed"
+    assert (second.state, second.process) == ("cancelled", None)
+    watch = first.watch
+    assert watch is not None and second.watch is None
+    watch.look()
+    (row,) = watch.rows.values()
+    assert (row.name, row.state, watch.complete) == ("unimportable_fp32_portable", "failed", True)
+    assert "no_such_package" in watch.reasons[next(iter(watch.rows))]
+    assert (watch.folder / "unimportable_fp32_portable.json").exists()
+    assert not watch.alive
+
+
+def test_a_server_that_is_stopped_interrupts_its_run_and_the_sweep_can_be_resumed(
+    choices: Choices, tmp_path: Path
+) -> None:
+    async def stopped() -> tuple[str, Path]:
+        jobs = Jobs(choices, tmp_path)
+        job = jobs.add(choices.checked(GRID | {"model": ["slow", "tiny"]}))
+        driving = asyncio.create_task(jobs.drive())
+        while job.watch is None or not (job.watch.folder / ".sweep" / "manifest.json").exists():
+            await asyncio.sleep(0.05)
+        driving.cancel()
+        await jobs.close()
+        return job.state, job.watch.folder
+
+    state, folder = asyncio.run(stopped())
+    assert state == "cancelled"
+    assert f"sweep.resume={folder}" in (folder / "console.log").read_text()
+
+
+def test_two_runs_of_the_same_second_have_a_folder_each(tmp_path: Path) -> None:
+    now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    made = [_new_folder(tmp_path, lambda: now) for _ in range(3)]
+    names = ("03-04-05", "03-04-05-2", "03-04-05-3")
+    assert made == [tmp_path / "2026-01-02" / name for name in names]
+
+
+def test_a_run_that_was_started_elsewhere_is_seen_while_it_lives(choices: Choices, tmp_path: Path) -> None:
+    (cell,) = choices.cells(choices.checked(GRID))
+    log = EventLog(tmp_path / "nightly" / EVENT_LOG)
+    known = {"cell": cell.stem, "cell_id": cell.cell_id}
+    log(Event(kind="cell_started", **known))
+    assert find_runs([tmp_path]) == [tmp_path / "nightly"]
+    watch = Watch(tmp_path / "nightly")
+    watch.look()
+    assert watch.alive and not watch.complete
+    log(Event(kind="round", stage="time", done=3, of=30, p50_ms=1.25, **known))
+    watch.look()
+    (row,) = watch.rows.values()
+    assert (row.doing, row.done, row.of, row.p50_ms) == ("timing", 3, 30, 1.25)
+
+
+def test_another_process_with_the_number_of_a_dead_one_is_not_taken_for_it(tmp_path: Path) -> None:
+    old = LoggedEvent(kind="cell_started", cell="a", at=datetime(2020, 1, 1, tzinfo=UTC), pid=os.getpid())
+    (tmp_path / EVENT_LOG).write_bytes(msgspec.json.encode(old) + b"\n")
+    watch = Watch(tmp_path)
+    watch.look()
+    assert not watch.alive
+
+
+def test_an_estimate_of_old_events_goes_by_their_own_time(choices: Choices, tmp_path: Path) -> None:
+    (cell,) = choices.cells(choices.checked(GRID))
+    lines = [
+        LoggedEvent(
+            kind="round", stage="time", cell=cell.stem, cell_id=cell.cell_id, done=n + 1, of=10, at=at, pid=1
+        )
+        for n, at in enumerate(datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC) for second in range(0, 10, 2))
+    ]
+    (tmp_path / EVENT_LOG).write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+    watch = Watch(tmp_path, [cell])
+    watch.look()
+    left = watch.left_s()
+    assert left is not None and left == pytest.approx(5 * 8 / 5, abs=90)  # and an unbuilt program's minute
+
+
+def test_a_log_cannot_make_the_page_read_a_file_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    secret = tmp_path / "secret.json"
+    secret.write_text("{}")
+    log = EventLog(tmp_path / "run" / EVENT_LOG)
+    log(Event(kind="cell_finished", cell="a", cell_id="0", status="ok", message=str(secret)))
+    watch = Watch(tmp_path / "run")
+    watch.look()
+    assert watch.files == {}

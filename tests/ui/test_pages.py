@@ -1,0 +1,189 @@
+"""The page in a real browser: from a click to a result, and what a user sees on the way."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Page, expect
+from support import started_etbench
+from sweeps import arguments
+
+Opened = Callable[..., Page]
+TABS = ("/", "/compare", "/inspect", "/doctor")
+
+
+def tick(page: Page, group: str, *names: str) -> None:
+    """Leave only these options of a group ticked; the server answers each click before the next one."""
+    inside = page.get_by_role("group", name=group, exact=True)
+    for name in names:
+        box = inside.get_by_role("checkbox", name=name, exact=True)
+        if not box.is_checked():
+            box.click()
+        expect(box).to_be_checked()
+    for name in inside.get_by_role("checkbox", checked=True).all_inner_texts():
+        if name not in names:
+            box = inside.get_by_role("checkbox", name=name, exact=True)
+            box.click()
+            expect(box).not_to_be_checked()
+
+
+def choose(page: Page, model: str, precision: str = "fp32", delegate: str = "portable") -> None:
+    tick(page, "Model", model)
+    tick(page, "Delegate", delegate)
+    tick(page, "Precision", precision)
+
+
+def card(page: Page, title: str) -> Any:
+    return page.locator(".eb-card").filter(has=page.get_by_role("heading", name=title, exact=True))
+
+
+def test_the_number_of_repeats_is_what_the_model_recommends(open_tab: Opened) -> None:
+    page = open_tab()
+    runs = page.get_by_label("Repeats")
+    expect(runs).to_have_value("50")
+    tick(page, "Model", "tiny")
+    expect(runs).to_have_value("6")
+    runs.fill("20000")
+    expect(page.get_by_text("A number is out of its range")).to_be_visible()
+    expect(page.get_by_role("button", name="Start")).to_be_disabled()
+
+
+def test_impossible_pairs_are_disabled_with_the_reason(open_tab: Opened) -> None:
+    page = open_tab()
+    choose(page, "tiny", "int8", "portable")
+    expect(page.get_by_role("checkbox", name="picky")).to_be_disabled()
+    expect(page.get_by_text("this test says so")).to_be_visible()
+    tick(page, "Precision", "fp32", "int8")
+    expect(page.get_by_role("checkbox", name="picky")).to_be_enabled()
+
+
+def test_a_cell_from_the_keyboard_to_its_json_through_a_reload(open_tab: Opened, server: Any) -> None:
+    page = open_tab()
+    expect(page.get_by_text("press Start")).to_be_visible()
+    choose(page, "tiny")
+    expect(page.get_by_text("1 cell", exact=True)).to_be_visible()
+    page.get_by_label("Threads").focus()
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.innerText").strip() == "Start":
+            break
+    page.keyboard.press("Enter")
+    expect(card(page, "Run 1").get_by_text(re.compile("^running"))).to_be_visible()
+    page.reload()
+    run = card(page, "Run 1")
+    expect(run.get_by_text(re.compile(r"^finished · 1 of 1 cells"))).to_be_visible()
+    expect(run.get_by_role("cell", name="ok", exact=True)).to_be_visible()
+    with page.expect_download() as download:
+        run.get_by_role("button", name="tiny_fp32_portable.json").click()
+    assert download.value.suggested_filename == "tiny_fp32_portable.json"
+    result = json.loads(Path(download.value.path()).read_text())
+    assert (result["model_name"], result["status"]) == ("tiny", "ok")
+    run.get_by_text("Log and command line").click()
+    expect(run.get_by_text(re.compile("^python -m etbench --config-dir .* model=tiny"))).to_be_visible()
+    expect(run.get_by_label("Log").get_by_text("timing").first).to_be_visible()
+    assert not (server.cwd / ".nicegui").exists()
+
+
+def test_a_failing_cell_shows_its_reason_and_a_slow_one_can_be_cancelled(
+    open_tab: Opened, server: Any
+) -> None:
+    page = open_tab()
+    choose(page, "unimportable")
+    page.get_by_role("button", name="Start").click()
+    choose(page, "slow")
+    page.get_by_label("Repeats").fill("10000")
+    page.get_by_role("button", name="Start").click()
+    failing = page.locator(".eb-card").filter(has_text="unimportable_fp32_portable")
+    expect(failing.get_by_text(re.compile(r"^finished; a cell failed"))).to_be_visible()
+    expect(failing.get_by_text(re.compile("failed at stage load: .*no_such_package"))).to_be_visible()
+    slow = page.locator(".eb-card").filter(has_text="slow_fp32_portable")
+    expect(slow.get_by_text(re.compile(r"^timing"))).to_be_visible()
+    slow.get_by_role("button", name="Cancel").click()
+    expect(slow.get_by_text(re.compile("^cancelled"))).to_be_visible()
+    expect(slow.get_by_role("button", name="Cancel")).to_be_hidden()
+
+
+def test_a_sweep_of_a_terminal_shows_live(open_tab: Opened, server: Any) -> None:
+    page = open_tab()
+    overrides = [text for text in arguments("model=slow", "repeat.runs=10000") if "sweep.dir" not in text]
+    with started_etbench(*overrides, f"hydra.sweep.dir={server.results / 'mine'}", cwd=server.cwd):
+        elsewhere = page.locator(".eb-card").filter(has_text="Started elsewhere")
+        expect(elsewhere.get_by_text(re.compile(r"^running · 0 of 1 cells"))).to_be_visible()
+        expect(elsewhere.get_by_role("button", name="Cancel")).to_have_count(0)
+    expect(elsewhere.get_by_text(re.compile("^ended"))).to_be_visible()
+
+
+def test_charts_can_be_downloaded_and_a_new_file_appears_by_itself(open_tab: Opened, server: Any) -> None:
+    page = open_tab("/compare")
+    choose_option(page, "Folders", "sample")
+    expect(page.get_by_text("28 measured cells")).to_be_visible()
+    shown = card(page, "Speedup").get_by_role("img")
+    expect(shown.locator("svg path").nth(10)).to_be_attached()
+    for form, starts in (("PNG", b"\x89PNG"), ("SVG", b"<svg"), ("PDF", b"%PDF")):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"Download Speedup as {form}").click()
+        path = Path(download.value.path())
+        assert path.read_bytes().startswith(starts)
+        if form == "PNG":
+            assert len(Image.open(path).convert("RGB").getcolors(1 << 24)) > 10, "a blank picture"
+    shutil.copy(server.sample / "gpt2_int8_xnnpack.json", server.sample / "again.json")
+    expect(page.get_by_text("29 measured cells")).to_be_visible()
+    (server.sample / "again.json").unlink()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    assert Path(download.value.path()).read_text().startswith("model,")
+
+
+def choose_option(page: Page, label: str, option: str) -> None:
+    """Take one option of a list; its other chips are taken away."""
+    expect(page.get_by_text(re.compile("measured cells"))).to_be_visible()  # the results have been read
+    page.get_by_label(label, exact=True).click()
+    listed = page.get_by_role("option")
+    expect(listed.first).to_be_visible()
+    for one in listed.all():
+        if (one.inner_text().strip() == option) != (one.get_attribute("aria-selected") == "true"):
+            one.click()
+    page.keyboard.press("Escape")
+
+
+def test_two_folders_are_judged_side_by_side(open_tab: Opened) -> None:
+    page = open_tab("/compare")
+    choose_option(page, "Base", "sample")
+    choose_option(page, "New", "sample")
+    verdicts = card(page, "Two sweeps side by side")
+    expect(verdicts.get_by_role("row")).to_have_count(29)
+    expect(verdicts.get_by_role("cell", name="1.000", exact=True)).to_have_count(28)
+    expect(verdicts.get_by_text("Separate runs differ by the drift of the machine")).to_be_visible()
+
+
+def test_a_result_is_shown_with_its_rounds_and_survives_a_reload_by_its_address(open_tab: Opened) -> None:
+    page = open_tab("/inspect?result=sample/resnet18_int8_xnnpack.json")
+    expect(card(page, "resnet18 int8 xnnpack")).to_be_visible()
+    expect(card(page, "Distribution by round").locator("svg path").nth(10)).to_be_attached()
+    expect(card(page, "Environment").get_by_text("vector extensions")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_tabs_are_accessible_and_fit_the_screen(scheme: str, width: int, open_tab: Opened) -> None:
+    for tab in TABS:
+        page = open_tab(tab, width=width, color_scheme=scheme)
+        page.wait_for_timeout(300)  # colours fade in, and axe would measure them on the way
+        found = Axe().run(page).response["violations"]
+        serious = {
+            one["id"]: [node["html"][:160] + node["failureSummary"] for node in one["nodes"][:3]]
+            for one in found
+            if one["impact"] in ("serious", "critical")
+        }
+        assert serious == {}, tab
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
+        dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 22, 27)"
+        assert dark == (scheme == "dark"), tab
