@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 from msgspec import Struct
@@ -65,7 +65,8 @@ def _choices(measured: pd.DataFrame) -> Iterator[Point]:
     """Say which cell of each model is the fastest, smallest and most faithful one."""
     if measured.empty:
         return
-    yield _choice("Fastest", measured, METRIC, milliseconds, _lead_over_second(measured))
+    fast = measured.sort_values(METRIC, kind="stable")
+    yield _choice("Fastest", fast, METRIC, milliseconds, more=_lead_over_second(fast))
     sized = measured[measured["pte_bytes"].notna()]
     if not sized.empty:
         step = sized.assign(step=sized["pte_bytes"].map(size_step))
@@ -76,34 +77,34 @@ def _choices(measured: pd.DataFrame) -> Iterator[Point]:
         yield _choice("Most faithful", step.sort_values(["step", METRIC]), "sqnr_db", db)
 
 
-def _choice(title: str, ordered: pd.DataFrame, value: str, write: Any, more: str = "") -> Point:
-    """Name the first cell of each setting, equal choices together; the fastest counts among equals."""
-    if title == "Fastest":
-        ordered = ordered.sort_values(METRIC, kind="stable")
+def _choice(
+    title: str, ordered: pd.DataFrame, value: str, write: Callable[[float], str], more: str = ""
+) -> Point:
+    """Name the first cell of each setting, equal choices together."""
     best = ordered.groupby("setting", sort=False).head(1)
     if len(best) == 1:
         row = best.iloc[0]
         return Point(title=title, kind="good", lines=[f"{row['cell']}, {write(row[value])}{more}."])
     groups = sorted(best.groupby(["precision", "delegate"]), key=lambda group: -len(group[1]))
-    lines = []
-    for (precision, delegate), group in groups:
-        ends = group.sort_values(value).iloc[[0, -1]]
-        figures = " to ".join(f"{write(row[value])} ({row['setting']})" for _, row in ends.iterrows())
-        if len(group) == 1:
-            who, figures = str(group["setting"].iloc[0]), write(group[value].iloc[0])
-        else:
-            who = f"{'all ' if len(group) == len(best) else ''}{len(group)} of {len(best)} models"
-            who = who.replace(f"all {len(best)} of {len(best)}", f"all {len(best)}")
-        lines.append(f"{precision} on {delegate} for {who}: {figures}.")
-    if more:
-        lines.append(more)
-    return Point(title=title, kind="good", lines=lines)
+    lines = [
+        f"{precision} on {delegate} for {_whose(group.sort_values(value), value, write, len(best))}."
+        for (precision, delegate), group in groups
+    ]
+    return Point(title=title, kind="good", lines=[*lines, more] if more else lines)
 
 
-def _lead_over_second(measured: pd.DataFrame) -> str:
+def _whose(group: pd.DataFrame, value: str, write: Callable[[float], str], total: int) -> str:
+    """Say of how many settings this is the choice, and from which figure to which."""
+    names, figures = list(group["setting"]), [write(figure) for figure in group[value]]
+    if len(group) == 1:
+        return f"{names[0]}: {figures[0]}"
+    count = f"all {total}" if len(group) == total else f"{len(group)} of {total}"
+    return f"{count} models: {figures[0]} ({names[0]}) to {figures[-1]} ({names[-1]})"
+
+
+def _lead_over_second(fast: pd.DataFrame) -> str:
     """Say in how many settings the fastest cell is ahead of the second beyond doubt."""
-    ordered = measured.sort_values(METRIC, kind="stable").groupby("setting")
-    contests = [group.head(2) for _, group in ordered if len(group) > 1]
+    contests = [group.head(2) for _, group in fast.groupby("setting") if len(group) > 1]
     if not contests:
         return ""
     first, second = (pd.concat([group.iloc[[place]] for group in contests]) for place in (0, 1))
@@ -111,7 +112,7 @@ def _lead_over_second(measured: pd.DataFrame) -> str:
     if known.empty:
         return ""
     ahead = int(known.gt(1).sum())
-    if len(contests) == 1:
+    if fast["setting"].nunique() == 1:
         return ", ahead of the second beyond doubt" if ahead else ", not beyond doubt ahead of the second"
     without = len(contests) - len(known)
     rest = f"; {without} have too few rounds to tell" if without else ""

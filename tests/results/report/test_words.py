@@ -84,6 +84,15 @@ def test_a_tie_is_no_lead(make_result: MakeResult) -> None:
     assert points["Fastest"] == ["resnet18 fp16 xnnpack, 10 ms, not beyond doubt ahead of the second."]
 
 
+def test_a_model_with_one_cell_has_no_second(make_result: MakeResult) -> None:
+    cells = [make_result(p50=5.0, rounds=steady(5.0), precision="int8"), make_result(rounds=steady(10.0))]
+    assert _points(*cells, make_result("alone"))["Fastest"] == [
+        "fp32 on xnnpack for alone: 10 ms.",
+        "int8 on xnnpack for resnet18: 5 ms.",
+        "Ahead of the second beyond doubt (95 %) in 1 of 1.",
+    ]
+
+
 def test_of_equally_faithful_cells_the_fastest_counts(make_result: MakeResult) -> None:
     slow = make_result(delegate="portable", p50=900.0, sqnr_db=121.0)
     assert _points(slow, make_result(sqnr_db=119.0))["Most faithful"] == ["resnet18 fp32 xnnpack, 119 dB."]
