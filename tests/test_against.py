@@ -38,7 +38,7 @@ def test_the_very_same_program_is_not_built_again(base: Path, tmp_path: Path) ->
     assert in_turn.base_program == "the very same program"
     assert in_turn.base_file == str(Path("base") / base.name)
     assert in_turn.comparison.how == "in turn"
-    assert len(in_turn.base_rounds) == 30
+    assert len(in_turn.base_rounds) >= 30
 
 
 def test_a_wider_model_is_a_regression_against_the_kept_program(base: Path, tmp_path: Path) -> None:

@@ -199,7 +199,8 @@ def test_a_cell_has_all_passes_in_its_result_however_its_rounds_start(
     start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
-    wanted = ["model=two_parts", "repeat.rounds=5", "passes.load=2", "passes.load_s=60", "profile=true"]
+    rounds = ["repeat.rounds=5", "repeat.spread_s=0"]
+    wanted = ["model=two_parts", *rounds, "passes.load=2", "passes.load_s=60", "profile=true"]
     cell = compose([*wanted, f"measure.start={start}"], config_dir=CONF)
     outcome = api.run(cell, out_dir=tmp_path)
     result = outcome.result
