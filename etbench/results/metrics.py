@@ -17,7 +17,7 @@ from etbench.measure.findings import Operator
 from etbench.results.delegation import delegation_time_share
 from etbench.results.schema import Result
 
-__all__ = ["COLUMNS", "RAW", "Column"]
+__all__ = ["COLUMNS", "DERIVED", "RAW", "Column"]
 
 Direction = Literal["lower", "higher", ""]
 
@@ -215,3 +215,40 @@ COLUMNS = (
     ),
 )
 RAW = [column.name for column in COLUMNS if column.raw]
+
+# What the other tables have beside columns of results.csv: name, meaning, and which way is better.
+DERIVED: tuple[tuple[str, str, Direction], ...] = (
+    ("base", "precision or delegate that the cell is compared with", ""),
+    ("latency_p50_ms_base", "its median", "lower"),
+    ("speedup", "the base's latency over this one's; above 1 is faster", "higher"),
+    (
+        "speedup_ci95_low",
+        "lower bound of its 95 % interval; empty where there are too few rounds for any",
+        "higher",
+    ),
+    ("speedup_ci95_high", "upper bound of its 95 % interval", "higher"),
+    ("how", "`in turn`: compared block by block; `separate`: the machine's drift is in the interval", ""),
+    ("size_ratio", "size of the .pte over the base's", "lower"),
+    ("rank", "place by median latency among all cells", "lower"),
+    ("rank_in_model", "place among the cells of its model", "lower"),
+    ("{precision}_{delegate}_p50_ms", "median latency of this pair, a column of pivot.csv", "lower"),
+    ("position", "place of the operator in the order of execution", ""),
+    ("operator", "operator, or part of a delegate", ""),
+    ("kind", "`portable`, `delegated`, or `delegate`: what a call takes beyond the operators it reports", ""),
+    (
+        "instruction",
+        "number of the program's instruction; delegated operators share that of their subgraph",
+        "",
+    ),
+    ("mean_ms", "mean time in one inference", "lower"),
+    ("share", "share of the inference", "lower"),
+    ("location_ms", "median of the round medians of a run", "lower"),
+    ("low_ms", "lower bound of its 95 % interval", "lower"),
+    ("high_ms", "upper bound of its 95 % interval", "lower"),
+    ("level_ms", "median of all runs between two changes", "lower"),
+    ("counted", "false for a run that was unstable: no change is found by it", ""),
+    ("change", "level after a change over the level before", "lower"),
+    ("change_low", "lower bound of its 95 % interval", "lower"),
+    ("change_high", "upper bound of its 95 % interval", "lower"),
+    ("what", "what else changed where the level did", ""),
+)

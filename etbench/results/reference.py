@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from etbench.results.delegation import DELEGATION_COLUMNS
-from etbench.results.metrics import COLUMNS
+from etbench.results.metrics import COLUMNS, DERIVED
 from etbench.results.schema import Result
 
 __all__ = ["columns_page", "json_schema"]
@@ -17,7 +17,7 @@ UNITS = {"_ms": "ms", "_bytes": "bytes", "_db": "dB", "_per_s": "1/s", "_share":
 
 
 def columns_page() -> str:
-    """Return the Markdown page of all columns of results.csv and delegation.csv, with unit and direction."""
+    """Return the Markdown page of the columns of all tables, with unit and direction."""
     lines = [
         "# Columns of results.csv",
         "",
@@ -26,7 +26,8 @@ def columns_page() -> str:
         "| column | meaning | unit | better |",
         "|---|---|---|---|",
     ]
-    lines += [f"| `{one.name}` | {one.meaning} | {_unit(one.name)} | {one.better} |" for one in COLUMNS]
+    shown = [one for one in COLUMNS if not one.raw]
+    lines += [f"| `{one.name}` | {one.meaning} | {_unit(one.name)} | {one.better} |" for one in shown]
     lines += [
         "",
         "# Columns of delegation.csv",
@@ -37,6 +38,17 @@ def columns_page() -> str:
         "|---|---|---|",
     ]
     lines += [f"| `{name}` | {meaning} | {_unit(name)} |" for name, meaning in DELEGATION_COLUMNS.items()]
+    lines += [
+        "",
+        "# Columns of the other tables",
+        "",
+        "What precision_comparison, delegate_comparison, ranking, pivot, profile and history have beside columns "
+        "of results.csv.",
+        "",
+        "| column | meaning | unit | better |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| `{name}` | {meaning} | {_unit(name)} | {better} |" for name, meaning, better in DERIVED]
     return "\n".join(lines) + "\n"
 
 

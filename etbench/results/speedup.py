@@ -21,13 +21,8 @@ TURN = ["turn_id", "own_blocks"]
 BLOCKS = "round_medians_ms"
 CHOSEN_BY = [METRIC, *TURN, BLOCKS]
 
-# Name and meaning of each column, as in `etbench.results.metrics`.
-FIGURES = {
-    "speedup": "the base's latency over this one's; above 1 is faster",
-    "speedup_ci95_low": "lower bound of its 95 % interval; empty where there are too few rounds for any",
-    "speedup_ci95_high": "upper bound of its 95 % interval",
-    "how": "`in turn`: compared block by block; `separate`: the machine's drift is in the interval",
-}
+# The columns that a comparison has; `etbench.results.metrics.DERIVED` says what they mean.
+FIGURES = ("speedup", "speedup_ci95_low", "speedup_ci95_high", "how")
 
 
 def choose_bases(bases: pd.DataFrame, new: pd.DataFrame, same: Sequence[str]) -> dict[int, int]:
