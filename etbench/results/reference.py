@@ -42,8 +42,8 @@ def columns_page() -> str:
         "",
         "# Columns of the other tables",
         "",
-        "What precision_comparison, delegate_comparison, ranking, pivot, profile and history have beside columns "
-        "of results.csv.",
+        "What precision_comparison, delegate_comparison, ranking, pivot, profile and history have beside "
+        "columns of results.csv.",
         "",
         "| column | meaning | unit | better |",
         "|---|---|---|---|",
