@@ -6,7 +6,6 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from etbench.config.program_head import backends_of
 from etbench.config.sections import Delegate, Model, Precision
 
 __all__ = ["as_built", "model_name"]
@@ -43,6 +42,8 @@ def as_built(model: Model) -> dict[str, Any]:
     The delegate's name tells the backends that the file asks for, ``portable`` if there are none, and
     ``unknown`` where the file cannot be read; the runtime will say what is wrong with it.
     """
+    from etbench.config.program_head import backends_of  # brings numpy, which a word of help can do without
+
     backends = backends_of(Path(str(model.options.get("path"))))
     names = ["unknown"] if backends is None else [_DELEGATES.get(id, id) for id in backends] or ["portable"]
     return {
