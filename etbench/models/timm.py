@@ -10,7 +10,7 @@ from etbench.models.batchnorm import estimate_statistics
 from etbench.models.inputs import ImageInputs
 from etbench.models.loading import LoadedModel
 from etbench.models.torchvision_ops import ensure_importable
-from etbench.models.weights import apply_checkpoint, unreachable
+from etbench.models.weights import apply_checkpoint, fetching
 
 __all__ = ["model"]
 
@@ -53,12 +53,8 @@ def model(
     size = image_size or (made_for.input_size[-1] if made_for else 224)
     if image_size and made_for and made_for.fixed_input_size:
         arguments["img_size"] = image_size
-    try:
+    with fetching(f"timm's {id}", weights):
         module = timm.create_model(id, pretrained=weights == "pretrained", **arguments)
-    except Exception as error:
-        if weights == "pretrained":
-            raise unreachable(f"timm's {id}", error) from error
-        raise
     inputs = ImageInputs(size, batch)
     if weights == "random":
         estimate_statistics(module, inputs)

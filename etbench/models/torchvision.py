@@ -12,7 +12,7 @@ from etbench.models.inputs import ImageInputs
 from etbench.models.loading import LoadedModel
 from etbench.models.parts import part_of
 from etbench.models.torchvision_ops import ensure_importable
-from etbench.models.weights import apply_checkpoint, unreachable
+from etbench.models.weights import apply_checkpoint, fetching
 
 __all__ = ["classifier", "model"]
 
@@ -70,12 +70,8 @@ def model(
             arguments[name] = size if name == "image_size" else (size, size)
     if "weights_backbone" in inspect.signature(models.get_model_builder(id)).parameters:
         arguments["weights_backbone"] = None  # else it is downloaded
-    try:
+    with fetching(f"torchvision's {id}", weights):
         whole = models.get_model(id, weights="DEFAULT" if weights == "pretrained" else None, **arguments)
-    except Exception as error:
-        if weights == "pretrained":
-            raise unreachable(f"torchvision's {id}", error) from error
-        raise
     if weights not in ("random", "pretrained"):
         apply_checkpoint(whole, Path(weights))
     module, inputs = part_of(whole, part), ImageInputs(size, batch)

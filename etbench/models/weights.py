@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from etbench.errors import EtbenchError
 
-__all__ = ["apply_checkpoint", "unreachable"]
+__all__ = ["apply_checkpoint", "fetching", "unreachable"]
 
 SHOWN = 8
 WRAPPERS = ("state_dict", "model", "model_state_dict")
@@ -56,6 +57,22 @@ def unreachable(what: str, error: Exception) -> EtbenchError:
         stage="load",
         hint="check the network, or give a downloaded checkpoint: model.weights=<path>",
     )
+
+
+@contextmanager
+def fetching(what: str, weights: str) -> Iterator[None]:
+    """Explain an error of the body where it was to fetch pretrained weights; any other is let through.
+
+    Raises:
+        EtbenchError: of stage ``load``; see `unreachable`.
+
+    """
+    try:
+        yield
+    except Exception as error:
+        if weights == "pretrained":
+            raise unreachable(what, error) from error
+        raise
 
 
 def missing_keys(path: str, keys: Sequence[str]) -> EtbenchError:
