@@ -8,6 +8,7 @@ without importing torch.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -274,10 +275,10 @@ class _Checker:
             else:
                 faults.append(
                     f"{group}={option}: no such {group}{nearest(option, options)}; "
-                    f"there are: {', '.join(options)}"
+                    f"there are: {_listed(options)}"
                 )
         if not chosen:
-            faults.append(f"{item.input_line}: matches no {group}; there are: {', '.join(options)}")
+            faults.append(f"{item.input_line}: matches no {group}; there are: {_listed(options)}")
         return known[:1]
 
     def check_value(self, item: Override, choices: list[str], base: DictConfig, faults: list[str]) -> None:
@@ -314,6 +315,13 @@ class _Checker:
         if item.is_sweep_override():
             return [str(element) for element in item.sweep_string_iterator()]
         return ["null" if value is None else str(value)]
+
+
+def _listed(options: Sequence[str]) -> str:
+    """Name the options of a group; of those in a folder of it only how many there are."""
+    inside = Counter(option.partition("/")[0] for option in options if "/" in option)
+    folders = [f"{folder}/… ({count})" for folder, count in inside.items()]
+    return ", ".join([*(option for option in options if "/" not in option), *folders])
 
 
 def _own(config: DictConfig) -> DictConfig:
