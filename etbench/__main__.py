@@ -23,12 +23,15 @@ def run_cell(config: DictConfig) -> float | None:
     from etbench.console import ConsoleLog
     from etbench.objective import objective_value
     from etbench.run import run
+    from etbench.sweep.single import run_in_sweep
 
     job = HydraConfig.get()
-    folder = job.sweep.dir if job.mode == RunMode.MULTIRUN else job.run.dir
     cell = parse(config)
-    outcome = run(cell, out_dir=Path(folder), log_dir=job.runtime.output_dir, on_event=ConsoleLog())
-    return objective_value(outcome.result, cell.objective, cell.bounds)
+    if job.mode == RunMode.MULTIRUN:
+        result = run_in_sweep(cell, Path(job.sweep.dir), job.runtime.output_dir, ConsoleLog())
+    else:
+        result = run(cell, out_dir=job.run.dir, log_dir=job.runtime.output_dir, on_event=ConsoleLog()).result
+    return objective_value(result, cell.objective, cell.bounds)
 
 
 def main() -> None:

@@ -25,8 +25,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from etbench.config import Cell, parse
 from etbench.errors import ConfigError, nearest
+from etbench.hydra_listing import copy_sources_once
 
 __all__ = ["check_command_line", "compose", "compose_options", "conf_dir", "resuming"]
+
+copy_sources_once()
 
 
 def conf_dir() -> Path:

@@ -23,11 +23,19 @@ class EtbenchError(Exception):
         hint: what the user can do about it; empty where nothing is known.
         kind: name of the original exception, if this one was translated.
         traceback: the original traceback as text, kept for the result file.
+        exit_status: of the process that ended so, where one did.
 
     """
 
     def __init__(
-        self, message: str, *, stage: str, hint: str = "", kind: str = "", traceback: str = ""
+        self,
+        message: str,
+        *,
+        stage: str,
+        hint: str = "",
+        kind: str = "",
+        traceback: str = "",
+        exit_status: int | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -35,6 +43,7 @@ class EtbenchError(Exception):
         self.hint = hint
         self.kind = kind or type(self).__name__
         self.traceback = traceback
+        self.exit_status = exit_status
 
     def __str__(self) -> str:
         return f"{self.stage}: {self.message}" + (f"\n  hint: {self.hint}" if self.hint else "")

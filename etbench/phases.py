@@ -13,11 +13,10 @@ import msgspec
 
 from etbench.against import base_recipe, find_base, kept_program, origin_of_rebuilt
 from etbench.build import Built, Cache, Job, OnJobDone, OnJobEvent, build_all
-from etbench.config import Cell, Evaluate, Measure
+from etbench.config import Cell, Evaluate
 from etbench.errors import EtbenchError
 from etbench.events import Event
 from etbench.measure import Round, Series, Subject, measure
-from etbench.measure.environment import available_cores
 from etbench.record import compared, measured
 from etbench.task import Program, Task
 
@@ -49,9 +48,9 @@ class Phases:
         self._build_bases([task for task in _open(tasks) if task.base])
         alike: dict[bytes, list[Task]] = defaultdict(list)
         for task in _open(tasks):
-            alike[msgspec.json.encode(task.cell.measure)].append(task)
+            alike[msgspec.json.encode([task.cell.measure, task.cell.device])].append(task)
         for group in alike.values():
-            self._measure(group, group[0].cell.measure)
+            self._measure(group, group[0].cell)
 
     def fail(self, task: Task, error: EtbenchError, rounds: Sequence[Round] = ()) -> None:
         """Make the failure of a cell its result; with `sweep.fail_fast` also the end of the run."""
@@ -87,7 +86,7 @@ class Phases:
                     task.has(Program(what, job.folder))
                     word = "taken from the cache" if what.from_cache else "built"
                     task.emit(Event(kind="program_ready", message=word))
-                    if reason := task.cell.delegate.no_runtime:
+                    if reason := task.cell.no_runtime():
                         task.finish(msgspec.structs.replace(task.blank, status="built", reason=reason))
 
         self._build_all(list(jobs), on_event, on_done)
@@ -138,10 +137,17 @@ class Phases:
             recipe = base_recipe(task.base, task.cell)
         return Job(task.cell.stem, recipe, folder, task.log)
 
-    def _measure(self, tasks: Sequence[Task], how: Measure) -> None:
+    def _measure(self, tasks: Sequence[Task], how: Cell) -> None:
         listener = _Listener(self, tasks)
         try:
-            measure(listener.subjects, how, listener, scratch=self.scratch, log=tasks[0].log)
+            measure(
+                listener.subjects,
+                how.measure,
+                listener,
+                scratch=self.scratch,
+                log=tasks[0].log,
+                device=how.device,
+            )
         finally:
             listener.keep_all()
 
@@ -221,7 +227,7 @@ class _Listener:
             Subject(
                 folder=str(folder),
                 repeat=task.cell.repeat,
-                threads=task.cell.threads or available_cores(),
+                threads=task.cell.threads,
                 logits_axis=task.program.built.artifact.logits_axis,
                 log=str(task.log.absolute()),
                 runtime=task.cell.delegate.runtime,

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -75,16 +75,23 @@ class Worker:
         scratch: the child's folder for temporary files (torch leaves some behind); the caller removes it.
         log: gets what the child prints until a request names another file.
         env: variables on top of those of this process.
+        command: what to start instead of this interpreter with the module, on another machine say.
 
     """
 
     def __init__(
-        self, module: str, *, scratch: Path, log: Path, env: Mapping[str, str] | None = None
+        self,
+        module: str,
+        *,
+        scratch: Path,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        command: Sequence[str] | None = None,
     ) -> None:
         self.module = module
         with log.open("ab") as chatter:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", module],
+                command or [sys.executable, "-m", module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=chatter,
@@ -133,10 +140,7 @@ class Worker:
 
         """
         decoder = msgspec.json.Decoder(Message)
-        assert self._child.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._child.stdin.write(msgspec.json.encode(request) + b"\n")
-            self._child.stdin.flush()
+        self.send_line(msgspec.json.encode(request))
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             left = None if deadline is None else deadline - time.monotonic()
@@ -170,7 +174,15 @@ class Worker:
             stage=stage,
             kind="ProcessDied",
             hint=_death_hint(self._child.returncode, log),
+            exit_status=self._child.returncode,
         )
+
+    def send_line(self, line: bytes) -> None:
+        """Put a line on the child's standard input; a child that is gone does not hear it."""
+        assert self._child.stdin is not None
+        with contextlib.suppress(BrokenPipeError, ValueError):  # closed at the other end, or at this one
+            self._child.stdin.write(line + b"\n")
+            self._child.stdin.flush()
 
     def kill(self) -> None:
         """Kill the process and all it has started; may be called from any thread."""
@@ -273,9 +285,12 @@ def serve(request_type: type[Any], handler: Handler) -> NoReturn:
 
 
 def print_to(log: str) -> None:
-    """Append to this file from now on what this process prints, C++ included."""
+    """Append to this file from now on what this process prints, C++ included; none is standard error."""
     sys.stdout.flush()
     sys.stderr.flush()
+    if not log:
+        os.dup2(2, 1)
+        return
     with open(log, "ab") as file:  # noqa: PTH123  only its descriptor is wanted
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

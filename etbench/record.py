@@ -13,7 +13,7 @@ from etbench.build import Built
 from etbench.config import Cell
 from etbench.errors import EtbenchError
 from etbench.measure import Round, Series
-from etbench.measure.environment import read_environment
+from etbench.measure.environment import Environment, read_environment
 from etbench.results.compare import common_blocks, compare_in_turn
 from etbench.results.schema import Failure, InTurn, Requested, Result, RoundFacts
 from etbench.stats import assess, summarize
@@ -66,7 +66,18 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         stage_s=({} if built.from_cache else artifact.build_s) | series.stage_s,
         machine_before=series.before,
         machine_after=series.after,
-        environment=read_environment(threads=series.check.threads, runtimes=series.check.runtimes),
+        lost_connections=series.lost_connections,
+        environment=_where(series.environment, blank.environment),
+    )
+
+
+def _where(measured_on: Environment, here: Environment) -> Environment:
+    """Return the environment of the measurement; what only the caller's checkout can tell comes from here."""
+    return msgspec.structs.replace(
+        measured_on,
+        commit=here.commit,
+        dirty=here.dirty,
+        libraries=measured_on.libraries | {"etbench": here.libraries["etbench"]},
     )
 
 

@@ -81,6 +81,19 @@ def test_help_lists_the_groups_and_how_to_go_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.build
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("precision=int8", {"precision=int8", "precision=int8_dynamic", "precision=int8_per_tensor"}),
+        ("repeat.ru", {"repeat.runs="}),
+    ],
+)
+def test_the_shell_completes_options_and_keys(typed: str, expected: set[str], tmp_path: Path) -> None:
+    done = etbench("-sc", "query=bash", cwd=tmp_path, COMP_LINE=f"etbench {typed}")
+    assert set(done.stdout.split()) == expected
+    assert "hydra_bash_completion" in etbench("-sc", "install=bash", cwd=tmp_path).stdout
+
+
 def test_a_sweep_ends_ok_with_tables_in_one_folder(sweep: Sweep) -> None:
     assert sweep.process.returncode == 0, sweep.process.stdout + sweep.process.stderr
     assert {key: result.status for key, result in sweep.results.items()} == dict.fromkeys(sweep.results, "ok")

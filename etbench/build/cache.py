@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import platformdirs
 from msgspec import Struct
 
 from etbench.build.artifact import Artifact, program_path, references_path
@@ -31,7 +30,11 @@ FORMAT = 1
 def cache_folder(configured: str | None) -> Path:
     """Return where the cache lies: as configured, else ``ETBENCH_CACHE``, else the user's cache folder."""
     chosen = configured or os.environ.get("ETBENCH_CACHE")
-    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("etbench"))
+    if chosen:
+        return Path(chosen).expanduser()
+    import platformdirs  # not on a device, which imports this package and has no cache
+
+    return Path(platformdirs.user_cache_dir("etbench"))
 
 
 class _Sidecar(Struct, frozen=True, kw_only=True):

@@ -8,11 +8,21 @@ from __future__ import annotations
 
 from etbench.config.cell import Cell, Recipe
 from etbench.config.parsing import parse
-from etbench.config.sections import Calibration, Evaluate, Measure, Model, Passes, Repeat, XnnpackRuntime
+from etbench.config.sections import (
+    Calibration,
+    Device,
+    Evaluate,
+    Measure,
+    Model,
+    Passes,
+    Repeat,
+    XnnpackRuntime,
+)
 
 __all__ = [
     "Calibration",
     "Cell",
+    "Device",
     "Evaluate",
     "Measure",
     "Model",

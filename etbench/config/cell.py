@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from etbench.config.sections import (
     CacheSettings,
     Calibration,
     Delegate,
+    Device,
     Evaluate,
     Measure,
     Model,
@@ -44,6 +46,7 @@ class Cell(Section, frozen=True, kw_only=True):
     precision: Precision
     delegate: Delegate
     repeat: Repeat
+    device: Device
     measure: Measure
     passes: Passes
     calibration: Calibration
@@ -84,7 +87,13 @@ class Cell(Section, frozen=True, kw_only=True):
         measured_how = msgspec.structs.replace(self.measure, timeout_s=Measure().timeout_s, seed=None)
         identity = [self.recipe, self.repeat, measured_how, self.passes, self.profile, self.threads]
         identity += [self.delegate.runtime, self.evaluate]
+        if self.device.kind != "host":
+            identity += [[self.device.kind, self.device.host, self.device.python]]
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:12]
+
+    def no_runtime(self) -> str | None:
+        """Return why the program can be built but not run where it is wanted, or None if it can."""
+        return self.delegate.no_runtime(self.device.platform or sys.platform)
 
     def impossible(self) -> str | None:
         """Return why this model, precision and delegate cannot go together, or None if they can."""
@@ -101,6 +110,7 @@ class Cell(Section, frozen=True, kw_only=True):
         """List the files, folders, CPUs and figures that the cell names and that are not there."""
         from etbench.objective import faults as objective_faults  # knows results, which know cells
 
+        local = self.device.kind == "host"
         faults = [
             here.folder_fault("calibration.images", self.calibration.images),
             here.text_fault("calibration.text", self.calibration.text),
@@ -111,7 +121,8 @@ class Cell(Section, frozen=True, kw_only=True):
             here.path_fault("model.reference", self.model.options.get("reference")),
             here.path_fault("compare_to", self.compare_to),
             here.path_fault("sweep.resume", self.sweep.resume),
-            here.affinity_fault(self.measure.affinity),
-            here.start_fault(self.measure.start),
+            here.affinity_fault(self.measure.affinity) if local else None,
+            here.start_fault(self.measure.start) if local else None,
+            here.device_fault(self.device, self.evaluate),
         ]
         return [*filter(None, faults), *objective_faults(self.objective, self.bounds)]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zipfile
 from pathlib import Path
 
+from etbench.config.sections import Device, Evaluate
 from etbench.errors import nearest
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "affinity_fault",
+    "device_fault",
     "folder_fault",
     "npz_fault",
     "path_fault",
@@ -102,6 +105,21 @@ def start_fault(start: str) -> str | None:
     if start != "fork" or hasattr(os, "fork"):
         return None
     return "measure.start=fork: this system cannot fork; take auto or spawn"
+
+
+def device_fault(device: Device, evaluate: Evaluate) -> str | None:
+    """Look for what another machine is reached with, and for what cannot be done there."""
+    if device.kind == "host":
+        return None
+    if device.host is None:
+        return f"device.host: has to be given for device={device.kind}"
+    if shutil.which("ssh") is None:
+        return f"device={device.kind}: this host has no `ssh`; install OpenSSH's client"
+    if evaluate.target:
+        return (
+            f"evaluate._target_={evaluate.target}: your code is not sent to a device; evaluate on device=host"
+        )
+    return None
 
 
 def path_fault(key: str, path: str | None) -> str | None:

@@ -53,6 +53,7 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
     return Cell(
         **sections,
         repeat=top.repeat,
+        device=top.device,
         measure=top.measure,
         passes=top.passes,
         profile=top.profile,

@@ -19,6 +19,7 @@ __all__ = [
     "Calibration",
     "Component",
     "Delegate",
+    "Device",
     "Dynamic",
     "Evaluate",
     "InputSpec",
@@ -133,16 +134,19 @@ class Precision(Component, frozen=True, kw_only=True):
 class Impossible(Section, frozen=True, kw_only=True):
     """A combination that a delegate cannot build or run.
 
-    In the names of model and precision ``*`` stands for anything; left out, they mean any.
+    In the names of model and precision, and the kind of device, ``*`` stands for anything; left out, they
+    mean any.
     """
 
     reason: str
     model: str = "*"
     precision: str = "*"
+    device: str = "*"
 
     def covers(self, cell: Cell) -> bool:
         """Tell whether the cell is one of these combinations."""
-        return fnmatchcase(cell.model.name, self.model) and fnmatchcase(cell.precision.name, self.precision)
+        names = (cell.model.name, cell.precision.name, cell.device.kind)
+        return all(map(fnmatchcase, names, (self.model, self.precision, self.device)))
 
 
 class XnnpackRuntime(Section, frozen=True, kw_only=True):
@@ -170,12 +174,29 @@ class Delegate(Component, frozen=True, kw_only=True):
     runs_on: list[str] | None = None
     runtime: XnnpackRuntime = XnnpackRuntime()
 
-    @property
-    def no_runtime(self) -> str | None:
-        """Why a program for it can be built here but not run, or None if it can."""
-        if self.runs_on is None or sys.platform in self.runs_on:
+    def no_runtime(self, platform: str = sys.platform) -> str | None:
+        """Return why a program for it can be built but not run on such a system, or None if it can."""
+        if self.runs_on is None or platform in self.runs_on:
             return None
-        return f"built ahead of time; the ExecuTorch wheel has no {self.name} runtime for {sys.platform}"
+        return f"built ahead of time; the ExecuTorch wheel has no {self.name} runtime for {platform}"
+
+
+class Device(Section, frozen=True, kw_only=True):
+    """Where the rounds are run; programs are built on this host in any case.
+
+    `host`, `python` (its interpreter there), `options` (of the `ssh` command) and `folder` (of what is sent,
+    kept below `max_gb`) are of ``ssh``; `platform` is what `sys.platform` says there, None if the same as
+    here. A connection that is lost is made again, `retries` times.
+    """
+
+    kind: Literal["host", "ssh"] = "host"
+    host: Annotated[str, Meta(pattern=r"^[^-\s]\S*$")] | None = None
+    python: Annotated[str, Meta(min_length=1)] = "python3"
+    options: list[str] = []
+    folder: Annotated[str, Meta(min_length=1)] = "~/.cache/etbench-device"
+    max_gb: Annotated[float, Meta(gt=0)] = 10.0
+    platform: str | None = None
+    retries: Annotated[int, Meta(ge=0, le=100)] = 3
 
 
 class Repeat(Section, frozen=True, kw_only=True):
@@ -289,6 +310,7 @@ class TopLevel(Section, frozen=True, kw_only=True):
     """Everything at the top level that is not a component."""
 
     repeat: Repeat
+    device: Device = Device()  # older results have no such section
     measure: Measure
     passes: Passes
     calibration: Calibration

@@ -10,12 +10,13 @@ from typing import Protocol
 
 import msgspec
 
-from etbench.config import Measure
+from etbench.config import Device, Measure
 from etbench.errors import EtbenchError
 from etbench.events import Event
 from etbench.measure.protocol import (
     Broken,
     Checked,
+    Done,
     Ended,
     Measured,
     MeasurePart,
@@ -25,8 +26,6 @@ from etbench.measure.protocol import (
     Subject,
     Timed,
 )
-from etbench.measure.turn import turn_to_measure
-from etbench.process import worker
 
 __all__ = ["Listener", "Round", "Series", "Subject", "measure", "measure_series"]
 
@@ -50,11 +49,18 @@ class Listener(Protocol):
 
 
 def measure(
-    subjects: Sequence[Subject], how: Measure, listener: Listener, *, scratch: Path, log: Path
+    subjects: Sequence[Subject],
+    how: Measure,
+    listener: Listener,
+    *,
+    scratch: Path,
+    log: Path,
+    device: Device | None = None,
 ) -> None:
     """Check the outputs of artifacts against their references and time their inferences, in turn.
 
-    Only one etbench measures at a time on a machine; a second one waits here, and says so. Each subject
+    Only one etbench measures at a time on a machine; a second one waits here, and says so. Where a device
+    loses the connection, the round is repeated once there is another. Each subject
     ends with a call of `Listener.on_end` or `Listener.on_failure`, as soon as it is known.
 
     Args:
@@ -63,8 +69,11 @@ def measure(
         listener: hears what comes of each.
         scratch: an existing folder for temporary files.
         log: gets what the measuring process prints outside of the rounds.
+        device: where to measure; None for this host.
 
     """
+    from etbench.devices import place  # knows the protocol of this package
+
     request = MeasureRequest(
         subjects=list(subjects),
         seed=secrets.randbits(32) if how.seed is None else how.seed,
@@ -74,23 +83,31 @@ def measure(
         start=how.start,
     )
 
-    def waiting() -> None:
-        text = "another etbench is measuring on this machine: waiting for its turn to end"
+    def tell(text: str) -> None:
         listener.on_event(None, Event(kind="progress", stage="time", message=text))
 
     collector = _Collector(listener, len(subjects))
-    with turn_to_measure(waiting), worker("etbench.measure.worker", scratch=scratch, log=log) as process:
-        try:
-            process.ask(
-                request,
-                Measured,
-                log=log,
-                on_event=collector.hear,
-                on_part=collector.take,
-                silence_s=SILENCE_S,
-            )
-        except EtbenchError as error:
-            collector.fail_the_rest(error)
+    there = place(device or Device(), scratch=scratch, log=log, tell=tell)
+    try:
+        request = there.prepared(request)
+        while True:
+            try:
+                with there.worker() as process:
+                    process.ask(
+                        collector.rest_of(request),
+                        Measured,
+                        log=log,
+                        on_event=collector.hear,
+                        on_part=collector.take,
+                        silence_s=SILENCE_S,
+                    )
+                return
+            except EtbenchError as error:
+                if not there.goes_on_after(error):
+                    raise
+                collector.lost_connections += 1
+    except EtbenchError as error:
+        collector.fail_the_rest(error)
 
 
 def measure_series(subjects: Sequence[Subject], how: Measure, *, scratch: Path, log: Path) -> list[Series]:
@@ -132,8 +149,12 @@ class _Taken:
     """What has come of a subject so far."""
 
     checked: Checked | None = None
-    rounds: list[Round] = field(default_factory=list)
+    done: list[Done] = field(default_factory=list)
     over: bool = False
+
+    @property
+    def rounds(self) -> list[Round]:
+        return [earlier.round for earlier in self.done]
 
 
 class _Collector:
@@ -143,6 +164,17 @@ class _Collector:
         self.listener = listener
         self.start_s: dict[str, float] = {}
         self.taken = [_Taken() for _ in range(count)]
+        self.lost_connections = 0
+
+    def rest_of(self, request: MeasureRequest) -> MeasureRequest:
+        """Return the request without what has come of it already."""
+        subjects = [
+            msgspec.structs.replace(
+                subject, checked=taken.checked is not None, done=taken.done, over=taken.over
+            )
+            for subject, taken in zip(request.subjects, self.taken, strict=True)
+        ]
+        return msgspec.structs.replace(request, subjects=subjects)
 
     def hear(self, event: Event) -> None:
         if event.stage == "start_runtime" and event.seconds is not None:
@@ -156,13 +188,14 @@ class _Collector:
             case Checked():
                 taken.checked = part
             case Timed():
-                taken.rounds.append(part.round)
+                taken.done.append(Done(round=part.round, seconds=part.seconds))
                 self.listener.on_round(part.subject, taken.rounds, part.planned)
             case Ended():
                 assert taken.checked is not None
                 taken.over = True
                 series = Series(
                     check=taken.checked.check,
+                    environment=taken.checked.environment,
                     inspection=taken.checked.inspection,
                     evaluation=taken.checked.evaluation,
                     rounds=taken.rounds,
@@ -171,6 +204,7 @@ class _Collector:
                     before=part.before,
                     after=part.after,
                     stage_s=self.start_s | taken.checked.stage_s | {"time": part.seconds},
+                    lost_connections=self.lost_connections,
                 )
                 self.listener.on_end(part.subject, series)
             case Broken():

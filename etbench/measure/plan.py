@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from etbench.config import Repeat
-from etbench.measure.protocol import Round
+from etbench.measure.protocol import Done, Round
 
 __all__ = ["MIN_SAMPLES", "Progress", "plan_rounds"]
 
@@ -99,6 +99,17 @@ class Progress:
 
     def add(self, round_: Round, seconds: float) -> None:
         """Take in a round that took so many seconds in all, and decide whether it was the last."""
+        self._take_in(round_, seconds)
+        self.stopped_by = self._decide()
+
+    def restore(self, done: Sequence[Done]) -> None:
+        """Take in the rounds that another process took, and decide whether there are more to come."""
+        for earlier in done:
+            self._take_in(earlier.round, earlier.seconds)
+        if done:
+            self.stopped_by = self._decide()
+
+    def _take_in(self, round_: Round, seconds: float) -> None:
         self.rounds.append(round_)
         self.spent_s += seconds
         self._last_end_s = round_.started_s + seconds
@@ -106,7 +117,6 @@ class Progress:
             timed_s = sum(round_.samples_ms) / 1e3
             inference_s = timed_s / len(round_.samples_ms)
             self.planned, self.samples = plan_rounds(self.repeat, seconds - timed_s, inference_s)
-        self.stopped_by = self._decide()
 
     def _decide(self) -> StoppedBy | None:
         count, target = len(self.rounds), self.repeat.target_ci

@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from etbench.config import Evaluate, Passes, Repeat, XnnpackRuntime
+from etbench.measure.environment import Environment
 from etbench.measure.findings import Evaluation, Inspection
 from etbench.process import Failure
 from etbench.stats.parity import Parity
@@ -18,6 +19,7 @@ __all__ = [
     "Broken",
     "CheckPass",
     "Checked",
+    "Done",
     "Ended",
     "MachineLoad",
     "MachineNow",
@@ -33,18 +35,27 @@ __all__ = [
 ]
 
 
+class Done(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A round that was taken before a connection was lost, and the seconds it took in all."""
+
+    round: Round
+    seconds: float
+
+
 class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An artifact to measure: its folder, how often, with how many threads, and where its log goes.
 
+    Without `threads` it gets the physical cores that may be used; without a `log` its processes print to
+    the standard error of the measuring one.
     `runtime` is set in each of its processes. `passes` are those beside the timed rounds; None leaves them
     out, and `evaluate` without a target leaves that out. `base` is the number of another subject that this
     one is to be compared with: the two then stay in the same blocks to the end, and adaptive repeats look at
-    their ratio.
+    their ratio. What an earlier process came to before it was lost is in `checked`, `done` and `over`.
     """
 
     folder: str
     repeat: Repeat
-    threads: int
+    threads: int | None
     logits_axis: int | None
     log: str
     runtime: XnnpackRuntime = XnnpackRuntime()
@@ -52,6 +63,9 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     passes: Passes | None = None
     profile: bool = False
     evaluate: Evaluate = Evaluate()
+    checked: bool = False
+    done: list[Done] = []
+    over: bool = False
 
 
 class MeasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -136,10 +150,12 @@ class Series(Struct, frozen=True, kw_only=True):
 
     `stopped_by` is ``rounds`` (all that were planned), ``max_seconds``, ``target_ci`` or ``max_rounds``.
     `own_blocks` says that a round was too slow to be measured in turn with the quick ones. `before` and
-    `after` are the machine when the first round began and when the last was over.
+    `after` are the machine when the first round began and when the last was over. `lost_connections` counts
+    how often the measuring process was lost with the connection to it, and another one went on.
     """
 
     check: CheckPass
+    environment: Environment
     rounds: list[Round]
     stopped_by: str
     own_blocks: bool
@@ -148,23 +164,26 @@ class Series(Struct, frozen=True, kw_only=True):
     inspection: Inspection | None = None
     evaluation: Evaluation | None = None
     stage_s: dict[str, float]
+    lost_connections: int = 0
 
 
 class Checked(Struct, frozen=True, kw_only=True, tag=True):
-    """A part of the answer: what the passes before the rounds of a subject found."""
+    """A part of the answer: what the passes before the rounds of a subject found, and where."""
 
     subject: int
     check: CheckPass
+    environment: Environment
     inspection: Inspection | None
     evaluation: Evaluation | None
     stage_s: dict[str, float]
 
 
 class Timed(Struct, frozen=True, kw_only=True, tag=True):
-    """A part of the answer: a round, of so many planned by now."""
+    """A part of the answer: a round, the seconds it took in all, and how many are planned by now."""
 
     subject: int
     round: Round
+    seconds: float
     planned: int
 
 

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from etbench.build.artifact import program_path
 from etbench.events import Event, OnEvent, Stages, explained
+from etbench.measure.environment import available_cores, read_environment
 from etbench.measure.findings import Evaluation
 from etbench.measure.inspection import RunTask, inspect_program
 from etbench.measure.load import machine_now
@@ -68,8 +69,9 @@ def _handle(request: MeasureRequest, emit: OnEvent, send: Callable[[MeasurePart]
         os.sched_setaffinity(0, request.affinity)
     subjects = [_Subject(number, asked, request, emit) for number, asked in enumerate(request.subjects)]
     for subject in subjects:
-        with _failing_alone(subject, send):
-            subject.check(send)
+        if not (subject.asked.checked or subject.asked.over):
+            with _failing_alone(subject, send):
+                subject.check(send)
     _Blocks(request, subjects, send).run()
     return Measured(start_s=stages.seconds["start_runtime"])
 
@@ -91,6 +93,7 @@ class _Subject:
     def __init__(self, number: int, asked: Subject, request: MeasureRequest, emit: OnEvent) -> None:
         self.number = number
         self.asked = asked
+        self.threads = asked.threads or available_cores()
         self.progress = Progress(asked.repeat)
         self.broken = False
         self.slow = False
@@ -102,14 +105,14 @@ class _Subject:
         """Run the reference inputs and the passes beside the rounds, each in a process of its own."""
         asked, stages, inspection, evaluation = self.asked, Stages(self._tell), None, None
         with stages("parity"):
-            task = CheckTask(folder=asked.folder, threads=asked.threads, logits_axis=asked.logits_axis)
+            task = CheckTask(folder=asked.folder, threads=self.threads, logits_axis=asked.logits_axis)
             check = self._run("parity")(task, CheckPass)
         if asked.evaluate.target:
             with stages("evaluate"):
                 evaluation = self._run("evaluate")(
                     EvaluateTask(
                         folder=asked.folder,
-                        threads=asked.threads,
+                        threads=self.threads,
                         target=asked.evaluate.target,
                         options=asked.evaluate.options,
                     ),
@@ -121,27 +124,33 @@ class _Subject:
             passes = msgspec.structs.replace(asked.passes, load=loads)
             with stages("inspect"):
                 inspection = inspect_program(
-                    asked.folder, asked.threads, passes, profile=asked.profile, run=self._run("inspect")
+                    asked.folder, self.threads, passes, profile=asked.profile, run=self._run("inspect")
                 )
         send(
             Checked(
                 subject=self.number,
                 check=check,
+                environment=read_environment(threads=check.threads, runtimes=check.runtimes),
                 inspection=inspection,
                 evaluation=evaluation,
                 stage_s=stages.seconds,
             )
         )
 
-    def time_round(self, block: int, begun: float) -> Round:
+    def restore(self) -> None:
+        """Go on from the rounds that an earlier process took."""
+        self.progress.restore(self.asked.done)
+        self.broken = self.asked.over and self.progress.stopped_by is None
+
+    def time_round(self, block: int, begun: float) -> Timed:
         """Time one round in a process of its own."""
         progress, start = self.progress, time.monotonic()
-        if not progress.rounds:
+        if self._before is None:
             self._before = machine_now()
             self._tell(Event(kind="stage_started", stage="time"))
         task = RoundTask(
             folder=self.asked.folder,
-            threads=self.asked.threads,
+            threads=self.threads,
             samples=progress.samples,
             at_least=max(1, progress.still_needed),
             warmup=self.asked.repeat.warmup,
@@ -149,19 +158,19 @@ class _Subject:
         )
         taken = self._run("time")(task, Round)
         taken = msgspec.structs.replace(taken, block=block, started_s=start - begun)
-        progress.add(taken, time.monotonic() - start)
-        return taken
+        seconds = time.monotonic() - start
+        progress.add(taken, seconds)
+        return Timed(subject=self.number, round=taken, seconds=seconds, planned=progress.planned)
 
     def end(self) -> Ended:
         """Tell that the timing is over."""
-        assert self._before is not None  # none ends without a round
         seconds = self.progress.spent_s
         self._tell(Event(kind="stage_finished", stage="time", seconds=seconds))
         return Ended(
             subject=self.number,
             stopped_by=str(self.progress.stopped_by),
             own_blocks=self.slow,
-            before=self._before,
+            before=self._before or machine_now(),  # all its rounds were another process's
             after=machine_now(),
             seconds=seconds,
         )
@@ -215,13 +224,18 @@ class _Blocks:
         ]
         for team in self.teams:
             team[-1].progress.half_width = _half_width(team)
-        self.block = 0
+        for subject in subjects:
+            subject.restore()
+        done = [earlier for subject in subjects for earlier in subject.asked.done]
+        self.block = max((earlier.round.block + 1 for earlier in done), default=0)
         self.reverse: list[_Subject] = []
-        self.begun = time.monotonic()
+        spent_s = max((earlier.round.started_s + earlier.seconds for earlier in done), default=0.0)
+        self.begun = time.monotonic() - spent_s
 
     def run(self) -> None:
         """Time all rounds of all subjects."""
-        self._time_block(self.teams)
+        self._end_finished(self.teams)  # those of which only the word was lost that they are over
+        self._time_block([team for team in self.teams if _unfinished(team)])
         for team in self.teams:
             slow = max(subject.progress.round_s for subject in team) > self.block_max_s
             for subject in team:
@@ -242,13 +256,16 @@ class _Blocks:
             self.reverse = order[::-1]
         for subject in order:
             with _failing_alone(subject, self.send):
-                taken = subject.time_round(self.block, self.begun)
-                self.send(Timed(subject=subject.number, round=taken, planned=subject.progress.planned))
+                self.send(subject.time_round(self.block, self.begun))
         self.block += 1
+        self._end_finished(teams)
+
+    def _end_finished(self, teams: list[list[_Subject]]) -> None:
         for team in teams:
             if not _unfinished(team) and not any(subject.broken for subject in team):
                 for subject in team:
-                    self.send(subject.end())
+                    if not subject.asked.over:
+                        self.send(subject.end())
 
 
 def _unfinished(team: list[_Subject]) -> bool:

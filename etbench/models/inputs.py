@@ -4,33 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-__all__ = ["FixedInputs", "ImageInputs", "Inputs", "SpeechInputs", "TextInputs"]
+__all__ = ["FixedInputs", "ImageInputs", "Inputs", "Normalization", "SpeechInputs", "TextInputs"]
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 _BILINEAR = Image.Resampling.BILINEAR
 
 
 @dataclass(frozen=True)
+class Normalization:
+    """What is taken from pixels between 0 and 1, and what they are divided by, for each channel."""
+
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    source: str = "ImageNet"
+
+
+@dataclass(frozen=True)
 class ImageInputs:
-    """RGB images, resized to a square and normalized as for ImageNet."""
+    """RGB images, resized to a square and normalized."""
 
     size: int
     batch: int = 1
-    description: ClassVar[str] = "bilinear resize, ImageNet mean and standard deviation"
+    normalization: Normalization = Normalization()
+
+    @property
+    def description(self) -> str:
+        """How the images are prepared."""
+        return f"bilinear resize, {self.normalization.source} mean and standard deviation"
 
     def encode(self, images: Sequence[Image.Image]) -> tuple[Tensor]:
         """Return one float tensor of shape (len(images), 3, size, size)."""
         resized = [image.convert("RGB").resize((self.size, self.size), _BILINEAR) for image in images]
         pixels = np.stack([np.asarray(image, dtype=np.float32) for image in resized]) / 255.0
-        mean, std = np.asarray(IMAGENET_MEAN, np.float32), np.asarray(IMAGENET_STD, np.float32)
+        mean, std = (
+            np.asarray(values, np.float32) for values in (self.normalization.mean, self.normalization.std)
+        )
         normal = (pixels - mean) / std
         return (torch.from_numpy(normal.transpose(0, 3, 1, 2).copy()),)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from etbench.errors import EtbenchError, nearest
 from etbench.models.batchnorm import estimate_statistics
-from etbench.models.inputs import ImageInputs
+from etbench.models.inputs import ImageInputs, Normalization
 from etbench.models.loading import LoadedModel
 from etbench.models.torchvision_ops import ensure_importable
 from etbench.models.weights import apply_checkpoint, fetching
@@ -55,10 +55,19 @@ def model(
         arguments["img_size"] = image_size
     with fetching(f"timm's {id}", weights):
         module = timm.create_model(id, pretrained=weights == "pretrained", **arguments)
-    inputs = ImageInputs(size, batch)
+    inputs = ImageInputs(size, batch, _normalization(made_for))
     if weights == "random":
         estimate_statistics(module, inputs)
     elif weights != "pretrained":
         apply_checkpoint(module, Path(weights))
     logits = None if arguments.get("features_only") or arguments.get("num_classes") == 0 else 1
     return LoadedModel(module, inputs, logits_axis=logits, weights=weights)
+
+
+def _normalization(made_for: Any) -> Normalization:
+    """Return the mean and standard deviation that the published weights were trained with."""
+    if not made_for:
+        return Normalization()
+    own = Normalization(tuple(made_for.mean), tuple(made_for.std), "timm's")
+    usual = Normalization()
+    return usual if (own.mean, own.std) == (usual.mean, usual.std) else own

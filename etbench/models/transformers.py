@@ -26,6 +26,7 @@ from etbench.models.outputs import flatten
 from etbench.models.parts import part_of
 from etbench.models.speech import speech_inputs
 from etbench.models.tokens import VOCABULARY, offline_tokenizer
+from etbench.models.vision import image_inputs
 from etbench.models.weights import unreachable
 
 __all__ = ["model"]
@@ -106,13 +107,13 @@ def model(
     _without_cache(whole)
     module = part_of(whole, part)
     names = _arguments(module, part)
+    source = source_of(id, weights) if has_own_files(weights) else None
     inputs: ImageInputs | TextInputs
     if names[0] == "pixel_values":
-        inputs = ImageInputs(size, batch)
+        inputs = image_inputs(transformers, settings, source, size, batch)
     elif names[0] == "input_ids":
         inputs = _sentences(transformers, settings, names, id, weights, batch, seq_len)
     else:
-        source = source_of(id, weights) if has_own_files(weights) else None
         inputs = speech_inputs(transformers, settings, names[0], source, batch, audio_s)
     named = _Named(module, names)
     if weights == "random":

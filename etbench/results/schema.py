@@ -117,7 +117,8 @@ class Result(Struct, frozen=True, kw_only=True):
     `truncated` says that `max_seconds` left no time for all. `rounds` are the raw samples of each fresh
     process, `round_facts` what else is known of it. Results of one `turn_id` were measured in turn:
     rounds of one block belong together; not so a cell so slow that it had its `own_blocks`.
-    `machine_before` and `machine_after` are the machine around the rounds.
+    `machine_before` and `machine_after` are the machine around the rounds. `lost_connections` counts how
+    often a device was lost while its cells were measured; the round at hand was then repeated.
     `load_ms` and `first_inference_ms` are medians over the rounds; `load` has them from processes that did
     nothing else. `from_cache` says that the program was built for an earlier run; `artifact.build_s` is what
     that took. `evaluation` has the figures of the user's accuracy hook. `reason` says why a cell was
@@ -147,6 +148,7 @@ class Result(Struct, frozen=True, kw_only=True):
     truncated: bool = False
     rounds: list[list[float]] = []
     round_facts: list[RoundFacts] = []
+    lost_connections: int = 0
     turn_id: str | None = None
     own_blocks: bool = False
     machine_before: MachineNow | None = None

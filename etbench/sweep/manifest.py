@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,17 @@ from msgspec import Struct
 from etbench.config import Cell
 from etbench.errors import ConfigError
 from etbench.results.schema import Result
-from etbench.results.store import UnreadableError, read_result, replace_file
+from etbench.results.store import UnreadableError, read_result, read_results, replace_file
 
-__all__ = ["Manifest", "alone_in", "finished_cells", "read_manifest"]
+__all__ = [
+    "HIDDEN",
+    "Manifest",
+    "alone_in",
+    "close_manifest",
+    "finished_cells",
+    "has_manifest",
+    "read_manifest",
+]
 
 HIDDEN = ".sweep"
 SETTINGS = ("sweep", "cache", "build", "keep_pte", "event_log")  # may differ when a sweep is resumed
@@ -103,6 +111,20 @@ def read_manifest(folder: Path) -> Manifest:
         raise ConfigError([f"sweep.resume={folder}: its manifest cannot be read: {error}"]) from error
 
 
+def has_manifest(folder: Path) -> bool:
+    """Tell whether a sweep was started in this folder."""
+    return _path(folder).exists()
+
+
+def close_manifest(folder: Path) -> None:
+    """Note that a sweep is finished, if its folder has a result of each cell it set out to do."""
+    manifest = read_manifest(folder)
+    if manifest.finished_at is None:
+        done = {result.cell_id for _, result in read_results(sorted(folder.glob("*.json")))[0]}
+        if all(planned.cell_id in done for planned in manifest.cells):
+            manifest.finished().write(folder)
+
+
 @contextlib.contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
     """Be the only sweep of this folder; the kernel frees the lock however its holder ends.
@@ -123,11 +145,14 @@ def alone_in(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def finished_cells(folder: Path, *, retry_failed: bool) -> tuple[dict[str, Result], list[str]]:
+def finished_cells(
+    folder: Path, *, retry_failed: bool, retried: Collection[str] | None = None
+) -> tuple[dict[str, Result], list[str]]:
     """Return the results of the folder that need no other run, by cell, and words on what was set aside.
 
     A file that is no result any more, and with `retry_failed` one of a failed cell, goes to a hidden folder:
-    nothing is deleted, and its name is free for the new result.
+    nothing is deleted, and its name is free for the new result. Of the failed, only those of `retried` do so,
+    if it is given.
     """
     done: dict[str, Result] = {}
     words = []
@@ -137,7 +162,8 @@ def finished_cells(folder: Path, *, retry_failed: bool) -> tuple[dict[str, Resul
         except UnreadableError as error:
             words.append(_set_aside(path, str(error.message)))
             continue
-        if result.status == "failed" and retry_failed:
+        again = retry_failed and (retried is None or result.cell_id in retried)
+        if result.status == "failed" and again:
             _set_aside(path, "")
         else:
             done[result.cell_id] = result

@@ -12,14 +12,15 @@ from etbench.calibration import read_batches
 from etbench.compose import compose
 from etbench.errors import EtbenchError
 from etbench.models import LoadedModel, load
-from etbench.models.inputs import ImageInputs, SpeechInputs, TextInputs
+from etbench.models.inputs import ImageInputs, Normalization, SpeechInputs, TextInputs
 from etbench.models.outputs import flatten
 from etbench.models.torchvision_ops import ensure_importable
 
 ensure_importable()  # before any test imports transformers
 
 BERT = "model=transformers model.id=bert model.seq_len=16 model.batch=2"
-SMALL = "+model.config={num_hidden_layers: 1, hidden_size: 32, num_attention_heads: 2, intermediate_size: 64}"
+SMALL_SIZES = {"num_hidden_layers": 1, "hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64}
+SMALL = "+model.config={" + ", ".join(f"{name}: {value}" for name, value in SMALL_SIZES.items()) + "}"
 TIMM = pytest.mark.skipif(importlib.util.find_spec("timm") is None, reason='pip install "etbench[timm]"')
 
 
@@ -56,10 +57,33 @@ def test_timm_by_id_by_size_and_by_features() -> None:
     loaded = _load("model=timm", "model.id=vit_tiny_patch16_224", "model.image_size=64")
     assert isinstance(loaded.inputs, ImageInputs)
     assert loaded.module.patch_embed.img_size == (64, 64)
-    assert _load("model=timm", "model.id=mobilevit_s").inputs == ImageInputs(256)
+    assert _load("model=timm", "model.id=resnet10t", "model.image_size=64").inputs == ImageInputs(64)
     features = _load("model=timm", "model.id=resnet10t", "+model.config.features_only=true")
     assert len(_run(features)) > 3
     assert features.logits_axis is None
+
+
+@TIMM
+def test_images_are_prepared_as_the_weights_of_timm_were_trained() -> None:
+    inputs = _load("model=timm", "model.id=mobilevit_s").inputs
+    assert inputs == ImageInputs(256, normalization=Normalization((0.0,) * 3, (1.0,) * 3, "timm's"))
+
+
+def test_images_are_prepared_by_the_image_processor_of_the_model(tmp_path: Path) -> None:
+    source = ("model=transformers", "model.task=image-classification", "model.image_size=32")
+    random = _load(*source, "model.id=vit", SMALL).inputs
+    assert isinstance(random, ImageInputs)
+    assert random.normalization == Normalization((0.5,) * 3, (0.5,) * 3, "ViTImageProcessorPil's")
+    from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessorPil
+
+    ViTForImageClassification(ViTConfig(**SMALL_SIZES, image_size=32)).save_pretrained(tmp_path)
+    saved = (*source, f"model.id={tmp_path}", f"model.weights={tmp_path}")
+    assert _load(*saved).inputs == random, "saved without a processor: that of its type"
+    ViTImageProcessorPil(image_mean=[0.1, 0.2, 0.3], image_std=[1, 2, 3]).save_pretrained(tmp_path)
+    own = _load(*saved).inputs
+    assert isinstance(own, ImageInputs)
+    assert (own.normalization.mean, own.normalization.std) == ((0.1, 0.2, 0.3), (1.0, 2.0, 3.0))
+    assert "ViTImageProcessor" in own.description
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from etbench.results.schema import Result
 from etbench.results.store import read_results
 from etbench.run import run_cells
 from etbench.sweep.eta import Estimate
+from etbench.sweep.manifest import read_manifest
 from etbench.sweep.view import _LiveView
 
 GRID = ("-m", "--config-dir", str(CONF), "model=tiny", "precision=fp32,int8", "delegate=portable,xnnpack")
@@ -52,7 +53,7 @@ def test_all_cells_of_a_grid_are_measured_in_the_same_blocks(tmp_path: Path) -> 
     assert hydra_files == {"config.yaml", "hydra.yaml", "overrides.yaml"}
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+@pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local"])
 def test_other_launchers_run_the_same_cells_one_by_one(launcher: str, tmp_path: Path) -> None:
     overrides = ("repeat=quick", f"hydra/launcher={launcher}", "hydra.sweep.dir=out")
     done = etbench(*GRID, *overrides, cwd=tmp_path)
@@ -60,6 +61,24 @@ def test_other_launchers_run_the_same_cells_one_by_one(launcher: str, tmp_path: 
     results = _results(tmp_path / "out")
     assert len({result.turn_id for result in results}) == len(results) == 4
     assert (tmp_path / "out" / "results.csv").exists()
+    manifest = read_manifest(tmp_path / "out")
+    assert manifest.finished_at is not None
+    assert {cell.cell_id for cell in manifest.cells} == {result.cell_id for result in results}
+
+
+def test_other_launchers_resume_what_is_missing(tmp_path: Path) -> None:
+    overrides = ("repeat=quick", "hydra/launcher=joblib", "hydra.sweep.dir=out")
+    assert etbench(*GRID, *overrides, cwd=tmp_path).returncode == 0
+    kept = _results(tmp_path / "out")
+    (tmp_path / "out" / "tiny_int8_portable.json").unlink()
+    done = etbench("-m", "sweep.resume=out", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    before = {result.cell_id: result.created_at for result in kept}
+    after = {result.cell_id: result.created_at for result in _results(tmp_path / "out")}
+    assert before.keys() == after.keys()
+    assert [cell_id for cell_id in after if after[cell_id] != before[cell_id]] == [
+        result.cell_id for result in kept if (result.precision_short, result.delegate) == ("int8", "portable")
+    ]
 
 
 def test_a_cell_that_is_asked_for_twice_is_run_once(tmp_path: Path) -> None:

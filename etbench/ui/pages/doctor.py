@@ -77,5 +77,5 @@ def _delegates(choices: Choices) -> list[tuple[str, str]]:
     for name in choices.options("delegate"):
         delegate = choices.delegate(name)
         missing = [what for need in delegate.requires if (what := need.missing)]
-        rows.append((name, "; ".join(missing) or delegate.no_runtime or "builds and runs"))
+        rows.append((name, "; ".join(missing) or delegate.no_runtime() or "builds and runs"))
     return rows

@@ -1,0 +1,168 @@
+"""Another machine, reached by the `ssh` of this system, with the user's own settings, keys and known hosts.
+
+Over there are a folder of what it was sent (`store`) and, while it measures, one process (`supervisor`).
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import etbench
+from etbench.build.artifact import program_path, references_path
+from etbench.config import Device
+from etbench.devices import store
+from etbench.devices.supervisor import BEAT_S
+from etbench.errors import EtbenchError
+from etbench.measure.protocol import MeasureRequest
+from etbench.process import Worker
+
+__all__ = ["Remote"]
+
+# No password is asked for, since nobody may be there to give one; a dead connection is noticed in 15 s.
+OPTIONS = ("-T", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
+SSH_FAILED, NO_PROGRAM = 255, 127  # exit statuses of ssh itself, and of a shell that finds no such program
+WAIT_S = 2.0  # before the first attempt to connect again; twice as long before each further one
+
+
+class Remote:
+    """Measures on a machine whose Python has ExecuTorch; what is not there yet is sent, once."""
+
+    def __init__(self, device: Device, *, scratch: Path, log: Path, tell: Callable[[str], None]) -> None:
+        self._device = device
+        self._scratch = scratch
+        self._log = log
+        self._tell = tell
+        self._root = ""
+        self._code = ""
+        self._lost = 0
+
+    def prepared(self, request: MeasureRequest) -> MeasureRequest:
+        """Send the programs and etbench's own code; what the rounds print comes back with the connection."""
+        programs = [_files(Path(subject.folder)) for subject in request.subjects]
+        package = Path(etbench.__file__).parent
+        code = {path.relative_to(package.parent).as_posix(): path for path in package.rglob("*.py")}
+        entries = {store.digest(files): files for files in (code, *programs)}
+        names = [store.digest(files) for files in programs]
+        self._code = store.digest(code)
+        missing = self._look(list(entries))
+        if missing:
+            self._send({name: entries[name] for name in missing})
+        subjects = [
+            msgspec.structs.replace(subject, folder=f"{self._root}/{name}", log="")
+            for subject, name in zip(request.subjects, names, strict=True)
+        ]
+        return msgspec.structs.replace(request, subjects=subjects)
+
+    @contextmanager
+    def worker(self) -> Iterator[Worker]:
+        """Give the measuring process over there, which ends with the connection."""
+        command = ["env", f"PYTHONPATH={self._root}/{self._code}", "PYTHONDONTWRITEBYTECODE=1"]
+        command += [self._device.python, "-m", "etbench.devices.supervisor"]
+        process = Worker(
+            "etbench.measure.worker", scratch=self._scratch, log=self._log, command=self._ssh(command)
+        )
+        done = threading.Event()
+        beats = threading.Thread(target=_beat, args=(process, done), daemon=True)
+        beats.start()
+        try:
+            yield process
+        finally:
+            done.set()
+            process.close()
+            beats.join()
+
+    def goes_on_after(self, error: EtbenchError) -> bool:
+        """Connect again after a lost connection, as often as `device.retries` allows."""
+        while error.exit_status == SSH_FAILED and self._lost < self._device.retries:
+            wait_s = WAIT_S * 2**self._lost
+            self._lost += 1
+            self._tell(f"connection to {self._device.host} lost; connecting again in {wait_s:g} s")
+            time.sleep(wait_s)
+            try:
+                self._look([])
+            except EtbenchError as again:
+                error = again
+            else:
+                return True
+        return False
+
+    def _look(self, names: Sequence[str]) -> list[str]:
+        """Return those entries that the other machine has not, once it is clear that it can measure."""
+        found = json.loads(self._ask("look", *names))
+        if found["lacking"]:
+            words = " ".join(found["lacking"])
+            raise self._error(
+                f"its {self._device.python} lacks {', '.join(found['lacking'])}",
+                hint=f"there: {self._device.python} -m pip install {words}; or name another device.python",
+            )
+        self._root = found["root"]
+        return list(found["missing"])
+
+    def _send(self, entries: Mapping[str, Mapping[str, Path]]) -> None:
+        size = sum(path.stat().st_size for files in entries.values() for path in files.values())
+        self._tell(f"sending {size / 1e6:.1f} MB to {self._device.host}")
+
+        def feed(pipe: Any) -> None:
+            with tarfile.open(fileobj=pipe, mode="w|") as archive:
+                for name, files in entries.items():
+                    for inside, path in files.items():
+                        archive.add(path.resolve(), f"{name}/{inside}")
+
+        self._ask("take", str(int(self._device.max_gb * 1e9)), feed=feed)
+
+    def _ask(self, what: str, *arguments: str, feed: Callable[[Any], None] | None = None) -> str:
+        """Run the store over there and return what it prints.
+
+        Raises:
+            EtbenchError: of stage ``connect``, with what ssh, the shell or Python had to say.
+
+        """
+        text = Path(store.__file__).read_text(encoding="utf-8")
+        command = self._ssh([self._device.python, "-c", text, what, self._device.folder, *arguments])
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdin is not None
+            with suppress(BrokenPipeError), process.stdin:
+                if feed:
+                    feed(process.stdin)
+            out, errors = process.stdout.read(), process.stderr.read()  # type: ignore[union-attr]
+        if process.returncode == 0:
+            return out.decode()
+        said = (errors.decode(errors="replace").strip().splitlines() or ["no word of why"])[-1]
+        hints = {
+            SSH_FAILED: f"does `ssh {self._device.host} true` work without a question asked?",
+            NO_PROGRAM: f"name its interpreter: device.python=… (now {self._device.python})",
+        }
+        raise self._error(said, hint=hints.get(process.returncode, ""), status=process.returncode)
+
+    def _ssh(self, command: Sequence[str]) -> list[str]:
+        assert self._device.host is not None
+        return ["ssh", *OPTIONS, *self._device.options, "--", self._device.host, shlex.join(command)]
+
+    def _error(self, words: str, *, hint: str = "", status: int | None = None) -> EtbenchError:
+        return EtbenchError(
+            f"device.host={self._device.host}: {words}", stage="connect", hint=hint, exit_status=status
+        )
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Return what an artifact's folder has that a round needs, by name."""
+    return {path.name: path for path in (program_path(folder), references_path(folder))}
+
+
+def _beat(process: Worker, done: threading.Event) -> None:
+    """Show the other end that this one lives."""
+    while not done.wait(BEAT_S):
+        process.send_line(b"")

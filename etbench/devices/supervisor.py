@@ -1,0 +1,75 @@
+"""The process on another machine that holds its lock and its worker, and ends with the connection.
+
+Its standard input and output are those of the worker, which it starts once it is its turn to measure. A cut
+connection is the end of the input, or silence: whoever is at the other end sends an empty line now and then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+
+import msgspec
+
+from etbench.events import Event
+from etbench.measure.turn import turn_to_measure
+
+__all__ = ["BEAT_S", "WORKER"]
+
+WORKER = "etbench.measure.worker"
+BEAT_S = 5.0  # between two signs of life
+SILENCE_S = 6 * BEAT_S
+LOST = 3  # exit status, which nobody is there to read
+
+
+def main() -> None:
+    """Wait for the turn of this machine, then be the worker until either end closes."""
+    requests, inlet = os.pipe()
+    ending = _Ending()
+    threading.Thread(target=_pass_on, args=(inlet, ending), daemon=True).start()
+    with turn_to_measure(_say_waiting):
+        child = subprocess.Popen([sys.executable, "-m", WORKER], stdin=requests, start_new_session=True)
+        ending.group = child.pid
+        os.close(requests)
+        code = child.wait()
+    os._exit(code if code >= 0 else 128 - code)
+
+
+class _Ending:
+    """What has to be killed when the connection is gone."""
+
+    group: int | None = None
+
+    def now(self) -> None:
+        """Leave nothing of the worker running, and end."""
+        if self.group is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.group, signal.SIGKILL)
+        os._exit(LOST)
+
+
+def _pass_on(inlet: int, ending: _Ending) -> None:
+    """Hand the lines that come in to the worker, all but the signs of life."""
+    buffer = b""
+    while select.select([0], [], [], SILENCE_S)[0] and (part := os.read(0, 1 << 16)):
+        *lines, buffer = (buffer + part).split(b"\n")
+        for line in filter(None, lines):
+            with contextlib.suppress(BrokenPipeError):
+                os.write(inlet, line + b"\n")
+    ending.now()
+
+
+def _say_waiting() -> None:
+    text = "another etbench is measuring on that machine: waiting for its turn to end"
+    event = Event(kind="progress", stage="time", message=text)
+    sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""One cell of a sweep, for launchers that run cell by cell, in any order and on any machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from filelock import FileLock
+
+from etbench.config import Cell
+from etbench.events import OnEvent
+from etbench.results.schema import Result
+from etbench.run import run
+from etbench.sweep.manifest import HIDDEN, Manifest, finished_cells, has_manifest, read_manifest
+
+__all__ = ["run_in_sweep"]
+
+
+def run_in_sweep(cell: Cell, folder: Path, log_dir: str | Path, on_event: OnEvent) -> Result:
+    """Run a cell, or return its result where the sweep that is resumed has it.
+
+    Others of the same sweep may run at the same time. The manifest grows as they begin, since such a launcher
+    does not tell the whole grid.
+
+    Args:
+        cell: the one to run.
+        folder: of the sweep's results.
+        log_dir: of the cell's log.
+        on_event: is called with each event as it happens.
+
+    """
+    done = _enrolled(cell, folder)
+    return done or run(cell, out_dir=folder, log_dir=log_dir, on_event=on_event).result
+
+
+def _enrolled(cell: Cell, folder: Path) -> Result | None:
+    """Put the cell on the manifest; return its result if there is one that counts."""
+    (folder / HIDDEN).mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / HIDDEN / "manifest.lock"):
+        manifest = read_manifest(folder) if has_manifest(folder) else Manifest.of([])
+        if all(planned.cell_id != cell.cell_id for planned in manifest.cells):
+            manifest.extended([cell]).write(folder)
+        if cell.sweep.resume is None:
+            return None
+        done, words = finished_cells(
+            folder, retry_failed=cell.sweep.retry == "failed", retried=[cell.cell_id]
+        )
+    for text in words:
+        sys.stderr.write(f"{text}\n")
+    return done.get(cell.cell_id)

@@ -1,0 +1,1 @@
+"""Where a team already looks: results as runs of an experiment tracker (`conf/tracking`)."""

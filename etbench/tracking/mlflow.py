@@ -1,0 +1,74 @@
+"""Each result as a run of MLflow: its columns as parameters and metrics, its file as an artifact."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etbench.errors import ConfigError
+from etbench.results.metrics import COLUMNS
+from etbench.results.rows import row_of
+from etbench.results.schema import Result
+from etbench.sweep.new_results import NewResultsCallback
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+__all__ = ["MlflowCallback"]
+
+LONGEST = 500  # characters of a parameter, which MLflow limits
+STATUS = {"failed": "FAILED"}  # every other word is a run that ended as it should
+
+
+class MlflowCallback(NewResultsCallback):
+    """Logs the results of a run or sweep when it ends, under any launcher.
+
+    Args:
+        experiment: name of the experiment; it is made where there is none.
+        uri: of the tracking server or database; None for ``MLFLOW_TRACKING_URI``.
+
+    """
+
+    def __init__(self, experiment: str = "etbench", uri: str | None = None) -> None:
+        super().__init__()
+        try:
+            import mlflow
+        except ImportError as error:
+            raise ConfigError(['tracking=mlflow: pip install "etbench[mlflow]"']) from error
+        self._experiment = experiment
+        self._client = mlflow.MlflowClient(tracking_uri=uri)
+
+    def close(self, folder: Path, results: Sequence[tuple[Path, Result]]) -> None:
+        """Log each new result as a run."""
+        found = self._client.get_experiment_by_name(self._experiment)
+        id_ = found.experiment_id if found else self._client.create_experiment(self._experiment)
+        for path, result in results:
+            _log(self._client, id_, path, result)
+
+
+def _log(client: MlflowClient, experiment_id: str, path: Path, result: Result) -> None:
+    from mlflow.entities import Metric, Param
+
+    begun = int(datetime.fromisoformat(result.created_at).timestamp() * 1e3)
+    name = f"{result.model_name}_{result.precision_short}_{result.delegate}"
+    tags = {"etbench.cell_id": result.cell_id, "etbench.status": result.status}
+    run = client.create_run(experiment_id, start_time=begun, tags=tags, run_name=name).info.run_id
+    given = {
+        column: value
+        for column, value in zip(COLUMNS, row_of(result), strict=True)
+        if value is not None and not column.raw
+    }
+    metrics = [
+        Metric(column.name, float(value), begun, 0)
+        for column, value in given.items()
+        if column.better and math.isfinite(value)
+    ]
+    params = [
+        Param(column.name, str(value)[:LONGEST]) for column, value in given.items() if not column.better
+    ]
+    client.log_batch(run, metrics=metrics, params=params)
+    client.log_artifact(run, str(path))
+    client.set_terminated(run, STATUS.get(result.status, "FINISHED"))

@@ -1,0 +1,123 @@
+"""A cell that is built here and measured over a real ssh: sent once, cut off, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sshd import Server
+from support import CONF, environment, etbench, wait_for
+
+from etbench.build.artifact import program_path
+from etbench.event_log import LoggedEvent, read_events
+from etbench.results.schema import Result
+from etbench.results.store import read_result
+
+CELL = ("--config-dir", str(CONF), "model=tiny", "delegate=portable")
+
+
+def _run(server: Server, cwd: Path, *overrides: str, status: int = 0) -> tuple[Result, str]:
+    """Run a cell on the server; return its result and what was printed."""
+    done = etbench(*CELL, *server.overrides, *overrides, "hydra.run.dir=out", cwd=cwd)
+    assert done.returncode == status, done.stdout + done.stderr
+    return read_result(next((cwd / "out").glob("*.json"))), done.stdout + done.stderr
+
+
+def test_a_cell_is_measured_there_and_sent_once(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    first, printed = _run(server, tmp_path / "a", "repeat.rounds=5", "repeat.spread_s=0")
+    assert first.status == "ok"
+    assert len(first.rounds) == 5
+    assert first.parity is not None and first.parity.sqnr_db > 60
+    assert first.config["device"]["host"] == "127.0.0.1"
+    assert first.environment.libraries.keys() >= {"etbench", "torch", "executorch"}
+    assert first.memory is not None
+    assert "sending" in printed
+    (tmp_path / "b").mkdir()
+    second, printed = _run(server, tmp_path / "b", "repeat=quick")
+    assert second.status == "ok"
+    assert second.artifact == first.artifact
+    assert "sending" not in printed, "all of it is there"
+    wait_for(lambda: not server.measuring(), 10)
+    sent = list((server.home / "store").glob(f"*/{program_path(Path()).name}"))
+    assert len(sent) == 1
+    sent[0].write_bytes(b"rotten")
+    (tmp_path / "c").mkdir()
+    third, printed = _run(server, tmp_path / "c", "repeat=quick")
+    assert third.status == "ok", "what has changed there is told by its digest, and sent again"
+    assert "sending" in printed
+
+
+def test_a_lost_connection_repeats_the_round_and_the_result_says_so(server: Server, tmp_path: Path) -> None:
+    overrides = ("repeat.rounds=12", "repeat.runs=1200", "repeat.rounds_s=60", "hydra.run.dir=out")
+    command = [sys.executable, "-m", "etbench", *CELL, "model.width=256", *server.overrides, *overrides]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE) as process:
+        wait_for(lambda: len(_rounds(tmp_path)) >= 3, 120)
+        held = server.measuring()
+        server.cut()
+        printed = process.communicate(timeout=120)[1].decode()
+    assert process.returncode == 0, printed
+    assert "connection to 127.0.0.1 lost" in printed
+    result = read_result(next((tmp_path / "out").glob("*.json")))
+    assert result.status == "ok"
+    assert result.lost_connections == 1
+    assert [facts.block for facts in result.round_facts] == list(range(len(result.rounds)))
+    starts = [facts.started_s for facts in result.round_facts]
+    assert starts == sorted(starts)
+    assert held
+    assert not server.measuring()
+
+
+def _rounds(cwd: Path) -> list[LoggedEvent]:
+    log = cwd / "out" / "events.jsonl"
+    return [event for event in read_events(log)[0] if event.kind == "round"] if log.exists() else []
+
+
+def test_an_interrupted_run_leaves_nothing_there(server: Server, tmp_path: Path) -> None:
+    overrides = ("repeat.rounds=500", "repeat.runs=5000", "repeat.rounds_s=60", "hydra.run.dir=out")
+    command = [sys.executable, "-m", "etbench", *CELL, *server.overrides, *overrides]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment()) as process:
+        wait_for(lambda: len(_rounds(tmp_path)) >= 3, 120)
+        assert server.measuring()
+        os.kill(process.pid, signal.SIGKILL)
+    wait_for(lambda: not server.measuring(), 10)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected", "hint"),
+    [
+        ("device.python=/no/such/python", "No such file or directory", "name its interpreter"),
+        ("device.python={bare}", "lacks executorch", "-m pip install executorch"),
+        ("device.options={strange}", "verification failed", "ssh 127"),
+    ],
+)
+def test_what_stands_in_the_way_is_said_before_anything_is_timed(
+    override: str, expected: str, hint: str, server: Server, tmp_path: Path
+) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    known = f"UserKnownHostsFile={server.home / 'known_hosts'}"
+    strange = json.dumps(server.options).replace(known, "UserKnownHostsFile=/dev/null")
+    values = {"bare": tmp_path / "bare" / "bin" / "python", "strange": strange}
+    result, _ = _run(server, tmp_path, override.format(**values), status=1)
+    assert result.failure is not None
+    assert result.failure.stage == "connect"
+    assert expected in result.failure.message
+    assert hint in result.failure.hint
+    assert result.rounds == []
+
+
+def test_faults_of_the_configuration_are_said_at_once(server: Server, tmp_path: Path) -> None:
+    done = etbench(*CELL, "device=ssh", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "device.host: has to be given" in done.stderr
+    done = etbench(*CELL, *server.overrides, "evaluate._target_=support.accuracy", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "your code is not sent to a device" in done.stderr
+    done = etbench(*CELL, *server.overrides, "delegate=inductor", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "compiled for the CPU of the host that builds it" in done.stderr
