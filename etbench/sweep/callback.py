@@ -20,7 +20,10 @@ FAILED, REGRESSION = 1, 3
 
 
 class ResultsCallback(NewResultsCallback):
-    """Prints the summary and sets the exit status; the last of the callbacks, since it may exit."""
+    """Prints the summary and sets the exit status.
+
+    It may exit, so it has to be the first of the callbacks: Hydra ends them from the last on.
+    """
 
     def close(self, folder: Path, results: Sequence[tuple[Path, Result]]) -> None:
         """Print the summary of the cells; exit with 1 if one failed, with 3 if one got slower."""
