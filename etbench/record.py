@@ -66,7 +66,9 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         stage_s=({} if built.from_cache else artifact.build_s) | series.stage_s,
         machine_before=series.before,
         machine_after=series.after,
-        environment=read_environment(threads=series.check.threads, runtimes=series.check.runtimes),
+        environment=read_environment(
+            threads=series.check.threads, runtimes=series.check.runtimes, runner=cell.runner.name
+        ),
     )
 
 
@@ -123,7 +125,7 @@ def blank_result(cell: Cell, log_file: str) -> Result:
             target_ci=cell.repeat.target_ci,
         ),
         log_file=log_file,
-        environment=read_environment(threads=None),
+        environment=read_environment(threads=None, runner=cell.runner.name),
         config=cell.config,
     )
 

@@ -24,6 +24,7 @@ __all__ = [
     "MeasurePart",
     "MeasureRequest",
     "Measured",
+    "NativeOutputs",
     "Round",
     "Series",
     "Subject",
@@ -36,10 +37,11 @@ __all__ = [
 class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An artifact to measure: its folder, how often, with how many threads, and where its log goes.
 
-    `runtime` is set in each of its processes. `passes` are those beside the timed rounds; None leaves them
-    out, and `evaluate` without a target leaves that out. `base` is the number of another subject that this
-    one is to be compared with: the two then stay in the same blocks to the end, and adaptive repeats look at
-    their ratio.
+    `runtime` is set in each of its processes. `runner` is the executable of the native runner, which does
+    what it can; None leaves all to Python. `passes` are those beside the timed rounds; None leaves them out,
+    and `evaluate` without a target leaves that out. `base` is the number of another subject that this one is
+    to be compared with: the two then stay in the same blocks to the end, and adaptive repeats look at their
+    ratio.
     """
 
     folder: str
@@ -48,6 +50,7 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     logits_axis: int | None
     log: str
     runtime: XnnpackRuntime = XnnpackRuntime()
+    runner: str | None = None
     base: int | None = None
     passes: Passes | None = None
     profile: bool = False
@@ -129,6 +132,13 @@ class CheckPass(Struct, frozen=True, kw_only=True):
     parity: Parity
     threads: int
     runtimes: list[str] = []
+
+
+class NativeOutputs(Struct, frozen=True, kw_only=True):
+    """What the native runner tells of itself when it has written the outputs of the reference inputs."""
+
+    threads: int
+    runtimes: list[str]
 
 
 class Series(Struct, frozen=True, kw_only=True):
