@@ -19,6 +19,7 @@ import msgspec
 from common import built, measured, print_machine
 
 from etbench.compose import compose
+from etbench.config import Cell
 from etbench.measure import Subject
 from etbench.measure.findings import Memory, OneLoad
 from etbench.measure.protocol import in_turn
@@ -36,7 +37,8 @@ MIB = 2**20
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=100, help="blocks of one round each")
+    parser.add_argument("--rounds", type=int, default=300, help="blocks of one round each")
+    parser.add_argument("--samples", type=int, default=5, help="inferences of a round")
     parser.add_argument("--processes", type=int, default=10, help="for memory and cold start")
     parser.add_argument("--cell", nargs="*", help="overrides of one other cell")
     args = parser.parse_args()
@@ -48,25 +50,26 @@ def main() -> None:
         runner = compile_runner(folder, compilers, scratch=folder, log=folder / "log", on_wait=lambda: None)
         print(f"compiled in {time.perf_counter() - begun:.1f} s")
         for overrides in [args.cell] if args.cell else CELLS:
-            _compare(overrides, str(runner), args.rounds, args.processes)
+            with built(*overrides) as (cell, subject):
+                print(f"\n{cell.model.name} {cell.precision.name}, {subject.threads} threads")
+                _print_latency(cell, subject, str(runner), args.rounds, args.samples)
+                _print_memory(subject, str(runner), args.processes)
+                _print_start(subject, str(runner), args.processes)
 
 
-def _compare(overrides: tuple[str, ...], runner: str, rounds: int, processes: int) -> None:
-    with built(*overrides) as (cell, subject):
-        repeat = msgspec.structs.replace(subject.repeat, rounds=rounds, rounds_s=600.0, max_seconds=600.0)
-        python = msgspec.structs.replace(subject, repeat=repeat)
-        native = msgspec.structs.replace(python, runner=runner)
-        sides = measured(cell, [python, native], together=True)
-        medians = in_turn(*(side.rounds for side in sides))
-        ratio = paired_ratio(*medians)
-        print(f"\n{cell.model.name} {cell.precision.name}, {subject.threads} threads")
-        print(
-            f"  p50: Python {median(medians[0]):.3f} ms, native {median(medians[1]):.3f} ms; ratio "
-            f"{ratio.ratio:.4f}, 95 % from {ratio.low:.4f} to {ratio.high:.4f} ({ratio.blocks} blocks)"
-        )
-        print(f"  the same outputs: {sides[0].check.parity == sides[1].check.parity}")
-        _print_memory(subject, runner, processes)
-        _print_start(subject, runner, processes)
+def _print_latency(cell: Cell, subject: Subject, runner: str, rounds: int, samples: int) -> None:
+    limits = {"rounds": rounds, "runs": rounds * samples, "rounds_s": 3600.0, "max_seconds": 3600.0}
+    repeat = msgspec.structs.replace(subject.repeat, **limits)
+    python = msgspec.structs.replace(subject, repeat=repeat)
+    native = msgspec.structs.replace(python, runner=runner)
+    sides = measured(cell, [python, native], together=True)
+    medians = in_turn(*(side.rounds for side in sides))
+    ratio = paired_ratio(*medians)
+    print(
+        f"  p50: Python {median(medians[0]):.3f} ms, native {median(medians[1]):.3f} ms; ratio "
+        f"{ratio.ratio:.4f}, 95 % from {ratio.low:.4f} to {ratio.high:.4f} ({ratio.blocks} blocks)"
+    )
+    print(f"  the same outputs: {sides[0].check.parity == sides[1].check.parity}")
 
 
 def _print_memory(subject: Subject, runner: str, processes: int) -> None:

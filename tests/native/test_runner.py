@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ import pytest
 from support import CONF, TESTS, build_here
 
 import etbench as api
-from etbench.build import Artifact
 from etbench.build.artifact import program_path, references_path
 from etbench.config import XnnpackRuntime
 from etbench.errors import EtbenchError
@@ -27,11 +27,10 @@ from etbench.measure.tasks import CheckTask, LoadTask, MemoryTask, OutputsTask, 
 from etbench.stats.parity import Parity
 
 MODELS = {
-    "two_parts": (),  # delegated parts around a portable operator
     "attention": ("precision=int8", "delegate=portable"),  # two inputs, one of int64, and quantized kernels
-    "repeated": (),  # the same layers four times, each a subgraph with wide values in between
+    "repeated": (),  # the same layers four times, each a subgraph, and between them a portable operator
 }
-INTERMEDIATE = 512 * 2048 * 4  # bytes between two layers of the last one
+INTERMEDIATE = 512 * 2048 * 4  # bytes between two layers of a subgraph
 WEIGHTS = 2 * 64 * 2048 * 4
 
 
@@ -76,12 +75,12 @@ def test_the_outputs_are_those_of_python(
 def test_the_pool_has_as_many_threads_as_are_asked_for(
     threads: int, runner: Path, folders: dict[str, Path], tmp_path: Path
 ) -> None:
-    task = OutputsTask(folder=str(folders["two_parts"]), threads=threads, file=str(tmp_path / "outputs"))
+    task = OutputsTask(folder=str(folders["repeated"]), threads=threads, file=str(tmp_path / "outputs"))
     assert _native(runner, task, NativeOutputs).threads == threads
 
 
 def test_a_round_has_what_a_round_of_python_has(runner: Path, folders: dict[str, Path]) -> None:
-    taken = _native(runner, _round(folders["two_parts"]), Round)
+    taken = _native(runner, _round(folders["repeated"]), Round)
     assert (len(taken.samples_ms), taken.warmup) == (3, 2)
     assert 0 < min(taken.samples_ms) <= taken.first_inference_ms
     assert taken.load_ms > 0
@@ -92,19 +91,17 @@ def test_a_round_has_what_a_round_of_python_has(runner: Path, folders: dict[str,
 @pytest.mark.parametrize(
     ("changes", "warmup", "samples"),
     [
-        ({"warmup": 0}, {1}, 3),
-        ({"warmup": "stable"}, set(range(10, 101)), 3),
-        ({"warmup": 50, "time_left_s": 0.0}, {1}, 1),
-        ({"time_left_s": 0.0, "at_least": 2}, {1}, 2),
+        ({"warmup": "stable"}, range(10, 101), 3),
+        ({"warmup": 50, "time_left_s": 0.0, "at_least": 2}, [1], 2),
     ],
-    ids=["one at least", "until stable", "no time", "what is needed all the same"],
+    ids=["until stable", "no time"],
 )
 def test_warmup_and_time_limit_are_those_of_python(
-    changes: dict[str, Any], warmup: set[int], samples: int, runner: Path, folders: dict[str, Path]
+    changes: dict[str, Any], warmup: Sequence[int], samples: int, runner: Path, folders: dict[str, Path]
 ) -> None:
     for taken in (
-        _native(runner, _round(folders["two_parts"], **changes), Round),
-        _python(_round(folders["two_parts"], **changes), Round),
+        _native(runner, _round(folders["repeated"], **changes), Round),
+        _python(_round(folders["repeated"], **changes), Round),
     ):
         assert taken.warmup in warmup
         assert len(taken.samples_ms) == samples
@@ -114,7 +111,7 @@ def test_loading_starts_with_the_process_and_a_dropped_file_is_not_in_memory(
     runner: Path, folders: dict[str, Path]
 ) -> None:
     warm, cold = (
-        _native(runner, LoadTask(folder=str(folders["two_parts"]), threads=1, cold=cold), OneLoad)
+        _native(runner, LoadTask(folder=str(folders["repeated"]), threads=1, cold=cold), OneLoad)
         for cold in (False, True)
     )
     for one in (warm, cold):
@@ -124,10 +121,10 @@ def test_loading_starts_with_the_process_and_a_dropped_file_is_not_in_memory(
 
 
 def test_memory_is_that_of_a_process_without_python(runner: Path, folders: dict[str, Path]) -> None:
-    memory = _native(runner, MemoryTask(folder=str(folders["two_parts"]), threads=1), Memory)
-    weights = program_path(folders["two_parts"]).stat().st_size
+    memory = _native(runner, MemoryTask(folder=str(folders["repeated"]), threads=1), Memory)
+    weights = program_path(folders["repeated"]).stat().st_size
     assert memory.peak_bytes - memory.baseline_bytes == memory.peak_over_baseline_bytes
-    assert 0.9 * weights < memory.private_dirty_bytes < memory.peak_over_baseline_bytes
+    assert weights < memory.private_dirty_bytes < memory.peak_over_baseline_bytes
     assert memory.peak_bytes < 1 << 25
 
 
@@ -143,7 +140,7 @@ def test_options_of_the_runtime_reach_it(runner: Path, folders: dict[str, Path])
 
 
 def test_it_takes_and_gives_json_so_that_it_works_over_a_wire(runner: Path, folders: dict[str, Path]) -> None:
-    task = {"task": "round", "folder": str(folders["two_parts"]), "threads": 1}
+    task = {"task": "round", "folder": str(folders["repeated"]), "threads": 1}
     task |= {"samples": 4, "at_least": 1, "warmup": 1, "time_left_s": 9}
     done = subprocess.run([runner, "time"], input=json.dumps(task), capture_output=True, text=True)
     (line,) = done.stdout.splitlines()  # what the libraries print is not among it
@@ -153,7 +150,7 @@ def test_it_takes_and_gives_json_so_that_it_works_over_a_wire(runner: Path, fold
 
 def test_any_name_of_a_folder_is_understood(runner: Path, folders: dict[str, Path], tmp_path: Path) -> None:
     strange = tmp_path / 'a "folder"\\ of\tmine\nü 名'
-    shutil.copytree(folders["two_parts"], strange)
+    shutil.copytree(folders["repeated"], strange)
     assert len(_native(runner, _round(strange), Round).samples_ms) == 3
 
 
@@ -161,7 +158,7 @@ def test_a_refused_program_comes_out_with_its_stage_and_hint(
     runner: Path, folders: dict[str, Path], tmp_path: Path
 ) -> None:
     program_path(tmp_path).write_bytes(b"no program at all" * 9)
-    os.link(references_path(folders["two_parts"]), references_path(tmp_path))
+    os.link(references_path(folders["repeated"]), references_path(tmp_path))
     with pytest.raises(EtbenchError, match="refuses the program: loading it failed") as caught:
         _native(runner, _round(tmp_path), Round)
     assert caught.value.stage == "load_program"
@@ -171,7 +168,7 @@ def test_a_refused_program_comes_out_with_its_stage_and_hint(
 def test_inputs_that_do_not_fit_are_a_failure_of_the_stage_at_hand(
     runner: Path, folders: dict[str, Path], tmp_path: Path
 ) -> None:
-    os.link(program_path(folders["two_parts"]), program_path(tmp_path))
+    os.link(program_path(folders["repeated"]), program_path(tmp_path))
     os.link(references_path(folders["attention"]), references_path(tmp_path))
     with pytest.raises(EtbenchError, match="setting its inputs failed with error 0x12") as caught:
         _native(runner, _round(tmp_path), Round)
@@ -208,7 +205,7 @@ def test_a_runner_that_crashes_is_named_by_the_signal(
                 child.send_signal(signal.SIGSEGV)
 
     with pytest.raises(EtbenchError, match="was killed by SIGSEGV") as caught:
-        _native(runner, _round(folders["two_parts"], samples=10**9), Round, waiting=crash)
+        _native(runner, _round(folders["repeated"], samples=10**9), Round, waiting=crash)
     assert caught.value.kind == "ProcessDied"
 
 
@@ -216,8 +213,8 @@ def test_a_cell_is_measured_natively_and_says_so(
     runner: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
-    rounds = ["repeat.rounds=5", "repeat.spread_s=0", "passes.load=2", "passes.load_s=60", "profile=true"]
-    cell = api.compose(["model=two_parts", "runner=native", *rounds], config_dir=CONF)
+    rounds = ["repeat.rounds=5", "repeat.spread_s=0", "passes.load=2", "passes.load_s=60"]
+    cell = api.compose(["model=tiny", "runner=native", *rounds], config_dir=CONF)
     stages: list[str] = []
     result = api.run(cell, out_dir=tmp_path, on_event=lambda event: stages.append(event.stage)).result
     assert result.status == "ok", result.failure
@@ -231,8 +228,5 @@ def test_a_cell_is_measured_natively_and_says_so(
     )
     assert result.memory is not None
     assert result.memory.peak_bytes < 1 << 25  # the process has no Python in it
-    assert result.profile is not None  # by Python
-    artifact: Artifact | None = result.artifact
-    assert artifact is not None
     assert result.parity is not None
     assert result.parity.sqnr_db > 80
