@@ -30,7 +30,7 @@ from etbench.stats.paired import paired_ratio
 
 CELLS = (
     ("model=mobilenet_v2", "precision=int8"),
-    ("model=resnet18", "precision=fp32"),
+    ("model=distilbert", "precision=int8"),
 )
 MIB = 2**20
 
