@@ -28,6 +28,7 @@ STAGE_WORDS = {
     "numerics": "comparing its layers with fp32",
     "lower": "lowering (the long part)",
     "write": "writing the .pte",
+    "compile": "compiling the native runner",
     "start_runtime": "starting the runtime",
     "parity": "comparing with eager",
     "evaluate": "evaluating the accuracy",

@@ -12,6 +12,8 @@ import msgspec
 import psutil
 from rich.table import Table
 
+from etbench.compose import compose_options
+from etbench.config import Cell
 from etbench.console import plain_console
 from etbench.measure.environment import Environment, read_environment
 
@@ -46,6 +48,9 @@ def main() -> int:
         table.add_row(name, value)
     backends, why = registered_backends()
     table.add_row("runtimes", "portable, " + ", ".join(backends) if backends is not None else f"none: {why}")
+    native = compose_options("runner")["native"]
+    missing = native.runner.missing if isinstance(native, Cell) else str(native)
+    table.add_row("native runner", f"none: {missing}" if missing else "runner=native compiles it")
     console.print(table)
     for advice in advise(facts, psutil.cpu_percent(interval=0.5) / 100):
         console.print(f"[yellow]{advice.trouble}[/yellow]\n  {advice.cure}")

@@ -15,8 +15,9 @@ from etbench.against import base_recipe, find_base, kept_program, origin_of_rebu
 from etbench.build import Built, Cache, Job, OnJobDone, OnJobEvent, build_all
 from etbench.config import Cell, Evaluate
 from etbench.errors import EtbenchError
-from etbench.events import Event
+from etbench.events import Event, Stages
 from etbench.measure import Round, Series, Subject, measure
+from etbench.native import compile_runner
 from etbench.record import compared, measured
 from etbench.task import Program, Task
 
@@ -37,12 +38,14 @@ class Phases:
         self.cache = cache
         self.scratch = scratch
         self.folders = 0
+        self.runner: Path | None = None
 
     def do(self, tasks: Sequence[Task]) -> None:
         """Bring every task to its result."""
         for task in tasks:
             if reason := task.cell.impossible():
                 task.finish(msgspec.structs.replace(task.blank, status="skipped", reason=reason))
+        self._compile_runner([task for task in _open(tasks) if task.cell.runner.name == "native"])
         self._find_bases(_open(tasks))
         self._build(_open(tasks))
         self._build_bases([task for task in _open(tasks) if task.base])
@@ -57,6 +60,26 @@ class Phases:
         task.fail(error, rounds)
         if self.settings.sweep.fail_fast:
             raise FailFastError
+
+    def _compile_runner(self, tasks: Sequence[Task]) -> None:
+        """Have the native runner where a cell wants it, compiled now unless the cache has it."""
+        if not tasks:
+            return
+        first = tasks[0]
+        first.start()
+        stages = Stages(first.emit)
+        try:
+            with stages("compile"):
+                self.runner = compile_runner(
+                    self.cache.native if self.cache and self.cache.writable() else self.scratch,
+                    first.cell.runner.compilers,
+                    scratch=self.scratch,
+                    log=first.log,
+                    on_wait=lambda: stages.progress("compile", "another etbench compiles it: waiting"),
+                )
+        except EtbenchError as error:
+            for task in tasks:
+                self.fail(task, error)
 
     def _find_bases(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
@@ -231,6 +254,7 @@ class _Listener:
                 logits_axis=task.program.built.artifact.logits_axis,
                 log=str(task.log.absolute()),
                 runtime=task.cell.delegate.runtime,
+                runner=str(self.run.runner) if task.cell.runner.name == "native" else None,
                 base=base,
                 passes=task.cell.passes if inspected else None,
                 profile=task.cell.profile and inspected,

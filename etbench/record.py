@@ -134,7 +134,7 @@ def blank_result(cell: Cell, log_file: str) -> Result:
             target_ci=cell.repeat.target_ci,
         ),
         log_file=log_file,
-        environment=read_environment(threads=None),
+        environment=read_environment(threads=None, runner=cell.runner.name),
         config=cell.config,
     )
 

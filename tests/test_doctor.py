@@ -33,6 +33,7 @@ def test_it_names_cpu_cores_libraries_and_runtimes(tmp_path: Path) -> None:
         "executorch 1.5",
         "portable, ",
         "XnnpackBackend",
+        "runner=native compiles it",
     ):
         assert words in done.stdout
 

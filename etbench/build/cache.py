@@ -78,6 +78,11 @@ class Cache:
         """Where builds go on before they are entries: on the same file system, so that a rename will do."""
         return self.folder / "work"
 
+    @property
+    def native(self) -> Path:
+        """Where the native runner is kept, by what it was compiled from."""
+        return self.folder / "native"
+
     def writable(self) -> bool:
         """Tell whether entries can be added; a cache that can only be read is still used."""
         try:

@@ -13,7 +13,7 @@ from torch import Tensor
 from etbench.build.artifact import TensorSpec, references_path
 from etbench.errors import EtbenchError
 
-__all__ = ["read_given", "read_references", "specs_of", "write_references"]
+__all__ = ["read_given", "read_outputs", "read_references", "specs_of", "write_references"]
 
 Batches = list[tuple[Tensor, ...]]
 SHOWN = 8
@@ -35,6 +35,11 @@ def read_references(folder: Path) -> tuple[Batches, Batches]:
     """Return inputs and outputs of each reference batch; no outputs where there are none to compare."""
     tensors = load_file(references_path(folder))
     return _batches(tensors, "input"), _batches(tensors, "output")
+
+
+def read_outputs(file: Path) -> Batches:
+    """Return the outputs of each reference batch, from a file with tensors of such names."""
+    return _batches(load_file(file), "output")
 
 
 def read_given(path: Path) -> tuple[Batches, Batches]:

@@ -21,6 +21,7 @@ from etbench.config.sections import (
     Passes,
     Precision,
     Repeat,
+    Runner,
     Section,
     SweepSettings,
     XnnpackRuntime,
@@ -45,6 +46,7 @@ class Cell(Section, frozen=True, kw_only=True):
     model: Model
     precision: Precision
     delegate: Delegate
+    runner: Runner
     repeat: Repeat
     device: Device
     measure: Measure
@@ -89,6 +91,8 @@ class Cell(Section, frozen=True, kw_only=True):
         identity += [self.delegate.runtime, self.evaluate]
         if self.device.kind != "host":
             identity += [[self.device.kind, self.device.host, self.device.python]]
+        if self.runner.name != "python":  # cells of Python's keep the names they had before there was another
+            identity.append(self.runner.name)
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:12]
 
     def no_runtime(self) -> str | None:
@@ -96,10 +100,11 @@ class Cell(Section, frozen=True, kw_only=True):
         return self.delegate.no_runtime(self.device.platform or sys.platform)
 
     def impossible(self) -> str | None:
-        """Return why this model, precision and delegate cannot go together, or None if they can."""
-        reasons = [rule.reason for rule in self.delegate.cannot if rule.covers(self)]
+        """Return why model, precision, delegate and runner cannot go together, or None if they can."""
+        rules = (*self.delegate.cannot, *self.runner.cannot)
+        reasons = [rule.reason for rule in rules if rule.covers(self)]
         requires = (*self.model.requires, *self.delegate.requires)
-        reasons += filter(None, (requirement.missing for requirement in requires))
+        reasons += filter(None, [self.runner.missing, *(requirement.missing for requirement in requires)])
         if self.model.dynamic.sizes and self.precision.name != "fp32":
             reasons.append(
                 "model.dynamic goes with fp32 only: quantizing and casting export again, with fixed shapes"

@@ -52,6 +52,7 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
         raise ConfigError(faults)
     return Cell(
         **sections,
+        runner=top.runner,
         repeat=top.repeat,
         device=top.device,
         measure=top.measure,

@@ -30,6 +30,7 @@ __all__ = [
     "Precision",
     "Repeat",
     "ReportSettings",
+    "Runner",
     "Section",
     "SweepSettings",
     "TopLevel",
@@ -44,6 +45,7 @@ Warmup = Annotated[int, Meta(ge=0, le=10_000)]
 Positive = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+INSTALL_COMPILER = "the native runner needs a C++ compiler, such as by apt-get install g++"
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -132,21 +134,22 @@ class Precision(Component, frozen=True, kw_only=True):
 
 
 class Impossible(Section, frozen=True, kw_only=True):
-    """A combination that a delegate cannot build or run.
+    """A combination that a delegate cannot build or run, or a runner cannot run.
 
-    In the names of model and precision, and the kind of device, ``*`` stands for anything; left out, they
-    mean any.
+    In the names of model, precision and delegate, and the kind of device, ``*`` stands for anything; left
+    out, they mean any.
     """
 
     reason: str
     model: str = "*"
     precision: str = "*"
+    delegate: str = "*"
     device: str = "*"
 
     def covers(self, cell: Cell) -> bool:
         """Tell whether the cell is one of these combinations."""
-        names = (cell.model.name, cell.precision.name, cell.device.kind)
-        return all(map(fnmatchcase, names, (self.model, self.precision, self.device)))
+        names = (cell.model.name, cell.precision.name, cell.delegate.name, cell.device.kind)
+        return all(map(fnmatchcase, names, (self.model, self.precision, self.delegate, self.device)))
 
 
 class XnnpackRuntime(Section, frozen=True, kw_only=True):
@@ -197,6 +200,26 @@ class Device(Section, frozen=True, kw_only=True):
     max_gb: Annotated[float, Meta(gt=0)] = 10.0
     platform: str | None = None
     retries: Annotated[int, Meta(ge=0, le=100)] = 3
+
+
+class Runner(Section, frozen=True, kw_only=True):
+    """What runs the program in the fresh processes of the rounds.
+
+    `cannot` and `runs_on` are as those of `Delegate`. The first of `compilers` that is found compiles the
+    runner where it has to be compiled.
+    """
+
+    name: Literal["python", "native"] = "python"
+    cannot: list[Impossible] = []
+    compilers: list[str] = []
+    runs_on: list[str] | None = None
+
+    @property
+    def missing(self) -> str | None:
+        """Why it does not run here, or None if it does."""
+        if self.runs_on is not None and sys.platform not in self.runs_on:
+            return f"the {self.name} runner is for {', '.join(self.runs_on)} only; this is {sys.platform}"
+        return Requirement(install=INSTALL_COMPILER, programs=self.compilers).missing
 
 
 class Repeat(Section, frozen=True, kw_only=True):
@@ -309,6 +332,7 @@ class Evaluate(Section, frozen=True, kw_only=True):
 class TopLevel(Section, frozen=True, kw_only=True):
     """Everything at the top level that is not a component."""
 
+    runner: Runner = Runner()
     repeat: Repeat
     device: Device = Device()  # older results have no such section
     measure: Measure

@@ -28,8 +28,9 @@ class Environment(Struct, frozen=True, kw_only=True):
     """Where a cell was measured. Sizes in bytes; null where this system does not tell.
 
     `runtimes` are the delegates that the installed runtime can execute, beside its own kernels.
-    `threads` is what the runtime's pool really had. `cpu_flags` are the vector extensions, `quota_cores` and
-    `memory_limit_bytes` the limits of the container or cgroup, `governor` and `turbo` how the clock is run.
+    `threads` is what the runtime's pool really had, `runner` what called it (``python`` or ``native``).
+    `cpu_flags` are the vector extensions, `quota_cores` and `memory_limit_bytes` the limits of the container
+    or cgroup, `governor` and `turbo` how the clock is run.
     `commit` is that of the git repository etbench was started in, `dirty` whether its tracked files differed.
     """
 
@@ -53,10 +54,13 @@ class Environment(Struct, frozen=True, kw_only=True):
     commit: str | None = None
     dirty: bool | None = None
     threads: int | None
+    runner: str = "python"
     load_average: list[float]
 
 
-def read_environment(*, threads: int | None, runtimes: Sequence[str] = ()) -> Environment:
+def read_environment(
+    *, threads: int | None, runtimes: Sequence[str] = (), runner: str = "python"
+) -> Environment:
     """Return the facts of this host now, with what only a process that has loaded the runtime can tell."""
     commit, dirty = read_revision()
     return Environment(
@@ -80,6 +84,7 @@ def read_environment(*, threads: int | None, runtimes: Sequence[str] = ()) -> En
         commit=commit,
         dirty=dirty,
         threads=threads,
+        runner=runner,
         load_average=[round(value, 2) for value in psutil.getloadavg()],
     )
 

@@ -25,30 +25,45 @@ class OneLoad(Struct, frozen=True, kw_only=True):
 
     `program_ms` maps the file and checks it, `method_ms` sets up the method, the delegate's packing of
     weights included. `cached_share` is the share of the file that was in the page cache before, null where
-    this system does not tell.
+    this system does not tell. `start_ms` is what the process took from its start to the load, its libraries
+    and inputs read: the native runner's, null for a process that Python forked or spawned.
     """
 
     program_ms: float
     method_ms: float
     first_inference_ms: float
     cached_share: float | None = None
+    start_ms: float | None = None
+
+    @property
+    def start_to_first_ms(self) -> float | None:
+        """From the start of the process to its first result; None without `start_ms`."""
+        if self.start_ms is None:
+            return None
+        return self.start_ms + self.program_ms + self.method_ms + self.first_inference_ms
 
 
 class LoadTimes(Struct, frozen=True, kw_only=True):
-    """Medians over fresh processes, in ms, and the processes themselves in `each`."""
+    """Medians over fresh processes, in ms, and the processes themselves in `each`.
+
+    `start_to_first_ms` is from the start of the process to its first result, with the native runner.
+    """
 
     program_ms: float
     method_ms: float
     first_inference_ms: float
+    start_to_first_ms: float | None = None
     each: list[OneLoad]
 
     @classmethod
     def of(cls, each: Sequence[OneLoad]) -> LoadTimes:
         """Summarize at least one process."""
+        whole = [one.start_to_first_ms for one in each if one.start_to_first_ms is not None]
         return cls(
             program_ms=median(one.program_ms for one in each),
             method_ms=median(one.method_ms for one in each),
             first_inference_ms=median(one.first_inference_ms for one in each),
+            start_to_first_ms=median(whole) if whole else None,
             each=list(each),
         )
 

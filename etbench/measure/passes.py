@@ -14,14 +14,14 @@ from executorch.extension.pybindings import _C
 from numpy.typing import NDArray
 from torch import Tensor
 
-from etbench.build.references import read_references
+from etbench.build.references import read_outputs, read_references
 from etbench.measure.executors import Executor, threads_of
 from etbench.measure.load import watch_load
 from etbench.measure.program import load
 from etbench.measure.protocol import CheckPass, Round
-from etbench.stats.parity import compare_outputs
+from etbench.stats.parity import Parity, compare_outputs
 
-__all__ = ["check", "time_round"]
+__all__ = ["check", "compare", "time_round"]
 
 WINDOW, FALLING, MAX_STABLE_WARMUP = 5, 0.99, 100  # inferences; share of the median before; inferences
 
@@ -39,12 +39,17 @@ def check(folder: Path, threads: int, logits_axis: int | None) -> CheckPass:
         [leaf for leaf in method.call(batch, clone_outputs=True) if isinstance(leaf, Tensor)]
         for batch in inputs
     ]
-    parity = compare_outputs(_joined(references), _joined(outputs), logits_axis=logits_axis)
     return CheckPass(
-        parity=parity,
+        parity=compare_outputs(_joined(references), _joined(outputs), logits_axis=logits_axis),
         threads=threads_of(method),
         runtimes=sorted(_C._get_registered_backend_names()),
     )
+
+
+def compare(folder: Path, file: Path, logits_axis: int | None) -> Parity:
+    """Compare the outputs that another process wrote with the eager fp32 reference."""
+    references, outputs = read_references(folder)[1], read_outputs(file)
+    return compare_outputs(_joined(references), _joined(outputs), logits_axis=logits_axis)
 
 
 def time_round(

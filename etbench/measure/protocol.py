@@ -26,6 +26,7 @@ __all__ = [
     "MeasurePart",
     "MeasureRequest",
     "Measured",
+    "NativeOutputs",
     "Round",
     "Series",
     "Subject",
@@ -46,11 +47,12 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An artifact to measure: its folder, how often, with how many threads, and where its log goes.
 
     Without `threads` it gets the physical cores that may be used; without a `log` its processes print to
-    the standard error of the measuring one.
-    `runtime` is set in each of its processes. `passes` are those beside the timed rounds; None leaves them
-    out, and `evaluate` without a target leaves that out. `base` is the number of another subject that this
-    one is to be compared with: the two then stay in the same blocks to the end, and adaptive repeats look at
-    their ratio. What an earlier process came to before it was lost is in `checked`, `done` and `over`.
+    the standard error of the measuring one. `runtime` is set in each of its processes. `runner` is the
+    executable of the native runner, which does what it can; None leaves all to Python. `passes` are those
+    beside the timed rounds; None leaves them out, and `evaluate` without a target leaves that out. `base` is
+    the number of another subject that this one is to be compared with: the two then stay in the same blocks
+    to the end, and adaptive repeats look at their ratio. What an earlier process came to before it was lost
+    is in `checked`, `done` and `over`.
     """
 
     folder: str
@@ -59,6 +61,7 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     logits_axis: int | None
     log: str
     runtime: XnnpackRuntime = XnnpackRuntime()
+    runner: str | None = None
     base: int | None = None
     passes: Passes | None = None
     profile: bool = False
@@ -143,6 +146,13 @@ class CheckPass(Struct, frozen=True, kw_only=True):
     parity: Parity
     threads: int
     runtimes: list[str] = []
+
+
+class NativeOutputs(Struct, frozen=True, kw_only=True):
+    """What the native runner tells of itself when it has written the outputs of the reference inputs."""
+
+    threads: int
+    runtimes: list[str]
 
 
 class Series(Struct, frozen=True, kw_only=True):

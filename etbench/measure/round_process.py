@@ -1,7 +1,7 @@
 """The fresh process of a task, forked or spawned: the task goes in as JSON, its answer comes out as JSON.
 
 A fork of this process is quick; where there is none or it is so wanted, a new interpreter runs this module.
-Both go through `etbench.measure.tasks.perform`.
+Both go through `etbench.measure.tasks.perform`. The native runner, a program of its own, is spawned.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -22,13 +22,15 @@ from msgspec import Struct
 from etbench.errors import EtbenchError
 from etbench.events import explained
 from etbench.measure import fork
-from etbench.measure.tasks import Task, perform
+from etbench.measure.runtime_errors import explain
+from etbench.measure.tasks import NATIVE_TASKS, OutputsTask, Task, perform
 from etbench.process import Failure, die_with_parent, exit_description
 
 __all__ = [
     "MODULE",
     "Start",
     "in_fresh_process",
+    "in_native",
     "in_spawned",
 ]
 
@@ -53,10 +55,11 @@ _Message = _Said | _Answer | Failure
 
 
 def in_fresh_process(
-    task: Task,
+    task: Task | OutputsTask,
     answer: type[T],
     *,
     start: Start,
+    runner: str | None = None,
     stage: str,
     waiting: Callable[[float], None],
     tell: Callable[[str], None],
@@ -70,6 +73,7 @@ def in_fresh_process(
         answer: the type of what comes of it.
         start: ``fork`` from this process, which must not have started a thread pool, or ``spawn`` a new
             interpreter; ``auto`` forks where this system can.
+        runner: the executable of the native runner, which does the task if it is one of `NATIVE_TASKS`.
         stage: named in errors.
         waiting: is called every 15 s with the seconds it has taken so far.
         tell: gets a line about slow going.
@@ -80,6 +84,18 @@ def in_fresh_process(
         EtbenchError: what the task raised, the signal that killed its process, or that it took too long.
 
     """
+    if runner is not None and isinstance(task, NATIVE_TASKS):
+        return in_native(
+            task,
+            answer,
+            runner=runner,
+            stage=stage,
+            waiting=waiting,
+            tell=tell,
+            timeout_s=timeout_s,
+            log=log,
+        )
+    assert not isinstance(task, OutputsTask)  # only the native runner is asked for that
     if start == "spawn" or not hasattr(os, "fork"):
         return in_spawned(task, answer, stage=stage, waiting=waiting, tell=tell, timeout_s=timeout_s, log=log)
 
@@ -91,8 +107,41 @@ def in_fresh_process(
     return fork.in_fork(work, answer, stage=stage, waiting=waiting, timeout_s=timeout_s, log=log)
 
 
+def in_native(
+    task: Struct,
+    answer: type[T],
+    *,
+    runner: str,
+    stage: str,
+    waiting: Callable[[float], None],
+    tell: Callable[[str], None],
+    timeout_s: float | None = None,
+    log: str | None = None,
+) -> T:
+    """Do the task in a process of the native runner; see `in_spawned`.
+
+    Raises:
+        EtbenchError: what the runner reported, the signal that killed its process, or that it took too long.
+
+    """
+    try:
+        return in_spawned(
+            task,
+            answer,
+            command=[runner, stage, str(time.monotonic_ns())],
+            stage=stage,
+            waiting=waiting,
+            tell=tell,
+            timeout_s=timeout_s,
+            log=log,
+        )
+    except EtbenchError as error:
+        error.hint = error.hint or explain(error.message)
+        raise
+
+
 def in_spawned(
-    task: Task,
+    task: Struct,
     answer: type[T],
     *,
     stage: str,
@@ -100,6 +149,7 @@ def in_spawned(
     tell: Callable[[str], None],
     timeout_s: float | None = None,
     log: str | None = None,
+    command: Sequence[str] | None = None,
 ) -> T:
     """Do the task in a new interpreter; see `in_fresh_process`.
 
@@ -111,6 +161,7 @@ def in_spawned(
         tell: gets a line about slow going.
         timeout_s: the process is killed if it takes longer.
         log: a file that gets what it prints; None for the standard error of this process.
+        command: starts another program than this module, with the same words on its pipes.
 
     Raises:
         EtbenchError: what the task raised, the signal that killed its process, or that it took too long.
@@ -120,7 +171,7 @@ def in_spawned(
     with (
         Path(log).open("ab") if log else nullcontext() as chatter,
         subprocess.Popen(
-            [sys.executable, "-m", MODULE, stage],
+            command or [sys.executable, "-m", MODULE, stage],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=chatter,
@@ -154,7 +205,7 @@ def in_spawned(
     )
 
 
-def _messages(child: subprocess.Popen[bytes], task: Task) -> Iterator[_Message]:
+def _messages(child: subprocess.Popen[bytes], task: Struct) -> Iterator[_Message]:
     """Give the child its task and yield what it says, until it has answered or died."""
     assert child.stdin is not None and child.stdout is not None
     with suppress(BrokenPipeError), child.stdin:  # it died before it read; its exit status says how
@@ -171,13 +222,16 @@ def _killed_after(child: subprocess.Popen[bytes], timeout_s: float | None) -> It
         late.set()
         child.kill()
 
-    timer = threading.Timer(timeout_s or 0.0, kill)
-    if timeout_s is not None:
-        timer.start()
+    if timeout_s is None:
+        yield late
+        return
+    timer = threading.Timer(timeout_s, kill)
+    timer.start()
     try:
         yield late
     finally:
         timer.cancel()
+        timer.join()  # this process may be forked next, and a thread does not survive that
 
 
 @contextmanager

@@ -11,11 +11,14 @@ from msgspec import Struct
 from etbench.config import XnnpackRuntime
 
 __all__ = [
+    "NATIVE_TASKS",
     "CheckTask",
     "EnergyTask",
     "EvaluateTask",
     "LoadTask",
     "MemoryTask",
+    "OutputsTask",
+    "ParityTask",
     "ProfileTask",
     "RoundTask",
     "Task",
@@ -34,6 +37,19 @@ class _Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_f
 class CheckTask(_Task, frozen=True, kw_only=True, tag="check"):
     """Compare the outputs with the reference: `etbench.measure.passes.check`."""
 
+    logits_axis: int | None
+
+
+class OutputsTask(_Task, frozen=True, kw_only=True, tag="outputs"):
+    """Write the outputs of the reference batches to a file; only the native runner is asked for that."""
+
+    file: str
+
+
+class ParityTask(_Task, frozen=True, kw_only=True, tag="parity"):
+    """Compare outputs in such a file with the reference: `etbench.measure.passes.compare`."""
+
+    file: str
     logits_axis: int | None
 
 
@@ -73,7 +89,8 @@ class ProfileTask(_Task, frozen=True, kw_only=True, tag="profile"):
     """Time the operators: `etbench.measure.profiling.profile_program`."""
 
 
-Task = CheckTask | RoundTask | LoadTask | MemoryTask | EnergyTask | EvaluateTask | ProfileTask
+Task = CheckTask | ParityTask | RoundTask | LoadTask | MemoryTask | EnergyTask | EvaluateTask | ProfileTask
+NATIVE_TASKS = (RoundTask, LoadTask, MemoryTask, OutputsTask)  # what `etbench/native/runner.cpp` can do
 
 
 def perform(task: Task, tell: Callable[[str], None]) -> Struct:
@@ -97,6 +114,10 @@ def perform(task: Task, tell: Callable[[str], None]) -> Struct:
             from etbench.measure.passes import check
 
             return check(folder, task.threads, task.logits_axis)
+        case ParityTask():
+            from etbench.measure.passes import compare
+
+            return compare(folder, Path(task.file), task.logits_axis)
         case RoundTask():
             from etbench.measure.passes import time_round
 

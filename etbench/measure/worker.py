@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import random
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -30,6 +31,7 @@ from etbench.measure.protocol import (
     Measured,
     MeasurePart,
     MeasureRequest,
+    NativeOutputs,
     Round,
     Subject,
     Timed,
@@ -37,10 +39,11 @@ from etbench.measure.protocol import (
     seconds_text,
 )
 from etbench.measure.round_process import in_fresh_process
-from etbench.measure.tasks import CheckTask, EvaluateTask, RoundTask, Task
+from etbench.measure.tasks import CheckTask, EvaluateTask, OutputsTask, ParityTask, RoundTask, Task
 from etbench.process import Failure, serve
 from etbench.stats.interval import location_interval
 from etbench.stats.paired import paired_ratio
+from etbench.stats.parity import Parity
 from etbench.stats.verdict import ALARM_CONFIDENCE
 
 STAGE_TEXT = {
@@ -87,6 +90,13 @@ def _failing_alone(subject: _Subject, send: Callable[[MeasurePart], None]) -> It
         send(Broken(subject=subject.number, failure=failure))
 
 
+class _Run(RunTask, Protocol):
+    """Does a task of the native runner, too."""
+
+    def __call__(self, task: Task | OutputsTask, answer: type[T], /) -> T:
+        """Raise an `EtbenchError` where the process fails."""
+
+
 class _Subject:
     """A program to measure, and how far it is; `broken` once it has failed."""
 
@@ -105,8 +115,7 @@ class _Subject:
         """Run the reference inputs and the passes beside the rounds, each in a process of its own."""
         asked, stages, inspection, evaluation = self.asked, Stages(self._tell), None, None
         with stages("parity"):
-            task = CheckTask(folder=asked.folder, threads=self.threads, logits_axis=asked.logits_axis)
-            check = self._run("parity")(task, CheckPass)
+            check = self._check()
         if asked.evaluate.target:
             with stages("evaluate"):
                 evaluation = self._run("evaluate")(
@@ -130,12 +139,28 @@ class _Subject:
             Checked(
                 subject=self.number,
                 check=check,
-                environment=read_environment(threads=check.threads, runtimes=check.runtimes),
+                environment=read_environment(
+                    threads=check.threads,
+                    runtimes=check.runtimes,
+                    runner="native" if asked.runner else "python",
+                ),
                 inspection=inspection,
                 evaluation=evaluation,
                 stage_s=stages.seconds,
             )
         )
+
+    def _check(self) -> CheckPass:
+        """Compare with the reference what the runner that is to be timed makes of its inputs."""
+        folder, threads, axis = self.asked.folder, self.threads, self.asked.logits_axis
+        run = self._run("parity")
+        if self.asked.runner is None:
+            return run(CheckTask(folder=folder, threads=threads, logits_axis=axis), CheckPass)
+        with tempfile.TemporaryDirectory() as scratch:
+            file = str(Path(scratch) / "outputs.safetensors")
+            told = run(OutputsTask(folder=folder, threads=threads, file=file), NativeOutputs)
+            task = ParityTask(folder=folder, threads=threads, file=file, logits_axis=axis)
+            return CheckPass(parity=run(task, Parity), threads=told.threads, runtimes=told.runtimes)
 
     def restore(self) -> None:
         """Go on from the rounds that an earlier process took."""
@@ -175,7 +200,7 @@ class _Subject:
             seconds=seconds,
         )
 
-    def _run(self, stage: str) -> RunTask:
+    def _run(self, stage: str) -> _Run:
         """Return a function that does a task in a fresh process and tells when that takes long."""
 
         def waiting(seconds: float) -> None:
@@ -184,11 +209,12 @@ class _Subject:
         def progress(text: str) -> None:
             self._tell(Event(kind="progress", stage=stage, message=text))
 
-        def run(task: Task, answer: type[T], /) -> T:
+        def run(task: Task | OutputsTask, answer: type[T], /) -> T:
             return in_fresh_process(
                 msgspec.structs.replace(task, runtime=self.asked.runtime),
                 answer,
                 start=self._request.start,
+                runner=self.asked.runner,
                 stage=stage,
                 waiting=waiting,
                 tell=progress,

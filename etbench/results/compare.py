@@ -243,6 +243,7 @@ def _conditions(base: Result, new: Result) -> dict[str, tuple[object, object]]:
         "host": (sides[0].host, sides[1].host),
         "cpu": (sides[0].cpu, sides[1].cpu),
         "threads": (sides[0].threads, sides[1].threads),
+        "runner": (sides[0].runner, sides[1].runner),
         "python": (sides[0].python, sides[1].python),
         **{name: (sides[0].libraries.get(name), sides[1].libraries.get(name)) for name in LIBRARIES},
     }

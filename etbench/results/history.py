@@ -15,7 +15,7 @@ from etbench.stats.changes import Change, find_changes, levels
 __all__ = ["CellHistory", "ChangePoint", "Run", "cell_histories", "history_table"]
 
 CELL = ["model", "precision", "delegate", "inputs", "weights"]
-CONDITIONS = ["commit", "libraries", "host", "cpu", "threads", "python"]
+CONDITIONS = ["commit", "libraries", "host", "cpu", "threads", "runner", "python"]
 METRIC = "latency_p50_ms"
 INTERVAL = ["latency_location_ms", "latency_ci95_low_ms", "latency_ci95_high_ms"]
 ALPHA = 0.05

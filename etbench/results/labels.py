@@ -8,16 +8,22 @@ from etbench.results.tables import CONDITIONS
 
 __all__ = ["label_cells"]
 
-SAID = {"inputs": "{}", "weights": "{} weights", "threads": "{} threads", "host": "on {}"}
+SAID = {
+    "inputs": "{}",
+    "weights": "{} weights",
+    "threads": "{} threads",
+    "runner": "{} runner",
+    "host": "on {}",
+}
 
 
 def label_cells(frame: pd.DataFrame) -> pd.DataFrame:
     """Add the columns `setting`, `subject` and `cell`.
 
     The setting, within which cells compete, is the model, followed by the conditions (inputs, weights,
-    threads, host) that are not the same in all cells of that model, and by the tool of an imported summary.
-    The subject, which names a row of a chart, has ``#1``, ``#2`` … besides, in order of time, where a cell
-    was measured more than once. The cell has the precision and the delegate too.
+    threads, runner, host) that are not the same in all cells of that model, and by the tool of an imported
+    summary. The subject, which names a row of a chart, has ``#1``, ``#2`` … besides, in order of time, where
+    a cell was measured more than once. The cell has the precision and the delegate too.
     """
     labelled = frame.copy()
     known = frame[CONDITIONS].astype(object).where(frame[CONDITIONS].notna(), "unknown").astype(str)

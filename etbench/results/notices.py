@@ -10,8 +10,14 @@ import pandas as pd
 __all__ = ["notices"]
 
 SHOWN = 3
-CELL = ["model", "precision", "delegate", "inputs", "weights", "threads", "host"]
-MACHINE = ["host", "cpu", "threads", "libraries"]  # what two cells must have in common to be compared
+CELL = ["model", "precision", "delegate", "inputs", "weights", "threads", "runner", "host"]
+MACHINE = [
+    "host",
+    "cpu",
+    "threads",
+    "runner",
+    "libraries",
+]  # what two cells must have in common to be compared
 
 
 def notices(frame: pd.DataFrame, files: Sequence[Path]) -> Iterator[str]:

@@ -35,7 +35,7 @@ BASE_PRECISION = "fp32"
 BASE_DELEGATE = "portable"
 METRIC = "latency_p50_ms"
 IDENTITY = ["model", "precision", "delegate"]
-CONDITIONS = ["inputs", "weights", "threads", "host"]
+CONDITIONS = ["inputs", "weights", "threads", "runner", "host"]
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ def compare_delegates(frame: pd.DataFrame, base: str = BASE_DELEGATE) -> pd.Data
 def rank(frame: pd.DataFrame) -> pd.DataFrame:
     """Order the measured cells by p50: overall, and within each model.
 
-    The conditions in which cells of a model differ (hosts, threads, inputs or weights) are columns too.
+    The conditions in which cells of a model differ (host, threads, runner, inputs, weights) are columns too.
     """
     measured = _measured(frame).sort_values(METRIC, kind="stable")
     ranked = measured[[*IDENTITY, *_telling(measured), METRIC, "pte_bytes", "sqnr_db"]].copy()
@@ -117,7 +117,7 @@ def fastest(frame: pd.DataFrame) -> pd.DataFrame:
 def pivot(frame: pd.DataFrame, value: str = METRIC) -> pd.DataFrame:
     """Return one row a model, one column a (precision, delegate), of the median where a cell was repeated.
 
-    A model that was measured under several conditions (hosts, threads, inputs or weights) has a row for each.
+    A model that was measured in several conditions (host, threads, runner, inputs, weights) has a row each.
     """
     measured = _measured(frame)
     return measured.pivot_table(
@@ -169,7 +169,7 @@ def _measured(frame: pd.DataFrame) -> pd.DataFrame:
 def against(frame: pd.DataFrame, by: str, base: str) -> pd.DataFrame:
     """Put each measured cell beside the one that differs from it only in `by`, which is `base` there.
 
-    The base has the same conditions: input shapes, weights, threads and host. Where it was measured
+    The base has the same conditions: input shapes, weights, threads, runner and host. Where it was measured
     more than once under them, the one measured in turn with the cell counts, or the median one.
     """
     others = [name for name in IDENTITY if name != by] + CONDITIONS

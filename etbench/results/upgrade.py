@@ -19,7 +19,7 @@ FLAT = (
     "latency_ms",
 )
 UNKNOWN_ENVIRONMENT: dict[str, Any] = {
-    **dict.fromkeys(("host", "os", "machine", "cpu", "python"), "unknown"),
+    **dict.fromkeys(("host", "os", "machine", "cpu", "python", "runner"), "unknown"),
     **dict.fromkeys(("physical_cores", "logical_cores", "available_cores", "memory_bytes"), 0),
     "libraries": {},
     "threads": None,

@@ -51,14 +51,24 @@ sys.exit(1)
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGABRT], ids=lambda how: how.name)
-def test_a_program_that_crashes_the_runtime(how: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "runner"),
+    [(signal.SIGSEGV, "python"), (signal.SIGABRT, "python"), (signal.SIGSEGV, "native")],
+    ids=["SIGSEGV", "SIGABRT", "SIGSEGV native"],
+)
+def test_a_program_that_crashes_the_runtime(
+    how: signal.Signals, runner: str, tmp_path: Path, _programs_built_by_these_tests: Path
+) -> None:
     cache = Cache(tmp_path / "cache", 10**9)
+    cache.folder.mkdir()
+    (compiled := _programs_built_by_these_tests / "native").mkdir(exist_ok=True)
+    cache.native.symlink_to(compiled)  # once for all tests
     sweep(tmp_path, "model=tiny", f"cache.dir={cache.folder}", status=0, cells=1)
     (entry,) = cache.entries()
     _spoil_as_if_built_so(entry.folder, how, tmp_path)
     (tmp_path / "out").rename(tmp_path / "before")
-    swept = sweep(tmp_path, "model=tiny", "model.width=4,5", f"cache.dir={cache.folder}", status=1, cells=2)
+    grid = ("model=tiny", "model.width=4,5", f"runner={runner}")
+    swept = sweep(tmp_path, *grid, f"cache.dir={cache.folder}", status=1, cells=2)
     statuses = {result.config["model"]["width"]: result for result in swept.results.values()}
     assert statuses[4].status == "failed"
     assert statuses[4].from_cache

@@ -114,6 +114,7 @@ def test_the_more_cells_the_stronger_the_evidence_for_each_alarm(make_result: Ma
     [
         ({"host": "there"}, "host: here and there"),
         ({"threads": 1}, "threads: 2 and 1"),
+        ({"runner": "native"}, "runner: python and native"),
         ({"libraries": {"torch": "2.14.0"}}, "torch: 2.13.0 and 2.14.0"),
     ],
 )

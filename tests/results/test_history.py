@@ -80,6 +80,7 @@ def test_a_change_is_put_down_to_what_differs_between_the_runs_beside_it(
     [
         ({"host": "there"}, "host here to there"),
         ({"threads": 1}, "threads 2 to 1"),
+        ({"runner": "native"}, "runner python to native"),
         ({"cpu": "another CPU"}, "cpu a CPU to another CPU"),
         ({"libraries": {}}, "torch 2.13.0 to unknown"),
         ({"commit": "c" * 40, "dirty": True}, "commit unknown to cccccccccc-dirty"),

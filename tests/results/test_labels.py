@@ -30,15 +30,16 @@ def test_a_model_has_its_plain_name_while_nothing_else_differs(make_result: Make
         ({"shape": (4, 3, 224, 224)}, "resnet18, 1x3x224x224", "resnet18, 4x3x224x224"),
         ({"weights": "pretrained"}, "resnet18, random weights", "resnet18, pretrained weights"),
         ({"threads": 8}, "resnet18, 2 threads", "resnet18, 8 threads"),
+        ({"runner": "native"}, "resnet18, python runner", "resnet18, native runner"),
         ({"host": "there"}, "resnet18, on here", "resnet18, on there"),
         ({"created_at": "2027"}, "resnet18 #1", "resnet18 #2"),
     ],
-    ids=["inputs", "weights", "threads", "host", "repeated"],
+    ids=["inputs", "weights", "threads", "runner", "host", "repeated"],
 )
 def test_what_differs_is_named(
     more: dict[str, Any], first: str, second: str, make_result: MakeResult
 ) -> None:
-    for name in ("threads", "host"):
+    for name in ("threads", "runner", "host"):
         if name in more:
             more = {"environment": msgspec.structs.replace(make_result().environment, **more)}
     found = _cells(make_result(), make_result(**more))

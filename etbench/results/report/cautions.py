@@ -96,7 +96,8 @@ def _conditions(frame: pd.DataFrame) -> Iterator[str]:
         what = f"{counted(len(imported), 'cell')} imported ({tools})"
         yield f"{what}: summaries without rounds, so no intervals and no verdicts."
     own = frame[frame["source"].eq("etbench")]
-    for column, noun in (("host", "host"), ("threads", "thread count"), ("inputs", "input shape")):
+    nouns = {"host": "host", "threads": "thread count", "runner": "runner", "inputs": "input shape"}
+    for column, noun in nouns.items():
         values = own[column].dropna().astype(str)
         varied = values.groupby(own["model"]).nunique()
         if len(varied) and varied.max() > 1:

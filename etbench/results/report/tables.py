@@ -213,6 +213,7 @@ def _facts(facts: Environment) -> dict[str, str | None]:
         "CPU": f"{facts.cpu}, {facts.machine}" if known else None,
         "cores": f"{facts.physical_cores} physical, {facts.logical_cores} logical" if known else None,
         "threads": str(facts.threads) if facts.threads is not None else None,
+        "runner": facts.runner if known else None,
         "memory": f"{facts.memory_bytes / 2**30:.0f} GiB" if known else None,
         "system": facts.os if known else None,
         "Python": facts.python if known else None,

@@ -1,0 +1,125 @@
+"""Compile the native runner: once for each version of its source, of ExecuTorch and of the compiler."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from etbench.config.sections import INSTALL_COMPILER
+from etbench.errors import EtbenchError
+from etbench.locks import locked
+
+__all__ = ["compile_runner"]
+
+SOURCES = Path(__file__).parent
+SHOWN = 12  # lines of a compiler's complaint
+TIMEOUT_S = 600.0
+
+# What the wheel's own share/cmake/executorch-config.cmake tells a consumer to compile with and to link.
+FLAGS = (
+    *("-std=c++17", "-O2", "-Wall", "-Wextra"),
+    *("-DC10_USING_CUSTOM_GENERATED_MACROS", "-DET_USE_THREADPOOL", "-DET_EVENT_TRACER_ENABLED"),
+)
+LIBRARIES = (
+    "executorch",
+    "executorch_kernels_optimized",
+    "executorch_kernels_quantized",
+    "executorch_backend_xnnpack",
+    "executorch_threadpool",
+)
+
+
+def compile_runner(
+    folder: Path, compilers: Sequence[str], *, scratch: Path, log: Path, on_wait: Callable[[], None]
+) -> Path:
+    """Return the executable of the runner, compiled now unless the folder has it from before.
+
+    Args:
+        folder: keeps it for the next time; several etbench may share it.
+        compilers: the first of them that is found does it.
+        scratch: an existing folder for temporary files, on the same file system.
+        log: gets what the compiler prints.
+        on_wait: is called if another etbench compiles it just now.
+
+    Raises:
+        EtbenchError: of stage ``compile``: there is no compiler, or with what it says.
+
+    """
+    command = _command(compilers)
+    runner = folder / f"runner-{_key(command)}"
+    if not runner.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(runner.with_name(f"{runner.name}.lock"), on_wait):
+            if not runner.exists():
+                _compile(command, scratch / "runner", log)
+                (scratch / "runner").replace(runner)
+    return runner
+
+
+def _command(compilers: Sequence[str]) -> list[str]:
+    """Return the command that compiles the runner, without where to."""
+    compiler = next(filter(None, map(shutil.which, compilers)), None)
+    if compiler is None:
+        raise EtbenchError(
+            f"none of {', '.join(compilers)} is installed", stage="compile", hint=INSTALL_COMPILER
+        )
+    package = _executorch()
+    headers = [package / "include", package / "include/executorch/runtime/core/portable_type/c10"]
+    return [
+        compiler,
+        *FLAGS,
+        *(word for folder in headers for word in ("-isystem", str(folder))),
+        str(SOURCES / "runner.cpp"),
+        f"-L{package / 'lib'}",
+        f"-Wl,-rpath,{package / 'lib'}",
+        "-Wl,--no-as-needed",  # kernels and backends register themselves: nothing refers to them
+        *(f"-l{name}" for name in LIBRARIES),
+    ]
+
+
+def _executorch() -> Path:
+    """Return where the package lies; it is not imported."""
+    found = importlib.util.find_spec("executorch")
+    if found is None or not found.submodule_search_locations:
+        raise EtbenchError("executorch is not installed", stage="compile")
+    return Path(next(iter(found.submodule_search_locations)))
+
+
+def _key(command: list[str]) -> str:
+    """Return a digest of all that the executable depends on."""
+    told = subprocess.run([command[0], "--version"], capture_output=True, text=True, check=False).stdout
+    digest = hashlib.sha256("\n".join([version("executorch"), told, *command]).encode())
+    for source in sorted([*SOURCES.glob("*.h"), *SOURCES.glob("*.cpp")]):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _compile(command: list[str], into: Path, log: Path) -> None:
+    try:
+        done = subprocess.run(
+            [*command, "-o", str(into)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise EtbenchError(
+            f"{command[0]} did not compile the native runner within {TIMEOUT_S:g} s", stage="compile"
+        ) from error
+    with log.open("a", encoding="utf-8") as file:
+        file.write(done.stderr)
+    if done.returncode:
+        said = "\n".join(done.stderr.strip().splitlines()[:SHOWN]) or "without a word"
+        raise EtbenchError(
+            f"{command[0]} could not compile the native runner:\n{said}",
+            stage="compile",
+            hint=f"it takes a compiler of C++17; all that it said is in {log}",
+        )

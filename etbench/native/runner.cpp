@@ -1,0 +1,259 @@
+// The native runner: does in a fresh process, without Python, what etbench/measure/tasks.py asks for.
+//
+// It reads a task as JSON from standard input and answers on standard output with a line of JSON, in the words of
+// etbench/measure/round_process.py. Its argument is the stage that errors name which do not say one; a second
+// one is the time at which it was started, by the monotonic clock, in ns.
+
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "json.h"
+#include "machine.h"
+#include "program.h"
+#include "tensors.h"
+
+namespace etbench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double since_ms(Clock::time_point start) {
+  const std::chrono::nanoseconds spent = Clock::now() - start;
+  return static_cast<double>(spent.count()) / 1e6;
+}
+
+template <typename Work>
+double timed_ms(Work&& work) {
+  const auto start = Clock::now();
+  work();
+  return since_ms(start);
+}
+
+// The way back to the one who asked. What libraries print on standard output goes to the log instead.
+class Channel {
+ public:
+  Channel() : file_(fdopen(dup(STDOUT_FILENO), "w")) { dup2(STDERR_FILENO, STDOUT_FILENO); }
+
+  void said(const std::string& text) { send(json::Writer().add("message_type", "said").add("text", text)); }
+
+  void answer(const std::string& body) { send(json::Writer().add("message_type", "answer").raw("body", body)); }
+
+  void failure(const std::string& stage, const std::string& message, const std::string& hint) {
+    send(json::Writer()
+             .add("message_type", "failure")
+             .add("stage", stage)
+             .add("message", message)
+             .add("hint", hint)
+             .add("kind", "NativeRunner")
+             .add("traceback", ""));
+  }
+
+ private:
+  void send(const json::Writer& message) {
+    std::fprintf(file_, "%s\n", message.text().c_str());
+    std::fflush(file_);
+  }
+
+  std::FILE* file_;
+};
+
+// What every task says: which program, and how it is run.
+struct Task {
+  explicit Task(const json::Value& json)
+      : json(json),
+        folder(json.at("folder").text()),
+        threads(static_cast<uint32_t>(json.at("threads").number())) {
+    if (const json::Value* runtime = json.find("runtime")) set_runtime_options(*runtime);
+  }
+
+  std::string program() const { return folder + "/model.pte"; }
+  References references() const { return References(folder + "/reference.safetensors"); }
+  size_t count(const char* key) const { return static_cast<size_t>(json.at(key).number()); }
+
+  const json::Value& json;
+  const std::string folder;
+  const uint32_t threads;
+};
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t half = values.size() / 2;
+  return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+// Tell whether the warmup is over, as `_warm` of etbench/measure/passes.py: the wanted count is there, or the
+// median of a window falls no more.
+bool warm(const std::vector<double>& times_ms, const json::Value& warmup) {
+  constexpr size_t kWindow = 5, kMost = 100;  // inferences
+  constexpr double kFalling = 0.99;           // share of the median before
+  if (!warmup.is_text()) return static_cast<double>(times_ms.size()) >= warmup.number();
+  if (times_ms.size() < 2 * kWindow) return false;
+  const double before = median({times_ms.end() - 2 * kWindow, times_ms.end() - kWindow});
+  const double last = median({times_ms.end() - kWindow, times_ms.end()});
+  return last >= kFalling * before || times_ms.size() >= kMost;
+}
+
+void tell_if_slow(double inference_s, size_t samples, size_t at_least, double time_left_s, Channel& channel) {
+  if (inference_s < 1) return;
+  const size_t room = static_cast<size_t>(time_left_s / inference_s) + 1;
+  const size_t fitting = std::max(at_least, std::min(samples, room));
+  char text[160];
+  std::snprintf(
+      text,
+      sizeof text,
+      "slow, not hanging: one inference takes about %.1f s; timing %zu of %zu in this round, some %.0f s",
+      inference_s,
+      fitting,
+      samples,
+      static_cast<double>(fitting) * inference_s);
+  channel.said(text);
+}
+
+// Load the program, warm up and time a number of inferences: `time_round` of etbench/measure/passes.py.
+std::string time_round(const Task& task, Channel& channel) {
+  const size_t samples = task.count("samples"), at_least = task.count("at_least");
+  const double time_left_s = task.json.at("time_left_s").number();
+  const json::Value& warmup = task.json.at("warmup");
+  auto inputs = task.references().inputs(0);
+  const LoadWatch watch;
+  std::optional<Program> program;
+  const double load_ms = timed_ms([&] {
+    program.emplace(task.program(), task.threads);
+    program->load_method();
+  });
+  program->use(std::move(inputs));
+  const auto infer = [&] { program->infer(); };
+  const auto begun = Clock::now();
+  const auto spent_s = [&] { return since_ms(begun) / 1e3; };
+  std::vector<double> warming_ms = {timed_ms(infer)}, taken_ms;
+  while (!warm(warming_ms, warmup) && spent_s() < time_left_s / 4) warming_ms.push_back(timed_ms(infer));
+  tell_if_slow(warming_ms[0] / 1e3, samples, at_least, time_left_s, channel);
+  while (taken_ms.size() < samples && (taken_ms.size() < at_least || spent_s() < time_left_s)) {
+    taken_ms.push_back(timed_ms(infer));
+  }
+  return json::Writer()
+      .add("samples_ms", taken_ms)
+      .add("load_ms", load_ms)
+      .add("first_inference_ms", warming_ms[0])
+      .add("warmup", warming_ms.size())
+      .raw("load", watch.text())
+      .text();
+}
+
+// Time the load of program and method and the first inference, once: etbench/measure/load_time.py.
+std::string time_load(const Task& task, std::optional<Clock::time_point> started) {
+  std::optional<double> share;
+  auto inputs = task.references().inputs(0);
+  double waited_ms = 0;
+  {
+    const auto start = Clock::now();
+    const CachedFile file(task.program());
+    if (task.json.at("cold").boolean()) {
+      file.drop();
+    } else {
+      file.fill();
+    }
+    share = file.share();
+    waited_ms = since_ms(start);  // no part of the start
+  }
+  std::optional<double> start_ms;
+  if (started) start_ms = since_ms(*started) - waited_ms;
+  std::optional<Program> program;
+  const double program_ms = timed_ms([&] { program.emplace(task.program(), task.threads); });
+  const double method_ms = timed_ms([&] { program->load_method(); });
+  program->use(std::move(inputs));
+  const double first_ms = timed_ms([&] { program->infer(); });
+  return json::Writer()
+      .add("program_ms", program_ms)
+      .add("method_ms", method_ms)
+      .add("first_inference_ms", first_ms)
+      .raw("cached_share", or_null(share))
+      .raw("start_ms", or_null(start_ms))
+      .text();
+}
+
+// Load the program, run it once and say what that took: etbench/measure/memory.py.
+std::string measure_memory(const Task& task) {
+  auto inputs = task.references().inputs(0);
+  const int64_t baseline = resident_bytes();
+  const auto dirty_before = private_dirty_bytes();
+  Program program(task.program(), task.threads);
+  program.load_method();
+  program.use(std::move(inputs));
+  program.infer();
+  const auto dirty = private_dirty_bytes();
+  const int64_t peak = std::max(peak_resident_bytes(), baseline);
+  return json::Writer()
+      .add("baseline_bytes", baseline)
+      .add("peak_bytes", peak)
+      .add("peak_over_baseline_bytes", peak - baseline)
+      .raw("private_dirty_bytes", dirty && dirty_before ? json::written(*dirty - *dirty_before) : "null")
+      .text();
+}
+
+// Run the reference batches and write their outputs to a file, for Python to compare.
+std::string write_outputs(const Task& task) {
+  References references = task.references();
+  Program program(task.program(), task.threads);
+  program.load_method();
+  Outputs outputs;
+  for (size_t batch = 0; references.has(batch); ++batch) {
+    program.use(references.inputs(batch));
+    program.infer();
+    size_t number = 0;
+    for (const EValue& value : program.outputs()) {
+      if (!value.isTensor()) continue;
+      outputs.add("output." + std::to_string(batch) + "." + std::to_string(number++), value.toTensor());
+    }
+  }
+  outputs.write(task.json.at("file").text());
+  std::vector<std::string> backends;
+  for (size_t i = 0; i < executorch::runtime::get_num_registered_backends(); ++i) {
+    if (const auto name = executorch::runtime::get_backend_name(i); name.ok()) backends.emplace_back(*name);
+  }
+  std::sort(backends.begin(), backends.end());
+  return json::Writer().add("threads", thread_count()).add("runtimes", backends).text();
+}
+
+std::string perform(const json::Value& json, std::optional<Clock::time_point> started, Channel& channel) {
+  const std::string& name = json.at("task").text();
+  const Task task(json);
+  if (name == "round") return time_round(task, channel);
+  if (name == "load") return time_load(task, started);
+  if (name == "memory") return measure_memory(task);
+  if (name == "outputs") return write_outputs(task);
+  throw std::runtime_error("the native runner knows no task " + json::quoted(name));
+}
+
+}  // namespace
+}  // namespace etbench
+
+int main(int count, char** arguments) {
+  using namespace etbench;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // nothing of it outlives the one who asked
+  std::optional<Clock::time_point> started;
+  if (count > 2) started = Clock::time_point(std::chrono::nanoseconds(std::atoll(arguments[2])));
+  Channel channel;
+  try {
+    const std::string asked(std::istreambuf_iterator<char>(std::cin), {});
+    const json::Value task = json::Reader(asked).document();
+    channel.answer(perform(task, started, channel));
+  } catch (const Failure& failure) {
+    channel.failure(failure.stage, failure.what(), failure.hint);
+  } catch (const std::exception& error) {
+    channel.failure(count > 1 ? arguments[1] : "native", error.what(), "");
+  }
+  std::fflush(nullptr);
+  _exit(0);  // destructors of native libraries have crashed here, after the work was done
+}

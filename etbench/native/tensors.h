@@ -1,0 +1,137 @@
+// Tensors of a safetensors file, read one at a time and written all at once.
+//
+// The format: eight bytes with the length of the header, little-endian; the header, a JSON object of each
+// tensor's dtype, shape and place; the bytes of the tensors.
+#pragma once
+
+#include <executorch/extension/tensor/tensor.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "json.h"
+
+namespace etbench {
+
+using executorch::aten::ScalarType;
+using executorch::aten::Tensor;
+using executorch::extension::TensorPtr;
+
+inline constexpr std::pair<const char*, ScalarType> kDtypes[] = {
+    {"F32", ScalarType::Float}, {"F16", ScalarType::Half},     {"BF16", ScalarType::BFloat16},
+    {"F64", ScalarType::Double}, {"I64", ScalarType::Long},    {"I32", ScalarType::Int},
+    {"I16", ScalarType::Short}, {"I8", ScalarType::Char},      {"U8", ScalarType::Byte},
+    {"BOOL", ScalarType::Bool},
+};
+
+inline ScalarType scalar_type_of(const std::string& dtype) {
+  for (const auto& [name, type] : kDtypes) {
+    if (dtype == name) return type;
+  }
+  throw std::runtime_error("the native runner knows no tensors of dtype " + dtype);
+}
+
+inline const char* dtype_of(ScalarType type) {
+  for (const auto& [name, found] : kDtypes) {
+    if (type == found) return name;
+  }
+  throw std::runtime_error("the native runner knows no outputs of this dtype");
+}
+
+// The reference inputs of an artifact, named `input.{batch}.{number}` by etbench/build/references.py.
+class References {
+ public:
+  explicit References(const std::string& path) : file_(path, std::ios::binary) {
+    uint64_t length = 0;
+    if (!file_.read(reinterpret_cast<char*>(&length), sizeof length)) {
+      throw std::runtime_error("the reference inputs cannot be read: " + path);
+    }
+    std::string header(length, ' ');
+    if (!file_.read(header.data(), static_cast<std::streamsize>(length))) {
+      throw std::runtime_error("the reference inputs are cut off: " + path);
+    }
+    header_ = json::Reader(header).document();
+    begin_ = sizeof length + length;
+  }
+
+  bool has(size_t batch) const { return header_.find(name(batch, 0)) != nullptr; }
+
+  // Return the inputs of a batch, each in memory of its own that is aligned as PyTorch's is.
+  std::vector<TensorPtr> inputs(size_t batch) {
+    std::vector<TensorPtr> found;
+    while (const json::Value* entry = header_.find(name(batch, found.size()))) found.push_back(read(*entry));
+    return found;
+  }
+
+ private:
+  static constexpr size_t kAlignment = 64;
+
+  static std::string name(size_t batch, size_t number) {
+    return "input." + std::to_string(batch) + "." + std::to_string(number);
+  }
+
+  TensorPtr read(const json::Value& entry) {
+    std::vector<executorch::aten::SizesType> sizes;
+    for (const json::Value& size : entry.at("shape").array()) {
+      sizes.push_back(static_cast<executorch::aten::SizesType>(size.number()));
+    }
+    const auto& place = entry.at("data_offsets").array();
+    const auto from = static_cast<size_t>(place.at(0).number()), to = static_cast<size_t>(place.at(1).number());
+    const size_t room = (to - from + kAlignment) / kAlignment * kAlignment;
+    std::shared_ptr<void> bytes(std::aligned_alloc(kAlignment, room), std::free);
+    file_.seekg(static_cast<std::streamoff>(begin_ + from));
+    if (!bytes || !file_.read(static_cast<char*>(bytes.get()), static_cast<std::streamsize>(to - from))) {
+      throw std::runtime_error("the reference inputs are cut off");
+    }
+    return executorch::extension::from_blob(
+        bytes.get(),
+        std::move(sizes),
+        scalar_type_of(entry.at("dtype").text()),
+        executorch::aten::Device(executorch::aten::DeviceType::CPU),
+        [bytes](void*) {},  // keeps them as long as the tensor lives
+        executorch::aten::TensorShapeDynamism::STATIC);
+  }
+
+  std::ifstream file_;
+  json::Value header_;
+  uint64_t begin_ = 0;
+};
+
+// Outputs on their way into a safetensors file.
+class Outputs {
+ public:
+  void add(const std::string& name, const Tensor& tensor) {
+    const std::vector<int64_t> shape(tensor.sizes().begin(), tensor.sizes().end());
+    const std::vector<size_t> place = {bytes_.size(), bytes_.size() + tensor.nbytes()};
+    header_.raw(
+        name,
+        json::Writer()
+            .add("dtype", dtype_of(tensor.scalar_type()))
+            .add("shape", shape)
+            .add("data_offsets", place)
+            .text());
+    bytes_.append(static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes());
+  }
+
+  void write(const std::string& path) const {
+    const std::string header = header_.text();
+    const uint64_t length = header.size();
+    std::ofstream file(path, std::ios::binary);
+    file.write(reinterpret_cast<const char*>(&length), sizeof length);
+    file << header << bytes_;
+    if (!file.flush()) throw std::runtime_error("the outputs cannot be written: " + path);
+  }
+
+ private:
+  json::Writer header_;
+  std::string bytes_;
+};
+
+}  // namespace etbench

@@ -1,0 +1,107 @@
+"""The native runner is compiled once, and where it cannot be, that is said in words."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+import etbench as api
+from etbench.compose import compose_options
+from etbench.config import Cell, parse
+from etbench.errors import EtbenchError
+from etbench.locks import locked
+from etbench.native import compile_runner, compiling
+
+COMPILERS = ("g++", "clang++", "c++")
+
+
+def _compiled(folder: Path, scratch: Path) -> Path:
+    return compile_runner(folder, COMPILERS, scratch=scratch, log=scratch / "log", on_wait=lambda: None)
+
+
+def test_what_was_compiled_is_taken_again(runner: Path, tmp_path: Path) -> None:
+    before = runner.stat()
+    assert _compiled(runner.parent, tmp_path) == runner
+    assert runner.stat().st_mtime_ns == before.st_mtime_ns
+    assert not list(tmp_path.iterdir())  # not even a log: no compiler ran
+
+
+def test_another_source_is_another_runner_and_what_the_compiler_says_is_shown(
+    runner: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = tmp_path / "native"
+    shutil.copytree(compiling.SOURCES, sources)
+    with (sources / "runner.cpp").open("a") as file:
+        file.write("\n#error no luck today\n")
+    monkeypatch.setattr(compiling, "SOURCES", sources)
+    with pytest.raises(EtbenchError, match="could not compile the native runner") as caught:
+        _compiled(runner.parent, tmp_path)
+    assert caught.value.stage == "compile"
+    assert "no luck today" in caught.value.message
+    assert "no luck today" in (tmp_path / "log").read_text()
+    assert list(runner.parent.glob("runner-*[!k]")) == [runner]  # nothing but its lock is left of the other
+
+
+def test_of_two_at_once_one_compiles_and_the_other_waits(runner: Path, tmp_path: Path) -> None:
+    waits = Event()
+    made = tmp_path / "native" / runner.name
+    made.parent.mkdir()
+    with ThreadPoolExecutor(1) as other:
+        with locked(made.with_name(f"{made.name}.lock"), lambda: None):
+            found = other.submit(
+                compile_runner,
+                made.parent,
+                COMPILERS,
+                scratch=tmp_path,
+                log=tmp_path / "log",
+                on_wait=waits.set,
+            )
+            assert waits.wait(60)
+            shutil.copyfile(runner, made)
+        assert found.result() == made
+    assert not (tmp_path / "log").exists()
+
+
+def test_without_a_compiler_cells_are_skipped_with_a_hint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = api.compose(["runner=native"])
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(EtbenchError, match=r"none of g\+\+, clang\+\+, c\+\+ is installed"):
+        _compiled(tmp_path, tmp_path)
+    result = api.run(cell, out_dir=tmp_path).result
+    assert result.status == "skipped"
+    assert result.reason == (
+        "none of g++, clang++, c++ is installed: "
+        "the native runner needs a C++ compiler, such as by apt-get install g++"
+    )
+    assert result.environment.runner == "native"
+
+
+@pytest.mark.parametrize(
+    ("delegate", "reason"),
+    [("eager", "run by PyTorch"), ("inductor", "run by PyTorch"), ("openvino", "OpenVINO's backend")],
+)
+def test_what_the_runner_cannot_run_is_known_before_any_work(delegate: str, reason: str) -> None:
+    python = compose_options("delegate")[delegate]
+    assert isinstance(python, Cell)
+    assert reason not in (python.impossible() or "")
+    runner = api.compose(["runner=native"]).config["runner"]
+    assert reason in (parse(python.config | {"runner": runner}).impossible() or "")
+
+
+def test_elsewhere_than_on_linux_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = api.compose(["runner=native"])
+    assert cell.impossible() is None
+    monkeypatch.setattr("sys.platform", "win32")
+    assert cell.impossible() == "the native runner is for linux only; this is win32"
+
+
+def test_the_runner_is_part_of_what_is_measured() -> None:
+    plain, python, native = (api.compose(words) for words in ([], ["runner=python"], ["runner=native"]))
+    assert plain.cell_id == python.cell_id != native.cell_id
+    assert plain.recipe == native.recipe  # the same program
