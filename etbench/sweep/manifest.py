@@ -18,7 +18,7 @@ from etbench.errors import ConfigError
 from etbench.results.schema import Result
 from etbench.results.store import UnreadableError, read_result, replace_file
 
-__all__ = ["Manifest", "alone_in", "finished_cells", "read_manifest"]
+__all__ = ["Manifest", "alone_in", "finished_cells", "manifest_path", "read_manifest"]
 
 HIDDEN = ".sweep"
 SETTINGS = ("sweep", "cache", "build", "keep_pte", "event_log")  # may differ when a sweep is resumed
@@ -61,7 +61,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     def write(self, folder: Path) -> None:
         """Put it into the sweep's folder."""
         (folder / HIDDEN).mkdir(parents=True, exist_ok=True)
-        replace_file(_path(folder), msgspec.json.encode(self))
+        replace_file(manifest_path(folder), msgspec.json.encode(self))
 
     def check_same(self, cells: Sequence[Cell]) -> None:
         """Make sure that these are the very cells of the manifest.
@@ -88,6 +88,11 @@ class Manifest(Struct, frozen=True, kw_only=True):
             raise ConfigError(["sweep.resume: not the same sweep", *faults[:SHOWN], *more])
 
 
+def manifest_path(folder: Path) -> Path:
+    """Return where the manifest of a sweep's folder lies."""
+    return folder / HIDDEN / "manifest.json"
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a sweep's folder.
 
@@ -96,7 +101,7 @@ def read_manifest(folder: Path) -> Manifest:
 
     """
     try:
-        return msgspec.json.decode(_path(folder).read_bytes(), type=Manifest)
+        return msgspec.json.decode(manifest_path(folder).read_bytes(), type=Manifest)
     except FileNotFoundError:
         raise ConfigError([f"sweep.resume={folder}: no sweep was started there"]) from None
     except (OSError, msgspec.DecodeError) as error:
@@ -173,10 +178,6 @@ def _flat(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 
 def _planned(cells: Sequence[Cell]) -> list[PlannedCell]:
     return [PlannedCell(stem=cell.stem, cell_id=cell.cell_id, config=cell.config) for cell in cells]
-
-
-def _path(folder: Path) -> Path:
-    return folder / HIDDEN / "manifest.json"
 
 
 def _now() -> str:
