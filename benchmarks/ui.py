@@ -83,7 +83,9 @@ def main() -> None:
 def _start(cell: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
     """Begin to measure a cell for hours, and wait until its rounds come in."""
     hours = ["repeat.spread_s=36000", "repeat.max_seconds=36000", f"hydra.run.dir={folder}"]
-    run = subprocess.Popen([sys.executable, "-m", "etbench", *cell, *hours], stderr=subprocess.DEVNULL)
+    run = subprocess.Popen(
+        [sys.executable, "-m", "etbench", *cell, *hours], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     while len(_rounds(folder / EVENT_LOG)) < 10:
         assert run.poll() is None, "the run has ended"
         time.sleep(0.5)

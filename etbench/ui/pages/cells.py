@@ -58,6 +58,8 @@ class CellTable:
         self._watch: Watch | None = None
         self._rows: list[dict[str, object]] = []
         self._table = table(COLUMNS, [], numbers=2)
+        for number in (2, 3):
+            self._table.columns[number].update(classes="eb-wide", headerClasses="eb-wide")
         for number, template in ((0, NAME), (3, SPREAD), (5, RESULT)):
             self._table.add_slot(f"body-cell-{number}", template)
         self._table.on("download", self._download)
