@@ -1,4 +1,4 @@
-"""Take the pictures of the four tabs that the README shows, of the sample sweep and of a model measured twice.
+"""Take the pictures of the four tabs that the README shows: the sample sweep, and a model measured twice.
 
 python benchmarks/ui_pictures.py --to docs/images
 """
