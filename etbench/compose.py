@@ -27,7 +27,7 @@ from etbench.config import Cell, parse
 from etbench.errors import ConfigError, nearest
 from etbench.hydra_listing import copy_sources_once
 
-__all__ = ["check_command_line", "compose", "compose_options", "conf_dir", "resuming"]
+__all__ = ["check_command_line", "compose", "compose_options", "conf_dir", "option_names", "resuming"]
 
 copy_sources_once()
 
@@ -54,17 +54,26 @@ def compose(overrides: Sequence[str] = (), *, config_dir: str | Path | None = No
         return parse(hydra.compose("config", overrides=[*search, *overrides]))
 
 
-def compose_options(group: str, *, config_dir: str | Path | None = None) -> dict[str, Cell | ConfigError]:
-    """Compose the default cell with each option of a group: the cell, or the faults of that option's YAML.
+def option_names(group: str, *, config_dir: str | Path | None = None) -> list[str]:
+    """Name the options of a group, those in folders of it as ``folder/option``."""
+    with _hydra(config_dir) as (loader, search):
+        return _options(loader, search, "config", group)
+
+
+def compose_options(
+    group: str, names: Sequence[str], *, config_dir: str | Path | None = None
+) -> dict[str, Cell | ConfigError]:
+    """Compose the default cell with each of some options: the cell, or the faults of that option's YAML.
 
     Args:
         group: ``model``, ``precision`` or another folder of ``conf/``.
+        names: of its options.
         config_dir: a folder with YAML groups of your own, as for ``--config-dir``.
 
     """
     found: dict[str, Cell | ConfigError] = {}
-    with _hydra(config_dir) as (loader, search):
-        for option in loader.get_group_options(group, config_name="config", overrides=search):
+    with _hydra(config_dir) as (_, search):
+        for option in names:
             try:
                 found[option] = parse(hydra.compose("config", overrides=[*search, f"{group}={option}"]))
             except ConfigError as error:
@@ -111,7 +120,7 @@ def resuming(argv: Sequence[str]) -> list[str]:
     if all(key.startswith(("sweep.", "hydra.")) for key in values):
         from etbench.sweep.manifest import read_manifest
 
-        then, flags = _split(read_manifest(Path(folder)).argv)
+        then, flags = _split(read_manifest(Path(_unquoted(folder))).argv)
         own = [
             text
             for text in then
@@ -119,6 +128,14 @@ def resuming(argv: Sequence[str]) -> list[str]:
         ]
         overrides = [*own, *overrides]
     return [*flags, *overrides, f"hydra.sweep.dir={folder}"]
+
+
+def _unquoted(text: str) -> str:
+    """Return the value that Hydra's grammar reads, where it is one."""
+    try:
+        return str(OverridesParser.create().parse_override(f"key={text}").value())
+    except HydraException:
+        return text  # is reported with all other faults
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -228,11 +245,7 @@ class _Checker:
 
     def options(self, group: str) -> list[str]:
         """Return the options of a group, those in folders of it as ``folder/option``."""
-        found: list[str] = self.loader.get_group_options(
-            group, config_name=self.config_name, overrides=self.search
-        )
-        inner = self.loader.list_groups(group)
-        return found + [f"{folder}/{name}" for folder in inner for name in self.options(f"{group}/{folder}")]
+        return _options(self.loader, self.search, self.config_name, group)
 
     def mandatory(self, values: list[Override], base: DictConfig) -> tuple[list[str], list[str]]:
         """Return the overrides that give what the YAML leaves to the user, and the keys that none gives.
@@ -318,6 +331,16 @@ class _Checker:
         if item.is_sweep_override():
             return [str(element) for element in item.sweep_string_iterator()]
         return ["null" if value is None else str(value)]
+
+
+def _options(loader: Any, search: list[str], config_name: str, group: str) -> list[str]:
+    found: list[str] = loader.get_group_options(group, config_name=config_name, overrides=search)
+    inner = [
+        f"{folder}/{name}"
+        for folder in loader.list_groups(group)
+        for name in _options(loader, search, config_name, f"{group}/{folder}")
+    ]
+    return found + inner
 
 
 def _listed(options: Sequence[str]) -> str:

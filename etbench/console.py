@@ -17,7 +17,7 @@ from etbench.results.schema import CellComparison, Result
 from etbench.stats.layers import Numerics
 from etbench.stats.summary import LatencyMs
 
-__all__ = ["ConsoleLog", "plain_console", "print_comparison", "print_summary"]
+__all__ = ["ConsoleLog", "plain_console", "print_comparison", "print_summary", "summary_line"]
 
 STAGE_WORDS = {
     "import": "importing torch and ExecuTorch",
@@ -122,6 +122,19 @@ def print_summary(results: Iterable[Result], console: Console | None = None) -> 
     for result in results:
         if result.profile is not None:
             console.print(_operators(result))
+
+
+def summary_line(result: Result) -> str:
+    """Say of a measured cell how sure its latency is, its size, parity and stability."""
+    parts = []
+    if result.latency_ms is not None:
+        parts.append(f"±{_half_width(result.latency_ms)}")
+    if result.artifact is not None:
+        parts.append(f"{result.artifact.pte_bytes / 1e6:.1f} MB")
+    parts.append(f"parity {_parity(result)}")
+    if result.stability is not None:
+        parts.append(result.stability.verdict)
+    return ", ".join(parts)
 
 
 def print_comparison(cells: Iterable[CellComparison], console: Console | None = None) -> None:

@@ -22,7 +22,8 @@ class Event(Struct, frozen=True, kw_only=True, tag="event", tag_field="message_t
     """One step of a cell.
 
     `seconds` is set on ``stage_finished`` and ``cell_finished``; `status` on ``cell_finished``; `done` and
-    `of` count the rounds on ``round``, where `p50_ms` is the median of the round medians so far.
+    `of` count the rounds on ``round``, where `round_ms` is the median of that round and `p50_ms` that of the
+    round medians so far.
     """
 
     kind: Kind
@@ -35,6 +36,7 @@ class Event(Struct, frozen=True, kw_only=True, tag="event", tag_field="message_t
     done: int = 0
     of: int = 0
     p50_ms: float | None = None
+    round_ms: float | None = None
 
 
 OnEvent = Callable[[Event], None]

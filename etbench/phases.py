@@ -206,9 +206,16 @@ class _Listener:
         if self._is_base(subject):
             return
         self.rounds[subject] = rounds
-        location = median(median(taken.samples_ms) for taken in rounds)
+        medians = [median(taken.samples_ms) for taken in rounds]
         self.tasks[subject].emit(
-            Event(kind="round", stage="time", done=len(rounds), of=max(planned, len(rounds)), p50_ms=location)
+            Event(
+                kind="round",
+                stage="time",
+                done=len(rounds),
+                of=max(planned, len(rounds)),
+                p50_ms=median(medians),
+                round_ms=medians[-1],
+            )
         )
         if monotonic() - self.kept_at > KEEP_EVERY_S:
             self.keep_all()

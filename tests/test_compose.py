@@ -11,8 +11,10 @@ from hydra.utils import get_method
 from support import CONF
 
 import etbench
-from etbench.compose import check_command_line, compose, conf_dir
+from etbench.compose import check_command_line, compose, conf_dir, resuming
 from etbench.errors import ConfigError
+from etbench.sweep.manifest import Manifest
+from etbench.ui.choices import resume_arguments
 
 
 def _options(group: str) -> list[str]:
@@ -153,3 +155,12 @@ def test_python_and_the_command_line_refuse_the_same_with_the_same_words() -> No
         check_command_line(overrides)
     assert from_python.value.faults == from_shell.value.faults
     assert len(from_python.value.faults) == 3
+
+
+@pytest.mark.parametrize("name", ["plain", "my results", "a,b", "it's"])
+def test_the_folder_of_a_sweep_to_resume_may_be_quoted(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    Manifest(argv=["-m", "model=resnet18"], created_at="", cells=[]).write(folder)
+    (resume,) = resume_arguments(folder)[1:]
+    text = resume.partition("=")[2]
+    assert resuming(["-m", resume]) == ["-m", "model=resnet18", resume, f"hydra.sweep.dir={text}"]

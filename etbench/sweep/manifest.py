@@ -25,6 +25,7 @@ __all__ = [
     "close_manifest",
     "finished_cells",
     "has_manifest",
+    "manifest_path",
     "read_manifest",
 ]
 
@@ -69,7 +70,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     def write(self, folder: Path) -> None:
         """Put it into the sweep's folder."""
         (folder / HIDDEN).mkdir(parents=True, exist_ok=True)
-        replace_file(_path(folder), msgspec.json.encode(self))
+        replace_file(manifest_path(folder), msgspec.json.encode(self))
 
     def check_same(self, cells: Sequence[Cell]) -> None:
         """Make sure that these are the very cells of the manifest.
@@ -96,6 +97,11 @@ class Manifest(Struct, frozen=True, kw_only=True):
             raise ConfigError(["sweep.resume: not the same sweep", *faults[:SHOWN], *more])
 
 
+def manifest_path(folder: Path) -> Path:
+    """Return where the manifest of a sweep's folder lies."""
+    return folder / HIDDEN / "manifest.json"
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a sweep's folder.
 
@@ -104,7 +110,7 @@ def read_manifest(folder: Path) -> Manifest:
 
     """
     try:
-        return msgspec.json.decode(_path(folder).read_bytes(), type=Manifest)
+        return msgspec.json.decode(manifest_path(folder).read_bytes(), type=Manifest)
     except FileNotFoundError:
         raise ConfigError([f"sweep.resume={folder}: no sweep was started there"]) from None
     except (OSError, msgspec.DecodeError) as error:
@@ -113,7 +119,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 def has_manifest(folder: Path) -> bool:
     """Tell whether a sweep was started in this folder."""
-    return _path(folder).exists()
+    return manifest_path(folder).exists()
 
 
 def close_manifest(folder: Path) -> None:
@@ -199,10 +205,6 @@ def _flat(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 
 def _planned(cells: Sequence[Cell]) -> list[PlannedCell]:
     return [PlannedCell(stem=cell.stem, cell_id=cell.cell_id, config=cell.config) for cell in cells]
-
-
-def _path(folder: Path) -> Path:
-    return folder / HIDDEN / "manifest.json"
 
 
 def _now() -> str:

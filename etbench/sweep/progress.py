@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from etbench.console import STAGE_WORDS
 from etbench.events import Event
@@ -17,7 +17,8 @@ class CellProgress:
     """One cell as it stands.
 
     `state` is ``waiting``, ``working``, ``ready`` (its program is there) or the status of its result;
-    `doing` says it in words. `done` and `of` count its rounds, `p50_ms` is the median of their medians.
+    `doing` says it in words. `done` and `of` count its rounds, `medians_ms` are the medians of those, and
+    `p50_ms` is the median of them.
     """
 
     name: str
@@ -26,16 +27,21 @@ class CellProgress:
     done: int = 0
     of: int = 0
     p50_ms: float | None = None
+    medians_ms: list[float] = field(default_factory=list)
 
     def take(self, event: Event) -> None:
         """Take in an event of this cell."""
-        if event.kind == "stage_started" and event.stage in STAGE_WORDS:
+        if event.kind == "cell_started":  # anew, where a sweep is resumed
+            self.done, self.of, self.p50_ms, self.medians_ms = 0, 0, None, []
+        elif event.kind == "stage_started" and event.stage in STAGE_WORDS:
             self.doing, self.state = STAGE_WORDS[event.stage], "working"
         elif event.kind == "program_ready":
             self.doing, self.state = f"program {event.message}", "ready"
         elif event.kind == "round":
             self.doing, self.state = "timing", "working"
             self.done, self.of, self.p50_ms = event.done, event.of, event.p50_ms
+            if event.round_ms is not None:  # logs of older versions have none
+                self.medians_ms.append(event.round_ms)
         elif event.kind == "progress":
             self.doing = event.message
         elif event.kind == "cell_finished":

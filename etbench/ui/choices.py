@@ -18,13 +18,22 @@ import msgspec
 from hydra.core.override_parser.types import Quote, QuotedString
 from msgspec import Meta, Struct
 
-from etbench.compose import compose_options
+from etbench.compose import compose_options, option_names
 from etbench.config import Cell
 from etbench.config.sections import Delegate, Runs
 from etbench.errors import ConfigError, nearest
 from etbench.measure.environment import available_cores
 
-__all__ = ["GROUPS", "Choices", "Group", "LeftOut", "Request", "python_command", "shell_words"]
+__all__ = [
+    "GROUPS",
+    "Choices",
+    "Group",
+    "LeftOut",
+    "Request",
+    "python_command",
+    "resume_arguments",
+    "shell_words",
+]
 
 Group = Literal["model", "precision", "delegate"]
 GROUPS: tuple[Group, ...] = ("model", "precision", "delegate")
@@ -49,7 +58,10 @@ class LeftOut:
 
 
 class Choices:
-    """The options of model, precision and delegate, composed once.
+    """The options of model, precision and delegate; each is composed once, those in folders when asked for.
+
+    `faulty` are those whose YAML is wrong, with the faults; `open_ended` the models whose YAML leaves
+    something to the user, such as a path, which a browser may not give.
 
     Args:
         config_dir: the user's folder with groups of their own, as for ``--config-dir``.
@@ -59,19 +71,36 @@ class Choices:
     def __init__(self, config_dir: Path | None = None) -> None:
         self.config_dir = config_dir
         self.cores = available_cores()
-        found = {group: compose_options(group, config_dir=config_dir) for group in GROUPS}
-        self._cells: dict[Group, dict[str, Cell]] = {
-            group: {name: cell for name, cell in options.items() if isinstance(cell, Cell)}
-            for group, options in found.items()
-        }
-        self.faulty: dict[Group, dict[str, str]] = {
-            group: {name: "; ".join(e.faults) for name, e in options.items() if isinstance(e, ConfigError)}
-            for group, options in found.items()
-        }
+        self._cells: dict[Group, dict[str, Cell]] = {group: {} for group in GROUPS}
+        self.faulty: dict[Group, dict[str, str]] = {group: {} for group in GROUPS}
+        self._in_folders: dict[Group, list[str]] = {}
+        for group in GROUPS:
+            names = option_names(group, config_dir=config_dir)
+            self._in_folders[group] = sorted(name for name in names if "/" in name)
+            self.take_in(group, [name for name in names if "/" not in name])
+        unsaid = "Missing mandatory value"
+        self.open_ended = [name for name, why in self.faulty["model"].items() if unsaid in why]
+        for name in self.open_ended:
+            del self.faulty["model"][name]
 
     def options(self, group: Group) -> list[str]:
-        """List what is offered of a group, by name."""
-        return sorted(self._cells[group])
+        """List what is offered of a group, by name, without those in folders of it."""
+        return sorted(name for name in self._cells[group] if "/" not in name)
+
+    def in_folders(self, group: Group) -> list[str]:
+        """List what is offered of the folders of a group, as ``folder/option``."""
+        return self._in_folders[group]
+
+    def take_in(self, group: Group, names: Sequence[str]) -> None:
+        """Compose those of these options that are not yet, at some 0.1 s each."""
+        new = [name for name in names if name not in self._cells[group] and name not in self.faulty[group]]
+        if not new:
+            return
+        for name, found in compose_options(group, new, config_dir=self.config_dir).items():
+            if isinstance(found, Cell):
+                self._cells[group][name] = found
+            else:
+                self.faulty[group][name] = "; ".join(found.faults)
 
     def recommended_runs(self, model: str) -> int:
         """Return how often this model is worth running."""
@@ -94,12 +123,15 @@ class Choices:
             raise ConfigError([str(error)]) from error
         faults = []
         for group in GROUPS:
-            offered = self.options(group)
+            offered = self.options(group) + self.in_folders(group)
+            asked = getattr(request, group)
             faults += [
                 f"{group}={name!r} is not offered{nearest(name, offered)}"
-                for name in getattr(request, group)
+                for name in asked
                 if name not in offered
             ]
+            self.take_in(group, [name for name in asked if name in self._in_folders[group]])
+            faults += [self.faulty[group][name] for name in asked if name in self.faulty[group]]
         if request.threads is not None and request.threads > self.cores:
             faults.append(f"threads={request.threads}: this machine has {self.cores} cores for it")
         if faults:
@@ -175,6 +207,11 @@ def shell_words(arguments: Sequence[str]) -> str:
 def python_command(arguments: Sequence[str]) -> list[str]:
     """Return the command that is run: this very interpreter."""
     return [sys.executable, "-m", "etbench", *arguments]
+
+
+def resume_arguments(folder: Path) -> list[str]:
+    """Return what stands behind ``python -m etbench`` to go on with the sweep in a folder."""
+    return ["-m", f"sweep.resume={_hydra_value(str(folder))}"]
 
 
 def _hydra_value(text: str) -> str:

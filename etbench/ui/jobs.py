@@ -3,7 +3,8 @@
 Nothing is measured in the server. A run does not hang on the page: it goes on when the tab is closed. When
 the server is stopped (Ctrl-C, SIGTERM), the run is interrupted as from a terminal, keeps what it has, and a
 sweep can be resumed. When the server is killed, the run goes on to its end by itself, and a new server shows
-it. What only waits in the queue is lost with the server.
+it; when both are killed, a new server offers to resume the sweep. What only waits in the queue is lost with
+the server.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from etbench.ui.choices import Choices, Request, python_command
+from etbench.ui.choices import Choices, Request, python_command, resume_arguments
 from etbench.ui.watch import CONSOLE_LOG, Watch
 
 __all__ = ["Job", "Jobs"]
@@ -29,10 +30,15 @@ WORDS = {0: "finished", 1: "finished; a cell failed", 2: "refused", 3: "finished
 
 @dataclass
 class Job:
-    """A run that was asked for; it has a folder and a process once its turn has come."""
+    """A run that was asked for; it has a folder, arguments and a process once its turn has come.
+
+    `request` is what a new run consists of; without one the sweep in `folder` is resumed.
+    """
 
     number: int
-    request: Request
+    request: Request | None
+    folder: Path | None = None
+    arguments: list[str] = field(default_factory=list)
     watch: Watch | None = None
     process: asyncio.subprocess.Process | None = None
     interrupts: int = 0
@@ -75,10 +81,26 @@ class Jobs:
         self.all: list[Job] = []
         self._wake = asyncio.Event()
 
+    @property
+    def folders(self) -> set[Path | None]:
+        """The folders of these runs; None is of those whose turn has not come."""
+        return {job.folder for job in self.all}
+
     def add(self, request: Request) -> Job:
         """Put a run at the end of the queue."""
         job = Job(len(self.all) + 1, request)
         self.all.append(job)
+        self._wake.set()
+        return job
+
+    def resume(self, folder: Path) -> Job:
+        """Put what is missing of a sweep into the queue, unless it is there or running."""
+        job = next((job for job in self.all if job.folder == folder), None)
+        if job is None:
+            job = Job(len(self.all) + 1, None, folder, watch=Watch(folder))
+            self.all.append(job)
+        elif job.over:
+            job.request, job.process, job.interrupts = None, None, 0
         self._wake.set()
         return job
 
@@ -109,11 +131,16 @@ class Jobs:
                     await asyncio.wait_for(job.process.wait(), CLOSE_S)
 
     async def _run(self, job: Job) -> None:
-        folder = _new_folder(self.root)
-        job.watch = Watch(folder, self.choices.cells(job.request))
-        with (folder / CONSOLE_LOG).open("wb") as log:
+        if job.request is not None:
+            job.folder = _new_folder(self.root)
+            job.arguments = self.choices.arguments(job.request, job.folder)
+            job.watch = Watch(job.folder, self.choices.cells(job.request))
+        else:
+            assert job.folder is not None
+            job.arguments = resume_arguments(job.folder)
+        with (job.folder / CONSOLE_LOG).open("ab") as log:
             job.process = await asyncio.create_subprocess_exec(
-                *python_command(self.choices.arguments(job.request, folder)),
+                *python_command(job.arguments),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=asyncio.subprocess.STDOUT,

@@ -54,6 +54,13 @@ class Library:
                 self._looked_at = time.monotonic()
         return self.version
 
+    def key_of(self, path: Path) -> str | None:
+        """Return the key that a file has or will have here; None if it lies outside of the folders."""
+        for number, root in enumerate(self.roots):
+            if path.is_relative_to(root):
+                return self._key(number, path.relative_to(root))
+        return None
+
     def folders(self) -> list[str]:
         """Name the folders with results in them, the latest written first."""
         latest: dict[str, str] = {}

@@ -18,6 +18,7 @@ from nicegui import ui
 from etbench.ui.choices import Choices
 from etbench.ui.jobs import Jobs
 from etbench.ui.library import Library
+from etbench.ui.others import Others
 from etbench.ui.pages import add_pages
 from etbench.ui.security import Guard, names_of
 
@@ -51,7 +52,9 @@ def serve(settings: Settings) -> None:
         jobs = Jobs(Choices(settings.config_dir), settings.results[0])
         address = _address(settings, port)
         app = FastAPI(lifespan=_lifespan(jobs, address, browser=settings.browser), openapi_url=None)
-        add_pages(jobs, Library(settings.results))
+        others = Others(settings.results)
+        others.look()
+        add_pages(jobs, others, Library(settings.results))
         ui.run_with(
             app,
             title="etbench",

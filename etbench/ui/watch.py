@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,11 +11,13 @@ from pathlib import Path
 import psutil
 
 from etbench.config import Cell, parse
+from etbench.console import summary_line
 from etbench.errors import ConfigError
 from etbench.event_log import EVENT_LOG, LoggedEvent, read_events
+from etbench.results.schema import Result
 from etbench.results.store import UnreadableError, read_result
 from etbench.sweep.eta import Estimate
-from etbench.sweep.manifest import read_manifest
+from etbench.sweep.manifest import manifest_path, read_manifest
 from etbench.sweep.progress import CellProgress
 
 __all__ = ["CONSOLE_LOG", "LOOK_EVERY_S", "Watch", "find_runs"]
@@ -21,6 +25,7 @@ __all__ = ["CONSOLE_LOG", "LOOK_EVERY_S", "Watch", "find_runs"]
 CONSOLE_LOG = "console.log"
 LOOK_EVERY_S = 1.0  # reading takes time from what is measured
 RECENT_S = 86_400.0
+BEGINS_S = 30.0  # a sweep without an event for so long was killed before its first
 
 
 class Watch:
@@ -36,13 +41,17 @@ class Watch:
         self.folder = folder
         self.rows: dict[str, CellProgress] = {}
         self.files: dict[str, Path] = {}  # results, by cell
-        self.reasons: dict[str, str] = {}  # why a cell has no figures
+        self.notes: dict[str, str] = {}  # its figures in short, or why a cell has none
         self.last: LoggedEvent | None = None
+        self.alive = False  # the process that wrote last is still there
         self._offset = 0
         self._looked_at = 0.0
         self._estimate: Estimate | None = None
         self._event_time: float | None = None  # of the event that is being taken in
-        self._plan(cells or _planned(folder))
+        self._pids: set[int] = set()
+        self._cells = list(cells) or _planned(folder)
+        self.rows = {cell.cell_id: CellProgress(cell.stem) for cell in self._cells}
+        self._estimate_anew()
 
     def look(self) -> None:
         """Take in what is new, at most once a second however many ask."""
@@ -52,6 +61,9 @@ class Watch:
         events, self._offset = read_events(self.folder / EVENT_LOG, self._offset)
         for event in events:
             self._take(event)
+        self.alive = self.last is not None and _lives(self.last)
+        if not self.alive:
+            self._find_results()
 
     def left_s(self) -> float | None:
         """Return how long the rest will take, in seconds, or None where that is not known."""
@@ -63,19 +75,14 @@ class Watch:
         return bool(self.rows) and all(row.over for row in self.rows.values())
 
     @property
-    def alive(self) -> bool:
-        """Whether the process that wrote last is still there, and is not another with its number."""
-        if self.last is None:
-            return False
-        try:
-            return psutil.Process(self.last.pid).create_time() <= self.last.at.timestamp()
-        except psutil.NoSuchProcess:
-            return False
+    def resumable(self) -> bool:
+        """Whether it is a sweep that ended before all its cells."""
+        return not self.alive and not self.complete and manifest_path(self.folder).exists()
 
-    def _plan(self, cells: Sequence[Cell]) -> None:
-        self.rows = {cell.cell_id: CellProgress(cell.stem) for cell in cells}
-        if cells:
-            self._estimate = Estimate(cells, self._now)
+    def _estimate_anew(self) -> None:
+        """Forget how long things took, as when a sweep is resumed: the time between does not count."""
+        left = [cell for cell in self._cells if not self.rows[cell.cell_id].over]
+        self._estimate = Estimate(left, self._now) if left else None
 
     def _now(self) -> float:
         """Return the time of the event that is being taken in, or else of now."""
@@ -85,6 +92,9 @@ class Watch:
         row = self.rows.setdefault(event.cell_id, CellProgress(event.cell))
         row.take(event)
         self.last = event
+        if event.pid not in self._pids:
+            self._pids.add(event.pid)
+            self._estimate_anew()
         if self._estimate:
             self._event_time = event.at.timestamp()
             self._estimate.take(event)
@@ -97,25 +107,62 @@ class Watch:
         try:
             result = read_result(file)
         except UnreadableError:
-            self.reasons[event.cell_id] = event.message
+            self.notes[event.cell_id] = event.message
             return
-        self.files[event.cell_id] = file
-        if result.failure is not None:
-            failure = result.failure
-            self.reasons[event.cell_id] = f"at stage {failure.stage}: {failure.message}"
-        elif result.reason:
-            self.reasons[event.cell_id] = result.reason
+        self._has(event.cell_id, file, result)
+
+    def _find_results(self) -> None:
+        """Find the results of cells whose end was not logged: the process was killed in between."""
+        waiting = [(cell_id, row) for cell_id, row in self.rows.items() if not row.over]
+        for cell_id, row in waiting:
+            for name in (f"{row.name}.json", f"{row.name}-{cell_id}.json"):
+                with contextlib.suppress(UnreadableError):
+                    result = read_result(file := self.folder / Path(name).name)
+                    if result.cell_id == cell_id:
+                        row.doing = row.state = result.status
+                        self._has(cell_id, file, result)
+
+    def _has(self, cell_id: str, file: Path, result: Result) -> None:
+        self.files[cell_id] = file
+        self.notes[cell_id] = _note(result)
 
 
 def find_runs(roots: Sequence[Path]) -> list[Path]:
-    """Return the folders with an event log that was written to within a day, the latest first."""
-    found = []
+    """Return the folders of runs that wrote to their event log or manifest within a day, the latest first."""
+    found: dict[Path, float] = {}
     for root in roots:
-        for log in root.glob(f"**/{EVENT_LOG}"):
-            age_s = time.time() - log.stat().st_mtime
-            if age_s < RECENT_S:
-                found.append((age_s, log.parent))
-    return [folder for _, folder in sorted(found)]
+        for parent, folders, _ in os.walk(root):
+            folder = Path(parent)
+            if (age_s := _age_s(folder)) is not None:
+                found[folder] = age_s
+                if folder != root:
+                    folders.clear()  # those of its cells
+            folders[:] = [name for name in folders if not name.startswith(".")]
+    return sorted((folder for folder, age_s in found.items() if age_s < RECENT_S), key=found.__getitem__)
+
+
+def _age_s(folder: Path) -> float | None:
+    """Return how long ago a run last wrote into this folder; None if none did, or one that only begins."""
+    with contextlib.suppress(OSError):
+        return time.time() - (folder / EVENT_LOG).stat().st_mtime
+    with contextlib.suppress(OSError):
+        age_s = time.time() - manifest_path(folder).stat().st_mtime
+        return age_s if age_s > BEGINS_S else None
+    return None
+
+
+def _lives(event: LoggedEvent) -> bool:
+    """Tell whether the process of an event is still there, and is not another with its number."""
+    try:
+        return psutil.Process(event.pid).create_time() <= event.at.timestamp()
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _note(result: Result) -> str:
+    if result.failure is not None:
+        return f"at stage {result.failure.stage}: {result.failure.message}"
+    return result.reason or summary_line(result)
 
 
 def _planned(folder: Path) -> list[Cell]:

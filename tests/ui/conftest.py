@@ -2,63 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import Server, started
 from playwright.sync_api import Browser, Page, expect
-from support import CONF, TESTS, environment
 
 expect.set_options(timeout=30_000)  # these machines are shared
-
-SAMPLE = TESTS.parent / "outputs" / "sample_sweep"
-TOKEN = "correct horse battery staple"
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running server: its address, the token included if it has one, and its folders."""
-
-    address: str
-    results: Path
-    sample: Path
-    cwd: Path
-    process: subprocess.Popen[str]
-
-    @property
-    def port(self) -> int:
-        return int(re.search(r":(\d+)", self.address)[1])
-
-
-@contextmanager
-def started(folder: Path, *arguments: str, **env: str) -> Iterator[Server]:
-    """Start `python -m etbench.ui` and wait for its address."""
-    results, sample = folder / "results", folder / "sample"
-    shutil.copytree(SAMPLE, sample)
-    command = [sys.executable, "-m", "etbench.ui", "--port", "0", "--no-browser", "--config-dir", str(CONF)]
-    process = subprocess.Popen(
-        [*command, "--results", str(results), "--results", str(sample), *arguments],
-        cwd=folder,
-        env=environment(**env),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        line = process.stdout.readline()
-        found = re.search(r"http://\S+", line)
-        assert found, line
-        yield Server(found[0], results, sample, folder, process)
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
 
 
 @pytest.fixture(scope="package")

@@ -28,10 +28,27 @@ def test_the_users_own_models_are_offered_beside_those_of_etbench(choices: Choic
     assert choices.recommended_runs("mobilenet_v2") == 50
 
 
+def test_models_in_folders_are_offered_and_composed_when_asked_for(choices: Choices) -> None:
+    assert "zoo/swin_t" in choices.in_folders("model")
+    (cell,) = choices.cells(choices.checked(GRID | {"model": ["zoo/swin_t"]}))
+    assert cell.stem == "swin_t_fp32_portable"
+    assert "model=zoo/swin_t" in choices.arguments(choices.checked(GRID | {"model": ["zoo/swin_t"]}))
+
+
+def test_what_needs_a_path_or_a_function_is_not_offered(choices: Choices) -> None:
+    assert {"custom", "exported", "pte"} == set(choices.open_ended)
+    for name in choices.open_ended:
+        assert name not in choices.options("model")
+        with pytest.raises(ConfigError, match="is not offered"):
+            choices.checked(GRID | {"model": [name]})
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"model": ["no_such"]},
+        {"model": ["zoo/no_such"]},
+        {"model": ["zoo/../tiny"]},
         {"model": ["tiny,model._target_=os.system"]},
         {"model": ["tiny", "x model._target_=os.system"]},
         {"model": ["../../../etc/passwd"]},

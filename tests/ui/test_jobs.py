@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from support import CONF
 
 from etbench.event_log import EVENT_LOG, EventLog, LoggedEvent
 from etbench.events import Event
+from etbench.sweep.manifest import Manifest, manifest_path
 from etbench.ui import watch as module
 from etbench.ui.choices import Choices
-from etbench.ui.jobs import Jobs, _new_folder
+from etbench.ui.jobs import Job, Jobs, _new_folder
+from etbench.ui.others import Others
 from etbench.ui.watch import Watch, find_runs
 
 GRID = {"model": ["unimportable"], "precision": ["fp32"], "delegate": ["portable"]}
@@ -57,7 +60,7 @@ def test_runs_go_one_after_the_other_and_what_is_cancelled_never_starts(
     watch.look()
     (row,) = watch.rows.values()
     assert (row.name, row.state, watch.complete) == ("unimportable_fp32_portable", "failed", True)
-    assert "no_such_package" in watch.reasons[next(iter(watch.rows))]
+    assert "no_such_package" in watch.notes[next(iter(watch.rows))]
     assert (watch.folder / "unimportable_fp32_portable.json").exists()
     assert not watch.alive
 
@@ -80,6 +83,56 @@ def test_a_server_that_is_stopped_interrupts_its_run_and_the_sweep_can_be_resume
     assert f"sweep.resume={folder}" in (folder / "console.log").read_text()
 
 
+def test_what_is_missing_of_a_sweep_is_found_and_put_into_the_queue(choices: Choices, tmp_path: Path) -> None:
+    skipped = {"model": ["tiny", "slow"], "precision": ["int8"], "delegate": ["picky"]}  # takes no time
+
+    async def run(jobs: Jobs, job: Job) -> None:
+        driving = asyncio.create_task(jobs.drive())
+        while not job.over:
+            await asyncio.sleep(0.01)
+        driving.cancel()
+
+    jobs = Jobs(choices, tmp_path)
+    asyncio.run(run(jobs, before := jobs.add(choices.checked(skipped))))
+    assert before.folder is not None and before.watch is not None
+    lines = (before.folder / EVENT_LOG).read_bytes().splitlines(keepends=True)
+    (before.folder / EVENT_LOG).write_bytes(b"".join(line for line in lines if b"cell_finished" not in line))
+    kept = (before.folder / "tiny_int8_picky.json").read_bytes()
+
+    others = Others([tmp_path])
+    others.look()
+    assert others.watches[before.folder].complete, "killed between a result and its event"
+    (before.folder / "slow_int8_picky.json").unlink()
+    others = Others([tmp_path])
+    others.look(own=[before.folder])
+    assert others.watches == {}
+    others = Others([tmp_path])
+    others.look()
+    watch = others.watches[before.folder]
+    assert watch.resumable and [row.over for row in watch.rows.values()] == [True, False]
+
+    jobs = Jobs(choices, tmp_path)
+    job = jobs.resume(before.folder)
+    assert jobs.resume(before.folder) is job and jobs.all == [job], "asked for twice"
+    asyncio.run(run(jobs, job))
+    assert job.state == "finished"
+    assert job.watch is not None
+    job.watch.look()
+    assert job.watch.complete and not job.watch.resumable
+    assert (before.folder / "slow_int8_picky.json").exists()
+    assert (before.folder / "tiny_int8_picky.json").read_bytes() == kept
+
+
+def test_a_sweep_that_was_killed_before_its_first_event_is_found_once_it_is_not_just_beginning(
+    tmp_path: Path,
+) -> None:
+    Manifest(argv=[], created_at="", cells=[]).write(tmp_path / "sweep")
+    assert find_runs([tmp_path]) == []
+    then = time.time() - 2 * module.BEGINS_S
+    os.utime(manifest_path(tmp_path / "sweep"), (then, then))
+    assert find_runs([tmp_path]) == [tmp_path / "sweep"]
+
+
 def test_two_runs_of_the_same_second_have_a_folder_each(tmp_path: Path) -> None:
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     made = [_new_folder(tmp_path, lambda: now) for _ in range(3)]
@@ -96,10 +149,15 @@ def test_a_run_that_was_started_elsewhere_is_seen_while_it_lives(choices: Choice
     watch = Watch(tmp_path / "nightly")
     watch.look()
     assert watch.alive and not watch.complete
-    log(Event(kind="round", stage="time", done=3, of=30, p50_ms=1.25, **known))
+    log(Event(kind="round", stage="time", done=1, of=30, p50_ms=1.5, round_ms=1.5, **known))
+    log(Event(kind="round", stage="time", done=2, of=30, p50_ms=1.25, round_ms=1.0, **known))
     watch.look()
     (row,) = watch.rows.values()
-    assert (row.doing, row.done, row.of, row.p50_ms) == ("timing", 3, 30, 1.25)
+    assert (row.doing, row.done, row.of, row.p50_ms) == ("timing", 2, 30, 1.25)
+    assert row.medians_ms == [1.5, 1.0]
+    log(Event(kind="cell_started", **known))
+    watch.look()
+    assert (row.done, row.medians_ms) == (0, []), "resumed"
 
 
 def test_another_process_with_the_number_of_a_dead_one_is_not_taken_for_it(tmp_path: Path) -> None:

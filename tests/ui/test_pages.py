@@ -9,40 +9,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browsing import card, choose, tick
 from PIL import Image
 from playwright.sync_api import Page, expect
 from support import started_etbench
 from sweeps import arguments
 
+from etbench.process import Failure
+from etbench.results.store import read_result, write_result
+
 Opened = Callable[..., Page]
 TABS = ("/", "/compare", "/inspect", "/doctor")
-
-
-def tick(page: Page, group: str, *names: str) -> None:
-    """Leave only these options of a group ticked; the server answers each click before the next one."""
-    inside = page.get_by_role("group", name=group, exact=True)
-    for name in names:
-        box = inside.get_by_role("checkbox", name=name, exact=True)
-        if not box.is_checked():
-            box.click()
-        expect(box).to_be_checked()
-    for name in inside.get_by_role("checkbox", checked=True).all_inner_texts():
-        if name not in names:
-            box = inside.get_by_role("checkbox", name=name, exact=True)
-            box.click()
-            expect(box).not_to_be_checked()
-
-
-def choose(page: Page, model: str, precision: str = "fp32", delegate: str = "portable") -> None:
-    tick(page, "Model", model)
-    tick(page, "Delegate", delegate)
-    tick(page, "Precision", precision)
-
-
-def card(page: Page, title: str) -> Any:
-    return page.locator(".eb-card").filter(has=page.get_by_role("heading", name=title, exact=True))
 
 
 def test_the_number_of_repeats_is_what_the_model_recommends(open_tab: Opened) -> None:
@@ -80,15 +60,23 @@ def test_a_cell_from_the_keyboard_to_its_json_through_a_reload(open_tab: Opened,
     page.reload()
     run = card(page, "Run 1")
     expect(run.get_by_text(re.compile(r"^finished · 1 of 1 cells"))).to_be_visible()
-    expect(run.get_by_role("cell", name="ok", exact=True)).to_be_visible()
+    expect(run.get_by_role("cell", name=re.compile(r"^ok: ±\S+%, 0.0 MB, parity \S+ dB"))).to_be_visible()
+    spread = run.get_by_role("img", name=re.compile(r"^\d+ round medians from .* ms$"))
+    expect(spread.locator("rect")).to_have_count(24)
     with page.expect_download() as download:
         run.get_by_role("button", name="tiny_fp32_portable.json").click()
     assert download.value.suggested_filename == "tiny_fp32_portable.json"
     result = json.loads(Path(download.value.path()).read_text())
     assert (result["model_name"], result["status"]) == ("tiny", "ok")
-    run.get_by_text("Log and command line").click()
+    run.get_by_text("Log", exact=True).click()
     expect(run.get_by_text(re.compile("^python -m etbench --config-dir .* model=tiny"))).to_be_visible()
     expect(run.get_by_label("Log").get_by_text("timing").first).to_be_visible()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    run.get_by_role("button", name="Copy the command line").click()
+    expect(page.get_by_text("Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()").startswith("python -m etbench --config-dir")
+    run.get_by_role("link", name="tiny_fp32_portable").click()
+    expect(card(page, "tiny fp32 portable")).to_be_visible()
     assert not (server.cwd / ".nicegui").exists()
 
 
@@ -156,6 +144,53 @@ def choose_option(page: Page, label: str, option: str) -> None:
         wanted.click()
     page.keyboard.press("Escape")
     expect(listed).to_have_count(0)  # or the next list would be mistaken for this one
+
+
+def test_what_has_no_figures_is_listed_with_its_reason(open_tab: Opened, server: Any) -> None:
+    page = open_tab("/compare")
+    choose_option(page, "Folders", "sample")
+    expect(card(page, "Left out")).to_have_count(0)
+    good = read_result(server.sample / "gpt2_int8_xnnpack.json")
+    failure = Failure("lower", "no such operator", "", "RuntimeError", "")
+    failed = msgspec.structs.replace(good, status="failed", failure=failure, latency_ms=None, rounds=[])
+    path = write_result(
+        msgspec.structs.replace(failed, model_name="gpt3"), server.sample, "gpt3_int8_xnnpack"
+    )
+    (server.sample / "half.json").write_text('{"schema_version": 1,')
+    left_out = card(page, "Left out")
+    expect(left_out.get_by_role("row")).to_have_count(3)
+    expect(
+        left_out.get_by_role("row", name="gpt3 int8 xnnpack failed at stage lower: no such op")
+    ).to_be_visible()
+    half = left_out.get_by_role("row").filter(has_text="sample/half.json")
+    expect(half).to_contain_text("no valid JSON")
+    path.unlink()
+    (server.sample / "half.json").unlink()
+
+
+def test_the_report_of_what_is_chosen_can_be_downloaded(open_tab: Opened) -> None:
+    page = open_tab("/compare")
+    choose_option(page, "Folders", "sample")
+    choose_option(page, "Only these models (empty: all)", "resnet18")
+    expect(page.get_by_text("4 measured cells")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Report").click()
+    assert download.value.suggested_filename == "report.html"
+    text = Path(download.value.path()).read_text()
+    assert "resnet18" in text and "gpt2" not in text
+
+
+def test_a_model_of_a_folder_is_chosen_from_a_list_and_others_are_said_to_need_the_command_line(
+    open_tab: Opened,
+) -> None:
+    page = open_tab()
+    expect(page.get_by_text(re.compile("takes no names or paths.*custom, exported, pte"))).to_be_visible()
+    tick(page, "Precision", "fp32")
+    page.get_by_label(re.compile("more models$")).fill("swin_t")
+    page.get_by_role("option", name="zoo/swin_t", exact=True).click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("2 cells", exact=True)).to_be_visible()
+    expect(page.get_by_label("The same command line")).to_contain_text("model=mobilenet_v2,zoo/swin_t")
 
 
 def test_two_folders_are_judged_side_by_side(open_tab: Opened) -> None:

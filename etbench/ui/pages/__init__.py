@@ -6,17 +6,18 @@ from nicegui import ui
 
 from etbench.ui.jobs import Jobs
 from etbench.ui.library import Library
+from etbench.ui.others import Others
 from etbench.ui.pages import compare, doctor, inspect, run
 
 __all__ = ["add_pages"]
 
 
-def add_pages(jobs: Jobs, library: Library) -> None:
+def add_pages(jobs: Jobs, others: Others, library: Library) -> None:
     """Give the server its pages."""
 
     @ui.page("/", title="Run · etbench")
     def _run() -> None:
-        run.build(jobs, library)
+        run.build(jobs, others, library)
 
     @ui.page("/compare", title="Compare · etbench")
     def _compare() -> None:

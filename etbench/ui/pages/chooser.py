@@ -9,7 +9,7 @@ from nicegui import ui
 from etbench.errors import ConfigError
 from etbench.ui.choices import GROUPS, Group, Request, shell_words
 from etbench.ui.jobs import Jobs
-from etbench.ui.pages.frame import words
+from etbench.ui.pages.frame import CommandLine, words
 
 __all__ = ["Chooser"]
 
@@ -43,14 +43,7 @@ class Chooser:
         self.summary = ui.label().classes("text-sm font-medium").props('role="status"')
         self.left_out = ui.label().classes("eb-quiet whitespace-pre-line")
         self.start = ui.button("Start", on_click=self.ask).classes("w-full").props("no-caps unelevated")
-        with ui.row().classes("items-start no-wrap w-full gap-1"):
-            self.command = (
-                ui.label().classes("eb-code grow").props('aria-label="The same command line" role="note"')
-            )
-            copy = ui.button(icon="content_copy", on_click=self.copy, color=None).props(
-                "flat dense round size=sm"
-            )
-            copy.props('aria-label="Copy the command line"')
+        self.command = CommandLine("The same command line")
         self._recommend()
 
     def ask(self) -> None:
@@ -61,11 +54,6 @@ class Chooser:
             ui.notify("\n".join(error.faults), type="negative", multi_line=True)
         else:
             ui.notify(f"Run {job.number} is in the queue", type="positive")
-
-    def copy(self) -> None:
-        """Put the command line into the clipboard."""
-        ui.clipboard.write(self.command.text)
-        ui.notify("Copied")
 
     def show(self) -> None:
         """Say what the ticks come to, and disable what cannot be."""
@@ -106,10 +94,35 @@ class Chooser:
                         self.boxes[group][name] = box
             for name, why in self.choices.faulty[group].items():
                 words(f"{name}: {why}")
+            if group == "model":
+                self._more_models()
             if not any(box.value for box in self.boxes[group].values()):
                 next(iter(self.boxes[group].values())).value = True
             for box in self.boxes[group].values():
                 box.on_value_change(self._recommend if group == "model" else self.show)
+
+    def _more_models(self) -> None:
+        """Offer the models in folders of the group, and say how to measure those that cannot be offered."""
+        more = self.choices.in_folders("model")
+        self.more = ui.select(
+            more, label=f"{len(more)} more models", multiple=True, value=[], with_input=True
+        )
+        self.more.classes("w-full mt-1").props("outlined dense use-chips options-dense")
+        self.more.on_value_change(self._take_in).set_visibility(bool(more))
+        words(
+            "The page takes no names or paths. Any other model of a library goes by the command line, as "
+            "python -m etbench model=torchvision model.id=swin_t"
+            + (f"; so do {', '.join(self.choices.open_ended)}." if self.choices.open_ended else ".")
+        )
+
+    def _take_in(self) -> None:
+        """Compose the models that were chosen of the folders."""
+        chosen = list(self.more.value)
+        self.choices.take_in("model", chosen)
+        if faults := [name for name in chosen if name in self.choices.faulty["model"]]:
+            ui.notify("\n".join(self.choices.faulty["model"][name] for name in faults), type="negative")
+            self.more.value = [name for name in chosen if name not in faults]
+        self._recommend()
 
     def _enable(self, group: Group, name: str, box: ui.checkbox, why: str | None) -> None:
         box.set_enabled(why is None or bool(box.value))  # what is ticked can be taken back
@@ -125,9 +138,11 @@ class Chooser:
         self.show()
 
     def _ticked(self) -> dict[Group, list[str]]:
-        return {
+        ticked: dict[Group, list[str]] = {
             group: [name for name, box in self.boxes[group].items() if box.value is True] for group in GROUPS
         }
+        ticked["model"] += self.more.value
+        return ticked
 
     def _values(self) -> dict[str, Any]:
         """Return what the browser has sent; not checked."""

@@ -6,10 +6,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
+from urllib.parse import urlencode
 
 from nicegui import ui
 
-__all__ = ["card", "facts", "figure", "heading", "page_frame", "table", "table_rows", "words"]
+__all__ = [
+    "CommandLine",
+    "card",
+    "facts",
+    "figure",
+    "heading",
+    "inspect_address",
+    "page_frame",
+    "table",
+    "table_rows",
+    "words",
+]
 
 TABS = {"Run": "/", "Compare": "/compare", "Inspect": "/inspect", "Doctor": "/doctor"}
 
@@ -45,6 +57,34 @@ def card(title: str) -> Iterator[ui.card]:
 def words(text: str) -> ui.label:
     """Put a quiet sentence."""
     return ui.label(text).classes("eb-quiet")
+
+
+def inspect_address(key: str) -> str:
+    """Return where the Inspect tab shows the result with this key."""
+    return f"{TABS['Inspect']}?{urlencode({'result': key})}"
+
+
+class CommandLine:
+    """A command line with a button that copies it.
+
+    Args:
+        label: what a screen reader calls it.
+
+    """
+
+    def __init__(self, label: str) -> None:
+        with ui.row().classes("items-start no-wrap w-full gap-1"):
+            self._shown = ui.label().classes("eb-code grow").props(f'aria-label="{label}" role="note"')
+            copy = ui.button(icon="content_copy", on_click=self._copy, color=None)
+            copy.props('flat dense round size=sm aria-label="Copy the command line"')
+
+    def set_text(self, text: str) -> None:
+        """Show this one."""
+        self._shown.set_text(text)
+
+    def _copy(self) -> None:
+        ui.clipboard.write(self._shown.text)
+        ui.notify("Copied")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: int = 0) -> ui.table:

@@ -16,7 +16,7 @@ from etbench.results.rounds import round_table
 from etbench.results.schema import Result
 from etbench.ui.figures import inline_svg
 from etbench.ui.library import LOOK_EVERY_S, Entry, Library
-from etbench.ui.pages.frame import card, facts, figure, page_frame, table, words
+from etbench.ui.pages.frame import card, facts, figure, inspect_address, page_frame, table, words
 
 __all__ = ["build"]
 
@@ -52,12 +52,13 @@ class _Inspect:
 
     async def look(self) -> None:
         """Take in new files; the result that is shown stays."""
-        first = self.version < 0
         if self.version == await asyncio.to_thread(self.library.look):
             return
         self.version = self.library.version
         options = _options(self.library)
-        wanted = self.asked if first and self.asked in options else self.choice.value
+        wanted = self.asked if self.asked in options else self.choice.value
+        if wanted == self.asked:
+            self.asked = ""  # from here on it is the user's choice that stays
         self.choice.set_options(options, value=wanted if wanted in options else next(iter(options), None))
         if not options:
             await self.show()
@@ -69,6 +70,8 @@ class _Inspect:
         if self.place.is_deleted:
             return  # the tab was closed meanwhile
         self.place.clear()
+        if entry:
+            ui.navigate.history.replace(inspect_address(entry.key))  # for a reload, and to be kept
         with self.place:
             if entry:
                 _put(entry, drawn)

@@ -1,4 +1,4 @@
-"""One run on the Run tab: how far its cells are, its log, and its results to download."""
+"""One run on the Run tab: how far its cells are, its results, its log, and the way on if it was cut short."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 from nicegui import ui
 
 from etbench.measure.protocol import seconds_text
-from etbench.sweep.progress import CellProgress
-from etbench.ui.choices import shell_words
+from etbench.ui.choices import resume_arguments, shell_words
 from etbench.ui.jobs import Job, Jobs
-from etbench.ui.pages.frame import card, table, table_rows
+from etbench.ui.library import Library
+from etbench.ui.pages.cells import CellTable
+from etbench.ui.pages.frame import CommandLine, card
 from etbench.ui.watch import CONSOLE_LOG, Watch
 
 __all__ = ["RunCard"]
@@ -25,8 +26,10 @@ class RunCard:
     Args:
         place: gets the box.
         title: of the box.
-        job: a run of the queue, with the queue; or else
-        watch: a run that was started elsewhere.
+        jobs: the queue.
+        library: of the results.
+        job: a run of the queue; or else
+        watch: a run that this server did not start.
 
     """
 
@@ -35,26 +38,26 @@ class RunCard:
         place: ui.column,
         title: str,
         *,
+        jobs: Jobs,
+        library: Library,
         job: Job | None = None,
-        jobs: Jobs | None = None,
         watch: Watch | None = None,
     ) -> None:
-        self.job, self.jobs, self._watch = job, jobs, watch
-        self.title = title
-        self.offered: set[str] = set()
-        self.rows: list[dict[str, object]] = []
+        self.jobs, self.job, self._watch = jobs, job, watch
         self.log_offset: int | None = None
         with place, card(title) as self.box:
             self.state = ui.label().classes("text-sm").props('role="status"')
             self.bar = ui.linear_progress(0.0, show_value=False).props(f'aria-label="Progress of {title}"')
-            self.table = table(["cell", "stage", "rounds", "p50 ms"], [], numbers=2)
-            self.downloads = ui.row().classes("gap-2")
+            self.bar.props("instant-feedback")  # moving it smoothly would take time from what is measured
+            self.cells = CellTable(library)
             with ui.row().classes("gap-2 items-center w-full"):
-                if job is not None:
-                    self.cancel = ui.button("Cancel", on_click=self.on_cancel, color=None)
-                    self.cancel.props("no-caps outline dense").classes("px-3")
-            with ui.expansion("Log and command line").classes("w-full"):
-                self.command = ui.label().classes("eb-code")
+                self.cancel = ui.button("Cancel", on_click=self.on_cancel, color=None)
+                self.resume = ui.button("Resume", on_click=self.on_resume, color=None)
+                for button in (self.cancel, self.resume):
+                    button.props("no-caps outline dense").classes("px-3")
+            with ui.element("div").classes("w-full") as self.with_command:
+                self.command = CommandLine("Its command line")
+            with ui.expansion("Log").classes("w-full"):
                 self.log = (
                     ui.log(max_lines=LOG_LINES)
                     .classes("eb-log w-full")
@@ -69,24 +72,36 @@ class RunCard:
 
     def look(self) -> None:
         """Show what is new."""
-        if self.watch is not None:
-            self.watch.look()
-            self._show_cells(self.watch)
-            self._show_log(self.watch.folder / CONSOLE_LOG)
+        watch, job = self.watch, self.job
+        if watch is not None:
+            watch.look()
+            self.cells.show(watch)
+            self._show_share(watch)
+            self._show_log(watch.folder / CONSOLE_LOG)
         self.state.set_text(self._state())
-        if self.job is not None:
-            self.cancel.set_visibility(not self.job.over)
-            self.cancel.set_text("End at once" if self.job.interrupts else "Cancel")
+        self.cancel.set_visibility(job is not None and not job.over)
+        self.cancel.set_text("End at once" if job and job.interrupts else "Cancel")
+        self.resume.set_visibility(self._can_be_resumed())
+        self._show_command()
 
     def on_cancel(self) -> None:
         """Interrupt the run."""
-        assert self.job is not None and self.jobs is not None
+        assert self.job is not None
         self.jobs.cancel(self.job)
         self.look()
 
+    def on_resume(self) -> None:
+        """Put what is missing into the queue; the folder is this card's, none that a browser names."""
+        if self.watch is not None and self._can_be_resumed():
+            job = self.jobs.resume(self.watch.folder)
+            ui.notify(f"Run {job.number} is in the queue", type="positive")
+
+    def _can_be_resumed(self) -> bool:
+        return self.watch is not None and self.watch.resumable and (self.job is None or self.job.over)
+
     def _state(self) -> str:
         watch = self.watch
-        state = self.job.state if self.job else ("running" if watch and watch.alive else "ended")
+        state = self.job.state if self.job else _state_of(watch)
         if watch is None:
             return state
         over = sum(row.over for row in watch.rows.values())
@@ -98,30 +113,19 @@ class RunCard:
             parts.append(f"process {watch.last.pid}")
         return " · ".join(parts)
 
-    def _show_cells(self, watch: Watch) -> None:
-        rows = table_rows([_words(row, watch.reasons.get(key, "")) for key, row in watch.rows.items()])
-        if rows != self.rows:
-            self.rows = rows
-            self.table.rows = rows
+    def _show_share(self, watch: Watch) -> None:
         done = [
             1.0 if row.over else 0.9 * row.done / row.of if row.of else 0.0 for row in watch.rows.values()
         ]
         self.bar.set_value(round(sum(done) / len(done), 3) if done else 0.0)
-        if self.jobs is not None and self.job is not None and not self.command.text:
-            self.command.set_text(shell_words(self.jobs.choices.arguments(self.job.request, watch.folder)))
-        for key, file in watch.files.items():
-            if key not in self.offered:
-                self.offered.add(key)
-                self._offer(watch.rows[key].name, file)
 
-    def _offer(self, stem: str, file: Path) -> None:
-        """Add a button that downloads a result; the browser names no path, it presses the button."""
-        with self.downloads:
-            button = ui.button(f"{stem}.json", icon="download", color=None)
-            button.props("flat dense no-caps size=sm")
-            button.on_click(
-                lambda: ui.download.content(file.read_bytes(), f"{stem}.json", "application/json")
-            )
+    def _show_command(self) -> None:
+        """Show the command that is running or was, or else the one that goes on with it."""
+        arguments = self.job.arguments if self.job else []
+        if self.watch is not None and self._can_be_resumed():
+            arguments = resume_arguments(self.watch.folder)
+        self.command.set_text(shell_words(arguments))
+        self.with_command.set_visibility(bool(arguments))
 
     def _show_log(self, path: Path) -> None:
         try:
@@ -138,8 +142,8 @@ class RunCard:
             self.log.push(complete.decode(errors="replace"))
 
 
-def _words(row: CellProgress, reason: str) -> list[object]:
-    """Return the cells of a row of the table."""
-    doing = f"{row.doing} {reason}" if reason else row.doing
-    rounds = f"{row.done} of {row.of}" if row.of else ""
-    return [row.name, doing, rounds, "" if row.p50_ms is None else f"{row.p50_ms:.3g}"]
+def _state_of(watch: Watch | None) -> str:
+    """Say how a run stands whose process is not ours."""
+    if watch is None or watch.complete:
+        return "finished"
+    return "running" if watch.alive else "ended before all its cells"

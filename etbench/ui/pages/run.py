@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 from nicegui import ui
 
 from etbench.ui.jobs import Jobs
 from etbench.ui.library import Library
+from etbench.ui.others import FIND_EVERY_S, Others
 from etbench.ui.pages.chooser import Chooser
 from etbench.ui.pages.frame import card, page_frame, words
 from etbench.ui.pages.progress import RunCard
-from etbench.ui.watch import LOOK_EVERY_S, Watch, find_runs
+from etbench.ui.watch import LOOK_EVERY_S
 
 __all__ = ["build"]
 
-OTHERS_EVERY_S = 5.0
 
-
-def build(jobs: Jobs, library: Library) -> None:
+def build(jobs: Jobs, others: Others, library: Library) -> None:
     """Build the page for one browser tab."""
     with (
         page_frame("Run"),
@@ -27,15 +28,14 @@ def build(jobs: Jobs, library: Library) -> None:
         with card("What to measure"):
             Chooser(jobs)
         with ui.column().classes("w-full gap-4 min-w-0"):
-            _Runs(jobs, library.roots)
+            _Runs(jobs, others, library)
 
 
 class _Runs:
-    """The runs of the queue, and those that others started into the same folders."""
+    """The runs of the queue, and those of the same folders that this server did not start."""
 
-    def __init__(self, jobs: Jobs, roots: list[Path]) -> None:
-        self.jobs = jobs
-        self.roots = roots
+    def __init__(self, jobs: Jobs, others: Others, library: Library) -> None:
+        self.jobs, self.others, self.library = jobs, others, library
         self.cards: dict[int | Path, RunCard] = {}
         with card("No run yet") as self.empty:
             words(
@@ -44,30 +44,33 @@ class _Runs:
                 "fresh processes."
             )
         self.place = ui.column().classes("w-full gap-4")
-        self.look_at_others()
         self.look()
         ui.timer(LOOK_EVERY_S, self.look)
-        ui.timer(OTHERS_EVERY_S, self.look_at_others)
+        ui.timer(FIND_EVERY_S, self.look_at_others)
 
     def look(self) -> None:
         """Bring every card up to date."""
+        own = self.jobs.folders
+        watches = {folder: watch for folder, watch in self.others.watches.items() if folder not in own}
+        for key in self.cards.keys() - watches.keys() - {job.number for job in self.jobs.all}:
+            self.cards.pop(key).box.delete()
+        for folder, watch in reversed(watches.items()):
+            if folder not in self.cards:
+                self._add(
+                    folder, f"{'Started elsewhere' if watch.alive else 'Earlier'}: {folder}", watch=watch
+                )
         for job in self.jobs.all:
             if job.number not in self.cards:
-                self._add(job.number, RunCard(self.place, f"Run {job.number}", job=job, jobs=self.jobs))
+                self._add(job.number, f"Run {job.number}", job=job)
         for shown in self.cards.values():
             shown.look()
         self.empty.set_visibility(not self.cards)
 
-    def look_at_others(self) -> None:
-        """Find runs that were started elsewhere and are still going on."""
-        own = {job.watch.folder for job in self.jobs.all if job.watch}
-        for folder in find_runs(self.roots):
-            if folder not in own and folder not in self.cards:
-                watch = Watch(folder)
-                watch.look()
-                if watch.alive and not watch.complete:
-                    self._add(folder, RunCard(self.place, f"Started elsewhere: {folder}", watch=watch))
+    async def look_at_others(self) -> None:
+        """Find runs that were started elsewhere, or by a server before this one."""
+        await asyncio.to_thread(self.others.look, self.jobs.folders)
 
-    def _add(self, key: int | Path, shown: RunCard) -> None:
-        self.cards[key] = shown
+    def _add(self, key: int | Path, title: str, **what: Any) -> None:
+        shown = RunCard(self.place, title, jobs=self.jobs, library=self.library, **what)
         shown.box.move(target_index=0)  # the latest first
+        self.cards[key] = shown

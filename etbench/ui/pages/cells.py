@@ -1,0 +1,118 @@
+"""The table of a run's cells: how far each is, how its rounds are spread, and the way to its result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+from etbench.sweep.progress import CellProgress
+from etbench.ui.library import Library
+from etbench.ui.pages.frame import inspect_address, table, table_rows
+from etbench.ui.watch import Watch
+
+__all__ = ["CellTable", "histogram"]
+
+COLUMNS = ("cell", "stage", "rounds", "round medians, ms", "p50 ms", "result")
+BINS = 24
+
+# Vue's templates: the browser draws from a few numbers, so that an update costs little while a cell is timed.
+NAME = """
+<q-td :props="props">
+  <a v-if="props.row.inspect" :href="props.row.inspect" title="Inspect the result">{{ props.value }}</a>
+  <span v-else>{{ props.value }}</span>
+</q-td>
+"""
+SPREAD = f"""
+<q-td :props="props">
+  <div v-if="props.value" role="img" :aria-label="props.value.words">
+    <svg class="eb-spread" viewBox="0 0 {BINS} 10" preserveAspectRatio="none" aria-hidden="true">
+      <rect v-for="(height, bin) in props.value.bars" :x="bin + 0.08" width="0.84"
+            :y="10 - height" :height="height" />
+      <line :x1="props.value.p50" :x2="props.value.p50" y1="0" y2="10" />
+    </svg>
+    <div class="eb-scale"><span>{{{{ props.value.low }}}}</span><span>{{{{ props.value.high }}}}</span></div>
+  </div>
+</q-td>
+"""
+RESULT = """
+<q-td :props="props">
+  <q-btn v-if="props.value" flat dense no-caps size="sm" icon="download" label="JSON"
+         :aria-label="'Download ' + props.value" @click="() => $parent.$emit('download', props.row.key)" />
+</q-td>
+"""
+
+
+class CellTable:
+    """Shows the cells of a run.
+
+    Args:
+        library: knows what a result is called on the Inspect tab.
+
+    """
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._watch: Watch | None = None
+        self._rows: list[dict[str, object]] = []
+        self._table = table(COLUMNS, [], numbers=2)
+        for number in (2, 3):
+            self._table.columns[number].update(classes="eb-wide", headerClasses="eb-wide")
+        for number, template in ((0, NAME), (3, SPREAD), (5, RESULT)):
+            self._table.add_slot(f"body-cell-{number}", template)
+        self._table.on("download", self._download)
+
+    def show(self, watch: Watch) -> None:
+        """Show what is new of a run; the browser hears of it only if anything is."""
+        self._watch = watch
+        rows = table_rows([_words(row, watch.notes.get(key, "")) for key, row in watch.rows.items()])
+        for key, row in zip(watch.rows, rows, strict=True):
+            row["key"] = key
+            if key in watch.files:
+                row["5"] = f"{watch.rows[key].name}.json"
+                row["inspect"] = self._address(watch, key)
+        if rows != self._rows:
+            self._rows = self._table.rows = rows
+
+    def _address(self, watch: Watch, cell_id: str) -> str | None:
+        key = self._library.key_of(watch.files[cell_id])
+        return inspect_address(key) if key else None
+
+    def _download(self, event: GenericEventArguments) -> None:
+        """Send a result; the browser says of which cell and names no path."""
+        file = self._watch.files.get(str(event.args)) if self._watch else None
+        if self._watch is None or file is None:
+            return
+        name = f"{self._watch.rows[str(event.args)].name}.json"
+        ui.download.content(file.read_bytes(), name, "application/json")
+
+
+def histogram(medians_ms: Sequence[float], p50_ms: float) -> dict[str, object] | None:
+    """Return how the rounds of a cell are spread, for the browser to draw; None of fewer than two.
+
+    `bars` are heights from 0 to 10, `p50` is a position from 0 to `BINS`; `low` and `high` are in ms.
+    """
+    if len(medians_ms) < 2:
+        return None
+    counts, edges = np.histogram(medians_ms, BINS)
+    low, high = float(edges[0]), float(edges[-1])
+    return {
+        "bars": (10 * counts / counts.max()).round(2).tolist(),
+        "p50": round((p50_ms - low) / (high - low) * BINS, 2),
+        "low": f"{low:.3g}",
+        "high": f"{high:.3g}",
+        "words": f"{len(medians_ms)} round medians from {low:.3g} to {high:.3g} ms",
+    }
+
+
+def _words(row: CellProgress, note: str) -> list[object]:
+    """Return the cells of a row of the table."""
+    doing = row.doing
+    if note and row.over:
+        doing += f" {note}" if row.state == "failed" else f": {note}"
+    rounds = f"{row.done} of {row.of}" if row.of else ""
+    if row.p50_ms is None:
+        return [row.name, doing, rounds, None, "", None]
+    return [row.name, doing, rounds, histogram(row.medians_ms, row.p50_ms), f"{row.p50_ms:.3g}", None]

@@ -1,0 +1,52 @@
+"""The server and its run are killed: a new server shows what there is, and goes on with it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import psutil
+from browsing import choose, started, tick
+from playwright.sync_api import Browser, Page, expect
+from support import wait_for
+
+from etbench.results.store import find_files
+
+
+def test_a_sweep_whose_server_was_killed_is_resumed_to_its_end(browser: Browser, tmp_path: Path) -> None:
+    with started(tmp_path) as server:
+        page = _page(browser, server)
+        choose(page, "slow")
+        tick(page, "Model", "tiny", "slow")
+        page.get_by_label("Repeats").fill("60")
+        page.get_by_role("button", name="Start").click()
+        (first,) = wait_for(lambda: server.results.exists() and find_files([server.results]))
+        family = psutil.Process(server.process.pid).children(recursive=True)
+        for process in [server.process, *family]:
+            process.kill()
+        page.close()
+    assert find_files([server.results]) == [first], "killed too late to show anything"
+    kept = first.read_bytes()
+    with started(tmp_path) as server:
+        page = _page(browser, server)
+        earlier = page.locator(".eb-card").filter(has_text="Earlier: ")
+        expect(earlier.get_by_text(re.compile("^ended before all its cells · 1 of 2 cells"))).to_be_visible()
+        expect(earlier.get_by_label("Its command line")).to_contain_text("-m sweep.resume=")
+        earlier.get_by_role("button", name="Resume").click()
+        run = page.locator(".eb-card").filter(has_text="Run 1")
+        expect(run.get_by_text(re.compile("^finished · 2 of 2 cells"))).to_be_visible(timeout=120_000)
+        expect(earlier).to_have_count(0)
+        expect(run.get_by_role("button", name="Resume")).to_be_hidden()
+        page.close()
+    names = [path.name for path in find_files([server.results])]
+    assert names == ["slow_fp32_portable.json", "tiny_fp32_portable.json"]
+    assert first.read_bytes() == kept
+
+
+def _page(browser: Browser, server: Any) -> Page:
+    page = browser.new_page()
+    page.set_default_timeout(30_000)
+    page.goto(server.address)
+    page.wait_for_selector("main h2")
+    return page
