@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from etbench.config.generation import Tokens
+
 if TYPE_CHECKING:
     from etbench.config.cell import Cell
 
@@ -118,6 +120,11 @@ class Model(Component, frozen=True, kw_only=True):
     ready: bool = False
 
     @property
+    def task(self) -> str:
+        """What a model of transformers is for; empty for models of one purpose."""
+        return str(self.options.get("task", ""))
+
+    @property
     def weights(self) -> str:
         """``random``, ``pretrained``, a path, or ``custom`` where the model has no such option."""
         return str(self.options.get("weights", "custom"))
@@ -133,16 +140,22 @@ class Precision(Component, frozen=True, kw_only=True):
 class Impossible(Section, frozen=True, kw_only=True):
     """A combination that a delegate cannot build or run.
 
-    In the names of model and precision ``*`` stands for anything; left out, they mean any.
+    In the names of model and precision ``*`` stands for anything; left out, they mean any, as does the task.
     """
 
     reason: str
     model: str = "*"
+    task: str = "*"
     precision: str = "*"
 
     def covers(self, cell: Cell) -> bool:
         """Tell whether the cell is one of these combinations."""
-        return fnmatchcase(cell.model.name, self.model) and fnmatchcase(cell.precision.name, self.precision)
+        pairs = (
+            (cell.model.name, self.model),
+            (cell.model.task, self.task),
+            (cell.precision.name, self.precision),
+        )
+        return all(fnmatchcase(name, pattern) for name, pattern in pairs)
 
 
 class XnnpackRuntime(Section, frozen=True, kw_only=True):
@@ -326,3 +339,6 @@ class KnownOptions(Struct, frozen=True, kw_only=True):
     path: str = ""
     reference: str | None = None
     audio_s: Annotated[float, Meta(gt=0, le=600)] = 1.0
+    prompt_tokens: Tokens = 2
+    new_tokens: Tokens = 2
+    max_tokens: Tokens = 4
