@@ -179,7 +179,9 @@ def _row(result: Result) -> list[str]:
 
 
 def _language_models(results: Iterable[Result]) -> Table:
-    table = Table(title="language models; p50 above is of one more token; equal: tokens that eager fp32 writes too")
+    table = Table(
+        title="language models; p50 above is of one more token; equal: tokens that eager fp32 writes too"
+    )
     table.add_column("cell", no_wrap=True)
     for name in ("prompt", "new", "first token ms", "prefill tokens/s", "decode tokens/s", "equal"):
         table.add_column(name, justify="right", no_wrap=True)

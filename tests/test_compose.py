@@ -19,7 +19,8 @@ def _options(group: str) -> list[str]:
     return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
 
 
-SOURCES = ("causal_lm", "custom", "exported", "pte", "timm", "torchvision", "transformers")  # of models by id or path
+# Of models by id or path.
+SOURCES = ("causal_lm", "custom", "exported", "pte", "timm", "torchvision", "transformers")
 
 
 @pytest.mark.parametrize("model", [model for model in _options("model") if model not in SOURCES])

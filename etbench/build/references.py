@@ -31,7 +31,7 @@ def write_references(
 ) -> None:
     """Write the tensors of each reference batch as ``input.{batch}.{number}`` and ``output.…``.
 
-    Of a language model the inputs are a prompt each, and the outputs the logits of all tokens written after it.
+    Of a language model the inputs are a prompt, and the outputs the logits of all tokens written after it.
     """
     tensors = {}
     for kind, batches in (("input", inputs), ("output", outputs)):

@@ -99,7 +99,7 @@ class Cell(Section, frozen=True, kw_only=True):
         return reasons[0] if reasons else None
 
     def missing_here(self) -> list[str]:
-        """List the files, folders, CPUs and figures that the cell names and that are not there, or do not fit."""
+        """List what the cell names and is not there: files, folders, CPUs, figures, room in a cache."""
         from etbench.objective import faults as objective_faults  # knows results, which know cells
 
         faults = [

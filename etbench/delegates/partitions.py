@@ -18,11 +18,11 @@ __all__ = ["AcyclicXnnpackPartitioner"]
 class AcyclicXnnpackPartitioner(XnnpackPartitioner):  # type: ignore[misc]  # it publishes no types
     """XNNPACK's partitioner, but for graphs that it would cut into subgraphs that need each other's outputs.
 
-    XnnpackPartitioner (executorch 1.5.1) looks that no subgraph needs its own outputs, not that two do not need one
-    another's, and such a graph cannot be lowered: "Invalid partition, found dependency cycles". A decoder with a
-    cache in dynamic int8 is one: queries, keys and values share what their input was quantized by, and keys and
-    values pass through operators in between that stay outside. `tests/delegates/test_partitions.py` tells when the
-    cure is no longer needed.
+    XnnpackPartitioner (executorch 1.5.1) looks that no subgraph needs its own outputs, not that two do not
+    need one another's, and such a graph cannot be lowered: "Invalid partition, found dependency cycles". A decoder
+    with a cache in dynamic int8 is one: queries, keys and values share what their input was quantized by, and
+    keys and values pass through operators in between that stay outside.
+    `tests/delegates/test_partitions.py` tells when the cure is no longer needed.
     """
 
     def generate_partitions(self, ep: ExportedProgram) -> list[Partition]:
@@ -57,7 +57,7 @@ class _Taken(OperatorSupportBase):
 
 
 def _waits_for_itself(nodes: Collection[fx.Node], partitions: Collection[Partition]) -> bool:
-    """Tell whether these nodes need what comes of their own outputs, where other subgraphs are run as a whole."""
+    """Tell whether these nodes need what comes of their own outputs, other subgraphs being run as a whole."""
     members = {node: partition.nodes for partition in partitions for node in partition.nodes}
     seen: set[fx.Node] = set()
     waiting = [user for user in _users(nodes) if user not in nodes]

@@ -26,8 +26,8 @@ PORTABLE_CALL, DELEGATE_CALL, EXECUTE = "native_call_", "DELEGATE_CALL", "Method
 def profile_program(folder: Path, threads: int) -> Profile:
     """Run the program with the runtime's profiler on and return the time of each operator.
 
-    One inference goes before, and is left out: of a language model the prompt. Reading what the profiler wrote takes some seconds, since it
-    imports the exporter.
+    One inference goes before, and is left out: of a language model the prompt. Reading what the profiler
+    wrote takes some seconds, since it imports the exporter.
 
     Raises:
         EtbenchError: of stage ``load_program`` if the runtime refuses the program, ``profile`` if it wrote

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from etbench.config import Generation
 from etbench.config.generation import GENERATE
 from etbench.errors import EtbenchError
-from etbench.models.hub import architecture, check_length, configuration, import_transformers, with_weights
+from etbench.models.hub import architecture, configuration, import_transformers, with_weights
 from etbench.models.inputs import PromptInputs
 from etbench.models.loading import LoadedModel
 
@@ -25,14 +25,18 @@ INSTEAD = (
 
 
 class Decoder(nn.Module):
-    """``forward(tokens, start_pos)`` returns the logits after the last of these tokens, and remembers them all.
+    """``forward(tokens, start_pos)`` returns the logits after the last of these tokens and keeps all in mind.
 
-    Keys and values of every token seen lie in buffers of a fixed length. Tokens are int64 of (1, n), start_pos
-    int64 of (1,) is the position of the first of them, logits are (1, vocabulary). A prompt is one call at
-    position 0; what an earlier prompt left behind it is never looked at.
+    Keys and values of every token seen lie in buffers of a fixed length. Tokens are int64 of (1, n),
+    start_pos int64 of (1,) is the position of the first of them, logits are (1, vocabulary). A prompt is one
+    call at position 0; what an earlier one left in the cache is masked until it is written over.
     """
 
-    def __init__(self, model: nn.Module, shapes: list[tuple[torch.Size, torch.Size]], max_tokens: int) -> None:
+    slots: Tensor
+
+    def __init__(
+        self, model: nn.Module, shapes: list[tuple[torch.Size, torch.Size]], max_tokens: int
+    ) -> None:
         super().__init__()
         self.model = model
         self.layers = len(shapes)
@@ -42,6 +46,7 @@ class Decoder(nn.Module):
         self.register_buffer("slots", torch.arange(max_tokens))
 
     def forward(self, tokens: Tensor, start_pos: Tensor) -> Tensor:
+        """Return the logits of the next token."""
         from transformers.cache_utils import Cache
 
         positions = start_pos + torch.arange(tokens.shape[1])
@@ -49,11 +54,11 @@ class Decoder(nn.Module):
             _Filled(getattr(self, f"keys_{number}"), getattr(self, f"values_{number}"), positions)
             for number in range(self.layers)
         ]
-        kind = self.keys_0.dtype
-        hidden = torch.where(self.slots <= positions[:, None], 0.0, torch.finfo(kind).min).to(kind)
+        kind = filled[0].keys.dtype
+        mask = torch.where(self.slots <= positions[:, None], 0.0, torch.finfo(kind).min).to(kind)
         outputs = self.model(
             input_ids=tokens,
-            attention_mask=hidden[None, None],
+            attention_mask=mask[None, None],
             position_ids=positions[None],
             cache=Cache(layers=filled),
             use_cache=True,
@@ -103,8 +108,8 @@ def causal_lm(
     """Return a causal language model of transformers that writes token by token.
 
     Args:
-        id: a model type (``llama``), the name of a configuration class (``LlamaConfig``), a name on the hub or a
-            folder that `save_pretrained` wrote.
+        id: a model type (``llama``), the name of a configuration class (``LlamaConfig``), a name on the hub
+            or a folder that `save_pretrained` wrote.
         task: ``generate``.
         weights: ``random`` (the configuration alone is needed), ``pretrained`` or a path.
         seed: of the random weights; the caller has set it.
@@ -139,9 +144,9 @@ def causal_lm(
 def _forget_last_token(model: Any) -> None:
     """Shrink an embedding of random weights that is also the head.
 
-    A token is most like itself, so that with the usual weights such a model says its last token over and over:
-    nothing could be told from its text. What the layers add does not depend on the embedding's scale, as each
-    begins with a norm.
+    A token is most like itself, so that with the usual weights such a model says its last token over and
+    over: nothing could be told from its text. What the layers add does not depend on the embedding's scale,
+    as each begins with a norm.
     """
     head, table = model.get_output_embeddings(), model.get_input_embeddings()
     if head is not None and head.weight is table.weight:

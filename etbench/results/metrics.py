@@ -180,7 +180,10 @@ COLUMNS = (
         "decode_tokens_per_s", "tokens written in a second", _of("generated", "decode_tokens_per_s"), "higher"
     ),
     Column(
-        "token_agreement", "share of tokens that eager fp32 writes too", _of("parity", "token_agreement"), "higher"
+        "token_agreement",
+        "share of tokens that eager fp32 writes too",
+        _of("parity", "token_agreement"),
+        "higher",
     ),
     Column("evaluation", "figures of the accuracy hook, as JSON", _evaluation),
     Column("delegated_share", "share of the graph's operators delegated", _share, "higher"),

@@ -101,9 +101,9 @@ class InTurn(Struct, frozen=True, kw_only=True):
 class Generated(Struct, frozen=True, kw_only=True):
     """How fast a language model reads and writes; how much alike it is in `parity.token_agreement`.
 
-    `time_to_first_token_ms` is from the prompt to the choice of its first token, by a program that is loaded and
-    warm: the median of the round medians. `prefill_tokens_per_s` are the prompt's tokens over that time, and
-    `decode_tokens_per_s` is one over the median latency, which is of one more token, its choice included.
+    `time_to_first_token_ms` is from the prompt to the choice of its first token, by a program that is loaded
+    and warm: the median of the round medians. `prefill_tokens_per_s` are the prompt's tokens over that time,
+    and `decode_tokens_per_s` is one over the median latency, which is of one more token, its choice included.
     """
 
     time_to_first_token_ms: float

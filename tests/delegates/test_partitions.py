@@ -27,7 +27,6 @@ def test_two_subgraphs_wait_for_one_another_though_neither_waits_for_itself() ->
     assert not any(_waits_for_itself(partition.nodes, apart) for partition in apart)
 
 
-
 def test_a_weight_that_is_used_outside_too_makes_nobody_wait() -> None:
     graph = fx.Graph()
     weight, tokens = graph.placeholder("weight"), graph.placeholder("tokens")
@@ -42,4 +41,6 @@ def test_upstream_still_cuts_a_dynamic_decoder_into_such_subgraphs(
 ) -> None:
     monkeypatch.setattr(partitions, "AcyclicXnnpackPartitioner", XnnpackPartitioner)
     with pytest.raises(AssertionError, match="dependency cycles"):
-        build_here(tmp_path / "a", "model=tiny_decoder", "precision=int8_dynamic", "model.config.num_hidden_layers=1")
+        build_here(
+            tmp_path / "a", "model=tiny_decoder", "precision=int8_dynamic", "model.config.num_hidden_layers=1"
+        )
