@@ -19,9 +19,9 @@ class AcyclicXnnpackPartitioner(XnnpackPartitioner):  # type: ignore[misc]  # it
     """XNNPACK's partitioner, but for graphs that it would cut into subgraphs that need each other's outputs.
 
     XnnpackPartitioner (executorch 1.5.1) looks that no subgraph needs its own outputs, not that two do not
-    need one another's, and such a graph cannot be lowered: "Invalid partition, found dependency cycles". A decoder
-    with a cache in dynamic int8 is one: queries, keys and values share what their input was quantized by, and
-    keys and values pass through operators in between that stay outside.
+    need one another's, and then the graph cannot be lowered: "Invalid partition, found dependency cycles". A
+    decoder with a cache in dynamic int8 is such a graph: queries, keys and values share what their input was
+    quantized by, and keys and values pass through operators in between that stay outside.
     `tests/delegates/test_partitions.py` tells when the cure is no longer needed.
     """
 

@@ -36,18 +36,15 @@ def check(folder: Path, threads: int, logits_axis: int | None) -> CheckPass:
 
     """
     inputs, references = read_references(folder)
-    generation = read_generation(folder)
     method = load(folder, threads)
-    if generation:
+    if read_generation(folder):
         return _checked(compare_generated(method, inputs, [logits for (logits,) in references]), method)
     outputs = [
         [leaf for leaf in method.call(batch, clone_outputs=True) if isinstance(leaf, Tensor)]
         for batch in inputs
     ]
-    return _checked(
-        compare_outputs(_joined(references), _joined(outputs), logits_axis=logits_axis),
-        method,
-    )
+    parity = compare_outputs(_joined(references), _joined(outputs), logits_axis=logits_axis)
+    return _checked(parity, method)
 
 
 def time_round(
