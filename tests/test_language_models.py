@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from support import CONF, Sweep, etbench
 
+from etbench.compose import compose
+from etbench.errors import ConfigError
 from etbench.results.schema import Result
 from etbench.results.store import read_results
 
@@ -17,9 +19,9 @@ pytestmark = pytest.mark.build
 
 @pytest.fixture(scope="module")
 def decoder(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
-    """Two layers of llama in fp32 and dynamic int8 on XNNPACK, and in a precision that cannot be."""
+    """Two layers of llama in fp32 and dynamic int8 on XNNPACK."""
     cwd = tmp_path_factory.mktemp("decoder")
-    command = ("-m", "--config-dir", str(CONF), "model=tiny_decoder", "precision=fp32,int8_dynamic,int8")
+    command = ("-m", "--config-dir", str(CONF), "model=tiny_decoder", "precision=fp32,int8_dynamic")
     process = etbench(*command, "hydra.sweep.dir=swept", cwd=cwd)
     found, unreadable = read_results([cwd / "swept"])
     assert not unreadable, unreadable
@@ -65,11 +67,9 @@ def test_cache_and_embedding_are_all_that_the_delegate_leaves_of_the_weights(dec
     assert "aten.mm.default" not in delegation.left_behind
 
 
-def test_a_precision_that_cannot_be_is_skipped_before_any_build(decoder: Sweep) -> None:
-    result = decoder.results["tiny_decoder", "int8", "xnnpack"]
-    assert result.status == "skipped"
-    assert "cache" in result.reason
-    assert result.artifact is None
+def test_a_delegate_that_cannot_keep_a_cache_is_skipped_before_any_build() -> None:
+    with pytest.raises(ConfigError, match="tiny_decoder in fp32 on coreml: Core ML keeps a cache inside"):
+        compose(["model=tiny_decoder", "delegate=coreml"], config_dir=CONF)
 
 
 def test_console_and_tables_show_tokens_per_second(decoder: Sweep) -> None:

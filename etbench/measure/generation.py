@@ -44,5 +44,5 @@ def compare_generated(
     return msgspec.structs.replace(
         parity,
         token_agreement=equal / sum(map(len, written)),
-        note=parity.note or (REPEATED if all(len(tokens.unique()) == 1 for tokens in written) else ""),
+        note=parity.note or (REPEATED if all(len(set(tokens.tolist())) == 1 for tokens in written) else ""),
     )

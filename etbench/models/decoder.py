@@ -38,6 +38,9 @@ class Decoder(nn.Module):
         self, model: nn.Module, shapes: list[tuple[torch.Size, torch.Size]], max_tokens: int
     ) -> None:
         super().__init__()
+        from transformers.cache_utils import CacheLayerMixin
+
+        CacheLayerMixin.register(_Filled)  # for models that ask whether a layer of a cache is one
         self.model = model
         self.layers = len(shapes)
         for number, (keys, values) in enumerate(shapes):
@@ -129,7 +132,7 @@ def causal_lm(
     settings = configuration(transformers, source, weights, config or {})
     _check_positions(settings.get_text_config(), max_tokens)
     kind = architecture(transformers.AutoModelForCausalLM, settings, source, task, INSTEAD)
-    model = with_weights(kind, lambda: kind(settings), source, weights).eval()
+    model: Any = with_weights(kind, lambda: kind(settings), source, weights).eval()
     model.set_attn_implementation("eager")  # plain operators, of which delegates take most
     if weights == "random":
         _forget_last_token(model)
