@@ -22,7 +22,7 @@ class AcyclicXnnpackPartitioner(XnnpackPartitioner):  # type: ignore[misc]  # it
     need one another's, and then the graph cannot be lowered: "Invalid partition, found dependency cycles". A
     decoder with a cache in dynamic int8 is such a graph: queries, keys and values share what their input was
     quantized by, and keys and values pass through operators in between that stay outside.
-    `tests/delegates/test_partitions.py` tells when the cure is no longer needed.
+    Not every build of it meets this.
     """
 
     def generate_partitions(self, ep: ExportedProgram) -> list[Partition]:

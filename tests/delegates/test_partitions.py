@@ -1,16 +1,10 @@
-"""Subgraphs that wait for one another, and whether the cure of XNNPACK's partitioner is still needed."""
+"""Subgraphs that wait for one another, which XNNPACK's partitioner can make."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-from support import build_here
 from torch import fx
 from torch.fx.passes.infra.partitioner import Partition
 
-from etbench.delegates import partitions
 from etbench.delegates.partitions import _waits_for_itself
 
 
@@ -33,12 +27,3 @@ def test_a_weight_that_is_used_outside_too_makes_nobody_wait() -> None:
     embedded = graph.call_function(getattr, (weight, tokens))
     head = Partition(0, {weight, graph.call_function(max, (embedded, weight))})
     assert not _waits_for_itself(head.nodes, [head])
-
-
-@pytest.mark.build
-def test_upstream_still_cuts_a_dynamic_decoder_into_such_subgraphs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(partitions, "AcyclicXnnpackPartitioner", XnnpackPartitioner)
-    with pytest.raises(AssertionError, match="dependency cycles"):
-        build_here(tmp_path / "a", "model=tiny_decoder", "precision=int8_dynamic")
