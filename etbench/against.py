@@ -75,6 +75,8 @@ def kept_program(base: Base, new: Artifact, new_folder: Path, folder: Path) -> t
     if old.sha256 == new.sha256:
         return new_folder, "the very same program"
     kept = base.path.with_name(base.result.pte_file) if base.result.pte_file else None
+    if old.generation != new.generation:  # the new references may not fit the base's cache
+        return None
     if kept and kept.exists() and _sha256(kept) == old.sha256:
         shutil.copyfile(kept, program_path(folder))
         os.link(references_path(new_folder), references_path(folder))

@@ -117,6 +117,8 @@ def print_summary(results: Iterable[Result], console: Console | None = None) -> 
             table.add_row(*_row(result))
     if table.row_count:
         console.print(table)
+    if any(result.generated for result in results):
+        console.print(_language_models(results))
     for result in results:
         _explain(result, console)
     for result in results:
@@ -188,6 +190,30 @@ def _row(result: Result) -> list[str]:
         _significant(result.load_ms or 0.0),
         _parity(result),
     ]
+
+
+def _language_models(results: Iterable[Result]) -> Table:
+    table = Table(
+        title="language models; p50 above is of one more token; equal: tokens that eager fp32 writes too"
+    )
+    table.add_column("cell", no_wrap=True)
+    for name in ("prompt", "new", "first token ms", "prefill tokens/s", "decode tokens/s", "equal"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for result in results:
+        speed, lengths = result.generated, result.artifact and result.artifact.generation
+        if speed is None or not lengths:
+            continue
+        agreement = result.parity.token_agreement if result.parity else None
+        table.add_row(
+            _name(result),
+            str(lengths.prompt_tokens),
+            str(lengths.new_tokens),
+            _significant(speed.time_to_first_token_ms),
+            _significant(speed.prefill_tokens_per_s),
+            _significant(speed.decode_tokens_per_s),
+            "-" if agreement is None else f"{agreement:.1%}",
+        )
+    return table
 
 
 def _explain(result: Result, console: Console) -> None:

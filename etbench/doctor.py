@@ -48,7 +48,7 @@ def main() -> int:
         table.add_row(name, value)
     backends, why = registered_backends()
     table.add_row("runtimes", "portable, " + ", ".join(backends) if backends is not None else f"none: {why}")
-    native = compose_options("runner")["native"]
+    native = compose_options("runner", ["native"])["native"]
     missing = native.runner.missing if isinstance(native, Cell) else str(native)
     table.add_row("native runner", f"none: {missing}" if missing else "runner=native compiles it")
     console.print(table)

@@ -10,12 +10,12 @@ import msgspec
 
 from etbench.against import Base
 from etbench.build import Built
-from etbench.config import Cell
+from etbench.config import Cell, Generation
 from etbench.errors import EtbenchError
 from etbench.measure import Round, Series
 from etbench.measure.environment import Environment, read_environment
 from etbench.results.compare import common_blocks, compare_in_turn
-from etbench.results.schema import Failure, InTurn, Requested, Result, RoundFacts
+from etbench.results.schema import Failure, Generated, InTurn, Requested, Result, RoundFacts
 from etbench.stats import assess, summarize
 
 __all__ = ["blank_result", "compared", "facts", "failed", "measured"]
@@ -61,6 +61,7 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         energy=seen.energy if seen else None,
         profile=seen.profile if seen else None,
         parity=series.check.parity,
+        generated=_generated(artifact.generation, series.rounds, latency.p50),
         evaluation=series.evaluation.figures if series.evaluation else None,
         pte_file=f"{cell.stem}.pte" if cell.keep_pte else None,
         stage_s=({} if built.from_cache else artifact.build_s) | series.stage_s,
@@ -78,6 +79,18 @@ def _where(measured_on: Environment, here: Environment) -> Environment:
         commit=here.commit,
         dirty=here.dirty,
         libraries=measured_on.libraries | {"etbench": here.libraries["etbench"]},
+    )
+
+
+def _generated(lengths: Generation | None, rounds: Sequence[Round], p50_ms: float | None) -> Generated | None:
+    """Return what the times of a language model's prompts and tokens come to; None for any other model."""
+    if lengths is None or not p50_ms:
+        return None
+    first_ms = median(median(taken.prefill_ms) for taken in rounds)
+    return Generated(
+        time_to_first_token_ms=first_ms,
+        prefill_tokens_per_s=lengths.prompt_tokens * 1e3 / first_ms,
+        decode_tokens_per_s=1e3 / p50_ms,
     )
 
 

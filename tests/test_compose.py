@@ -21,7 +21,8 @@ def _options(group: str) -> list[str]:
     return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
 
 
-SOURCES = ("custom", "exported", "pte", "timm", "torchvision", "transformers")  # of models by id or path
+# Of models by id or path.
+SOURCES = ("causal_lm", "custom", "exported", "pte", "timm", "torchvision", "transformers")
 
 
 @pytest.mark.parametrize("model", [model for model in _options("model") if model not in SOURCES])
@@ -52,6 +53,7 @@ def test_every_precision_composes_with_every_delegate() -> None:
         ("model=timm model.id=mobilevit_s.cvnets_in1k", "mobilevit_s.cvnets_in1k_fp32_xnnpack"),
         ("model=transformers model.id=openai/whisper-tiny", "whisper-tiny_fp32_xnnpack"),
         ("model=transformers model.id=./my/bert/ precision=int8", "bert_int8_xnnpack"),
+        ("model=causal_lm model.id=Qwen/Qwen3-0.6B", "Qwen3-0.6B-generate_fp32_xnnpack"),
         ("model=custom model._target_=support.tiny +model.width=5", "tiny_fp32_xnnpack"),
         ("model=custom model._target_=support.tiny model.name=mine", "mine_fp32_xnnpack"),
         (f"model=exported model.path={__file__}", "test_compose_fp32_xnnpack"),

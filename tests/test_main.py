@@ -76,7 +76,7 @@ def test_help_and_refusals_never_import_torch(arguments: list[str], tmp_path: Pa
 
 def test_help_lists_the_groups_and_how_to_go_on(tmp_path: Path) -> None:
     text = etbench("--help", cwd=tmp_path).stdout
-    assert "model: clip_text, custom, distilbert" in text
+    assert "model: causal_lm, clip_text, custom, distilbert" in text
     assert "python -m etbench -m model=resnet18,mobilenet_v2 precision=fp32,int8" in text
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from etbench.config import Recipe
+from etbench.config import Generation, Recipe
 from etbench.stats.layers import Numerics
 
 __all__ = [
@@ -67,7 +67,8 @@ class Artifact(Struct, frozen=True, kw_only=True):
     weights that the program's own operators use, `delegate_bytes` what belongs to delegates, their weights
     included; null in results of older versions. `inputs` and `outputs` are flat; `references` counts
     the batches that parity is taken over. `calibration` says what a calibrated precision took its ranges
-    from; `numerics` where it loses accuracy, if that was asked for.
+    from; `numerics` where it loses accuracy, if that was asked for. `generation` is of language models, how
+    long the texts are that they read and write; their inputs are those of a prompt.
     """
 
     pte_bytes: int
@@ -86,6 +87,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
     build_s: dict[str, float]
     calibration: str = ""
     numerics: Numerics | None = None
+    generation: Generation | None = None
 
 
 def program_path(folder: Path) -> Path:

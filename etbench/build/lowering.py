@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch  # noqa: F401  before executorch, whose extensions need it
-from executorch.exir import ExecutorchProgramManager, to_edge_transform_and_lower
+from executorch.exir import ExecutorchBackendConfig, ExecutorchProgramManager, to_edge_transform_and_lower
 from torch.export import ExportedProgram
 
 from etbench.build.artifact import Delegation
@@ -53,7 +53,9 @@ def lower(program: ExportedProgram, delegate: list[Any] | PyTorchProgram, path: 
     with listening(delegate) as rejections:
         edge = to_edge_transform_and_lower(program, partitioner=delegate)
     delegation = coverage(edge.exported_program().graph_module, rejections.reason)
-    executable = edge.to_executorch()
+    # Else a buffer that the program writes to, such as a cache of keys and values, is copied twice each time.
+    in_place = bool(program.graph_signature.buffers_to_mutate)
+    executable = edge.to_executorch(ExecutorchBackendConfig(run_reinplace_pass=in_place))
     return Lowered(_arena_bytes(executable), delegation, executable)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from torch.export import ExportedProgram
 
 from etbench.build.artifact import Artifact, is_pytorch_program, program_path
 from etbench.build.export import explaining_call, export
+from etbench.build.generation import decode
 from etbench.build.lowering import digest, lower
 from etbench.build.numerics import compare_layers
 from etbench.build.references import specs_of, write_references
@@ -20,6 +22,7 @@ from etbench.build.segments import read_segments
 from etbench.calibration import Batches, read_batches
 from etbench.component import instantiate
 from etbench.config import Recipe
+from etbench.config.sections import Dynamic
 from etbench.errors import EtbenchError
 from etbench.events import Stages
 from etbench.models import LoadedModel, load
@@ -37,6 +40,7 @@ class Prepared:
     batches: Batches
     outputs: list[list[Tensor]]
     program: ExportedProgram
+    dynamic: Dynamic
 
 
 def prepare(recipe: Recipe, stages: Stages) -> Prepared:
@@ -53,8 +57,10 @@ def prepare(recipe: Recipe, stages: Stages) -> Prepared:
     with stages("reference"):
         outputs = [_run_eager(loaded, inputs) for inputs in batches.references]
     with stages("export"), torch.no_grad():
-        program = loaded.exported or export(loaded.module, batches.references[0], recipe.model.dynamic)
-    return Prepared(loaded, batches, outputs, program)
+        generation = loaded.generation
+        dynamic = Dynamic(seq_len=generation.prompt_tokens) if generation else recipe.model.dynamic
+        program = loaded.exported or export(loaded.module, batches.references[0], dynamic)
+    return Prepared(loaded, batches, outputs, program, dynamic)
 
 
 def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> Artifact:
@@ -69,7 +75,9 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
         conversion = instantiate(recipe.precision.target, recipe.precision.options, stage="quantize")
         calibrates = recipe.precision.calibrates
         shown = Shown(
-            batches.calibration if calibrates else batches.references[:1], recipe.calibration.observer
+            batches.calibration if calibrates else batches.references[:1],
+            recipe.calibration.observer,
+            partial(export, dynamic=prepared.dynamic),
         )
         converted = convert(conversion, loaded.module, _with_own_constants(prepared.program), shown)
         references = [cast_inputs(conversion, inputs) for inputs in batches.references]
@@ -81,7 +89,7 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
         delegate = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
         lowered = lower(converted, delegate, program_path(folder))
     with stages("write"):
-        write_references(folder, references, prepared.outputs)
+        write_references(folder, references, prepared.outputs, loaded.generation)
         lowered.write(program_path(folder))
         pytorch = is_pytorch_program(program_path(folder))
         segments = None if pytorch else read_segments(program_path(folder))
@@ -93,7 +101,7 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
         delegate_bytes=segments.delegate_bytes if segments else None,
         batch=loaded.inputs.batch,
         inputs=specs_of(references[0]),
-        outputs=specs_of(prepared.outputs[0]),
+        outputs=specs_of([t[:1] for t in prepared.outputs[0]] if loaded.generation else prepared.outputs[0]),
         references=len(prepared.outputs),
         weights=loaded.weights,
         data=batches.description,
@@ -102,6 +110,7 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
         build_s=stages.seconds,
         calibration=_calibrated_on(batches, shown) if calibrates else "",
         numerics=numerics,
+        generation=loaded.generation,
     )
 
 
@@ -118,6 +127,8 @@ def _with_own_constants(program: ExportedProgram) -> ExportedProgram:
 
 def _run_eager(loaded: LoadedModel, inputs: tuple[Tensor, ...]) -> list[Tensor]:
     with torch.no_grad(), explaining_call(loaded.module, inputs):
+        if loaded.generation:
+            return [decode(lambda given: loaded.module(*given), inputs, loaded.generation.new_tokens)]
         outputs = loaded.module(*inputs)
     tensors = flatten(outputs)
     if not tensors:

@@ -5,30 +5,48 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from etbench.build.artifact import TensorSpec, references_path
+from etbench.config import Generation
 from etbench.errors import EtbenchError
 
-__all__ = ["read_given", "read_outputs", "read_references", "specs_of", "write_references"]
+__all__ = [
+    "read_generation",
+    "read_given",
+    "read_outputs",
+    "read_references",
+    "specs_of",
+    "write_references",
+]
 
 Batches = list[tuple[Tensor, ...]]
 SHOWN = 8
+GENERATION = "generation"
 
 
 def write_references(
-    folder: Path, inputs: Sequence[Sequence[Tensor]], outputs: Sequence[Sequence[Tensor]]
+    folder: Path,
+    inputs: Sequence[Sequence[Tensor]],
+    outputs: Sequence[Sequence[Tensor]],
+    generation: Generation | None = None,
 ) -> None:
-    """Write the tensors of each reference batch as ``input.{batch}.{number}`` and ``output.…``."""
+    """Write the tensors of each reference batch as ``input.{batch}.{number}`` and ``output.…``.
+
+    Of a language model the inputs are a prompt, and the outputs the logits of all tokens written after it.
+    """
     tensors = {}
     for kind, batches in (("input", inputs), ("output", outputs)):
         for batch, members in enumerate(batches):
             for number, tensor in enumerate(members):
                 tensors[f"{kind}.{batch}.{number}"] = tensor.clone().contiguous()
-    save_file(tensors, references_path(folder))
+    notes = {GENERATION: msgspec.json.encode(generation).decode()} if generation else None
+    save_file(tensors, references_path(folder), metadata=notes)
 
 
 def read_references(folder: Path) -> tuple[Batches, Batches]:
@@ -40,6 +58,13 @@ def read_references(folder: Path) -> tuple[Batches, Batches]:
 def read_outputs(file: Path) -> Batches:
     """Return the outputs of each reference batch, from a file with tensors of such names."""
     return _batches(load_file(file), "output")
+
+
+def read_generation(folder: Path) -> Generation | None:
+    """Return how long the texts are, if the references are of a language model."""
+    with safe_open(references_path(folder), framework="numpy") as file:
+        notes = file.metadata() or {}
+    return msgspec.json.decode(notes[GENERATION], type=Generation) if GENERATION in notes else None
 
 
 def read_given(path: Path) -> tuple[Batches, Batches]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from etbench.calibration.arrays import read_arrays
 from etbench.config import Calibration
 from etbench.data import crops, photographs, sentences
-from etbench.models.inputs import ImageInputs, Inputs, TextInputs
+from etbench.models.inputs import ImageInputs, Inputs, PromptInputs, TextInputs
 
 __all__ = ["Batches", "read_batches"]
 
@@ -50,6 +50,10 @@ def read_batches(calibration: Calibration, inputs: Inputs, names: Sequence[str] 
     if calibration.npz:
         return _own_batches(calibration, calibration.npz, inputs, names)
     count = inputs.batch * (calibration.references + calibration.batches)
+    split = calibration.references
+    if isinstance(inputs, PromptInputs):
+        prompts = inputs.draw(count, calibration.seed)
+        return Batches(prompts[:split], prompts[split:], inputs.description)
     if isinstance(inputs, ImageInputs):
         folder = calibration.images
         images = photographs(Path(folder) if folder else None)
@@ -63,7 +67,6 @@ def read_batches(calibration: Calibration, inputs: Inputs, names: Sequence[str] 
     else:
         return Batches([inputs.tensors], [inputs.tensors], inputs.description)
     batches = [inputs.encode(items[i : i + inputs.batch]) for i in range(0, len(items), inputs.batch)]
-    split = calibration.references
     return Batches(batches[:split], batches[split:], f"{source}; {inputs.description}")
 
 

@@ -7,6 +7,7 @@ fault. Nothing here imports torch, so a mistake is answered at once.
 from __future__ import annotations
 
 from etbench.config.cell import Cell, Recipe
+from etbench.config.generation import Generation
 from etbench.config.parsing import parse
 from etbench.config.sections import (
     Calibration,
@@ -24,6 +25,7 @@ __all__ = [
     "Cell",
     "Device",
     "Evaluate",
+    "Generation",
     "Measure",
     "Model",
     "Passes",

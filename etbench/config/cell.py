@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from etbench.config import here
+from etbench.config.generation import length_fault
 from etbench.config.sections import (
     BuildSettings,
     CacheSettings,
@@ -112,7 +113,7 @@ class Cell(Section, frozen=True, kw_only=True):
         return reasons[0] if reasons else None
 
     def missing_here(self) -> list[str]:
-        """List the files, folders, CPUs and figures that the cell names and that are not there."""
+        """List what the cell names and is not there: files, folders, CPUs, figures, room in a cache."""
         from etbench.objective import faults as objective_faults  # knows results, which know cells
 
         local = self.device.kind == "host"
@@ -124,6 +125,7 @@ class Cell(Section, frozen=True, kw_only=True):
             here.path_fault("evaluate.data", self.evaluate.data),
             here.path_fault("model.path", self.model.options.get("path")),
             here.path_fault("model.reference", self.model.options.get("reference")),
+            length_fault(self.model.options),
             here.path_fault("compare_to", self.compare_to),
             here.path_fault("sweep.resume", self.sweep.resume),
             here.affinity_fault(self.measure.affinity) if local else None,

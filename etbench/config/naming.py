@@ -6,6 +6,7 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from etbench.config.generation import GENERATE
 from etbench.config.sections import Delegate, Model, Precision
 
 __all__ = ["as_built", "model_name"]
@@ -22,7 +23,7 @@ _UNNAMED = "model"
 def model_name(section: dict[str, Any]) -> str:
     """Return the name of a model whose YAML has ``name: null``: of its id, file or function, and its part.
 
-    A hub id ``owner/name`` and a folder give their last part.
+    A hub id ``owner/name`` and a folder give their last part. One that generates text says so.
     """
     options = section["options"]
     if path := options.get("path"):
@@ -33,6 +34,8 @@ def model_name(section: dict[str, Any]) -> str:
         name = str(section.get("_target_")).rsplit(".", 1)[-1]
     if part := options.get("part"):
         name = f"{name}-{part}"
+    if options.get("task") == GENERATE:
+        name = f"{name}-{GENERATE}"
     return re.sub(r"[^A-Za-z0-9_.+-]+", "-", name).lstrip("-_.+") or _UNNAMED
 
 

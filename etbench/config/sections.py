@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from etbench.config.generation import Tokens
+
 if TYPE_CHECKING:
     from etbench.config.cell import Cell
 
@@ -121,6 +123,11 @@ class Model(Component, frozen=True, kw_only=True):
     ready: bool = False
 
     @property
+    def task(self) -> str:
+        """What a model of transformers is for; empty for models of one purpose."""
+        return str(self.options.get("task", ""))
+
+    @property
     def weights(self) -> str:
         """``random``, ``pretrained``, a path, or ``custom`` where the model has no such option."""
         return str(self.options.get("weights", "custom"))
@@ -136,20 +143,27 @@ class Precision(Component, frozen=True, kw_only=True):
 class Impossible(Section, frozen=True, kw_only=True):
     """A combination that a delegate cannot build or run, or a runner cannot run.
 
-    In the names of model, precision and delegate, and the kind of device, ``*`` stands for anything; left
-    out, they mean any.
+    In the names of model, precision and delegate, the task and the kind of device, ``*`` stands for
+    anything; left out, they mean any.
     """
 
     reason: str
     model: str = "*"
+    task: str = "*"
     precision: str = "*"
     delegate: str = "*"
     device: str = "*"
 
     def covers(self, cell: Cell) -> bool:
         """Tell whether the cell is one of these combinations."""
-        names = (cell.model.name, cell.precision.name, cell.delegate.name, cell.device.kind)
-        return all(map(fnmatchcase, names, (self.model, self.precision, self.delegate, self.device)))
+        pairs = (
+            (cell.model.name, self.model),
+            (cell.model.task, self.task),
+            (cell.precision.name, self.precision),
+            (cell.delegate.name, self.delegate),
+            (cell.device.kind, self.device),
+        )
+        return all(fnmatchcase(name, pattern) for name, pattern in pairs)
 
 
 class XnnpackRuntime(Section, frozen=True, kw_only=True):
@@ -372,3 +386,6 @@ class KnownOptions(Struct, frozen=True, kw_only=True):
     path: str = ""
     reference: str | None = None
     audio_s: Annotated[float, Meta(gt=0, le=600)] = 1.0
+    prompt_tokens: Tokens = 2
+    new_tokens: Tokens = 2
+    max_tokens: Tokens = 4

@@ -16,14 +16,15 @@ def xnnpack(*, per_op: bool = False) -> list[Any]:
 
     """
     from executorch.backends.xnnpack.partition.config.gemm_configs import AddmmConfig, LinearConfig, MMConfig
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+
+    from etbench.delegates.partitions import AcyclicXnnpackPartitioner
 
     # In bf16 XNNPACK multiplies matrices and refuses convolutions ("xnn_status_invalid_parameter" on load,
     # executorch 1.5.1), so the second partitioner takes only the former. It finds nothing in other types.
     multiplications = [LinearConfig, AddmmConfig, MMConfig]
     return [
-        XnnpackPartitioner(per_op_mode=per_op),
-        XnnpackPartitioner(configs=multiplications, per_op_mode=per_op, enable_bf16=True),
+        AcyclicXnnpackPartitioner(per_op_mode=per_op),
+        AcyclicXnnpackPartitioner(configs=multiplications, per_op_mode=per_op, enable_bf16=True),
     ]
 
 

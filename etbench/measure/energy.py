@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from etbench.build.references import read_references
+from etbench.build.references import read_generation, read_references
 from etbench.errors import EtbenchError
 from etbench.measure.findings import Energy
 from etbench.measure.program import load
+from etbench.measure.work import work_of
 
 __all__ = ["POWERCAP", "Counter", "energy_of", "find_counters", "measure_energy", "spent_joules"]
 
@@ -77,14 +78,10 @@ def measure_energy(folder: Path, threads: int, *, seconds: float, root: Path = P
 
     """
     counters = find_counters(root)
-    inputs = read_references(folder)[0][0]
-    method = load(folder, threads)
-
-    def infer() -> None:
-        method.call(inputs, clone_outputs=False)
-
-    infer()  # the first one has more to do than the others
-    return energy_of(infer, counters, seconds=seconds, idle_s=IDLE_S)
+    inputs, generation = read_references(folder)[0][0], read_generation(folder)
+    work = work_of(load(folder, threads), inputs, generation)
+    work.begin()  # the first one has more to do than the others
+    return energy_of(work.step, counters, seconds=seconds, idle_s=IDLE_S)
 
 
 def energy_of(

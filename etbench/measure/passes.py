@@ -14,11 +14,13 @@ from executorch.extension.pybindings import _C
 from numpy.typing import NDArray
 from torch import Tensor
 
-from etbench.build.references import read_outputs, read_references
+from etbench.build.references import read_generation, read_outputs, read_references
 from etbench.measure.executors import Executor, threads_of
+from etbench.measure.generation import compare_generated
 from etbench.measure.load import watch_load
 from etbench.measure.program import load
 from etbench.measure.protocol import CheckPass, Round
+from etbench.measure.work import Work, timed_ms, work_of
 from etbench.stats.parity import Parity, compare_outputs
 
 __all__ = ["check", "compare", "time_round"]
@@ -35,15 +37,14 @@ def check(folder: Path, threads: int, logits_axis: int | None) -> CheckPass:
     """
     inputs, references = read_references(folder)
     method = load(folder, threads)
+    if read_generation(folder):
+        return _checked(compare_generated(method, inputs, [logits for (logits,) in references]), method)
     outputs = [
         [leaf for leaf in method.call(batch, clone_outputs=True) if isinstance(leaf, Tensor)]
         for batch in inputs
     ]
-    return CheckPass(
-        parity=compare_outputs(_joined(references), _joined(outputs), logits_axis=logits_axis),
-        threads=threads_of(method),
-        runtimes=sorted(_C._get_registered_backend_names()),
-    )
+    parity = compare_outputs(_joined(references), _joined(outputs), logits_axis=logits_axis)
+    return _checked(parity, method)
 
 
 def compare(folder: Path, file: Path, logits_axis: int | None) -> Parity:
@@ -78,29 +79,40 @@ def time_round(
         EtbenchError: of stage ``load_program`` or ``time``.
 
     """
-    inputs = read_references(folder)[0][0]
+    inputs, generation = read_references(folder)[0][0], read_generation(folder)
     load_since = watch_load()
     start = time.perf_counter_ns()
     method = load(folder, threads)
     load_ms = (time.perf_counter_ns() - start) / 1e6
+    work = work_of(method, inputs, generation)
     gc.collect()
     gc.disable()
     begun = time.perf_counter()
-    warming_ms = [_timed_ms(method, inputs)]
+    warming_ms = [timed_ms(work.begin)]
     while not _warm(warming_ms, warmup) and time.perf_counter() - begun < time_left_s / 4:
-        warming_ms.append(_timed_ms(method, inputs))
-    _tell_if_slow(warming_ms[0] / 1e3, samples, at_least, time_left_s, tell)
+        warming_ms.append(_sample_ms(work))
+    _tell_if_slow(warming_ms[-1] / 1e3, samples, at_least, time_left_s, tell)
+    work.start_over()
     taken: list[float] = []
     while len(taken) < samples:
         if len(taken) >= at_least and time.perf_counter() - begun >= time_left_s:
             break
-        taken.append(_timed_ms(method, inputs))
+        taken.append(_sample_ms(work))
     return Round(
         samples_ms=taken,
         load_ms=load_ms,
         first_inference_ms=warming_ms[0],
         warmup=len(warming_ms),
         load=load_since(),
+        prefill_ms=work.prefill_ms,
+    )
+
+
+def _checked(parity: Parity, method: Executor) -> CheckPass:
+    return CheckPass(
+        parity=parity,
+        threads=threads_of(method),
+        runtimes=sorted(_C._get_registered_backend_names()),
     )
 
 
@@ -115,11 +127,10 @@ def _warm(times_ms: Sequence[float], warmup: int | Literal["stable"]) -> bool:
     return last >= FALLING * before or count >= MAX_STABLE_WARMUP
 
 
-def _timed_ms(method: Executor, inputs: tuple[Tensor, ...]) -> float:
-    """Time one inference as a caller sees it: inputs set, method executed, outputs not copied."""
-    start = time.perf_counter_ns()
-    method.call(inputs, clone_outputs=False)
-    return (time.perf_counter_ns() - start) / 1e6
+def _sample_ms(work: Work) -> float:
+    """Time one inference, after whatever must go before it."""
+    work.make_ready()
+    return timed_ms(work.step)
 
 
 def _joined(batches: Sequence[Sequence[Tensor]]) -> list[NDArray[np.float32]]:

@@ -11,10 +11,11 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from etbench.build.references import read_references
+from etbench.build.references import read_generation, read_references
 from etbench.errors import EtbenchError
 from etbench.measure.findings import Operator, Profile
 from etbench.measure.program import load_method, load_program
+from etbench.measure.work import work_of
 
 __all__ = ["profile_program"]
 
@@ -25,21 +26,22 @@ PORTABLE_CALL, DELEGATE_CALL, EXECUTE = "native_call_", "DELEGATE_CALL", "Method
 def profile_program(folder: Path, threads: int) -> Profile:
     """Run the program with the runtime's profiler on and return the time of each operator.
 
-    One inference goes before, and is left out. Reading what the profiler wrote takes some seconds, since it
-    imports the exporter.
+    One inference goes before, and is left out: of a language model the prompt. Reading what the profiler
+    wrote takes some seconds, since it imports the exporter.
 
     Raises:
         EtbenchError: of stage ``load_program`` if the runtime refuses the program, ``profile`` if it wrote
             nothing.
 
     """
-    inputs = read_references(folder)[0][0]
+    inputs, generation = read_references(folder)[0][0], read_generation(folder)
     program = load_program(folder, threads, profiled=True)
     method = load_method(program)
-    method.call(inputs, clone_outputs=False)
+    work = work_of(method, inputs, generation)
+    work.begin()
     begun, taken = time.monotonic(), 0
     while taken < FEWEST or (taken < MOST and time.monotonic() - begun < WANTED_S):
-        method.call(inputs, clone_outputs=False)
+        work.step()
         taken += 1
     handle, name = tempfile.mkstemp(suffix=".etdump")
     os.close(handle)

@@ -125,7 +125,8 @@ class Round(Struct, frozen=True, kw_only=True):
     `load_ms` covers the program and its method, the delegate's packing of weights included;
     `first_inference_ms` is the first inference after it, which is also the first of the warmup.
     `block` is the number of the block it belongs to, and `started_s` when it began, in seconds since
-    the first.
+    the first. Of a language model a sample is the next token, `first_inference_ms` is the first prompt, and
+    `prefill_ms` are the later ones, each until its first token; none of them is a sample.
     """
 
     samples_ms: list[float]
@@ -135,6 +136,7 @@ class Round(Struct, frozen=True, kw_only=True):
     load: MachineLoad
     block: int = 0
     started_s: float = 0.0
+    prefill_ms: list[float] = []
 
 
 class CheckPass(Struct, frozen=True, kw_only=True):

@@ -9,13 +9,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from etbench.errors import EtbenchError
+from etbench.errors import EtbenchError, nearest
 from etbench.models.inputs import TextInputs
 from etbench.models.tokens import Tokenize
 from etbench.models.torchvision_ops import ensure_importable
 from etbench.models.weights import apply_checkpoint, missing_keys, unreachable
 
-__all__ = ["check_length", "has_own_files", "import_transformers", "source_of", "text_inputs", "with_weights"]
+__all__ = [
+    "architecture",
+    "check_length",
+    "configuration",
+    "has_own_files",
+    "import_transformers",
+    "source_of",
+    "text_inputs",
+    "with_weights",
+]
 
 
 def import_transformers() -> Any:
@@ -25,6 +34,71 @@ def import_transformers() -> Any:
 
     transformers.logging.set_verbosity_warning()
     return transformers
+
+
+def configuration(transformers: Any, id: str, weights: str, changes: dict[str, Any]) -> Any:
+    """Return the configuration of a model type, a class, the hub or a folder, with the user's changes.
+
+    Raises:
+        EtbenchError: of stage ``load`` for an unknown id or value, or a configuration that cannot be had.
+
+    """
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    types = {name: type for type, name in CONFIG_MAPPING_NAMES.items()} | {
+        type: type for type in CONFIG_MAPPING_NAMES
+    }
+    folder = weights if Path(weights).is_dir() else id
+    if folder in types:
+        plain, given = transformers.CONFIG_MAPPING[types[folder]](), {}
+    elif "/" in folder or Path(folder).is_dir():
+        try:
+            plain = transformers.AutoConfig.from_pretrained(folder)
+            given = transformers.PreTrainedConfig.get_config_dict(folder)[0]
+        except Exception as error:
+            raise unreachable(f"{folder} (its configuration)", error) from error
+    else:
+        raise EtbenchError(
+            f"model.id={id}: transformers has no such model type or configuration class{nearest(id, types)}",
+            stage="load",
+            hint="give one of them, or owner/name on the hub, or a folder that save_pretrained wrote",
+        )
+    for name in changes:
+        if not hasattr(plain, name):
+            known = list(plain.to_dict())
+            raise EtbenchError(
+                f"model.config.{name}: {type(plain).__name__} has no such value{nearest(name, known)}",
+                stage="load",
+            )
+    # Made again rather than changed: some values are taken from others, such as the kinds of layers.
+    return type(plain).from_dict(given | changes) if changes else plain
+
+
+def architecture(auto: Any, settings: Any, id: str, task: str, hint: str) -> Any:
+    """Return the class that does the task with this configuration.
+
+    Args:
+        auto: transformers' own choice among classes by configuration.
+        settings: the configuration.
+        id: what the user calls the model.
+        task: what it is to do.
+        hint: what to do where there is none.
+
+    Raises:
+        EtbenchError: of stage ``load`` if there is no such class.
+
+    """
+    try:
+        kind = auto._model_mapping[
+            type(settings)
+        ]  # what `from_config` looks in too, where it cannot be asked
+    except KeyError:
+        raise EtbenchError(
+            f"model.task={task}: transformers has no such model of {id} ({type(settings).__name__})",
+            stage="load",
+            hint=hint,
+        ) from None
+    return kind[0] if isinstance(kind, (tuple, list)) else kind
 
 
 def check_length(seq_len: int, limit: int) -> None:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-__all__ = ["FixedInputs", "ImageInputs", "Inputs", "Normalization", "SpeechInputs", "TextInputs"]
+__all__ = [
+    "FixedInputs",
+    "ImageInputs",
+    "Inputs",
+    "Normalization",
+    "PromptInputs",
+    "SpeechInputs",
+    "TextInputs",
+]
 
 _BILINEAR = Image.Resampling.BILINEAR
 
@@ -79,4 +88,23 @@ class FixedInputs:
         return self.tensors[0].shape[0] if self.tensors and self.tensors[0].ndim else 1
 
 
-Inputs = ImageInputs | TextInputs | FixedInputs
+@dataclass(frozen=True)
+class PromptInputs:
+    """Prompts of random tokens for a language model, each at position 0 of an empty text.
+
+    Tokens of a real text would be no more to random weights, and cost the same to any.
+    """
+
+    vocabulary: int
+    tokens: int
+    batch: ClassVar[int] = 1
+    description: ClassVar[str] = "prompts of random tokens, seeded"
+
+    def draw(self, count: int, seed: int) -> list[tuple[Tensor, Tensor]]:
+        """Return so many prompts: int64 tokens of (1, tokens), and the position int64 of (1,)."""
+        generator = torch.Generator().manual_seed(seed)
+        drawn = torch.randint(self.vocabulary, (count, 1, self.tokens), generator=generator)
+        return [(prompt, torch.zeros(1, dtype=torch.int64)) for prompt in drawn]
+
+
+Inputs = ImageInputs | TextInputs | PromptInputs | FixedInputs

@@ -10,7 +10,7 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from etbench.component import instantiate
-from etbench.config import Model
+from etbench.config import Generation, Model
 from etbench.errors import EtbenchError
 from etbench.models.inputs import FixedInputs, Inputs
 from etbench.models.shaped import shaped_inputs
@@ -28,6 +28,7 @@ class LoadedModel:
         logits_axis: the axis of the first output along which classes compete; None if there is none.
         weights: where the weights came from, for the result.
         exported: its export, where it came as one; else it is exported later.
+        generation: of a language model that is called token by token, see `etbench.models.decoder.Decoder`.
 
     """
 
@@ -36,6 +37,7 @@ class LoadedModel:
     logits_axis: int | None = None
     weights: str = "custom"
     exported: ExportedProgram | None = None
+    generation: Generation | None = None
 
 
 def load(model: Model) -> LoadedModel:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from etbench.config.generation import GENERATE
 from etbench.errors import EtbenchError, nearest
 from etbench.models.batchnorm import estimate_statistics
 from etbench.models.hub import (
+    architecture,
     check_length,
+    configuration,
     has_own_files,
     import_transformers,
     source_of,
@@ -27,7 +29,6 @@ from etbench.models.parts import part_of
 from etbench.models.speech import speech_inputs
 from etbench.models.tokens import VOCABULARY, offline_tokenizer
 from etbench.models.vision import image_inputs
-from etbench.models.weights import unreachable
 
 __all__ = ["model"]
 
@@ -100,9 +101,9 @@ def model(
     """
     transformers = import_transformers()
     auto, logits_axis = _auto_class(transformers, task)
-    settings = _configuration(transformers, id, weights, config or {})
+    settings = configuration(transformers, id, weights, config or {})
     size = _image_size(settings, image_size)
-    kind = _architecture(auto, settings, id, task)
+    kind = architecture(auto, settings, id, task, f"tasks are: {', '.join(TASKS)}")
     whole = with_weights(kind, lambda: kind(settings), id, weights)
     _without_cache(whole)
     module = part_of(whole, part)
@@ -126,58 +127,10 @@ def _auto_class(transformers: Any, task: str) -> tuple[Any, int | None]:
         raise EtbenchError(
             f"model.task={task}: no such task{nearest(task, TASKS)}",
             stage="load",
-            hint=f"there are: {', '.join(TASKS)}",
+            hint="model=causal_lm generates" if task == GENERATE else f"there are: {', '.join(TASKS)}",
         )
     name, logits_axis = TASKS[task]
     return getattr(transformers, name), logits_axis
-
-
-def _configuration(transformers: Any, id: str, weights: str, changes: dict[str, Any]) -> Any:
-    """Return the configuration of a model type, a class, the hub or a folder, with the user's changes."""
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
-
-    types = {name: type for type, name in CONFIG_MAPPING_NAMES.items()} | {
-        type: type for type in CONFIG_MAPPING_NAMES
-    }
-    folder = weights if Path(weights).is_dir() else id
-    if folder in types:
-        plain, given = transformers.CONFIG_MAPPING[types[folder]](), {}
-    elif "/" in folder or Path(folder).is_dir():
-        try:
-            plain = transformers.AutoConfig.from_pretrained(folder)
-            given = transformers.PreTrainedConfig.get_config_dict(folder)[0]
-        except Exception as error:
-            raise unreachable(f"{folder} (its configuration)", error) from error
-    else:
-        raise EtbenchError(
-            f"model.id={id}: transformers has no such model type or configuration class{nearest(id, types)}",
-            stage="load",
-            hint="give one of them, or owner/name on the hub, or a folder that save_pretrained wrote",
-        )
-    for name in changes:
-        if not hasattr(plain, name):
-            known = list(plain.to_dict())
-            raise EtbenchError(
-                f"model.config.{name}: {type(plain).__name__} has no such value{nearest(name, known)}",
-                stage="load",
-            )
-    # Made again rather than changed: some values are taken from others, such as the kinds of layers.
-    return type(plain).from_dict(given | changes) if changes else plain
-
-
-def _architecture(auto: Any, settings: Any, id: str, task: str) -> Any:
-    """Return the class that does the task with this configuration."""
-    try:
-        kind = auto._model_mapping[
-            type(settings)
-        ]  # what `from_config` looks in too, where it cannot be asked
-    except KeyError:
-        raise EtbenchError(
-            f"model.task={task}: transformers has no such model of {id} ({type(settings).__name__})",
-            stage="load",
-            hint=f"tasks are: {', '.join(TASKS)}",
-        ) from None
-    return kind[0] if isinstance(kind, (tuple, list)) else kind
 
 
 def _image_size(settings: Any, asked: int | None) -> int:

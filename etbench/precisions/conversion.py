@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,12 +16,25 @@ __all__ = ["Conversion", "Shown", "cast_inputs", "convert"]
 Inputs = tuple[Tensor, ...]
 
 
+def export_fixed(module: nn.Module, inputs: Inputs) -> ExportedProgram:
+    """Export a module for inputs of just these shapes."""
+    return torch.export.export(module, inputs, strict=False)
+
+
 @dataclass(frozen=True)
 class Shown:
-    """The batches that a precision may look at, and the observer that takes their ranges."""
+    """What a precision is given to work with.
+
+    Args:
+        batches: that it may look at.
+        observer: takes their ranges.
+        export: exports a changed module as the original was, its open axes open.
+
+    """
 
     batches: Sequence[Inputs]
     observer: str = "histogram"
+    export: Callable[[nn.Module, Inputs], ExportedProgram] = export_fixed
 
 
 @dataclass(frozen=True)
@@ -61,7 +75,7 @@ def convert(
     if conversion.before_export is not None:
         changed = conversion.before_export(copy.deepcopy(module))
         with torch.no_grad():
-            program = torch.export.export(changed, cast[0], strict=False)
+            program = shown.export(changed, cast[0])
     if conversion.after_export is not None:
-        program = conversion.after_export(program, Shown(cast, shown.observer))
+        program = conversion.after_export(program, dataclasses.replace(shown, batches=cast))
     return program

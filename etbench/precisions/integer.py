@@ -41,7 +41,7 @@ def int8(*, per_channel: bool, dynamic: bool, keep_fp32: list[str] | None = None
         with torch.no_grad():
             for batch in shown.batches:
                 prepared(*batch)
-        return torch.export.export(convert_pt2e(prepared), shown.batches[0], strict=False)
+        return shown.export(convert_pt2e(prepared), shown.batches[0])
 
     return Conversion(after_export=quantize)
 

@@ -171,6 +171,27 @@ COLUMNS = (
     Column("cosine", "cosine similarity with eager fp32", _of("parity", "cosine"), "higher"),
     Column("max_abs_error", "largest absolute error", _of("parity", "max_abs"), "lower"),
     Column("top1_agreement", "share of equal top-1 classes", _of("parity", "top1_agreement"), "higher"),
+    Column(
+        "time_to_first_token_ms",
+        "from a language model's prompt to its first token",
+        _of("generated", "time_to_first_token_ms"),
+        "lower",
+    ),
+    Column(
+        "prefill_tokens_per_s",
+        "tokens of the prompt read in a second",
+        _of("generated", "prefill_tokens_per_s"),
+        "higher",
+    ),
+    Column(
+        "decode_tokens_per_s", "tokens written in a second", _of("generated", "decode_tokens_per_s"), "higher"
+    ),
+    Column(
+        "token_agreement",
+        "share of tokens that eager fp32 writes too",
+        _of("parity", "token_agreement"),
+        "higher",
+    ),
     Column("evaluation", "figures of the accuracy hook, as JSON", _evaluation),
     Column("delegated_share", "share of the graph's operators delegated", _share, "higher"),
     Column("delegated_time_share", "share of the profiled time spent in the delegate", _time_share, "higher"),

@@ -21,6 +21,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "CellComparison",
     "Failure",
+    "Generated",
     "InTurn",
     "Requested",
     "Result",
@@ -52,6 +53,7 @@ class RoundFacts(Struct, frozen=True, kw_only=True):
     first_inference_ms: float
     warmup: int
     load: MachineLoad
+    prefill_ms: list[float] = []
 
 
 class CellComparison(Struct, frozen=True, kw_only=True):
@@ -94,6 +96,19 @@ class InTurn(Struct, frozen=True, kw_only=True):
     comparison: CellComparison
     base_rounds: list[list[float]]
     base_facts: list[RoundFacts]
+
+
+class Generated(Struct, frozen=True, kw_only=True):
+    """How fast a language model reads and writes; how much alike it is in `parity.token_agreement`.
+
+    `time_to_first_token_ms` is from the prompt to the choice of its first token, by a program that is loaded
+    and warm: the median of the round medians. `prefill_tokens_per_s` are the prompt's tokens over that time,
+    and `decode_tokens_per_s` is one over the median latency, which is of one more token, its choice included.
+    """
+
+    time_to_first_token_ms: float
+    prefill_tokens_per_s: float
+    decode_tokens_per_s: float
 
 
 class Requested(Struct, frozen=True, kw_only=True):
@@ -165,6 +180,7 @@ class Result(Struct, frozen=True, kw_only=True):
     artifact: Artifact | None = None
     from_cache: bool = False
     parity: Parity | None = None
+    generated: Generated | None = None
     evaluation: dict[str, float | None] | None = None
     pte_file: str | None = None
     log_file: str | None = None

@@ -23,6 +23,8 @@ class Parity(Struct, frozen=True, kw_only=True):
     to the last bit (`exact`) or nothing can be said. `top1_agreement` is the share of positions where
     the largest logit is the same class. `note` says in words what makes the figures meaningless: a
     constant reference or none at all, values that are not finite, another number of outputs.
+    `token_agreement` is of language models: the share of tokens that are the same as the eager model's when
+    the program goes on with its own; the other figures are of its logits along the eager model's tokens.
     """
 
     sqnr_db: float | None
@@ -33,6 +35,7 @@ class Parity(Struct, frozen=True, kw_only=True):
     reference_std: float | None
     degenerate: bool
     note: str = ""
+    token_agreement: float | None = None
 
 
 def compare_outputs(

@@ -87,7 +87,7 @@ def test_without_a_compiler_cells_are_skipped_with_a_hint(
     [("eager", "run by PyTorch"), ("inductor", "run by PyTorch"), ("openvino", "OpenVINO's backend")],
 )
 def test_what_the_runner_cannot_run_is_known_before_any_work(delegate: str, reason: str) -> None:
-    python = compose_options("delegate")[delegate]
+    python = compose_options("delegate", [delegate])[delegate]
     assert isinstance(python, Cell)
     assert reason not in (python.impossible() or "")
     runner = api.compose(["runner=native"]).config["runner"]

@@ -1,0 +1,76 @@
+"""Upstream cure: subgraphs for XNNPACK that do not wait for one another."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+from executorch.exir.backend.canonical_partitioners.group_partitioner import GroupBasedPartitioner
+from torch import fx
+from torch.export import ExportedProgram
+from torch.fx.passes.infra.partitioner import Partition
+from torch.fx.passes.operator_support import OperatorSupportBase
+
+__all__ = ["AcyclicXnnpackPartitioner"]
+
+
+class AcyclicXnnpackPartitioner(XnnpackPartitioner):  # type: ignore[misc]  # it publishes no types
+    """XNNPACK's partitioner, but for graphs that it would cut into subgraphs that need each other's outputs.
+
+    XnnpackPartitioner (executorch 1.5.1) looks that no subgraph needs its own outputs, not that two do not
+    need one another's, and then the graph cannot be lowered: "Invalid partition, found dependency cycles". A
+    decoder with a cache in dynamic int8 is such a graph: queries, keys and values share what their input was
+    quantized by, and keys and values pass through operators in between that stay outside.
+    Not every build of it meets this.
+    """
+
+    def generate_partitions(self, ep: ExportedProgram) -> list[Partition]:
+        """Return the subgraphs; other ones than upstream's only where those could not be lowered."""
+        partitions: list[Partition] = super().generate_partitions(ep)
+        if not any(_waits_for_itself(partition.nodes, partitions) for partition in partitions):
+            return partitions
+        groups = self.get_matched_nodes_from_configs(ep)
+        taken = _Taken({node for group in groups for node in group})
+        careful = _Careful(ep.graph_module, taken, allows_single_node_partition=True, node_groups=groups)
+        found: list[Partition] = careful.propose_partitions()
+        return found
+
+
+class _Careful(GroupBasedPartitioner):  # type: ignore[misc]
+    """Merges two subgraphs only if the others can still be run before or after the whole of it."""
+
+    def _can_merge_partitions(self, p1: int, p2: int, partitions_by_id: Mapping[int, Partition]) -> bool:
+        if not super()._can_merge_partitions(p1, p2, partitions_by_id):
+            return False
+        merged = partitions_by_id[p1].nodes.keys() | partitions_by_id[p2].nodes.keys()
+        others = [partition for id, partition in partitions_by_id.items() if id not in (p1, p2)]
+        return not _waits_for_itself(merged, others)
+
+
+class _Taken(OperatorSupportBase):
+    def __init__(self, nodes: Collection[fx.Node]) -> None:
+        self._nodes = nodes
+
+    def is_node_supported(self, submodules: Mapping[str, Any], node: fx.Node) -> bool:
+        return node in self._nodes
+
+
+def _waits_for_itself(nodes: Collection[fx.Node], partitions: Collection[Partition]) -> bool:
+    """Tell whether these nodes need what comes of their own outputs, other subgraphs being run as a whole."""
+    members = {node: partition.nodes for partition in partitions for node in partition.nodes}
+    seen: set[fx.Node] = set()
+    waiting = [user for user in _users(nodes) if user not in nodes]
+    while waiting:
+        node = waiting.pop()
+        if node in nodes:
+            return True
+        together = [one for one in members.get(node, (node,)) if one not in seen]
+        seen.update(together)
+        waiting += _users(together)
+    return False
+
+
+def _users(nodes: Iterable[fx.Node]) -> list[fx.Node]:
+    """Return who needs an output of these nodes; weights among them are there from the start."""
+    return [user for node in nodes if node.op != "placeholder" for user in node.users]

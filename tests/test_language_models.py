@@ -1,0 +1,90 @@
+"""A tiny decoder from the command line to its tables: tokens a second, and the tokens themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import median
+
+import pandas as pd
+import pytest
+from support import CONF, Sweep, etbench
+
+from etbench.compose import compose
+from etbench.errors import ConfigError
+from etbench.results.schema import Result
+from etbench.results.store import read_results
+
+pytestmark = pytest.mark.build
+
+
+@pytest.fixture(scope="module")
+def decoder(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """Two layers of llama in fp32 and dynamic int8 on XNNPACK."""
+    cwd = tmp_path_factory.mktemp("decoder")
+    command = ("-m", "--config-dir", str(CONF), "model=tiny_decoder", "precision=fp32,int8_dynamic")
+    process = etbench(*command, "hydra.sweep.dir=swept", cwd=cwd)
+    found, unreadable = read_results([cwd / "swept"])
+    assert not unreadable, unreadable
+    results = {(r.model_name, r.precision_short, r.delegate): r for _, r in found}
+    return Sweep(process, cwd / "swept", results, cwd)
+
+
+def _result(decoder: Sweep, precision: str) -> Result:
+    result = decoder.results["tiny_decoder", precision, "xnnpack"]
+    assert result.status == "ok", result.failure
+    return result
+
+
+def test_fp32_writes_the_tokens_of_eager(decoder: Sweep) -> None:
+    parity = _result(decoder, "fp32").parity
+    assert parity.token_agreement >= 0.99
+    assert parity.top1_agreement >= 0.99
+    assert parity.sqnr_db > 80
+
+
+def test_dynamic_int8_stays_close_along_the_tokens_of_eager(decoder: Sweep) -> None:
+    result = _result(decoder, "int8_dynamic")
+    assert 20 < result.parity.sqnr_db < 60
+    assert 0 <= result.parity.token_agreement <= 1
+    assert result.artifact.pte_bytes < _result(decoder, "fp32").artifact.pte_bytes
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8_dynamic"])
+def test_speeds_are_those_of_the_rounds(precision: str, decoder: Sweep) -> None:
+    result = _result(decoder, precision)
+    assert result.artifact.generation.prompt_tokens == 8
+    first_ms = median(median(facts.prefill_ms) for facts in result.round_facts)
+    assert result.generated.time_to_first_token_ms == first_ms > 0
+    assert result.generated.prefill_tokens_per_s == pytest.approx(8e3 / first_ms)
+    assert result.generated.decode_tokens_per_s == pytest.approx(1e3 / result.latency_ms.p50)
+    assert result.generated.decode_tokens_per_s == pytest.approx(result.throughput_per_s)
+
+
+def test_cache_and_embedding_are_all_that_the_delegate_leaves_of_the_weights(decoder: Sweep) -> None:
+    delegation = _result(decoder, "fp32").artifact.delegation
+    assert delegation.left_behind["aten.embedding.default"] == 1
+    assert delegation.left_behind["aten.index_put.default"] == 4, "keys and values of two layers"
+    assert "aten.mm.default" not in delegation.left_behind
+
+
+def test_a_delegate_that_cannot_keep_a_cache_is_skipped_before_any_build() -> None:
+    with pytest.raises(ConfigError, match="tiny_decoder in fp32 on coreml: Core ML keeps a cache inside"):
+        compose(["model=tiny_decoder", "delegate=coreml"], config_dir=CONF)
+
+
+def test_console_and_tables_show_tokens_per_second(decoder: Sweep) -> None:
+    assert decoder.process.returncode == 0, decoder.process.stderr
+    assert "decode tokens/s" in decoder.process.stdout
+    shown = decoder.process.stdout.partition("decode tokens/s")[2].splitlines()
+    (row,) = [line for line in shown if line.startswith("│ tiny_decoder fp32")]
+    assert "100.0%" in row
+    table = pd.read_csv(decoder.folder / "results.csv").set_index("precision")
+    assert f"{table.loc['fp32', 'decode_tokens_per_s']:.0f}" in row
+    assert table.loc["fp32", "token_agreement"] == 1
+    assert table.loc["fp32", "prefill_tokens_per_s"] > table.loc["fp32", "decode_tokens_per_s"]
+
+
+def test_a_text_longer_than_the_cache_is_refused_before_any_build(tmp_path: Path) -> None:
+    done = etbench("--config-dir", str(CONF), "model=tiny_decoder", "model.new_tokens=20", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "the cache holds model.max_tokens=24; raise that to 28 or more" in done.stderr
