@@ -58,7 +58,8 @@ def coverage_page(results: list[Result], by_hand: dict[str, str]) -> str:
         "# The zoo: which models run through the generic sources",
         "",
         "Written by `python benchmarks/zoo.py` from the results of `python -m etbench -m experiment=zoo` in "
-        "this folder: fp32 on XNNPACK, random weights, `repeat=quick`.",
+        "this folder: fp32 on XNNPACK, random weights. `repeat=quick` is one round a model: the times are "
+        "a first look.",
         f"{facts.cpu}, {facts.available_cores} cores; {versions}.",
         "",
         f"**{ok} of {len(results)} ran, which is {share} of the {possible} that code written by hand can "
