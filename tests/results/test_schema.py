@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 import pytest
@@ -38,6 +38,10 @@ def _strategy(kind: Any) -> Strategy:
         return st.sampled_from(inner)
     if origin in (Union, types.UnionType):
         return st.one_of(*map(_strategy, inner))
+    if origin is Annotated:  # a whole number within bounds
+        kind, bounds = inner
+        assert kind is int
+        return st.integers(bounds.ge, bounds.le)
     if origin is list:
         return st.lists(_strategy(inner[0]), max_size=2)
     if origin is dict:
