@@ -165,7 +165,7 @@ class _Subject:
     def restore(self) -> None:
         """Go on from the rounds that an earlier process took."""
         self.progress.restore(self.asked.done)
-        self.broken = self.asked.over and self.progress.stopped_by is None
+        self.broken |= self.asked.over and self.progress.stopped_by is None
 
     def time_round(self, block: int, begun: float) -> Timed:
         """Time one round in a process of its own."""
