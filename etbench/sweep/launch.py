@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import etbench.phases  # noqa: F401  before the sweep begins: an interrupt can get lost in an import
 from etbench.config import Cell
 from etbench.errors import ConfigError
 from etbench.results.schema import Result
