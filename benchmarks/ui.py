@@ -36,7 +36,8 @@ TICK = """() => new Promise(answered => {
   const begun = performance.now(), summary = document.querySelector('main [role=status]')
   new MutationObserver(() => answered(performance.now() - begun))
     .observe(summary, {childList: true, subtree: true, characterData: true})
-  document.querySelector('[role=checkbox][aria-label=int8]').click()
+  const boxes = [...document.querySelectorAll('[role=checkbox]')]
+  boxes.find(box => box.textContent === 'int8').click()
 })"""
 
 
