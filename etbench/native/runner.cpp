@@ -138,7 +138,7 @@ std::string time_round(const Task& task, Channel& channel) {
   const auto spent_s = [&] { return since_ms(begun) / 1e3; };
   std::vector<double> warming_ms = {timed_ms(infer)}, taken_ms;
   while (!warm(warming_ms, warmup) && spent_s() < time_left_s / 4) warming_ms.push_back(timed_ms(infer));
-  tell_if_slow(warming_ms[0] / 1e3, samples, at_least, time_left_s, channel);
+  tell_if_slow(warming_ms.back() / 1e3, samples, at_least, time_left_s, channel);
   while (taken_ms.size() < samples && (taken_ms.size() < at_least || spent_s() < time_left_s)) {
     taken_ms.push_back(timed_ms(infer));
   }

@@ -5,18 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console
 
 from etbench.console import print_summary
 from etbench.results.schema import Result
-from etbench.sweep.manifest import close_manifest, has_manifest
+from etbench.sweep.manifest import Manifest, close_manifest, has_manifest
 from etbench.sweep.new_results import NewResultsCallback
 
 __all__ = ["ResultsCallback"]
 
 FAILED, REGRESSION = 1, 3
+OWN_LAUNCHER = "hydra_plugins.etbench_launcher.EtbenchLauncher"  # writes the manifest itself, with all cells
 
 
 class ResultsCallback(NewResultsCallback):
@@ -24,6 +26,12 @@ class ResultsCallback(NewResultsCallback):
 
     It may exit, so it has to be the first of the callbacks: Hydra ends them from the last on.
     """
+
+    def on_multirun_start(self, config: DictConfig, **more: Any) -> None:
+        """Begin the manifest for launchers that run cell by cell: their jobs do not know this command."""
+        super().on_multirun_start(config, **more)
+        if config.hydra.launcher._target_ != OWN_LAUNCHER and not config.sweep.resume:
+            Manifest.of([]).write(Path(config.hydra.sweep.dir))
 
     def close(self, folder: Path, results: Sequence[tuple[Path, Result]]) -> None:
         """Print the summary of the cells; exit with 1 if one failed, with 3 if one got slower."""

@@ -11,7 +11,7 @@ from etbench.config import Cell
 from etbench.events import OnEvent
 from etbench.results.schema import Result
 from etbench.run import run
-from etbench.sweep.manifest import HIDDEN, Manifest, finished_cells, has_manifest, read_manifest
+from etbench.sweep.manifest import HIDDEN, finished_cells, read_manifest
 
 __all__ = ["run_in_sweep"]
 
@@ -19,8 +19,8 @@ __all__ = ["run_in_sweep"]
 def run_in_sweep(cell: Cell, folder: Path, log_dir: str | Path, on_event: OnEvent) -> Result:
     """Run a cell, or return its result where the sweep that is resumed has it.
 
-    Others of the same sweep may run at the same time. The manifest grows as they begin, since such a launcher
-    does not tell the whole grid.
+    Others of the same sweep may run at the same time. The manifest, which the callback began, grows as they
+    do, since such a launcher does not tell the whole grid.
 
     Args:
         cell: the one to run.
@@ -35,9 +35,8 @@ def run_in_sweep(cell: Cell, folder: Path, log_dir: str | Path, on_event: OnEven
 
 def _enrolled(cell: Cell, folder: Path) -> Result | None:
     """Put the cell on the manifest; return its result if there is one that counts."""
-    (folder / HIDDEN).mkdir(parents=True, exist_ok=True)
     with FileLock(folder / HIDDEN / "manifest.lock"):
-        manifest = read_manifest(folder) if has_manifest(folder) else Manifest.of([])
+        manifest = read_manifest(folder)
         if all(planned.cell_id != cell.cell_id for planned in manifest.cells):
             manifest.extended([cell]).write(folder)
         if cell.sweep.resume is None:

@@ -63,6 +63,7 @@ def test_other_launchers_run_the_same_cells_one_by_one(launcher: str, tmp_path: 
     assert (tmp_path / "out" / "results.csv").exists()
     manifest = read_manifest(tmp_path / "out")
     assert manifest.finished_at is not None
+    assert manifest.argv == [*GRID, *overrides], "of the command, not of a process that a launcher started"
     assert {cell.cell_id for cell in manifest.cells} == {result.cell_id for result in results}
 
 
