@@ -89,9 +89,7 @@ def architecture(auto: Any, settings: Any, id: str, task: str, hint: str) -> Any
 
     """
     try:
-        kind = auto._model_mapping[
-            type(settings)
-        ]  # what `from_config` looks in too, where it cannot be asked
+        kind = auto._model_mapping[type(settings)]  # what `from_config` looks in too; it cannot be asked
     except KeyError:
         raise EtbenchError(
             f"model.task={task}: transformers has no such model of {id} ({type(settings).__name__})",
