@@ -138,13 +138,17 @@ def _cpu_s(server: int) -> dict[str, float]:
     mine = psutil.Process(os.getpid()).children(recursive=True)
     return {
         "the server": _spent_s(psutil.Process(server)),
-        "the browser": sum(_spent_s(child) for child in mine if "chrom" in child.name()),
+        "the browser": sum(_spent_s(child, named="chrom") for child in mine),
     }
 
 
-def _spent_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return times.user + times.system
+def _spent_s(process: psutil.Process, named: str = "") -> float:
+    """Return the CPU time of a process if its name has that in it; 0 for one that has just ended."""
+    try:
+        times = process.cpu_times()
+        return times.user + times.system if named in process.name() else 0.0
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 def _report(costs: Costs, tabs: int) -> None:

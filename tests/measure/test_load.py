@@ -13,9 +13,9 @@ from etbench.measure.load import machine_now, watch_load
 BUSY = "while True: pass"
 
 
-def _spin(seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+def _spin(cpu_s: float) -> None:
+    until = time.process_time() + cpu_s
+    while time.process_time() < until:
         pass
 
 
