@@ -109,12 +109,9 @@ class Remote:
         scheme = self.url.partition("://")[0]
         options = dict(self._options)
         if scheme in ("s3", "s3a"):  # its own defaults go on trying for minutes
-            bounds = {"connect_timeout": self.timeout_s, "read_timeout": self.timeout_s}
-            options["config_kwargs"] = {
-                **bounds,
-                "retries": {"max_attempts": 1},
-                **options.get("config_kwargs", {}),
-            }
+            limits = {"connect_timeout": self.timeout_s, "read_timeout": self.timeout_s}
+            given = options.get("config_kwargs", {})
+            options["config_kwargs"] = {**limits, "retries": {"max_attempts": 1}, **given}
         store: AbstractFileSystem = url_to_fs(self.url, **options)[0]
         return store
 

@@ -281,7 +281,7 @@ class CacheSettings(Section, frozen=True, kw_only=True):
     enabled: bool = True
     dir: Annotated[str, Meta(min_length=1)] | None = None
     max_gb: Annotated[float, Meta(gt=0)] = 20.0
-    remote: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9+.-]*://")] | None = None
+    remote: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9+.-]*://.*[^/]")] | None = None
     remote_options: dict[str, Any] = {}
     remote_timeout_s: Seconds = 10.0
 

@@ -273,6 +273,7 @@ def test_a_shared_folder_that_is_not_mounted_is_not_made(tmp_path: Path) -> None
     ("overrides", "expected"),
     [
         (["cache.remote=shared/x"], r"cache\.remote=shared/x: "),
+        (["cache.remote=s3://"], r"cache\.remote=s3://: "),
         (["cache.remote=s4://b"], r"no scheme of fsspec \(did you mean 's3'\?\)"),
         (["cache.remote=s3://user:word@b/p"], r"cache\.remote: .* AWS_ACCESS_KEY_ID or a profile"),
         (["cache.remote=s3://b", "+cache.remote_options.secret=word"], r"cache\.remote_options\.secret: "),
