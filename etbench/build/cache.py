@@ -141,12 +141,7 @@ class Cache:
         """Remove every folder that is no sound entry, and return what they were."""
         damaged = []
         for folder in self._entries.glob("*/*"):
-            sidecar = read_sidecar(folder)
-            try:
-                sound = sidecar is not None and sidecar.fits(folder)
-            except OSError:
-                sound = False
-            if not sound and self._discard_if(sidecar, folder):
+            if not _sound(folder, folder.name) and self._discard_damaged(folder):
                 damaged.append(folder)
         return damaged
 
@@ -182,7 +177,7 @@ class Cache:
                 with contextlib.suppress(OSError):
                     path(folder).unlink()
         if damaged:
-            self._discard_if(sidecar, source)
+            self._discard_damaged(source)
         return None
 
     def _enter(self, sidecar: Sidecar, built: Path) -> None:
@@ -205,17 +200,17 @@ class Cache:
             shutil.rmtree(staging, ignore_errors=True)
         self.prune(self.max_bytes, keep=sidecar.key)
 
-    def _discard_if(self, seen: Sidecar | None, folder: Path) -> bool:
-        """Remove an entry that was found damaged, unless another has taken its place meanwhile."""
+    def _discard_damaged(self, folder: Path) -> bool:
+        """Remove what was found damaged; what is sound once nobody else moves it is put back."""
         gone = self._set_aside(folder)
         if gone is None:
             return False
-        same = read_sidecar(gone) == seen
-        if not same:
-            with contextlib.suppress(OSError):  # one more has come
+        sound = _sound(gone, folder.name)
+        if sound:
+            with contextlib.suppress(OSError):  # another has come meanwhile
                 gone.rename(folder)
         shutil.rmtree(gone, ignore_errors=True)
-        return same
+        return not sound
 
     def _discard(self, folder: Path) -> bool:
         """Remove an entry at once, and tell whether it was there."""
@@ -241,6 +236,14 @@ class Cache:
             with contextlib.suppress(OSError):
                 if time.time() - folder.stat().st_mtime > ABANDONED_S:
                     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sound(folder: Path, key: str) -> bool:
+    sidecar = read_sidecar(folder)
+    try:
+        return sidecar is not None and sidecar.key == key and sidecar.fits(folder)
+    except OSError:
+        return False
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
