@@ -139,11 +139,11 @@ class Cache:
 
     def verify(self) -> list[Path]:
         """Remove every folder that is no sound entry, and return what they were."""
-        damaged = []
-        for folder in self._entries.glob("*/*"):
-            if not _sound(folder, folder.name) and self._discard_damaged(folder):
-                damaged.append(folder)
-        return damaged
+        return [
+            folder
+            for folder in self._entries.glob("*/*")
+            if not _sound(folder, folder.name) and self._discard_damaged(folder)
+        ]
 
     def clear(self) -> int:
         """Remove all entries, and return how many there were."""
