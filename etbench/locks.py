@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-__all__ = ["locked"]
+__all__ = ["locked", "locked_where_possible"]
 
 
 @contextmanager
@@ -24,3 +24,12 @@ def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def locked_where_possible(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Hold a lock that only saves work: where the file system has none (NFS, say), go on without."""
+    with ExitStack() as held:
+        with suppress(OSError):
+            held.enter_context(locked(path, on_wait))
+        yield

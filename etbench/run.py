@@ -107,6 +107,12 @@ def _heard(out: Path, event_log: str | None, on_event: OnEvent | None) -> OnEven
 
 def _cache(cell: Cell) -> Cache | None:
     from etbench.build.cache import Cache, cache_folder
+    from etbench.build.remote import Remote
 
     settings = cell.cache
-    return Cache(cache_folder(settings.dir), int(settings.max_gb * 1e9)) if settings.enabled else None
+    if not settings.enabled:
+        return None
+    remote = None
+    if settings.remote is not None:
+        remote = Remote(settings.remote, settings.remote_options, settings.remote_timeout_s)
+    return Cache(cache_folder(settings.dir), int(settings.max_gb * 1e9), remote)

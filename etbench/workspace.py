@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,18 +17,21 @@ from filelock import FileLock, Timeout
 __all__ = ["workspace"]
 
 OWNED = ".owned"  # locked while its owner lives; the kernel frees it however the owner ends
+HOST = re.sub(r"\W", "_", platform.node())
+# Over a network the lock of another host's process may not be seen here, so only age tells that it is dead.
+FOREIGN_S = 30 * 86_400.0
 
 
 @contextlib.contextmanager
 def workspace(root: Path | None = None) -> Iterator[Path]:
     """Give a fresh folder inside `root`, or inside the system's temporary folder, and remove it at the end.
 
-    Folders there whose owner is dead are removed first.
+    Folders there whose owner is dead are removed first; other hosts may share the root.
     """
     root = root or Path(tempfile.gettempdir())
     root.mkdir(parents=True, exist_ok=True)
     _remove_orphans(root)
-    folder = Path(tempfile.mkdtemp(prefix="etbench-", dir=root))
+    folder = Path(tempfile.mkdtemp(prefix=f"etbench-{HOST}-", dir=root))
     lock = FileLock(folder / OWNED)
     lock.acquire()
     try:
@@ -38,6 +44,8 @@ def workspace(root: Path | None = None) -> Iterator[Path]:
 def _remove_orphans(root: Path) -> None:
     for folder in root.glob("etbench-*"):
         owned = folder / OWNED
+        if not folder.name.startswith(f"etbench-{HOST}-") and not _older(folder, FOREIGN_S):
+            continue
         if not owned.exists() or not os.access(folder, os.W_OK):  # being made, or someone else's
             continue
         lock = FileLock(owned)
@@ -45,3 +53,9 @@ def _remove_orphans(root: Path) -> None:
             lock.acquire(timeout=0)
             shutil.rmtree(folder, ignore_errors=True)
             lock.release()
+
+
+def _older(folder: Path, seconds: float) -> bool:
+    with contextlib.suppress(OSError):
+        return time.time() - folder.stat().st_mtime > seconds
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -41,3 +42,14 @@ def test_one_of_a_living_process_stays_and_one_of_a_killed_process_goes(tmp_path
         assert (other / "file").exists(), "nobody was left to remove it"
         with workspace(tmp_path) as folder:
             assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_one_of_another_host_goes_by_its_age_alone(tmp_path: Path) -> None:
+    """Whether its owner lives cannot be told from here, where the lock may not reach."""
+    (foreign := tmp_path / "etbench-elsewhere-abc").mkdir()
+    (foreign / ".owned").touch()
+    with workspace(tmp_path):
+        assert foreign.exists()
+    os.utime(foreign, (1_000, 1_000))
+    with workspace(tmp_path) as folder:
+        assert list(tmp_path.iterdir()) == [folder]

@@ -1,4 +1,7 @@
-"""Look after the artifact cache: `python -m etbench.build list | prune | verify | clear`."""
+"""Look after the artifact cache: `python -m etbench.build list | prune | verify | clear`.
+
+A remote one behind it (`cache.remote`) is left as it is: expire its objects by the rules of the store.
+"""
 
 from __future__ import annotations
 

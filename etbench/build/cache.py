@@ -1,13 +1,14 @@
 """The artifact cache: programs already built, found again by the key of their recipe.
 
-An entry is a folder with `model.pte`, `reference.safetensors` and `entry.json`. It appears whole, by a
-rename, and is checked at each use: what is in it came from outside. Nothing in it is ever unpickled.
+An entry is a folder with `model.pte`, `reference.safetensors` and `entry.json`. It appears whole and goes
+whole, by a rename, and is checked at each use. So machines may share the folder over a network without any
+lock: what vanishes or changes while it is taken counts as none. Locks only save doing the same work twice.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import errno
 import os
 import shutil
 import time
@@ -16,15 +17,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-from msgspec import Struct
-
-from etbench.build.artifact import Artifact, program_path, references_path
-from etbench.locks import locked
+from etbench.build.artifact import Artifact
+from etbench.build.entry import FILES, FORMAT, Sidecar, checked_key, read_sidecar, sidecar_path
+from etbench.build.remote import OnLost, Remote
+from etbench.locks import locked_where_possible
 
 __all__ = ["Cache", "Entry", "cache_folder"]
 
-FORMAT = 1
+ABANDONED_S = 86_400.0
 
 
 def cache_folder(configured: str | None) -> Path:
@@ -35,17 +35,6 @@ def cache_folder(configured: str | None) -> Path:
     import platformdirs  # not on a device, which imports this package and has no cache
 
     return Path(platformdirs.user_cache_dir("etbench"))
-
-
-class _Sidecar(Struct, frozen=True, kw_only=True):
-    """`entry.json`: what the entry holds, with the digests it is checked against."""
-
-    format: int
-    key: str
-    name: str
-    artifact: Artifact
-    references_sha256: str
-    created_s: float
 
 
 @dataclass(frozen=True)
@@ -66,12 +55,15 @@ class Cache:
     Args:
         folder: is made where it is missing.
         max_bytes: after each insertion the entries used longest ago are removed until all fit.
+        remote: a second level, which is asked for what is not here and given what is added here; all else
+            (pruning, listing, verifying) leaves it alone.
 
     """
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    def __init__(self, folder: Path, max_bytes: int, remote: Remote | None = None) -> None:
         self.folder = folder
         self.max_bytes = max_bytes
+        self.remote = remote
 
     @property
     def work(self) -> Path:
@@ -98,104 +90,64 @@ class Cache:
     @contextlib.contextmanager
     def building(self, key: str, on_wait: Callable[[], None]) -> Iterator[None]:
         """Hold the lock of a key, so that one etbench builds it and the others wait and then find it."""
-        with locked(self._locks / f"{key}.lock", on_wait):
+        with locked_where_possible(self._locks / f"{key}.lock", on_wait):
             yield
 
-    def take(self, key: str, folder: Path) -> Artifact | None:
+    def take(self, key: str, folder: Path, on_lost: OnLost) -> Artifact | None:
         """Put the files of an entry into an empty folder and return its artifact, or None if there is none.
 
         They are hard links where the file system allows, so that pruning cannot take them away from a
-        run. An entry that is damaged, or of another format, is removed and counts as none.
+        run. An entry that is damaged, or of another format, is removed and counts as none. One that only
+        the remote has becomes one here.
         """
-        source = self._entry(key)
-        entry = self._read(source)
-        if entry is None or entry.key != key:
-            self._discard(source)
-            return None
-        for path in (program_path, references_path):
-            try:
-                _link_or_copy(path(source), path(folder))
-            except FileNotFoundError:
-                self._discard(source)
-                return None
-        digests = (entry.artifact.sha256, entry.references_sha256)
-        if digests != (_sha256(program_path(folder)), _sha256(references_path(folder))):
-            for path in (program_path, references_path):
-                path(folder).unlink(missing_ok=True)
-            self._discard(source)
-            return None
-        with contextlib.suppress(OSError):
-            os.utime(_sidecar_path(source))  # used now
-        return entry.artifact
+        sidecar = self._take_here(key, folder)
+        if sidecar is None and self.remote is not None:
+            sidecar = self.remote.fetch(key, folder, on_lost)
+            if sidecar is not None:
+                with contextlib.suppress(OSError):  # a full disk, or a cache that can only be read
+                    self._enter(sidecar, folder)
+        return sidecar.artifact if sidecar else None
 
-    def put(self, key: str, name: str, artifact: Artifact, built: Path) -> None:
-        """Make an entry of the files in a folder, which stays as it is."""
-        staging = self.work / f".entry-{uuid.uuid4().hex}"
-        staging.mkdir(parents=True)
-        try:
-            for path in (program_path, references_path):
-                _link_or_copy(path(built), path(staging))
-            sidecar = _Sidecar(
-                format=FORMAT,
-                key=key,
-                name=name,
-                artifact=artifact,
-                references_sha256=_sha256(references_path(staging)),
-                created_s=time.time(),
-            )
-            _sidecar_path(staging).write_bytes(msgspec.json.format(msgspec.json.encode(sidecar)))
-            self._entry(key).parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(OSError):  # someone else was first, without the lock
-                staging.rename(self._entry(key))
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-        self.prune(self.max_bytes, keep=key)
+    def put(self, key: str, name: str, artifact: Artifact, built: Path, on_lost: OnLost) -> None:
+        """Make an entry of the files in a folder, which stays as it is, here and in the remote."""
+        sidecar = Sidecar.of(key, name, artifact, built)
+        self._enter(sidecar, built)
+        if self.remote is not None:
+            self.remote.push(sidecar, built, on_lost)
 
     def entries(self) -> list[Entry]:
         """Return the readable entries, the one used last first."""
         found = []
         for folder in self._entries.glob("*/*"):
-            sidecar = self._read(folder)
+            sidecar = read_sidecar(folder)
             if sidecar is not None:
                 with contextlib.suppress(OSError):
                     size = sum(file.stat().st_size for file in folder.iterdir())
-                    used = _sidecar_path(folder).stat().st_mtime
+                    used = sidecar_path(folder).stat().st_mtime
                     found.append(Entry(folder, sidecar.key, sidecar.name, sidecar.artifact, size, used))
         return sorted(found, key=lambda entry: -entry.used_s)
 
     def prune(self, max_bytes: int, keep: str = "") -> list[Entry]:
         """Remove the entries used longest ago until the rest fits, and return what was removed."""
+        self._remove_abandoned()
         removed, total = [], 0
         for entry in self.entries():
             total += entry.bytes
-            if total > max_bytes and entry.key != keep:
-                self._discard(entry.folder)
+            if total > max_bytes and entry.key != keep and self._discard(entry.folder):
                 removed.append(entry)
         return removed
 
     def verify(self) -> list[Path]:
         """Remove every folder that is no sound entry, and return what they were."""
-        damaged = []
-        for folder in self._entries.glob("*/*"):
-            sidecar = self._read(folder)
-            try:
-                sound = sidecar is not None and (
-                    (_sha256(program_path(folder)), _sha256(references_path(folder)))
-                    == (sidecar.artifact.sha256, sidecar.references_sha256)
-                )
-            except OSError:
-                sound = False
-            if not sound:
-                self._discard(folder)
-                damaged.append(folder)
-        return damaged
+        return [
+            folder
+            for folder in self._entries.glob("*/*")
+            if not _sound(folder, folder.name) and self._discard_damaged(folder)
+        ]
 
     def clear(self) -> int:
         """Remove all entries, and return how many there were."""
-        folders = list(self._entries.glob("*/*"))
-        for folder in folders:
-            self._discard(folder)
-        return len(folders)
+        return sum(self._discard(folder) for folder in list(self._entries.glob("*/*")))
 
     @property
     def _entries(self) -> Path:
@@ -206,29 +158,92 @@ class Cache:
         return self.folder / "locks"
 
     def _entry(self, key: str) -> Path:
-        if not (len(key) == 64 and key.isalnum()):
-            raise ValueError(f"no key of an artifact: {key!r}")
-        return self._entries / key[:2] / key
+        return self._entries / key[:2] / checked_key(key)
 
-    @staticmethod
-    def _read(folder: Path) -> _Sidecar | None:
+    def _take_here(self, key: str, folder: Path) -> Sidecar | None:
+        source = self._entry(key)
+        sidecar, damaged = read_sidecar(source), True
+        if sidecar is not None and sidecar.key == key:
+            try:
+                for path in FILES:
+                    _link_or_copy(path(source), path(folder))
+                if sidecar.fits(folder):
+                    with contextlib.suppress(OSError):
+                        os.utime(sidecar_path(source))  # used now
+                    return sidecar
+            except OSError as error:  # a full disk, or a network that is gone, is no fault of the entry
+                damaged = isinstance(error, FileNotFoundError)
+            for path in FILES:
+                with contextlib.suppress(OSError):
+                    path(folder).unlink()
+        if damaged:
+            self._discard_damaged(source)
+        return None
+
+    def _enter(self, sidecar: Sidecar, built: Path) -> None:
+        """Make an entry here of the files in a folder, unless there is one."""
+        staging = self.work / f".entry-{uuid.uuid4().hex}"
+        staging.mkdir(parents=True)
         try:
-            sidecar = msgspec.json.decode(_sidecar_path(folder).read_bytes(), type=_Sidecar)
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-            return None
-        return sidecar if sidecar.format == FORMAT else None
+            for path in FILES:
+                _link_or_copy(path(built), path(staging))
+            sidecar_path(staging).write_bytes(sidecar.encode())
+            entry = self._entry(sidecar.key)
+            entry.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                staging.rename(entry)
+            except OSError as error:
+                first = error.errno in (errno.EEXIST, errno.ENOTEMPTY)  # someone else was, without the lock
+                if not first and read_sidecar(entry) is None:  # else it was done, and the answer got lost
+                    raise
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        self.prune(self.max_bytes, keep=sidecar.key)
 
-    @staticmethod
-    def _discard(folder: Path) -> None:
-        """Remove an entry at once: first by a rename, so that nobody finds half of it."""
-        gone = folder.with_name(f".gone-{uuid.uuid4().hex}")
-        with contextlib.suppress(OSError):
-            folder.rename(gone)
+    def _discard_damaged(self, folder: Path) -> bool:
+        """Remove what was found damaged; what is sound once nobody else moves it is put back."""
+        gone = self._set_aside(folder)
+        if gone is None:
+            return False
+        sound = _sound(gone, folder.name)
+        if sound:
+            with contextlib.suppress(OSError):  # another has come meanwhile
+                gone.rename(folder)
+        shutil.rmtree(gone, ignore_errors=True)
+        return not sound
+
+    def _discard(self, folder: Path) -> bool:
+        """Remove an entry at once, and tell whether it was there."""
+        gone = self._set_aside(folder)
+        if gone is not None:
             shutil.rmtree(gone, ignore_errors=True)
+        return gone is not None
+
+    def _set_aside(self, folder: Path) -> Path | None:
+        """Rename an entry, so that nobody finds half of it, and return where it is now, if it was there."""
+        gone = self.work / f".gone-{uuid.uuid4().hex}"
+        try:
+            if folder.exists():
+                self.work.mkdir(parents=True, exist_ok=True)
+            folder.rename(gone)
+        except OSError:
+            return None
+        return gone
+
+    def _remove_abandoned(self) -> None:
+        """Remove what others began to add or to remove, and did not live to finish."""
+        for folder in self.work.glob(".[eg]*-*"):
+            with contextlib.suppress(OSError):
+                if time.time() - folder.stat().st_mtime > ABANDONED_S:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
-def _sidecar_path(folder: Path) -> Path:
-    return folder / "entry.json"
+def _sound(folder: Path, key: str) -> bool:
+    sidecar = read_sidecar(folder)
+    try:
+        return sidecar is not None and sidecar.key == key and sidecar.fits(folder)
+    except OSError:
+        return False
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
@@ -238,8 +253,3 @@ def _link_or_copy(source: Path, target: Path) -> None:
         raise
     except OSError:  # another file system, or one without hard links
         shutil.copyfile(source, target)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

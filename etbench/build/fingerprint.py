@@ -24,6 +24,7 @@ __all__ = ["KEY_FORMAT", "recipe_key"]
 KEY_FORMAT = 2
 LIBRARIES = ("torch", "torchao", "executorch", "torchvision", "transformers", "tokenizers", "timm", "numpy")
 DATA_LIBRARIES = ("scikit-learn", "pillow")  # the photographs, and how they are decoded
+COMPILED = ("etbench.delegates.inductor",)  # into machine code, for the CPU that builds
 OWN_SOURCES = ("models", "precisions", "delegates", "calibration", "data", "build")
 
 
@@ -55,6 +56,10 @@ def recipe_key(recipe: Recipe) -> str | None:
         "versions": _versions(),
         "machine": platform.machine(),
     }
+    if recipe.delegate.target in COMPILED:  # machines that share a cache may have other CPUs
+        from etbench.measure.environment import vector_extensions
+
+        identity["cpu"] = vector_extensions()
     return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()
 
 

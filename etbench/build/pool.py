@@ -216,7 +216,7 @@ class _Pool:
     def _kept(self, job: Job, key: str, built: Built) -> Built:
         assert self.cache is not None
         try:
-            self.cache.put(key, job.name, built.artifact, job.folder)
+            self.cache.put(key, job.name, built.artifact, job.folder, lambda text: self._tell(job, text))
         except OSError as error:  # a full disk, say: the program is there all the same
             self._tell(job, f"the program was not added to the cache: {error}")
         return built
@@ -227,7 +227,7 @@ class _Pool:
         if job.folder not in self.keys:
             self.keys[job.folder] = recipe_key(job.recipe)
         key = self.keys[job.folder]
-        return self.cache.take(key, job.folder) if key else None
+        return self.cache.take(key, job.folder, lambda text: self._tell(job, text)) if key else None
 
     def _next(self, number: int) -> Job | None:
         """Return what this builder does next: more of its model, else of the largest one that nobody has."""

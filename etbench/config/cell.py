@@ -131,5 +131,6 @@ class Cell(Section, frozen=True, kw_only=True):
             here.affinity_fault(self.measure.affinity) if local else None,
             here.start_fault(self.measure.start) if local else None,
             here.device_fault(self.device, self.evaluate),
+            here.remote_fault(self.cache),
         ]
         return [*filter(None, faults), *objective_faults(self.objective, self.bounds)]

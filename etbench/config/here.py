@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from etbench.config.sections import Device, Evaluate
+from etbench.config.sections import CacheSettings, Device, Evaluate
 from etbench.errors import nearest
 
 __all__ = [
@@ -17,12 +20,27 @@ __all__ = [
     "folder_fault",
     "npz_fault",
     "path_fault",
+    "remote_fault",
     "start_fault",
     "text_fault",
     "weights_fault",
 ]
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+# Words in the names of options that fsspec's file systems take credentials in.
+SECRETS = frozenset(
+    {
+        "authorization",
+        "connection",
+        "credential",
+        "credentials",
+        "key",
+        "passphrase",
+        "password",
+        "secret",
+        "token",
+    }
+)
 
 
 def folder_fault(key: str, folder: str | None) -> str | None:
@@ -120,6 +138,42 @@ def device_fault(device: Device, evaluate: Evaluate) -> str | None:
             f"evaluate._target_={evaluate.target}: your code is not sent to a device; evaluate on device=host"
         )
     return None
+
+
+def remote_fault(cache: CacheSettings) -> str | None:
+    """Look for what a remote cache is reached with, and for credentials, which results would keep."""
+    if not cache.enabled or cache.remote is None:
+        return None
+    if secret := next(_secrets({"remote": cache.remote, "remote_options": cache.remote_options}), None):
+        return (
+            f"cache.{secret}: results keep the configuration, so credentials must not be in it; "
+            "give them where their own tools look, such as AWS_ACCESS_KEY_ID or a profile"
+        )
+    from fsspec.registry import get_filesystem_class, known_implementations  # only where a remote is named
+
+    scheme = cache.remote.partition("://")[0]
+    try:
+        get_filesystem_class(scheme)
+    except ValueError:
+        return f"cache.remote={cache.remote}: no scheme of fsspec{nearest(scheme, known_implementations)}"
+    except ImportError as error:
+        package = known_implementations[scheme]["class"].partition(".")[0]
+        if package == "fsspec":  # whose error says what is missing
+            return f"cache.remote={cache.remote}: {error}"
+        install = "etbench[s3]" if package == "s3fs" else package
+        return f'cache.remote={cache.remote}: {error}: pip install "{install}"'
+    return None
+
+
+def _secrets(options: dict[str, Any]) -> Iterator[str]:
+    """Yield where options hold a credential, at any depth: by its name, or before the host in a URL."""
+    for name, value in options.items():
+        if SECRETS & {word.lower() for word in re.findall("[A-Z]?[a-z]+", name)}:
+            yield name
+        elif isinstance(value, dict):
+            yield from (f"{name}.{inner}" for inner in _secrets(value))
+        elif isinstance(value, str) and re.search("://[^/]*@", value):
+            yield name
 
 
 def path_fault(key: str, path: str | None) -> str | None:

@@ -272,11 +272,18 @@ class Measure(Section, frozen=True, kw_only=True):
 
 
 class CacheSettings(Section, frozen=True, kw_only=True):
-    """Where programs are kept for the next time; `dir` None is the user's cache folder."""
+    """Where programs are kept for the next time; `dir` None is the user's cache folder.
+
+    `remote` is an fsspec URL that machines share, `remote_options` go to its file system. An answer that
+    takes longer than `remote_timeout_s` is its last.
+    """
 
     enabled: bool = True
     dir: Annotated[str, Meta(min_length=1)] | None = None
     max_gb: Annotated[float, Meta(gt=0)] = 20.0
+    remote: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9+.-]*://.*[^/]")] | None = None
+    remote_options: dict[str, Any] = {}
+    remote_timeout_s: Seconds = 10.0
 
 
 class BuildSettings(Section, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from etbench.config.sections import INSTALL_COMPILER
 from etbench.errors import EtbenchError
-from etbench.locks import locked
+from etbench.locks import locked_where_possible
 
 __all__ = ["compile_runner"]
 
@@ -54,7 +54,7 @@ def compile_runner(
     runner = folder / f"runner-{_key(command)}"
     if not runner.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        with locked(runner.with_name(f"{runner.name}.lock"), on_wait):
+        with locked_where_possible(runner.with_name(f"{runner.name}.lock"), on_wait):
             if not runner.exists():
                 _compile(command, scratch / "runner", log)
                 (scratch / "runner").replace(runner)

@@ -10,29 +10,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from support import environment
+from entries import KEY, OTHER, put, take
+from support import TESTS, environment
 
-from etbench.build.artifact import Artifact, Delegation, program_path, references_path
+from etbench.build.artifact import program_path, references_path
 from etbench.build.cache import Cache
-
-KEY, OTHER = "a" * 64, "b" * 64
-
-
-def _artifact(sha256: str) -> Artifact:
-    return Artifact(
-        pte_bytes=4,
-        sha256=sha256,
-        arena_bytes=0,
-        batch=1,
-        inputs=[],
-        outputs=[],
-        references=1,
-        weights="random",
-        data="",
-        logits_axis=None,
-        delegation=Delegation(subgraphs=0, delegated_nodes=0, total_nodes=0, left_behind={}),
-        build_s={"lower": 1.0},
-    )
+from etbench.locks import locked_where_possible
 
 
 @pytest.fixture
@@ -42,31 +25,13 @@ def cache(tmp_path: Path) -> Cache:
     return cache
 
 
-def _put(cache: Cache, key: str, body: bytes = b"program") -> Artifact:
-    import hashlib
-
-    built = cache.folder.parent / f"built-{key[:4]}"
-    built.mkdir(exist_ok=True)
-    program_path(built).write_bytes(body)
-    references_path(built).write_bytes(b"references")
-    artifact = _artifact(hashlib.sha256(body).hexdigest())
-    cache.put(key, "tiny_fp32_xnnpack", artifact, built)
-    return artifact
-
-
-def _take(cache: Cache, key: str) -> tuple[Artifact | None, Path]:
-    folder = cache.folder.parent / f"taken-{len(list(cache.folder.parent.iterdir()))}"
-    folder.mkdir()
-    return cache.take(key, folder), folder
-
-
 def test_what_was_put_is_taken_with_its_files(cache: Cache) -> None:
-    artifact = _put(cache, KEY)
-    taken, folder = _take(cache, KEY)
+    artifact = put(cache, KEY)
+    taken, folder = take(cache, KEY)
     assert taken == artifact
     assert program_path(folder).read_bytes() == b"program"
     assert references_path(folder).read_bytes() == b"references"
-    assert _take(cache, OTHER)[0] is None
+    assert take(cache, OTHER)[0] is None
 
 
 def _flip(path: Path) -> None:
@@ -111,22 +76,22 @@ DAMAGE = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_entry_is_removed_and_counts_as_none(damage: str, cache: Cache) -> None:
-    _put(cache, KEY)
+    put(cache, KEY)
     name, spoil = DAMAGE[damage]
     (entry,) = cache.entries()
     (entry.folder / name).chmod(0o644)
     spoil(entry.folder / name)
-    taken, folder = _take(cache, KEY)
+    taken, folder = take(cache, KEY)
     assert taken is None
     assert list(folder.iterdir()) == [], "nothing damaged is handed out"
     assert not entry.folder.exists()
-    artifact = _put(cache, KEY, b"built again")
-    assert _take(cache, KEY)[0] == artifact
+    artifact = put(cache, KEY, b"built again")
+    assert take(cache, KEY)[0] == artifact
 
 
 def test_verify_removes_what_is_damaged_and_keeps_the_rest(cache: Cache) -> None:
-    _put(cache, KEY)
-    _put(cache, OTHER)
+    put(cache, KEY)
+    put(cache, OTHER)
     spoilt = next(entry for entry in cache.entries() if entry.key == KEY)
     _flip(spoilt.folder / "model.pte")
     assert cache.verify() == [spoilt.folder]
@@ -139,10 +104,10 @@ def test_the_entries_used_longest_ago_go_first(tmp_path: Path) -> None:
     cache.writable()
     keys = [letter * 64 for letter in "abc"]
     for number, key in enumerate(keys):
-        _put(cache, key, bytes(100))
+        put(cache, key, bytes(100))
         sidecar = next(entry.folder / "entry.json" for entry in cache.entries() if entry.key == key)
         os.utime(sidecar, (1_000 + number, 1_000 + number))
-    _take(cache, keys[0])  # used just now
+    take(cache, keys[0])  # used just now
     sizes = {entry.bytes for entry in cache.entries()}
     limit = 2 * max(sizes)
     assert [entry.key for entry in cache.prune(limit)] == [keys[1]]
@@ -150,15 +115,15 @@ def test_the_entries_used_longest_ago_go_first(tmp_path: Path) -> None:
 
 
 def test_pruning_takes_no_file_from_a_run_that_uses_it(cache: Cache) -> None:
-    _put(cache, KEY)
-    _, folder = _take(cache, KEY)
+    put(cache, KEY)
+    _, folder = take(cache, KEY)
     assert len(cache.prune(0)) == 1
     assert program_path(folder).read_bytes() == b"program"
 
 
 def test_a_key_that_is_a_path_is_refused(cache: Cache) -> None:
     with pytest.raises(ValueError, match="no key of an artifact"):
-        _take(cache, "../" * 20 + "abcd")
+        take(cache, "../" * 20 + "abcd")
 
 
 def test_one_builds_while_the_other_waits(cache: Cache) -> None:
@@ -183,8 +148,8 @@ def _command(*arguments: str, cache: Cache) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_commands_list_verify_prune_and_clear(cache: Cache) -> None:
-    _put(cache, KEY)
-    _put(cache, OTHER)
+    put(cache, KEY)
+    put(cache, OTHER)
     listed = _command("list", cache=cache)
     assert listed.stdout.count("tiny_fp32_xnnpack") == 2
     assert KEY[:12] in listed.stdout
@@ -193,7 +158,7 @@ def test_the_commands_list_verify_prune_and_clear(cache: Cache) -> None:
     spoilt = _command("verify", cache=cache)
     assert (spoilt.returncode, spoilt.stdout.count("damaged, removed")) == (1, 1)
     assert "removed 1 programs" in _command("prune", "--max-gb", "0", cache=cache).stdout
-    _put(cache, KEY)
+    put(cache, KEY)
     assert "removed 1 programs" in _command("clear", cache=cache).stdout
     assert cache.entries() == []
     assert _command("prune", "--max-gb", "-1", cache=cache).returncode == 2
@@ -205,3 +170,80 @@ def test_the_commands_import_no_torch(cache: Cache) -> None:
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines() if "|" in line}
     assert "etbench.build.cache" in imported
     assert not imported & {"torch", "executorch", "pandas", "altair"}
+
+
+RACE = """
+import random, sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from entries import put, take
+from etbench.build.artifact import program_path, references_path
+from etbench.build.cache import Cache
+
+number, cache = int(sys.argv[3]), Cache(Path(sys.argv[1]), 10**9)
+jobs = cache.folder.with_name(f"racer-{number}")
+chance, end, found = random.Random(number), time.monotonic() + 3, 0
+while time.monotonic() < end:
+    key = chance.choice("abc") * 64
+    match chance.choice(["put", "put", "take", "take", "take", "prune", "verify", "clear"]):
+        case "put":
+            body = key.encode() * 50 + str(number).encode() * chance.randrange(1, 9_999)
+            put(cache, key, body, body[::-1], jobs=jobs)
+        case "take":
+            taken, folder = take(cache, key, jobs=jobs)
+            files = list(folder.iterdir())
+            if taken is None:
+                assert not files, files
+            else:
+                body = program_path(folder).read_bytes()
+                assert body.startswith(key.encode() * 50)
+                assert references_path(folder).read_bytes() == body[::-1]
+                found += 1
+        case "prune":
+            cache.prune(chance.randrange(100_000))
+        case "verify":
+            assert not cache.verify(), "nothing was ever damaged"
+        case "clear":
+            cache.clear()
+print(found)
+"""
+
+
+def test_machines_that_share_it_without_locks_never_see_half_an_entry(cache: Cache) -> None:
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACE, str(cache.folder), str(TESTS), str(number)],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(6)
+    ]
+    for racer in racers:
+        printed, trouble = racer.communicate(timeout=60)
+        assert not trouble
+        assert int(printed) > 10, "it hardly ever found something"
+    assert list(cache.work.iterdir()) == [], "temporary folders were left behind"
+    assert cache.verify() == []
+
+
+def test_a_key_is_built_also_where_there_are_no_locks(tmp_path: Path) -> None:
+    with locked_where_possible(tmp_path, lambda: pytest.fail("nobody has it")):  # a folder cannot be locked
+        pass
+
+
+def test_what_a_killed_process_left_goes_after_a_day(cache: Cache) -> None:
+    for name in (".entry-old", ".gone-old", ".entry-new", "etbench-host-old"):
+        (cache.work / name).mkdir()
+        if name.endswith("old"):
+            os.utime(cache.work / name, (1_000, 1_000))
+    put(cache, KEY)
+    assert {path.name for path in cache.work.iterdir()} == {".entry-new", "etbench-host-old"}
+
+
+def test_a_disk_that_is_full_costs_no_entry(cache: Cache) -> None:
+    put(cache, KEY)
+    (full := cache.folder.parent / "file").touch()
+    assert cache.take(KEY, full, pytest.fail) is None, "nothing can be written there"
+    assert take(cache, KEY)[0] is not None

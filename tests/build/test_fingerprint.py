@@ -11,6 +11,7 @@ from support import CONF, TESTS, environment
 
 from etbench.build.fingerprint import recipe_key
 from etbench.compose import compose
+from etbench.measure import environment as environment_facts
 
 KEY_OF = """
 import sys
@@ -59,6 +60,13 @@ def test_what_decides_the_bytes_changes_the_key(change: str) -> None:
 )
 def test_what_only_changes_the_measuring_leaves_the_key(change: str) -> None:
     assert _key("model=tiny") == _key("model=tiny", change)
+
+
+def test_the_cpu_counts_where_its_machine_code_is_in_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled, portable = _key("model=tiny", "delegate=inductor"), _key("model=tiny", "delegate=xnnpack")
+    monkeypatch.setattr(environment_facts, "vector_extensions", lambda: ["avx1024"])
+    assert _key("model=tiny", "delegate=inductor") != compiled
+    assert _key("model=tiny", "delegate=xnnpack") == portable
 
 
 def test_the_contents_of_weights_and_pictures_count_not_their_names_alone(tmp_path: Path) -> None:
