@@ -175,8 +175,9 @@ def _check(
         needed, lacking = checker.mandatory(values, base)
         faults += [f"{key}: has to be given: {key}=…" for key in lacking]
         if not lacking:
+            before = checker.missing_here([*valid, *needed]) if values else []
             for item in values:
-                checker.check_value(item, [*valid, *needed], base, faults)
+                checker.check_value(item, [*valid, *needed], base, before, faults)
         if not multirun:
             faults += [
                 f"{item.input_line}: more than one value; add -m to sweep"
@@ -297,8 +298,17 @@ class _Checker:
             faults.append(f"{item.input_line}: matches no {group}; there are: {_listed(options)}")
         return known[:1]
 
-    def check_value(self, item: Override, choices: list[str], base: DictConfig, faults: list[str]) -> None:
-        """Report an unknown key, or each value of it that the schema refuses."""
+    def missing_here(self, choices: list[str]) -> list[str]:
+        """List what is not there with these choices alone; a value may give it, which the whole will show."""
+        try:
+            return parse(self.without_hydra(self.compose(choices, []))).missing_here()
+        except (ConfigError, HydraException, OmegaConfBaseException):
+            return []
+
+    def check_value(
+        self, item: Override, choices: list[str], base: DictConfig, before: list[str], faults: list[str]
+    ) -> None:
+        """Report an unknown key, or each value that the schema refuses or that is not there."""
         key = item.key_or_group
         if not (item.is_add() or item.is_force_add()) and not _has(base, key):
             known = [*self.groups, *_paths(self.without_hydra(base))]
@@ -314,7 +324,7 @@ class _Checker:
             except (HydraException, OmegaConfBaseException) as error:
                 faults.append(f"{single}: {_first_line(error)}")
             else:
-                faults += cell.missing_here()
+                faults += [fault for fault in cell.missing_here() if fault not in before]
 
     @staticmethod
     def swept_by_experiment(config: DictConfig) -> list[str]:

@@ -45,7 +45,7 @@ class Phases:
         for task in tasks:
             if reason := task.cell.impossible():
                 task.finish(msgspec.structs.replace(task.blank, status="skipped", reason=reason))
-        self._compile_runner([task for task in _open(tasks) if task.cell.runner.name == "native"])
+        self._compile_runner([task for task in _open(tasks) if task.cell.compiles_runner])
         self._find_bases(_open(tasks))
         self._build(_open(tasks))
         self._build_bases([task for task in _open(tasks) if task.base])
@@ -261,7 +261,7 @@ class _Listener:
                 logits_axis=task.program.built.artifact.logits_axis,
                 log=str(task.log.absolute()),
                 runtime=task.cell.delegate.runtime,
-                runner=str(self.run.runner) if task.cell.runner.name == "native" else None,
+                runner=str(self.run.runner) if task.cell.compiles_runner else None,
                 base=base,
                 passes=task.cell.passes if inspected else None,
                 profile=task.cell.profile and inspected,

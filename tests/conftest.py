@@ -10,6 +10,8 @@ from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 from support import Sweep, etbench
 
+from etbench.compose import compose
+from etbench.native import compile_runner
 from etbench.results.store import read_results
 from etbench.workspace import workspace
 
@@ -32,6 +34,15 @@ def _programs_built_by_these_tests(tmp_path_factory: pytest.TempPathFactory) -> 
         yield folder
     with workspace(folder / "work") as last:  # removes what the tests with kill -9 have left
         assert list((folder / "work").iterdir()) == [last], "temporary files of a living process"
+
+
+@pytest.fixture(scope="session")
+def runner(_programs_built_by_these_tests: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The native runner, compiled for real, where the cells of the same session find it too."""
+    scratch = tmp_path_factory.mktemp("compiled")
+    folder = _programs_built_by_these_tests / "native"
+    compilers = compose(["runner=native"]).runner.compilers
+    return compile_runner(folder, compilers, scratch=scratch, log=scratch / "log", on_wait=lambda: None)
 
 
 @pytest.fixture(scope="session")

@@ -57,9 +57,9 @@ def recipe_key(recipe: Recipe) -> str | None:
         "machine": platform.machine(),
     }
     if recipe.delegate.target in COMPILED:  # machines that share a cache may have other CPUs
-        from etbench.measure.environment import vector_extensions
+        from etbench.measure.environment import own_vector_extensions
 
-        identity["cpu"] = vector_extensions()
+        identity["cpu"] = own_vector_extensions()
     return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()
 
 

@@ -90,14 +90,26 @@ class Cell(Section, frozen=True, kw_only=True):
         measured_how = msgspec.structs.replace(self.measure, timeout_s=Measure().timeout_s, seed=None)
         identity = [self.recipe, self.repeat, measured_how, self.passes, self.profile, self.threads]
         identity += [self.delegate.runtime, self.evaluate]
-        if self.device.kind != "host":
+        if self.device.kind == "ssh":
             identity += [[self.device.kind, self.device.host, self.device.python]]
+        if self.device.kind == "adb":
+            identity += [[self.device.kind, self.device.serial, self.device.runner]]
         if self.runner.name != "python":  # cells of Python's keep the names they had before there was another
             identity.append(self.runner.name)
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:12]
 
+    @property
+    def compiles_runner(self) -> bool:
+        """Whether the native runner is compiled here; that of a phone is brought along."""
+        return self.runner.name == "native" and self.device.kind != "adb"
+
     def no_runtime(self) -> str | None:
-        """Return why the program can be built but not run where it is wanted, or None if it can."""
+        """Return why the program can be built but not run where it is wanted, or None if it can.
+
+        Which runtimes are in the runner of a phone is found out there.
+        """
+        if self.device.kind == "adb":
+            return None
         return self.delegate.no_runtime(self.device.platform or sys.platform)
 
     def impossible(self) -> str | None:
@@ -105,7 +117,8 @@ class Cell(Section, frozen=True, kw_only=True):
         rules = (*self.delegate.cannot, *self.runner.cannot)
         reasons = [rule.reason for rule in rules if rule.covers(self)]
         requires = (*self.model.requires, *self.delegate.requires)
-        reasons += filter(None, [self.runner.missing, *(requirement.missing for requirement in requires)])
+        runner = self.runner.missing if self.compiles_runner else None
+        reasons += filter(None, [runner, *(requirement.missing for requirement in requires)])
         if self.model.dynamic.sizes and self.precision.name != "fp32":
             reasons.append(
                 "model.dynamic goes with fp32 only: quantizing and casting export again, with fixed shapes"
@@ -132,5 +145,6 @@ class Cell(Section, frozen=True, kw_only=True):
             here.start_fault(self.measure.start) if local else None,
             here.device_fault(self.device, self.evaluate),
             here.remote_fault(self.cache),
+            here.phone_fault(self.device, self.runner, self.profile),
         ]
         return [*filter(None, faults), *objective_faults(self.objective, self.bounds)]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from etbench.config.sections import CacheSettings, Device, Evaluate
+from etbench.config.sections import INSTALL_ADB, CacheSettings, Device, Evaluate, Runner
 from etbench.errors import nearest
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "folder_fault",
     "npz_fault",
     "path_fault",
+    "phone_fault",
     "remote_fault",
     "start_fault",
     "text_fault",
@@ -129,10 +130,12 @@ def device_fault(device: Device, evaluate: Evaluate) -> str | None:
     """Look for what another machine is reached with, and for what cannot be done there."""
     if device.kind == "host":
         return None
-    if device.host is None:
+    if device.kind == "ssh" and device.host is None:
         return f"device.host: has to be given for device={device.kind}"
-    if shutil.which("ssh") is None:
-        return f"device={device.kind}: this host has no `ssh`; install OpenSSH's client"
+    program = device.adb if device.kind == "adb" else device.kind
+    if shutil.which(program) is None:
+        cure = INSTALL_ADB if device.kind == "adb" else "install OpenSSH's client"
+        return f"device={device.kind}: this host has no `{program}`; {cure}"
     if evaluate.target:
         return (
             f"evaluate._target_={evaluate.target}: your code is not sent to a device; evaluate on device=host"
@@ -174,6 +177,20 @@ def _secrets(options: dict[str, Any]) -> Iterator[str]:
             yield from (f"{name}.{inner}" for inner in _secrets(value))
         elif isinstance(value, str) and re.search("://[^/]*@", value):
             yield name
+
+
+def phone_fault(device: Device, runner: Runner, profile: bool) -> str | None:
+    """Look for what a phone is measured with: a native runner compiled for it, and nothing of Python's."""
+    if device.kind != "adb":
+        return None
+    if runner.name != "native":
+        return f"runner={runner.name}: a phone has no Python; device=adb goes with runner=native"
+    if profile:
+        return "profile=true: operators are timed by Python's runner; leave it out with device=adb"
+    if device.runner is None or not Path(device.runner).is_file():
+        named = f"{device.runner}: no such file" if device.runner else "has to be given for device=adb"
+        return f"device.runner={named}; docs/android.md says how to compile one"
+    return None
 
 
 def path_fault(key: str, path: str | None) -> str | None:

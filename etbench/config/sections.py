@@ -47,6 +47,7 @@ Warmup = Annotated[int, Meta(ge=0, le=10_000)]
 Positive = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+INSTALL_ADB = "install Android's platform-tools, such as by apt-get install adb, or name it: device.adb=…"
 INSTALL_COMPILER = "the native runner needs a C++ compiler, such as by apt-get install g++"
 
 
@@ -201,18 +202,23 @@ class Delegate(Component, frozen=True, kw_only=True):
 class Device(Section, frozen=True, kw_only=True):
     """Where the rounds are run; programs are built on this host in any case.
 
-    `host`, `python` (its interpreter there), `options` (of the `ssh` command) and `folder` (of what is sent,
-    kept below `max_gb`) are of ``ssh``; `platform` is what `sys.platform` says there, None if the same as
-    here. A connection that is lost is made again, `retries` times.
+    `host`, `python` (its interpreter there), `options` (of the `ssh` command) and `max_gb` (above which what
+    was sent is removed) are of ``ssh``; `platform` is what `sys.platform` says there, None if the same as
+    here. `serial` (None for the only one attached), `runner` (the native runner, compiled for it) and `adb`
+    (the program) are of ``adb``. What is sent is in `folder`. A connection that is lost is made again,
+    `retries` times.
     """
 
-    kind: Literal["host", "ssh"] = "host"
+    kind: Literal["host", "ssh", "adb"] = "host"
     host: Annotated[str, Meta(pattern=r"^[^-\s]\S*$")] | None = None
     python: Annotated[str, Meta(min_length=1)] = "python3"
     options: list[str] = []
     folder: Annotated[str, Meta(min_length=1)] = "~/.cache/etbench-device"
     max_gb: Annotated[float, Meta(gt=0)] = 10.0
     platform: str | None = None
+    serial: Annotated[str, Meta(pattern=r"^[^-\s]\S*$")] | None = None
+    runner: Annotated[str, Meta(min_length=1)] | None = None
+    adb: Annotated[str, Meta(min_length=1)] = "adb"
     retries: Annotated[int, Meta(ge=0, le=100)] = 3
 
 

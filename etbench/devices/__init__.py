@@ -50,6 +50,10 @@ def place(device: Device, *, scratch: Path, log: Path, tell: Callable[[str], Non
         from etbench.devices.ssh import Remote
 
         return Remote(device, scratch=scratch, log=log, tell=tell)
+    if device.kind == "adb":
+        from etbench.devices.adb import Android
+
+        return Android(device, scratch=scratch, log=log, tell=tell)
     from etbench.devices.host import Host
 
     return Host(scratch=scratch, log=log, tell=tell)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from etbench.errors import EtbenchError
@@ -11,7 +11,7 @@ from etbench.measure.protocol import MeasureRequest
 from etbench.measure.turn import turn_to_measure
 from etbench.process import Worker, worker
 
-__all__ = ["Host"]
+__all__ = ["Host", "worker_in_turn"]
 
 
 class Host:
@@ -26,19 +26,35 @@ class Host:
         """Return the request: all it names is here."""
         return request
 
-    @contextmanager
-    def worker(self) -> Iterator[Worker]:
+    def worker(self) -> AbstractContextManager[Worker]:
         """Give a measuring process."""
-
-        def waiting() -> None:
-            self._tell("another etbench is measuring on this machine: waiting for its turn to end")
-
-        with (
-            turn_to_measure(waiting),
-            worker("etbench.measure.worker", scratch=self._scratch, log=self._log) as process,
-        ):
-            yield process
+        return worker_in_turn("host", "this machine", scratch=self._scratch, log=self._log, tell=self._tell)
 
     def goes_on_after(self, error: EtbenchError) -> bool:
         """Return False: what ends a process here would end the next."""
         return False
+
+
+@contextmanager
+def worker_in_turn(
+    machine: str, name: str, *, scratch: Path, log: Path, tell: Callable[[str], None]
+) -> Iterator[Worker]:
+    """Give a measuring process on this host, once it is its turn.
+
+    Args:
+        machine: what is measured, for its lock.
+        name: the same, for the user.
+        scratch: an existing folder for temporary files.
+        log: gets what the process prints outside of the rounds.
+        tell: gets a line if another etbench is measuring.
+
+    """
+
+    def waiting() -> None:
+        tell(f"another etbench is measuring on {name}: waiting for its turn to end")
+
+    with (
+        turn_to_measure(waiting, machine),
+        worker("etbench.measure.worker", scratch=scratch, log=log) as process,
+    ):
+        yield process

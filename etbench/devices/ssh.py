@@ -10,7 +10,6 @@ import shlex
 import subprocess
 import tarfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,9 +18,9 @@ from typing import Any
 import msgspec
 
 import etbench
-from etbench.build.artifact import program_path, references_path
 from etbench.config import Device
 from etbench.devices import store
+from etbench.devices.elsewhere import LostConnections, program_files
 from etbench.devices.supervisor import BEAT_S
 from etbench.errors import EtbenchError
 from etbench.measure.protocol import MeasureRequest
@@ -32,7 +31,6 @@ __all__ = ["Remote"]
 # No password is asked for, since nobody may be there to give one; a dead connection is noticed in 15 s.
 OPTIONS = ("-T", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
 SSH_FAILED, NO_PROGRAM = 255, 127  # exit statuses of ssh itself, and of a shell that finds no such program
-WAIT_S = 2.0  # before the first attempt to connect again; twice as long before each further one
 
 
 class Remote:
@@ -45,11 +43,11 @@ class Remote:
         self._tell = tell
         self._root = ""
         self._code = ""
-        self._lost = 0
+        self._lost = LostConnections(f"connection to {device.host}", device.retries, tell)
 
     def prepared(self, request: MeasureRequest) -> MeasureRequest:
         """Send the programs and etbench's own code; what the rounds print comes back with the connection."""
-        programs = [_files(Path(subject.folder)) for subject in request.subjects]
+        programs = [program_files(Path(subject.folder)) for subject in request.subjects]
         package = Path(etbench.__file__).parent
         code = {path.relative_to(package.parent).as_posix(): path for path in package.rglob("*.py")}
         entries = {store.digest(files): files for files in (code, *programs)}
@@ -84,18 +82,9 @@ class Remote:
 
     def goes_on_after(self, error: EtbenchError) -> bool:
         """Connect again after a lost connection, as often as `device.retries` allows."""
-        while error.exit_status == SSH_FAILED and self._lost < self._device.retries:
-            wait_s = WAIT_S * 2**self._lost
-            self._lost += 1
-            self._tell(f"connection to {self._device.host} lost; connecting again in {wait_s:g} s")
-            time.sleep(wait_s)
-            try:
-                self._look([])
-            except EtbenchError as again:
-                error = again
-            else:
-                return True
-        return False
+        return self._lost.connected_again(
+            error, lambda: self._look([]), is_loss=lambda error: error.exit_status == SSH_FAILED
+        )
 
     def _look(self, names: Sequence[str]) -> list[str]:
         """Return those entries that the other machine has not, once it is clear that it can measure."""
@@ -155,11 +144,6 @@ class Remote:
         return EtbenchError(
             f"device.host={self._device.host}: {words}", stage="connect", hint=hint, exit_status=status
         )
-
-
-def _files(folder: Path) -> dict[str, Path]:
-    """Return what an artifact's folder has that a round needs, by name."""
-    return {path.name: path for path in (program_path(folder), references_path(folder))}
 
 
 def _beat(process: Worker, done: threading.Event) -> None:

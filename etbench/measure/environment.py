@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from etbench.measure.revision import read_revision
 
-__all__ = ["Environment", "available_cores", "read_environment", "vector_extensions"]
+__all__ = ["Environment", "available_cores", "own_vector_extensions", "read_environment", "vector_extensions"]
 
 VECTOR = re.compile(r"(avx|amx|fma|f16c|sse4|neon|asimd|sve|sme2?$|i8mm|bf16)")
 CPUFREQ, CGROUP = Path("/sys/devices/system/cpu"), Path("/sys/fs/cgroup")
@@ -68,7 +68,7 @@ def read_environment(
         os=platform.platform(),
         machine=platform.machine(),
         cpu=_cpu()[0],
-        cpu_flags=vector_extensions(),
+        cpu_flags=own_vector_extensions(),
         governor=_first_line(CPUFREQ / "cpu0/cpufreq/scaling_governor"),
         turbo=_turbo(),
         container=_container(),
@@ -119,11 +119,16 @@ def _cpu() -> tuple[str, list[str]]:
         return str(found.get("brand_raw") or platform.processor() or "unknown"), found.get("flags", [])
 
 
-def vector_extensions() -> list[str]:
-    """Return the CPU's flags that matter here; some come in two spellings, with and without underscores."""
-    flags = [flag for flag in _cpu()[1] if VECTOR.match(flag)]
+def own_vector_extensions() -> list[str]:
+    """Return the flags of this machine's CPU that matter here."""
+    return vector_extensions(_cpu()[1])
+
+
+def vector_extensions(flags: Sequence[str]) -> list[str]:
+    """Return a CPU's flags that matter here; some come in two spellings, with and without underscores."""
+    found = [flag for flag in flags if VECTOR.match(flag)]
     return sorted(
-        {flag.replace("_", ""): flag for flag in sorted(flags, key=lambda f: f.count("_"))}.values()
+        {flag.replace("_", ""): flag for flag in sorted(found, key=lambda f: f.count("_"))}.values()
     )
 
 

@@ -11,13 +11,13 @@ import psutil
 
 from etbench.measure.protocol import MachineLoad, MachineNow
 
-__all__ = ["machine_now", "watch_load"]
+__all__ = ["machine_now", "total_s", "watch_load"]
 
 
 def machine_now() -> MachineNow:
     """Return the state of the machine at this moment."""
     times = psutil.cpu_times()
-    total, idle, steal = _total_s(times._asdict())
+    total, idle, steal = total_s(times._asdict())
     return MachineNow(
         load_average=[round(value, 2) for value in psutil.getloadavg()],
         frequency_mhz=_frequency_mhz(),
@@ -40,7 +40,7 @@ def watch_load() -> Callable[[], MachineLoad]:
     def since() -> MachineLoad:
         after = psutil.cpu_times()
         spent = {name: getattr(after, name) - getattr(before, name) for name in after._fields}
-        total, idle, steal = _total_s(spent)
+        total, idle, steal = total_s(spent)
         other = max(0.0, total - idle - (steal or 0.0) - (_own_cpu_s() - own))
         now = resource.getrusage(resource.RUSAGE_SELF)
         return MachineLoad(
@@ -56,7 +56,7 @@ def watch_load() -> Callable[[], MachineLoad]:
     return since
 
 
-def _total_s(times: Mapping[str, float]) -> tuple[float, float, float | None]:
+def total_s(times: Mapping[str, float]) -> tuple[float, float, float | None]:
     """Return all CPU time, the idle part of it, and what a hypervisor took, of `psutil.cpu_times`."""
     # guest time is part of user time already
     total = sum(value for name, value in times.items() if not name.startswith("guest"))

@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from etbench.config import Evaluate, Passes, Repeat, XnnpackRuntime
+from etbench.measure.adb import Phone
 from etbench.measure.environment import Environment
 from etbench.measure.findings import Evaluation, Inspection
 from etbench.process import Failure
@@ -48,11 +49,12 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Without `threads` it gets the physical cores that may be used; without a `log` its processes print to
     the standard error of the measuring one. `runtime` is set in each of its processes. `runner` is the
-    executable of the native runner, which does what it can; None leaves all to Python. `passes` are those
-    beside the timed rounds; None leaves them out, and `evaluate` without a target leaves that out. `base` is
-    the number of another subject that this one is to be compared with: the two then stay in the same blocks
-    to the end, and adaptive repeats look at their ratio. What an earlier process came to before it was lost
-    is in `checked`, `done` and `over`.
+    executable of the native runner, which does what it can; None leaves all to Python. A `phone` has a runner
+    of its own, and what is measured is run there. `passes` are those beside the timed rounds; None leaves
+    them out, and `evaluate` without a target leaves that out. `base` is the number of another subject that
+    this one is to be compared with: the two then stay in the same blocks to the end, and adaptive repeats
+    look at their ratio. What an earlier process came to before it was lost is in `checked`, `done` and
+    `over`.
     """
 
     folder: str
@@ -62,6 +64,7 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     log: str
     runtime: XnnpackRuntime = XnnpackRuntime()
     runner: str | None = None
+    phone: Phone | None = None
     base: int | None = None
     passes: Passes | None = None
     profile: bool = False

@@ -150,6 +150,7 @@ def in_spawned(
     timeout_s: float | None = None,
     log: str | None = None,
     command: Sequence[str] | None = None,
+    dies_with_us: bool = False,
 ) -> T:
     """Do the task in a new interpreter; see `in_fresh_process`.
 
@@ -162,6 +163,7 @@ def in_spawned(
         timeout_s: the process is killed if it takes longer.
         log: a file that gets what it prints; None for the standard error of this process.
         command: starts another program than this module, with the same words on its pipes.
+        dies_with_us: see to it that the program ends with this process; ours do so themselves.
 
     Raises:
         EtbenchError: what the task raised, the signal that killed its process, or that it took too long.
@@ -175,6 +177,7 @@ def in_spawned(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=chatter,
+            preexec_fn=die_with_parent if dies_with_us else None,
         ) as child,
         _heartbeat(waiting),
         _killed_after(child, timeout_s) as late,
@@ -202,15 +205,17 @@ def in_spawned(
         stage=stage,
         kind="ProcessDied",
         hint="the log has its last words; a kill without a word is often the kernel, out of memory",
+        exit_status=child.returncode,
     )
 
 
 def _messages(child: subprocess.Popen[bytes], task: Struct) -> Iterator[_Message]:
-    """Give the child its task and yield what it says, until it has answered or died."""
+    """Give the child its task and yield what it says in whole lines, until it has answered or died."""
     assert child.stdin is not None and child.stdout is not None
     with suppress(BrokenPipeError), child.stdin:  # it died before it read; its exit status says how
         child.stdin.write(msgspec.json.encode(task))
-    yield from map(msgspec.json.Decoder(_Message).decode, child.stdout)
+    whole = (line for line in child.stdout if line.endswith(b"\n"))
+    yield from map(msgspec.json.Decoder(_Message).decode, whole)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""One etbench times at a time: a second one on this machine waits for its turn."""
+"""One etbench times at a time on a machine: a second one waits for its turn."""
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,17 +13,23 @@ from etbench.locks import locked
 __all__ = ["turn_to_measure"]
 
 
-def _lock_path() -> Path:
-    """One place for the whole machine, whatever TMPDIR a user has set."""
+def _lock_path(machine: str) -> Path:
+    """One place for all users of this host, whatever TMPDIR they have set."""
     shared = Path("/tmp")
-    return (shared if shared.is_dir() else Path(tempfile.gettempdir())) / "etbench-host.lock"
+    name = re.sub(r"[^\w.-]", "_", machine)
+    return (shared if shared.is_dir() else Path(tempfile.gettempdir())) / f"etbench-{name}.lock"
 
 
 @contextmanager
-def turn_to_measure(on_wait: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock of this machine; where another etbench has it, tell so once and wait.
+def turn_to_measure(on_wait: Callable[[], None], machine: str = "host") -> Iterator[None]:
+    """Hold the lock of a machine; where another etbench has it, tell so once and wait.
 
     The kernel frees the lock when its holder dies, however it dies.
+
+    Args:
+        on_wait: tells that there is another.
+        machine: this host, or one that is measured from here.
+
     """
-    with locked(_lock_path(), on_wait):
+    with locked(_lock_path(machine), on_wait):
         yield

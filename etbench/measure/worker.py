@@ -17,10 +17,10 @@ from msgspec import Struct
 
 from etbench.build.artifact import program_path
 from etbench.events import Event, OnEvent, Stages, explained
-from etbench.measure.environment import available_cores, read_environment
+from etbench.measure.environment import available_cores
 from etbench.measure.findings import Evaluation
 from etbench.measure.inspection import RunTask, inspect_program
-from etbench.measure.load import machine_now
+from etbench.measure.machine import machine_of
 from etbench.measure.plan import Progress
 from etbench.measure.protocol import (
     Broken,
@@ -38,7 +38,6 @@ from etbench.measure.protocol import (
     in_turn,
     seconds_text,
 )
-from etbench.measure.round_process import in_fresh_process
 from etbench.measure.tasks import CheckTask, EvaluateTask, OutputsTask, ParityTask, RoundTask, Task
 from etbench.process import Failure, serve
 from etbench.stats.interval import location_interval
@@ -85,9 +84,11 @@ def _failing_alone(subject: _Subject, send: Callable[[MeasurePart], None]) -> It
     try:
         yield
     except Exception as error:  # what a program does in its own process is its own failure
+        failure = explained(error, "measure")
+        if failure.stage == "connect":
+            raise  # nothing more can be measured before the device is there again
         subject.broken = True
-        failure = Failure.of(explained(error, "measure"))
-        send(Broken(subject=subject.number, failure=failure))
+        send(Broken(subject=subject.number, failure=Failure.of(failure)))
 
 
 class _Run(RunTask, Protocol):
@@ -108,7 +109,7 @@ class _Subject:
         self.broken = False
         self.slow = False
         self._before: MachineNow | None = None
-        self._request = request
+        self._machine = machine_of(asked, request)
         self._emit = emit
 
     def check(self, send: Callable[[MeasurePart], None]) -> None:
@@ -139,11 +140,7 @@ class _Subject:
             Checked(
                 subject=self.number,
                 check=check,
-                environment=read_environment(
-                    threads=check.threads,
-                    runtimes=check.runtimes,
-                    runner="native" if asked.runner else "python",
-                ),
+                environment=self._machine.environment(threads=check.threads, runtimes=check.runtimes),
                 inspection=inspection,
                 evaluation=evaluation,
                 stage_s=stages.seconds,
@@ -154,7 +151,7 @@ class _Subject:
         """Compare with the reference what the runner that is to be timed makes of its inputs."""
         folder, threads, axis = self.asked.folder, self.threads, self.asked.logits_axis
         run = self._run("parity")
-        if self.asked.runner is None:
+        if not (self.asked.runner or self.asked.phone):
             return run(CheckTask(folder=folder, threads=threads, logits_axis=axis), CheckPass)
         with tempfile.TemporaryDirectory() as scratch:
             file = str(Path(scratch) / "outputs.safetensors")
@@ -171,7 +168,7 @@ class _Subject:
         """Time one round in a process of its own."""
         progress, start = self.progress, time.monotonic()
         if self._before is None:
-            self._before = machine_now()
+            self._before = self._machine.now()
             self._tell(Event(kind="stage_started", stage="time"))
         task = RoundTask(
             folder=self.asked.folder,
@@ -195,8 +192,8 @@ class _Subject:
             subject=self.number,
             stopped_by=str(self.progress.stopped_by),
             own_blocks=self.slow,
-            before=self._before or machine_now(),  # all its rounds were another process's
-            after=machine_now(),
+            before=self._before or self._machine.now(),  # all its rounds were another process's
+            after=self._machine.now(),
             seconds=seconds,
         )
 
@@ -210,17 +207,8 @@ class _Subject:
             self._tell(Event(kind="progress", stage=stage, message=text))
 
         def run(task: Task | OutputsTask, answer: type[T], /) -> T:
-            return in_fresh_process(
-                msgspec.structs.replace(task, runtime=self.asked.runtime),
-                answer,
-                start=self._request.start,
-                runner=self.asked.runner,
-                stage=stage,
-                waiting=waiting,
-                tell=progress,
-                timeout_s=self._request.timeout_s,
-                log=self.asked.log,
-            )
+            task = msgspec.structs.replace(task, runtime=self.asked.runtime)
+            return self._machine.run(task, answer, stage=stage, waiting=waiting, tell=progress)
 
         return run
 

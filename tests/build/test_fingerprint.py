@@ -64,7 +64,7 @@ def test_what_only_changes_the_measuring_leaves_the_key(change: str) -> None:
 
 def test_the_cpu_counts_where_its_machine_code_is_in_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled, portable = _key("model=tiny", "delegate=inductor"), _key("model=tiny", "delegate=xnnpack")
-    monkeypatch.setattr(environment_facts, "vector_extensions", lambda: ["avx1024"])
+    monkeypatch.setattr(environment_facts, "own_vector_extensions", lambda: ["avx1024"])
     assert _key("model=tiny", "delegate=inductor") != compiled
     assert _key("model=tiny", "delegate=xnnpack") == portable
 

@@ -1,0 +1,123 @@
+"""An Android device, reached by the `adb` of this host; its worker runs here, its rounds there.
+
+A phone has no Python: what is sent is the native runner that the user has compiled for it, and the programs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import msgspec
+
+from etbench.config import Device
+from etbench.devices import store
+from etbench.devices.elsewhere import LostConnections, program_files
+from etbench.devices.host import worker_in_turn
+from etbench.errors import EtbenchError
+from etbench.measure.adb import Adb, Phone, find_device
+from etbench.measure.phone_facts import phone_cores
+from etbench.measure.protocol import MeasureRequest
+from etbench.process import Worker
+
+__all__ = ["Android"]
+
+RUNNER = "etbench-runner"
+
+
+class Android:
+    """Measures on an Android device; what is not there yet is sent, once."""
+
+    def __init__(self, device: Device, *, scratch: Path, log: Path, tell: Callable[[str], None]) -> None:
+        self._device = device
+        self._scratch = scratch
+        self._log = log
+        self._tell = tell
+        self._serial = device.serial
+        self._lost = LostConnections("connection to the Android device", device.retries, tell)
+
+    def prepared(self, request: MeasureRequest) -> MeasureRequest:
+        """Send the runner and the programs, and say in the request where they are."""
+        adb = self._found()
+        assert self._device.runner is not None
+        programs = [program_files(Path(subject.folder)) for subject in request.subjects]
+        entries = [{RUNNER: Path(self._device.runner)}, *programs]
+        folders = [f"{self._device.folder}/{store.digest(files)}" for files in entries]
+        self._send(
+            adb,
+            {
+                f"{folder}/{name}": path
+                for folder, files in zip(folders, entries, strict=True)
+                for name, path in files.items()
+            },
+        )
+        runner = f"{folders[0]}/{RUNNER}"
+        cores = len(request.affinity or ()) or phone_cores(adb)
+        subjects = [
+            msgspec.structs.replace(
+                subject,
+                threads=subject.threads or cores,
+                phone=Phone(adb=adb, runner=runner, folder=folder, affinity=request.affinity),
+            )
+            for subject, folder in zip(request.subjects, folders[1:], strict=True)
+        ]
+        return msgspec.structs.replace(request, subjects=subjects, affinity=None)
+
+    def worker(self) -> AbstractContextManager[Worker]:
+        """Give the measuring process, which leaves nothing running over there when it ends."""
+        name = str(self._serial)
+        return worker_in_turn(f"adb-{name}", name, scratch=self._scratch, log=self._log, tell=self._tell)
+
+    def goes_on_after(self, error: EtbenchError) -> bool:
+        """Look for the device again after it was lost, as often as `device.retries` allows."""
+        return self._lost.connected_again(error, self._found, is_loss=lambda error: error.stage == "connect")
+
+    def _found(self) -> Adb:
+        """Return the device, which stays the same one from the first time on."""
+        adb = find_device(self._device.adb, self._serial)
+        self._serial = adb.serial
+        return adb
+
+    def _send(self, adb: Adb, files: Mapping[str, Path]) -> None:
+        """Have these files there, by their names there.
+
+        Raises:
+            EtbenchError: of stage ``connect`` if one does not arrive as it is here.
+
+        """
+        missing = _missing(adb, files)
+        if not missing:
+            return
+        size = sum(files[there].stat().st_size for there in missing)
+        self._tell(f"sending {size / 1e6:.1f} MB to {adb.serial}")
+        coming = f".coming-{uuid.uuid4().hex[:8]}"  # nobody finds a file that is half there
+        _for_each(adb, missing, 'mkdir -p "${name%/*}"')
+        for there in missing:
+            adb.push(files[there], f"{there}{coming}")
+        _for_each(adb, missing, f'chmod 755 "$name{coming}" && mv -f "$name{coming}" "$name"')
+        if broken := _missing(adb, {there: files[there] for there in missing}):
+            raise adb.error(
+                f"{', '.join(broken)} did not arrive whole",
+                hint=f"is there room? adb shell df {self._device.folder}",
+            )
+
+
+def _missing(adb: Adb, files: Mapping[str, Path]) -> list[str]:
+    """Return those files that are not there, or not with this content."""
+    told = (line.split(maxsplit=1) for line in _for_each(adb, list(files), 'sha256sum "$name"').splitlines())
+    there = {name: digest for digest, name in told}
+    return [name for name, path in files.items() if there.get(name) != _sha256(path)]
+
+
+def _for_each(adb: Adb, names: Sequence[str], command: str) -> str:
+    """Run a command of the device's shell for each ``$name``; what fails shows in the files."""
+    text = f"while read -r name; do {command}; done 2>/dev/null; true"
+    return adb.shell(text, feed="".join(f"{name}\n" for name in names))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,114 @@
+"""An Android device as this host's `adb` reaches it: its shell and its files."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from etbench.errors import EtbenchError
+
+__all__ = ["Adb", "Phone", "find_device"]
+
+READY = "device"  # what adb calls the state of a device that can be used
+HINTS = {
+    "unauthorized": "unlock it and allow this computer in the dialog that it shows",
+    "offline": "unplug it and plug it in again, or: adb reconnect offline",
+}
+
+
+class Adb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One device, by its serial, and the `adb` to call; every method raises an error of stage ``connect``."""
+
+    program: str
+    serial: str
+
+    def command(self, text: str) -> list[str]:
+        """Return what to start here for the device's shell to run a text, with its exit status and pipes."""
+        return [self.program, "-s", self.serial, "shell", "-T", text]
+
+    def shell(self, text: str, *, feed: str = "") -> str:
+        """Run a text in the device's shell, with these words on its standard input; return what it prints."""
+        return self._said(self.command(text), feed)
+
+    def push(self, here: Path, there: str) -> None:
+        """Copy a file to the device."""
+        self._said([self.program, "-s", self.serial, "push", str(here.resolve()), there])
+
+    def pull(self, there: str, here: str) -> None:
+        """Copy a file from the device."""
+        self._said([self.program, "-s", self.serial, "pull", there, here])
+
+    @property
+    def attached(self) -> bool:
+        """Whether the device can be used now."""
+        done = _run([self.program, "-s", self.serial, "get-state"])
+        return done.stdout.strip() == READY
+
+    def error(self, words: str, *, hint: str = "") -> EtbenchError:
+        """Return an error that names the device."""
+        return EtbenchError(f"device.serial={self.serial}: {words}", stage="connect", hint=hint)
+
+    def _said(self, command: Sequence[str], feed: str = "") -> str:
+        done = _run(command, feed)
+        if done.returncode:
+            raise self.error(_last_line(done.stderr or done.stdout))
+        return done.stdout
+
+
+class Phone(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The device that a subject is measured on.
+
+    `runner` is the executable of the native runner there, `folder` that of the program, and `affinity` pins
+    the runner to these CPUs.
+    """
+
+    adb: Adb
+    runner: str
+    folder: str
+    affinity: list[int] | None = None
+
+
+def find_device(program: str, serial: str | None) -> Adb:
+    """Return the device with this serial, or without one the only device that is attached.
+
+    Raises:
+        EtbenchError: of stage ``connect`` if there is none, or several to choose from, or it cannot be used.
+
+    """
+    done = _run([program, "devices"])
+    if done.returncode:
+        raise EtbenchError(f"{program} devices: {_last_line(done.stderr)}", stage="connect")
+    states = dict(line.split("\t", 1) for line in done.stdout.splitlines() if "\t" in line)
+    listed = ", ".join(f"{name} ({state})" for name, state in states.items()) or "none"
+    if serial is None:
+        if not states:
+            raise EtbenchError(
+                "no Android device is attached",
+                stage="connect",
+                hint="switch on USB debugging and plug it in, until `adb devices` lists it",
+            )
+        if len(states) > 1:
+            raise EtbenchError(
+                f"several Android devices are attached: {listed}",
+                stage="connect",
+                hint="choose one: device.serial=…",
+            )
+        (serial,) = states
+    device = Adb(program=program, serial=serial)
+    state = states.get(serial, "not attached")
+    if state != READY:
+        raise device.error(f"it is {state}", hint=HINTS.get(state, f"`{program} devices` lists {listed}"))
+    return device
+
+
+def _run(command: Sequence[str], feed: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, input=feed, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
+    )
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no word of why"])[-1]

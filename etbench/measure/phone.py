@@ -1,0 +1,101 @@
+"""Tasks of the native runner on an Android device: it is run there through `adb`, and answers here."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from etbench.errors import EtbenchError
+from etbench.measure.adb import Phone
+from etbench.measure.round_process import in_spawned
+from etbench.measure.runtime_errors import explain
+from etbench.measure.tasks import EnergyTask, OutputsTask, Task
+from etbench.process import exit_description
+
+__all__ = ["on_phone"]
+
+T = TypeVar("T", bound=Struct)
+
+# The exit statuses of `adb shell` are the program's, with signals from 128 on, as in a shell. Where the
+# device was lost there is none: `adb` then gives 0, or 255 if it is newer.
+NO_STATUS = (0, 255)
+SIGNALS_FROM = 128
+NOT_STARTED = (1, 126, 127)  # by Android's linker, and by its shell
+OUTPUTS = "outputs.safetensors"
+
+
+def on_phone(
+    phone: Phone,
+    task: Task | OutputsTask,
+    answer: type[T],
+    *,
+    stage: str,
+    waiting: Callable[[float], None],
+    tell: Callable[[str], None],
+    timeout_s: float,
+    log: str,
+) -> T:
+    """Do the task on a device; see `etbench.measure.round_process.in_fresh_process`.
+
+    Args:
+        phone: where.
+        task: names the program's folder and files on this host.
+        answer: the type of what comes of it.
+        stage: named in errors.
+        waiting: is called every 15 s with the seconds it has taken so far.
+        tell: gets a line about slow going.
+        timeout_s: the process is killed if it takes longer.
+        log: a file that gets what it prints.
+
+    Raises:
+        EtbenchError: of stage ``connect`` if the device was lost; else what the runner reported, the signal
+            that killed it, or that it took too long.
+
+    """
+    if isinstance(task, EnergyTask):
+        raise EtbenchError("the energy counters of a device are not read through adb", stage="energy")
+    outputs = {"file": f"{phone.folder}/{OUTPUTS}"} if isinstance(task, OutputsTask) else {}
+    try:
+        found = in_spawned(
+            msgspec.structs.replace(task, folder=phone.folder, **outputs),
+            answer,
+            command=phone.adb.command(_words(phone, stage)),
+            dies_with_us=True,
+            stage=stage,
+            waiting=waiting,
+            tell=tell,
+            timeout_s=timeout_s,
+            log=log,
+        )
+    except EtbenchError as error:
+        if error.kind == "ProcessDied":
+            raise _ended(phone, error) from error
+        error.hint = error.hint or explain(error.message)
+        raise
+    if isinstance(task, OutputsTask):
+        phone.adb.pull(outputs["file"], task.file)
+        phone.adb.shell(shlex.join(["rm", outputs["file"]]))
+    return found
+
+
+def _words(phone: Phone, stage: str) -> str:
+    """Return what the shell there is to run; the runner takes its place, so that a hang-up ends it."""
+    pinned = ["taskset", f"{sum(1 << cpu for cpu in phone.affinity):x}"] if phone.affinity else []
+    return shlex.join(["exec", *pinned, phone.runner, stage])
+
+
+def _ended(phone: Phone, error: EtbenchError) -> EtbenchError:
+    """Tell the end of the connection from that of the process over there."""
+    status = error.exit_status
+    if status in NO_STATUS or not phone.adb.attached:
+        return phone.adb.error("the connection was lost")
+    if status is not None and status - SIGNALS_FROM in signal.valid_signals():
+        error.message = f"the process of a round {exit_description(SIGNALS_FROM - status)}"
+    elif status in NOT_STARTED:
+        error.hint = f"the log says why; is device.runner compiled for {phone.adb.serial}?"
+    return error
