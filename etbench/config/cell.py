@@ -92,6 +92,8 @@ class Cell(Section, frozen=True, kw_only=True):
         identity += [self.delegate.runtime, self.evaluate]
         if self.device.kind != "host":
             identity += [[self.device.kind, self.device.host, self.device.python]]
+        if self.device.kind == "ray":
+            identity.append(self.device.pool)
         if self.runner.name != "python":  # cells of Python's keep the names they had before there was another
             identity.append(self.runner.name)
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:12]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import zipfile
@@ -111,10 +112,12 @@ def device_fault(device: Device, evaluate: Evaluate) -> str | None:
     """Look for what another machine is reached with, and for what cannot be done there."""
     if device.kind == "host":
         return None
-    if device.host is None:
+    if device.kind == "ssh" and device.host is None:
         return f"device.host: has to be given for device={device.kind}"
-    if shutil.which("ssh") is None:
+    if device.kind == "ssh" and shutil.which("ssh") is None:
         return f"device={device.kind}: this host has no `ssh`; install OpenSSH's client"
+    if device.kind == "ray" and importlib.util.find_spec("ray") is None:
+        return "device=ray: the package 'ray' is not installed: pip install \"etbench[ray]\""
     if evaluate.target:
         return (
             f"evaluate._target_={evaluate.target}: your code is not sent to a device; evaluate on device=host"

@@ -203,10 +203,11 @@ class Device(Section, frozen=True, kw_only=True):
 
     `host`, `python` (its interpreter there), `options` (of the `ssh` command) and `folder` (of what is sent,
     kept below `max_gb`) are of ``ssh``; `platform` is what `sys.platform` says there, None if the same as
-    here. A connection that is lost is made again, `retries` times.
+    here. A connection that is lost is made again, `retries` times. `pool` is of ``ray``: the resource whose
+    unit a node gives while it measures; `address` is of its cluster, None to find it as Ray does.
     """
 
-    kind: Literal["host", "ssh"] = "host"
+    kind: Literal["host", "ssh", "ray"] = "host"
     host: Annotated[str, Meta(pattern=r"^[^-\s]\S*$")] | None = None
     python: Annotated[str, Meta(min_length=1)] = "python3"
     options: list[str] = []
@@ -214,6 +215,8 @@ class Device(Section, frozen=True, kw_only=True):
     max_gb: Annotated[float, Meta(gt=0)] = 10.0
     platform: str | None = None
     retries: Annotated[int, Meta(ge=0, le=100)] = 3
+    pool: Name = "device_pool"
+    address: Annotated[str, Meta(min_length=1)] | None = None
 
 
 class Runner(Section, frozen=True, kw_only=True):
