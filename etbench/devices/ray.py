@@ -13,11 +13,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import ray
-from msgspec import Struct
 from ray.exceptions import RayError
 
 from etbench.build.artifact import program_path, references_path
@@ -32,9 +31,8 @@ from etbench.workspace import workspace
 
 __all__ = ["RayNode"]
 
-PATIENCE_S = 2.0  # until the user hears that all nodes are busy
+PATIENCE_S = 5.0  # until the user hears that all nodes are busy
 
-T = TypeVar("T", bound=Struct)
 Files = dict[str, bytes]
 Message = Event | msgspec.Raw | bytes | Measured | Failure  # bytes are what the measuring process printed
 
@@ -72,13 +70,13 @@ class RayNode:
     def ask(
         self,
         request: MeasureRequest,
-        reply: type[T],
+        reply: type[Measured],
         *,
         log: Path,
         on_event: OnEvent,
         on_part: Callable[[msgspec.Raw], None],
         silence_s: float,
-    ) -> T:
+    ) -> Measured:
         """Have a node measure, as `Worker.ask` has a process here do it."""
         del log  # the words of the process over there go to the log of all cells, as they come back
         task = _measured.options(num_cpus=self._cpus, resources={self._pool: 1}).remote(
@@ -110,12 +108,12 @@ class RayNode:
 
     def _cpus_of_a_node(self) -> float:
         """Return how many CPUs each node of the pool can give, which is all if the nodes are alike."""
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
         able = [resources for resources in nodes if resources.get(self._pool, 0) >= 1]
         if not able:
             raise self._error(
                 f"none of the {len(nodes)} nodes of the Ray cluster has this resource",
-                hint=f"on the nodes that measure: ray start --resources='{{\"{self._pool}\": 1}}' --address=…",
+                hint=f"start those that measure with: ray start --resources='{{\"{self._pool}\": 1}}' …",
             )
         return float(min(resources.get("CPU", 0) for resources in able))
 
@@ -130,7 +128,9 @@ class RayNode:
             yield
         except (RayError, ConnectionError) as error:
             text = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise self._error(text, kind=type(error).__name__, hint="`ray status` tells which nodes live") from error
+            raise self._error(
+                text, kind=type(error).__name__, hint="`ray status` tells which nodes live"
+            ) from error
 
     def _error(self, words: str, *, kind: str = "", hint: str = "") -> EtbenchError:
         return EtbenchError(f"device.pool={self._pool}: {words}", stage="connect", kind=kind, hint=hint)
@@ -164,7 +164,8 @@ def _measure(
         put(Event(kind="progress", stage="time", message=text))
 
     with workspace() as scratch:
-        log, answer = scratch / "printed", None
+        log = scratch / "printed"
+        answer: Measured | Failure
         try:
             subjects = [
                 msgspec.structs.replace(subject, folder=str(_unpacked(ray.get(files), scratch / str(number))))

@@ -1,11 +1,12 @@
-"""What Hydra's launcher for Ray (1.2.2) leaves to be done before it starts: three settings of `ray.init`.
+"""What Hydra's launcher for Ray (1.2.2) leaves to be done before it starts: settings of `ray.init`.
 
-- It always names an object store of 75 MiB, which Ray refuses where it joins a cluster, and which no large program
-  fits: https://github.com/facebookresearch/hydra/issues/2893, mended there but not released yet.
-  `tests/sweep/test_ray.py` fails once it is.
+- It always names an object store of 75 MiB, which Ray refuses where it joins a cluster, and which no large
+  program fits into: https://github.com/facebookresearch/hydra/issues/2893, mended there but not released yet.
+  `tests/sweep/test_ray_launcher.py` fails once it is.
 - The processes of a cluster start in the folder in which `ray start` was called, so that every relative path
   of a cell would mean another file. They are sent to the folder of the sweep's command.
 - The dashboard of a Ray that starts with the sweep would be one more thing that runs beside the measurements.
+- Of lines that are alike Ray prints only the first, and no two cells would be seen to do the same.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ FOLDER = "ETBENCH_RAY_FOLDER"
 
 
 def prepare(launcher: DictConfig) -> None:
-    """Complete the settings that the launcher is about to give to `ray.init`; what the user sets there counts."""
+    """Complete the settings that the launcher gives to `ray.init`; what the user says there counts."""
     settings = launcher.ray.init
     with open_dict(settings):
         settings.setdefault("object_store_memory", None)  # as much as Ray takes by itself
@@ -33,7 +34,7 @@ def prepare(launcher: DictConfig) -> None:
         settings.runtime_env.setdefault("worker_process_setup_hook", f"{__name__}.{enter_folder.__name__}")
         settings.runtime_env.setdefault("env_vars", {})
         settings.runtime_env.env_vars.setdefault(FOLDER, str(Path.cwd()))
-    os.environ.setdefault("RAY_DEDUP_LOGS", "0")  # lines that two cells have in common are no repetition
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
 
 
 def enter_folder() -> None:

@@ -7,17 +7,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 from ray_nodes import NODES, cluster
-from support import CONF, etbench
+from support import CONF, etbench, started_etbench, wait_for
 
+from etbench import compose
 from etbench.event_log import LoggedEvent, read_events
+from etbench.measure.environment import RAY_NODE
 from etbench.results.schema import Result
 from etbench.results.store import read_results
 from etbench.sweep.manifest import read_manifest
 
 GRID = ("-m", "--config-dir", str(CONF), "model=tiny", "precision=fp32,int8", "delegate=portable,xnnpack")
-OVERRIDES = ("repeat.rounds=5", "repeat.spread_s=0", "hydra/launcher=ray", "device=ray", "hydra.sweep.dir=out")
+OVERRIDES = (
+    "repeat.rounds=5",
+    "repeat.spread_s=0",
+    "hydra/launcher=ray",
+    "device=ray",
+    "hydra.sweep.dir=out",
+)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +72,9 @@ def test_a_sweep_has_the_results_and_tables_of_any_other(sweep: Sweep) -> None:
 
 
 def test_all_nodes_build(sweep: Sweep) -> None:
-    built = {cell: event.message.split()[-1] for cell, event in sweep.events("program_ready", "built").items()}
+    built = {
+        cell: event.message.split()[-1] for cell, event in sweep.events("program_ready", "built").items()
+    }
     assert len(built) == 4
     assert len(set(built.values())) == NODES
 
@@ -75,9 +86,7 @@ def test_a_node_measures_one_cell_at_a_time_and_builds_none_meanwhile(sweep: Swe
     assert {cell: event.message.split()[-1] for cell, event in begun.items()} == measured_on
     work = [(node, begun[cell].at, over[cell].at) for cell, node in measured_on.items()]
     assert len({node for node, _, _ in work}) == NODES
-    builds = [
-        (event.message.split()[-1], building[cell].at, event.at) for cell, event in built.items()
-    ]
+    builds = [(event.message.split()[-1], building[cell].at, event.at) for cell, event in built.items()]
     for node, start, end in work:
         others = [times for times in [*work, *builds] if times[0] == node and times != (node, start, end)]
         assert others
@@ -94,8 +103,35 @@ def test_a_missing_result_is_measured_again(sweep: Sweep, address: str) -> None:
     assert sum(before[cell] != after[cell] for cell in before) == 1
 
 
+def test_a_killed_sweep_leaves_nothing_running_on_the_nodes(address: str, tmp_path: Path) -> None:
+    overrides = ("repeat.rounds=500", "repeat.runs=5000", "repeat.rounds_s=60", *OVERRIDES[2:])
+    with started_etbench(*GRID[:4], *overrides, cwd=tmp_path, RAY_ADDRESS=address) as process:
+        wait_for(lambda: "round" in {e.kind for e in read_events(tmp_path / "out" / "events.jsonl")[0]}, 120)
+        assert _at_work()
+        process.kill()
+    wait_for(lambda: not _at_work(), 20)
+
+
+def _at_work() -> list[psutil.Process]:
+    """Return the processes of etbench that jobs of Ray have started."""
+    found = psutil.process_iter(["cmdline", "environ"])
+    return [
+        process
+        for process in found
+        if "-m etbench." in " ".join(process.info["cmdline"] or [])
+        and RAY_NODE in (process.info["environ"] or {})
+    ]
+
+
 def test_a_run_outside_of_the_cluster_is_measured_on_a_node(address: str, tmp_path: Path) -> None:
-    cell = ("--config-dir", str(CONF), "model=tiny", "repeat=quick", "device=ray", f"device.address={address}")
+    cell = (
+        "--config-dir",
+        str(CONF),
+        "model=tiny",
+        "repeat=quick",
+        "device=ray",
+        f"device.address={address}",
+    )
     done = etbench(*cell, "hydra.run.dir=out", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     (result,) = Sweep(done, tmp_path / "out").results
@@ -107,3 +143,12 @@ def test_a_run_outside_of_the_cluster_is_measured_on_a_node(address: str, tmp_pa
     assert result.failure.stage == "connect"
     assert f"none of the {NODES} nodes of the Ray cluster has this resource" in result.failure.message
     assert "boards" in result.failure.hint
+
+
+def test_without_ray_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = compose(["device=ray"])
+    assert not cell.missing_here()
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert cell.missing_here() == [
+        "device=ray: the package 'ray' is not installed: pip install \"etbench[ray]\""
+    ]
