@@ -76,7 +76,7 @@ def place(device: Device, *, scratch: Path, log: Path, tell: Callable[[str], Non
     if device.kind == "ray":
         from etbench.devices.ray import RayNode
 
-        return RayNode(device, log=log, tell=tell)
+        return RayNode(device, tell=tell)
     from etbench.devices.host import Host
 
     return Host(scratch=scratch, log=log, tell=tell)

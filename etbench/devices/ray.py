@@ -40,10 +40,9 @@ Message = Event | msgspec.Raw | bytes | Measured | Failure  # bytes are what the
 class RayNode:
     """Measures on the next node that has a unit of the resource `device.pool` free."""
 
-    def __init__(self, device: Device, *, log: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, device: Device, *, tell: Callable[[str], None]) -> None:
         self._pool = device.pool
         self._address = device.address
-        self._log = log
         self._tell = tell
         self._cpus = 0.0
         self._programs: list[ray.ObjectRef[Files]] = []
@@ -78,7 +77,6 @@ class RayNode:
         silence_s: float,
     ) -> Measured:
         """Have a node measure, as `Worker.ask` has a process here do it."""
-        del log  # the words of the process over there go to the log of all cells, as they come back
         task = _measured.options(num_cpus=self._cpus, resources={self._pool: 1}).remote(
             request, self._programs, silence_s
         )
@@ -90,7 +88,8 @@ class RayNode:
                     elif isinstance(message, msgspec.Raw):
                         on_part(message)
                     elif isinstance(message, bytes):
-                        self._keep(message)
+                        with log.open("ab") as file:
+                            file.write(message)
                     elif isinstance(message, Failure):
                         raise message.error()
                     else:
@@ -116,10 +115,6 @@ class RayNode:
                 hint=f"start those that measure with: ray start --resources='{{\"{self._pool}\": 1}}' …",
             )
         return float(min(resources.get("CPU", 0) for resources in able))
-
-    def _keep(self, printed: bytes) -> None:
-        with self._log.open("ab") as file:
-            file.write(printed)
 
     @contextmanager
     def _explaining(self) -> Iterator[None]:

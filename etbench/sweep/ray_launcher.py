@@ -46,5 +46,10 @@ def enter_folder() -> None:
     """
     import ray
 
-    os.environ[RAY_NODE] = ray.get_runtime_context().get_node_id()
-    os.chdir(os.environ[FOLDER])
+    node = os.environ[RAY_NODE] = ray.get_runtime_context().get_node_id()
+    folder = Path(os.environ[FOLDER])
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{folder}: node {node} has no such folder; start the sweep in one that all nodes share"
+        )
+    os.chdir(folder)

@@ -20,11 +20,15 @@ NODES = 2
 
 @contextmanager
 def cluster() -> Iterator[str]:
-    """Run the cluster, give its address, and see to it that none of its processes outlives it."""
+    """Run the cluster, whose cache is empty, give its address, and see to it that no process outlives it."""
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:  # sockets want a short path
-        command = [sys.executable, __file__, folder]
         with subprocess.Popen(
-            command, cwd=folder, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, __file__, folder],
+            cwd=folder,
+            env=environment(ETBENCH_CACHE=f"{folder}/cache"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         ) as process:
             assert process.stdout is not None
             yield process.stdout.readline().strip()

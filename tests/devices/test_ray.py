@@ -19,7 +19,8 @@ from etbench.results.schema import Result
 from etbench.results.store import read_results
 from etbench.sweep.manifest import read_manifest
 
-GRID = ("-m", "--config-dir", str(CONF), "model=tiny", "precision=fp32,int8", "delegate=portable,xnnpack")
+PRECISIONS = "precision=fp32,fp16,int8,int8_per_tensor"
+GRID = ("-m", "--config-dir", str(CONF), "model=tiny", "delegate=portable", PRECISIONS)
 OVERRIDES = (
     "repeat.rounds=5",
     "repeat.spread_s=0",
@@ -105,7 +106,7 @@ def test_a_missing_result_is_measured_again(sweep: Sweep, address: str) -> None:
 
 def test_a_killed_sweep_leaves_nothing_running_on_the_nodes(address: str, tmp_path: Path) -> None:
     overrides = ("repeat.rounds=500", "repeat.runs=5000", "repeat.rounds_s=60", *OVERRIDES[2:])
-    with started_etbench(*GRID[:4], *overrides, cwd=tmp_path, RAY_ADDRESS=address) as process:
+    with started_etbench(*GRID[:5], *overrides, cwd=tmp_path, RAY_ADDRESS=address) as process:
         wait_for(lambda: "round" in {e.kind for e in read_events(tmp_path / "out" / "events.jsonl")[0]}, 120)
         assert _at_work()
         process.kill()
@@ -124,14 +125,7 @@ def _at_work() -> list[psutil.Process]:
 
 
 def test_a_run_outside_of_the_cluster_is_measured_on_a_node(address: str, tmp_path: Path) -> None:
-    cell = (
-        "--config-dir",
-        str(CONF),
-        "model=tiny",
-        "repeat=quick",
-        "device=ray",
-        f"device.address={address}",
-    )
+    cell = (*GRID[1:5], "repeat=quick", "device=ray", f"device.address={address}")
     done = etbench(*cell, "hydra.run.dir=out", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     (result,) = Sweep(done, tmp_path / "out").results
