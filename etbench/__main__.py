@@ -28,7 +28,8 @@ def run_cell(config: DictConfig) -> float | None:
     job = HydraConfig.get()
     cell = parse(config)
     if job.mode == RunMode.MULTIRUN:
-        result = run_in_sweep(cell, Path(job.sweep.dir), job.runtime.output_dir, ConsoleLog())
+        log = ConsoleLog(many=True)  # a launcher may run several at once
+        result = run_in_sweep(cell, Path(job.sweep.dir), job.runtime.output_dir, log)
     else:
         result = run(cell, out_dir=job.run.dir, log_dir=job.runtime.output_dir, on_event=ConsoleLog()).result
     return objective_value(result, cell.objective, cell.bounds)

@@ -108,6 +108,8 @@ class Phases:
                 else:
                     task.has(Program(what, job.folder))
                     word = "taken from the cache" if what.from_cache else "built"
+                    if task.blank.environment.node:
+                        word = f"{word} on node {task.blank.environment.node[:12]}"
                     task.emit(Event(kind="program_ready", message=word))
                     if reason := task.cell.no_runtime():
                         task.finish(msgspec.structs.replace(task.blank, status="built", reason=reason))

@@ -7,11 +7,11 @@ fault. Nothing here imports torch, so a mistake is answered at once.
 from __future__ import annotations
 
 from etbench.config.cell import Cell, Recipe
+from etbench.config.devices import Device
 from etbench.config.generation import Generation
 from etbench.config.parsing import parse
 from etbench.config.sections import (
     Calibration,
-    Device,
     Evaluate,
     Measure,
     Model,

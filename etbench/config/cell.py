@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 
 from etbench.config import here
+from etbench.config.devices import AdbDevice, Device, HostDevice
 from etbench.config.generation import length_fault
 from etbench.config.sections import (
     BuildSettings,
     CacheSettings,
     Calibration,
     Delegate,
-    Device,
     Evaluate,
     Measure,
     Model,
@@ -90,10 +90,7 @@ class Cell(Section, frozen=True, kw_only=True):
         measured_how = msgspec.structs.replace(self.measure, timeout_s=Measure().timeout_s, seed=None)
         identity = [self.recipe, self.repeat, measured_how, self.passes, self.profile, self.threads]
         identity += [self.delegate.runtime, self.evaluate]
-        if self.device.kind == "ssh":
-            identity += [[self.device.kind, self.device.host, self.device.python]]
-        if self.device.kind == "adb":
-            identity += [[self.device.kind, self.device.serial, self.device.runner]]
+        identity += self.device.identity
         if self.runner.name != "python":  # cells of Python's keep the names they had before there was another
             identity.append(self.runner.name)
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:12]
@@ -101,16 +98,16 @@ class Cell(Section, frozen=True, kw_only=True):
     @property
     def compiles_runner(self) -> bool:
         """Whether the native runner is compiled here; that of a phone is brought along."""
-        return self.runner.name == "native" and self.device.kind != "adb"
+        return self.runner.name == "native" and not isinstance(self.device, AdbDevice)
 
     def no_runtime(self) -> str | None:
         """Return why the program can be built but not run where it is wanted, or None if it can.
 
         Which runtimes are in the runner of a phone is found out there.
         """
-        if self.device.kind == "adb":
+        if isinstance(self.device, AdbDevice):
             return None
-        return self.delegate.no_runtime(self.device.platform or sys.platform)
+        return self.delegate.no_runtime(self.device.elsewhere or sys.platform)
 
     def impossible(self) -> str | None:
         """Return why model, precision, delegate and runner cannot go together, or None if they can."""
@@ -129,7 +126,7 @@ class Cell(Section, frozen=True, kw_only=True):
         """List what the cell names and is not there: files, folders, CPUs, figures, room in a cache."""
         from etbench.objective import faults as objective_faults  # knows results, which know cells
 
-        local = self.device.kind == "host"
+        local = isinstance(self.device, HostDevice)
         faults = [
             here.folder_fault("calibration.images", self.calibration.images),
             here.text_fault("calibration.text", self.calibration.text),
@@ -144,7 +141,7 @@ class Cell(Section, frozen=True, kw_only=True):
             here.affinity_fault(self.measure.affinity) if local else None,
             here.start_fault(self.measure.start) if local else None,
             here.device_fault(self.device, self.evaluate),
-            here.remote_fault(self.cache),
             here.phone_fault(self.device, self.runner, self.profile),
+            here.remote_fault(self.cache),
         ]
         return [*filter(None, faults), *objective_faults(self.objective, self.bounds)]

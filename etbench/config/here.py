@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -10,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from etbench.config.sections import INSTALL_ADB, CacheSettings, Device, Evaluate, Runner
+from etbench.config.devices import INSTALL_ADB, AdbDevice, Device, HostDevice, RayDevice, SshDevice
+from etbench.config.sections import CacheSettings, Evaluate, Runner
 from etbench.errors import nearest
 
 __all__ = [
@@ -128,18 +130,29 @@ def start_fault(start: str) -> str | None:
 
 def device_fault(device: Device, evaluate: Evaluate) -> str | None:
     """Look for what another machine is reached with, and for what cannot be done there."""
-    if device.kind == "host":
-        return None
-    if device.kind == "ssh" and device.host is None:
-        return f"device.host: has to be given for device={device.kind}"
-    program = device.adb if device.kind == "adb" else device.kind
-    if shutil.which(program) is None:
-        cure = INSTALL_ADB if device.kind == "adb" else "install OpenSSH's client"
-        return f"device={device.kind}: this host has no `{program}`; {cure}"
-    if evaluate.target:
+    if isinstance(device, SshDevice) and shutil.which("ssh") is None:
+        return "device=ssh: this host has no `ssh`; install OpenSSH's client"
+    if isinstance(device, AdbDevice) and shutil.which(device.adb) is None:
+        return f"device=adb: this host has no `{device.adb}`; {INSTALL_ADB}"
+    if isinstance(device, RayDevice) and importlib.util.find_spec("ray") is None:
+        return "device=ray: the package 'ray' is not installed: pip install \"etbench[ray]\""
+    if evaluate.target and not isinstance(device, HostDevice):
         return (
             f"evaluate._target_={evaluate.target}: your code is not sent to a device; evaluate on device=host"
         )
+    return None
+
+
+def phone_fault(device: Device, runner: Runner, profile: bool) -> str | None:
+    """Look for what a phone is measured with: a native runner compiled for it, and nothing of Python's."""
+    if not isinstance(device, AdbDevice):
+        return None
+    if runner.name != "native":
+        return f"runner={runner.name}: a phone has no Python; device=adb goes with runner=native"
+    if profile:
+        return "profile=true: operators are timed by Python's runner; leave it out with device=adb"
+    if not Path(device.runner).is_file():
+        return f"device.runner={device.runner}: no such file; docs/android.md says how to compile one"
     return None
 
 
@@ -177,20 +190,6 @@ def _secrets(options: dict[str, Any]) -> Iterator[str]:
             yield from (f"{name}.{inner}" for inner in _secrets(value))
         elif isinstance(value, str) and re.search("://[^/]*@", value):
             yield name
-
-
-def phone_fault(device: Device, runner: Runner, profile: bool) -> str | None:
-    """Look for what a phone is measured with: a native runner compiled for it, and nothing of Python's."""
-    if device.kind != "adb":
-        return None
-    if runner.name != "native":
-        return f"runner={runner.name}: a phone has no Python; device=adb goes with runner=native"
-    if profile:
-        return "profile=true: operators are timed by Python's runner; leave it out with device=adb"
-    if device.runner is None or not Path(device.runner).is_file():
-        named = f"{device.runner}: no such file" if device.runner else "has to be given for device=adb"
-        return f"device.runner={named}; docs/android.md says how to compile one"
-    return None
 
 
 def path_fault(key: str, path: str | None) -> str | None:

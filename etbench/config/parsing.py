@@ -4,18 +4,61 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import Meta, field
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from etbench.config.cell import Cell
+from etbench.config.devices import Device, HostDevice
 from etbench.config.naming import as_built, model_name
-from etbench.config.sections import Delegate, Evaluate, KnownOptions, Model, Precision, Section, TopLevel
+from etbench.config.sections import (
+    BuildSettings,
+    CacheSettings,
+    Calibration,
+    Delegate,
+    Evaluate,
+    FileName,
+    KnownOptions,
+    Measure,
+    Model,
+    Passes,
+    Precision,
+    Repeat,
+    ReportSettings,
+    Runner,
+    Section,
+    SweepSettings,
+)
 from etbench.errors import ConfigError, nearest
 
 __all__ = ["parse"]
+
+
+class _TopLevel(Section, frozen=True, kw_only=True):
+    """Everything at the top level that is not a component."""
+
+    runner: Runner = Runner()
+    repeat: Repeat
+    device: Device = HostDevice()  # older results have no such section
+    measure: Measure
+    passes: Passes
+    calibration: Calibration
+    cache: CacheSettings
+    build: BuildSettings
+    sweep: SweepSettings
+    report: ReportSettings = ReportSettings()
+    profile: bool = False
+    threads: Annotated[int, Meta(ge=1, le=1_024)] | None = None
+    keep_pte: bool = False
+    numerics: bool = False
+    compare_to: Annotated[str, Meta(min_length=1)] | None = None
+    fail_above: Annotated[float, Meta(gt=0, le=10)] = 0.05
+    objective: Annotated[str, Meta(min_length=1)] = "latency_ms.p50"
+    bounds: dict[str, float] = field(default_factory=dict)
+    event_log: FileName | None = None
 
 
 def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
@@ -47,7 +90,7 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
     if isinstance(sections["model"], Model) and sections["model"].ready:
         sections |= as_built(sections["model"])
     rest = {key: value for key, value in config.items() if key not in components}
-    top = _convert(rest, TopLevel, "", faults)
+    top = _convert(rest, _TopLevel, "", faults)
     if faults:
         raise ConfigError(faults)
     return Cell(

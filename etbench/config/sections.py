@@ -21,7 +21,6 @@ __all__ = [
     "Calibration",
     "Component",
     "Delegate",
-    "Device",
     "Dynamic",
     "Evaluate",
     "InputSpec",
@@ -35,7 +34,6 @@ __all__ = [
     "Runner",
     "Section",
     "SweepSettings",
-    "TopLevel",
     "XnnpackRuntime",
 ]
 
@@ -47,7 +45,6 @@ Warmup = Annotated[int, Meta(ge=0, le=10_000)]
 Positive = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
-INSTALL_ADB = "install Android's platform-tools, such as by apt-get install adb, or name it: device.adb=…"
 INSTALL_COMPILER = "the native runner needs a C++ compiler, such as by apt-get install g++"
 
 
@@ -199,29 +196,6 @@ class Delegate(Component, frozen=True, kw_only=True):
         return f"built ahead of time; the ExecuTorch wheel has no {self.name} runtime for {platform}"
 
 
-class Device(Section, frozen=True, kw_only=True):
-    """Where the rounds are run; programs are built on this host in any case.
-
-    `host`, `python` (its interpreter there), `options` (of the `ssh` command) and `max_gb` (above which what
-    was sent is removed) are of ``ssh``; `platform` is what `sys.platform` says there, None if the same as
-    here. `serial` (None for the only one attached), `runner` (the native runner, compiled for it) and `adb`
-    (the program) are of ``adb``. What is sent is in `folder`. A connection that is lost is made again,
-    `retries` times.
-    """
-
-    kind: Literal["host", "ssh", "adb"] = "host"
-    host: Annotated[str, Meta(pattern=r"^[^-\s]\S*$")] | None = None
-    python: Annotated[str, Meta(min_length=1)] = "python3"
-    options: list[str] = []
-    folder: Annotated[str, Meta(min_length=1)] = "~/.cache/etbench-device"
-    max_gb: Annotated[float, Meta(gt=0)] = 10.0
-    platform: str | None = None
-    serial: Annotated[str, Meta(pattern=r"^[^-\s]\S*$")] | None = None
-    runner: Annotated[str, Meta(min_length=1)] | None = None
-    adb: Annotated[str, Meta(min_length=1)] = "adb"
-    retries: Annotated[int, Meta(ge=0, le=100)] = 3
-
-
 class Runner(Section, frozen=True, kw_only=True):
     """What runs the program in the fresh processes of the rounds.
 
@@ -354,30 +328,6 @@ class Evaluate(Section, frozen=True, kw_only=True):
         """The file or folder that the option ``data`` names, if there is one and it is given."""
         named = self.options.get("data")
         return named if isinstance(named, str) and named != "???" else None
-
-
-class TopLevel(Section, frozen=True, kw_only=True):
-    """Everything at the top level that is not a component."""
-
-    runner: Runner = Runner()
-    repeat: Repeat
-    device: Device = Device()  # older results have no such section
-    measure: Measure
-    passes: Passes
-    calibration: Calibration
-    cache: CacheSettings
-    build: BuildSettings
-    sweep: SweepSettings
-    report: ReportSettings = ReportSettings()
-    profile: bool = False
-    threads: Annotated[int, Meta(ge=1, le=1_024)] | None = None
-    keep_pte: bool = False
-    numerics: bool = False
-    compare_to: Annotated[str, Meta(min_length=1)] | None = None
-    fail_above: Annotated[float, Meta(gt=0, le=10)] = 0.05
-    objective: Annotated[str, Meta(min_length=1)] = "latency_ms.p50"
-    bounds: dict[str, float] = {}
-    event_log: FileName | None = None
 
 
 class KnownOptions(Struct, frozen=True, kw_only=True):

@@ -10,12 +10,36 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from etbench.config import Device
-from etbench.errors import EtbenchError
-from etbench.measure.protocol import MeasureRequest
-from etbench.process import Worker
+import msgspec
 
-__all__ = ["Place", "place"]
+from etbench.config import Device
+from etbench.config.devices import AdbDevice, RayDevice, SshDevice
+from etbench.errors import EtbenchError
+from etbench.events import OnEvent
+from etbench.measure.protocol import Measured, MeasureRequest
+
+__all__ = ["Measurer", "Place", "place"]
+
+
+class Measurer(Protocol):
+    """A measuring process, such as a `Worker` is."""
+
+    def ask(
+        self,
+        request: MeasureRequest,
+        reply: type[Measured],
+        *,
+        log: Path,
+        on_event: OnEvent,
+        on_part: Callable[[msgspec.Raw], None],
+        silence_s: float,
+    ) -> Measured:
+        """Measure and return the end of the answer, whose parts come before it.
+
+        Raises:
+            EtbenchError: what the process reported, or how it ended where it could not report.
+
+        """
 
 
 class Place(Protocol):
@@ -29,7 +53,7 @@ class Place(Protocol):
 
         """
 
-    def worker(self) -> AbstractContextManager[Worker]:
+    def worker(self) -> AbstractContextManager[Measurer]:
         """Give the measuring process of that machine, once it is its turn to measure."""
 
     def goes_on_after(self, error: EtbenchError) -> bool:
@@ -46,14 +70,18 @@ def place(device: Device, *, scratch: Path, log: Path, tell: Callable[[str], Non
         tell: gets a line where the user has to wait.
 
     """
-    if device.kind == "ssh":
+    if isinstance(device, SshDevice):
         from etbench.devices.ssh import Remote
 
         return Remote(device, scratch=scratch, log=log, tell=tell)
-    if device.kind == "adb":
+    if isinstance(device, AdbDevice):
         from etbench.devices.adb import Android
 
         return Android(device, scratch=scratch, log=log, tell=tell)
+    if isinstance(device, RayDevice):
+        from etbench.devices.ray import RayNode
+
+        return RayNode(device, tell=tell)
     from etbench.devices.host import Host
 
     return Host(scratch=scratch, log=log, tell=tell)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from etbench.config import Device
+from etbench.config.devices import AdbDevice
 from etbench.devices import store
 from etbench.devices.elsewhere import LostConnections, program_files
 from etbench.devices.host import worker_in_turn
@@ -31,7 +31,7 @@ RUNNER = "etbench-runner"
 class Android:
     """Measures on an Android device; what is not there yet is sent, once."""
 
-    def __init__(self, device: Device, *, scratch: Path, log: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, device: AdbDevice, *, scratch: Path, log: Path, tell: Callable[[str], None]) -> None:
         self._device = device
         self._scratch = scratch
         self._log = log
@@ -42,7 +42,6 @@ class Android:
     def prepared(self, request: MeasureRequest) -> MeasureRequest:
         """Send the runner and the programs, and say in the request where they are."""
         adb = self._found()
-        assert self._device.runner is not None
         programs = [program_files(Path(subject.folder)) for subject in request.subjects]
         entries = [{RUNNER: Path(self._device.runner)}, *programs]
         folders = [f"{self._device.folder}/{store.digest(files)}" for files in entries]

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 import etbench
-from etbench.config import Device
+from etbench.config.devices import SshDevice
 from etbench.devices import store
 from etbench.devices.elsewhere import LostConnections, program_files
 from etbench.devices.supervisor import BEAT_S
@@ -36,7 +36,7 @@ SSH_FAILED, NO_PROGRAM = 255, 127  # exit statuses of ssh itself, and of a shell
 class Remote:
     """Measures on a machine whose Python has ExecuTorch; what is not there yet is sent, once."""
 
-    def __init__(self, device: Device, *, scratch: Path, log: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, device: SshDevice, *, scratch: Path, log: Path, tell: Callable[[str], None]) -> None:
         self._device = device
         self._scratch = scratch
         self._log = log
@@ -137,7 +137,6 @@ class Remote:
         raise self._error(said, hint=hints.get(process.returncode, ""), status=process.returncode)
 
     def _ssh(self, command: Sequence[str]) -> list[str]:
-        assert self._device.host is not None
         return ["ssh", *OPTIONS, *self._device.options, "--", self._device.host, shlex.join(command)]
 
     def _error(self, words: str, *, hint: str = "", status: int | None = None) -> EtbenchError:

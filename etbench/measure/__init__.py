@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from etbench.config import Device, Measure
+from etbench.config.devices import HostDevice
 from etbench.errors import EtbenchError
 from etbench.events import Event
 from etbench.measure.protocol import (
@@ -87,7 +88,7 @@ def measure(
         listener.on_event(None, Event(kind="progress", stage="time", message=text))
 
     collector = _Collector(listener, len(subjects))
-    there = place(device or Device(), scratch=scratch, log=log, tell=tell)
+    there = place(device or HostDevice(), scratch=scratch, log=log, tell=tell)
     try:
         request = there.prepared(request)
         while True:

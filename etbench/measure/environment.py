@@ -17,7 +17,16 @@ from msgspec import Struct
 
 from etbench.measure.revision import read_revision
 
-__all__ = ["Environment", "available_cores", "own_vector_extensions", "read_environment", "vector_extensions"]
+__all__ = [
+    "RAY_NODE",
+    "Environment",
+    "available_cores",
+    "own_vector_extensions",
+    "read_environment",
+    "vector_extensions",
+]
+
+RAY_NODE = "ETBENCH_RAY_NODE"  # the variable by which a process knows the node that it was started on
 
 VECTOR = re.compile(r"(avx|amx|fma|f16c|sse4|neon|asimd|sve|sme2?$|i8mm|bf16)")
 CPUFREQ, CGROUP = Path("/sys/devices/system/cpu"), Path("/sys/fs/cgroup")
@@ -30,7 +39,7 @@ class Environment(Struct, frozen=True, kw_only=True):
     `runtimes` are the delegates that the installed runtime can execute, beside its own kernels.
     `threads` is what the runtime's pool really had, `runner` what called it (``python`` or ``native``).
     `cpu_flags` are the vector extensions, `quota_cores` and `memory_limit_bytes` the limits of the container
-    or cgroup, `governor` and `turbo` how the clock is run.
+    or cgroup, `governor` and `turbo` how the clock is run. `node` is what a Ray cluster calls this host.
     `commit` is that of the git repository etbench was started in, `dirty` whether its tracked files differed.
     """
 
@@ -42,6 +51,7 @@ class Environment(Struct, frozen=True, kw_only=True):
     governor: str | None = None
     turbo: bool | None = None
     container: str | None = None
+    node: str | None = None
     quota_cores: int | None = None
     memory_limit_bytes: int | None = None
     physical_cores: int
@@ -72,6 +82,7 @@ def read_environment(
         governor=_first_line(CPUFREQ / "cpu0/cpufreq/scaling_governor"),
         turbo=_turbo(),
         container=_container(),
+        node=os.environ.get(RAY_NODE),
         quota_cores=_cgroup_quota_cores(),
         memory_limit_bytes=_number(CGROUP / "memory.max"),
         physical_cores=psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from etbench.console import print_summary
 from etbench.results.schema import Result
+from etbench.sweep import ray_launcher
 from etbench.sweep.manifest import Manifest, close_manifest, has_manifest
 from etbench.sweep.new_results import NewResultsCallback
 
@@ -30,6 +31,8 @@ class ResultsCallback(NewResultsCallback):
     def on_multirun_start(self, config: DictConfig, **more: Any) -> None:
         """Begin the manifest for launchers that run cell by cell: their jobs do not know this command."""
         super().on_multirun_start(config, **more)
+        if config.hydra.launcher._target_ == ray_launcher.LAUNCHER:
+            ray_launcher.prepare(config.hydra.launcher)
         if config.hydra.launcher._target_ != OWN_LAUNCHER and not config.sweep.resume:
             Manifest.of([]).write(Path(config.hydra.sweep.dir))
 

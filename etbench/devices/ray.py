@@ -1,0 +1,194 @@
+"""A node of a Ray cluster, which Ray gives out by a resource: as many measure at once as there are of it.
+
+The programs travel through Ray's object store, so the nodes need no folder in common. A measurement takes the
+CPUs of its node as well, so that Ray builds nothing there meanwhile; whoever waits for one holds none.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import ray
+from ray.exceptions import RayError
+
+from etbench.build.artifact import program_path, references_path
+from etbench.config.devices import RayDevice
+from etbench.devices.host import Host
+from etbench.errors import EtbenchError
+from etbench.events import Event, OnEvent, explained
+from etbench.measure.environment import RAY_NODE
+from etbench.measure.protocol import Measured, MeasureRequest
+from etbench.process import Failure
+from etbench.workspace import workspace
+
+__all__ = ["RayNode"]
+
+PATIENCE_S = 5.0  # until the user hears that all nodes are busy
+
+Files = dict[str, bytes]
+Message = Event | msgspec.Raw | bytes | Measured | Failure  # bytes are what the measuring process printed
+
+
+class RayNode:
+    """Measures on the next node that has a unit of the resource `device.pool` free."""
+
+    def __init__(self, device: RayDevice, *, tell: Callable[[str], None]) -> None:
+        self._pool = device.pool
+        self._address = device.address
+        self._tell = tell
+        self._cpus = 0.0
+        self._programs: list[ray.ObjectRef[Files]] = []
+
+    def prepared(self, request: MeasureRequest) -> MeasureRequest:
+        """Join the cluster, unless this process is part of it, and give the programs to its object store."""
+        with self._explaining():
+            if not ray.is_initialized():
+                ray.init(self._address or "auto", log_to_driver=False, logging_level=logging.WARNING)
+            self._cpus = self._cpus_of_a_node()
+            self._programs = [ray.put(_packed(Path(subject.folder))) for subject in request.subjects]
+        subjects = [msgspec.structs.replace(subject, log="") for subject in request.subjects]
+        return msgspec.structs.replace(request, subjects=subjects)
+
+    @contextmanager
+    def worker(self) -> Iterator[RayNode]:
+        """Give what can be asked; Ray looks for a node when it is."""
+        yield self
+
+    def goes_on_after(self, error: EtbenchError) -> bool:
+        """Return False: the rounds of a cell are to be those of one node."""
+        return False
+
+    def ask(
+        self,
+        request: MeasureRequest,
+        reply: type[Measured],
+        *,
+        log: Path,
+        on_event: OnEvent,
+        on_part: Callable[[msgspec.Raw], None],
+        silence_s: float,
+    ) -> Measured:
+        """Have a node measure, as `Worker.ask` has a process here do it."""
+        task = _measured.options(num_cpus=self._cpus, resources={self._pool: 1}).remote(
+            request, self._programs, silence_s
+        )
+        try:
+            with self._explaining():
+                for message in self._messages(task):
+                    if isinstance(message, Event):
+                        on_event(message)
+                    elif isinstance(message, msgspec.Raw):
+                        on_part(message)
+                    elif isinstance(message, bytes):
+                        with log.open("ab") as file:
+                            file.write(message)
+                    elif isinstance(message, Failure):
+                        raise message.error()
+                    else:
+                        assert isinstance(message, reply)
+                        return message
+        finally:
+            ray.cancel(task, force=True)  # is nothing to a task that is over
+        raise self._error("the task of the measurement ended without an answer")
+
+    def _messages(self, task: Any) -> Iterator[Message]:
+        if not ray.wait([task], timeout=PATIENCE_S)[0]:
+            self._tell(f"waiting until a node of the Ray cluster has a {self._pool} and its CPUs free")
+        for message in task:
+            yield ray.get(message)
+
+    def _cpus_of_a_node(self) -> float:
+        """Return how many CPUs each node of the pool can give, which is all if the nodes are alike."""
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+        able = [resources for resources in nodes if resources.get(self._pool, 0) >= 1]
+        if not able:
+            raise self._error(
+                f"none of the {len(nodes)} nodes of the Ray cluster has this resource",
+                hint=f"start those that measure with: ray start --resources='{{\"{self._pool}\": 1}}' …",
+            )
+        return float(min(resources.get("CPU", 0) for resources in able))
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """Turn what Ray itself raises into an error of etbench."""
+        try:
+            yield
+        except (RayError, ConnectionError) as error:
+            text = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise self._error(
+                text, kind=type(error).__name__, hint="`ray status` tells which nodes live"
+            ) from error
+
+    def _error(self, words: str, *, kind: str = "", hint: str = "") -> EtbenchError:
+        return EtbenchError(f"device.pool={self._pool}: {words}", stage="connect", kind=kind, hint=hint)
+
+
+@ray.remote(max_retries=0)
+def _measured(
+    request: MeasureRequest, programs: Sequence[ray.ObjectRef[Files]], silence_s: float
+) -> Iterator[Message]:
+    """Measure on this node, and give the messages as they come; the last one is the answer or the failure."""
+    node = os.environ[RAY_NODE] = ray.get_runtime_context().get_node_id()
+    yield Event(kind="progress", stage="time", message=f"to be measured on node {node[:12]}")
+    messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    thread = threading.Thread(target=_measure, args=(request, programs, silence_s, messages.put), daemon=True)
+    thread.start()
+    while not isinstance(message := messages.get(), Measured | Failure):
+        yield message
+    thread.join()
+    yield message
+
+
+def _measure(
+    request: MeasureRequest,
+    programs: Sequence[ray.ObjectRef[Files]],
+    silence_s: float,
+    put: Callable[[Message], None],
+) -> None:
+    """Measure as on a host of its own; a thread, since a worker has to be asked from the one that made it."""
+
+    def tell(text: str) -> None:
+        put(Event(kind="progress", stage="time", message=text))
+
+    with workspace() as scratch:
+        log = scratch / "printed"
+        answer: Measured | Failure
+        try:
+            subjects = [
+                msgspec.structs.replace(subject, folder=str(_unpacked(ray.get(files), scratch / str(number))))
+                for number, (subject, files) in enumerate(zip(request.subjects, programs, strict=True))
+            ]
+            with Host(scratch=scratch, log=log, tell=tell).worker() as process:
+                answer = process.ask(
+                    msgspec.structs.replace(request, subjects=subjects),
+                    Measured,
+                    log=log,
+                    on_event=put,
+                    on_part=put,
+                    silence_s=silence_s,
+                )
+        except Exception as error:  # the border of the node: every failure becomes a message
+            answer = Failure.of(explained(error, "connect"))
+        if log.exists():
+            put(log.read_bytes())
+        put(answer)
+
+
+def _packed(folder: Path) -> Files:
+    """Return what an artifact's folder has that a round needs, by name."""
+    return {path.name: path.read_bytes() for path in (program_path(folder), references_path(folder))}
+
+
+def _unpacked(files: Files, folder: Path) -> Path:
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder

@@ -1,0 +1,55 @@
+"""What Hydra's launcher for Ray (1.2.2) leaves to be done before it starts: settings of `ray.init`.
+
+- It always names an object store of 75 MiB, which Ray refuses where it joins a cluster, and which no large
+  program fits into: https://github.com/facebookresearch/hydra/issues/2893, mended there but not released yet.
+  `tests/sweep/test_ray_launcher.py` fails once it is.
+- The processes of a cluster start in the folder in which `ray start` was called, so that every relative path
+  of a cell would mean another file. They are sent to the folder of the sweep's command.
+- The dashboard of a Ray that starts with the sweep would be one more thing that runs beside the measurements.
+- Of lines that are alike Ray prints only the first, and no two cells would be seen to do the same.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from omegaconf import DictConfig, open_dict
+
+from etbench.measure.environment import RAY_NODE
+
+__all__ = ["LAUNCHER", "enter_folder", "prepare"]
+
+LAUNCHER = "hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher"
+FOLDER = "ETBENCH_RAY_FOLDER"
+
+
+def prepare(launcher: DictConfig) -> None:
+    """Complete the settings that the launcher gives to `ray.init`; what the user says there counts."""
+    settings = launcher.ray.init
+    with open_dict(settings):
+        settings.setdefault("object_store_memory", None)  # as much as Ray takes by itself
+        settings.setdefault("include_dashboard", False)
+        settings.setdefault("runtime_env", {})
+        settings.runtime_env.setdefault("worker_process_setup_hook", f"{__name__}.{enter_folder.__name__}")
+        settings.runtime_env.setdefault("env_vars", {})
+        settings.runtime_env.env_vars.setdefault(FOLDER, str(Path.cwd()))
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+
+
+def enter_folder() -> None:
+    """Start a process of Ray in the folder of the sweep's command, and let it know its node.
+
+    Raises:
+        FileNotFoundError: if the node has no such folder.
+
+    """
+    import ray
+
+    node = os.environ[RAY_NODE] = ray.get_runtime_context().get_node_id()
+    folder = Path(os.environ[FOLDER])
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{folder}: node {node} has no such folder; start the sweep in one that all nodes share"
+        )
+    os.chdir(folder)

@@ -1,0 +1,148 @@
+"""A sweep on a Ray cluster of two nodes: built on both, measured one at a time on each."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from ray_nodes import NODES, cluster
+from support import CONF, etbench, started_etbench, wait_for
+
+from etbench import compose
+from etbench.event_log import LoggedEvent, read_events
+from etbench.measure.environment import RAY_NODE
+from etbench.results.schema import Result
+from etbench.results.store import read_results
+from etbench.sweep.manifest import read_manifest
+
+PRECISIONS = "precision=fp32,fp16,int8,int8_per_tensor"
+GRID = ("-m", "--config-dir", str(CONF), "model=tiny", "delegate=portable", PRECISIONS)
+OVERRIDES = (
+    "repeat.rounds=5",
+    "repeat.spread_s=0",
+    "hydra/launcher=ray",
+    "device=ray",
+    "hydra.sweep.dir=out",
+)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with cluster() as found:
+        yield found
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A finished sweep on the cluster."""
+
+    process: subprocess.CompletedProcess[str]
+    folder: Path
+
+    @property
+    def results(self) -> list[Result]:
+        found, unreadable = read_results([self.folder])
+        assert not unreadable
+        return [result for _, result in found]
+
+    def events(self, kind: str, words: str = "") -> dict[str, LoggedEvent]:
+        """The event of each cell of this kind, with these words in its stage or message."""
+        found = read_events(self.folder / "events.jsonl")[0]
+        return {e.cell_id: e for e in found if e.kind == kind and words in f"{e.stage} {e.message}"}
+
+
+@pytest.fixture(scope="module")
+def sweep(address: str, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    cwd = tmp_path_factory.mktemp("sweep")
+    done = etbench(*GRID, *OVERRIDES, cwd=cwd, RAY_ADDRESS=address)
+    return Sweep(done, cwd / "out")
+
+
+def test_a_sweep_has_the_results_and_tables_of_any_other(sweep: Sweep) -> None:
+    assert sweep.process.returncode == 0, sweep.process.stdout + sweep.process.stderr
+    assert [result.status for result in sweep.results] == 4 * ["ok"]
+    assert (sweep.folder / "results.csv").exists()
+    manifest = read_manifest(sweep.folder)
+    assert manifest.finished_at is not None
+    assert manifest.argv == [*GRID, *OVERRIDES]
+    assert {cell.cell_id for cell in manifest.cells} == {result.cell_id for result in sweep.results}
+
+
+def test_all_nodes_build(sweep: Sweep) -> None:
+    built = {
+        cell: event.message.split()[-1] for cell, event in sweep.events("program_ready", "built").items()
+    }
+    assert len(built) == 4
+    assert len(set(built.values())) == NODES
+
+
+def test_a_node_measures_one_cell_at_a_time_and_builds_none_meanwhile(sweep: Sweep) -> None:
+    begun, over = sweep.events("progress", "to be measured"), sweep.events("stage_started", "result")
+    building, built = sweep.events("stage_started", "import"), sweep.events("program_ready")
+    measured_on = {result.cell_id: str(result.environment.node)[:12] for result in sweep.results}
+    assert {cell: event.message.split()[-1] for cell, event in begun.items()} == measured_on
+    work = [(node, begun[cell].at, over[cell].at) for cell, node in measured_on.items()]
+    assert len({node for node, _, _ in work}) == NODES
+    builds = [(event.message.split()[-1], building[cell].at, event.at) for cell, event in built.items()]
+    for node, start, end in work:
+        others = [times for times in [*work, *builds] if times[0] == node and times != (node, start, end)]
+        assert others
+        assert all(other_end <= start or end <= other_start for _, other_start, other_end in others)
+
+
+def test_a_missing_result_is_measured_again(sweep: Sweep, address: str) -> None:
+    before = {result.cell_id: result.created_at for result in sweep.results}
+    (sweep.folder / "tiny_int8_portable.json").unlink()
+    done = etbench("-m", "sweep.resume=out", cwd=sweep.folder.parent, RAY_ADDRESS=address)
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = {result.cell_id: result.created_at for result in sweep.results}
+    assert before.keys() == after.keys()
+    assert sum(before[cell] != after[cell] for cell in before) == 1
+
+
+def test_a_killed_sweep_leaves_nothing_running_on_the_nodes(address: str, tmp_path: Path) -> None:
+    overrides = ("repeat.rounds=500", "repeat.runs=5000", "repeat.rounds_s=60", *OVERRIDES[2:])
+    with started_etbench(*GRID[:5], *overrides, cwd=tmp_path, RAY_ADDRESS=address) as process:
+        wait_for(lambda: "round" in {e.kind for e in read_events(tmp_path / "out" / "events.jsonl")[0]}, 120)
+        assert _at_work()
+        process.kill()
+    wait_for(lambda: not _at_work(), 20)
+
+
+def _at_work() -> list[psutil.Process]:
+    """Return the processes of etbench that jobs of Ray have started."""
+    found = psutil.process_iter(["cmdline", "environ"])
+    return [
+        process
+        for process in found
+        if "-m etbench." in " ".join(process.info["cmdline"] or [])
+        and RAY_NODE in (process.info["environ"] or {})
+    ]
+
+
+def test_a_run_outside_of_the_cluster_is_measured_on_a_node(address: str, tmp_path: Path) -> None:
+    cell = (*GRID[1:5], "repeat=quick", "device=ray", f"device.address={address}")
+    done = etbench(*cell, "hydra.run.dir=out", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (result,) = Sweep(done, tmp_path / "out").results
+    assert result.environment.node is not None
+    done = etbench(*cell, "device.pool=boards", "hydra.run.dir=none", cwd=tmp_path)
+    assert done.returncode == 1
+    (result,) = Sweep(done, tmp_path / "none").results
+    assert result.failure is not None
+    assert result.failure.stage == "connect"
+    assert f"none of the {NODES} nodes of the Ray cluster has this resource" in result.failure.message
+    assert "boards" in result.failure.hint
+
+
+def test_without_ray_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = compose(["device=ray"])
+    assert not cell.missing_here()
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert cell.missing_here() == [
+        "device=ray: the package 'ray' is not installed: pip install \"etbench[ray]\""
+    ]
