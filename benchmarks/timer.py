@@ -65,31 +65,29 @@ class _Times(msgspec.Struct):
 
 
 def _timed(folder: Path, count: int) -> _Times:
-    import time
-
     from executorch.devtools import Inspector
 
     from etbench.build.references import read_references
     from etbench.measure.program import load_method, load_program
+    from etbench.measure.work import timed_ms, work_of
 
     inputs = read_references(folder)[0][0]
     program = load_program(folder, threads=os.cpu_count() or 1, profiled=True)
     method = load_method(program)
     call_ms, set_inputs_ms = [], []
+    work = work_of(method, inputs, None)
+    work.begin()
     for _ in range(count):
-        start = time.perf_counter_ns()
-        method.call(inputs, clone_outputs=False)
-        call_ms.append((time.perf_counter_ns() - start) / 1e6)
-        start = time.perf_counter_ns()
-        method.set_inputs(inputs)
-        set_inputs_ms.append((time.perf_counter_ns() - start) / 1e6)
+        work.make_ready()
+        call_ms.append(timed_ms(work.step))
+        set_inputs_ms.append(timed_ms(lambda: method.set_inputs(inputs)))
         method.execute()
     with tempfile.TemporaryDirectory() as scratch:
         path = str(Path(scratch) / "etdump")
         program.write_etdump_result_to_file(path)
         events = [event for block in Inspector(etdump_path=path).event_blocks for event in block.events]
     execute_ms = next(event.perf_data.raw for event in events if event.name == "Method::execute")
-    return _Times(call_ms[5:], list(execute_ms)[0::2][5:], set_inputs_ms[5:])
+    return _Times(call_ms[5:], list(execute_ms)[1::2][5:], set_inputs_ms[5:])
 
 
 if __name__ == "__main__":

@@ -22,6 +22,9 @@ class Executor(Protocol):
     def call(self, inputs: Sequence[Tensor], clone_outputs: bool = True) -> Any:
         """Run one inference and return its outputs in a flat sequence."""
 
+    def get_outputs(self, clone_outputs: bool = True) -> Any:
+        """Return once more what the last inference came to."""
+
 
 class PyTorchProgram:
     """A program that PyTorch runs."""
@@ -30,6 +33,10 @@ class PyTorchProgram:
         """Run the program; its outputs are new tensors in any case."""
         with torch.inference_mode():
             return torch.utils._pytree.tree_leaves(self._forward(*inputs))
+
+    def get_outputs(self, clone_outputs: bool = True) -> list[Any]:
+        """Return nothing: its outputs are not kept, they are the caller's."""
+        return []
 
     def _forward(self, *inputs: Tensor) -> Any:
         raise NotImplementedError

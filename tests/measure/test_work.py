@@ -19,11 +19,16 @@ class Counting:
 
     def __init__(self) -> None:
         self.calls: list[tuple[list[int], int]] = []
+        self.fetched = 0
 
     def call(self, inputs: Sequence[Tensor], clone_outputs: bool = True) -> list[Tensor]:
         tokens, position = inputs
         self.calls.append((tokens[0].tolist(), int(position)))
         return [torch.nn.functional.one_hot(tokens[:, -1] + 1, 20).float()]
+
+    def get_outputs(self, clone_outputs: bool = True) -> list[Tensor]:
+        self.fetched += 1
+        return []
 
 
 def test_a_text_goes_on_from_its_own_tokens_and_begins_again_when_it_is_complete() -> None:
@@ -67,4 +72,5 @@ def test_any_other_model_gets_the_same_call_each_time() -> None:
         work.make_ready()
         work.step()
     assert program.calls == [([4, 5, 6], 0)] * 3
+    assert program.fetched == 2, "the binding is made warm"
     assert work.prefill_ms == []

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from nicegui import ui
+from nicegui import Client, ui
 
 from etbench.ui.jobs import Jobs
 from etbench.ui.library import Library
@@ -16,7 +16,9 @@ from etbench.ui.pages.frame import card, page_frame, words
 from etbench.ui.pages.progress import RunCard
 from etbench.ui.watch import LOOK_EVERY_S
 
-__all__ = ["build"]
+__all__ = ["build", "look_every_s"]
+
+AT_FULL_PACE = 4  # pages
 
 
 def build(jobs: Jobs, others: Others, library: Library) -> None:
@@ -29,6 +31,11 @@ def build(jobs: Jobs, others: Others, library: Library) -> None:
             Chooser(jobs)
         with ui.column().classes("w-full gap-4 min-w-0"):
             _Runs(jobs, others, library)
+
+
+def look_every_s(pages: int) -> float:
+    """Return how long a page waits between two looks: many take from a measurement no more than a few."""
+    return LOOK_EVERY_S * max(1.0, pages / AT_FULL_PACE)
 
 
 class _Runs:
@@ -44,12 +51,12 @@ class _Runs:
                 "fresh processes."
             )
         self.place = ui.column().classes("w-full gap-4")
-        self.look()
-        ui.timer(LOOK_EVERY_S, self.look)
+        self.timer = ui.timer(LOOK_EVERY_S, self.look)
         ui.timer(FIND_EVERY_S, self.look_at_others)
 
     def look(self) -> None:
         """Bring every card up to date."""
+        self.timer.interval = look_every_s(len(Client.instances))
         own = self.jobs.folders
         watches = {folder: watch for folder, watch in self.others.watches.items() if folder not in own}
         for key in self.cards.keys() - watches.keys() - {job.number for job in self.jobs.all}:
