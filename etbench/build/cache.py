@@ -226,6 +226,7 @@ class Cache:
             if folder.exists():
                 self.work.mkdir(parents=True, exist_ok=True)
             folder.rename(gone)
+            os.utime(gone)  # not abandoned, however old the entry is
         except OSError:
             return None
         return gone

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from etbench.build.artifact import Artifact, program_path, references_path
 
-__all__ = ["FILES", "FORMAT", "Sidecar", "checked_key", "read_sidecar", "sidecar_path"]
+__all__ = ["FILES", "FORMAT", "Sidecar", "checked_key", "read_sidecar", "sha256", "sidecar_path"]
 
 FORMAT = 1
 FILES = (program_path, references_path)
@@ -40,7 +40,7 @@ class Sidecar(Struct, frozen=True, kw_only=True):
             key=key,
             name=name,
             artifact=artifact,
-            references_sha256=_sha256(references_path(folder)),
+            references_sha256=sha256(references_path(folder)),
             created_s=time.time(),
         )
 
@@ -70,7 +70,7 @@ class Sidecar(Struct, frozen=True, kw_only=True):
             OSError: if one of them cannot be read.
 
         """
-        return self.digests == tuple(_sha256(path(folder)) for path in FILES)
+        return self.digests == tuple(sha256(path(folder)) for path in FILES)
 
 
 def sidecar_path(folder: Path) -> Path:
@@ -98,6 +98,7 @@ def checked_key(key: str) -> str:
     return key
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

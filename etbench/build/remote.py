@@ -35,8 +35,9 @@ T = TypeVar("T")
 class Remote:
     """Programs by key in an object store or a folder that machines share.
 
-    At its first failure, whatever it is, it is lost: from then on nothing is found there and nothing goes
-    there. Programs of PyTorch are never shared: they may hold code, compiled for the CPU that built them.
+    At its first failure, whatever it is, it is lost: from then on nothing is found there and nothing is sent
+    there, though a transfer that was given up on may still end. Programs of PyTorch are never shared: they
+    may hold code, compiled for the CPU that built them.
 
     Args:
         url: of an existing bucket or folder, with a prefix or without.

@@ -34,7 +34,7 @@ class _Device(Section, frozen=True, kw_only=True, tag_field="kind"):
         return []
 
     @property
-    def elsewhere(self) -> str | None:
+    def platform_there(self) -> str | None:
         """What `sys.platform` says there, None if the same as here."""
         return None
 
@@ -65,7 +65,7 @@ class SshDevice(_Device, frozen=True, kw_only=True, tag="ssh"):
         return [[self.kind, self.host, self.python]]
 
     @property
-    def elsewhere(self) -> str | None:
+    def platform_there(self) -> str | None:
         """As it was given."""
         return self.platform
 
@@ -107,7 +107,7 @@ class RayDevice(_Device, frozen=True, kw_only=True, tag="ray"):
         return [[self.kind, self.pool]]
 
     @property
-    def elsewhere(self) -> str | None:
+    def platform_there(self) -> str | None:
         """As it was given."""
         return self.platform
 

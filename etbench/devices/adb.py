@@ -5,7 +5,6 @@ A phone has no Python: what is sent is the native runner that the user has compi
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,10 +12,11 @@ from pathlib import Path
 
 import msgspec
 
+from etbench.build.entry import sha256
 from etbench.config.devices import AdbDevice
 from etbench.devices import store
 from etbench.devices.elsewhere import LostConnections, program_files
-from etbench.devices.host import worker_in_turn
+from etbench.devices.host import turn_of, worker_in_turn
 from etbench.errors import EtbenchError
 from etbench.measure.adb import Adb, Phone, find_device
 from etbench.measure.phone_facts import phone_cores
@@ -45,14 +45,13 @@ class Android:
         programs = [program_files(Path(subject.folder)) for subject in request.subjects]
         entries = [{RUNNER: Path(self._device.runner)}, *programs]
         folders = [f"{self._device.folder}/{store.digest(files)}" for files in entries]
-        self._send(
-            adb,
-            {
-                f"{folder}/{name}": path
-                for folder, files in zip(folders, entries, strict=True)
-                for name, path in files.items()
-            },
-        )
+        files = {
+            f"{folder}/{name}": path
+            for folder, entry in zip(folders, entries, strict=True)
+            for name, path in entry.items()
+        }
+        with turn_of(*self._machine, self._tell):  # sending would disturb who measures there
+            self._send(adb, files)
         runner = f"{folders[0]}/{RUNNER}"
         cores = len(request.affinity or ()) or phone_cores(adb)
         subjects = [
@@ -67,12 +66,16 @@ class Android:
 
     def worker(self) -> AbstractContextManager[Worker]:
         """Give the measuring process, which leaves nothing running over there when it ends."""
-        name = str(self._serial)
-        return worker_in_turn(f"adb-{name}", name, scratch=self._scratch, log=self._log, tell=self._tell)
+        return worker_in_turn(*self._machine, scratch=self._scratch, log=self._log, tell=self._tell)
 
     def goes_on_after(self, error: EtbenchError) -> bool:
         """Look for the device again after it was lost, as often as `device.retries` allows."""
         return self._lost.connected_again(error, self._found, is_loss=lambda error: error.stage == "connect")
+
+    @property
+    def _machine(self) -> tuple[str, str]:
+        """The device, for its lock and for the user."""
+        return f"adb-{self._serial}", str(self._serial)
 
     def _found(self) -> Adb:
         """Return the device, which stays the same one from the first time on."""
@@ -93,7 +96,7 @@ class Android:
         size = sum(files[there].stat().st_size for there in missing)
         self._tell(f"sending {size / 1e6:.1f} MB to {adb.serial}")
         coming = f".coming-{uuid.uuid4().hex[:8]}"  # nobody finds a file that is half there
-        _for_each(adb, missing, 'mkdir -p "${name%/*}"')
+        _for_each(adb, missing, 'mkdir -p "${name%/*}" && rm -f "$name".coming-*')
         for there in missing:
             adb.push(files[there], f"{there}{coming}")
         _for_each(adb, missing, f'chmod 755 "$name{coming}" && mv -f "$name{coming}" "$name"')
@@ -108,15 +111,10 @@ def _missing(adb: Adb, files: Mapping[str, Path]) -> list[str]:
     """Return those files that are not there, or not with this content."""
     told = (line.split(maxsplit=1) for line in _for_each(adb, list(files), 'sha256sum "$name"').splitlines())
     there = {name: digest for digest, name in told}
-    return [name for name, path in files.items() if there.get(name) != _sha256(path)]
+    return [name for name, path in files.items() if there.get(name) != sha256(path)]
 
 
 def _for_each(adb: Adb, names: Sequence[str], command: str) -> str:
     """Run a command of the device's shell for each ``$name``; what fails shows in the files."""
     text = f"while read -r name; do {command}; done 2>/dev/null; true"
     return adb.shell(text, feed="".join(f"{name}\n" for name in names))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,7 +11,7 @@ from etbench.measure.protocol import MeasureRequest
 from etbench.measure.turn import turn_to_measure
 from etbench.process import Worker, worker
 
-__all__ = ["Host", "worker_in_turn"]
+__all__ = ["Host", "turn_of", "worker_in_turn"]
 
 
 class Host:
@@ -49,12 +49,16 @@ def worker_in_turn(
         tell: gets a line if another etbench is measuring.
 
     """
+    with turn_of(machine, name, tell), worker("etbench.measure.worker", scratch=scratch, log=log) as process:
+        yield process
+
+
+@contextmanager
+def turn_of(machine: str, name: str, tell: Callable[[str], None]) -> Iterator[None]:
+    """Have a machine for oneself; see `worker_in_turn`."""
 
     def waiting() -> None:
         tell(f"another etbench is measuring on {name}: waiting for its turn to end")
 
-    with (
-        turn_to_measure(waiting, machine),
-        worker("etbench.measure.worker", scratch=scratch, log=log) as process,
-    ):
-        yield process
+    with turn_to_measure(waiting, machine):
+        yield

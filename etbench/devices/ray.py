@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ import msgspec
 import ray
 from ray.exceptions import RayError
 
-from etbench.build.artifact import program_path, references_path
 from etbench.config.devices import RayDevice
+from etbench.devices.elsewhere import program_files
 from etbench.devices.host import Host
 from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent, explained
@@ -49,7 +49,7 @@ class RayNode:
 
     def prepared(self, request: MeasureRequest) -> MeasureRequest:
         """Join the cluster, unless this process is part of it, and give the programs to its object store."""
-        with self._explaining():
+        with self._explaining(Exception):  # what its start raises has no type in common
             if not ray.is_initialized():
                 ray.init(self._address or "auto", log_to_driver=False, logging_level=logging.WARNING)
             self._cpus = self._cpus_of_a_node()
@@ -81,7 +81,7 @@ class RayNode:
             request, self._programs, silence_s
         )
         try:
-            with self._explaining():
+            with self._explaining(RayError, ConnectionError):
                 for message in self._messages(task):
                     if isinstance(message, Event):
                         on_event(message)
@@ -96,7 +96,8 @@ class RayNode:
                         assert isinstance(message, reply)
                         return message
         finally:
-            ray.cancel(task, force=True)  # is nothing to a task that is over
+            with suppress(RayError):  # the cluster is gone, which is being said already
+                ray.cancel(task, force=True)  # is nothing to a task that is over
         raise self._error("the task of the measurement ended without an answer")
 
     def _messages(self, task: Any) -> Iterator[Message]:
@@ -106,7 +107,7 @@ class RayNode:
             yield ray.get(message)
 
     def _cpus_of_a_node(self) -> float:
-        """Return how many CPUs each node of the pool can give, which is all if the nodes are alike."""
+        """Return how many CPUs each node of the pool that has any can give: all, if the nodes are alike."""
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
         able = [resources for resources in nodes if resources.get(self._pool, 0) >= 1]
         if not able:
@@ -114,14 +115,16 @@ class RayNode:
                 f"none of the {len(nodes)} nodes of the Ray cluster has this resource",
                 hint=f"start those that measure with: ray start --resources='{{\"{self._pool}\": 1}}' …",
             )
-        return float(min(resources.get("CPU", 0) for resources in able))
+        return float(min(filter(None, (resources.get("CPU", 0) for resources in able)), default=0))
 
     @contextmanager
-    def _explaining(self) -> Iterator[None]:
+    def _explaining(self, *kinds: type[Exception]) -> Iterator[None]:
         """Turn what Ray itself raises into an error of etbench."""
         try:
             yield
-        except (RayError, ConnectionError) as error:
+        except EtbenchError:
+            raise
+        except kinds as error:
             text = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise self._error(
                 text, kind=type(error).__name__, hint="`ray status` tells which nodes live"
@@ -158,10 +161,9 @@ def _measure(
     def tell(text: str) -> None:
         put(Event(kind="progress", stage="time", message=text))
 
-    with workspace() as scratch:
-        log = scratch / "printed"
-        answer: Measured | Failure
-        try:
+    answer: Measured | Failure
+    try:
+        with workspace() as scratch, _printed(scratch / "printed", put) as log:
             subjects = [
                 msgspec.structs.replace(subject, folder=str(_unpacked(ray.get(files), scratch / str(number))))
                 for number, (subject, files) in enumerate(zip(request.subjects, programs, strict=True))
@@ -175,16 +177,23 @@ def _measure(
                     on_part=put,
                     silence_s=silence_s,
                 )
-        except Exception as error:  # the border of the node: every failure becomes a message
-            answer = Failure.of(explained(error, "connect"))
+    except Exception as error:  # the border of the node: every failure becomes a message
+        answer = Failure.of(explained(error, "connect"))
+    put(answer)
+
+
+@contextmanager
+def _printed(log: Path, put: Callable[[Message], None]) -> Iterator[Path]:
+    """Give a file for what is printed and send it on, however this ends."""
+    try:
+        yield log
+    finally:
         if log.exists():
             put(log.read_bytes())
-        put(answer)
 
 
 def _packed(folder: Path) -> Files:
-    """Return what an artifact's folder has that a round needs, by name."""
-    return {path.name: path.read_bytes() for path in (program_path(folder), references_path(folder))}
+    return {name: path.read_bytes() for name, path in program_files(folder).items()}
 
 
 def _unpacked(files: Files, folder: Path) -> Path:

@@ -12,6 +12,8 @@ from etbench.errors import EtbenchError
 
 __all__ = ["Adb", "Phone", "find_device"]
 
+ANSWER_S = 60.0  # of a device that is there, or is not: a dead connection may say nothing for ever
+SLOWEST_BYTES_PER_S = 250_000  # of a file, on top of that
 READY = "device"  # what adb calls the state of a device that can be used
 HINTS = {
     "unauthorized": "unlock it and allow this computer in the dialog that it shows",
@@ -35,7 +37,8 @@ class Adb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def push(self, here: Path, there: str) -> None:
         """Copy a file to the device."""
-        self._said([self.program, "-s", self.serial, "push", str(here.resolve()), there])
+        size = here.stat().st_size
+        self._said([self.program, "-s", self.serial, "push", str(here.resolve()), there], size=size)
 
     def pull(self, there: str, here: str) -> None:
         """Copy a file from the device."""
@@ -51,8 +54,8 @@ class Adb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Return an error that names the device."""
         return EtbenchError(f"device.serial={self.serial}: {words}", stage="connect", hint=hint)
 
-    def _said(self, command: Sequence[str], feed: str = "") -> str:
-        done = _run(command, feed)
+    def _said(self, command: Sequence[str], feed: str = "", size: int = 0) -> str:
+        done = _run(command, feed, ANSWER_S + size / SLOWEST_BYTES_PER_S)
         if done.returncode:
             raise self.error(_last_line(done.stderr or done.stdout))
         return done.stdout
@@ -104,10 +107,23 @@ def find_device(program: str, serial: str | None) -> Adb:
     return device
 
 
-def _run(command: Sequence[str], feed: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command, input=feed, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
-    )
+def _run(
+    command: Sequence[str], feed: str = "", timeout_s: float = ANSWER_S
+) -> subprocess.CompletedProcess[str]:
+    """Run `adb`; where it gives no answer, it has failed."""
+    try:
+        return subprocess.run(
+            command,
+            input=feed,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=timeout_s,
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", f"no answer within {timeout_s:.0f} s")
 
 
 def _last_line(text: str) -> str:

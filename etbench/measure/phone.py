@@ -75,6 +75,8 @@ def on_phone(
     except EtbenchError as error:
         if error.kind == "ProcessDied":
             raise _ended(phone, error) from error
+        if error.kind == "Timeout" and not phone.adb.attached:
+            raise phone.adb.error("the connection was lost") from error
         error.hint = error.hint or explain(error.message)
         raise
     if isinstance(task, OutputsTask):

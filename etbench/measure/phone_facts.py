@@ -94,7 +94,7 @@ def phone_cores(adb: Adb) -> int:
 
 def _ask(adb: Adb, commands: Mapping[str, str]) -> dict[str, str]:
     """Return what each command prints in the device's shell, by name; nothing where it fails."""
-    text = "; ".join(f"echo '#{name}'; {command} 2>/dev/null" for name, command in commands.items())
+    text = "; ".join(f"echo; echo '#{name}'; {command} 2>/dev/null" for name, command in commands.items())
     parts = re.split(r"^#(\w+)\n", adb.shell(f"{text}; true").replace("\r\n", "\n"), flags=re.MULTILINE)
     told = {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
     return dict.fromkeys(commands, "") | told

@@ -6,6 +6,9 @@
 - The processes of a cluster start in the folder in which `ray start` was called, so that every relative path
   of a cell would mean another file. They are sent to the folder of the sweep's command.
 - The dashboard of a Ray that starts with the sweep would be one more thing that runs beside the measurements.
+- Ray lets OpenMP have as many threads as a task has CPUs, unless OMP_NUM_THREADS is set (2.60, in
+  `ray/_private/utils.py`), and TorchInductor compiles that number into its programs: those of a build with
+  one CPU would be slow.
 - Of lines that are alike Ray prints only the first, and no two cells would be seen to do the same.
 """
 
@@ -38,7 +41,7 @@ def prepare(launcher: DictConfig) -> None:
 
 
 def enter_folder() -> None:
-    """Start a process of Ray in the folder of the sweep's command, and let it know its node.
+    """Start a process of Ray in the folder of the sweep's command, and let it know its node and all CPUs.
 
     Raises:
         FileNotFoundError: if the node has no such folder.
@@ -53,3 +56,4 @@ def enter_folder() -> None:
             f"{folder}: node {node} has no such folder; start the sweep in one that all nodes share"
         )
     os.chdir(folder)
+    ray._private.utils.set_omp_num_threads_if_unset = lambda: False

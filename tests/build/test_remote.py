@@ -235,10 +235,10 @@ def test_a_server_that_never_answers_holds_up_nothing(tmp_path: Path) -> None:
             reader.start()
         for reader in readers:
             reader.join()
-        assert 1 <= monotonic() - begun < 3
         assert take(cache, KEY, told.append)[0] is None
-        assert monotonic() - begun < 3
-    assert told == [f"the remote cache {S3} is left alone from now on: no answer within 1 s"]
+        assert 1 <= monotonic() - begun < 4.5, "twenty of 1 s, four at a time, take 5 s"
+    assert len(told) == 1
+    assert told[0].startswith(f"the remote cache {S3} is left alone from now on: ")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,11 +77,15 @@ class FakePhone:
 
     def lose(self) -> bool:
         """Lose the device if its runner runs just now, as the daemons at both ends notice it."""
-        clients = [process.parent() for process in self.running()]
+        clients = []
+        for process in self.running():
+            with suppress(psutil.NoSuchProcess):  # it has just ended
+                clients.append(process.parent())
         if clients:
             self.attach({})
         for client in filter(None, clients):
-            client.terminate()
+            with suppress(psutil.NoSuchProcess):
+                client.terminate()
         return bool(clients)
 
 

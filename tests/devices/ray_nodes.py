@@ -31,7 +31,9 @@ def cluster() -> Iterator[str]:
             text=True,
         ) as process:
             assert process.stdout is not None
-            yield process.stdout.readline().strip()
+            address = process.stdout.readline().strip()
+            assert address, "the cluster did not start"
+            yield address
             process.communicate()
         wait_for(lambda: not _processes_of(folder), 20)
 

@@ -186,7 +186,7 @@ def test_an_interrupted_run_leaves_nothing_there(phone: FakePhone) -> None:
 
 
 def _times_a_round(phone: FakePhone) -> bool:
-    return any(process.cmdline()[-1] == "time" for process in phone.running())
+    return any(process.info["cmdline"][-1] == "time" for process in phone.running())
 
 
 def test_a_delegate_that_the_runner_lacks_is_the_failure_of_that_cell(phone: FakePhone) -> None:

@@ -12,6 +12,8 @@ from etbench.build import build
 from etbench.compose import compose
 from etbench.config import Cell
 from etbench.measure import Series, Subject, measure_series
+from etbench.measure.plan import CHECK_EVERY
+from etbench.stats.interval import location_interval
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +89,15 @@ def test_warmup_until_stable_ends(tiny: tuple[Cell, Subject]) -> None:
 
 def test_adaptive_stops_when_the_interval_is_narrow_enough(tiny: tuple[Cell, Subject]) -> None:
     cell, subject = tiny
-    wider_than_any_machine = _repeating(subject, target_ci=1e6)
-    (series,) = _measure(cell, wider_than_any_machine)
-    assert (series.stopped_by, len(series.rounds)) == ("target_ci", 30)
+    (series,) = _measure(cell, _repeating(subject, target_ci=0.9, max_rounds=1000))
+    assert series.stopped_by == "target_ci"
+    looks = range(30, len(series.rounds) + 1, CHECK_EVERY)
+    samples = [round_.samples_ms for round_ in series.rounds]
+    narrow = [location_interval(samples[:count]).half_width <= 0.9 for count in looks]
+    assert narrow == [False] * (len(looks) - 1) + [True], (
+        "at the first look where it is, however noisy the machine"
+    )
+    assert looks[-1] == len(series.rounds)
 
 
 def test_adaptive_in_turn_goes_by_the_ratio_and_stops_all_together(tiny: tuple[Cell, Subject]) -> None:

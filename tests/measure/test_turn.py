@@ -42,7 +42,7 @@ def test_a_second_holder_waits_until_the_first_is_done() -> None:
 def test_machines_that_are_measured_from_here_do_not_wait_for_one_another() -> None:
     waited: list[str] = []
     with (
-        turn_to_measure(lambda: waited.append("host")),
+        turn_to_measure(lambda: None),  # another etbench may be at work here
         turn_to_measure(lambda: waited.append("a"), "adb-192.168.1.2:5555/a"),
         turn_to_measure(lambda: waited.append("b"), "adb-b"),
     ):

@@ -51,12 +51,14 @@ class _Runs:
                 "fresh processes."
             )
         self.place = ui.column().classes("w-full gap-4")
-        self.timer = ui.timer(LOOK_EVERY_S, self.look)
+        self.timer = ui.timer(LOOK_EVERY_S, self.look, immediate=False)
+        self.look()
         ui.timer(FIND_EVERY_S, self.look_at_others)
 
     def look(self) -> None:
         """Bring every card up to date."""
-        self.timer.interval = look_every_s(len(Client.instances))
+        connected = sum(client.has_socket_connection for client in Client.instances.values())
+        self.timer.interval = look_every_s(connected)
         own = self.jobs.folders
         watches = {folder: watch for folder, watch in self.others.watches.items() if folder not in own}
         for key in self.cards.keys() - watches.keys() - {job.number for job in self.jobs.all}:
