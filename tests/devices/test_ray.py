@@ -127,7 +127,7 @@ if how != "unprepared":
 if how == "gone":
     os.chdir("/")
     os.rmdir(folder)
-ray.init(**OmegaConf.to_container(launcher.ray.init), log_to_driver=False)
+ray.init(**OmegaConf.to_container(launcher.ray.init), log_to_driver=how == "gone")
 job = ray.remote(num_cpus=1)(lambda: [os.getcwd(), *map(os.environ.get, [RAY_NODE, "OMP_NUM_THREADS"])])
 print(*ray.get(job.remote()), sep="\\n")
 """
@@ -148,8 +148,8 @@ def test_a_job_starts_in_the_folder_of_the_sweep_and_leaves_openmp_alone(
     assert there == str(tmp_path / "sweep")
     assert len(node) == 56
     assert threads == "None"
-    missing = _job(address, tmp_path / "missing", "gone").stderr
-    assert "no such folder; start the sweep in one that all nodes share" in missing
+    missing = _job(address, tmp_path / "missing", "gone")
+    assert "no such folder; start the sweep in one that all nodes share" in missing.stdout + missing.stderr
     *_, unprepared = _job(address, tmp_path / "other", "unprepared").stdout.splitlines()
     assert unprepared == "1", "Ray leaves OpenMP alone by itself now: that cure can go"
 
