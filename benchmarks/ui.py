@@ -31,7 +31,7 @@ from playwright.sync_api import Browser, Page
 from etbench.event_log import EVENT_LOG, LoggedEvent, read_events
 from etbench.stats import paired_ratio
 
-ASK_EVERY_S = 0.5
+ASK_EVERY_S, ASKED = 0.5, 8
 TICK = """() => new Promise(answered => {
   const begun = performance.now(), summary = document.querySelector('main [role=status]')
   new MutationObserver(() => answered(performance.now() - begun))
@@ -106,27 +106,25 @@ def _compare(costs: Costs, browser: Browser, address: str, server: int, args: ar
                     tab.get_by_text("Started elsewhere").wait_for()
             time.sleep(args.settle)
             begun, cpu_s = time.time(), _cpu_s(server)
+            time.sleep(args.stretch)
+            pair[shown] = costs.p50_ms(begun)
             if shown:
-                _watch(costs, tabs, address, begun + args.stretch)
                 for name, spent in _cpu_s(server).items():
                     costs.cpu_s[name] += spent - cpu_s[name]
                 costs.open_s += time.time() - begun
-            else:
-                time.sleep(args.stretch)
-            pair[shown] = costs.p50_ms(begun)
+                _ask(costs, tabs, address)
         costs.pairs.append(pair)
 
 
-def _watch(costs: Costs, tabs: list[Page], address: str, until: float) -> None:
-    """Let the time pass; of many tabs, ask from time to time how long an answer takes."""
-    while len(tabs) > 1 and time.time() < until:
+def _ask(costs: Costs, tabs: list[Page], address: str) -> None:
+    """Ask many tabs how long an answer takes; after the stretch, since answers cost time too."""
+    for _ in range(ASKED if len(tabs) > 1 else 0):
         begun = time.perf_counter()
         with urlopen(address) as answer:
             answer.read()
         costs.answers_ms["GET /"].append((time.perf_counter() - begun) * 1e3)
         costs.answers_ms["a tick"].append(tabs[0].evaluate(TICK))
         time.sleep(ASK_EVERY_S)
-    time.sleep(max(0.0, until - time.time()))
 
 
 def _rounds(log: Path) -> list[LoggedEvent]:
