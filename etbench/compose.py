@@ -161,11 +161,11 @@ def _check(
         parsed = list(checker.parsed(overrides, faults))
         choices = [item for item in parsed if checker.is_group(item)]
         valid = [override for item in choices for override in checker.valid_choice(item, faults)]
-        base = checker.compose([], [])
         try:
             base = checker.compose(valid, [])
         except (HydraException, OmegaConfBaseException) as error:
             faults.append(_first_line(error))
+            base = checker.compose([], [])
         swept = checker.swept_by_experiment(base)
         multirun = multirun or OmegaConf.select(base, "hydra.mode") is not None
         for item in checker.parsed(swept, faults):
@@ -175,7 +175,7 @@ def _check(
         needed, lacking = checker.mandatory(values, base)
         faults += [f"{key}: has to be given: {key}=…" for key in lacking]
         if not lacking:
-            before = checker.missing_here([*valid, *needed]) if values else []
+            before = checker.missing_here(valid, needed, base) if values else []
             for item in values:
                 checker.check_value(item, [*valid, *needed], base, before, faults)
         if not multirun:
@@ -298,10 +298,14 @@ class _Checker:
             faults.append(f"{item.input_line}: matches no {group}; there are: {_listed(options)}")
         return known[:1]
 
-    def missing_here(self, choices: list[str]) -> list[str]:
-        """List what is not there with these choices alone; a value may give it, which the whole will show."""
+    def missing_here(self, choices: list[str], needed: list[str], base: DictConfig) -> list[str]:
+        """List what is not there with these choices alone; a value may give it, which the whole will show.
+
+        `base` is what the choices come to without what is needed.
+        """
         try:
-            return parse(self.without_hydra(self.compose(choices, []))).missing_here()
+            whole = self.compose([*choices, *needed], []) if needed else base
+            return parse(self.without_hydra(whole)).missing_here()
         except (ConfigError, HydraException, OmegaConfBaseException):
             return []
 

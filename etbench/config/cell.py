@@ -107,7 +107,8 @@ class Cell(Section, frozen=True, kw_only=True):
         """
         if isinstance(self.device, AdbDevice):
             return None
-        return self.delegate.no_runtime(self.device.platform_there or sys.platform)
+        there = None if isinstance(self.device, HostDevice) else self.device.platform
+        return self.delegate.no_runtime(there or sys.platform)
 
     def impossible(self) -> str | None:
         """Return why model, precision, delegate and runner cannot go together, or None if they can."""

@@ -33,11 +33,6 @@ class _Device(Section, frozen=True, kw_only=True, tag_field="kind"):
         """What tells it from other devices; nothing for the host, whose cells got their names first."""
         return []
 
-    @property
-    def platform_there(self) -> str | None:
-        """What `sys.platform` says there, None if the same as here."""
-        return None
-
 
 class HostDevice(_Device, frozen=True, kw_only=True, tag="host"):
     """The machine that builds."""
@@ -63,11 +58,6 @@ class SshDevice(_Device, frozen=True, kw_only=True, tag="ssh"):
     def identity(self) -> list[Any]:
         """Machine and interpreter."""
         return [[self.kind, self.host, self.python]]
-
-    @property
-    def platform_there(self) -> str | None:
-        """As it was given."""
-        return self.platform
 
 
 class AdbDevice(_Device, frozen=True, kw_only=True, tag="adb"):
@@ -105,11 +95,6 @@ class RayDevice(_Device, frozen=True, kw_only=True, tag="ray"):
     def identity(self) -> list[Any]:
         """The kind of node."""
         return [[self.kind, self.pool]]
-
-    @property
-    def platform_there(self) -> str | None:
-        """As it was given."""
-        return self.platform
 
 
 Device = HostDevice | SshDevice | AdbDevice | RayDevice

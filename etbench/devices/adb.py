@@ -90,7 +90,8 @@ class Android:
             EtbenchError: of stage ``connect`` if one does not arrive as it is here.
 
         """
-        missing = _missing(adb, files)
+        digests = {there: sha256(path) for there, path in files.items()}
+        missing = _missing(adb, digests)
         if not missing:
             return
         size = sum(files[there].stat().st_size for there in missing)
@@ -100,18 +101,20 @@ class Android:
         for there in missing:
             adb.push(files[there], f"{there}{coming}")
         _for_each(adb, missing, f'chmod 755 "$name{coming}" && mv -f "$name{coming}" "$name"')
-        if broken := _missing(adb, {there: files[there] for there in missing}):
+        if broken := _missing(adb, {there: digests[there] for there in missing}):
             raise adb.error(
                 f"{', '.join(broken)} did not arrive whole",
                 hint=f"is there room? adb shell df {self._device.folder}",
             )
 
 
-def _missing(adb: Adb, files: Mapping[str, Path]) -> list[str]:
-    """Return those files that are not there, or not with this content."""
-    told = (line.split(maxsplit=1) for line in _for_each(adb, list(files), 'sha256sum "$name"').splitlines())
+def _missing(adb: Adb, digests: Mapping[str, str]) -> list[str]:
+    """Return those files that are not there, or not with this SHA-256."""
+    told = (
+        line.split(maxsplit=1) for line in _for_each(adb, list(digests), 'sha256sum "$name"').splitlines()
+    )
     there = {name: digest for digest, name in told}
-    return [name for name, path in files.items() if there.get(name) != sha256(path)]
+    return [name for name, digest in digests.items() if there.get(name) != digest]
 
 
 def _for_each(adb: Adb, names: Sequence[str], command: str) -> str:
