@@ -21,6 +21,7 @@ from common import built, measured, print_machine
 from etbench.compose import compose
 from etbench.config import Cell
 from etbench.measure import Subject
+from etbench.measure.attendance import Attendance
 from etbench.measure.findings import Memory, OneLoad
 from etbench.measure.protocol import in_turn
 from etbench.measure.round_process import in_native, in_spawned
@@ -104,10 +105,10 @@ def _print_start(subject: Subject, runner: str, processes: int) -> None:
 
 def _both(runner: str, task: Task, answer: type) -> dict[str, Callable]:
     """Return what does the task in a fresh process of Python and of the native runner."""
-    quiet = {"stage": "inspect", "waiting": lambda _: None, "tell": lambda _: None, "log": "/dev/null"}
+    quiet = Attendance("inspect", lambda _: None, lambda _: None, log="/dev/null")
     return {
-        "Python": lambda: in_spawned(task, answer, **quiet),
-        "native": lambda: in_native(task, answer, runner=runner, **quiet),
+        "Python": lambda: in_spawned(task, answer, quiet),
+        "native": lambda: in_native(task, answer, quiet, runner=runner),
     }
 
 

@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from etbench.errors import EtbenchError
 from etbench.events import explained
-from etbench.process import Failure, die_with_parent, exit_description, print_to
+from etbench.measure.attendance import Attendance
+from etbench.process import Failure, die_with_parent, print_to
 
 __all__ = ["in_fork"]
 
@@ -24,15 +25,7 @@ HEARTBEAT_S = 15.0
 _REPORTED = 17  # exit status of a child that wrote down why it failed
 
 
-def in_fork(
-    function: Callable[[], T],
-    answer: type[T],
-    *,
-    stage: str,
-    waiting: Callable[[float], None],
-    timeout_s: float,
-    log: str,
-) -> T:
+def in_fork(function: Callable[[], T], answer: type[T], attendance: Attendance) -> T:
     """Call the function in a fork of this process and return its answer.
 
     The caller must not have started a thread pool: threads do not survive a fork.
@@ -40,10 +33,7 @@ def in_fork(
     Args:
         function: what to do; it may use all that this process has imported.
         answer: the type it returns.
-        stage: named in errors.
-        waiting: is called every 15 s with the seconds it has taken so far.
-        timeout_s: the process is killed if it takes longer.
-        log: a file that gets what it prints.
+        attendance: goes with it; what is told is the function's own affair.
 
     Raises:
         EtbenchError: what the function raised, the signal that killed its process, or that it took too long.
@@ -53,19 +43,14 @@ def in_fork(
     child = os.fork()
     if child == 0:
         os.close(read_end)
-        _be_the_child(function, write_end, stage, log)
+        _be_the_child(function, write_end, attendance)
     os.close(write_end)
     try:
-        body = _read_all(read_end, waiting, timeout_s)
+        body = _read_all(read_end, attendance)
     except TimeoutError:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        raise EtbenchError(
-            f"a round or check took longer than {timeout_s:g} s and was killed",
-            stage=stage,
-            kind="Timeout",
-            hint="raise measure.timeout_s if it is slow rather than hanging",
-        ) from None
+        raise attendance.late() from None
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     try:
@@ -75,46 +60,43 @@ def in_fork(
             raise msgspec.json.decode(body, type=Failure).error()
     except msgspec.DecodeError as error:
         raise EtbenchError(
-            f"the process of a round wrote {body[:80]!r}, which is no answer", stage=stage, kind="Garbage"
+            f"the process of a round wrote {body[:80]!r}, which is no answer",
+            stage=attendance.stage,
+            kind="Garbage",
         ) from error
-    raise EtbenchError(
-        f"the process of a round {exit_description(code)}",
-        stage=stage,
-        kind="ProcessDied",
-        hint="the log has its last words; a kill without a word is often the kernel, out of memory",
-    )
+    raise attendance.died(code)
 
 
-def _read_all(read_end: int, waiting: Callable[[float], None], timeout_s: float) -> bytes:
+def _read_all(read_end: int, attendance: Attendance) -> bytes:
     """Read the pipe to its end, which comes when the child has answered or died.
 
     Raises:
-        TimeoutError: if that is not within so many seconds.
+        TimeoutError: if that is not in time.
 
     """
     begun = time.monotonic()
     parts: list[bytes] = []
     with os.fdopen(read_end, "rb", buffering=0) as pipe:
         while True:
-            left = begun + timeout_s - time.monotonic()
+            left = begun + attendance.timeout_s - time.monotonic()
             if left <= 0:
                 raise TimeoutError
             ready, _, _ = select.select([pipe], [], [], min(HEARTBEAT_S, left))
             if not ready:
-                waiting(time.monotonic() - begun)
+                attendance.waiting(time.monotonic() - begun)
             elif part := pipe.read(1 << 16):
                 parts.append(part)
             else:
                 return b"".join(parts)
 
 
-def _be_the_child(function: Callable[[], Struct], pipe: int, stage: str, log: str) -> None:
+def _be_the_child(function: Callable[[], Struct], pipe: int, attendance: Attendance) -> None:
     die_with_parent()
-    print_to(log)
+    print_to(attendance.log)
     try:
         body, code = msgspec.json.encode(function()), 0
     except Exception as error:  # the border of the process: every failure becomes a message
-        body, code = msgspec.json.encode(Failure.of(explained(error, stage))), _REPORTED
+        body, code = msgspec.json.encode(Failure.of(explained(error, attendance.stage))), _REPORTED
     with os.fdopen(pipe, "wb") as out:
         out.write(body)
     os._exit(code)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
 from etbench.measure.adb import Phone
+from etbench.measure.attendance import Attendance
 from etbench.measure.environment import Environment, read_environment
 from etbench.measure.load import machine_now
 from etbench.measure.phone import on_phone
 from etbench.measure.phone_facts import phone_environment, phone_now
-from etbench.measure.protocol import MachineNow, MeasureRequest, Subject
-from etbench.measure.round_process import in_fresh_process
+from etbench.measure.protocol import MachineNow, Subject
+from etbench.measure.round_process import Start, in_fresh_process
 from etbench.measure.tasks import OutputsTask, ParityTask, Task
 
 __all__ = ["Machine", "machine_of"]
@@ -24,15 +25,7 @@ T = TypeVar("T", bound=Struct)
 class Machine(Protocol):
     """Runs the tasks of a subject, each in a fresh process, and tells what it is."""
 
-    def run(
-        self,
-        task: Task | OutputsTask,
-        answer: type[T],
-        *,
-        stage: str,
-        waiting: Callable[[float], None],
-        tell: Callable[[str], None],
-    ) -> T:
+    def run(self, task: Task | OutputsTask, answer: type[T], attendance: Attendance) -> T:
         """Do a task; see `etbench.measure.round_process.in_fresh_process`."""
 
     def environment(self, *, threads: int, runtimes: Sequence[str]) -> Environment:
@@ -42,42 +35,24 @@ class Machine(Protocol):
         """Return its state at this moment."""
 
 
-def machine_of(asked: Subject, request: MeasureRequest) -> Machine:
-    """Return the machine that a subject is measured on."""
-    here = _Here(asked, request)
-    return _There(here, asked, asked.phone, request) if asked.phone else here
+def machine_of(asked: Subject, start: Start) -> Machine:
+    """Return the machine that a subject is measured on; `start` is how processes are started here."""
+    here = _Here(start, asked.runner)
+    return _There(here, asked.phone) if asked.phone else here
 
 
 class _Here:
     """The machine that this process runs on."""
 
-    def __init__(self, asked: Subject, request: MeasureRequest) -> None:
-        self._asked = asked
-        self._request = request
+    def __init__(self, start: Start, runner: str | None) -> None:
+        self._start: Start = start
+        self._runner = runner
 
-    def run(
-        self,
-        task: Task | OutputsTask,
-        answer: type[T],
-        *,
-        stage: str,
-        waiting: Callable[[float], None],
-        tell: Callable[[str], None],
-    ) -> T:
-        return in_fresh_process(
-            task,
-            answer,
-            start=self._request.start,
-            runner=self._asked.runner,
-            stage=stage,
-            waiting=waiting,
-            tell=tell,
-            timeout_s=self._request.timeout_s,
-            log=self._asked.log,
-        )
+    def run(self, task: Task | OutputsTask, answer: type[T], attendance: Attendance) -> T:
+        return in_fresh_process(task, answer, attendance, start=self._start, runner=self._runner)
 
     def environment(self, *, threads: int, runtimes: Sequence[str]) -> Environment:
-        runner = "native" if self._asked.runner else "python"
+        runner = "native" if self._runner else "python"
         return read_environment(threads=threads, runtimes=runtimes, runner=runner)
 
     def now(self) -> MachineNow:
@@ -87,33 +62,14 @@ class _Here:
 class _There:
     """A phone; what its outputs are worth is found out here."""
 
-    def __init__(self, here: _Here, asked: Subject, phone: Phone, request: MeasureRequest) -> None:
+    def __init__(self, here: _Here, phone: Phone) -> None:
         self._here = here
-        self._asked = asked
         self._phone = phone
-        self._request = request
 
-    def run(
-        self,
-        task: Task | OutputsTask,
-        answer: type[T],
-        *,
-        stage: str,
-        waiting: Callable[[float], None],
-        tell: Callable[[str], None],
-    ) -> T:
+    def run(self, task: Task | OutputsTask, answer: type[T], attendance: Attendance) -> T:
         if isinstance(task, ParityTask):
-            return self._here.run(task, answer, stage=stage, waiting=waiting, tell=tell)
-        return on_phone(
-            self._phone,
-            task,
-            answer,
-            stage=stage,
-            waiting=waiting,
-            tell=tell,
-            timeout_s=self._request.timeout_s,
-            log=self._asked.log,
-        )
+            return self._here.run(task, answer, attendance)
+        return on_phone(self._phone, task, answer, attendance)
 
     def environment(self, *, threads: int, runtimes: Sequence[str]) -> Environment:
         return phone_environment(self._phone.adb, threads=threads, runtimes=runtimes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import signal
-from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
@@ -12,6 +11,7 @@ from msgspec import Struct
 
 from etbench.errors import EtbenchError
 from etbench.measure.adb import Phone
+from etbench.measure.attendance import Attendance
 from etbench.measure.round_process import in_spawned
 from etbench.measure.runtime_errors import explain
 from etbench.measure.tasks import EnergyTask, OutputsTask, Task
@@ -29,28 +29,14 @@ NOT_STARTED = (1, 126, 127)  # by Android's linker, and by its shell
 OUTPUTS = "outputs.safetensors"
 
 
-def on_phone(
-    phone: Phone,
-    task: Task | OutputsTask,
-    answer: type[T],
-    *,
-    stage: str,
-    waiting: Callable[[float], None],
-    tell: Callable[[str], None],
-    timeout_s: float,
-    log: str,
-) -> T:
+def on_phone(phone: Phone, task: Task | OutputsTask, answer: type[T], attendance: Attendance) -> T:
     """Do the task on a device; see `etbench.measure.round_process.in_fresh_process`.
 
     Args:
         phone: where.
         task: names the program's folder and files on this host.
         answer: the type of what comes of it.
-        stage: named in errors.
-        waiting: is called every 15 s with the seconds it has taken so far.
-        tell: gets a line about slow going.
-        timeout_s: the process is killed if it takes longer.
-        log: a file that gets what it prints.
+        attendance: goes with it.
 
     Raises:
         EtbenchError: of stage ``connect`` if the device was lost; else what the runner reported, the signal
@@ -64,13 +50,9 @@ def on_phone(
         found = in_spawned(
             msgspec.structs.replace(task, folder=phone.folder, **outputs),
             answer,
-            command=phone.adb.command(_words(phone, stage)),
+            attendance,
+            command=phone.adb.command(_words(phone, attendance.stage)),
             dies_with_us=True,
-            stage=stage,
-            waiting=waiting,
-            tell=tell,
-            timeout_s=timeout_s,
-            log=log,
         )
     except EtbenchError as error:
         if error.kind == "ProcessDied":

@@ -6,6 +6,7 @@ Both go through `etbench.measure.tasks.perform`. The native runner, a program of
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -22,9 +23,10 @@ from msgspec import Struct
 from etbench.errors import EtbenchError
 from etbench.events import explained
 from etbench.measure import fork
+from etbench.measure.attendance import Attendance
 from etbench.measure.runtime_errors import explain
 from etbench.measure.tasks import NATIVE_TASKS, OutputsTask, Task, perform
-from etbench.process import Failure, die_with_parent, exit_description
+from etbench.process import Failure, die_with_parent
 
 __all__ = [
     "MODULE",
@@ -57,84 +59,49 @@ _Message = _Said | _Answer | Failure
 def in_fresh_process(
     task: Task | OutputsTask,
     answer: type[T],
+    attendance: Attendance,
     *,
     start: Start,
     runner: str | None = None,
-    stage: str,
-    waiting: Callable[[float], None],
-    tell: Callable[[str], None],
-    timeout_s: float,
-    log: str,
 ) -> T:
     """Do the task in a process that does nothing else and return its answer.
 
     Args:
         task: what to do.
         answer: the type of what comes of it.
+        attendance: goes with it.
         start: ``fork`` from this process, which must not have started a thread pool, or ``spawn`` a new
             interpreter; ``auto`` forks where this system can.
         runner: the executable of the native runner, which does the task if it is one of `NATIVE_TASKS`.
-        stage: named in errors.
-        waiting: is called every 15 s with the seconds it has taken so far.
-        tell: gets a line about slow going.
-        timeout_s: the process is killed if it takes longer.
-        log: a file that gets what it prints.
 
     Raises:
         EtbenchError: what the task raised, the signal that killed its process, or that it took too long.
 
     """
     if runner is not None and isinstance(task, NATIVE_TASKS):
-        return in_native(
-            task,
-            answer,
-            runner=runner,
-            stage=stage,
-            waiting=waiting,
-            tell=tell,
-            timeout_s=timeout_s,
-            log=log,
-        )
+        return in_native(task, answer, attendance, runner=runner)
     assert not isinstance(task, OutputsTask)  # only the native runner is asked for that
     if start == "spawn" or not hasattr(os, "fork"):
-        return in_spawned(task, answer, stage=stage, waiting=waiting, tell=tell, timeout_s=timeout_s, log=log)
+        return in_spawned(task, answer, attendance)
 
     def work() -> T:
-        found = perform(task, tell)
+        found = perform(task, attendance.tell)
         assert isinstance(found, answer)
         return found
 
-    return fork.in_fork(work, answer, stage=stage, waiting=waiting, timeout_s=timeout_s, log=log)
+    return fork.in_fork(work, answer, attendance)
 
 
-def in_native(
-    task: Struct,
-    answer: type[T],
-    *,
-    runner: str,
-    stage: str,
-    waiting: Callable[[float], None],
-    tell: Callable[[str], None],
-    timeout_s: float | None = None,
-    log: str | None = None,
-) -> T:
+def in_native(task: Struct, answer: type[T], attendance: Attendance, *, runner: str) -> T:
     """Do the task in a process of the native runner; see `in_spawned`.
 
     Raises:
         EtbenchError: what the runner reported, the signal that killed its process, or that it took too long.
 
     """
+    command = [runner, attendance.stage, str(time.monotonic_ns())]
     try:
-        return in_spawned(
-            task,
-            answer,
-            command=[runner, stage, str(time.monotonic_ns())],
-            stage=stage,
-            waiting=waiting,
-            tell=tell,
-            timeout_s=timeout_s,
-            log=log,
-        )
+        return in_spawned(task, answer, attendance, command=command)
     except EtbenchError as error:
         error.hint = error.hint or explain(error.message)
         raise
@@ -143,12 +110,8 @@ def in_native(
 def in_spawned(
     task: Struct,
     answer: type[T],
+    attendance: Attendance,
     *,
-    stage: str,
-    waiting: Callable[[float], None],
-    tell: Callable[[str], None],
-    timeout_s: float | None = None,
-    log: str | None = None,
     command: Sequence[str] | None = None,
     dies_with_us: bool = False,
 ) -> T:
@@ -157,11 +120,7 @@ def in_spawned(
     Args:
         task: what to do.
         answer: the type of what comes of it.
-        stage: named in errors.
-        waiting: is called every 15 s with the seconds it has taken so far.
-        tell: gets a line about slow going.
-        timeout_s: the process is killed if it takes longer.
-        log: a file that gets what it prints; None for the standard error of this process.
+        attendance: goes with it.
         command: starts another program than this module, with the same words on its pipes.
         dies_with_us: see to it that the program ends with this process; ours do so themselves.
 
@@ -171,21 +130,21 @@ def in_spawned(
     """
     message: _Message | None = None
     with (
-        Path(log).open("ab") if log else nullcontext() as chatter,
+        Path(attendance.log).open("ab") if attendance.log else nullcontext() as chatter,
         subprocess.Popen(
-            command or [sys.executable, "-m", MODULE, stage],
+            command or [sys.executable, "-m", MODULE, attendance.stage],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=chatter,
             preexec_fn=die_with_parent if dies_with_us else None,
         ) as child,
-        _heartbeat(waiting),
-        _killed_after(child, timeout_s) as late,
+        _heartbeat(attendance.waiting),
+        _killed_after(child, attendance.timeout_s) as late,
     ):
         try:
             for message in _messages(child, task):
                 if isinstance(message, _Said):
-                    tell(message.text)
+                    attendance.tell(message.text)
         except BaseException:
             child.kill()
             raise
@@ -194,19 +153,8 @@ def in_spawned(
     if isinstance(message, Failure):
         raise message.error()
     if late.is_set():
-        raise EtbenchError(
-            f"a round or check took longer than {timeout_s:g} s and was killed",
-            stage=stage,
-            kind="Timeout",
-            hint="raise measure.timeout_s if it is slow rather than hanging",
-        )
-    raise EtbenchError(
-        f"the process of a round {exit_description(child.returncode)}",
-        stage=stage,
-        kind="ProcessDied",
-        hint="the log has its last words; a kill without a word is often the kernel, out of memory",
-        exit_status=child.returncode,
-    )
+        raise attendance.late()
+    raise attendance.died(child.returncode)
 
 
 def _messages(child: subprocess.Popen[bytes], task: Struct) -> Iterator[_Message]:
@@ -219,7 +167,7 @@ def _messages(child: subprocess.Popen[bytes], task: Struct) -> Iterator[_Message
 
 
 @contextmanager
-def _killed_after(child: subprocess.Popen[bytes], timeout_s: float | None) -> Iterator[threading.Event]:
+def _killed_after(child: subprocess.Popen[bytes], timeout_s: float) -> Iterator[threading.Event]:
     """Kill the child if the body takes longer; the event tells that this was so."""
     late = threading.Event()
 
@@ -227,7 +175,7 @@ def _killed_after(child: subprocess.Popen[bytes], timeout_s: float | None) -> It
         late.set()
         child.kill()
 
-    if timeout_s is None:
+    if timeout_s == math.inf:
         yield late
         return
     timer = threading.Timer(timeout_s, kill)

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from etbench.build.artifact import program_path
 from etbench.events import Event, OnEvent, Stages, explained
+from etbench.measure.attendance import Attendance
 from etbench.measure.environment import available_cores
 from etbench.measure.findings import Evaluation
 from etbench.measure.inspection import RunTask, inspect_program
@@ -109,7 +110,8 @@ class _Subject:
         self.broken = False
         self.slow = False
         self._before: MachineNow | None = None
-        self._machine = machine_of(asked, request)
+        self._machine = machine_of(asked, request.start)
+        self._timeout_s = request.timeout_s
         self._emit = emit
 
     def check(self, send: Callable[[MeasurePart], None]) -> None:
@@ -208,8 +210,9 @@ class _Subject:
 
         def run(task: Task | OutputsTask, answer: type[T], /) -> T:
             task = msgspec.structs.replace(task, runtime=self.asked.runtime)
-            return self._machine.run(task, answer, stage=stage, waiting=waiting, tell=progress)
+            return self._machine.run(task, answer, attendance)
 
+        attendance = Attendance(stage, waiting, progress, self._timeout_s, self.asked.log)
         return run
 
     def _tell(self, event: Event) -> None:

@@ -17,6 +17,7 @@ from etbench.build.artifact import program_path
 from etbench.errors import ConfigError, EtbenchError
 from etbench.events import Event
 from etbench.measure.adb import Adb, Phone
+from etbench.measure.attendance import Attendance
 from etbench.measure.findings import Memory
 from etbench.measure.phone import on_phone
 from etbench.measure.phone_facts import phone_environment, phone_now
@@ -243,16 +244,7 @@ def _adb(tmp_path: Path, *, state: str, ends: str) -> Adb:
 def _end_of(adb: Adb, task: Any, log: Path) -> EtbenchError:
     phone = Phone(adb=adb, runner="/there/runner", folder="/there")
     with pytest.raises(EtbenchError) as caught:
-        on_phone(
-            phone,
-            task,
-            Memory,
-            stage="inspect",
-            waiting=lambda _: None,
-            tell=lambda _: None,
-            timeout_s=20,
-            log=str(log),
-        )
+        on_phone(phone, task, Memory, Attendance("inspect", lambda _: None, lambda _: None, 20, str(log)))
     return caught.value
 
 

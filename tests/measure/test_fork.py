@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from etbench.errors import EtbenchError
 from etbench.measure import fork
+from etbench.measure.attendance import Attendance
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")
 
@@ -29,7 +30,8 @@ def in_fork(
 ) -> Answer:
     """Fork with what most of these tests do not look at."""
     quiet = waiting or (lambda _: None)
-    return fork.in_fork(function, Answer, stage="time", waiting=quiet, timeout_s=timeout_s, log=log)
+    attendance = Attendance("time", quiet, lambda _: None, timeout_s, log)
+    return fork.in_fork(function, Answer, attendance)
 
 
 def test_the_answer_comes_from_another_process() -> None:

@@ -20,6 +20,7 @@ from etbench.compose import compose
 from etbench.config import Cell
 from etbench.errors import ConfigError, EtbenchError
 from etbench.measure import fork
+from etbench.measure.attendance import Attendance
 from etbench.measure.findings import Memory, OneLoad, Profile
 from etbench.measure.protocol import CheckPass, Round
 from etbench.measure.round_process import MODULE, in_fresh_process, in_spawned
@@ -49,7 +50,7 @@ def _round(folder: str, samples: int = 3) -> RoundTask:
 
 def _spawned(task: Task, answer: type, **how: object):
     calls = {"stage": "time", "waiting": lambda _: None, "tell": lambda _: None} | how
-    return in_spawned(task, answer, **calls)
+    return in_spawned(task, answer, Attendance(**calls))
 
 
 def test_a_spawned_round_is_like_a_forked_one(two_parts: BUILT) -> None:
@@ -64,8 +65,8 @@ def test_where_there_is_no_fork_the_process_is_spawned(
     two_parts: BUILT, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(os, "fork")
-    quiet = {"waiting": lambda _: None, "tell": lambda _: None, "timeout_s": 60, "log": os.devnull}
-    taken = in_fresh_process(_round(two_parts[0]), Round, start="auto", stage="time", **quiet)
+    quiet = Attendance("time", lambda _: None, lambda _: None, 60, os.devnull)
+    taken = in_fresh_process(_round(two_parts[0]), Round, quiet, start="auto")
     assert len(taken.samples_ms) == 3
     with pytest.raises(
         ConfigError, match=r"measure\.start=fork: this system cannot fork; take auto or spawn"

@@ -20,6 +20,7 @@ from etbench.build.artifact import program_path, references_path
 from etbench.config import XnnpackRuntime
 from etbench.errors import EtbenchError
 from etbench.measure import fork
+from etbench.measure.attendance import Attendance
 from etbench.measure.findings import Memory, OneLoad
 from etbench.measure.protocol import CheckPass, NativeOutputs, Round
 from etbench.measure.round_process import in_native, in_spawned
@@ -50,11 +51,11 @@ def _round(folder: Path, **changes: Any) -> RoundTask:
 
 def _native(runner: Path, task: Any, answer: type, **how: Any) -> Any:
     calls = {"stage": "time", "waiting": lambda _: None, "tell": lambda _: None} | how
-    return in_native(task, answer, runner=str(runner), **calls)
+    return in_native(task, answer, Attendance(**calls), runner=str(runner))
 
 
 def _python(task: Any, answer: type) -> Any:
-    return in_spawned(task, answer, stage="parity", waiting=lambda _: None, tell=lambda _: None)
+    return in_spawned(task, answer, Attendance("parity", lambda _: None, lambda _: None))
 
 
 @pytest.mark.parametrize("model", MODELS)
