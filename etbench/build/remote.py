@@ -11,11 +11,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from operator import methodcaller
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 from etbench.build.artifact import is_pytorch_program, program_path
 from etbench.build.entry import FILES, FORMAT, Sidecar, checked_key
@@ -91,8 +92,8 @@ class Remote:
 
     def _upload(self, sidecar: Sidecar, built: Path) -> None:
         for file, blob in self._blobs(sidecar, built):
-            self._within(file.stat().st_size, methodcaller("put_file", str(file), blob))
-        self._within(0, methodcaller("pipe_file", self._sidecar(sidecar.key), sidecar.encode()))
+            self._within(file.stat().st_size, partial(_put, blob, partial(_send_file, file)))
+        self._within(0, partial(_put, self._sidecar(sidecar.key), partial(_send_bytes, sidecar.encode())))
 
     def _sidecar(self, key: str) -> str:
         return f"{self.url}/{key}.v{FORMAT}.json"
@@ -150,3 +151,29 @@ class Remote:
         if not future.done():
             raise TimeoutError(f"no answer within {limit:.3g} s")
         return future.result()
+
+
+def _put(name: str, send: Callable[[AbstractFileSystem, str], None], store: AbstractFileSystem) -> None:
+    """Make a file appear whole or not at all, and in one step where another stood.
+
+    An object store does so itself. In a folder, two that write one file would write into each other's.
+    """
+    if not getattr(store, "local_file", False):
+        send(store, name)
+        return
+    beside = f"{name}.{uuid4().hex}.part"
+    try:
+        send(store, beside)
+        store.mv(beside, name)
+    except BaseException:
+        with suppress(OSError):
+            store.rm_file(beside)
+        raise
+
+
+def _send_file(file: Path, store: AbstractFileSystem, name: str) -> None:
+    store.put_file(str(file), name)
+
+
+def _send_bytes(body: bytes, store: AbstractFileSystem, name: str) -> None:
+    store.pipe_file(name, body)

@@ -171,6 +171,28 @@ def test_two_that_write_the_same_key_at_once_leave_one_whole_entry(store: Store)
     assert program_path(folder).read_bytes() in bodies
 
 
+def test_who_reads_while_others_write_the_same_key_gets_a_whole_entry(store: Store) -> None:
+    first, stop = store.machine("first"), threading.Event()
+    built = put(first, KEY, bytes(300_000))
+    _, folder = take(first, KEY)
+
+    def write() -> None:
+        while not stop.is_set():
+            first.put(KEY, "tiny", built, folder, lambda _: None)
+
+    writers = [threading.Thread(target=write) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    try:
+        taken = [take(store.machine(f"reader{number}"), KEY)[0] for number in range(20)]
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    assert taken == [built] * 20
+    assert not [name for name in store.names() if name.endswith(".part")]
+
+
 def test_an_upload_that_is_cut_leaves_no_entry(endpoint: str, tmp_path: Path) -> None:
     url, told = f"{S3}/cut", []
     with cut_after(endpoint, 1_500_000) as line:
