@@ -13,20 +13,19 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from etbench.compose import check_command_line, conf_dir, resuming
+from etbench.compose import cell_of_job, check_command_line, conf_dir, resuming
 from etbench.errors import ConfigError
 
 
 def run_cell(config: DictConfig) -> float | None:
     """Run one cell and return its objective; Hydra calls it for a run, and other launchers for each cell."""
-    from etbench.config import parse
     from etbench.console import ConsoleLog
     from etbench.objective import objective_value
     from etbench.run import run
     from etbench.sweep.single import run_in_sweep
 
     job = HydraConfig.get()
-    cell = parse(config)
+    cell = cell_of_job(config)
     if job.mode == RunMode.MULTIRUN:
         log = ConsoleLog(many=True)  # a launcher may run several at once
         result = run_in_sweep(cell, Path(job.sweep.dir), job.runtime.output_dir, log)

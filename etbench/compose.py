@@ -15,19 +15,30 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import msgspec
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from etbench.command import alone
 from etbench.config import Cell, parse
 from etbench.errors import ConfigError, nearest
 from etbench.hydra_listing import copy_sources_once
 
-__all__ = ["check_command_line", "compose", "compose_options", "conf_dir", "option_names", "resuming"]
+__all__ = [
+    "cell_of_job",
+    "check_command_line",
+    "compose",
+    "compose_options",
+    "conf_dir",
+    "option_names",
+    "resuming",
+]
 
 copy_sources_once()
 
@@ -51,7 +62,22 @@ def compose(overrides: Sequence[str] = (), *, config_dir: str | Path | None = No
     """
     _check(list(overrides), config_dir=config_dir, multirun=False)
     with _hydra(config_dir) as (_, search):
-        return parse(hydra.compose("config", overrides=[*search, *overrides]))
+        cell = parse(hydra.compose("config", overrides=[*search, *overrides]))
+    return msgspec.structs.replace(cell, command=alone(overrides, {"--config-dir": config_dir}))
+
+
+def cell_of_job(config: DictConfig) -> Cell:
+    """Return the cell of the job that Hydra is about to run, from what it composed.
+
+    Raises:
+        ConfigError: with every fault in it.
+
+    """
+    job = HydraConfig.get()
+    own = (source.path for source in job.runtime.config_sources if source.provider == "command-line")
+    name = job.job.config_name
+    flags = {"--config-dir": next(own, None), "--config-name": None if name == "config" else name}
+    return msgspec.structs.replace(parse(config), command=alone(job.overrides.task, flags))
 
 
 def option_names(group: str, *, config_dir: str | Path | None = None) -> list[str]:

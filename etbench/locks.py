@@ -1,4 +1,4 @@
-"""Wait for a lock, and say so once; the kernel frees it when its holder dies, however it dies."""
+"""Wait for a lock, and say so; the kernel frees it when its holder dies, however it dies."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from filelock import FileLock, Timeout
 
 __all__ = ["locked", "locked_where_possible"]
 
+TELL_EVERY_S = 60.0  # a watcher takes longer silence for a process that hangs
+
 
 @contextmanager
 def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock of a file that any user may take; where another has it, call `on_wait` and wait."""
-    lock = FileLock(path, mode=0o666)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        on_wait()
-        lock.acquire()
+    """Hold the lock of a file that any user may take; while another has it, call `on_wait` each minute."""
+    lock, patience_s = FileLock(path, mode=0o666), 0.0
+    while True:
+        try:
+            lock.acquire(timeout=patience_s)
+            break
+        except Timeout:
+            on_wait()
+            patience_s = TELL_EVERY_S
     try:
         yield
     finally:

@@ -148,6 +148,7 @@ def blank_result(cell: Cell, log_file: str) -> Result:
         ),
         log_file=log_file,
         environment=read_environment(threads=None, runner=cell.runner.name),
+        command=cell.command,
         config=cell.config,
     )
 

@@ -31,13 +31,23 @@ def workspace(root: Path | None = None) -> Iterator[Path]:
     root = root or Path(tempfile.gettempdir())
     root.mkdir(parents=True, exist_ok=True)
     _remove_orphans(root)
-    folder = Path(tempfile.mkdtemp(prefix=f"etbench-{HOST}-", dir=root))
-    lock = FileLock(folder / OWNED)
-    lock.acquire()
+    folder, lock = _owned_folder(root)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
+
+
+def _owned_folder(root: Path) -> tuple[Path, FileLock]:
+    """Make a folder and lock it; again, if another took it for an orphan before it was locked."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f"etbench-{HOST}-", dir=root))
+        lock = FileLock(folder / OWNED)
+        with contextlib.suppress(FileNotFoundError):
+            lock.acquire()
+        if lock.is_locked and (folder / OWNED).exists():
+            return folder, lock
         lock.release()
 
 

@@ -40,8 +40,8 @@ def _handle(ask: Ask, emit: OnEvent, send: Callable[[Struct], None]) -> Answer:
         elif ask.what == "hang":
             time.sleep(600)
         elif ask.what == "talk":
-            for _ in range(20):
-                time.sleep(0.05)
+            for _ in range(24):  # 6 s in all
+                time.sleep(0.25)
                 stages.progress("acting", "still here")
         elif ask.what == "garbage":
             os.write(_channel(), b"\x00\x01 no message\n")

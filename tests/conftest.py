@@ -21,8 +21,15 @@ CHROMIUM_ARGUMENTS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 
-settings.register_profile("no clock", deadline=None)  # these machines are shared
+settings.register_profile("no clock", deadline=None, derandomize=True)  # these machines are shared
 settings.load_profile("no clock")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With xdist, let a file's tests stay in one process, which then makes its fixtures once."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,6 +38,8 @@ def _programs_built_by_these_tests(tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ETBENCH_CACHE", str(folder))
+        (locks := folder / "locks").mkdir()  # two processes of xdist would wait for each other's rounds
+        patch.setenv("ETBENCH_LOCKS", str(locks))
         yield folder
     with workspace(folder / "work") as last:  # removes what the tests with kill -9 have left
         assert list((folder / "work").iterdir()) == [last], "temporary files of a living process"
@@ -81,6 +90,8 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
 def browser() -> Iterator[Browser]:
     """Chromium while the tests of a module run: no other event loop can run in the same thread meanwhile."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS, timeout=180_000
+        )
         yield browser
         browser.close()

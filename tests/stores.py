@@ -33,17 +33,30 @@ def s3_server(log: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | CREDENTIALS) as process,
     ):
         try:
-            wait_for(lambda: _answers(port), 60)
+            wait_for(lambda: _answers(port))
             yield f"http://{HOST}:{port}", process
         finally:
             process.kill()
 
 
 @contextlib.contextmanager
-def black_hole() -> Iterator[str]:
-    """Give the URL of a socket where connections come in and are never answered."""
+def black_hole() -> Iterator[tuple[str, list[socket.socket]]]:
+    """Give the URL of a socket whose connections are never answered, and those that came in so far."""
+    came: list[socket.socket] = []
     with socket.create_server((HOST, 0)) as listening:
-        yield f"http://{HOST}:{listening.getsockname()[1]}"
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    came.append(listening.accept()[0])
+
+        threading.Thread(target=accept, daemon=True).start()
+        try:
+            yield f"http://{HOST}:{listening.getsockname()[1]}", came
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            for connection in came:
+                connection.close()
 
 
 @contextlib.contextmanager

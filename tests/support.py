@@ -69,7 +69,15 @@ def started_etbench(*arguments: str, cwd: Path, **env: str) -> Iterator[subproce
             process.kill()
 
 
-def wait_for(condition: Any, timeout: float = 120) -> Any:
+def alive(process: psutil.Process) -> bool:
+    """Tell whether a process is still there, and not only its name."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_for(condition: Any, timeout: float = 600) -> Any:
     """Poll until the condition holds and return what it returned."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

@@ -11,10 +11,10 @@ from hydra.utils import get_method
 from support import CONF
 
 import etbench
+from etbench.command import resume_arguments
 from etbench.compose import check_command_line, compose, conf_dir, resuming
 from etbench.errors import ConfigError
 from etbench.sweep.manifest import Manifest
-from etbench.ui.choices import resume_arguments
 
 
 def _options(group: str) -> list[str]:

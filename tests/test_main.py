@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from support import CONF, Sweep, environment, etbench
 
+from etbench.compose import compose
 from etbench.results.store import read_result
+
+pytestmark = pytest.mark.xdist_group("sweep")  # of the same eight real cells as tests/test_run.py
 
 
 @pytest.mark.parametrize(
@@ -101,6 +104,8 @@ def test_a_sweep_ends_ok_with_tables_in_one_folder(sweep: Sweep) -> None:
     assert {path.name for path in sweep.folder.glob("*.json")} == {
         f"{model}_{precision}_{delegate}.json" for model, precision, delegate in sweep.results
     }
+    for result in sweep.results.values():
+        assert compose(result.command).cell_id == result.cell_id
     for table in ("results", "precision_comparison", "delegate_comparison", "ranking", "pivot"):
         assert len((sweep.folder / f"{table}.csv").read_text().splitlines()) >= 3
 

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support import CONF, TESTS, Sweep, descendants, etbench, started_etbench, wait_for
+from support import CONF, TESTS, Sweep, alive, descendants, etbench, started_etbench, wait_for
 
 import etbench as api
 from etbench.errors import ConfigError
 from etbench.events import Event
 from etbench.results.store import read_result
+
+pytestmark = pytest.mark.xdist_group("sweep")  # of the same eight real cells as tests/test_main.py
 
 
 def test_python_api_tells_each_stage_in_order_and_returns_the_written_result(
@@ -46,6 +48,7 @@ def test_python_api_tells_each_stage_in_order_and_returns_the_written_result(
     ]
     assert "torch" not in outcome.result.config  # plain YAML, nothing else
     assert outcome.result.config["model"]["width"] == 4
+    assert api.compose(outcome.result.command[2:], config_dir=outcome.result.command[1]) == cell
 
 
 def test_a_second_run_of_the_same_cell_replaces_nothing(tmp_path: Path, scratch: Path) -> None:
@@ -57,6 +60,7 @@ def test_a_second_run_of_the_same_cell_replaces_nothing(tmp_path: Path, scratch:
     assert names == [f"tiny_fp32_xnnpack-{first['cell_id']}.json", "tiny_fp32_xnnpack.json"]
     assert first["cell_id"] == second["cell_id"]
     assert first["rounds"] != second["rounds"]
+    assert first["command"] == ["--config-dir", str(CONF), "model=tiny"]
 
 
 def test_max_seconds_cuts_the_timing_short_after_three_samples_and_says_so(
@@ -123,13 +127,13 @@ def test_a_process_killed_while_timing_is_a_failed_result_with_status_1(
 ) -> None:
     with _timing_for_long(tmp_path, scratch) as (process, family):
         family[victim].kill()
-        printed, _ = process.communicate(timeout=60)
+        printed, _ = process.communicate(timeout=300)
     assert process.returncode == 1, printed
     assert "was killed by SIGKILL" in printed
     result = read_result(tmp_path / "out" / "slow_fp32_portable.json")
     assert result.failure is not None
     assert (result.status, result.failure.stage, result.failure.kind) == ("failed", "time", "ProcessDied")
-    wait_for(lambda: not any(_alive(child) for child in family.values()), timeout=10)
+    wait_for(lambda: not any(map(alive, family.values())))
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
@@ -138,10 +142,10 @@ def test_an_interrupted_run_leaves_no_process_and_no_temporary_file(
 ) -> None:
     with _timing_for_long(tmp_path, scratch) as (process, family):
         process.send_signal(how)
-        printed, _ = process.communicate(timeout=60)
+        printed, _ = process.communicate(timeout=300)
     assert process.returncode == 128 + how, printed
     assert "Traceback" not in printed
-    wait_for(lambda: not any(_alive(child) for child in family.values()), timeout=10)
+    wait_for(lambda: not any(map(alive, family.values())))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie a child's life to its parent's")
@@ -149,8 +153,8 @@ def test_children_die_with_a_run_that_is_killed(tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()  # nobody is left to clean up after kill -9
     with _timing_for_long(tmp_path, tmp_path / "tmp") as (process, family):
         process.kill()
-        process.communicate(timeout=60)
-    wait_for(lambda: not any(_alive(child) for child in family.values()), timeout=10)
+        process.communicate(timeout=300)
+    wait_for(lambda: not any(map(alive, family.values())))
 
 
 def test_files_that_are_not_there_are_refused_before_any_work(tmp_path: Path) -> None:
@@ -228,10 +232,3 @@ def _while_timing(process: subprocess.Popen[str], log: Path) -> dict[str, psutil
     rounds = [child for child in children if child.children() == [] and len(children) > 1]
     workers = [child for child in children if child.children()]
     return {"round": rounds[0], "worker": workers[0]} if rounds and workers else None
-
-
-def _alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

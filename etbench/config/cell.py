@@ -42,7 +42,7 @@ class Recipe(Section, frozen=True, kw_only=True):
 
 
 class Cell(Section, frozen=True, kw_only=True):
-    """One point of the grid, and the composed YAML it came from."""
+    """One point of the grid, the composed YAML it came from, and the command that composes it again."""
 
     model: Model
     precision: Precision
@@ -67,6 +67,7 @@ class Cell(Section, frozen=True, kw_only=True):
     bounds: dict[str, float]
     event_log: str | None
     config: dict[str, Any]
+    command: list[str] = msgspec.field(default_factory=list)
 
     @property
     def recipe(self) -> Recipe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,20 +15,23 @@ __all__ = ["turn_to_measure"]
 
 
 def _lock_path(machine: str) -> Path:
-    """One place for all users of this host, whatever TMPDIR they have set."""
-    shared = Path("/tmp")
+    """One place for all users of this host, whatever TMPDIR they have set.
+
+    Containers of one host do not see each other's: ``ETBENCH_LOCKS`` names a folder that they share.
+    """
+    shared = Path(os.environ.get("ETBENCH_LOCKS", "/tmp"))
     name = re.sub(r"[^\w.-]", "_", machine)
     return (shared if shared.is_dir() else Path(tempfile.gettempdir())) / f"etbench-{name}.lock"
 
 
 @contextmanager
 def turn_to_measure(on_wait: Callable[[], None], machine: str = "host") -> Iterator[None]:
-    """Hold the lock of a machine; where another etbench has it, tell so once and wait.
+    """Hold the lock of a machine; where another etbench has it, tell so and wait.
 
     The kernel frees the lock when its holder dies, however it dies.
 
     Args:
-        on_wait: tells that there is another.
+        on_wait: tells that there is another, at once and then each minute.
         machine: this host, or one that is measured from here.
 
     """

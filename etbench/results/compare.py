@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterable, Sequence
 from statistics import median
 
 import msgspec
 from msgspec import Struct
 
+from etbench.command import quoted, shell_words
 from etbench.errors import EtbenchError
 from etbench.results.gate import Condition, Violation, check_conditions
 from etbench.results.pairing import cell_name, is_summary, pair_results
@@ -156,8 +156,10 @@ def _ratio_alone(base: Result, new: Result) -> CellComparison:
 
 
 def _in_turn_command(new: Result, base_path: str) -> str:
-    choices = f"model={new.model_name} precision={new.precision_short} delegate={new.delegate}"
-    return f"python -m etbench {choices} compare_to={shlex.quote(base_path)}"
+    # Results of before this was kept have but the names of what was chosen.
+    chosen = {"model": new.model_name, "precision": new.precision_short, "delegate": new.delegate}
+    arguments = new.command or [f"{group}={name}" for group, name in chosen.items()]
+    return shell_words([*arguments, f"compare_to={quoted(base_path)}"])
 
 
 def _why(result: Result) -> str:

@@ -138,6 +138,7 @@ class Result(Struct, frozen=True, kw_only=True):
     nothing else. `from_cache` says that the program was built for an earlier run; `artifact.build_s` is what
     that took. `evaluation` has the figures of the user's accuracy hook. `reason` says why a cell was
     skipped, or only built.
+    `command` is what stood behind ``python -m etbench`` for this cell alone, from the folder it was run in.
     `pte_file` and `log_file` are relative to the result. `stage_s` is where the time went; `config` is
     the whole composed YAML. `source` is the tool that measured: anything but ``etbench`` is an imported
     summary without rounds, whose environment has 0 and ``unknown`` where nothing is known.
@@ -186,5 +187,6 @@ class Result(Struct, frozen=True, kw_only=True):
     log_file: str | None = None
     stage_s: dict[str, float] = {}
     environment: Environment
+    command: list[str] = []
     config: dict[str, Any]
     source: str = "etbench"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import etbench.phases  # noqa: F401  before the sweep begins: an interrupt can get lost in an import
+from etbench.command import resume_arguments, shell_words
 from etbench.config import Cell
 from etbench.errors import ConfigError
 from etbench.results.schema import Result
@@ -38,12 +39,12 @@ def run_sweep(
     cells = [cell for cell, _ in planned]
     with alone_in(folder):
         manifest, done = _plan(cells, folder, more)
-        manifest.write(folder)
         todo = {cell.cell_id: (cell, log) for cell, log in planned if cell.cell_id not in done}
         with (
-            sweep_view([cell for cell, _ in todo.values()], len(done)) as on_event,
             _saying_how_to_go_on(folder),
+            sweep_view([cell for cell, _ in todo.values()], len(done)) as on_event,
         ):
+            manifest.write(folder)
             outcomes = run_cells(
                 [cell for cell, _ in todo.values()],
                 out_dir=folder,
@@ -76,7 +77,6 @@ def _saying_how_to_go_on(folder: Path) -> Iterator[None]:
     except ConfigError:
         raise
     except BaseException:
-        sys.stderr.write(
-            f"the sweep ended before all its cells; go on with: python -m etbench -m sweep.resume={folder}\n"
-        )
+        how = shell_words(resume_arguments(folder))
+        sys.stderr.write(f"the sweep ended before all its cells; go on with: {how}\n")
         raise

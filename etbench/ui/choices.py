@@ -6,8 +6,6 @@ within its range. No text of it reaches the command line otherwise, so it can na
 
 from __future__ import annotations
 
-import re
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +13,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from hydra.core.override_parser.types import Quote, QuotedString
 from msgspec import Meta, Struct
 
+from etbench.command import quoted
 from etbench.compose import compose_options, option_names
 from etbench.config import Cell
 from etbench.config.sections import Delegate, Runs
@@ -31,8 +29,6 @@ __all__ = [
     "LeftOut",
     "Request",
     "python_command",
-    "resume_arguments",
-    "shell_words",
 ]
 
 Group = Literal["model", "precision", "delegate"]
@@ -178,7 +174,7 @@ class Choices:
         if request.threads is not None:
             words.append(f"threads={request.threads}")
         if folder is not None:
-            words.append(f"hydra.{'sweep' if many else 'run'}.dir={_hydra_value(str(folder))}")
+            words.append(f"hydra.{'sweep' if many else 'run'}.dir={quoted(str(folder))}")
         return words
 
     def _grid(self, request: Request) -> list[Cell]:
@@ -199,23 +195,6 @@ class Choices:
         return msgspec.structs.replace(cell, repeat=repeat, threads=request.threads)
 
 
-def shell_words(arguments: Sequence[str]) -> str:
-    """Return the command line to copy."""
-    return shlex.join(["python", "-m", "etbench", *arguments])
-
-
 def python_command(arguments: Sequence[str]) -> list[str]:
     """Return the command that is run: this very interpreter."""
     return [sys.executable, "-m", "etbench", *arguments]
-
-
-def resume_arguments(folder: Path) -> list[str]:
-    """Return what stands behind ``python -m etbench`` to go on with the sweep in a folder."""
-    return ["-m", f"sweep.resume={_hydra_value(str(folder))}"]
-
-
-def _hydra_value(text: str) -> str:
-    """Quote a value for Hydra's grammar, where it is more than letters, digits and signs of a path."""
-    if re.fullmatch(r"[\w./:-]+", text, re.ASCII):
-        return text
-    return QuotedString(text, Quote.single).with_quotes()

@@ -63,6 +63,7 @@ def serve(settings: Settings) -> None:
             language="en-US",
             binding_refresh_interval=None,  # nothing is bound; a loop would take time from what is measured
             show_welcome_message=False,
+            reconnect_timeout=30,  # s; the cores may be busy with what the page shows
         )
         guard = Guard(app, names_of(settings.host, port), settings.token)
         config = uvicorn.Config(guard, log_level="warning", ws="wsproto", server_header=False)
@@ -76,6 +77,7 @@ def _bound(settings: Settings) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((settings.host, settings.port))
+        bound.listen()  # whoever hears the address may come before uvicorn is ready to accept
     except OSError:
         bound.close()
         raise

@@ -45,7 +45,8 @@ class EtbenchLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Compose and check every cell first, then run them all."""
-        from etbench.config import Cell, parse
+        from etbench.compose import cell_of_job
+        from etbench.config import Cell
         from etbench.errors import ConfigError
         from etbench.objective import objective_value
         from etbench.sweep.launch import run_sweep
@@ -55,7 +56,7 @@ class EtbenchLauncher(Launcher):
         planned: list[tuple[Cell, Path]] = []
 
         def plan(config: Any) -> None:
-            planned.append((parse(config), Path(HydraConfig.get().runtime.output_dir)))
+            planned.append((cell_of_job(config), Path(HydraConfig.get().runtime.output_dir)))
 
         jobs = [self._job(plan, overrides, n) for n, overrides in enumerate(job_overrides, initial_job_idx)]
         try:

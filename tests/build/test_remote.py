@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import fsspec
@@ -20,7 +19,7 @@ import msgspec
 import pytest
 from entries import KEY, OTHER, put, take
 from stores import CREDENTIALS, black_hole, cut_after, s3_server
-from support import CONF, environment, etbench
+from support import CONF, environment, etbench, wait_for
 
 from etbench.build.artifact import program_path, references_path
 from etbench.build.cache import Cache
@@ -234,31 +233,29 @@ def test_a_server_that_dies_is_told_once_and_left_alone(tmp_path: Path) -> None:
         other = store.machine("other")
         process.kill()
         process.wait()
-        begun = monotonic()
         assert take(other, KEY, told.append)[0] is None
         built = put(other, KEY, on_lost=told.append)
         assert take(other, KEY, told.append)[0] == built
         assert take(other, OTHER, told.append)[0] is None
-        assert monotonic() - begun < 15
     assert len(told) == 1
     assert told[0].startswith(f"the remote cache {S3} is left alone from now on: Could not connect")
 
 
 def test_a_server_that_never_answers_holds_up_nothing(tmp_path: Path) -> None:
     told: list[str] = []
-    with black_hole() as url:
+    with black_hole() as (url, connections):
         cache = Store(S3, {"endpoint_url": url}, tmp_path).machine("one", timeout_s=1)
-        begun = monotonic()
         readers = [
             threading.Thread(target=cache.remote.fetch, args=(f"{number:064x}", tmp_path, told.append))
-            for number in range(20)
+            for number in range(40)  # more than the first few would try again by themselves
         ]
         for reader in readers:
             reader.start()
         for reader in readers:
             reader.join()
         assert take(cache, KEY, told.append)[0] is None
-        assert 1 <= monotonic() - begun < 4.5, "twenty of 1 s, four at a time, take 5 s"
+        wait_for(lambda: connections)  # of those that were given up on before they came so far
+        assert len(connections) < len(readers), "who waited for the first few found it lost"
     assert len(told) == 1
     assert told[0].startswith(f"the remote cache {S3} is left alone from now on: ")
 
@@ -373,7 +370,7 @@ def test_a_run_takes_what_a_run_on_another_machine_has_built(endpoint: str, tmp_
 
 
 def test_a_run_whose_remote_is_gone_builds_here_and_says_so_once(tmp_path: Path) -> None:
-    with black_hole() as url:
+    with black_hole() as (url, _):
         remote = (f"cache.remote={S3}", f"+cache.remote_options.endpoint_url={url}")
         done, result = _run(tmp_path, "one", *remote, "cache.remote_timeout_s=1")
     assert done.stderr.count("is left alone from now on: no answer within 1 s") == 1

@@ -2,7 +2,8 @@
 
 The first argument is the folder that stands for the phone, the others are those of `adb`. In it, `devices` is
 what ``adb devices`` lists, `bin` has the commands that only Android has, `calls` gets each call, and while
-there is a file `corrupts` what is pushed changes on its way.
+there is a file `corrupts` what is pushed changes on its way; in the round whose number `loses` has the device
+is lost, as the daemons at both ends notice it.
 """
 
 from __future__ import annotations
@@ -63,6 +64,10 @@ def shell(phone: Path, text: str) -> int:
         os._exit(LOST)
 
     signal.signal(signal.SIGTERM, lose)
+    loses, rounds = phone / "loses", (phone / "calls").read_text().count(" time\n")
+    if loses.exists() and text.endswith(" time") and rounds == int(loses.read_text()):
+        (phone / "devices").write_text("")
+        lose()
     status = child.wait()
     return status if status >= 0 else 128 - status
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,18 +74,9 @@ class FakePhone:
             and (process.info["cmdline"] or [""])[0].startswith(str(self.store))
         ]
 
-    def lose(self) -> bool:
-        """Lose the device if its runner runs just now, as the daemons at both ends notice it."""
-        clients = []
-        for process in self.running():
-            with suppress(psutil.NoSuchProcess):  # it has just ended
-                clients.append(process.parent())
-        if clients:
-            self.attach({})
-        for client in filter(None, clients):
-            with suppress(psutil.NoSuchProcess):
-                client.terminate()
-        return bool(clients)
+    def lose_in_round(self, number: int) -> None:
+        """Lose the device while it times its n-th round."""
+        (self.folder / "loses").write_text(str(number))
 
 
 def make_phone(folder: Path, runner: Path) -> FakePhone:

@@ -35,7 +35,7 @@ def cluster() -> Iterator[str]:
             assert address, "the cluster did not start"
             yield address
             process.communicate()
-        wait_for(lambda: not _processes_of(folder), 20)
+        wait_for(lambda: not _processes_of(folder))
 
 
 def _processes_of(folder: str) -> list[psutil.Process]:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,8 +54,9 @@ class Server:
     def cut(self) -> None:
         """Kill the processes that hold the connections, and nothing of what they have started."""
         for child in self.process.children(recursive=True):
-            if child.name().startswith("sshd"):
-                child.kill()
+            with suppress(psutil.NoSuchProcess):
+                if child.name().startswith("sshd"):
+                    child.kill()
 
 
 @contextmanager
@@ -66,7 +67,8 @@ def serving(home: Path) -> Iterator[Server]:
     for name in ("host_key", "user_key"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / name], check=True)
     shutil.copy(home / "user_key.pub", home / "authorized_keys")
-    port = _free_port()
+    python = _python_without_etbench(home / "venv")
+    port = _free_port()  # as late as can be, before another takes it
     (home / "known_hosts").write_text(f"[{HOST}]:{port} {(home / 'host_key.pub').read_text()}")
     (home / "sshd_config").write_text(
         f"Port {port}\nListenAddress {HOST}\nHostKey {home / 'host_key'}\nPidFile none\n"
@@ -77,13 +79,12 @@ def serving(home: Path) -> Iterator[Server]:
         Path("/run/sshd").mkdir(exist_ok=True)  # where a server that runs as root separates privileges
     options = ["-F", "none", "-p", str(port), "-i", str(home / "user_key"), "-o", "IdentitiesOnly=yes"]
     options += ["-o", f"UserKnownHostsFile={home / 'known_hosts'}"]
-    python = _python_without_etbench(home / "venv")
     with (
         (home / "log").open("wb") as log,
         subprocess.Popen([SSHD, "-D", "-e", "-f", home / "sshd_config"], stderr=log) as process,
     ):
         try:
-            wait_for(lambda: b"listening" in (home / "log").read_bytes(), 10)
+            wait_for(lambda: b"listening" in (home / "log").read_bytes())
             yield Server(psutil.Process(process.pid), home, python, options)
         finally:
             process.terminate()

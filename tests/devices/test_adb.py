@@ -152,15 +152,13 @@ def test_a_lost_phone_repeats_the_round_and_the_result_says_so(phone: FakePhone)
     lost: list[str] = []
 
     def hear(event: Event) -> None:
-        if event.kind == "round" and event.done == 2 and not lost:
-            lost.append("now")
-            wait_for(phone.lose, 20)
         if event.message.startswith("connection"):
             lost.append(event.message)
             phone.attach({SERIAL: "device"})
 
+    phone.lose_in_round(3)
     result, _ = _run(phone, *SLOW, "repeat.rounds=4", "repeat.runs=12", on_event=hear)
-    assert lost[1:] == ["connection to the Android device lost; connecting again in 2 s"]
+    assert lost == ["connection to the Android device lost; connecting again in 2 s"]
     assert result.status == "ok", result.failure
     assert result.lost_connections == 1
     assert [facts.block for facts in result.round_facts] == [0, 1, 2, 3]
@@ -168,11 +166,8 @@ def test_a_lost_phone_repeats_the_round_and_the_result_says_so(phone: FakePhone)
 
 
 def test_a_phone_that_stays_away_fails_the_cell_with_the_rounds_it_had(phone: FakePhone) -> None:
-    def hear(event: Event) -> None:
-        if event.kind == "round" and event.done == 2:
-            wait_for(phone.lose, 20)
-
-    result, _ = _run(phone, *SLOW, "repeat.rounds=4", "repeat.runs=12", "device.retries=0", on_event=hear)
+    phone.lose_in_round(3)
+    result, _ = _run(phone, *SLOW, "repeat.rounds=4", "repeat.runs=12", "device.retries=0")
     assert result.failure is not None
     assert (result.failure.stage, len(result.rounds)) == ("connect", 2)
     assert result.failure.message == f"device.serial={SERIAL}: the connection was lost"
@@ -181,9 +176,9 @@ def test_a_phone_that_stays_away_fails_the_cell_with_the_rounds_it_had(phone: Fa
 def test_an_interrupted_run_leaves_nothing_there(phone: FakePhone) -> None:
     words = [*SLOW, *phone.overrides, "repeat.rounds=2", "repeat.runs=1000"]  # a round of minutes
     with started_etbench("--config-dir", str(CONF), *words, cwd=phone.folder) as process:
-        wait_for(lambda: _times_a_round(phone), 120)
+        wait_for(lambda: _times_a_round(phone))
         os.kill(process.pid, signal.SIGKILL)
-        wait_for(lambda: not phone.running(), 10)
+        wait_for(lambda: not phone.running())
 
 
 def _times_a_round(phone: FakePhone) -> bool:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import psutil
@@ -30,10 +29,6 @@ OVERRIDES = (
     "device=ray",
     "hydra.sweep.dir=out",
 )
-
-
-# How much later than it is a node free its end may be heard of; a measurement takes a second and more.
-HEARD = timedelta(seconds=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +92,10 @@ def test_a_node_measures_one_cell_at_a_time_and_builds_none_meanwhile(sweep: Swe
     for node, start, end in work:
         others = [times for times in [*work, *builds] if times[0] == node and times != (node, start, end)]
         assert others
-        assert all(
-            other_end <= start + HEARD or end <= other_start + HEARD for _, other_start, other_end in others
-        )
+        for _, other_start, other_end in others:
+            both = min(end, other_end) - max(start, other_start)
+            # Beyond what is heard late: one that did not wait would lie within the other.
+            assert both < 0.5 * min(end - start, other_end - other_start)
 
 
 def test_a_missing_result_is_measured_again(sweep: Sweep, address: str) -> None:
@@ -157,10 +153,10 @@ def test_a_job_starts_in_the_folder_of_the_sweep_and_leaves_openmp_alone(
 def test_a_killed_sweep_leaves_nothing_running_on_the_nodes(address: str, tmp_path: Path) -> None:
     overrides = ("repeat.rounds=500", "repeat.runs=5000", "repeat.rounds_s=60", *OVERRIDES[2:])
     with started_etbench(*GRID[:5], *overrides, cwd=tmp_path, RAY_ADDRESS=address) as process:
-        wait_for(lambda: "round" in {e.kind for e in read_events(tmp_path / "out" / "events.jsonl")[0]}, 120)
+        wait_for(lambda: "round" in {e.kind for e in read_events(tmp_path / "out" / "events.jsonl")[0]})
         assert _at_work()
         process.kill()
-    wait_for(lambda: not _at_work(), 20)
+    wait_for(lambda: not _at_work())
 
 
 def _at_work() -> list[psutil.Process]:

@@ -43,7 +43,7 @@ def test_a_cell_is_measured_there_and_sent_once(server: Server, tmp_path: Path) 
     assert second.status == "ok"
     assert second.artifact == first.artifact
     assert "sending" not in printed, "all of it is there"
-    wait_for(lambda: not server.measuring(), 10)
+    wait_for(lambda: not server.measuring())
     sent = list((server.home / "store").glob(f"*/{program_path(Path()).name}"))
     assert len(sent) == 1
     sent[0].write_bytes(b"rotten")
@@ -54,13 +54,13 @@ def test_a_cell_is_measured_there_and_sent_once(server: Server, tmp_path: Path) 
 
 
 def test_a_lost_connection_repeats_the_round_and_the_result_says_so(server: Server, tmp_path: Path) -> None:
-    overrides = ("repeat.rounds=12", "repeat.runs=1200", "repeat.rounds_s=60", "hydra.run.dir=out")
+    overrides = ("repeat.rounds=12", "repeat.runs=6000", "repeat.rounds_s=60", "hydra.run.dir=out")
     command = [sys.executable, "-m", "etbench", *CELL, "model.width=256", *server.overrides, *overrides]
     with subprocess.Popen(command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE) as process:
-        wait_for(lambda: len(_rounds(tmp_path)) >= 3, 120)
+        wait_for(lambda: len(_rounds(tmp_path)) >= 3)
         held = server.measuring()
         server.cut()
-        printed = process.communicate(timeout=120)[1].decode()
+        printed = process.communicate(timeout=300)[1].decode()
     assert process.returncode == 0, printed
     assert "connection to 127.0.0.1 lost" in printed
     result = read_result(next((tmp_path / "out").glob("*.json")))
@@ -70,7 +70,7 @@ def test_a_lost_connection_repeats_the_round_and_the_result_says_so(server: Serv
     starts = [facts.started_s for facts in result.round_facts]
     assert starts == sorted(starts)
     assert held
-    assert not server.measuring()
+    wait_for(lambda: not server.measuring())
 
 
 def _rounds(cwd: Path) -> list[LoggedEvent]:
@@ -82,10 +82,10 @@ def test_an_interrupted_run_leaves_nothing_there(server: Server, tmp_path: Path)
     overrides = ("repeat.rounds=500", "repeat.runs=5000", "repeat.rounds_s=60", "hydra.run.dir=out")
     command = [sys.executable, "-m", "etbench", *CELL, *server.overrides, *overrides]
     with subprocess.Popen(command, cwd=tmp_path, env=environment()) as process:
-        wait_for(lambda: len(_rounds(tmp_path)) >= 3, 120)
+        wait_for(lambda: len(_rounds(tmp_path)) >= 3)
         assert server.measuring()
         os.kill(process.pid, signal.SIGKILL)
-    wait_for(lambda: not server.measuring(), 10)
+    wait_for(lambda: not server.measuring())
 
 
 @pytest.mark.parametrize(

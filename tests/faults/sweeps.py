@@ -38,7 +38,7 @@ def arguments(*overrides: str) -> tuple[str, ...]:
 
 def sweep(cwd: Path, *overrides: str, status: int, cells: int, **env: str) -> Swept:
     """Run a sweep to its end: it must have one result a cell, and leave nothing behind."""
-    done = etbench(*arguments(*overrides), cwd=cwd, timeout=300, **env)
+    done = etbench(*arguments(*overrides), cwd=cwd, timeout=1200, **env)
     assert done.returncode == status, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     return finished(cwd / "out", done, cells)

@@ -27,7 +27,7 @@ def _sweep_with_limit(cwd: Path, file_bytes: int, *overrides: str, cells: int) -
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
         preexec_fn=_limited_to(file_bytes),
     )
     assert done.returncode == 1, done.stdout + done.stderr
@@ -90,7 +90,7 @@ def test_two_sweeps_at_once_build_each_program_once(tmp_path: Path) -> None:
         )
     results = []
     for folder, process in zip(folders, running, strict=True):
-        printed, _ = process.communicate(timeout=300)
+        printed, _ = process.communicate(timeout=1200)
         assert process.returncode == 0, printed
         done = subprocess.CompletedProcess([], 0, printed, "")
         results.append(finished(folder / "out", done, cells=2).results)

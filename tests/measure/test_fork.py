@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -69,18 +70,27 @@ def test_a_sudden_exit_is_no_answer() -> None:
 def test_the_parent_hears_that_it_still_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fork, "HEARTBEAT_S", 0.05)
     beats: list[float] = []
+    heard, tell = os.pipe()
 
-    def sleep() -> Answer:
-        time.sleep(0.4)
+    def hear(seconds: float) -> None:
+        beats.append(seconds)
+        os.write(tell, b".")
+
+    def until_heard_twice() -> Answer:
+        for _ in range(2):
+            os.read(heard, 1)
         return Answer(0, "")
 
-    in_fork(sleep, waiting=beats.append)
+    in_fork(until_heard_twice, waiting=hear)
+    os.close(heard)
+    os.close(tell)
     assert len(beats) >= 2
     assert beats == sorted(beats)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="open files are listed in /proc")
 def test_no_descriptor_stays_open() -> None:
+    gc.collect()  # of what other tests have left
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(5):
         in_fork(lambda: Answer(0, ""))

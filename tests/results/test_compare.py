@@ -75,8 +75,12 @@ def test_separate_runs_need_more_than_the_drift_between_runs(make_result: MakeRe
     near, far = make_result(rounds=_rounds(11.0, seed=1)), make_result(rounds=_rounds(18.0, seed=2))
     (cell,) = compare_results([base], [near], threshold=0.05, base_path="outputs/old one").cells
     assert (cell.how, cell.verdict) == ("separate runs", "inconclusive")
-    command = "model=resnet18 precision=fp32 delegate=xnnpack compare_to='outputs/old one'"
-    assert cell.advice == f"measure them in turn: python -m etbench {command}"
+    command = "model=resnet18 precision=fp32 delegate=xnnpack"
+    against = """'compare_to="outputs/old one"'"""  # quoted for Hydra, and that for a shell
+    assert cell.advice == f"measure them in turn: python -m etbench {command} {against}"
+    near = msgspec.structs.replace(near, command=["model=timm", "model.id=resnet18"])
+    (cell,) = compare_results([base], [near], threshold=0.05, base_path="base").cells
+    assert cell.advice.endswith("python -m etbench model=timm model.id=resnet18 compare_to=base")
     (cell,) = compare_results([base], [far], threshold=0.05).cells
     assert (cell.verdict, cell.regression) == ("slower", True)
 

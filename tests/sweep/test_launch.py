@@ -35,6 +35,7 @@ def test_all_cells_of_a_grid_are_measured_in_the_same_blocks(tmp_path: Path) -> 
         "repeat.rounds=6",
         "repeat.rounds_s=60",
         "repeat.spread_s=0",
+        "measure.block_max_s=600",
         "hydra.sweep.dir=out",
         cwd=tmp_path,
     )

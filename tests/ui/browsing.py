@@ -54,7 +54,7 @@ def started(folder: Path, *arguments: str, **env: str) -> Iterator[Server]:
         yield Server(found[0], results, sample, folder, process)
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
 
 
 def tick(page: Page, group: str, *names: str) -> None:

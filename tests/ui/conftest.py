@@ -9,7 +9,7 @@ import pytest
 from browsing import Server, started
 from playwright.sync_api import Browser, Page, expect
 
-expect.set_options(timeout=30_000)  # these machines are shared
+expect.set_options(timeout=180_000)  # these machines are shared
 
 
 @pytest.fixture(scope="package")
@@ -28,7 +28,7 @@ def open_tab(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
         context = browser.new_context(viewport={"width": width, "height": 900}, **more)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(180_000)
         page.on("pageerror", lambda error: noise.append(f"error: {error}"))
         page.on("console", lambda message: message.type == "error" and noise.append(message.text))
         page.on("request", lambda asked: _own(asked.url, server) or noise.append(f"request: {asked.url}"))

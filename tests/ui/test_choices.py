@@ -9,9 +9,10 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from support import CONF
 
+from etbench.command import shell_words
 from etbench.compose import compose
 from etbench.errors import ConfigError
-from etbench.ui.choices import Choices, shell_words
+from etbench.ui.choices import Choices
 
 GRID: dict[str, Any] = {"model": ["tiny"], "precision": ["fp32"], "delegate": ["portable"]}
 

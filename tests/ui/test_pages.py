@@ -23,6 +23,7 @@ from etbench.results.store import read_result, write_result
 
 Opened = Callable[..., Page]
 TABS = ("/", "/compare", "/inspect", "/doctor")
+STILL = "*, *::before, *::after { transition: none !important; animation: none !important }"
 
 
 def test_the_number_of_repeats_is_what_the_model_recommends(open_tab: Opened) -> None:
@@ -112,7 +113,8 @@ def test_a_failing_cell_shows_its_reason_and_a_slow_one_can_be_cancelled(
 
 def test_a_sweep_of_a_terminal_shows_live(open_tab: Opened, server: Any) -> None:
     page = open_tab()
-    overrides = [text for text in arguments("model=slow", "repeat.runs=10000") if "sweep.dir" not in text]
+    wanted = arguments("model=slow", "repeat.runs=10000", f"cache.dir={server.cwd / 'killed'}")
+    overrides = [text for text in wanted if "sweep.dir" not in text]
     with started_etbench(*overrides, f"hydra.sweep.dir={server.results / 'mine'}", cwd=server.cwd):
         elsewhere = page.locator(".eb-card").filter(has_text="Started elsewhere")
         expect(elsewhere.get_by_text(re.compile(r"^running · 0 of 1 cells"))).to_be_visible()
@@ -226,7 +228,7 @@ def test_a_result_is_shown_with_its_rounds_and_survives_a_reload_by_its_address(
 def test_the_tabs_are_accessible_and_fit_the_screen(scheme: str, width: int, open_tab: Opened) -> None:
     for tab in TABS:
         page = open_tab(tab, width=width, color_scheme=scheme)
-        page.wait_for_timeout(300)  # colours fade in, and axe would measure them on the way
+        page.add_style_tag(content=STILL)  # colours fade in, and axe would measure them on the way
         found = Axe().run(page).response["violations"]
         serious = {
             one["id"]: [node["html"][:160] + node["failureSummary"] for node in one["nodes"][:3]]

@@ -161,7 +161,7 @@ def test_a_command_line_that_is_not_safe_is_refused(
 ) -> None:
     command = [sys.executable, "-m", "etbench.ui", "--no-browser", *arguments]
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60
+        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 2
     assert expected in done.stderr
@@ -169,7 +169,7 @@ def test_a_command_line_that_is_not_safe_is_refused(
 
 def test_without_the_extra_it_says_what_to_install() -> None:
     program = "import sys; sys.modules['nicegui'] = None; from etbench.ui.__main__ import main; main([])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
     assert done.returncode == 2
     assert 'pip install "etbench[ui]"' in done.stderr
 

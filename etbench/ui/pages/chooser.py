@@ -6,8 +6,9 @@ from typing import Any
 
 from nicegui import ui
 
+from etbench.command import shell_words
 from etbench.errors import ConfigError
-from etbench.ui.choices import GROUPS, Group, Request, shell_words
+from etbench.ui.choices import GROUPS, Group, Request
 from etbench.ui.jobs import Jobs
 from etbench.ui.pages.frame import CommandLine, words
 

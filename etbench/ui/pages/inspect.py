@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from nicegui import ui
 
+from etbench.command import shell_words
 from etbench.doctor import describe
 from etbench.measure.protocol import seconds_text
 from etbench.results import charts
@@ -138,6 +139,8 @@ def _headline(result: Result) -> Iterator[tuple[str, str]]:
         parity = result.parity
         sqnr = "exact" if parity.exact else "n/a" if parity.sqnr_db is None else f"{parity.sqnr_db:.1f} dB"
         yield "parity with eager fp32", " ".join(filter(None, (sqnr, parity.note)))
+    if result.command:
+        yield "command", shell_words(result.command)
     yield "weights", result.weights
     yield "measured", result.created_at
 

@@ -1,0 +1,45 @@
+"""Command lines that are printed to be copied, or kept to be run again."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["alone", "quoted", "resume_arguments", "shell_words"]
+
+# They say what is done with the sweep that a cell is part of, or what it is held against.
+OF_THE_OCCASION = ("sweep.", "hydra.", "compare_to=", "fail_above=")
+
+
+def shell_words(arguments: Sequence[str]) -> str:
+    """Return ``python -m etbench`` with arguments, for a shell."""
+    return shlex.join(["python", "-m", "etbench", *arguments])
+
+
+def resume_arguments(folder: Path) -> list[str]:
+    """Return what stands behind ``python -m etbench`` to go on with the sweep in a folder."""
+    return ["-m", f"sweep.resume={quoted(str(folder))}"]
+
+
+def alone(overrides: Sequence[str], flags: Mapping[str, Any]) -> list[str]:
+    """Return what stands behind ``python -m etbench`` to ask for one cell by itself.
+
+    Args:
+        overrides: that make the cell; those that are about a sweep are left out.
+        flags: such as ``{"--config-dir": "conf"}``; those that are None are left out.
+
+    """
+    words = [word for flag, value in flags.items() if value is not None for word in (flag, str(value))]
+    return [*words, *(text for text in overrides if not text.lstrip("+~").startswith(OF_THE_OCCASION))]
+
+
+def quoted(text: str) -> str:
+    """Quote a value for Hydra's grammar, where it is more than letters, digits and signs of a path."""
+    if re.fullmatch(r"[\w./:-]+", text, re.ASCII):
+        return text
+    from hydra.core.override_parser.types import Quote, QuotedString  # who reads results does without Hydra
+
+    return QuotedString(text, Quote.double).with_quotes()
