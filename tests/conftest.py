@@ -1,4 +1,4 @@
-"""What tests share: one real sweep of two models, and folders that must be clean afterwards."""
+"""What tests share: a cache of programs, the native runner, a browser, folders that must be clean afterwards."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
-from support import Sweep, etbench
 
 from etbench.compose import compose
 from etbench.native import compile_runner
-from etbench.results.store import read_results
 from etbench.workspace import workspace
 
 CHROMIUM = "/usr/bin/chromium"  # playwright's package has none; without it the tests that need it fail
@@ -23,14 +21,6 @@ CHROMIUM_ARGUMENTS = [
 
 settings.register_profile("no clock", deadline=None, derandomize=True)  # these machines are shared
 settings.load_profile("no clock")
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With xdist, let a file's tests stay in one process, which then makes its fixtures once."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(config.rootpath))))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -53,29 +43,6 @@ def runner(_programs_built_by_these_tests: Path, tmp_path_factory: pytest.TempPa
     folder = _programs_built_by_these_tests / "native"
     compilers = compose(["runner=native"]).runner.compilers
     return compile_runner(folder, compilers, scratch=scratch, log=scratch / "log", on_wait=lambda: None)
-
-
-@pytest.fixture(scope="session")
-def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
-    """mobilenet_v2 and distilbert x fp32, int8 x XNNPACK, portable: eight real cells, by the command."""
-    cwd = tmp_path_factory.mktemp("sweep")
-    (scratch := cwd / "tmp").mkdir()
-    process = etbench(
-        "-m",
-        "model=mobilenet_v2,distilbert",
-        "precision=fp32,int8",
-        "delegate=xnnpack,portable",
-        "repeat=quick",
-        "repeat.max_seconds=2",
-        "hydra.sweep.dir=swept",
-        cwd=cwd,
-        timeout=1200,
-        TMPDIR=str(scratch),
-    )
-    found, unreadable = read_results([cwd / "swept"])
-    assert not unreadable, unreadable
-    results = {(r.model_name, r.precision_short, r.delegate): r for _, r in found}
-    return Sweep(process, cwd / "swept", results, scratch)
 
 
 @pytest.fixture

@@ -7,12 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import CONF, Sweep, environment, etbench
+from support import CONF, environment, etbench
 
-from etbench.compose import compose
 from etbench.results.store import read_result
-
-pytestmark = pytest.mark.xdist_group("sweep")  # of the same eight real cells as tests/test_run.py
 
 
 @pytest.mark.parametrize(
@@ -95,35 +92,3 @@ def test_the_shell_completes_options_and_keys(typed: str, expected: set[str], tm
     done = etbench("-sc", "query=bash", cwd=tmp_path, COMP_LINE=f"etbench {typed}")
     assert set(done.stdout.split()) == expected
     assert "hydra_bash_completion" in etbench("-sc", "install=bash", cwd=tmp_path).stdout
-
-
-def test_a_sweep_ends_ok_with_tables_in_one_folder(sweep: Sweep) -> None:
-    assert sweep.process.returncode == 0, sweep.process.stdout + sweep.process.stderr
-    assert {key: result.status for key, result in sweep.results.items()} == dict.fromkeys(sweep.results, "ok")
-    assert len(sweep.results) == 8
-    assert {path.name for path in sweep.folder.glob("*.json")} == {
-        f"{model}_{precision}_{delegate}.json" for model, precision, delegate in sweep.results
-    }
-    for result in sweep.results.values():
-        assert compose(result.command).cell_id == result.cell_id
-    for table in ("results", "precision_comparison", "delegate_comparison", "ranking", "pivot"):
-        assert len((sweep.folder / f"{table}.csv").read_text().splitlines()) >= 3
-
-
-@pytest.mark.build
-def test_a_sweep_prints_stages_and_a_summary_but_no_chatter_of_libraries(sweep: Sweep) -> None:
-    printed = sweep.process.stdout + sweep.process.stderr
-    assert "lowering (the long part)" in printed
-    assert "mobilenet_v2 int8 xnnpack" in printed
-    for chatter in ("Warning", "cpuinfo", "Failed to load", "threadpool"):
-        assert chatter not in printed
-    logs = [path.read_text() for path in sweep.folder.glob("cells/*/etbench.log")]
-    assert len(logs) == 8
-    assert all("threadpool" in log for log in logs)
-
-
-@pytest.mark.build
-def test_a_sweep_leaves_no_temporary_files(sweep: Sweep) -> None:
-    assert not list(sweep.scratch.glob("etbench-*"))
-    assert not list(sweep.folder.rglob("*.pte"))
-    assert not list(sweep.folder.rglob("*.tmp"))

@@ -13,14 +13,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support import CONF, TESTS, Sweep, alive, descendants, etbench, started_etbench, wait_for
+from support import CONF, TESTS, alive, descendants, etbench, started_etbench, wait_for
 
 import etbench as api
 from etbench.errors import ConfigError
 from etbench.events import Event
 from etbench.results.store import read_result
-
-pytestmark = pytest.mark.xdist_group("sweep")  # of the same eight real cells as tests/test_main.py
 
 
 def test_python_api_tells_each_stage_in_order_and_returns_the_written_result(
@@ -167,49 +165,6 @@ def test_files_that_are_not_there_are_refused_before_any_work(tmp_path: Path) ->
     with pytest.raises(ConfigError, match=r"calibration\.text=.*no such file"):
         api.run(cell, out_dir=tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.build
-@pytest.mark.parametrize("delegate", ["xnnpack", "portable"])
-@pytest.mark.parametrize("model", ["mobilenet_v2", "distilbert"])
-@pytest.mark.parametrize(("precision", "floor_db"), [("fp32", 60), ("int8", 10)])
-def test_programs_are_faithful_to_the_eager_model(
-    model: str, precision: str, floor_db: float, delegate: str, sweep: Sweep
-) -> None:
-    parity = sweep.results[model, precision, delegate].parity
-    assert parity is not None
-    assert parity.sqnr_db is not None
-    assert parity.sqnr_db >= floor_db
-    assert not parity.degenerate
-    assert parity.reference_std > 1e-3
-
-
-@pytest.mark.build
-@pytest.mark.parametrize("model", ["mobilenet_v2", "distilbert"])
-def test_results_hold_what_a_reader_looks_for(model: str, sweep: Sweep) -> None:
-    result = sweep.results[model, "int8", "xnnpack"]
-    wide = sweep.results[model, "fp32", "xnnpack"]
-    portable = sweep.results[model, "int8", "portable"]
-    assert result.precision == "INT8 (PT2E Quant)"
-    assert result.repeat == sum(map(len, result.rounds)) == 10
-    assert result.artifact.pte_bytes < 0.6 * wide.artifact.pte_bytes
-    assert result.artifact.delegation.delegated_nodes > 0 == portable.artifact.delegation.delegated_nodes
-    assert result.artifact.arena_bytes > 0
-    assert result.memory.peak_over_baseline_bytes > 0
-    assert result.load_ms > 0
-    assert result.throughput_per_s == pytest.approx(1000 / result.latency_ms.p50)
-    assert result.environment.threads == result.environment.available_cores
-    assert result.environment.libraries["executorch"].startswith("1.5")
-    assert result.latency_ms.p50 < portable.latency_ms.p50
-    assert (result.parity.top1_agreement is not None) == (model == "mobilenet_v2")
-
-
-@pytest.mark.build
-def test_int8_and_its_fp32_are_compared_with_the_same_reference(sweep: Sweep) -> None:
-    spreads = {
-        key: result.parity.reference_std for key, result in sweep.results.items() if key[0] == "distilbert"
-    }
-    assert len(set(spreads.values())) == 1, spreads
 
 
 @contextmanager

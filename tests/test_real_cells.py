@@ -1,0 +1,104 @@
+"""mobilenet_v2 and distilbert x fp32, int8 x XNNPACK, portable: eight real cells, by one command."""
+
+from __future__ import annotations
+
+import pytest
+from support import Sweep, etbench
+
+from etbench.compose import compose
+from etbench.results.store import read_results
+
+pytestmark = pytest.mark.build
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """The finished sweep; temporary files of its own are looked for."""
+    cwd = tmp_path_factory.mktemp("sweep")
+    (scratch := cwd / "tmp").mkdir()
+    process = etbench(
+        "-m",
+        "model=mobilenet_v2,distilbert",
+        "precision=fp32,int8",
+        "delegate=xnnpack,portable",
+        "repeat=quick",
+        "repeat.max_seconds=2",
+        "hydra.sweep.dir=swept",
+        cwd=cwd,
+        timeout=1200,
+        TMPDIR=str(scratch),
+    )
+    found, unreadable = read_results([cwd / "swept"])
+    assert not unreadable, unreadable
+    results = {(r.model_name, r.precision_short, r.delegate): r for _, r in found}
+    return Sweep(process, cwd / "swept", results, scratch)
+
+
+def test_a_sweep_ends_ok_with_tables_in_one_folder(sweep: Sweep) -> None:
+    assert sweep.process.returncode == 0, sweep.process.stdout + sweep.process.stderr
+    assert {key: result.status for key, result in sweep.results.items()} == dict.fromkeys(sweep.results, "ok")
+    assert len(sweep.results) == 8
+    assert {path.name for path in sweep.folder.glob("*.json")} == {
+        f"{model}_{precision}_{delegate}.json" for model, precision, delegate in sweep.results
+    }
+    for result in sweep.results.values():
+        assert compose(result.command).cell_id == result.cell_id
+    for table in ("results", "precision_comparison", "delegate_comparison", "ranking", "pivot"):
+        assert len((sweep.folder / f"{table}.csv").read_text().splitlines()) >= 3
+
+
+def test_a_sweep_prints_stages_and_a_summary_but_no_chatter_of_libraries(sweep: Sweep) -> None:
+    printed = sweep.process.stdout + sweep.process.stderr
+    assert "lowering (the long part)" in printed
+    assert "mobilenet_v2 int8 xnnpack" in printed
+    for chatter in ("Warning", "cpuinfo", "Failed to load", "threadpool"):
+        assert chatter not in printed
+    logs = [path.read_text() for path in sweep.folder.glob("cells/*/etbench.log")]
+    assert len(logs) == 8
+    assert all("threadpool" in log for log in logs)
+
+
+def test_a_sweep_leaves_no_temporary_files(sweep: Sweep) -> None:
+    assert not list(sweep.scratch.glob("etbench-*"))
+    assert not list(sweep.folder.rglob("*.pte"))
+    assert not list(sweep.folder.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("delegate", ["xnnpack", "portable"])
+@pytest.mark.parametrize("model", ["mobilenet_v2", "distilbert"])
+@pytest.mark.parametrize(("precision", "floor_db"), [("fp32", 60), ("int8", 10)])
+def test_programs_are_faithful_to_the_eager_model(
+    model: str, precision: str, floor_db: float, delegate: str, sweep: Sweep
+) -> None:
+    parity = sweep.results[model, precision, delegate].parity
+    assert parity is not None
+    assert parity.sqnr_db is not None
+    assert parity.sqnr_db >= floor_db
+    assert not parity.degenerate
+    assert parity.reference_std > 1e-3
+
+
+@pytest.mark.parametrize("model", ["mobilenet_v2", "distilbert"])
+def test_results_hold_what_a_reader_looks_for(model: str, sweep: Sweep) -> None:
+    result = sweep.results[model, "int8", "xnnpack"]
+    wide = sweep.results[model, "fp32", "xnnpack"]
+    portable = sweep.results[model, "int8", "portable"]
+    assert result.precision == "INT8 (PT2E Quant)"
+    assert result.repeat == sum(map(len, result.rounds)) == 10
+    assert result.artifact.pte_bytes < 0.6 * wide.artifact.pte_bytes
+    assert result.artifact.delegation.delegated_nodes > 0 == portable.artifact.delegation.delegated_nodes
+    assert result.artifact.arena_bytes > 0
+    assert result.memory.peak_over_baseline_bytes > 0
+    assert result.load_ms > 0
+    assert result.throughput_per_s == pytest.approx(1000 / result.latency_ms.p50)
+    assert result.environment.threads == result.environment.available_cores
+    assert result.environment.libraries["executorch"].startswith("1.5")
+    assert result.latency_ms.p50 < portable.latency_ms.p50
+    assert (result.parity.top1_agreement is not None) == (model == "mobilenet_v2")
+
+
+def test_int8_and_its_fp32_are_compared_with_the_same_reference(sweep: Sweep) -> None:
+    spreads = {
+        key: result.parity.reference_std for key, result in sweep.results.items() if key[0] == "distilbert"
+    }
+    assert len(set(spreads.values())) == 1, spreads
