@@ -1,4 +1,4 @@
-"""What tests share: a cache of programs, the native runner, a browser, folders that must be clean afterwards."""
+"""What tests share: the cache, the native runner, a browser, and folders that must be clean afterwards."""
 
 from __future__ import annotations
 
