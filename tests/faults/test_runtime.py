@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import msgspec
@@ -119,9 +118,8 @@ def _stop_a_round(process: subprocess.Popen[str], out: Path):
             continue
         for child in rounds:
             with contextlib.suppress(psutil.NoSuchProcess):  # it was over before it could be stopped
-                if time.time() - child.create_time() < 0.2:  # and not while it ends: it has answered then
-                    child.suspend()
-                    return child
+                child.suspend()
+                return child
     return None
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from urllib.parse import urlencode
@@ -28,7 +29,7 @@ TABS = {"Run": "/", "Compare": "/compare", "Inspect": "/inspect", "Doctor": "/do
 STYLE = Path(__file__).with_name("style.css")
 
 
-@contextmanager
+@contextlib.contextmanager
 def page_frame(current: str) -> Iterator[None]:
     """Build the bar with the tabs and give the place for the rest, from 390 pixels of width on."""
     ui.add_css(STYLE)
@@ -46,7 +47,7 @@ def page_frame(current: str) -> Iterator[None]:
     ui.skip_link(target=main)
 
 
-@contextmanager
+@contextlib.contextmanager
 def card(title: str) -> Iterator[ui.card]:
     """Give a box with a heading."""
     with ui.card().classes("eb-card w-full").props("flat") as box:
@@ -82,9 +83,13 @@ class CommandLine:
         """Show this one."""
         self._shown.set_text(text)
 
-    def _copy(self) -> None:
-        ui.clipboard.write(self._shown.text)
-        ui.notify("Copied")
+    async def _copy(self) -> None:
+        """Say "Copied" only once it is: browsers allow it on this machine and through https alone."""
+        text, copied = json.dumps(self._shown.text), False
+        with contextlib.suppress(TimeoutError):
+            write = f"navigator.clipboard.writeText({text}).then(() => true, () => false)"
+            copied = await ui.run_javascript(f"navigator.clipboard ? {write} : false", timeout=10)
+        ui.notify("Copied" if copied else "The browser does not let this page copy: select the text instead")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: int = 0) -> ui.table:
