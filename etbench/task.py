@@ -19,11 +19,12 @@ from etbench.build.artifact import program_path
 from etbench.config import Cell
 from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent, Stages
+from etbench.files import replace_file
 from etbench.measure import Round
 from etbench.record import blank_result, failed
 from etbench.results.profiles import write_profile
 from etbench.results.schema import Result
-from etbench.results.store import replace_file, write_result
+from etbench.results.store import write_result
 
 __all__ = ["Outcome", "Program", "Task"]
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from etbench.build.artifact import TensorSpec, references_path
@@ -46,7 +46,8 @@ def write_references(
             for number, tensor in enumerate(members):
                 tensors[f"{kind}.{batch}.{number}"] = tensor.clone().contiguous()
     notes = {GENERATION: msgspec.json.encode(generation).decode()} if generation else None
-    save_file(tensors, references_path(folder), metadata=notes)
+    # Not `save_file`: its files are for their owner's eyes only, and a cache may be shared.
+    references_path(folder).write_bytes(save(tensors, metadata=notes))
 
 
 def read_references(folder: Path) -> tuple[Batches, Batches]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 from pathlib import Path
 
 import msgspec
 from filelock import FileLock
+
+from etbench.files import replace_file
 
 __all__ = ["BuildTimes"]
 
@@ -33,10 +33,7 @@ class BuildTimes:
             merged = self._read() | {name: round(seconds, 3)}
             while len(merged) > KEPT:
                 del merged[next(iter(merged))]
-            handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".times-")
-            with os.fdopen(handle, "wb") as file:
-                file.write(msgspec.json.encode(merged))
-            Path(temporary).replace(self.path)
+            replace_file(self.path, msgspec.json.encode(merged))
 
     def _read(self) -> dict[str, float]:
         try:

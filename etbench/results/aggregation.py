@@ -14,12 +14,13 @@ from typing import Any
 
 import pandas as pd
 
+from etbench.files import replacing
 from etbench.results.delegation import DELEGATION_COLUMNS, delegation_rows
 from etbench.results.metrics import COLUMNS, RAW
 from etbench.results.notices import notices
 from etbench.results.profiles import HEADER, operator_rows
 from etbench.results.rows import Row, stream_rows
-from etbench.results.store import UnreadableError, replacing
+from etbench.results.store import UnreadableError
 from etbench.results.tables import (
     IDENTITY,
     compare_delegates,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
 from etbench.errors import EtbenchError
+from etbench.files import temporary_beside
 from etbench.results.schema import SCHEMA_VERSION, Result
 from etbench.results.upgrade import is_flat, upgrade
 
@@ -22,8 +20,6 @@ __all__ = [
     "find_files",
     "read_result",
     "read_results",
-    "replace_file",
-    "replacing",
     "write_result",
 ]
 
@@ -57,13 +53,12 @@ def write_result(result: Result, folder: Path, stem: str) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     body = msgspec.json.format(msgspec.json.encode(result), indent=2)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{stem}.", suffix=".tmp")
+    temporary = temporary_beside(folder / stem)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(body + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
         for name in _names(stem, result.cell_id):
             path = folder / f"{name}.json"
             try:
@@ -72,26 +67,8 @@ def write_result(result: Result, folder: Path, stem: str) -> Path:
                 continue
             return path
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     raise AssertionError("the names never end")
-
-
-def replace_file(path: Path, body: bytes) -> None:
-    """Put a file in the place of another at once; what reads it sees the one or the other."""
-    with replacing(path) as file:
-        file.write(body)
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write that takes its place at the end, at once; after an error it never does."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def find_files(paths: Iterable[str | Path]) -> list[Path]:

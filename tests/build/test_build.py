@@ -11,7 +11,7 @@ import torch
 from support import CONF, TESTS
 
 from etbench.build import Artifact, build
-from etbench.build.artifact import program_path
+from etbench.build.artifact import program_path, references_path
 from etbench.build.references import read_references, write_references
 from etbench.compose import compose
 from etbench.errors import EtbenchError
@@ -43,6 +43,11 @@ def test_an_artifact_says_what_was_built(tmp_path: Path) -> None:
     inputs, outputs = read_references(tmp_path / "a")
     assert len(inputs) == len(outputs) == artifact.references == 1
     assert inputs[0][0].shape == (1, 3, 8, 8)
+    (plain := tmp_path / "plain").touch()
+    for path in (program_path, references_path):
+        assert path(tmp_path / "a").stat().st_mode == plain.stat().st_mode, (
+            "who shares a cache could not read it"
+        )
 
 
 def test_the_users_own_inputs_are_what_it_is_calibrated_on_and_compared_with(tmp_path: Path) -> None:

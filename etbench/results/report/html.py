@@ -11,8 +11,9 @@ from pathlib import Path
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from etbench.files import replace_file
 from etbench.results.report.content import Report, gather
-from etbench.results.store import read_results, replace_file
+from etbench.results.store import read_results
 
 __all__ = ["html_page", "write_page", "write_report"]
 
@@ -29,7 +30,6 @@ def write_page(page: str, path: Path) -> Path:
     """Write a page at once, in the place of an older one; return where."""
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, page.encode("utf-8"))
-    path.chmod(0o644)
     return path
 
 

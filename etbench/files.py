@@ -1,0 +1,34 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+__all__ = ["replace_file", "replacing", "temporary_beside"]
+
+
+def replace_file(path: Path, body: bytes) -> None:
+    """Put a file in the place of another at once; what reads it sees the one or the other."""
+    with replacing(path) as file:
+        file.write(body)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write that takes its place at the end, at once; after an error it never does."""
+    temporary = temporary_beside(path)
+    try:
+        with temporary.open("xb") as file:
+            yield file
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def temporary_beside(path: Path) -> Path:
+    """Return a hidden name beside a file; unlike one of `tempfile`, others may read it, by the umask."""
+    return path.with_name(f".{path.name}.{uuid4().hex}.tmp")
