@@ -54,7 +54,12 @@ def _unstable(named: Sequence[tuple[str, Result]]) -> Iterator[Point]:
     judged = [(name, result.stability) for name, result in named if result.stability is not None]
     lines = []
     for verdict in ("unstable", "noisy"):
-        found = [f"{name} ({'; '.join(one.reasons)})" for name, one in judged if one.verdict == verdict]
+        # The first reason of the worse verdict; all reasons stand under the chart of the rounds.
+        found = [
+            f"{name} ({one.reasons[0]})" if verdict == "unstable" and one.reasons else name
+            for name, one in judged
+            if one.verdict == verdict
+        ]
         if found:
             lines.append(f"{counted(len(found), 'cell')} {verdict}: {and_more(found)}.")
     unknown = sum(one.verdict == "unknown" for _, one in judged)

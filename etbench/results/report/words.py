@@ -115,7 +115,8 @@ def _lead_over_second(fast: pd.DataFrame) -> str:
     if fast["setting"].nunique() == 1:
         return ", ahead of the second beyond doubt" if ahead else ", not beyond doubt ahead of the second"
     without = len(contests) - len(known)
-    rest = f"; {without} have too few rounds to tell" if without else ""
+    has = "has" if without == 1 else "have"
+    rest = f"; {without} {has} too few rounds to tell" if without else ""
     return f"Ahead of the second beyond doubt (95 %) in {ahead} of {len(contests)}{rest}."
 
 
