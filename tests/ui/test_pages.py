@@ -213,12 +213,12 @@ def test_two_folders_are_judged_side_by_side(open_tab: Opened, server: Any) -> N
     for name in ("mobilenet_v2_int8_xnnpack", "resnet18_int8_xnnpack"):
         measured = read_result(server.sample / f"{name}.json")
         write_result(msgspec.structs.replace(measured, turn_id="another"), server.sample / "earlier", name)
-    page = open_tab("/compare")
-    choose_option(page, "New", "sample")
-    verdicts = card(page, "Two sweeps side by side")
-    separate = verdicts.get_by_text("Separate runs differ by the drift of the machine")
     for base, cells in (("sample", 28), ("sample/earlier", 2)):
+        page = open_tab("/compare")
         choose_option(page, "Base", base)
+        choose_option(page, "New", "sample")
+        verdicts = card(page, "Two sweeps side by side")
+        separate = verdicts.get_by_text("Separate runs differ by the drift of the machine")
         expect(verdicts.get_by_role("row")).to_have_count(cells + 1)
         expect(verdicts.get_by_role("cell", name="1.000", exact=True)).to_have_count(cells)
         expect(separate).to_have_count(int(cells == 2))
