@@ -50,13 +50,18 @@ def main(phone: Path, words: list[str]) -> int:
     return 0
 
 
+def _hang_up_with_the_client() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup, whose children ignore it
+    ctypes.CDLL(None).prctl(1, signal.SIGHUP)
+
+
 def shell(phone: Path, text: str) -> int:
     """Run a text as adbd does: in a session of its own that is hung up on when the client ends."""
     child = subprocess.Popen(
         ["/bin/sh", "-c", text],
         env={"PATH": f"{phone / 'bin'}:/usr/bin:/bin"},
         start_new_session=True,
-        preexec_fn=lambda: ctypes.CDLL(None).prctl(1, signal.SIGHUP),
+        preexec_fn=_hang_up_with_the_client,
     )
 
     def lose(*_: object) -> NoReturn:
