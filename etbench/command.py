@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["alone", "quoted", "resume_arguments", "shell_words"]
+__all__ = ["cell_arguments", "python_command", "quoted", "resume_arguments", "shell_words"]
 
 # They say what is done with the sweep that a cell is part of, or what it is held against.
-OF_THE_OCCASION = ("sweep.", "hydra.", "compare_to=", "fail_above=")
+OF_THE_OCCASION = ("sweep.", "hydra.", "hydra/", "compare_to=", "fail_above=")
 
 
 def shell_words(arguments: Sequence[str]) -> str:
@@ -19,12 +20,17 @@ def shell_words(arguments: Sequence[str]) -> str:
     return shlex.join(["python", "-m", "etbench", *arguments])
 
 
+def python_command(arguments: Sequence[str]) -> list[str]:
+    """Return the words of the same for a new process: this very interpreter."""
+    return [sys.executable, "-m", "etbench", *arguments]
+
+
 def resume_arguments(folder: Path) -> list[str]:
     """Return what stands behind ``python -m etbench`` to go on with the sweep in a folder."""
     return ["-m", f"sweep.resume={quoted(str(folder))}"]
 
 
-def alone(overrides: Sequence[str], flags: Mapping[str, Any]) -> list[str]:
+def cell_arguments(overrides: Sequence[str], flags: Mapping[str, Any]) -> list[str]:
     """Return what stands behind ``python -m etbench`` to ask for one cell by itself.
 
     Args:

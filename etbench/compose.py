@@ -25,7 +25,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from etbench.command import alone
+from etbench.command import cell_arguments
 from etbench.config import Cell, parse
 from etbench.errors import ConfigError, nearest
 from etbench.hydra_listing import copy_sources_once
@@ -63,7 +63,7 @@ def compose(overrides: Sequence[str] = (), *, config_dir: str | Path | None = No
     _check(list(overrides), config_dir=config_dir, multirun=False)
     with _hydra(config_dir) as (_, search):
         cell = parse(hydra.compose("config", overrides=[*search, *overrides]))
-    return msgspec.structs.replace(cell, command=alone(overrides, {"--config-dir": config_dir}))
+    return msgspec.structs.replace(cell, command=cell_arguments(overrides, {"--config-dir": config_dir}))
 
 
 def cell_of_job(config: DictConfig) -> Cell:
@@ -77,7 +77,7 @@ def cell_of_job(config: DictConfig) -> Cell:
     own = (source.path for source in job.runtime.config_sources if source.provider == "command-line")
     name = job.job.config_name
     flags = {"--config-dir": next(own, None), "--config-name": None if name == "config" else name}
-    return msgspec.structs.replace(parse(config), command=alone(job.overrides.task, flags))
+    return msgspec.structs.replace(parse(config), command=cell_arguments(job.overrides.task, flags))
 
 
 def option_names(group: str, *, config_dir: str | Path | None = None) -> list[str]:

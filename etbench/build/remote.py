@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from operator import methodcaller
 from pathlib import Path
@@ -92,8 +92,8 @@ class Remote:
 
     def _upload(self, sidecar: Sidecar, built: Path) -> None:
         for file, blob in self._blobs(sidecar, built):
-            self._within(file.stat().st_size, partial(_put, blob, partial(_send_file, file)))
-        self._within(0, partial(_put, self._sidecar(sidecar.key), partial(_send_bytes, sidecar.encode())))
+            self._within(file.stat().st_size, partial(_send_file, file, blob))
+        self._within(0, partial(_send_bytes, sidecar.encode(), self._sidecar(sidecar.key)))
 
     def _sidecar(self, key: str) -> str:
         return f"{self.url}/{key}.v{FORMAT}.json"
@@ -153,27 +153,30 @@ class Remote:
         return future.result()
 
 
-def _put(name: str, send: Callable[[AbstractFileSystem, str], None], store: AbstractFileSystem) -> None:
-    """Make a file appear whole or not at all, and in one step where another stood.
+def _send_file(file: Path, name: str, store: AbstractFileSystem) -> None:
+    with _whole(name, store) as there:
+        store.put_file(str(file), there)
+
+
+def _send_bytes(body: bytes, name: str, store: AbstractFileSystem) -> None:
+    with _whole(name, store) as there:
+        store.pipe_file(there, body)
+
+
+@contextmanager
+def _whole(name: str, store: AbstractFileSystem) -> Iterator[str]:
+    """Give the name to write under, so that a file appears whole or not at all, in the place of another.
 
     An object store does so itself. In a folder, two that write one file would write into each other's.
     """
     if not getattr(store, "local_file", False):
-        send(store, name)
+        yield name
         return
     beside = f"{name}.{uuid4().hex}.part"
     try:
-        send(store, beside)
+        yield beside
         store.mv(beside, name)
     except BaseException:
         with suppress(OSError):
             store.rm_file(beside)
         raise
-
-
-def _send_file(file: Path, store: AbstractFileSystem, name: str) -> None:
-    store.put_file(str(file), name)
-
-
-def _send_bytes(body: bytes, store: AbstractFileSystem, name: str) -> None:
-    store.pipe_file(name, body)

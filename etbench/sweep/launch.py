@@ -13,7 +13,7 @@ from etbench.config import Cell
 from etbench.errors import ConfigError
 from etbench.results.schema import Result
 from etbench.run import run_cells
-from etbench.sweep.manifest import Manifest, alone_in, finished_cells, read_manifest
+from etbench.sweep.manifest import Manifest, alone_in, finished_cells, manifest_path, read_manifest
 from etbench.sweep.view import sweep_view
 
 __all__ = ["run_sweep"]
@@ -77,6 +77,7 @@ def _saying_how_to_go_on(folder: Path) -> Iterator[None]:
     except ConfigError:
         raise
     except BaseException:
-        how = shell_words(resume_arguments(folder))
-        sys.stderr.write(f"the sweep ended before all its cells; go on with: {how}\n")
+        if manifest_path(folder).exists():
+            how = shell_words(resume_arguments(folder))
+            sys.stderr.write(f"the sweep ended before all its cells; go on with: {how}\n")
         raise

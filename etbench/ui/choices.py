@@ -6,7 +6,6 @@ within its range. No text of it reaches the command line otherwise, so it can na
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,6 @@ __all__ = [
     "Group",
     "LeftOut",
     "Request",
-    "python_command",
 ]
 
 Group = Literal["model", "precision", "delegate"]
@@ -193,8 +191,3 @@ class Choices:
     def _with(cell: Cell, request: Request) -> Cell:
         repeat = msgspec.structs.replace(cell.repeat, runs=request.runs or cell.repeat.runs)
         return msgspec.structs.replace(cell, repeat=repeat, threads=request.threads)
-
-
-def python_command(arguments: Sequence[str]) -> list[str]:
-    """Return the command that is run: this very interpreter."""
-    return [sys.executable, "-m", "etbench", *arguments]

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from etbench.command import resume_arguments
-from etbench.ui.choices import Choices, Request, python_command
+from etbench.command import python_command, resume_arguments
+from etbench.ui.choices import Choices, Request
 from etbench.ui.watch import CONSOLE_LOG, Watch
 
 __all__ = ["Job", "Jobs"]

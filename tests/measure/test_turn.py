@@ -9,8 +9,12 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 from support import CONF, TESTS, started_etbench, wait_for
 
+from etbench import locks
+from etbench.compose import compose
+from etbench.errors import ConfigError
 from etbench.measure.turn import turn_to_measure
 
 HOLDER = """
@@ -38,6 +42,45 @@ def test_a_second_holder_waits_until_the_first_is_done() -> None:
         order.append("first")
     thread.join()
     assert (order, waited) == (["first", "second"], ["told"])
+
+
+def test_who_waits_hears_so_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "TELL_EVERY_S", 0.05)
+    waited, enough = [], threading.Event()
+
+    def on_wait() -> None:
+        waited.append("told")
+        if len(waited) == 3:
+            enough.set()
+
+    def second() -> None:
+        with turn_to_measure(on_wait):
+            pass
+
+    thread = threading.Thread(target=second)
+    with turn_to_measure(lambda: None):
+        thread.start()
+        assert enough.wait(300)
+    thread.join()
+
+
+def test_only_those_that_share_a_folder_of_locks_wait_for_one_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[str] = []
+    with turn_to_measure(lambda: None):
+        monkeypatch.setenv("ETBENCH_LOCKS", str(tmp_path))
+        with turn_to_measure(lambda: waited.append("told")):
+            assert [path.name for path in tmp_path.iterdir()] == ["etbench-host.lock"]
+    assert waited == []
+
+
+def test_a_folder_of_locks_that_is_not_there_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETBENCH_LOCKS", str(tmp_path / "gone"))
+    with pytest.raises(ConfigError, match=r"ETBENCH_LOCKS=.*gone: no such file or folder"):
+        compose(["model=mobilenet_v2"])
 
 
 def test_machines_that_are_measured_from_here_do_not_wait_for_one_another() -> None:
