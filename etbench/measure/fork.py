@@ -97,6 +97,7 @@ def _be_the_child(function: Callable[[], Struct], pipe: int, attendance: Attenda
         body, code = msgspec.json.encode(function()), 0
     except Exception as error:  # the border of the process: every failure becomes a message
         body, code = msgspec.json.encode(Failure.of(explained(error, attendance.stage))), _REPORTED
-    with os.fdopen(pipe, "wb") as out:
-        out.write(body)
-    os._exit(code)
+    out = os.fdopen(pipe, "wb")
+    out.write(body)
+    out.flush()
+    os._exit(code)  # only now the pipe ends, so that a child which never gets here is late, not waited for

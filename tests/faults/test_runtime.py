@@ -91,7 +91,7 @@ def _spoil_as_if_built_so(folder: Path, how: signal.Signals, tmp_path: Path) -> 
 @pytest.mark.skipif(sys.platform != "linux", reason="a stopped process is found in /proc")
 def test_a_round_that_hangs_is_killed_at_its_limit(tmp_path: Path) -> None:
     # Many short rounds to catch one of; even on a busy machine none is near the limit by itself.
-    long = ("repeat.runs=300", "repeat.rounds=100", "repeat.rounds_s=60", "repeat.max_seconds=15")
+    long = ("repeat.runs=30", "repeat.rounds=30", "repeat.rounds_s=999", "repeat.max_seconds=20")
     command = arguments("model=slow,tiny", *long, "passes.load=1", "measure.timeout_s=15")
     with started_etbench(*command, cwd=tmp_path) as process:
         stopped = wait_for(lambda: _stop_a_round(process, tmp_path / "out"))
@@ -119,7 +119,9 @@ def _stop_a_round(process: subprocess.Popen[str], out: Path):
         for child in rounds:
             with contextlib.suppress(psutil.NoSuchProcess):  # it was over before it could be stopped
                 child.suspend()
-                return child
+                wait_for(lambda child=child: child.status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE))
+                if child.status() == psutil.STATUS_STOPPED:
+                    return child
     return None
 
 

@@ -103,6 +103,12 @@ def test_a_process_that_hangs_is_killed() -> None:
     assert caught.value.kind == "Timeout"
 
 
+def test_one_that_stops_between_its_answer_and_its_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "_exit", lambda _: os.kill(os.getpid(), signal.SIGSTOP))  # the child's own copy
+    with pytest.raises(EtbenchError, match=r"longer than 1 s and was killed"):
+        in_fork(lambda: Answer(0, ""), timeout_s=1)
+
+
 def test_garbage_is_no_answer(capfd: pytest.CaptureFixture[str]) -> None:
     class Other(Struct):
         colour: str
