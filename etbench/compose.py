@@ -28,7 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 from etbench.command import cell_arguments
 from etbench.config import Cell, parse
 from etbench.errors import ConfigError, nearest
-from etbench.hydra_listing import copy_sources_once
+from etbench.hydra_cures import copy_sources_once
 
 __all__ = [
     "cell_of_job",

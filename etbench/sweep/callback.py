@@ -46,7 +46,7 @@ class ResultsCallback(NewResultsCallback):
         if has_manifest(folder):
             close_manifest(folder)
         print_summary(result for _, result in results)
-        if results and not _write_tables(folder, report=config.report.enabled):
+        if results and not _write_tables(folder, config):
             sys.exit(FAILED)
         _exit_by(results)
 
@@ -58,17 +58,19 @@ def _exit_by(results: Sequence[tuple[Path, Result]]) -> None:
         sys.exit(REGRESSION)
 
 
-def _write_tables(folder: Path, *, report: bool) -> bool:
+def _write_tables(folder: Path, config: DictConfig) -> bool:
     """Write the tables and the report of a folder and say so, or why that cannot be done."""
     from etbench.results.aggregation import aggregate
 
     console = Console(highlight=False, soft_wrap=True)
     try:
         paths = aggregate([folder], folder, remember=False)
-        if report:
+        if config.report.enabled:
+            from etbench.build.cache import cache_folder
             from etbench.results.report import write_report
 
-            paths.append(write_report(folder))
+            cache = cache_folder(config.cache.dir) if config.cache.enabled else None
+            paths.append(write_report(folder, cache=cache))
     except OSError as error:  # a full disk, say
         console.print(f"results in {folder}; their tables could not be written: {error}")
         return False

@@ -41,6 +41,9 @@ class EtbenchLauncher(Launcher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take in what Hydra knows; the task function, which runs a single cell, is not used."""
+        from etbench.hydra_cures import compose_jobs_once
+
+        compose_jobs_once(EtbenchLauncher)
         self._context, self._config = hydra_context, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:

@@ -34,6 +34,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def _report(args: argparse.Namespace) -> int:
+    from etbench.build.cache import cache_folder
     from etbench.results.report import gather, html_page, markdown_comment, write_page
 
     found, unreadable = read_results(args.paths)
@@ -49,5 +50,8 @@ def _report(args: argparse.Namespace) -> int:
         print(markdown_comment(report), end="")
         return 0
     folder = first if first.is_dir() else first.parent
-    page = markdown_comment(report) if args.format == "markdown" else html_page(report)
+    if args.format == "markdown":
+        page = markdown_comment(report)
+    else:
+        page = html_page(report, cache=cache_folder(None))
     return print_paths([write_page(page, args.out or folder / "report.html")])

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
 from importlib.resources import files
 from pathlib import Path
 
-import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from etbench.files import replace_file
 from etbench.results.report.content import Report, gather
+from etbench.results.report.vega import vega_script
 from etbench.results.store import read_results
 
 __all__ = ["html_page", "write_page", "write_report"]
 
 
-def write_report(folder: Path) -> Path:
-    """Write the report of all results in a folder beside them; return where."""
+def write_report(folder: Path, *, cache: Path | None = None) -> Path:
+    """Write the report of all results in a folder beside them, as `html_page` makes it; return where."""
     found, unreadable = read_results([folder])
     left_out = [error.message for error in unreadable]
     report = gather((result for _, result in found), title=folder.resolve().name, left_out=left_out)
-    return write_page(html_page(report), folder / "report.html")
+    return write_page(html_page(report, cache=cache), folder / "report.html")
 
 
 def write_page(page: str, path: Path) -> Path:
@@ -33,13 +32,18 @@ def write_page(page: str, path: Path) -> Path:
     return path
 
 
-def html_page(report: Report) -> str:
+def html_page(report: Report, *, cache: Path | None = None) -> str:
     """Return the page; what it says comes from result files, so all of it is escaped.
 
     A content security policy admits only the scripts that this package wrote, by their digests, and no
     connection to anywhere.
+
+    Args:
+        report: what it says.
+        cache: the folder that keeps the script which draws the charts; None bundles it anew.
+
     """
-    scripts = [_vega(), _asset("report.js")]
+    scripts = [vega_script(cache), _asset("report.js")]
     environment = Environment(
         loader=PackageLoader("etbench.results.report", "assets"),
         autoescape=True,
@@ -54,13 +58,6 @@ def html_page(report: Report) -> str:
         policy=" ".join(f"'sha256-{_digest(script)}'" for script in scripts),
         specs={f"{s.name}-{n}": spec for s in report.sections for n, spec in enumerate(s.specs)},
     )
-
-
-@functools.cache
-def _vega() -> str:
-    """Return Vega, Vega-Lite and Vega-Embed with all they need, as vl-convert carries them."""
-    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return f"(() => {{{bundle}}})();"
 
 
 def _asset(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from nicegui import ui
 
+from etbench.build.cache import cache_folder
 from etbench.results.metrics import RAW
 from etbench.results.report import gather, html_page
 from etbench.results.schema import Result
@@ -109,7 +110,8 @@ class _Compare:
             ui.notify("No cell is chosen")
             return
         title = ", ".join(self.folders.value)
-        page = await asyncio.to_thread(lambda: html_page(gather(self.results, title=title)))
+        cache = cache_folder(None)
+        page = await asyncio.to_thread(lambda: html_page(gather(self.results, title=title), cache=cache))
         ui.download.content(page, "report.html", "text/html")
 
     def _wanted(self, result: Result) -> bool:

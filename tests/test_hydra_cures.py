@@ -1,8 +1,11 @@
-"""The cure for Hydra's copies: it changes no listing, and is still needed."""
+"""The cures for Hydra: they change nothing but the time it takes, and are still needed."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -12,9 +15,10 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
+from support import environment
 
 from etbench.compose import conf_dir
-from etbench.hydra_listing import copy_sources_once
+from etbench.hydra_cures import copy_sources_once
 
 GROUPS = ("", "model", "precision", "delegate", "hydra/launcher")
 
@@ -57,4 +61,37 @@ def test_one_copy_serves_all_groups(loader: ConfigLoaderImpl, copies: list[None]
 def test_the_cure_is_still_needed(loader: ConfigLoaderImpl, copies: list[None]) -> None:
     for group in GROUPS:
         ConfigLoaderImpl.get_group_options.__wrapped__(loader, group)
-    assert len(copies) == len(GROUPS), "Hydra lists without copies now: etbench/hydra_listing.py can go"
+    assert len(copies) == len(GROUPS), "Hydra lists without copies now: etbench/hydra_cures.py can go"
+
+
+COUNTED = """
+import atexit, runpy, sys
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+
+compose, jobs = ConfigLoaderImpl.load_sweep_config, []
+
+def counted(*arguments, **more):
+    jobs.append(None)
+    return compose(*arguments, **more)
+
+ConfigLoaderImpl.load_sweep_config = counted
+atexit.register(lambda: print("composed", len(jobs)))
+runpy.run_module("etbench", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize(("launcher", "times"), [("etbench", 1), ("basic", 2)])
+def test_a_job_is_composed_once_where_the_launcher_sees_to_it(
+    launcher: str, times: int, tmp_path: Path
+) -> None:
+    skipped = ("delegate=coreml", "precision=bf16,int8", "report.enabled=false", "hydra.sweep.dir=out")
+    done = subprocess.run(
+        [sys.executable, "-c", COUNTED, "-m", *skipped, f"hydra/launcher={launcher}"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"composed {2 * times}\n" in done.stdout, "or does Hydra not compose them twice any longer?"
