@@ -23,7 +23,7 @@ __all__ = ["KEY_FORMAT", "recipe_key"]
 
 KEY_FORMAT = 2
 LIBRARIES = ("torch", "torchao", "executorch", "torchvision", "transformers", "tokenizers", "timm", "numpy")
-DATA_LIBRARIES = ("scikit-learn", "pillow")  # the photographs, and how they are decoded
+DATA_LIBRARIES = ("scikit-learn", "pillow", "scipy")  # the photographs, how they are decoded, the speech
 COMPILED = ("etbench.delegates.inductor",)  # into machine code, for the CPU that builds
 OWN_SOURCES = ("models", "precisions", "delegates", "calibration", "data", "build")
 
@@ -31,29 +31,33 @@ OWN_SOURCES = ("models", "precisions", "delegates", "calibration", "data", "buil
 def recipe_key(recipe: Recipe) -> str | None:
     """Return the key of the recipe's artifact: 64 hexadecimal digits.
 
-    It covers the targets and options of model, precision and delegate, the calibration, the contents of
-    every file that they name, the source of the code that loads and quantizes, and the versions of the
-    libraries. None means that it cannot be known beforehand: published weights or configurations that
-    transformers takes from a hub, where a name stands for whatever was uploaded last.
+    It covers the targets and options of model, precision and delegate, the inputs and open axes asked for,
+    the calibration, the contents of every file that they name, the source of the code that loads and
+    quantizes, and the versions of the libraries. None means that it cannot be known beforehand: published
+    weights or configurations of a hub, where a name stands for whatever was uploaded last.
     """
     model = recipe.model
     if model.ready:  # it lies there already
         return None
-    if model.weights == "pretrained" and "torchvision" not in model.target:  # torchvision pins a digest
-        return None
-    if "/" in str(model.options.get("id", "")) and "transformers" in model.target:
-        return None
+    source = str(model.options.get("id", ""))
+    if not Path(source).is_dir():
+        if model.weights == "pretrained" and "torchvision" not in model.target:  # torchvision pins a digest
+            return None
+        if "/" in source:
+            return None
     named = [(part.target, part.options) for part in (model, recipe.precision, recipe.delegate)]
     files = sorted(set(_files_named(named))) + sorted(_calibration_files(recipe))
     identity = {
         "format": KEY_FORMAT,
         "parts": named,
+        "inputs": model.inputs,
+        "dynamic": model.dynamic,
         "calibrates": recipe.precision.calibrates,
         "numerics": recipe.numerics,
         "calibration": recipe.calibration,
         "files": [(str(path), _digest(path)) for path in files],
         "sources": sorted({target.split(".")[0]: _sources(target) for target, _ in named}.items()),
-        "versions": _versions(),
+        "versions": _versions(_packages(recipe)),
         "machine": platform.machine(),
     }
     if recipe.delegate.target in COMPILED:  # machines that share a cache may have other CPUs
@@ -133,10 +137,16 @@ def _files_of(top: str) -> Iterator[Path]:
         yield from Path(spec.origin).parent.glob("*.py")
 
 
+def _packages(recipe: Recipe) -> tuple[str, ...]:
+    """Return the libraries that may have a hand in the bytes, those of model and delegate included."""
+    required = (needed.package for needed in (*recipe.model.requires, *recipe.delegate.requires))
+    return (*LIBRARIES, *DATA_LIBRARIES, *filter(None, required))
+
+
 @cache
-def _versions() -> dict[str, str]:
+def _versions(packages: tuple[str, ...]) -> dict[str, str]:
     found = {"python": ".".join(platform.python_version_tuple()[:2])}
-    for name in (*LIBRARIES, *DATA_LIBRARIES):
+    for name in packages:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

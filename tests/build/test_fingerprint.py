@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support import CONF, TESTS, environment
 
+from etbench.build import fingerprint
 from etbench.build.fingerprint import recipe_key
 from etbench.compose import compose
 from etbench.measure import environment as environment_facts
@@ -43,6 +44,9 @@ def test_the_key_is_the_same_in_another_process_that_imports_no_torch() -> None:
         "calibration.seed=1",
         "calibration.batches=2",
         "model=slow",
+        "+model.inputs=[{shape: [1, 3, 9, 9]}]",
+        "+model.dynamic.batch=8",
+        "+model.dynamic.seq_len=64",
     ],
 )
 def test_what_decides_the_bytes_changes_the_key(change: str) -> None:
@@ -60,6 +64,17 @@ def test_what_decides_the_bytes_changes_the_key(change: str) -> None:
 )
 def test_what_only_changes_the_measuring_leaves_the_key(change: str) -> None:
     assert _key("model=tiny") == _key("model=tiny", change)
+
+
+def test_the_version_of_what_a_delegate_needs_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = compose(["model=tiny", "delegate=coreml"], config_dir=CONF).recipe
+    before = recipe_key(recipe), _key("model=tiny")
+    upstream = fingerprint.version
+    monkeypatch.setattr(fingerprint, "version", lambda name: {"coremltools": "0"}.get(name) or upstream(name))
+    fingerprint._versions.cache_clear()
+    assert recipe_key(recipe) != before[0]
+    assert _key("model=tiny") == before[1]
+    fingerprint._versions.cache_clear()
 
 
 def test_the_cpu_counts_where_its_machine_code_is_in_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +101,14 @@ def test_the_contents_of_weights_and_pictures_count_not_their_names_alone(tmp_pa
 def test_published_weights_of_a_hub_have_no_key(tmp_path: Path) -> None:
     assert _key("model=distilbert", "model.weights=pretrained") is None
     assert _key("model=resnet18", "model.weights=pretrained") is not None
+    for model in ("model=causal_lm", "model=transformers"):
+        assert _key(model, "model.id=owner/name") is None
+    (folder := tmp_path / "owner").mkdir()
+    (folder / "config.json").write_text("{}")
+    first = _key("model=causal_lm", f"model.id={folder}")
+    (folder / "config.json").write_text("{ }")
+    assert None not in (keys := {first, _key("model=causal_lm", f"model.id={folder}")})
+    assert len(keys) == 2
 
 
 def test_the_source_of_a_model_counts(tmp_path: Path) -> None:
