@@ -287,6 +287,22 @@ def repeated() -> Any:
     return Repeated(), torch.randn(512, 64)
 
 
+def channels_last() -> Any:
+    """An output whose elements lie in memory in another order than their indices."""
+    import torch
+    from torch import nn
+
+    class ChannelsLast(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.layer(x).to(memory_format=torch.channels_last)
+
+    return ChannelsLast(), torch.randn(2, 3, 6, 5)
+
+
 def with_buffer() -> Any:
     """A table looked up at positions that are a buffer of integers, as every transformer has one."""
     import torch

@@ -6,6 +6,7 @@
 
 #include <executorch/extension/tensor/tensor.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -117,7 +118,7 @@ class Outputs {
             .add("shape", shape)
             .add("data_offsets", place)
             .text());
-    bytes_.append(static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes());
+    append(tensor);
   }
 
   void write(const std::string& path) const {
@@ -130,6 +131,26 @@ class Outputs {
   }
 
  private:
+  // Elements go into the file in the order of their indices, whatever their order in memory: channels last, say.
+  void append(const Tensor& tensor) {
+    const auto* data = static_cast<const char*>(tensor.const_data_ptr());
+    const auto sizes = tensor.sizes();
+    const auto strides = tensor.strides();
+    const auto dims = static_cast<size_t>(tensor.dim());
+    size_t dense = static_cast<size_t>(tensor.element_size());  // bytes of what is in order from this axis on
+    size_t outer = dims;
+    while (outer > 0 && static_cast<size_t>(strides[outer - 1] * tensor.element_size()) == dense) {
+      dense *= static_cast<size_t>(sizes[--outer]);
+    }
+    std::vector<size_t> index(outer, 0);
+    for (size_t left = tensor.nbytes() / std::max<size_t>(dense, 1); left > 0; --left) {
+      size_t at = 0;
+      for (size_t axis = 0; axis < outer; ++axis) at += index[axis] * static_cast<size_t>(strides[axis]);
+      bytes_.append(data + at * static_cast<size_t>(tensor.element_size()), dense);
+      for (size_t axis = outer; axis-- > 0 && ++index[axis] == static_cast<size_t>(sizes[axis]);) index[axis] = 0;
+    }
+  }
+
   json::Writer header_;
   std::string bytes_;
 };

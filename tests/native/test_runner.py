@@ -30,6 +30,7 @@ from etbench.stats.parity import Parity
 
 MODELS = {
     "attention": ("precision=int8", "delegate=portable"),  # two inputs, one of int64, and quantized kernels
+    "channels_last": (),  # its output is in another order in memory
     "repeated": (),  # the same layers four times, each a subgraph, and between them a portable operator
 }
 INTERMEDIATE = 512 * 2048 * 4  # bytes between two layers of a subgraph
@@ -38,7 +39,7 @@ WEIGHTS = 2 * 64 * 2048 * 4
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The folders of two programs."""
+    """The folders of the programs."""
     root = tmp_path_factory.mktemp("programs")
     for model, overrides in MODELS.items():
         build_here(root / model, f"model={model}", *overrides)
