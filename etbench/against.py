@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from etbench.build import Artifact, Built
 from etbench.build.artifact import program_path, references_path
-from etbench.config import Cell, Recipe, parse
-from etbench.errors import EtbenchError
+from etbench.config import Cell, Recipe, XnnpackRuntime, parse
+from etbench.errors import ConfigError, EtbenchError
 from etbench.results.schema import Result
 from etbench.results.store import read_results
 
-__all__ = ["Base", "base_recipe", "find_base", "kept_program", "origin_of_rebuilt"]
+__all__ = ["Base", "Settings", "base_recipe", "find_base", "kept_program", "origin_of_rebuilt"]
 
 STAGE = "compare_to"
 RECIPE = ("model", "precision", "delegate", "calibration")
@@ -28,9 +31,52 @@ class Base:
     path: Path
     result: Result
 
+    @property
+    def settings(self) -> Settings:
+        """How it was run; of an older result what can still be understood."""
+        config = self.result.config
+        threads = config.get("threads")
+        try:
+            runtime = msgspec.convert(config["delegate"].get("runtime") or {}, XnnpackRuntime)
+        except (KeyError, AttributeError, msgspec.ValidationError):
+            runtime = XnnpackRuntime()
+        return Settings(
+            threads=threads if isinstance(threads, int) else None,
+            runtime=runtime,
+            runner=self.result.environment.runner,
+        )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a program is run, as far as that is part of what is compared.
+
+    `threads` of None are as many as the physical cores that may be used.
+    """
+
+    threads: int | None
+    runtime: XnnpackRuntime
+    runner: str
+
+    @classmethod
+    def of(cls, cell: Cell) -> Settings:
+        """Return those of a cell."""
+        return cls(cell.threads, cell.delegate.runtime, cell.runner.name)
+
+    def unlike(self, other: Settings) -> str:
+        """Return in words what is not as in the other; empty if all is."""
+        own, others = (dataclasses.asdict(settings) for settings in (self, other))
+        shown = own | msgspec.structs.asdict(self.runtime)
+        others |= msgspec.structs.asdict(other.runtime)
+        differing = [name for name in shown if name != "runtime" and shown[name] != others[name]]
+        return ", ".join(f"{name}={'null' if shown[name] is None else shown[name]}" for name in differing)
+
 
 def find_base(cell: Cell, where: str) -> Base:
-    """Return the newest measured result of this model, precision and delegate.
+    """Return the measured result of this model, precision and delegate that is most like the cell.
+
+    That is one of the very same cell, else one of the same model options, else one run in the same way; the
+    newest of several.
 
     Args:
         cell: the cell that is to be compared.
@@ -51,7 +97,12 @@ def find_base(cell: Cell, where: str) -> Base:
             stage=STAGE,
             hint="give the folder or file of an earlier run of the same model, precision and delegate",
         )
-    return max(fitting, key=lambda base: base.result.created_at)
+    return max(fitting, key=lambda base: (*_likeness(base, cell), base.result.created_at))
+
+
+def _likeness(base: Base, cell: Cell) -> tuple[bool, bool, bool]:
+    same_model = base.result.config.get("model") == cell.config["model"]
+    return base.result.cell_id == cell.cell_id, same_model, base.settings == Settings.of(cell)
 
 
 def kept_program(base: Base, new: Artifact, new_folder: Path, folder: Path) -> tuple[Path, str] | None:
@@ -65,6 +116,7 @@ def kept_program(base: Base, new: Artifact, new_folder: Path, folder: Path) -> t
 
     Raises:
         EtbenchError: of stage ``compare_to`` if the inputs differ.
+        OSError: if the program cannot be copied.
 
     """
     old = base.result.artifact
@@ -85,9 +137,21 @@ def kept_program(base: Base, new: Artifact, new_folder: Path, folder: Path) -> t
 
 
 def base_recipe(base: Base, cell: Cell) -> Recipe:
-    """Return the recipe in the base's result; what is no part of it is taken from the cell."""
-    sections = {name: base.result.config[name] for name in RECIPE}
-    return parse(cell.config | sections).recipe
+    """Return the recipe in the base's result; what is no part of it is taken from the cell.
+
+    Raises:
+        EtbenchError: of stage ``compare_to`` if it is of an etbench with other options.
+
+    """
+    try:
+        sections = {name: base.result.config[name] for name in RECIPE}
+        return parse(cell.config | sections).recipe
+    except (KeyError, ConfigError) as error:
+        raise EtbenchError(
+            f"the base's program is gone, and its configuration builds no more: {error.args[0]}",
+            stage=STAGE,
+            hint="measure the base anew with this etbench; with keep_pte=true its program stays beside it",
+        ) from error
 
 
 def origin_of_rebuilt(base: Base, built: Built) -> str:

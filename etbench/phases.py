@@ -11,13 +11,14 @@ from time import monotonic
 
 import msgspec
 
-from etbench.against import base_recipe, find_base, kept_program, origin_of_rebuilt
+from etbench.against import Settings, base_recipe, find_base, kept_program, origin_of_rebuilt
 from etbench.build import Built, Cache, Job, OnJobDone, OnJobEvent, build_all
 from etbench.config import Cell, Evaluate
 from etbench.errors import EtbenchError
-from etbench.events import Event, Stages
+from etbench.events import Event, Stages, explained
 from etbench.measure import Round, Series, Subject, measure
 from etbench.native import compile_runner
+from etbench.process import Failure
 from etbench.record import compared, measured
 from etbench.task import Program, Task
 
@@ -45,8 +46,8 @@ class Phases:
         for task in tasks:
             if reason := task.cell.impossible():
                 task.finish(msgspec.structs.replace(task.blank, status="skipped", reason=reason))
-        self._compile_runner([task for task in _open(tasks) if task.cell.compiles_runner])
         self._find_bases(_open(tasks))
+        self._compile_runner([task for task in _open(tasks) if task.compiles_runner])
         self._build(_open(tasks))
         self._build_bases([task for task in _open(tasks) if task.base])
         alike: dict[bytes, list[Task]] = defaultdict(list)
@@ -94,7 +95,10 @@ class Phases:
         wanting: dict[bytes, list[Task]] = defaultdict(list)
         for task in tasks:
             wanting[msgspec.json.encode(task.cell.recipe, order="sorted")].append(task)
-        jobs = {self._job(alike[0]): alike for alike in wanting.values()}
+        jobs = {
+            Job(first.cell.stem, first.cell.recipe, self._folder(), first.log): [first, *others]
+            for first, *others in wanting.values()
+        }
 
         def on_event(job: Job, event: Event) -> None:
             jobs[job][0].start()
@@ -121,16 +125,16 @@ class Phases:
         jobs: dict[Job, Task] = {}
         for task in tasks:
             assert task.base is not None and task.program is not None
-            job = self._job(task, recipe_of_base=True)
+            folder = self._folder()
             try:
                 task.base_program = kept_program(
-                    task.base, task.program.built.artifact, task.program.folder, job.folder
+                    task.base, task.program.built.artifact, task.program.folder, folder
                 )
-            except EtbenchError as error:
-                self.fail(task, error)
-            else:
                 if task.base_program is None:
-                    jobs[job] = task
+                    recipe = base_recipe(task.base, task.cell)
+                    jobs[Job(task.cell.stem, recipe, folder, task.log)] = task
+            except (EtbenchError, OSError) as error:
+                self.fail(task, explained(error, "compare_to"))
 
         def on_done(job: Job, what: Built | EtbenchError) -> None:
             task = jobs[job]
@@ -153,14 +157,12 @@ class Phases:
             on_done=on_done,
         )
 
-    def _job(self, task: Task, *, recipe_of_base: bool = False) -> Job:
+    def _folder(self) -> Path:
+        """Return a new folder for the files of a program."""
         self.folders += 1
         folder = self.scratch / f"program-{self.folders}"
         folder.mkdir()
-        recipe = task.cell.recipe
-        if recipe_of_base and task.base:
-            recipe = base_recipe(task.base, task.cell)
-        return Job(task.cell.stem, recipe, folder, task.log)
+        return folder
 
     def _measure(self, tasks: Sequence[Task], how: Cell) -> None:
         listener = _Listener(self, tasks)
@@ -190,11 +192,11 @@ class _Listener:
         self.kept_at = monotonic()
         for task in tasks:
             assert task.program is not None
-            base = None
-            if task.base_program:
+            own, base = Settings.of(task.cell), None
+            if task.base and task.base_program:
                 base = len(self.subjects)
-                self._add(task, task.base_program[0], None)
-            self._add(task, task.program.folder, base, inspected=True)
+                self._add(task, task.base_program[0], task.base.settings, None)
+            self._add(task, task.program.folder, own, base, inspected=True)
 
     def on_event(self, subject: int | None, event: Event) -> None:
         """Pass an event on to its cell; one of all cells to the first, as is one of a base to none."""
@@ -233,18 +235,21 @@ class _Listener:
         base = self.subjects[subject].base
         if base is not None:
             assert task.base is not None and task.base_program is not None
-            result = compared(task.cell, result, task.base, task.base_program[1], self.bases[base])
+            origin = ", with its own ".join(
+                filter(None, [task.base_program[1], task.base.settings.unlike(Settings.of(task.cell))])
+            )
+            result = compared(task.cell, result, task.base, origin, self.bases[base])
         self.rounds.pop(subject, None)
         task.finish(result)
 
     def on_failure(self, subject: int, error: EtbenchError, rounds: list[Round]) -> None:
         """Write the result of a cell that failed, or whose base did."""
+        if self._is_base(subject):
+            of_base = msgspec.structs.replace(Failure.of(error), message=f"the base: {error.message}")
+            subject, error, rounds = subject + 1, of_base.error(), self.rounds.get(subject + 1, [])
         self.rounds.pop(subject, None)
-        task = self.tasks[subject]
-        if task.outcome is None:
-            if self._is_base(subject):
-                error.message = f"the base: {error.message}"
-            self.run.fail(task, error, rounds)
+        if self.tasks[subject].outcome is None:
+            self.run.fail(self.tasks[subject], error, rounds)
 
     def keep_all(self) -> None:
         """Keep the rounds of all cells that are not over."""
@@ -252,18 +257,21 @@ class _Listener:
             self.tasks[subject].keep(rounds)
         self.kept_at = monotonic()
 
-    def _add(self, task: Task, folder: Path, base: int | None, *, inspected: bool = False) -> None:
+    def _add(
+        self, task: Task, folder: Path, how: Settings, base: int | None, *, inspected: bool = False
+    ) -> None:
         assert task.program is not None
+        native = how.runner == "native" and task.compiles_runner
         self.tasks.append(task)
         self.subjects.append(
             Subject(
                 folder=str(folder),
                 repeat=task.cell.repeat,
-                threads=task.cell.threads,
+                threads=how.threads,
                 logits_axis=task.program.built.artifact.logits_axis,
                 log=str(task.log.absolute()),
-                runtime=task.cell.delegate.runtime,
-                runner=str(self.run.runner) if task.cell.compiles_runner else None,
+                runtime=how.runtime,
+                runner=str(self.run.runner) if native else None,
                 base=base,
                 passes=task.cell.passes if inspected else None,
                 profile=task.cell.profile and inspected,

@@ -77,6 +77,12 @@ class Task:
         self._on_event = on_event
         self._begun: float | None = None
 
+    @property
+    def compiles_runner(self) -> bool:
+        """Whether the cell or its base runs in the native runner, which is compiled here."""
+        base_is_native = self.base is not None and self.base.settings.runner == "native"
+        return self.cell.compiles_runner or (base_is_native and self.cell.device.kind != "adb")
+
     def start(self) -> None:
         """Tell that work on the cell begins, once."""
         if self._begun is None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 from support import CONF, etbench
 
 from etbench.results.schema import InTurn
-from etbench.results.store import read_result
+from etbench.results.store import read_result, read_results
 
 TINY = ("--config-dir", str(CONF), "model=tiny", "delegate=portable")
 
@@ -82,3 +84,41 @@ def test_a_base_that_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
     done = etbench(*TINY, "compare_to=nowhere", cwd=tmp_path)
     assert done.returncode == 2
     assert "compare_to=nowhere: no such file or folder" in done.stderr
+
+
+def test_of_several_results_of_one_name_a_cell_is_given_its_own(tmp_path: Path) -> None:
+    grid = (*TINY, "model.width=4,5", "repeat=quick", "report.enabled=false")
+    done = etbench("-m", *grid, "hydra.sweep.dir=base", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = etbench("-m", *grid, "hydra.sweep.dir=new", "compare_to=base", "fail_above=5", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results, _ = read_results([tmp_path / "new"])
+    assert [result.in_turn.base_program for _, result in results if result.in_turn] == (
+        2 * ["the very same program"]
+    )
+
+
+def test_what_the_base_was_run_with_is_its_own_and_said(base: Path, tmp_path: Path) -> None:
+    more = ("threads=1", "+delegate.runtime.weight_cache=true", "repeat=quick", "fail_above=5")
+    found = _compared(tmp_path, *more).base_program
+    assert found == "the very same program, with its own threads=null, weight_cache=null"
+
+
+def test_a_base_of_an_older_etbench_serves_as_long_as_its_program_is_there(
+    base: Path, tmp_path: Path
+) -> None:
+    older = json.loads(base.read_text())
+    older["config"]["calibration"]["forgotten"] = 1
+    base.write_text(json.dumps(older))
+    quick = ("repeat=quick", "fail_above=5")
+    assert _compared(tmp_path, *quick).base_program == "the very same program"
+    shutil.rmtree(tmp_path / "new")
+    assert "kept beside" in _compared(tmp_path, *quick, "model.width=5").base_program
+    base.with_suffix(".pte").unlink()
+    done = etbench(*TINY, "compare_to=base", "model.width=5", "hydra.run.dir=none", cwd=tmp_path)
+    assert done.returncode == 1
+    failure = read_result(tmp_path / "none" / "tiny_fp32_portable.json").failure
+    assert failure is not None
+    assert failure.stage == "compare_to"
+    assert "calibration.forgotten: unknown key" in failure.message
+    assert "measure the base anew" in failure.hint

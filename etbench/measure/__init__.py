@@ -213,7 +213,10 @@ class _Collector:
                 self.listener.on_failure(part.subject, part.failure.error(), taken.rounds)
 
     def fail_the_rest(self, error: EtbenchError) -> None:
-        """Let the subjects that are not over share the fate of the measuring process."""
-        for number, taken in enumerate(self.taken):
+        """Let the subjects that are not over share the fate of the measuring process.
+
+        The last first, so that a cell hears of it before its base does: it is not the base that failed.
+        """
+        for number, taken in reversed(list(enumerate(self.taken))):
             if not taken.over:
                 self.listener.on_failure(number, error, taken.rounds)
