@@ -265,9 +265,12 @@ def _print_layers(name: str, numerics: Numerics, console: Console) -> None:
     table.add_column("kind", no_wrap=True)
     table.add_column("SQNR", justify="right", no_wrap=True)
     for layer in numerics.worst:
-        sqnr = "nan" if layer.sqnr_db is None else f"{layer.sqnr_db:.1f} dB"
+        sqnr = "not finite" if layer.sqnr_db is None else f"{layer.sqnr_db:.1f} dB"
         table.add_row(escape(layer.name), layer.kind, sqnr)
-    console.print(table)
+    if numerics.worst:
+        console.print(table)
+    if numerics.note:
+        console.print(f"layers of {name}: {escape(numerics.note)}")
 
 
 def _half_width(latency: LatencyMs) -> str:

@@ -15,18 +15,23 @@ WORST = 10
 
 
 class Layer(Struct, frozen=True, kw_only=True):
-    """One module: its dotted name and class, and SQNR in dB; null where it is not finite or says nothing."""
+    """One module: its dotted name and class, and SQNR in dB.
+
+    That is null where the two are equal or fp32 is all zeros, and where the outputs are not `finite`: NaN or
+    infinite, as those of a half precision that overflows.
+    """
 
     name: str
     kind: str
     sqnr_db: float | None
+    finite: bool = True
 
 
 class Numerics(Struct, frozen=True, kw_only=True):
     """The layers of a converted model against fp32, on the reference inputs.
 
-    The error of a layer includes that of all layers before it. `worst` are the ten farthest from fp32,
-    farthest first; `layers` all, in the order they run.
+    The error of a layer includes that of all layers before it. `worst` are the ten farthest from fp32: the
+    first that are not finite, then the farthest; `layers` all, in the order they run.
     """
 
     compared: int
@@ -52,14 +57,24 @@ def worst_layers(
         if all(b is not None and a.shape == b.shape for a, b in pairs):
             signal = sum(float(np.square(a, dtype=np.float64).sum()) for a, _ in pairs)
             noise = sum(float(np.square(b.astype(np.float64) - a).sum()) for a, b in pairs if b is not None)
-            layers.append(Layer(name=name, kind=kinds.get(name, ""), sqnr_db=_sqnr_db(signal, noise)))
-    finite = [layer for layer in layers if layer.sqnr_db is not None]
-    worst = sorted(finite, key=lambda layer: layer.sqnr_db or 0.0)[:WORST]
-    note = "" if finite else "no layer differs from fp32"
-    return Numerics(compared=len(layers), worst=worst, layers=layers, note=note)
+            layers.append(_layer(name, kinds.get(name, ""), signal, noise))
+    broken = [layer for layer in layers if not layer.finite]
+    differing = [layer for layer in layers if layer.sqnr_db is not None]
+    worst = [*broken, *sorted(differing, key=lambda layer: layer.sqnr_db or 0.0)][:WORST]
+    return Numerics(compared=len(layers), worst=worst, layers=layers, note=_note(layers, broken, worst))
 
 
-def _sqnr_db(signal: float, noise: float) -> float | None:
-    if not (np.isfinite(noise) and noise > 0 and signal > 0):
-        return None
-    return float(10 * np.log10(signal / noise))
+def _layer(name: str, kind: str, signal: float, noise: float) -> Layer:
+    finite = bool(np.isfinite(signal) and np.isfinite(noise))
+    says = finite and noise > 0 and signal > 0
+    return Layer(
+        name=name, kind=kind, sqnr_db=float(10 * np.log10(signal / noise)) if says else None, finite=finite
+    )
+
+
+def _note(layers: Sequence[Layer], broken: Sequence[Layer], worst: Sequence[Layer]) -> str:
+    if broken:
+        return f"{len(broken)} of {len(layers)} layers have NaN or infinite outputs, {broken[0].name} first"
+    if not layers:
+        return "no layer could be compared"
+    return "" if worst else "no layer differs from fp32"

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-__all__ = ["PairedRatio", "paired_interval", "paired_intervals", "paired_ratio"]
+__all__ = ["PairedRatio", "paired_intervals", "paired_ratio"]
 
 EXACT_UP_TO = 100  # blocks; above, the signed rank is as good as normal
 AVERAGES_AT_ONCE = 1_000_000  # 8 MB
@@ -21,13 +21,12 @@ class PairedRatio(Struct, frozen=True, kw_only=True):
     """How many times as long the new program takes as the base: 1.1 is 10 % slower.
 
     `low` and `high` bound the ratio with the confidence asked for; they are 0 and infinity where there
-    are too few blocks for any bound. `p_value` is for the hypothesis that the two are the same.
+    are too few blocks for any bound.
     """
 
     ratio: float
     low: float
     high: float
-    p_value: float
     blocks: int
 
     @property
@@ -43,9 +42,11 @@ def paired_ratio(
 
     The statistic is Wilcoxon's signed rank of the log-ratios, the estimate that of Hodges and Lehmann
     ("Estimates of location based on rank tests", Annals of Mathematical Statistics 34, 1963), the
-    interval the test turned round. Each block times both programs in random order, so if they are the
-    same, chance alone decides the sign of each log-ratio: the test is exact as a randomization test,
-    however the machine drifts from block to block.
+    interval the test turned round. Were the order drawn anew in each block, chance alone would decide the
+    sign of each log-ratio of two programs that are the same, however the machine drifts, and the test would
+    be exact. Every second block is the mirror of the one before, which takes a steady drift out of the ratio
+    and ties two neighbours together where noise lasts from round to round: of simulated pairs alike with
+    a correlation of 0.5, 2.7 % fell outside of an interval of 98 % instead of 2 %.
 
     Args:
         base_ms: median of the base's round in each block.
@@ -56,24 +57,15 @@ def paired_ratio(
         ValueError: if the two have different lengths or there is no block.
 
     """
-    ratio, low, high = paired_interval(base_ms, new_ms, confidence=confidence)
     ratios = _log_ratios(base_ms, new_ms)
-    return PairedRatio(ratio=ratio, low=low, high=high, p_value=_p_value(ratios), blocks=len(ratios))
-
-
-def paired_interval(
-    base_ms: Sequence[float], new_ms: Sequence[float], *, confidence: float = 0.95
-) -> tuple[float, float, float]:
-    """Return the ratio and its bounds as `paired_ratio` does, without the test: a tenth of the work."""
-    ratios = _log_ratios(base_ms, new_ms)
-    ratio, low, high = _intervals(ratios[None], confidence)
-    return float(ratio[0]), float(low[0]), float(high[0])
+    ratio, low, high = (float(figure[0]) for figure in _intervals(ratios[None], confidence))
+    return PairedRatio(ratio=ratio, low=low, high=high, blocks=len(ratios))
 
 
 def paired_intervals(
     base_ms: NDArray[np.float64], new_ms: NDArray[np.float64], *, confidence: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return ratios and bounds as `paired_interval` does, of many pairs at once: (pairs, blocks)."""
+    """Return ratios and bounds as `paired_ratio` does, of many pairs at once: (pairs, blocks)."""
     ratios = np.log(new_ms) - np.log(base_ms)
     pairs, blocks = ratios.shape
     step = max(1, AVERAGES_AT_ONCE // (blocks * (blocks + 1) // 2))
@@ -132,11 +124,3 @@ def _signed_rank_law(count: int) -> NDArray[np.float64]:
         padded[rank:] += law / 2
         law = padded
     return law
-
-
-def _p_value(ratios: NDArray[np.float64]) -> float:
-    from scipy import stats  # takes half a second to import; only comparisons need it
-
-    if not ratios.any():
-        return 1.0
-    return float(stats.wilcoxon(ratios, zero_method="zsplit", method="auto").pvalue)

@@ -15,7 +15,6 @@ from etbench.results.metrics import RAW
 from etbench.results.schema import Result, RoundFacts
 from etbench.results.speedup import FIGURES
 from etbench.results.store import write_result
-from etbench.stats.paired import paired_interval, paired_ratio
 
 MakeResult = Callable[..., Result]
 DRIFT = [1 + 0.5 * (block % 3) for block in range(30)]  # what both cells of a block have in common
@@ -103,12 +102,6 @@ def test_delegates_have_the_same_columns(make_result: MakeResult) -> None:
     table = compare_delegates(to_frame(results))
     assert set(FIGURES) <= set(table.columns)
     assert _only(table)["speedup"] == pytest.approx(2)
-
-
-def test_the_interval_is_that_of_the_paired_comparison() -> None:
-    base, new = ([median for median, *_ in _rounds(p50, seed)] for p50, seed in ((1.0, 5), (1.1, 6)))
-    full = paired_ratio(base, new)
-    assert paired_interval(base, new) == (full.ratio, full.low, full.high)
 
 
 def test_raw_columns_are_in_the_frame_and_in_no_file(cell: MakeResult, tmp_path: Path) -> None:

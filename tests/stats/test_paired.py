@@ -21,7 +21,6 @@ def test_known_answer() -> None:
     ratio = paired_ratio(base, [value * 1.1 for value in base])
     assert ratio.ratio == pytest.approx(1.1)
     assert (ratio.low, ratio.high) == (pytest.approx(1.1), pytest.approx(1.1))
-    assert ratio.p_value == pytest.approx(2 / 2**6)  # all six signs alike
     assert ratio.blocks == 6
 
 
@@ -90,7 +89,6 @@ def test_exchanging_the_two_turns_the_ratio_round(pairs: list[tuple[float, float
     there, back = paired_ratio(base, new), paired_ratio(new, base)
     assert there.ratio == pytest.approx(1 / back.ratio)
     assert there.low == pytest.approx(1 / back.high)
-    assert there.p_value == pytest.approx(back.p_value)
 
 
 @given(blocks, positive, st.randoms())
