@@ -55,7 +55,8 @@ class Progress:
     Args:
         repeat: what is asked for.
         half_width: the half width of the interval that an adaptive repeat is to narrow, or None while
-            there is none; called only between rounds. Without it only the number of rounds is the end.
+            there is none; called only between rounds. Without it, as for the base of a comparison, only the
+            number of rounds is the end.
 
     """
 
@@ -67,6 +68,7 @@ class Progress:
     samples: int = 0
     stopped_by: StoppedBy | None = None
     _last_end_s: float = 0.0
+    _start_s: float = math.inf  # what a round costs before its first sample
 
     def __post_init__(self) -> None:
         """Plan the first round, which tells what a round costs."""
@@ -113,22 +115,23 @@ class Progress:
         self.rounds.append(round_)
         self.spent_s += seconds
         self._last_end_s = round_.started_s + seconds
+        timed_s = sum(round_.samples_ms) / 1e3
+        self._start_s = min(self._start_s, max(0.0, seconds - timed_s))
         if len(self.rounds) == 1:
-            timed_s = sum(round_.samples_ms) / 1e3
             inference_s = timed_s / len(round_.samples_ms)
-            self.planned, self.samples = plan_rounds(self.repeat, seconds - timed_s, inference_s)
+            self.planned, self.samples = plan_rounds(self.repeat, self._start_s, inference_s)
 
     def _decide(self) -> StoppedBy | None:
         count, target = len(self.rounds), self.repeat.target_ci
-        if self.left_s <= 0 and not self.still_needed:
+        if self.left_s <= self._start_s and not self.still_needed:  # a round without its warmup is not one
             return "max_seconds"
         enough = count >= self.planned and self.spread_s >= self.repeat.spread_s
-        if target is None:
+        if target is None or self.half_width is None:
             return "rounds" if enough else None
         if count >= self.repeat.max_rounds:
             return "max_rounds"
         if enough and count % CHECK_EVERY == 0:
-            half_width = self.half_width() if self.half_width else 0.0
+            half_width = self.half_width()
             if half_width is not None and half_width <= target:
                 return "target_ci"
         return None

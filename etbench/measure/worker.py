@@ -279,10 +279,22 @@ class _Blocks:
 
     def _end_finished(self, teams: list[list[_Subject]]) -> None:
         for team in teams:
+            _agree(team)
             if not _unfinished(team) and not any(subject.broken for subject in team):
                 for subject in team:
                     if not subject.asked.over:
                         self.send(subject.end())
+
+
+def _agree(team: list[_Subject]) -> None:
+    """Let a team end for one reason: that of the one that is compared, or that the time of any is up.
+
+    More rounds of the one that has time left would need rounds of the other in the same blocks.
+    """
+    ended = [subject.progress.stopped_by for subject in team]
+    if "max_seconds" in ended or None not in ended:
+        for subject in team:
+            subject.progress.stopped_by = "max_seconds" if "max_seconds" in ended else ended[-1]
 
 
 def _unfinished(team: list[_Subject]) -> bool:

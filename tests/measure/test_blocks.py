@@ -108,6 +108,18 @@ def test_adaptive_in_turn_goes_by_the_ratio_and_stops_all_together(tiny: tuple[C
     assert len(one.rounds) == len(two.rounds) == 40
 
 
+def test_a_comparison_ends_when_the_time_of_either_is_up(tiny: tuple[Cell, Subject]) -> None:
+    cell, subject = tiny
+    short, long = (
+        _repeating(subject, warmup=4, rounds=1000, max_seconds=seconds, rounds_s=600.0)
+        for seconds in (1.0, 600.0)
+    )
+    for pair in ((short, long), (long, short)):
+        one, two = _measure(cell, *pair, together=True)
+        assert (one.stopped_by, two.stopped_by) == ("max_seconds", "max_seconds")
+        assert {round_.block for round_ in one.rounds} == {round_.block for round_ in two.rounds}
+
+
 def test_a_slow_program_gets_blocks_of_its_own(tiny: tuple[Cell, Subject]) -> None:
     cell, subject = tiny
     alone, shared = (_measure(cell, subject, subject, block_max_s=limit)[0] for limit in (1e-6, 600.0))

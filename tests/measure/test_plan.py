@@ -67,6 +67,18 @@ def test_max_seconds_ends_it_once_there_are_three_samples() -> None:
     assert (progress.stopped_by, progress.taken) == ("max_seconds", 3)
 
 
+def test_no_round_begins_whose_warmup_does_not_fit() -> None:
+    progress = Progress(_repeat(max_seconds=10.0, rounds_s=100.0))
+    assert _run(progress, 3.006, 2.0) == 3  # 3 s before the first sample, and 1 s is left
+    assert progress.stopped_by == "max_seconds"
+
+
+def test_the_base_of_an_adaptive_comparison_is_over_with_its_rounds() -> None:
+    progress = Progress(_repeat(target_ci=0.02, rounds=7, rounds_s=100.0))
+    assert _run(progress, 0.1, 2.0) == 7
+    assert progress.stopped_by == "rounds"
+
+
 def test_adaptive_goes_on_until_the_interval_is_narrow() -> None:
     widths = iter([0.1, 0.05, 0.019])
     progress = Progress(_repeat(target_ci=0.02), lambda: next(widths))
