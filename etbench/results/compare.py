@@ -12,7 +12,7 @@ from msgspec import Struct
 from etbench.command import quoted, shell_words
 from etbench.errors import EtbenchError
 from etbench.results.gate import Condition, Violation, check_conditions
-from etbench.results.pairing import cell_name, is_summary, pair_results
+from etbench.results.pairing import cell_name, cell_settings, is_summary, pair_results
 from etbench.results.schema import CellComparison, Result, RoundFacts
 from etbench.stats.paired import PairedRatio
 from etbench.stats.separate import SeparateRatio
@@ -79,15 +79,24 @@ def compare_results(
     judged = [pair for pair in paired.pairs if not any(map(is_summary, pair))]
     if not across_hosts:
         _refuse_other_conditions(judged)
+    bases = [*(old for old, _ in (*paired.pairs, *paired.failing)), *paired.only_base]
+    settings = cell_settings(bases) | cell_settings([*(now for _, now in paired.pairs), *paired.only_new])
+
+    def name(result: Result) -> str:
+        return cell_name(result, settings[id(result)])
+
     return Comparison(
         threshold=threshold,
         cells=[
-            _compare_cell(*pair, threshold=threshold, family=len(judged), base_path=base_path)
+            msgspec.structs.replace(
+                _compare_cell(*pair, threshold=threshold, family=len(judged), base_path=base_path),
+                setting=settings[id(pair[1])],
+            )
             for pair in paired.pairs
         ],
-        only_base=[cell_name(result) for result in paired.only_base],
-        only_new=[cell_name(result) for result in paired.only_new],
-        failing=[f"{cell_name(old)} ({_why(now)})" for old, now in paired.failing],
+        only_base=[name(result) for result in paired.only_base],
+        only_new=[name(result) for result in paired.only_new],
+        failing=[f"{name(old)} ({_why(now)})" for old, now in paired.failing],
         violations=check_conditions(conditions, paired.pairs),
     )
 

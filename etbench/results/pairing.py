@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from etbench.results.schema import Result
 
-__all__ = ["Pairing", "cell_name", "is_summary", "pair_results"]
+__all__ = ["Pairing", "cell_name", "cell_settings", "is_summary", "pair_results"]
 
 Key = tuple[str, ...]
+Pair = tuple[Result, Result]
+ABOUT = ("recommended", "requires", "cannot", "runs_on")  # what a YAML says of a part, and does not ask for
 
 
 class Pairing(Struct, frozen=True, kw_only=True):
@@ -19,29 +24,36 @@ class Pairing(Struct, frozen=True, kw_only=True):
     `failing` are those of base that new has too, but without figures: the result of new that says why.
     """
 
-    pairs: list[tuple[Result, Result]]
+    pairs: list[Pair]
     only_base: list[Result]
     only_new: list[Result]
-    failing: list[tuple[Result, Result]]
+    failing: list[Pair]
 
 
 def pair_results(base: Iterable[Result], new: Iterable[Result]) -> Pairing:
     """Pair the measured cells of two sets by model, precision, delegate, inputs and weights.
 
-    Each cell counts with its latest result. An imported summary knows neither inputs nor weights, so it is
-    paired by model, precision and delegate where nothing fits better.
+    Each cell counts with its latest result. Several cells of one key, such as those of ``threads=1,2``, are
+    told apart by all they ask for; of one on each side it does not matter in what else the two differ, which
+    the comparison is to say. An imported summary knows neither inputs nor weights, so it is paired by model,
+    precision and delegate where nothing fits better.
     """
     all_new = list(new)
-    bases, news = _latest(base), _latest(all_new)
-    both = sorted(bases.keys() & news.keys())
-    pairs = [(bases.pop(key), news.pop(key)) for key in both]
-    loose = {_short(result): key for key, result in news.items()}
-    for key, result in sorted(bases.items()):
-        other = loose.get(_short(result))
-        if other in news and (is_summary(result) or is_summary(news[other])):
-            pairs.append((bases.pop(key), news.pop(other)))
+    only_base, only_new = _latest(base), _latest(all_new)
+    pairs: list[Pair] = []
+    for key in (_asked, _key, _short):
+        fits = _has_summary if key is _short else None
+        found = _alone_on_each_side(only_base, only_new, key, fits)
+        pairs += found
+        paired = {id(result) for pair in found for result in pair}
+        only_base, only_new = (
+            [result for result in side if id(result) not in paired] for side in (only_base, only_new)
+        )
+    only_base, only_new = (
+        [result for result in only if not _superseded(result, [pair[number] for pair in pairs])]
+        for number, only in enumerate((only_base, only_new))
+    )
     failures = {key: result for result in all_new if result.status != "ok" for key in _loose_keys(result)}
-    only_base = [bases[key] for key in sorted(bases)]
     failing = {
         id(result): (result, failures[key])
         for result in only_base
@@ -49,9 +61,9 @@ def pair_results(base: Iterable[Result], new: Iterable[Result]) -> Pairing:
         if key in failures
     }
     return Pairing(
-        pairs=pairs,
+        pairs=sorted(pairs, key=lambda pair: _asked(pair[1])),
         only_base=[result for result in only_base if id(result) not in failing],
-        only_new=[news[key] for key in sorted(news)],
+        only_new=only_new,
         failing=list(failing.values()),
     )
 
@@ -61,21 +73,103 @@ def is_summary(result: Result) -> bool:
     return result.latency_ms is not None and not result.rounds
 
 
-def cell_name(result: Result) -> str:
-    """Model, precision and delegate."""
-    return " ".join(_short(result))
+def cell_name(result: Result, setting: str = "") -> str:
+    """Model, with a setting of `cell_settings` where it needs one, precision and delegate."""
+    model, *rest = _short(result)
+    return " ".join([", ".join(filter(None, [model, setting])), *rest])
 
 
-def _latest(results: Iterable[Result]) -> dict[Key, Result]:
+def cell_settings(results: Sequence[Result]) -> dict[int, str]:
+    """Return what tells each result, by its `id`, from the others of its model, precision and delegate.
+
+    That are those of inputs, weights, threads and runner in which they differ, or the cell's id; empty for
+    the only one of its name.
+    """
+    alike: dict[Key, list[Result]] = defaultdict(list)
+    for result in results:
+        alike[_short(result)].append(result)
+    return {id(result): _told_apart(result, alike[_short(result)]) for result in results}
+
+
+def _told_apart(result: Result, others: Sequence[Result]) -> str:
+    if len(others) == 1:
+        return ""
+    said: list[Callable[[Result], str]] = [
+        _shapes,
+        lambda one: f"{one.weights} weights",
+        lambda one: f"{one.environment.threads} threads",
+        lambda one: f"{one.environment.runner} runner",
+    ]
+    words = [say(result) for say in said if len({say(other) for other in others}) > 1]
+    all_words = [tuple(say(other) for say in said) for other in others]
+    if len(set(all_words)) < len(others):
+        words.append(result.cell_id)
+    return ", ".join(words)
+
+
+def _alone_on_each_side(
+    bases: Sequence[Result],
+    news: Sequence[Result],
+    key: Callable[[Result], Key],
+    fits: Callable[[Pair], bool] | None,
+) -> list[Pair]:
+    """Pair those of which each side has but one of this key."""
+    sides: list[dict[Key, list[Result]]] = [defaultdict(list), defaultdict(list)]
+    for side, results in zip(sides, (bases, news), strict=True):
+        for result in results:
+            side[key(result)].append(result)
+    found = [
+        (sides[0][same][0], sides[1][same][0])
+        for same in sides[0].keys() & sides[1].keys()
+        if len(sides[0][same]) == len(sides[1][same]) == 1
+    ]
+    return [pair for pair in found if fits is None or fits(pair)]
+
+
+def _superseded(result: Result, paired: Sequence[Result]) -> bool:
+    """Whether it is an older state of a cell that was paired, not one measured beside it."""
+    return any(
+        _key(other) == _key(result)
+        and _way(other) == _way(result)
+        and other.created_at > result.created_at
+        and (other.turn_id is None or other.turn_id != result.turn_id)
+        for other in paired
+    )
+
+
+def _way(result: Result) -> tuple[Any, str]:
+    return result.config.get("threads"), result.environment.runner
+
+
+def _has_summary(pair: Pair) -> bool:
+    return any(map(is_summary, pair))
+
+
+def _latest(results: Iterable[Result]) -> list[Result]:
     """Return the newest measured result of each cell."""
     measured = [result for result in results if result.status == "ok" and result.latency_ms is not None]
-    return {_key(result): result for result in sorted(measured, key=lambda result: result.created_at)}
+    newest = {_asked(result): result for result in sorted(measured, key=lambda result: result.created_at)}
+    return [newest[key] for key in sorted(newest)]
+
+
+def _asked(result: Result) -> Key:
+    """Return all that a cell asks for, but how often it is measured."""
+    parts = [_without_words(result.config.get(name)) for name in ("model", "precision", "delegate")]
+    asked = [*parts, *_way(result), result.config.get("calibration")]
+    return (*_key(result), msgspec.json.encode(asked, order="sorted").decode())
+
+
+def _without_words(part: Any) -> Any:
+    return {key: part[key] for key in part if key not in ABOUT} if isinstance(part, dict) else part
 
 
 def _key(result: Result) -> Key:
+    return (*_short(result), _shapes(result), result.weights)
+
+
+def _shapes(result: Result) -> str:
     inputs = result.artifact.inputs if result.artifact else []
-    shapes = " ".join("x".join(map(str, spec.shape)) for spec in inputs)
-    return (*_short(result), shapes, result.weights)
+    return " ".join("x".join(map(str, spec.shape)) for spec in inputs)
 
 
 def _short(result: Result) -> Key:

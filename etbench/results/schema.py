@@ -61,7 +61,8 @@ class CellComparison(Struct, frozen=True, kw_only=True):
 
     `how` is ``in turn`` or ``separate runs``. `ratio` is new over base, `low` to `high` its 95 %
     interval, null where there are too few rounds for one. `regression` says that the cell is slower, and
-    by more than the threshold. `advice` says what would settle an inconclusive one.
+    by more than the threshold. `advice` says what would settle an inconclusive one. `setting` tells it from
+    other cells of its name.
     """
 
     model: str
@@ -76,11 +77,12 @@ class CellComparison(Struct, frozen=True, kw_only=True):
     verdict: str
     regression: bool
     advice: str = ""
+    setting: str = ""
 
     @property
     def name(self) -> str:
-        """Model, precision and delegate."""
-        return f"{self.model} {self.precision} {self.delegate}"
+        """Model, with its setting where it needs one, precision and delegate."""
+        return f"{', '.join(filter(None, [self.model, self.setting]))} {self.precision} {self.delegate}"
 
 
 class InTurn(Struct, frozen=True, kw_only=True):

@@ -145,6 +145,40 @@ def test_cells_of_one_side_only_are_named_and_the_newest_result_counts(
     assert comparison.only_new == ["fresh fp32 xnnpack"]
 
 
+def _asking(make_result: MakeResult, threads: int, p50: float) -> Result:
+    result = make_result(p50=p50)
+    environment = msgspec.structs.replace(result.environment, threads=threads)
+    return msgspec.structs.replace(
+        result, environment=environment, config=result.config | {"threads": threads}
+    )
+
+
+def test_cells_that_differ_in_what_they_ask_for_are_not_taken_for_one(make_result: MakeResult) -> None:
+    base = [_asking(make_result, 1, 10.0), _asking(make_result, 2, 6.0)]
+    new = [_asking(make_result, 2, 6.0), _asking(make_result, 1, 30.0)]
+    found = {cell.name: cell.ratio for cell in compare_results(base, new, threshold=0.05).cells}
+    assert found == {"resnet18, 1 threads fp32 xnnpack": 3.0, "resnet18, 2 threads fp32 xnnpack": 1.0}
+    without = compare_results(base, new[:1], threshold=0.05)
+    assert [cell.ratio for cell in without.cells] == [1.0]
+    assert without.only_base == ["resnet18, 1 threads fp32 xnnpack"]
+    assert without.incomplete
+
+
+def test_the_only_one_on_each_side_is_compared_whatever_it_asks_for(make_result: MakeResult) -> None:
+    base, new = _asking(make_result, 1, 10.0), _asking(make_result, 2, 6.0)
+    with pytest.raises(EtbenchError, match="threads: 1 and 2"):
+        compare_results([base], [new], threshold=0.05)
+
+
+def test_an_older_state_of_a_cell_is_not_missed(make_result: MakeResult) -> None:
+    older = make_result(p50=99, config={"model": {"name": "resnet18", "gone": 1}}, turn_id="a")
+    newer = make_result(p50=10, created_at="2026-02-01T00:00:00+00:00", turn_id="b")
+    now = msgspec.structs.replace(newer, turn_id="c")
+    assert not compare_results([older, newer], [now], threshold=0.05).incomplete
+    beside = msgspec.structs.replace(older, turn_id="b")
+    assert compare_results([beside, newer], [now], threshold=0.05).incomplete
+
+
 @pytest.fixture
 def folders(tmp_path: Path, make_result: MakeResult) -> tuple[str, str]:
     """Base and new of two cells, one of them 20 % slower, measured in turn."""
