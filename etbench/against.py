@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from etbench.build import Artifact, Built
 from etbench.build.artifact import program_path, references_path
 from etbench.config import Cell, Recipe, XnnpackRuntime, parse
 from etbench.errors import ConfigError, EtbenchError
+from etbench.files import link_or_copy
 from etbench.results.schema import Result
 from etbench.results.store import read_results
 
@@ -131,7 +131,7 @@ def kept_program(base: Base, new: Artifact, new_folder: Path, folder: Path) -> t
         return None
     if kept and kept.exists() and _sha256(kept) == old.sha256:
         shutil.copyfile(kept, program_path(folder))
-        os.link(references_path(new_folder), references_path(folder))
+        link_or_copy(references_path(new_folder), references_path(folder))
         return folder, "the program kept beside the base's result"
     return None
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-__all__ = ["replace_file", "replacing", "temporary_beside"]
+__all__ = ["link_or_copy", "name_file", "replace_file", "replacing", "temporary_beside"]
 
 
 def replace_file(path: Path, body: bytes) -> None:
@@ -32,3 +34,31 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 def temporary_beside(path: Path) -> Path:
     """Return a hidden name beside a file; unlike one of `tempfile`, others may read it, by the umask."""
     return path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+
+
+def name_file(temporary: Path, path: Path) -> None:
+    """Give a complete file its name, at once.
+
+    Raises:
+        FileExistsError: if there is one of that name; it stays as it is.
+
+    """
+    try:
+        os.link(temporary, path)  # unlike rename, refuses to replace
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: the name is taken first, by an empty file
+        path.touch(exist_ok=False)
+        temporary.replace(path)
+    else:
+        temporary.unlink()
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Have a file that does not change under another name too, by a hard link where that can be."""
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(source, target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from etbench.build.artifact import program_path
 from etbench.config import Cell
 from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent, Stages
-from etbench.files import replace_file
+from etbench.files import replace_file, temporary_beside
 from etbench.measure import Round
 from etbench.record import blank_result, failed
 from etbench.results.profiles import write_profile
@@ -109,8 +109,10 @@ class Task:
         )
 
     def finish(self, result: Result) -> None:
-        """Write the result, and the program beside it if it is wanted."""
+        """Write the result, and the program and its operators beside it if they are wanted."""
         self.start()
+        if self.cell.keep_pte and self.program and result.status in ("ok", "built"):
+            result = msgspec.structs.replace(result, pte_file=f"{self.cell.stem}.pte")
         self.outcome = self._written(result)
         self._forget_partial()
         result, path = self.outcome.result, self.outcome.path
@@ -121,17 +123,35 @@ class Task:
     def _written(self, result: Result) -> Outcome:
         """Write the result; where that cannot be done, a short one that says so, and else none."""
         try:
-            with Stages(self.emit)("result"):
+            with Stages(self.emit)("result"), self._program_beside(result) as program:
                 path = write_result(result, self.out, self.cell.stem)
-                write_profile(result, path)
-                if self.cell.keep_pte and self.program and result.status in ("ok", "built"):
-                    shutil.copyfile(program_path(self.program.folder), path.with_suffix(".pte"))
+                if program:
+                    program.replace(path.with_suffix(".pte"))
+                    result = msgspec.structs.replace(result, pte_file=path.with_suffix(".pte").name)
         except EtbenchError as error:  # a full disk, say
             short = failed(self.blank, error)
             with contextlib.suppress(OSError):
                 return Outcome(short, write_result(short, self.out, self.cell.stem))
             return Outcome(short, None)
+        try:
+            write_profile(result, path)
+        except OSError as error:  # it is in the result, too
+            self.emit(Event(kind="progress", stage="result", message=f"the profile was not written: {error}"))
         return Outcome(result, path)
+
+    @contextlib.contextmanager
+    def _program_beside(self, result: Result) -> Iterator[Path | None]:
+        """Give a copy of the program that is complete and has no name yet, if the result is to keep it."""
+        if not (result.pte_file and self.program):
+            yield None
+            return
+        self.out.mkdir(parents=True, exist_ok=True)
+        copy = temporary_beside(self.out / result.pte_file)
+        try:
+            shutil.copyfile(program_path(self.program.folder), copy)
+            yield copy
+        finally:
+            copy.unlink(missing_ok=True)
 
     def fail(self, error: EtbenchError, rounds: Sequence[Round] = ()) -> None:
         """Make the failure of the cell its result."""

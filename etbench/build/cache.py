@@ -20,6 +20,7 @@ from pathlib import Path
 from etbench.build.artifact import Artifact
 from etbench.build.entry import FILES, FORMAT, Sidecar, checked_key, read_sidecar, sidecar_path
 from etbench.build.remote import OnLost, Remote
+from etbench.files import link_or_copy
 from etbench.locks import locked_where_possible
 
 __all__ = ["Cache", "Entry", "cache_folder"]
@@ -166,7 +167,7 @@ class Cache:
         if sidecar is not None and sidecar.key == key:
             try:
                 for path in FILES:
-                    _link_or_copy(path(source), path(folder))
+                    link_or_copy(path(source), path(folder))
                 if sidecar.fits(folder):
                     with contextlib.suppress(OSError):
                         os.utime(sidecar_path(source))  # used now
@@ -186,7 +187,7 @@ class Cache:
         staging.mkdir(parents=True)
         try:
             for path in FILES:
-                _link_or_copy(path(built), path(staging))
+                link_or_copy(path(built), path(staging))
             sidecar_path(staging).write_bytes(sidecar.encode())
             entry = self._entry(sidecar.key)
             entry.parent.mkdir(parents=True, exist_ok=True)
@@ -245,12 +246,3 @@ def _sound(folder: Path, key: str) -> bool:
         return sidecar is not None and sidecar.key == key and sidecar.fits(folder)
     except OSError:
         return False
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except FileNotFoundError:
-        raise
-    except OSError:  # another file system, or one without hard links
-        shutil.copyfile(source, target)

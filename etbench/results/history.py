@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,7 @@ from etbench.stats.changes import Change, find_changes, levels
 __all__ = ["CellHistory", "ChangePoint", "Run", "cell_histories", "history_table"]
 
 CELL = ["model", "precision", "delegate", "inputs", "weights"]
+BESIDE = {"threads": "{:g} threads", "runner": "{} runner"}
 CONDITIONS = ["commit", "libraries", "host", "cpu", "threads", "runner", "python"]
 METRIC = "latency_p50_ms"
 INTERVAL = ["latency_location_ms", "latency_ci95_low_ms", "latency_ci95_high_ms"]
@@ -56,26 +58,31 @@ class ChangePoint(Struct, frozen=True, kw_only=True):
 
 
 class CellHistory(Struct, frozen=True, kw_only=True):
-    """All measured results of a cell, in the order of time, and where its level changed."""
+    """All measured results of a cell, in the order of time, and where its level changed.
+
+    `setting` tells it from cells that were measured beside it with other threads or by another runner.
+    """
 
     model: str
     precision: str
     delegate: str
     inputs: str | None
     weights: str
+    setting: str
     runs: list[Run]
     changes: list[ChangePoint]
 
     @property
     def name(self) -> str:
-        """Model, precision and delegate."""
-        return f"{self.model} {self.precision} {self.delegate}"
+        """Model, with its setting where it needs one, precision and delegate."""
+        return f"{', '.join(filter(None, [self.model, self.setting]))} {self.precision} {self.delegate}"
 
 
 def cell_histories(frame: pd.DataFrame, *, alpha: float = ALPHA) -> list[CellHistory]:
     """Return the history of each cell: of one model, precision, delegate, inputs and weights.
 
     Hosts, threads, versions and commits may differ between its runs: they are what a change is put down to.
+    Where they were swept, runs of other threads, or of another runner, are cells of their own.
 
     Args:
         frame: of `etbench.results.load_results`, in any order.
@@ -84,8 +91,18 @@ def cell_histories(frame: pd.DataFrame, *, alpha: float = ALPHA) -> list[CellHis
     """
     measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
     measured = measured.sort_values("created_at", kind="stable")
-    groups = list(measured.groupby(CELL, dropna=False))
-    return [_history(group.to_dict("records"), alpha / len(groups)) for _, group in groups]
+    groups = [cell for _, group in measured.groupby(CELL, dropna=False) for cell in _apart(group)]
+    return [_history(group.to_dict("records"), setting, alpha / len(groups)) for setting, group in groups]
+
+
+def _apart(group: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield what was measured beside each other in one turn as cells of their own, each with its setting."""
+    swept = [name for name in BESIDE if (group.groupby("turn_id")[name].nunique() > 1).any()]
+    if not swept:
+        yield "", group
+        return
+    for values, cell in group.groupby(swept, dropna=False):
+        yield ", ".join(BESIDE[name].format(value) for name, value in zip(swept, values, strict=True)), cell
 
 
 def history_table(histories: list[CellHistory]) -> pd.DataFrame:
@@ -96,7 +113,7 @@ def history_table(histories: list[CellHistory]) -> pd.DataFrame:
         for run in history.runs:
             change = changes.get(run.created_at) if run.counted else None
             rows.append(
-                {name: getattr(history, name) for name in CELL}
+                {name: getattr(history, name) for name in (*CELL, "setting")}
                 | msgspec.structs.asdict(run)
                 | {
                     "change": change and change.ratio,
@@ -105,18 +122,19 @@ def history_table(histories: list[CellHistory]) -> pd.DataFrame:
                     "what": "; ".join(change.what) if change else "",
                 }
             )
-    columns = [*CELL, *Run.__struct_fields__, "change", "change_low", "change_high", "what"]
+    columns = [*CELL, "setting", *Run.__struct_fields__, "change", "change_low", "change_high", "what"]
     figures = [name for name in columns if name.endswith("_ms") or name.startswith("change")]
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(figures, "float64"))
 
 
-def _history(rows: list[dict[Any, Any]], alpha: float) -> CellHistory:
+def _history(rows: list[dict[Any, Any]], setting: str, alpha: float) -> CellHistory:
     counted = [row for row in rows if row["stability"] != "unstable"]
     locations, halves = [_location(row) for row in counted], [_half_width(row) for row in counted]
     changes = find_changes(locations, halves, alpha=alpha)
     level = dict(zip(map(id, counted), levels(locations, halves, changes), strict=True))
     return CellHistory(
         **{name: _known(rows[0][name]) for name in CELL},
+        setting=setting,
         runs=[
             Run(
                 created_at=row["created_at"],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from etbench.files import replace_file
 from etbench.measure.findings import Operator
 from etbench.results.schema import Result
 
@@ -25,12 +27,12 @@ def write_profile(result: Result, result_path: Path) -> Path | None:
     """Write the operators of a result beside it and return where; None if it was not profiled."""
     if result.profile is None:
         return None
-    path = profile_path(result_path)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(HEADER)
-        identity = (result.model_name, result.precision_short, result.delegate)
-        rows.writerows(operator_rows(identity, result.profile.operators))
+    path, text = profile_path(result_path), io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(HEADER)
+    identity = (result.model_name, result.precision_short, result.delegate)
+    rows.writerows(operator_rows(identity, result.profile.operators))
+    replace_file(path, text.getvalue().encode())
     return path
 
 

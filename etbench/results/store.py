@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from etbench.errors import EtbenchError
-from etbench.files import temporary_beside
+from etbench.files import name_file, temporary_beside
 from etbench.results.schema import SCHEMA_VERSION, Result
 from etbench.results.upgrade import is_flat, upgrade
 
@@ -45,30 +46,37 @@ class DuplicateError(UnreadableError):
 def write_result(result: Result, folder: Path, stem: str) -> Path:
     """Write ``{stem}.json``, or ``{stem}-{cell_id}.json`` and so on where that name is taken.
 
-    The file appears whole or not at all, and never replaces another one.
+    The file appears whole or not at all, and never replaces another one. A program that it names as kept has
+    its name.
 
     Returns:
         The path of the new file.
 
     """
     folder.mkdir(parents=True, exist_ok=True)
-    body = msgspec.json.format(msgspec.json.encode(result), indent=2)
     temporary = temporary_beside(folder / stem)
     try:
-        with temporary.open("xb") as file:
-            file.write(body + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
         for name in _names(stem, result.cell_id):
             path = folder / f"{name}.json"
-            try:
-                os.link(temporary, path)  # unlike rename, refuses to replace
-            except FileExistsError:
+            if path.exists():
                 continue
-            return path
+            if result.pte_file:
+                result = msgspec.structs.replace(result, pte_file=path.with_suffix(".pte").name)
+            _write_through(temporary, msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
+            with suppress(FileExistsError):
+                name_file(temporary, path)
+                return path
     finally:
         temporary.unlink(missing_ok=True)
     raise AssertionError("the names never end")
+
+
+def _write_through(path: Path, body: bytes) -> None:
+    """Write a file down to the disk."""
+    with path.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def find_files(paths: Iterable[str | Path]) -> list[Path]:

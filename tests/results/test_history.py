@@ -104,6 +104,22 @@ def test_the_order_is_that_of_time_and_cells_are_kept_apart(nights: Callable[...
     }
 
 
+def test_what_was_swept_is_no_change(nights: Callable[..., list[Result]]) -> None:
+    sweeps = zip(nights([4.0] * 12), nights([2.0] * 12), strict=True)
+    results = [
+        msgspec.structs.replace(_elsewhere(result, threads=threads), turn_id=f"night {night}")
+        for night, sweep in enumerate(sweeps)
+        for threads, result in enumerate(sweep, 1)
+    ]
+    found = cell_histories(to_frame(results))
+    assert [history.name for history in found] == [
+        "resnet18, 1 threads fp32 xnnpack",
+        "resnet18, 2 threads fp32 xnnpack",
+    ]
+    assert [len(history.runs) for history in found] == [12, 12]
+    assert [history.changes for history in found] == [[], []]
+
+
 def test_an_unstable_run_is_shown_and_does_not_count(nights: Callable[..., list[Result]]) -> None:
     results = nights([10.0] * 4 + [30.0] * 2 + [10.0] * 4)
     disturbed = [

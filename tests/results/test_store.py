@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,11 +45,20 @@ def test_the_top_level_has_what_older_tools_read(tmp_path: Path, make_result: Ma
         assert isinstance(raw["latency_ms"][name], float)
 
 
-def test_a_name_that_is_taken_is_never_overwritten(tmp_path: Path, make_result: MakeResult) -> None:
+@pytest.mark.parametrize("links", [True, False], ids=["hard links", "a file system without them"])
+def test_a_name_that_is_taken_is_never_overwritten(
+    links: bool, tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
     result = make_result()
     names = [write_result(result, tmp_path, "cell").name for _ in range(3)]
     assert names == ["cell.json", f"cell-{result.cell_id}.json", f"cell-{result.cell_id}-2.json"]
     assert len(list(tmp_path.iterdir())) == 3, "temporary files were left behind"
+    assert all(read_result(tmp_path / name) == result for name in names)
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path, make_result: MakeResult) -> None:
