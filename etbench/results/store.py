@@ -121,7 +121,10 @@ def _read_carefully(path: Path, body: bytes) -> Result:
         raise UnreadableError(path, f"no valid JSON: {error}") from error
     if isinstance(raw, dict) and is_flat(raw):
         written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        raw = upgrade(raw, created_at=written.isoformat(timespec="seconds"))
+        try:
+            raw = upgrade(raw, created_at=written.isoformat(timespec="seconds"))
+        except msgspec.ValidationError as error:
+            raise UnreadableError(path, str(error)) from error
     if not isinstance(raw, dict) or "schema_version" not in raw:
         raise UnreadableError(path, "no result of etbench (it has no schema_version)")
     version = raw["schema_version"]

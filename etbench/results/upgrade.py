@@ -49,7 +49,17 @@ def upgrade(raw: Mapping[str, Any], *, created_at: str) -> dict[str, Any]:
 
 
 def summary_fields(figures: Mapping[str, Any], *, source: str, created_at: str) -> dict[str, Any]:
-    """Fill up the flat form, whose figures another tool measured, to a result without rounds."""
+    """Fill up the flat form, whose figures another tool measured, to a result without rounds.
+
+    Raises:
+        ValidationError: if the figures are none: no inference takes 0 ms.
+
+    """
+    latency = figures["latency_ms"]
+    for name in ("avg", "p50"):
+        value = latency.get(name) if isinstance(latency, Mapping) else None
+        if isinstance(value, int | float) and not value > 0:
+            raise msgspec.ValidationError(f"a latency ({name}) of {value} ms is no measurement")
     identity = [source, *(str(figures[name]) for name in FLAT[:5])]
     return {
         **figures,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from etbench.console import print_summary
+from etbench.errors import EtbenchError
 from etbench.results.schema import Result
 from etbench.sweep import ray_launcher
 from etbench.sweep.manifest import Manifest, close_manifest, has_manifest
@@ -38,17 +41,31 @@ class ResultsCallback(NewResultsCallback):
 
     def close(self, folder: Path, results: Sequence[tuple[Path, Result]]) -> None:
         """Print the summary of the cells; exit with 1 if one failed, with 3 if one got slower."""
-        print_summary(result for _, result in results)
+        with _failing_aloud(folder):
+            print_summary(result for _, result in results)
         _exit_by(results)
 
     def close_sweep(self, folder: Path, results: Sequence[tuple[Path, Result]], config: DictConfig) -> None:
         """Write tables and report as well."""
-        if has_manifest(folder):
-            close_manifest(folder)
-        print_summary(result for _, result in results)
-        if results and not _write_tables(folder, config):
-            sys.exit(FAILED)
+        with _failing_aloud(folder):
+            if has_manifest(folder):
+                close_manifest(folder)
+            print_summary(result for _, result in results)
+            if results:
+                _write_tables(folder, config)
         _exit_by(results)
+
+
+@contextmanager
+def _failing_aloud(folder: Path) -> Iterator[None]:
+    """Exit with 1 where a summary or table cannot be made: Hydra makes a warning of it, and goes on."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, OSError | EtbenchError):  # those of a full disk, say, explain themselves
+            traceback.print_exc()
+        _say(f"results in {folder}; their tables could not be written: {error}")
+        sys.exit(FAILED)
 
 
 def _exit_by(results: Sequence[tuple[Path, Result]]) -> None:
@@ -58,22 +75,19 @@ def _exit_by(results: Sequence[tuple[Path, Result]]) -> None:
         sys.exit(REGRESSION)
 
 
-def _write_tables(folder: Path, config: DictConfig) -> bool:
-    """Write the tables and the report of a folder and say so, or why that cannot be done."""
+def _write_tables(folder: Path, config: DictConfig) -> None:
+    """Write the tables and the report of a folder and say so."""
     from etbench.results.aggregation import aggregate
 
-    console = Console(highlight=False, soft_wrap=True)
-    try:
-        paths = aggregate([folder], folder, remember=False)
-        if config.report.enabled:
-            from etbench.build.cache import cache_folder
-            from etbench.results.report import write_report
+    paths = aggregate([folder], folder, remember=False)
+    if config.report.enabled:
+        from etbench.build.cache import cache_folder
+        from etbench.results.report import write_report
 
-            cache = cache_folder(config.cache.dir) if config.cache.enabled else None
-            paths.append(write_report(folder, cache=cache))
-    except OSError as error:  # a full disk, say
-        console.print(f"results in {folder}; their tables could not be written: {error}")
-        return False
-    names = ", ".join(path.name for path in paths)
-    console.print(f"results and tables ({names}) in {folder}")
-    return True
+        cache = cache_folder(config.cache.dir) if config.cache.enabled else None
+        paths.append(write_report(folder, cache=cache))
+    _say(f"results and tables ({', '.join(path.name for path in paths)}) in {folder}")
+
+
+def _say(text: str) -> None:
+    Console(highlight=False, soft_wrap=True, markup=False).print(text)

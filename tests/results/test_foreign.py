@@ -55,6 +55,12 @@ def _write(path: Path, content: object) -> Path:
     return path
 
 
+def test_a_latency_of_nothing_is_no_measurement(tmp_path: Path) -> None:
+    nothing = FLAT | {"latency_ms": FLAT["latency_ms"] | {"avg": 0.0}}
+    with pytest.raises(UnreadableError, match=r"a latency \(avg\) of 0.0 ms is no measurement"):
+        import_file(_write(tmp_path / "flat.json", nothing))
+
+
 def test_the_flat_form_is_upgraded_to_a_summary(tmp_path: Path) -> None:
     result = read_result(_write(tmp_path / "a.json", FLAT))
     assert (result.source, result.rounds, result.schema_version) == ("flat", [], 1)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
+from omegaconf import OmegaConf
 from support import CONF, etbench
 
 from etbench.results.store import read_results
+from etbench.sweep import callback
+from etbench.sweep.callback import ResultsCallback
 
 
 def test_a_failing_cell_fails_the_sweep_and_no_other_cell(tmp_path: Path, scratch: Path) -> None:
@@ -39,6 +43,23 @@ def test_a_failing_cell_fails_the_sweep_and_no_other_cell(tmp_path: Path, scratc
     assert len(table) == 8
     assert table["latency_p50_ms"].notna().sum() == 3
     assert table.loc[table["status"] == "failed", "reason"].str.contains("data-dependent").all()
+
+
+def test_a_table_that_cannot_be_made_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a fault of the tables")
+
+    monkeypatch.setattr(callback, "print_summary", lambda _: None)
+    monkeypatch.setattr("etbench.results.aggregation.aggregate", broken)
+    config = OmegaConf.create({"report": {"enabled": True}})
+    with pytest.raises(SystemExit) as ended:
+        ResultsCallback().close_sweep(tmp_path, [(tmp_path / "a.json", object())], config)
+    assert ended.value.code == 1
+    printed, traceback = capsys.readouterr()
+    assert "their tables could not be written: a fault of the tables" in printed
+    assert "ZeroDivisionError" in traceback
 
 
 def test_a_second_sweep_into_the_same_folder_keeps_both(tmp_path: Path) -> None:
