@@ -139,12 +139,19 @@ class _Pool:
         """
         missing = []
         with ThreadPoolExecutor() as readers:
-            for job, artifact in zip(jobs, readers.map(self._taken, jobs), strict=True):
-                if artifact is None:
+            for job, taken in zip(jobs, readers.map(self._taken_or_not, jobs), strict=True):
+                if taken is None:
                     missing.append(job)
                 else:
-                    self._done(job, Built(artifact, from_cache=True))
+                    self._done(job, taken)
         return missing
+
+    def _taken_or_not(self, job: Job) -> Built | EtbenchError | None:
+        try:
+            artifact = self._taken(job)
+        except Exception as error:  # a file that the recipe names cannot be read, say
+            return explained(error, "cache")
+        return Built(artifact, from_cache=True) if artifact else None
 
     def run(self, jobs: list[Job], count: int) -> None:
         """Build the jobs in so many processes."""
@@ -183,9 +190,7 @@ class _Pool:
         try:
             if self.cache is None or not self.writable or key is None:
                 return self._build(job, number)
-            with self.cache.building(
-                key, lambda: self._tell(job, "another etbench is building this: waiting")
-            ):
+            with self.cache.building(key, lambda: self._wait_for_another(job)):
                 if (artifact := self._taken(job)) is not None:
                     return Built(artifact, from_cache=True)
                 return self._kept(job, key, self._build(job, number))
@@ -197,7 +202,10 @@ class _Pool:
         if process is None or not process.alive:
             self._close(number)  # one that died still has its pipes
             process = Worker("etbench.build.worker", scratch=self.scratch, log=job.log, env=BUILDER_ENV)
-            self.workers[number] = process
+            with self.lock:
+                self.workers[number] = process
+                if self.stop:  # while it was started, so that nobody has killed it
+                    process.kill()
         begun = perf_counter()
         try:
             artifact = process.ask(
@@ -254,6 +262,12 @@ class _Pool:
         with self.lock:
             if not self.stop:
                 self.on_event(job, event)
+
+    def _wait_for_another(self, job: Job) -> None:
+        """Tell that another etbench builds the same, unless the run is over."""
+        if self.stop:
+            raise EtbenchError("the run was stopped", stage="build")
+        self._tell(job, "another etbench is building this: waiting")
 
     def _tell(self, job: Job, text: str) -> None:
         self._event(job, Event(kind="progress", stage="build", message=text))

@@ -63,9 +63,11 @@ def text_fault(key: str, file: str | None) -> str | None:
         return None
     if not Path(file).is_file():
         return f"{key}={file}: no such file"
-    if not Path(file).read_text(encoding="utf-8", errors="replace").strip():
-        return f"{key}={file}: the file holds no text"
-    return None
+    try:
+        text = Path(file).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        return f"{key}={file}: cannot be read: {error.strerror}"
+    return None if text.strip() else f"{key}={file}: the file holds no text"
 
 
 def npz_fault(key: str, file: str | None) -> str | None:
@@ -76,6 +78,8 @@ def npz_fault(key: str, file: str | None) -> str | None:
         return f"{key}={file}: no such file"
     try:
         shapes = _array_shapes(Path(file))
+    except OSError as error:
+        return f"{key}={file}: cannot be read: {error.strerror}"
     except (zipfile.BadZipFile, ValueError) as error:
         return f"{key}={file}: no arrays as numpy.savez writes them ({error})"
     if not shapes:

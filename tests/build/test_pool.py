@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 from support import CONF, TESTS
 
-from etbench.build import Built, Cache, Job, build, build_all
+from etbench.build import Built, Cache, Job, build, build_all, pool
+from etbench.build.artifact import program_path
+from etbench.build.fingerprint import recipe_key
 from etbench.build.times import BuildTimes
 from etbench.compose import compose
+from etbench.config import Recipe
 from etbench.errors import EtbenchError
 from etbench.events import Event
 
@@ -132,6 +136,57 @@ def test_what_a_callback_raises_stops_the_builders_and_comes_out(tmp_path: Path)
     with pytest.raises(KeyError, match="enough"):
         builds.run(*GRID, builders=2)
     assert len(builds.order) < len(GRID)
+
+
+def test_nothing_is_built_any_more_once_another_etbench_lets_go(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", 10**9)
+    builds, free = _Builds(tmp_path / "jobs", cache), threading.Event()
+    key = recipe_key(compose(GRID[1].split(), config_dir=CONF).recipe)
+    assert key is not None
+    waits, first_done = threading.Event(), builds._done
+
+    def stop(job: Job, what: Built | EtbenchError) -> None:
+        first_done(job, what)
+        waits.wait(300)
+        free.set()
+        raise KeyError("stop")
+
+    def hear(job: Job, event: Event) -> None:
+        if "another etbench" in event.message:
+            waits.set()
+
+    def hold() -> None:
+        with cache.building(key, lambda: None):
+            held.set()
+            free.wait(300)
+
+    builds._done, builds._event = stop, hear  # type: ignore[method-assign]
+    assert cache.writable()
+    held = threading.Event()
+    (holder := threading.Thread(target=hold)).start()
+    held.wait(300)
+    with pytest.raises(KeyError, match="stop"):
+        builds.run(GRID[0], GRID[1], builders=2)
+    holder.join()
+    assert list(builds.done) == [GRID[0]]
+    assert not program_path(tmp_path / "jobs" / "program-1").exists()
+
+
+def test_a_recipe_whose_file_cannot_be_read_is_the_failure_of_its_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def key(recipe: Recipe) -> str | None:
+        if recipe.precision.name == "int8":
+            raise PermissionError("weights.pt: Permission denied")
+        return recipe_key(recipe)
+
+    monkeypatch.setattr(pool, "recipe_key", key)
+    builds = _Builds(tmp_path / "jobs", Cache(tmp_path / "cache", 10**9))
+    builds.run(*GRID[:2])
+    assert isinstance(builds.done[GRID[0]], Built)
+    failure = builds.done[GRID[1]]
+    assert isinstance(failure, EtbenchError)
+    assert "Permission denied" in failure.message
 
 
 def test_times_that_cannot_be_read_are_none(tmp_path: Path) -> None:
