@@ -25,7 +25,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from etbench.command import cell_arguments
+from etbench.command import cell_arguments, quoted
 from etbench.config import Cell, parse
 from etbench.errors import ConfigError, nearest
 from etbench.hydra_cures import copy_sources_once
@@ -173,7 +173,7 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 @contextmanager
 def _hydra(config_dir: str | Path | None) -> Iterator[tuple[Any, list[str]]]:
     """Give Hydra's config loader and the override that adds the user's own folder."""
-    search = [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"] if config_dir else []
+    search = [f"hydra.searchpath=[{quoted(f'file://{Path(config_dir).resolve()}')}]"] if config_dir else []
     with hydra.initialize_config_dir(config_dir=str(conf_dir()), version_base="1.3"):
         yield GlobalHydra.instance().config_loader(), search
 
@@ -183,7 +183,7 @@ def _check(
 ) -> None:
     faults: list[str] = []
     with _hydra(config_dir) as (loader, search):
-        checker = _Checker(loader, search, name or "config")
+        checker = _Checker(loader, search, name or "config", config_dir)
         parsed = list(checker.parsed(overrides, faults))
         choices = [item for item in parsed if checker.is_group(item)]
         valid = [override for item in choices for override in checker.valid_choice(item, faults)]
@@ -259,14 +259,15 @@ def _check_whole(checker: _Checker, overrides: list[str], multirun: bool, faults
 class _Checker:
     """Looks at overrides one by one."""
 
-    def __init__(self, loader: Any, search: list[str], config_name: str) -> None:
+    def __init__(
+        self, loader: Any, search: list[str], config_name: str, config_dir: str | Path | None
+    ) -> None:
         self.loader = loader
         self.search = search
         self.config_name = config_name
         self.groups = {group: self.options(group) for group in loader.list_groups("") if group != "hydra"}
-        if search:  # groups that only the user's folder has
-            folder = Path(search[0].split("file://", 1)[1].rstrip("]"))
-            for path in folder.iterdir():
+        if config_dir:  # groups that only the user's folder has
+            for path in Path(config_dir).iterdir():
                 if path.is_dir():
                     self.groups.setdefault(path.name, self.options(path.name))
 

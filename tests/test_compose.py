@@ -141,6 +141,11 @@ def test_the_identity_of_a_cell_is_what_is_measured_and_nothing_else() -> None:
         assert compose(["model=resnet18", override]).cell_id != plain.cell_id
 
 
+def test_a_users_folder_may_have_any_name(tmp_path: Path) -> None:
+    (folder := tmp_path / "mine (1), [all] 'of' them").symlink_to(CONF)
+    assert compose(["model=tiny"], config_dir=folder).model.options == {"width": 4}
+
+
 def test_a_users_folder_adds_options_and_whole_groups() -> None:
     assert compose(["model=tiny"], config_dir=CONF).model.options == {"width": 4}
     with pytest.raises(ConfigError, match="model=tiny: no such model"):

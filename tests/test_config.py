@@ -39,6 +39,27 @@ def test_faults_of_all_sections_are_reported_together(plain: dict[str, Any]) -> 
     assert len(caught.value.faults) >= 4
 
 
+def test_every_fault_of_one_section_is_reported(plain: dict[str, Any]) -> None:
+    config = copy.deepcopy(plain)
+    del config["repeat"]["runs"]
+    config["repeat"] |= {"rounds": 0, "warmup": -1, "round": 3}
+    config["measure"]["seed"] = "many"
+    config["thread"] = 3
+    config["bounds"] = {"sqnr_db": "high"}
+    with pytest.raises(ConfigError) as caught:
+        parse(config)
+    assert sorted(caught.value.faults) == [
+        "bounds={'sqnr_db': 'high'}: expected `float`, got `str`",
+        "measure.seed=many: expected `int | null`, got `str`",
+        "repeat.round: unknown key (did you mean 'rounds'?)",
+        "repeat.rounds=0: expected `int` >= 1",
+        "repeat.warmup=-1: expected `int` >= 0",
+        "repeat: object missing required field `runs`",
+        "thread: unknown key (did you mean 'threads'?)",
+    ]
+    assert config["measure"]["seed"] == "many", "what is looked at stays as it was"
+
+
 @pytest.mark.parametrize("target", ["os", "1.2", "a b.c", "", "os.system; true"])
 def test_a_target_must_be_a_dotted_name(target: str, plain: dict[str, Any]) -> None:
     config = copy.deepcopy(plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
@@ -137,23 +138,55 @@ def _convert(section: Any, kind: type[T], prefix: str, faults: list[str]) -> T |
     msgspec stops at the first fault of a section, so the faulty value is taken out and the rest is
     looked at again, until nothing more is found.
     """
-    try:
-        return msgspec.convert(section, kind)
-    except msgspec.ValidationError as error:
-        text, _, path = str(error).partition(" - at `")
-        key = ".".join(part for part in [prefix, path.strip("`$").strip(".")] if part)
-        unknown = re.match(r"Object contains unknown field `(.+)`", text)
-        if unknown:
-            known = [info.encode_name for info in msgspec.structs.fields(kind)]  # type: ignore[arg-type]
-            name = unknown[1]
-            faults.append(f"{f'{key}.{name}' if key else name}: unknown key{nearest(name, known)}")
-        else:
-            key = key.removesuffix("[...]")  # a value of a mapping: msgspec does not say which
-            inside = key.removeprefix(prefix).strip(".")
-            value = _lookup(section, inside)
-            shown = f"={'null' if value is None else value}" if inside else ""
-            faults.append(f"{key}{shown}: {text[0].lower()}{text[1:]}")
-        return None
+    rest, taken_out = section, set[tuple[str, ...]]()
+    while True:
+        try:
+            converted = msgspec.convert(rest, kind)
+            return None if taken_out else converted
+        except msgspec.ValidationError as error:
+            text, _, path = str(error).partition(" - at `")
+            place = tuple(re.findall(r"[^.\[\]]+", path.strip("`$")))
+            field_ = re.match(r"Object (contains unknown|missing required) field `(.+)`", text)
+            culprit = (*place, field_[2]) if field_ else place
+            if culprit not in taken_out:  # or it is missed because it was taken out
+                faults.append(_fault(section, kind, prefix, text, path))
+            if field_ and field_[1] == "missing required":
+                culprit = place
+            rest = copy.deepcopy(rest)
+            culprit = _take_out(rest, culprit)
+            if not culprit:
+                return None
+            taken_out.add(culprit)
+
+
+def _fault(section: Any, kind: type[Any], prefix: str, text: str, path: str) -> str:
+    """Say what is wrong in a section, by what msgspec says of it."""
+    key = ".".join(part for part in [prefix, path.strip("`$").strip(".")] if part)
+    unknown = re.match(r"Object contains unknown field `(.+)`", text)
+    if unknown:
+        name, inside = unknown[1], path.strip("`$").strip(".")
+        known = [info.encode_name for info in msgspec.structs.fields(kind)]
+        if inside:  # composed YAML has a key for all that may be set there
+            known = [other for other in _lookup(section, inside) if other != name]
+        return f"{f'{key}.{name}' if key else name}: unknown key{nearest(name, known)}"
+    key = key.removesuffix("[...]")  # a value of a mapping: msgspec does not say which
+    inside = key.removeprefix(prefix).strip(".")
+    value = _lookup(section, inside)
+    shown = f"={'null' if value is None else value}" if inside else ""
+    return f"{key}{shown}: {text[0].lower()}{text[1:]}"
+
+
+def _take_out(section: Any, place: tuple[str, ...]) -> tuple[str, ...]:
+    """Remove what is at a place of nested mappings, or the last thing on the way to it; return which."""
+    for depth, key in enumerate(place, 1):
+        if not isinstance(section, dict) or key not in section:
+            return ()
+        inner = section[key]
+        if depth == len(place) or not isinstance(inner, dict) or place[depth] not in inner:
+            del section[key]
+            return place[:depth]
+        section = inner
+    return ()
 
 
 def _lookup(section: Any, path: str) -> Any:

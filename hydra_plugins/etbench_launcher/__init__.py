@@ -14,9 +14,11 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, run_job, setup_globals
+from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 __all__ = ["EtbenchLauncher"]
 
@@ -61,9 +63,15 @@ class EtbenchLauncher(Launcher):
         def plan(config: Any) -> None:
             planned.append((cell_of_job(config), Path(HydraConfig.get().runtime.output_dir)))
 
-        jobs = [self._job(plan, overrides, n) for n, overrides in enumerate(job_overrides, initial_job_idx)]
+        jobs: list[JobReturn] = []
+        faults: list[Exception] = []
+        for number, overrides in enumerate(job_overrides, initial_job_idx):
+            try:
+                jobs.append(self._job(plan, overrides, number))
+            except (HydraException, OmegaConfBaseException) as error:
+                faults.append(ConfigError([f"{' '.join(overrides)}: {str(error).strip().splitlines()[0]}"]))
+        faults += [job._return_value for job in jobs if isinstance(job._return_value, Exception)]
         try:
-            faults = [job._return_value for job in jobs if isinstance(job._return_value, Exception)]
             if faults:
                 raise ConfigError.of_all(faults)
             folder = Path(str(self._config.hydra.sweep.dir))
