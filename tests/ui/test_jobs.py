@@ -123,6 +123,26 @@ def test_what_is_missing_of_a_sweep_is_found_and_put_into_the_queue(choices: Cho
     assert (before.folder / "tiny_int8_picky.json").read_bytes() == kept
 
 
+def test_a_run_that_cannot_be_started_says_why_and_the_next_one_has_its_turn(
+    choices: Choices, tmp_path: Path
+) -> None:
+    async def all_over(jobs: Jobs) -> None:
+        driving = asyncio.create_task(jobs.drive())
+        while not all(job.over for job in jobs.all):
+            assert not driving.done()
+            await asyncio.sleep(0.01)
+        driving.cancel()
+
+    (tmp_path / "file").touch()
+    jobs = Jobs(choices, tmp_path / "file")
+    gone = jobs.resume(tmp_path / "gone")
+    nowhere = jobs.add(choices.checked(GRID))
+    asyncio.run(all_over(jobs))
+    assert gone.state.startswith("could not be started: ") and str(tmp_path / "gone") in gone.state
+    assert nowhere.state.startswith("could not be started: ") and str(tmp_path / "file") in nowhere.state
+    assert jobs.resume(tmp_path / "gone") is gone and gone.state == "queued", "asked for again"
+
+
 def test_a_sweep_that_was_killed_before_its_first_event_is_found_once_it_is_not_just_beginning(
     tmp_path: Path,
 ) -> None:
