@@ -188,6 +188,21 @@ def test_another_process_with_the_number_of_a_dead_one_is_not_taken_for_it(tmp_p
     assert not watch.alive
 
 
+def test_a_run_of_another_host_is_judged_by_the_age_of_its_log(tmp_path: Path) -> None:
+    Manifest(argv=[], created_at="", cells=[]).write(tmp_path)
+    nobody = {"pid": 2**22 + 1, "at": datetime.now(UTC)}  # above the highest number that Linux gives
+    event = LoggedEvent(kind="cell_started", cell="a", cell_id="0", host="another", **nobody)
+    log = tmp_path / EVENT_LOG
+    log.write_bytes(msgspec.json.encode(event) + b"\n")
+    watch = Watch(tmp_path)
+    watch.look()
+    assert watch.alive and not watch.resumable
+    then = time.time() - 2 * module.FOREIGN_S
+    os.utime(log, (then, then))
+    watch.look()
+    assert not watch.alive and watch.resumable
+
+
 def test_an_estimate_of_old_events_goes_by_their_own_time(choices: Choices, tmp_path: Path) -> None:
     (cell,) = choices.cells(choices.checked(GRID))
     lines = [
