@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from rich.markup import escape
 from rich.table import Table
 
 from etbench.build.cache import Cache, cache_folder
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _list(cache: Cache) -> None:
     entries = cache.entries()
-    table = Table(title=f"{len(entries)} programs in {cache.folder}")
+    table = Table(title=f"{len(entries)} programs in {escape(str(cache.folder))}")
     for name in ("program", "MB", "built in", "last used", "key"):
         table.add_column(name, no_wrap=True, justify="left" if name in ("program", "key") else "right")
     for entry in entries:

@@ -72,8 +72,8 @@ def _write_tables(folder: Path, config: DictConfig) -> bool:
             cache = cache_folder(config.cache.dir) if config.cache.enabled else None
             paths.append(write_report(folder, cache=cache))
     except OSError as error:  # a full disk, say
-        console.print(f"results in {folder}; their tables could not be written: {error}")
+        console.print(f"results in {folder}; their tables could not be written: {error}", markup=False)
         return False
     names = ", ".join(path.name for path in paths)
-    console.print(f"results and tables ({names}) in {folder}")
+    console.print(f"results and tables ({names}) in {folder}", markup=False)
     return True

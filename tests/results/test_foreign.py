@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from etbench.console import print_summary
 from etbench.results.__main__ import main
 from etbench.results.foreign import import_file, to_v3
 from etbench.results.schema import Result
@@ -53,6 +54,18 @@ def _v3(metric: str, values: list[float] | int, backend: str = "xnnpack_q8") -> 
 def _write(path: Path, content: object) -> Path:
     path.write_text(json.dumps(content))
     return path
+
+
+def test_a_name_that_looks_like_markup_of_the_terminal_is_printed_as_it_is(
+    tmp_path: Path, make_result: Callable[..., Result], capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = make_result("conv[/int8]")
+    for folder in ("base", "new"):
+        write_result(named, tmp_path / folder, "conv")
+    main(["compare", str(tmp_path / "base"), str(tmp_path / "new")])
+    print_summary([named])
+    printed = capsys.readouterr().out
+    assert printed.count("conv[/int8] fp32 xnnpack") == 3, "verdict, advice and summary"
 
 
 def test_the_flat_form_is_upgraded_to_a_summary(tmp_path: Path) -> None:
