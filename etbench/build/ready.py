@@ -89,7 +89,8 @@ def _plan(path: Path) -> Any:
 
 def _made(model: Model, plan: Any) -> tuple[list[tuple[Tensor, ...]], str]:
     """Return one batch of inputs, as the user or the program says, and what they are."""
-    inputs = shaped_inputs(model.inputs or [_spec(plan.values[index].val, index) for index in plan.inputs])
+    values = [plan.values[index].val for index in plan.inputs]
+    inputs = shaped_inputs(model.inputs or [_spec(value, number) for number, value in enumerate(values)])
     if isinstance(inputs, ImageInputs):
         batch = inputs.encode(crops(photographs(None), inputs.batch, seed=0))
         return [batch], f"photographs of scikit-learn (CC BY 2.0); {inputs.description}"
@@ -97,7 +98,7 @@ def _made(model: Model, plan: Any) -> tuple[list[tuple[Tensor, ...]], str]:
 
 
 def _spec(value: Any, number: int) -> InputSpec:
-    """Return shape and dtype of an input of the program; of an open axis the largest size."""
+    """Return shape and dtype of an input of the program, counted from 0; of an open axis the largest size."""
     if not _is_tensor(value):
         raise EtbenchError(
             f"input {number} of the program is no tensor but {type(value).__name__}", stage="reference"
