@@ -185,7 +185,7 @@ def _sentences(
         return id_ if isinstance(id_, int) and 0 <= id_ < text.vocab_size else None
 
     begin, end = special("bos_token_id"), special("eos_token_id")
-    pad = special("pad_token_id") or end or 0
+    pad = next((id_ for id_ in (special("pad_token_id"), end) if id_ is not None), 0)
     offline = partial(
         offline_tokenizer, seq_len=seq_len, pad=pad, begin=begin, end=end, first_id=first, vocabulary=words
     )

@@ -150,6 +150,20 @@ def test_an_encoder_decoder_gets_its_own_input_one_place_later() -> None:
     assert _run(_load(*source, "model.task=text-encoding"))[0].shape == (1, 32, 32)
 
 
+@pytest.mark.parametrize(
+    ("special", "padding"),
+    [
+        ("pad_token_id: 0, eos_token_id: 7", 0),
+        ("pad_token_id: null, eos_token_id: 7", 7),
+        ("pad_token_id: null, eos_token_id: null", 0),
+    ],
+)
+def test_short_sentences_are_filled_up_with_the_pad_id_also_if_that_is_0(special: str, padding: int) -> None:
+    loaded = _load(*BERT.split(), f"{SMALL[:-1]}, {special}}}")
+    ids, mask = loaded.inputs.encode(["A whale.", "A whale."])
+    assert set(ids[mask == 0].tolist()) == {padding}
+
+
 @pytest.mark.filterwarnings("ignore:At least one mel filter:UserWarning")  # of transformers about its own AST
 @pytest.mark.parametrize(
     ("overrides", "config", "shape"),
