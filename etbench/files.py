@@ -1,14 +1,15 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and what tells that they are the same."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-__all__ = ["replace_file", "replacing", "temporary_beside"]
+__all__ = ["replace_file", "replacing", "sha256", "temporary_beside"]
 
 
 def replace_file(path: Path, body: bytes) -> None:
@@ -32,3 +33,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 def temporary_beside(path: Path) -> Path:
     """Return a hidden name beside a file; unlike one of `tempfile`, others may read it, by the umask."""
     return path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,7 +12,6 @@ from executorch.exir import schema
 from torch import Tensor
 
 from etbench.build.artifact import Artifact, Delegation, TensorSpec, program_path
-from etbench.build.lowering import digest
 from etbench.build.references import read_given, specs_of, write_references
 from etbench.build.segments import read_program, read_segments
 from etbench.component import instantiate
@@ -21,6 +20,7 @@ from etbench.config.sections import InputSpec
 from etbench.data import crops, photographs
 from etbench.errors import EtbenchError
 from etbench.events import Stages
+from etbench.files import sha256
 from etbench.models.inputs import ImageInputs
 from etbench.models.ready import ReadyProgram
 from etbench.models.shaped import shaped_inputs
@@ -58,7 +58,7 @@ def adopt(model: Model, folder: Path, stages: Stages) -> Artifact:
         segments = read_segments(program_path(folder))
     return Artifact(
         pte_bytes=program_path(folder).stat().st_size,
-        sha256=digest(program_path(folder)),
+        sha256=sha256(program_path(folder)),
         arena_bytes=sum(plan.non_const_buffer_sizes),
         constant_bytes=segments.constant_bytes,
         delegate_bytes=segments.delegate_bytes,
