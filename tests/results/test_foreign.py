@@ -15,7 +15,6 @@ from etbench.results.foreign import import_file, to_v3
 from etbench.results.schema import Result
 from etbench.results.store import UnreadableError, read_result, write_result
 from etbench.results.tables import load_results, rank
-from etbench.results.upgrade import upgrade
 
 FLAT: dict[str, Any] = {
     "model_name": "resnet18",
@@ -73,8 +72,6 @@ def test_the_flat_form_is_upgraded_to_a_summary(tmp_path: Path) -> None:
     assert (result.source, result.rounds, result.schema_version) == ("flat", [], 1)
     assert result.latency_ms is not None
     assert (result.latency_ms.avg, result.latency_ms.p50, result.latency_ms.p99) == (20.0, None, 24.0)
-    present = {"schema_version": 1, "model_name": "x"}
-    assert upgrade(present, created_at="never") == present
 
 
 def test_v3_records_of_one_model_become_one_cell(tmp_path: Path) -> None:
