@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from etbench.build import Artifact, Built
 from etbench.build.artifact import program_path, references_path
 from etbench.config import Cell, Recipe, XnnpackRuntime, parse
 from etbench.errors import ConfigError, EtbenchError
-from etbench.files import link_or_copy
+from etbench.files import link_or_copy, sha256
 from etbench.results.schema import Result
 from etbench.results.store import read_results
 
@@ -129,7 +128,7 @@ def kept_program(base: Base, new: Artifact, new_folder: Path, folder: Path) -> t
     kept = base.path.with_name(base.result.pte_file) if base.result.pte_file else None
     if old.generation != new.generation:  # the new references may not fit the base's cache
         return None
-    if kept and kept.exists() and _sha256(kept) == old.sha256:
+    if kept and kept.exists() and sha256(kept) == old.sha256:
         shutil.copyfile(kept, program_path(folder))
         link_or_copy(references_path(new_folder), references_path(folder))
         return folder, "the program kept beside the base's result"
@@ -161,11 +160,6 @@ def origin_of_rebuilt(base: Base, built: Built) -> str:
     where = "the artifact cache" if built.from_cache else "a new build"
     same = "with the same bytes" if built.artifact.sha256 == old.sha256 else "with other bytes than it had"
     return f"{where}, by the configuration in the base's result, {same}"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _stem(result: Result) -> str:

@@ -68,14 +68,14 @@ class ConsoleLog:
             case "stage_finished" if words:
                 self._line(event, f"{words:<32} [dim]{took:>9}[/dim]")
             case "program_ready" if event.message != "built":
-                self._line(event, f"program {event.message}")
+                self._line(event, f"program {escape(event.message)}")
             case "progress":
                 self._line(event, f"[dim]{escape(event.message)}[/dim]", ends_stage=False)
             case "round":
                 self._round(event)
             case "cell_finished":
                 color = {"ok": "green", "failed": "red"}.get(event.status, "yellow")
-                self._line(event, f"[{color}]{event.status}[/{color}] in {took}: {event.message}")
+                self._line(event, f"[{color}]{event.status}[/{color}] in {took}: {escape(event.message)}")
 
     def _line(self, event: Event, text: str, *, ends_stage: bool = True) -> None:
         if self._status and ends_stage:
@@ -154,11 +154,12 @@ def print_comparison(cells: Iterable[CellComparison], console: Console | None = 
         verdict = f"[{color}]{cell.verdict}[/{color}]" + (", a regression" if cell.regression else "")
         interval = f"{cell.low:.3f} to {cell.high:.3f}" if cell.low is not None else "none"
         figures = (_significant(cell.base_ms), _significant(cell.new_ms), f"{cell.ratio:.3f}", interval)
-        table.add_row(cell.name, *figures, verdict)
+        table.add_row(escape(cell.name), *figures, verdict)
     console.print(table)
     for cell in cells:
         if cell.advice:
-            console.print(f"[yellow]{cell.verdict}[/yellow] {cell.name}, {cell.how}: {escape(cell.advice)}")
+            told = escape(f"{cell.name}, {cell.how}: {cell.advice}")
+            console.print(f"[yellow]{cell.verdict}[/yellow] {told}")
 
 
 def _operators(result: Result, most: int = 10) -> Table:
@@ -172,7 +173,7 @@ def _operators(result: Result, most: int = 10) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for one in profile.top(most):
         share = "?" if one.share is None else f"{one.share:.1%}"
-        table.add_row(escape(one.name), one.kind, _significant(one.mean_ms), share)
+        table.add_row(escape(one.name), escape(one.kind), _significant(one.mean_ms), share)
     return table
 
 
@@ -217,7 +218,7 @@ def _language_models(results: Iterable[Result]) -> Table:
 
 
 def _explain(result: Result, console: Console) -> None:
-    name = escape(_name(result))
+    name = _name(result)
     if result.failure is not None:
         failure = result.failure
         first, *more = failure.message.splitlines() or [failure.kind]
@@ -237,10 +238,11 @@ def _explain(result: Result, console: Console) -> None:
             f"repeat.max_seconds={result.requested.max_seconds:g}"
         )
     if result.stability is not None and result.stability.verdict in ("noisy", "unstable"):
-        reasons = "; ".join(result.stability.reasons)
+        reasons = escape("; ".join(result.stability.reasons))
         console.print(f"[yellow]{result.stability.verdict}[/yellow] {name}: {reasons}")
     if result.in_turn is not None:
-        console.print(f"base of {name}: {escape(result.in_turn.base_file)}, {result.in_turn.base_program}")
+        base = escape(f"{result.in_turn.base_file}, {result.in_turn.base_program}")
+        console.print(f"base of {name}: {base}")
         print_comparison([result.in_turn.comparison], console)
     if result.evaluation is not None:
         figures = ", ".join(f"{key} {value:.4g}" for key, value in _finite(result.evaluation).items())
@@ -266,7 +268,7 @@ def _print_layers(name: str, numerics: Numerics, console: Console) -> None:
     table.add_column("SQNR", justify="right", no_wrap=True)
     for layer in numerics.worst:
         sqnr = "not finite" if layer.sqnr_db is None else f"{layer.sqnr_db:.1f} dB"
-        table.add_row(escape(layer.name), layer.kind, sqnr)
+        table.add_row(escape(layer.name), escape(layer.kind), sqnr)
     if numerics.worst:
         console.print(table)
     if numerics.note:
@@ -289,7 +291,8 @@ def _parity(result: Result) -> str:
 
 
 def _name(result: Result) -> str:
-    return f"{result.model_name} {result.precision_short} {result.delegate}"
+    """Name a cell; other tools give names, such as ``conv[/int8]``, that rich would take for markup."""
+    return escape(f"{result.model_name} {result.precision_short} {result.delegate}")
 
 
 def _significant(value: float | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,10 +20,19 @@ _MILLISECOND = 1_000  # microseconds
 
 
 class LoggedEvent(Event, frozen=True, kw_only=True, omit_defaults=True, tag=False):
-    """An event with when it happened, in UTC, and the process that ran the cell."""
+    """An event with when it happened, in UTC, and the process that ran the cell.
+
+    `host` has the name that results give it in their environment; logs of older versions name none.
+    """
 
     at: datetime
     pid: int
+    host: str = ""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the process is one of another machine, or of a container, where `pid` says nothing here."""
+        return self.host not in ("", platform.node())
 
 
 _decoder = msgspec.json.Decoder(LoggedEvent)
@@ -42,7 +52,8 @@ class EventLog:
         """Append one event."""
         now = datetime.now(UTC)
         at = now.replace(microsecond=now.microsecond // _MILLISECOND * _MILLISECOND)
-        logged = LoggedEvent(**msgspec.structs.asdict(event), at=at, pid=os.getpid())
+        told = msgspec.structs.asdict(event)
+        logged = LoggedEvent(**told, at=at, pid=os.getpid(), host=platform.node())
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("ab", buffering=0) as file:

@@ -1,8 +1,9 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and what tells that they are the same."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-__all__ = ["link_or_copy", "name_file", "replace_file", "replacing", "temporary_beside"]
+__all__ = ["link_or_copy", "name_file", "replace_file", "replacing", "sha256", "temporary_beside"]
 
 
 def replace_file(path: Path, body: bytes) -> None:
@@ -62,3 +63,9 @@ def link_or_copy(source: Path, target: Path) -> None:
         raise
     except OSError:  # another file system, or one without hard links
         shutil.copyfile(source, target)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

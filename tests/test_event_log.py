@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from pathlib import Path
 
 import msgspec
@@ -19,12 +20,12 @@ ROUND = Event(kind="round", stage="time", cell="a_fp32_xnnpack", cell_id="0", do
 STARTED = Event(kind="cell_started", cell="a_fp32_xnnpack", cell_id="0")
 
 
-def test_a_line_is_plain_json_with_time_and_process(tmp_path: Path) -> None:
+def test_a_line_is_plain_json_with_time_process_and_host(tmp_path: Path) -> None:
     EventLog(tmp_path / "new" / "log.jsonl")(ROUND)
     (line,) = (tmp_path / "new" / "log.jsonl").read_text().splitlines()
     told = json.loads(line)
     assert told.pop("at").endswith("Z")
-    assert told.pop("pid") == os.getpid()
+    assert (told.pop("pid"), told.pop("host")) == (os.getpid(), platform.node())
     assert told == {
         **{"kind": "round", "stage": "time", "cell": "a_fp32_xnnpack", "cell_id": "0"},
         **{"done": 2, "of": 30, "p50_ms": 1.5},

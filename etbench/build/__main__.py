@@ -6,10 +6,12 @@ A remote one behind it (`cache.remote`) is left as it is: expire its objects by 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Sequence
 
+from rich.markup import escape
 from rich.table import Table
 
 from etbench.build.cache import Cache, cache_folder
@@ -31,8 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands.add_parser("verify", help="check every file against its digest, and remove what is damaged")
     commands.add_parser("clear", help="remove all programs")
     args = parser.parse_args(argv)
-    if args.command == "prune" and args.max_gb < 0:
-        parser.error(f"--max-gb {args.max_gb:g}: expected 0 or more")
+    if args.command == "prune" and not 0 <= args.max_gb < math.inf:
+        parser.error(f"--max-gb {args.max_gb:g}: expected a number of GB, 0 or more")
     cache = Cache(cache_folder(args.dir), int(getattr(args, "max_gb", DEFAULT_MAX_GB) * GB))
     match args.command:
         case "list":
@@ -49,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _list(cache: Cache) -> None:
     entries = cache.entries()
-    table = Table(title=f"{len(entries)} programs in {cache.folder}")
+    table = Table(title=f"{len(entries)} programs in {escape(str(cache.folder))}")
     for name in ("program", "MB", "built in", "last used", "key"):
         table.add_column(name, no_wrap=True, justify="left" if name in ("program", "key") else "right")
     for entry in entries:

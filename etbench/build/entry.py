@@ -5,7 +5,6 @@ What is in it came from outside, and nothing in it is ever unpickled.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from pathlib import Path
@@ -14,8 +13,9 @@ import msgspec
 from msgspec import Struct
 
 from etbench.build.artifact import Artifact, program_path, references_path
+from etbench.files import sha256
 
-__all__ = ["FILES", "FORMAT", "Sidecar", "checked_key", "read_sidecar", "sha256", "sidecar_path"]
+__all__ = ["FILES", "FORMAT", "Sidecar", "checked_key", "read_sidecar", "sidecar_path"]
 
 FORMAT = 1
 FILES = (program_path, references_path)
@@ -96,9 +96,3 @@ def checked_key(key: str) -> str:
     if not DIGEST.fullmatch(key):
         raise ValueError(f"no key of an artifact: {key!r}")
     return key
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from etbench.config import Recipe
+from etbench.files import sha256
 
 __all__ = ["KEY_FORMAT", "recipe_key"]
 
@@ -99,8 +100,7 @@ def _digest(path: Path) -> str:
 @cache
 def _digest_of(path: Path, _size: int, _mtime_ns: int) -> str:
     """Read a file once in this process, as long as it does not change."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256(path)
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from etbench.build.coverage import coverage, coverage_of_none
 from etbench.build.rejections import listening
 from etbench.delegates import PyTorchProgram
 
-__all__ = ["Lowered", "digest", "lower"]
+__all__ = ["Lowered", "lower"]
 
 
 @dataclass(frozen=True)
@@ -57,12 +56,6 @@ def lower(program: ExportedProgram, delegate: list[Any] | PyTorchProgram, path: 
     in_place = bool(program.graph_signature.buffers_to_mutate)
     executable = edge.to_executorch(ExecutorchBackendConfig(run_reinplace_pass=in_place))
     return Lowered(_arena_bytes(executable), delegation, executable)
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _arena_bytes(executable: ExecutorchProgramManager) -> int:

@@ -15,7 +15,7 @@ from torch.export import ExportedProgram
 from etbench.build.artifact import Artifact, is_pytorch_program, program_path
 from etbench.build.export import explaining_call, export
 from etbench.build.generation import decode
-from etbench.build.lowering import digest, lower
+from etbench.build.lowering import lower
 from etbench.build.numerics import compare_layers
 from etbench.build.references import specs_of, write_references
 from etbench.build.segments import read_segments
@@ -25,6 +25,7 @@ from etbench.config import Recipe
 from etbench.config.sections import Dynamic
 from etbench.errors import EtbenchError
 from etbench.events import Stages
+from etbench.files import sha256
 from etbench.models import LoadedModel, load
 from etbench.models.outputs import flatten
 from etbench.precisions import Shown, cast_inputs, convert
@@ -95,7 +96,7 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
         segments = None if pytorch else read_segments(program_path(folder))
     return Artifact(
         pte_bytes=program_path(folder).stat().st_size,
-        sha256=digest(program_path(folder)),
+        sha256=sha256(program_path(folder)),
         arena_bytes=lowered.arena_bytes,
         constant_bytes=segments.constant_bytes if segments else None,
         delegate_bytes=segments.delegate_bytes if segments else None,

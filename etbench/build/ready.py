@@ -12,7 +12,6 @@ from executorch.exir import schema
 from torch import Tensor
 
 from etbench.build.artifact import Artifact, Delegation, TensorSpec, program_path
-from etbench.build.lowering import digest
 from etbench.build.references import read_given, specs_of, write_references
 from etbench.build.segments import read_program, read_segments
 from etbench.component import instantiate
@@ -21,6 +20,7 @@ from etbench.config.sections import InputSpec
 from etbench.data import crops, photographs
 from etbench.errors import EtbenchError
 from etbench.events import Stages
+from etbench.files import sha256
 from etbench.models.inputs import ImageInputs
 from etbench.models.ready import ReadyProgram
 from etbench.models.shaped import shaped_inputs
@@ -58,7 +58,7 @@ def adopt(model: Model, folder: Path, stages: Stages) -> Artifact:
         segments = read_segments(program_path(folder))
     return Artifact(
         pte_bytes=program_path(folder).stat().st_size,
-        sha256=digest(program_path(folder)),
+        sha256=sha256(program_path(folder)),
         arena_bytes=sum(plan.non_const_buffer_sizes),
         constant_bytes=segments.constant_bytes,
         delegate_bytes=segments.delegate_bytes,
@@ -89,7 +89,8 @@ def _plan(path: Path) -> Any:
 
 def _made(model: Model, plan: Any) -> tuple[list[tuple[Tensor, ...]], str]:
     """Return one batch of inputs, as the user or the program says, and what they are."""
-    inputs = shaped_inputs(model.inputs or [_spec(plan.values[index].val, index) for index in plan.inputs])
+    values = [plan.values[index].val for index in plan.inputs]
+    inputs = shaped_inputs(model.inputs or [_spec(value, number) for number, value in enumerate(values)])
     if isinstance(inputs, ImageInputs):
         batch = inputs.encode(crops(photographs(None), inputs.batch, seed=0))
         return [batch], f"photographs of scikit-learn (CC BY 2.0); {inputs.description}"
@@ -97,7 +98,7 @@ def _made(model: Model, plan: Any) -> tuple[list[tuple[Tensor, ...]], str]:
 
 
 def _spec(value: Any, number: int) -> InputSpec:
-    """Return shape and dtype of an input of the program; of an open axis the largest size."""
+    """Return shape and dtype of an input of the program, counted from 0; of an open axis the largest size."""
     if not _is_tensor(value):
         raise EtbenchError(
             f"input {number} of the program is no tensor but {type(value).__name__}", stage="reference"

@@ -56,12 +56,12 @@ def read_batches(calibration: Calibration, inputs: Inputs, names: Sequence[str] 
         return Batches(prompts[:split], prompts[split:], inputs.description)
     if isinstance(inputs, ImageInputs):
         folder = calibration.images
-        images = photographs(Path(folder) if folder else None)
+        images = photographs(Path(folder) if folder else None, most=count)
         items: list[Any] = crops(images, count, seed=calibration.seed)
         source = f"{len(images)} images of {folder}" if folder else "photographs of scikit-learn (CC BY 2.0)"
     elif isinstance(inputs, TextInputs):
         file = calibration.text
-        lines = sentences(Path(file) if file else None)
+        lines = sentences(Path(file) if file else None)[:count]
         items = [lines[number % len(lines)] for number in range(count)]
         source = f"{len(lines)} lines of {file}" if file else "sentences of public-domain books"
     else:

@@ -185,15 +185,18 @@ def remote_fault(cache: CacheSettings) -> str | None:
     return None
 
 
-def _secrets(options: dict[str, Any]) -> Iterator[str]:
+def _secrets(value: Any, at: str = "") -> Iterator[str]:
     """Yield where options hold a credential, at any depth: by its name, or before the host in a URL."""
-    for name, value in options.items():
-        if SECRETS & {word.lower() for word in re.findall("[A-Z]?[a-z]+", name)}:
-            yield name
-        elif isinstance(value, dict):
-            yield from (f"{name}.{inner}" for inner in _secrets(value))
-        elif isinstance(value, str) and re.search("://[^/]*@", value):
-            yield name
+    if isinstance(value, str) and re.search("://[^/]*@", value):
+        yield at
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, inner in inside:
+        where = f"{at}.{name}" if at else str(name)
+        words = re.findall("[A-Z]?[a-z]+|[A-Z]+(?![a-z])", str(name))
+        if SECRETS & {word.lower() for word in words}:
+            yield where
+        else:
+            yield from _secrets(inner, where)
 
 
 def path_fault(key: str, path: str | None) -> str | None:

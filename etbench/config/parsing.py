@@ -172,7 +172,7 @@ def _fault(section: Any, kind: type[Any], prefix: str, text: str, path: str) -> 
     key = key.removesuffix("[...]")  # a value of a mapping: msgspec does not say which
     inside = key.removeprefix(prefix).strip(".")
     value = _lookup(section, inside)
-    shown = f"={'null' if value is None else value}" if inside else ""
+    shown = f"={'null' if value is None else value}" if inside and "missing required" not in text else ""
     return f"{key}{shown}: {text[0].lower()}{text[1:]}"
 
 

@@ -20,8 +20,12 @@ __all__ = ["crops", "photographs"]
 SMALLEST_SIDE = 0.4  # of the photograph's shorter side
 
 
-def photographs(folder: Path | None) -> list[Image.Image]:
+def photographs(folder: Path | None, most: int | None = None) -> list[Image.Image]:
     """Return the RGB images of a folder and its subfolders by name; None stands for the bundled two.
+
+    Args:
+        folder: of the images.
+        most: only so many are read, since all are held in memory at full resolution; None for no limit.
 
     Raises:
         EtbenchError: of stage ``calibrate`` if the folder holds no image, or one cannot be read.
@@ -31,7 +35,7 @@ def photographs(folder: Path | None) -> list[Image.Image]:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
         raise EtbenchError(f"no image in {folder}", stage="calibrate", hint="give .jpg or .png files")
-    return [_read(path) for path in paths]
+    return [_read(path) for path in paths[:most]]
 
 
 def crops(images: list[Image.Image], count: int, *, seed: int) -> list[Image.Image]:

@@ -12,6 +12,7 @@ def sentences(file: Path | None) -> list[str]:
     """Return the non-empty lines of a UTF-8 file; None stands for the bundled sentences."""
     if file is None:
         text = files("etbench.data").joinpath("sentences.txt").read_text(encoding="utf-8")
+        lines = [line for line in text.splitlines() if not line.startswith("#")]  # where they come from
     else:
-        text = file.read_text(encoding="utf-8", errors="replace")
-    return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [line.strip() for line in lines if line.strip()]

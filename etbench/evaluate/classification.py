@@ -26,6 +26,8 @@ def top1(program: BuiltProgram, *, data: str) -> dict[str, float]:
         if missing := {"inputs", "labels"} - set(file.files):
             raise EtbenchError(f"{data}: it has no array {', '.join(sorted(missing))}", stage="evaluate")
         inputs, labels = file["inputs"], file["labels"]
+    if labels.ndim != 1:  # compared with (items,) they would broadcast, to a share of items x items
+        raise EtbenchError(f"{data}: labels of shape {labels.shape}, not (items,)", stage="evaluate")
     batch = program.shapes[0][0]
     items = len(labels) // batch * batch
     if len(inputs) != len(labels) or not items:

@@ -17,7 +17,9 @@ __all__ = ["program"]
 
 
 def program(*, path: str) -> LoadedModel:
-    """Return the program in a `.pt2` file; its open axes stay open.
+    """Return the program in a `.pt2` file; in fp32 its open axes stay open.
+
+    Every other precision exports it again, with fixed shapes.
 
     Args:
         path: what `torch.export.save` wrote.

@@ -54,16 +54,24 @@ SPECIAL_IDS = 1_000  # of a large vocabulary that are kept clear of
 FEWEST_WORDS = 256 + 8  # of the offline tokenizer: the bytes and a few pairs
 
 
-class _Named(nn.Module):
-    """``forward`` takes tensors for these arguments of the model, and returns all its tensors, flat."""
+def _named(model: nn.Module, names: tuple[str, ...]) -> nn.Module:
+    """Return a module that takes tensors for these arguments of the model, and returns all its tensors, flat.
 
-    def __init__(self, model: nn.Module, names: tuple[str, ...]) -> None:
-        super().__init__()
-        self.model = model
-        self.names = names
+    The signature of its ``forward`` has the names, which `calibration.npz` and `torch.export` go by.
+    """
 
-    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        return tuple(flatten(self.model(**dict(zip(self.names, tensors, strict=True)))))
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+            return tuple(flatten(self.model(**dict(zip(names, tensors, strict=True)))))
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    taken = [inspect.Parameter(name, kind, annotation=Tensor) for name in ("self", *names)]
+    Named.forward.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
+    return Named()
 
 
 def model(
@@ -116,7 +124,7 @@ def model(
         inputs = _sentences(transformers, settings, names, id, weights, batch, seq_len)
     else:
         inputs = speech_inputs(transformers, settings, names[0], source, batch, audio_s)
-    named = _Named(module, names)
+    named = _named(module, names)
     if weights == "random":
         estimate_statistics(named, inputs)
     return LoadedModel(named, inputs, logits_axis=None if part else logits_axis, weights=weights)
@@ -185,7 +193,7 @@ def _sentences(
         return id_ if isinstance(id_, int) and 0 <= id_ < text.vocab_size else None
 
     begin, end = special("bos_token_id"), special("eos_token_id")
-    pad = special("pad_token_id") or end or 0
+    pad = next((id_ for id_ in (special("pad_token_id"), end) if id_ is not None), 0)
     offline = partial(
         offline_tokenizer, seq_len=seq_len, pad=pad, begin=begin, end=end, first_id=first, vocabulary=words
     )

@@ -33,17 +33,13 @@ def is_flat(raw: Mapping[str, Any]) -> bool:
 
 
 def upgrade(raw: Mapping[str, Any], *, created_at: str) -> dict[str, Any]:
-    """Return an older file's content in the present schema; a present one comes back as it is.
-
-    The flat form (version 0) becomes a summary with the source ``flat``.
+    """Return a flat file (version 0) in the present schema: a summary with the source ``flat``.
 
     Args:
-        raw: the decoded JSON object.
+        raw: the decoded JSON object, of which `is_flat` holds.
         created_at: when a file that does not say so was written, ISO 8601.
 
     """
-    if not is_flat(raw):
-        return dict(raw)
     figures = {name: raw[name] for name in FLAT}
     return summary_fields(figures, source="flat", created_at=created_at)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["MlflowCallback"]
 
 LONGEST = 500  # characters of a parameter, which MLflow limits
+CELL_ID = "etbench.cell_id"
 STATUS = {"failed": "FAILED"}  # every other word is a run that ended as it should
 
 
@@ -42,19 +43,35 @@ class MlflowCallback(NewResultsCallback):
         self._client = mlflow.MlflowClient(tracking_uri=uri)
 
     def close(self, folder: Path, results: Sequence[tuple[Path, Result]]) -> None:
-        """Log each new result as a run."""
+        """Log each new result as a run; a sweep that is resumed has logged some before."""
         found = self._client.get_experiment_by_name(self._experiment)
         id_ = found.experiment_id if found else self._client.create_experiment(self._experiment)
         for path, result in results:
-            _log(self._client, id_, path, result)
+            if not _is_logged(self._client, id_, result):
+                _log(self._client, id_, path, result)
+
+
+def _is_logged(client: MlflowClient, experiment_id: str, result: Result) -> bool:
+    """Whether a run holds this measurement; one that is "running" was cut short as it was written."""
+    filters = (
+        f"tags.`{CELL_ID}` = '{result.cell_id}'",
+        f"attributes.start_time = {_begun_ms(result)}",
+        "attributes.status != 'RUNNING'",
+    )
+    return bool(client.search_runs([experiment_id], filter_string=" and ".join(filters), max_results=1))
+
+
+def _begun_ms(result: Result) -> int:
+    """Return when it was measured, as MLflow counts: in ms since 1970."""
+    return int(datetime.fromisoformat(result.created_at).timestamp() * 1e3)
 
 
 def _log(client: MlflowClient, experiment_id: str, path: Path, result: Result) -> None:
     from mlflow.entities import Metric, Param
 
-    begun = int(datetime.fromisoformat(result.created_at).timestamp() * 1e3)
+    begun = _begun_ms(result)
     name = f"{result.model_name}_{result.precision_short}_{result.delegate}"
-    tags = {"etbench.cell_id": result.cell_id, "etbench.status": result.status}
+    tags = {CELL_ID: result.cell_id, "etbench.status": result.status}
     run = client.create_run(experiment_id, start_time=begun, tags=tags, run_name=name).info.run_id
     given = {
         column: value

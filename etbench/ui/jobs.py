@@ -43,6 +43,7 @@ class Job:
     watch: Watch | None = None
     process: asyncio.subprocess.Process | None = None
     interrupts: int = 0
+    fault: str = ""  # why it could not be started
 
     @property
     def running(self) -> bool:
@@ -52,11 +53,15 @@ class Job:
     @property
     def over(self) -> bool:
         """Whether nothing more will come of it."""
-        return self.interrupts > 0 if self.process is None else self.process.returncode is not None
+        if self.process is None:
+            return self.interrupts > 0 or bool(self.fault)
+        return self.process.returncode is not None
 
     @property
     def state(self) -> str:
         """Say in a few words how it stands."""
+        if self.fault:
+            return f"could not be started: {self.fault}"
         if self.process is None:
             return "cancelled" if self.interrupts else "queued"
         status = self.process.returncode
@@ -101,7 +106,7 @@ class Jobs:
             job = Job(len(self.all) + 1, None, folder, watch=Watch(folder))
             self.all.append(job)
         elif job.over:
-            job.request, job.process, job.interrupts = None, None, 0
+            job.request, job.process, job.interrupts, job.fault = None, None, 0, ""
         self._wake.set()
         return job
 
@@ -115,11 +120,14 @@ class Jobs:
                 job.process.send_signal(signal.SIGINT)
 
     async def drive(self) -> None:
-        """Run what is in the queue, for ever."""
+        """Run what is in the queue, for ever; one that cannot be started does not hold up the next."""
         while True:
             self._wake.clear()
             while job := next((job for job in self.all if job.process is None and not job.over), None):
-                await self._run(job)
+                try:
+                    await self._run(job)
+                except OSError as error:
+                    job.fault = str(error)
             await self._wake.wait()
 
     async def close(self) -> None:

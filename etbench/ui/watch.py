@@ -26,6 +26,7 @@ CONSOLE_LOG = "console.log"
 LOOK_EVERY_S = 1.0  # reading takes time from what is measured
 RECENT_S = 86_400.0
 BEGINS_S = 30.0  # a sweep without an event for so long was killed before its first
+FOREIGN_S = 1_800.0  # an export may say nothing for so long, and its process cannot be seen from here
 
 
 class Watch:
@@ -43,12 +44,12 @@ class Watch:
         self.files: dict[str, Path] = {}  # results, by cell
         self.notes: dict[str, str] = {}  # its figures in short, or why a cell has none
         self.last: LoggedEvent | None = None
-        self.alive = False  # the process that wrote last is still there
+        self.alive = False  # the process that wrote last is still there, as far as can be told from here
         self._offset = 0
         self._looked_at = 0.0
         self._estimate: Estimate | None = None
         self._event_time: float | None = None  # of the event that is being taken in
-        self._pids: set[int] = set()
+        self._processes: set[tuple[str, int]] = set()
         self._cells = list(cells) or _planned(folder)
         self.rows = {cell.cell_id: CellProgress(cell.stem) for cell in self._cells}
         self._estimate_anew()
@@ -61,7 +62,7 @@ class Watch:
         events, self._offset = read_events(self.folder / EVENT_LOG, self._offset)
         for event in events:
             self._take(event)
-        self.alive = self.last is not None and _lives(self.last)
+        self.alive = self.last is not None and self._lives(self.last)
         if not self.alive:
             self._find_results()
 
@@ -79,6 +80,16 @@ class Watch:
         """Whether it is a sweep that ended before all its cells."""
         return not self.alive and not self.complete and manifest_path(self.folder).exists()
 
+    def _lives(self, event: LoggedEvent) -> bool:
+        """Tell whether the process of an event is still there, and is not another with its number."""
+        if event.foreign:
+            age_s = _age_s(self.folder)
+            return age_s is not None and age_s < FOREIGN_S
+        try:
+            return psutil.Process(event.pid).create_time() <= event.at.timestamp()
+        except psutil.NoSuchProcess:
+            return False
+
     def _estimate_anew(self) -> None:
         """Forget how long things took, as when a sweep is resumed: the time between does not count."""
         left = [cell for cell in self._cells if not self.rows[cell.cell_id].over]
@@ -92,8 +103,8 @@ class Watch:
         row = self.rows.setdefault(event.cell_id, CellProgress(event.cell))
         row.take(event)
         self.last = event
-        if event.pid not in self._pids:
-            self._pids.add(event.pid)
+        if (process := (event.host, event.pid)) not in self._processes:
+            self._processes.add(process)
             self._estimate_anew()
         if self._estimate:
             self._event_time = event.at.timestamp()
@@ -149,14 +160,6 @@ def _age_s(folder: Path) -> float | None:
         age_s = time.time() - manifest_path(folder).stat().st_mtime
         return age_s if age_s > BEGINS_S else None
     return None
-
-
-def _lives(event: LoggedEvent) -> bool:
-    """Tell whether the process of an event is still there, and is not another with its number."""
-    try:
-        return psutil.Process(event.pid).create_time() <= event.at.timestamp()
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _note(result: Result) -> str:

@@ -13,6 +13,7 @@ import pytest
 from entries import KEY, OTHER, put, take
 from support import TESTS, environment
 
+from etbench.build.__main__ import main
 from etbench.build.artifact import program_path, references_path
 from etbench.build.cache import Cache
 from etbench.locks import locked_where_possible
@@ -161,7 +162,16 @@ def test_the_commands_list_verify_prune_and_clear(cache: Cache) -> None:
     put(cache, KEY)
     assert "removed 1 programs" in _command("clear", cache=cache).stdout
     assert cache.entries() == []
-    assert _command("prune", "--max-gb", "-1", cache=cache).returncode == 2
+
+
+@pytest.mark.parametrize("size", ["-1", "nan", "inf"])
+def test_a_size_that_is_none_is_bad_usage(
+    size: str, cache: Cache, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--dir", str(cache.folder), "prune", "--max-gb", size])
+    assert ended.value.code == 2
+    assert f"--max-gb {size}: expected a number of GB, 0 or more" in capsys.readouterr().err
 
 
 def test_the_commands_import_no_torch(cache: Cache) -> None:
@@ -177,6 +187,7 @@ import random, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from entries import put, take
+from etbench.build.__main__ import main
 from etbench.build.artifact import program_path, references_path
 from etbench.build.cache import Cache
 

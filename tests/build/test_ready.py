@@ -90,6 +90,20 @@ def test_a_backend_that_is_not_here_ends_at_load_program_too(made: Path, tmp_pat
     assert "0x20 NotFound: the program needs a backend" in result.failure.hint
 
 
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # of torch about its own export
+def test_an_input_that_is_no_tensor_is_named_by_its_place_among_the_inputs(tmp_path: Path) -> None:
+    from executorch.exir import to_edge
+
+    class Scaled(torch.nn.Linear):
+        def forward(self, tensor: torch.Tensor, factor: int) -> torch.Tensor:
+            return super().forward(tensor) * factor
+
+    exported = torch.export.export(Scaled(2, 2).eval(), (torch.ones(1, 2), 3), strict=False)
+    (tmp_path / "net.pte").write_bytes(to_edge(exported).to_executorch().buffer)
+    with pytest.raises(EtbenchError, match="input 1 of the program is no tensor but Int"):
+        build_here(tmp_path / "a", "model=pte", f"model.path={tmp_path / 'net.pte'}")
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

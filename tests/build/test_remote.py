@@ -304,6 +304,11 @@ def test_a_shared_folder_that_is_not_mounted_is_not_made(tmp_path: Path) -> None
             ["cache.remote=s3://b", "+cache.remote_options.endpoint_url='http://user:word@h'"],
             r"cache\.remote_options\.endpoint_url: ",
         ),
+        (["cache.remote=s3://b", "+cache.remote_options.SECRET=word"], r"cache\.remote_options\.SECRET: "),
+        (
+            ["cache.remote=s3://b", "+cache.remote_options.fallbacks=[{host: h}, {awsAPIKey: word}]"],
+            r"cache\.remote_options\.fallbacks\.1\.awsAPIKey: ",
+        ),
         (["cache.remote=s3://b", "cache.remote_timeout_s=0"], r"cache\.remote_timeout_s=0"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",

@@ -47,6 +47,17 @@ def test_the_description_says_whose_data_it_is(tmp_path: Path) -> None:
     assert torch.equal(text.references[0][0], text.calibration[0][0])
 
 
+def test_no_more_pictures_are_read_than_are_used_and_those_are_counted(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.new("RGB", (64, 64), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    (tmp_path / "3.png").write_bytes(b"never read")
+    asked = _samples(images=str(tmp_path), references=1, batches=2)
+    batches = read_batches(asked, ImageInputs(32))
+    assert batches.description.startswith(f"3 images of {tmp_path}")
+    reds = [float(batch[0][0, 0].mean()) for batch in [*batches.references, *batches.calibration]]
+    assert reds == sorted(set(reds)), "each in its turn"
+
+
 def test_example_inputs_of_a_model_of_ones_own_serve_for_both() -> None:
     example = (torch.randn(2, 3),)
     batches = read_batches(_samples(), FixedInputs(example))

@@ -13,7 +13,8 @@ from support import CONF, TESTS
 
 from etbench.compose import check_command_line, compose
 from etbench.config import Cell
-from etbench.errors import ConfigError
+from etbench.errors import ConfigError, EtbenchError
+from etbench.evaluate import BuiltProgram, top1
 from etbench.results import to_frame
 from etbench.results.schema import Result
 from etbench.run import run_cells
@@ -77,6 +78,13 @@ def test_the_hook_runs_the_program_in_its_precision_and_its_figures_are_in_the_r
 
 def test_top1_counts_the_labels_that_the_program_finds(results: dict[str, Result]) -> None:
     assert results["top1"].evaluation == {"top1": 0.75, "items": 16}
+
+
+def test_labels_that_are_no_list_of_numbers_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "column.npz", inputs=np.zeros((3, 2)), labels=np.zeros((3, 1), int))
+    program = BuiltProgram(method=None, example=[torch.zeros(1, 2)])  # which is not run
+    with pytest.raises(EtbenchError, match=r"column\.npz: labels of shape \(3, 1\), not \(items,\)"):
+        top1(program, data=str(tmp_path / "column.npz"))
 
 
 @pytest.mark.parametrize(

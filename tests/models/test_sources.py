@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from etbench.build.export import explaining_call
+from etbench.build.pipeline import prepare
 from etbench.calibration import read_batches
 from etbench.compose import compose
 from etbench.errors import EtbenchError
+from etbench.events import Stages
 from etbench.models import LoadedModel, load
 from etbench.models.inputs import ImageInputs, Normalization, SpeechInputs, TextInputs
 from etbench.models.outputs import flatten
@@ -148,6 +152,33 @@ def test_an_encoder_decoder_gets_its_own_input_one_place_later() -> None:
     assert mask.shape == ids.shape
     assert _run(loaded)[0].shape == (1, 8, 32_128)
     assert _run(_load(*source, "model.task=text-encoding"))[0].shape == (1, 32, 32)
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # of torch about its own export
+def test_arrays_of_ones_own_are_named_as_the_arguments_of_the_model(tmp_path: Path) -> None:
+    ids = np.arange(4 * 2 * 16).reshape(4, 2, 16)
+    np.savez(tmp_path / "own.npz", attention_mask=np.ones_like(ids), input_ids=ids)
+    source = (*BERT.split(), SMALL, "+model.dynamic.batch=4", f"calibration.npz={tmp_path / 'own.npz'}")
+    prepared = prepare(compose(source).recipe, Stages(lambda _: None))
+    assert [batch[0].tolist() for batch in prepared.batches.references] == ids.tolist()
+    assert prepared.program.graph_signature.user_inputs == ("input_ids", "attention_mask")
+    with pytest.raises(EtbenchError) as caught, explaining_call(prepared.loaded.module, ()):
+        prepared.loaded.module()
+    assert "forward takes (input_ids: torch.Tensor, attention_mask: torch.Tensor)" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("special", "padding"),
+    [
+        ("pad_token_id: 0, eos_token_id: 7", 0),
+        ("pad_token_id: null, eos_token_id: 7", 7),
+        ("pad_token_id: null, eos_token_id: null", 0),
+    ],
+)
+def test_short_sentences_are_filled_up_with_the_pad_id_also_if_that_is_0(special: str, padding: int) -> None:
+    loaded = _load(*BERT.split(), f"{SMALL[:-1]}, {special}}}")
+    ids, mask = loaded.inputs.encode(["A whale.", "A whale."])
+    assert set(ids[mask == 0].tolist()) == {padding}
 
 
 @pytest.mark.filterwarnings("ignore:At least one mel filter:UserWarning")  # of transformers about its own AST

@@ -6,6 +6,8 @@ import logging
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,10 +16,11 @@ from pathlib import Path
 import msgspec
 import pandas as pd
 import pytest
+from support import environment
 
 from etbench.measure.findings import Operator, Profile
 from etbench.results import aggregate, load_results, rows
-from etbench.results.index import HIDDEN, NAME
+from etbench.results.index import HIDDEN, NAME, SOURCES
 from etbench.results.metrics import RAW
 from etbench.results.rows import row_of, stream_rows
 from etbench.results.schema import Result
@@ -108,6 +111,15 @@ def test_without_pyarrow_there_is_no_parquet(
     monkeypatch.setattr("etbench.results.aggregation.find_spec", lambda name: None)
     assert "results.csv" in {path.name for path in aggregate([folder], tmp_path)}
     assert not (tmp_path / "results.parquet").exists()
+
+
+def test_a_change_of_any_module_that_rows_come_from_begins_the_index_anew() -> None:
+    program = "import sys, etbench.results.rows; print(*sys.modules)"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
+    package = "etbench.results."
+    loaded = {name.removeprefix(package) for name in done.stdout.split() if name.startswith(package)}
+    assert loaded == {name for name in SOURCES if "/" not in name}
 
 
 def _truncated(file: Path) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from etbench.console import print_summary
 from etbench.results.__main__ import main
 from etbench.results.foreign import import_file, to_v3
 from etbench.results.schema import Result
 from etbench.results.store import UnreadableError, read_result, write_result
 from etbench.results.tables import load_results, rank
-from etbench.results.upgrade import upgrade
 
 FLAT: dict[str, Any] = {
     "model_name": "resnet18",
@@ -61,13 +61,23 @@ def test_a_latency_of_nothing_is_no_measurement(tmp_path: Path) -> None:
         import_file(_write(tmp_path / "flat.json", nothing))
 
 
+def test_a_name_that_looks_like_markup_of_the_terminal_is_printed_as_it_is(
+    tmp_path: Path, make_result: Callable[..., Result], capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = make_result("conv[/int8]")
+    for folder in ("base", "new"):
+        write_result(named, tmp_path / folder, "conv")
+    main(["compare", str(tmp_path / "base"), str(tmp_path / "new")])
+    print_summary([named])
+    printed = capsys.readouterr().out
+    assert printed.count("conv[/int8] fp32 xnnpack") == 3, "verdict, advice and summary"
+
+
 def test_the_flat_form_is_upgraded_to_a_summary(tmp_path: Path) -> None:
     result = read_result(_write(tmp_path / "a.json", FLAT))
     assert (result.source, result.rounds, result.schema_version) == ("flat", [], 1)
     assert result.latency_ms is not None
     assert (result.latency_ms.avg, result.latency_ms.p50, result.latency_ms.p99) == (20.0, None, 24.0)
-    present = {"schema_version": 1, "model_name": "x"}
-    assert upgrade(present, created_at="never") == present
 
 
 def test_v3_records_of_one_model_become_one_cell(tmp_path: Path) -> None:

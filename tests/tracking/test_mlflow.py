@@ -35,6 +35,10 @@ def test_every_result_is_a_run_with_its_figures_and_its_file(
         if result.latency_ms:
             assert run.data.metrics["latency_p50_ms"] == result.latency_ms.p50
             assert run.data.metrics["sqnr_db"] == result.parity.sqnr_db
+    retried = etbench("-m", "sweep.resume=out", "sweep.retry=failed", cwd=tmp_path)
+    assert retried.returncode == 1, retried.stdout + retried.stderr
+    again = client.search_runs([runs[0].info.experiment_id])
+    assert sorted(run.data.params["model"] for run in again) == ["tiny", "unexportable", "unexportable"]
 
 
 def test_without_the_package_the_command_to_have_it_is_said(tmp_path: Path) -> None:

@@ -123,6 +123,26 @@ def test_what_is_missing_of_a_sweep_is_found_and_put_into_the_queue(choices: Cho
     assert (before.folder / "tiny_int8_picky.json").read_bytes() == kept
 
 
+def test_a_run_that_cannot_be_started_says_why_and_the_next_one_has_its_turn(
+    choices: Choices, tmp_path: Path
+) -> None:
+    async def all_over(jobs: Jobs) -> None:
+        driving = asyncio.create_task(jobs.drive())
+        while not all(job.over for job in jobs.all):
+            assert not driving.done()
+            await asyncio.sleep(0.01)
+        driving.cancel()
+
+    (tmp_path / "file").touch()
+    jobs = Jobs(choices, tmp_path / "file")
+    gone = jobs.resume(tmp_path / "gone")
+    nowhere = jobs.add(choices.checked(GRID))
+    asyncio.run(all_over(jobs))
+    assert gone.state.startswith("could not be started: ") and str(tmp_path / "gone") in gone.state
+    assert nowhere.state.startswith("could not be started: ") and str(tmp_path / "file") in nowhere.state
+    assert jobs.resume(tmp_path / "gone") is gone and gone.state == "queued", "asked for again"
+
+
 def test_a_sweep_that_was_killed_before_its_first_event_is_found_once_it_is_not_just_beginning(
     tmp_path: Path,
 ) -> None:
@@ -166,6 +186,21 @@ def test_another_process_with_the_number_of_a_dead_one_is_not_taken_for_it(tmp_p
     watch = Watch(tmp_path)
     watch.look()
     assert not watch.alive
+
+
+def test_a_run_of_another_host_is_judged_by_the_age_of_its_log(tmp_path: Path) -> None:
+    Manifest(argv=[], created_at="", cells=[]).write(tmp_path)
+    nobody = {"pid": 2**22 + 1, "at": datetime.now(UTC)}  # above the highest number that Linux gives
+    event = LoggedEvent(kind="cell_started", cell="a", cell_id="0", host="another", **nobody)
+    log = tmp_path / EVENT_LOG
+    log.write_bytes(msgspec.json.encode(event) + b"\n")
+    watch = Watch(tmp_path)
+    watch.look()
+    assert watch.alive and not watch.resumable
+    then = time.time() - 2 * module.FOREIGN_S
+    os.utime(log, (then, then))
+    watch.look()
+    assert not watch.alive and watch.resumable
 
 
 def test_an_estimate_of_old_events_goes_by_their_own_time(choices: Choices, tmp_path: Path) -> None:

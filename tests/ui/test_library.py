@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from support import TESTS
 
+from etbench.results.schema import Result
+from etbench.results.store import UnreadableError, read_result
 from etbench.ui import library as module
 from etbench.ui.library import Library
 
@@ -41,13 +43,35 @@ def test_new_changed_and_removed_files_are_seen(root: Path) -> None:
     assert library.entries == {} and library.results(["outputs/one"]) == []
 
 
-def test_a_file_that_is_not_changed_is_read_once(root: Path) -> None:
+def test_a_file_that_is_not_changed_is_read_once_also_if_it_is_no_result(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "one" / "other.json").write_text("{}")
+    read: list[str] = []
+    monkeypatch.setattr(module, "read_result", lambda path: read.append(path.name) or read_result(path))
     library = Library([root])
     library.look()
     (before,) = library.entries.values()
-    shutil.copy(SAMPLE, root / "one" / "another.json")
+    shutil.copy(SAMPLE, root / "one" / "third.json")
     library.look()
     assert library.entries[before.key].result is before.result
+    assert sorted(read) == ["other.json", SAMPLE.name, "third.json"]
+    assert list(library.unreadable) == ["outputs/one/other.json"]
+
+
+def test_a_file_that_cannot_be_read_for_now_is_tried_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(path: Path) -> Result:
+        raise UnreadableError(path, "cannot be read") from OSError()
+
+    library = Library([root])
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "read_result", away)
+        library.look()
+        assert library.entries == {}
+    library.look()
+    assert len(library.entries) == 1 and library.unreadable == {}
 
 
 def test_a_link_that_leads_out_of_the_folder_is_not_followed(root: Path, tmp_path: Path) -> None:

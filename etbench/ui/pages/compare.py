@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ from etbench.results.tables import to_frame
 from etbench.ui.figures import CHARTS, FORMATS, as_file, draw, inline_svg
 from etbench.ui.library import LOOK_EVERY_S, Library
 from etbench.ui.pages.frame import card, figure, page_frame, table, words
+from etbench.ui.pages.latest import Latest
 from etbench.ui.pages.verdicts import Verdicts
 
 __all__ = ["build"]
@@ -52,16 +54,17 @@ class _Compare:
         self.results: list[Result] = []
         self.selects: dict[str, ui.select] = {}
         with card("What to compare"):
-            self.folders = _many("Folders", self.show)
+            self.folders = _many("Folders", self._changed)
             with ui.element("div").classes("grid grid-cols-1 sm:grid-cols-3 gap-3"):
                 for name in FILTERS:
-                    self.selects[name] = _many(f"Only these {name}s (empty: all)", self.show)
+                    self.selects[name] = _many(f"Only these {name}s (empty: all)", self._changed)
             with ui.row().classes("gap-2 items-center"):
                 self.count = ui.label().classes("text-sm font-medium").props('role="status"')
                 for text, action in (("CSV", self.csv), ("Report", self.report)):
                     button = ui.button(text, icon="download", on_click=action, color=None)
                     button.props("flat dense no-caps size=sm")
         self.place = ui.element("div").classes("grid grid-cols-1 lg:grid-cols-2 gap-4 items-start w-full")
+        self.latest = Latest(self.place)
         with self.place:
             words("Reading the results …")
 
@@ -78,17 +81,16 @@ class _Compare:
             select.set_options(options, value=[one for one in select.value if one in options])
         self.offering = False
 
-    async def show(self, *_: Any) -> None:
+    async def show(self) -> None:
         """Draw what is chosen."""
-        if self.offering:
-            return
+        wanted = self.latest.ask()
         self.results = [one for one in self.library.results(self.folders.value) if self._wanted(one)]
         self.frame = to_frame(self.results)
         measured = int(self.frame["status"].eq("ok").sum())
         self.count.set_text(f"{measured} measured cells" if self.library.entries else "No results yet")
-        drawn = await asyncio.to_thread(self._draw) if measured else {}
-        if self.place.is_deleted:
-            return  # the tab was closed meanwhile
+        drawn = await asyncio.to_thread(_draw, self.frame) if measured else {}
+        if not wanted():
+            return
         self.place.clear()
         with self.place:
             if not self.library.entries:
@@ -114,6 +116,10 @@ class _Compare:
         page = await asyncio.to_thread(lambda: html_page(gather(self.results, title=title), cache=cache))
         ui.download.content(page, "report.html", "text/html")
 
+    def _changed(self) -> Coroutine[Any, Any, None] | None:
+        """Draw anew what a user has changed; after `offer` that is done once, for all its changes."""
+        return None if self.offering else self.show()
+
     def _wanted(self, result: Result) -> bool:
         names = {
             "model": result.model_name,
@@ -123,17 +129,6 @@ class _Compare:
         return all(
             not self.selects[key].value or name in self.selects[key].value for key, name in names.items()
         )
-
-    def _draw(self) -> dict[str, str]:
-        return {name: inline_svg(draw(name, self.frame, **self._fixed())) for name in CHARTS}
-
-    def _fixed(self) -> dict[str, str]:
-        """Return the delegate whose precisions are compared, and the precision whose delegates are."""
-        ok = self.frame[self.frame["status"].eq("ok")]
-        return {
-            name: usual if usual in set(ok[name]) else str(ok[name].mode()[0])
-            for name, usual in (("delegate", "xnnpack"), ("precision", "fp32"))
-        }
 
     def _chart(self, name: str, svg: str) -> None:
         title = CHARTS[name]
@@ -146,7 +141,7 @@ class _Compare:
                     button.on_click(lambda name=name, form=form: self._download(name, form))
 
     async def _download(self, name: str, form: str) -> None:
-        chart = draw(name, self.frame, **self._fixed())
+        chart = draw(name, self.frame, **_fixed(self.frame))
         body = await asyncio.to_thread(as_file, chart, form)
         ui.download.content(body, f"{name}.{form}", MEDIA[form])
 
@@ -155,6 +150,19 @@ class _Compare:
         if rows:
             with card("Left out"):
                 table(["cell or file", "reason"], rows)
+
+
+def _draw(frame: pd.DataFrame) -> dict[str, str]:
+    return {name: inline_svg(draw(name, frame, **_fixed(frame))) for name in CHARTS}
+
+
+def _fixed(frame: pd.DataFrame) -> dict[str, str]:
+    """Return the delegate whose precisions are compared, and the precision whose delegates are."""
+    ok = frame[frame["status"].eq("ok")]
+    return {
+        name: usual if usual in set(ok[name]) else str(ok[name].mode()[0])
+        for name, usual in (("delegate", "xnnpack"), ("precision", "fp32"))
+    }
 
 
 def _many(label: str, on_change: Any) -> ui.select:

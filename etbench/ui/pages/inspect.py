@@ -18,6 +18,7 @@ from etbench.results.schema import Result
 from etbench.ui.figures import inline_svg
 from etbench.ui.library import LOOK_EVERY_S, Entry, Library
 from etbench.ui.pages.frame import card, facts, figure, inspect_address, page_frame, table, words
+from etbench.ui.pages.latest import Latest
 
 __all__ = ["build"]
 
@@ -48,6 +49,7 @@ class _Inspect:
             self.choice = ui.select({}, label="Result file", with_input=True, on_change=self.show)
             self.choice.classes("w-full").props("outlined dense options-dense")
         self.place = ui.element("div").classes("grid grid-cols-1 lg:grid-cols-2 gap-4 items-start w-full")
+        self.latest = Latest(self.place)
         with self.place:
             words("Reading the results …")
 
@@ -66,10 +68,11 @@ class _Inspect:
 
     async def show(self, *_: Any) -> None:
         """Show the chosen result."""
+        wanted = self.latest.ask()
         entry = self.library.entries.get(str(self.choice.value))
         drawn = await asyncio.to_thread(_draw, entry.result) if entry else None
-        if self.place.is_deleted:
-            return  # the tab was closed meanwhile
+        if not wanted():
+            return
         self.place.clear()
         if entry:
             ui.navigate.history.replace(inspect_address(entry.key))  # for a reload, and to be kept

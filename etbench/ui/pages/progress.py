@@ -110,7 +110,8 @@ class RunCard:
         if left is not None and state == "running":
             parts.append(f"about {seconds_text(left)} left")
         if watch.last is not None and state == "running" and self.job is None:
-            parts.append(f"process {watch.last.pid}")
+            host = f" on {watch.last.host}" if watch.last.foreign else ""
+            parts.append(f"process {watch.last.pid}{host}")
         return " · ".join(parts)
 
     def _show_share(self, watch: Watch) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from nicegui import ui
 
 from etbench.errors import EtbenchError
 from etbench.results.compare import Comparison, compare_results
+from etbench.results.schema import Result
 from etbench.ui.library import Library
 from etbench.ui.pages.frame import table, words
+from etbench.ui.pages.latest import Latest
 
 __all__ = ["Verdicts"]
 
@@ -31,6 +34,7 @@ class Verdicts:
             )
         self.across = ui.checkbox("Also what was measured under other conditions", on_change=self.show)
         self.place = ui.column().classes("w-full gap-2")
+        self.latest = Latest(self.place)
         with self.place:
             words("Choose a base and a new folder.")
 
@@ -42,24 +46,28 @@ class Verdicts:
 
     async def show(self, *_: Any) -> None:
         """Judge what is chosen."""
+        wanted = self.latest.ask()
         if not self.base.value or not self.new.value:
             return
         base, new = (self.library.results([str(one.value)]) for one in (self.base, self.new))
         across = self.across.value is True
-        try:
-            found = await asyncio.to_thread(
-                lambda: compare_results(base, new, threshold=THRESHOLD, across_hosts=across)
-            )
-        except EtbenchError as error:
-            self.place.clear()
-            with self.place:
-                ui.label(str(error.message).replace("add --across-hosts", "tick the box")).classes(
-                    "text-sm whitespace-pre-line"
-                )
+        found = await asyncio.to_thread(_compared, base, new, across)
+        if not wanted():
             return
         self.place.clear()
         with self.place:
-            _put(found)
+            if isinstance(found, Comparison):
+                _put(found)
+            else:
+                ui.label(found).classes("text-sm whitespace-pre-line")
+
+
+def _compared(base: Sequence[Result], new: Sequence[Result], across_hosts: bool) -> Comparison | str:
+    """Return the verdicts, or why there are none."""
+    try:
+        return compare_results(base, new, threshold=THRESHOLD, across_hosts=across_hosts)
+    except EtbenchError as error:
+        return str(error.message).replace("add --across-hosts", "tick the box")
 
 
 def _put(found: Comparison) -> None:
