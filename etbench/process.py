@@ -75,7 +75,8 @@ class Worker:
         scratch: the child's folder for temporary files (torch leaves some behind); the caller removes it.
         log: gets what the child prints until a request names another file.
         env: variables on top of those of this process.
-        command: what to start instead of this interpreter with the module, on another machine say.
+        command: what to start instead of this interpreter with the module, on another machine say, whose
+            shell may print something of its own first; that goes to the log.
 
     """
 
@@ -100,6 +101,7 @@ class Worker:
             )
         assert self._child.stdout is not None
         self._lines = _Lines(self._child.stdout.fileno())
+        self._shell_talks = command is not None
 
     @property
     def alive(self) -> bool:
@@ -128,7 +130,7 @@ class Worker:
         Args:
             request: goes to the child's standard input as a line of JSON.
             reply: the type of the answer.
-            log: named in hints; the request tells the child to write there.
+            log: named in hints; the request tells the child to write there, and its shell's words go there.
             on_event: is called with each event of the child as it comes.
             on_part: is called with each part of the answer that comes before its end.
             timeout_s: the child is killed if it takes longer.
@@ -155,10 +157,15 @@ class Worker:
             try:
                 message: Message = decoder.decode(line)
             except msgspec.DecodeError as error:
+                if self._shell_talks:
+                    with log.open("ab") as chatter:
+                        chatter.write(line + b"\n")
+                    continue
                 self.close()
                 raise EtbenchError(
                     f"the child process wrote {line[:80]!r}, which is no message", stage=stage
                 ) from error
+            self._shell_talks = False
             if isinstance(message, Event):
                 stage = message.stage or stage
                 on_event(message)

@@ -5,7 +5,6 @@ Over there are a folder of what it was sent (`store`) and, while it measures, on
 
 from __future__ import annotations
 
-import json
 import shlex
 import subprocess
 import tarfile
@@ -31,6 +30,14 @@ __all__ = ["Remote"]
 # No password is asked for, since nobody may be there to give one; a dead connection is noticed in 15 s.
 OPTIONS = ("-T", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
 SSH_FAILED, NO_PROGRAM = 255, 127  # exit statuses of ssh itself, and of a shell that finds no such program
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """What `store.look` tells."""
+
+    root: str
+    missing: list[str]
+    lacking: list[str]
 
 
 class Remote:
@@ -88,15 +95,22 @@ class Remote:
 
     def _look(self, names: Sequence[str]) -> list[str]:
         """Return those entries that the other machine has not, once it is clear that it can measure."""
-        found = json.loads(self._ask("look", *names))
-        if found["lacking"]:
-            words = " ".join(found["lacking"])
+        *_, answer = ["", *self._ask("look", *names).splitlines()]  # a shell may print more before
+        try:
+            found = msgspec.json.decode(answer, type=_Found)
+        except msgspec.DecodeError as error:
             raise self._error(
-                f"its {self._device.python} lacks {', '.join(found['lacking'])}",
+                f"its shell prints {answer[:80]!r} after the answer or instead of it",
+                hint=f"does `ssh {self._device.host} {self._device.python} --version` print nothing else?",
+            ) from error
+        if found.lacking:
+            words = " ".join(found.lacking)
+            raise self._error(
+                f"its {self._device.python} lacks {', '.join(found.lacking)}",
                 hint=f"there: {self._device.python} -m pip install {words}; or name another device.python",
             )
-        self._root = found["root"]
-        return list(found["missing"])
+        self._root = found.root
+        return found.missing
 
     def _send(self, entries: Mapping[str, Mapping[str, Path]]) -> None:
         size = sum(path.stat().st_size for files in entries.values() for path in files.values())
@@ -128,7 +142,7 @@ class Remote:
                     feed(process.stdin)
             out, errors = process.stdout.read(), process.stderr.read()  # type: ignore[union-attr]
         if process.returncode == 0:
-            return out.decode()
+            return out.decode(errors="replace")
         said = (errors.decode(errors="replace").strip().splitlines() or ["no word of why"])[-1]
         hints = {
             SSH_FAILED: f"does `ssh {self._device.host} true` work without a question asked?",

@@ -53,6 +53,19 @@ def test_a_cell_is_measured_there_and_sent_once(server: Server, tmp_path: Path) 
     assert "sending" in printed
 
 
+def _program(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_what_the_shell_there_prints_of_its_own_does_no_harm(server: Server, tmp_path: Path) -> None:
+    greets = _program(tmp_path / "python", f'echo "Welcome to a board"\nexec {server.python} "$@"')
+    result, _ = _run(server, tmp_path, "repeat=quick", f"device.python={greets}")
+    assert result.status == "ok", result.failure
+    assert "Welcome to a board" in (tmp_path / "out" / "etbench.log").read_text()
+
+
 def test_a_lost_connection_repeats_the_round_and_the_result_says_so(server: Server, tmp_path: Path) -> None:
     overrides = ("repeat.rounds=12", "repeat.runs=6000", "repeat.rounds_s=60", "hydra.run.dir=out")
     command = [sys.executable, "-m", "etbench", *CELL, "model.width=256", *server.overrides, *overrides]
@@ -94,6 +107,7 @@ def test_an_interrupted_run_leaves_nothing_there(server: Server, tmp_path: Path)
         ("device.python=/no/such/python", "No such file or directory", "name its interpreter"),
         ("device.python={bare}", "lacks executorch", "-m pip install executorch"),
         ("device.options={strange}", "verification failed", "ssh 127"),
+        ("device.python={mute}", "its shell prints 'Welcome' after the answer or instead of it", "--version"),
     ],
 )
 def test_what_stands_in_the_way_is_said_before_anything_is_timed(
@@ -102,7 +116,8 @@ def test_what_stands_in_the_way_is_said_before_anything_is_timed(
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
     known = f"UserKnownHostsFile={server.home / 'known_hosts'}"
     strange = json.dumps(server.options).replace(known, "UserKnownHostsFile=/dev/null")
-    values = {"bare": tmp_path / "bare" / "bin" / "python", "strange": strange}
+    mute = _program(tmp_path / "mute", "echo Welcome")
+    values = {"bare": tmp_path / "bare" / "bin" / "python", "strange": strange, "mute": mute}
     result, _ = _run(server, tmp_path, override.format(**values), status=1)
     assert result.failure is not None
     assert result.failure.stage == "connect"
