@@ -105,7 +105,7 @@ def test_an_interrupted_run_leaves_nothing_there(server: Server, tmp_path: Path)
     ("override", "expected", "hint"),
     [
         ("device.python=/no/such/python", "No such file or directory", "name its interpreter"),
-        ("device.python={bare}", "lacks executorch", "-m pip install executorch"),
+        ("device.python={bare}", "lacks torch, executorch", "-m pip install torch executorch"),
         ("device.options={strange}", "verification failed", "ssh 127"),
         ("device.python={mute}", "its shell prints 'Welcome' after the answer or instead of it", "--version"),
     ],
