@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import sys
 import tarfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import msgspec
 
 import etbench
+from etbench import errors, locks
 from etbench.config.devices import SshDevice
 from etbench.devices import store
 from etbench.devices.elsewhere import LostConnections, program_files
 from etbench.devices.supervisor import BEAT_S
 from etbench.errors import EtbenchError
+from etbench.measure import turn
 from etbench.measure.protocol import MeasureRequest
 from etbench.process import Worker
 
@@ -38,6 +42,7 @@ class _Found(msgspec.Struct, frozen=True):
     root: str
     missing: list[str]
     lacking: list[str]
+    platform: str
 
 
 class Remote:
@@ -62,7 +67,7 @@ class Remote:
         self._code = store.digest(code)
         missing = self._look(list(entries))
         if missing:
-            self._send({name: entries[name] for name in missing})
+            self._send({name: entries[name] for name in missing}, wanted=list(entries))
         subjects = [
             msgspec.structs.replace(subject, folder=f"{self._root}/{name}", log="")
             for subject, name in zip(request.subjects, names, strict=True)
@@ -95,7 +100,7 @@ class Remote:
 
     def _look(self, names: Sequence[str]) -> list[str]:
         """Return those entries that the other machine has not, once it is clear that it can measure."""
-        *_, answer = ["", *self._ask("look", *names).splitlines()]  # a shell may print more before
+        answer = self._ask("look", *names)
         try:
             found = msgspec.json.decode(answer, type=_Found)
         except msgspec.DecodeError as error:
@@ -109,10 +114,15 @@ class Remote:
                 f"its {self._device.python} lacks {', '.join(found.lacking)}",
                 hint=f"there: {self._device.python} -m pip install {words}; or name another device.python",
             )
+        if found.platform != (self._device.platform or sys.platform):
+            raise self._error(
+                f"its sys.platform is {found.platform}, not {self._device.platform or sys.platform}",
+                hint=f"what it can run depends on that: device.platform={found.platform}",
+            )
         self._root = found.root
         return found.missing
 
-    def _send(self, entries: Mapping[str, Mapping[str, Path]]) -> None:
+    def _send(self, entries: Mapping[str, Mapping[str, Path]], *, wanted: Sequence[str]) -> None:
         size = sum(path.stat().st_size for files in entries.values() for path in files.values())
         self._tell(f"sending {size / 1e6:.1f} MB to {self._device.host}")
 
@@ -122,28 +132,34 @@ class Remote:
                     for inside, path in files.items():
                         archive.add(path.resolve(), f"{name}/{inside}")
 
-        self._ask("take", str(int(self._device.max_gb * 1e9)), feed=feed)
+        self._ask("take", str(int(self._device.max_gb * 1e9)), *wanted, feed=feed)
 
     def _ask(self, what: str, *arguments: str, feed: Callable[[Any], None] | None = None) -> str:
-        """Run the store over there and return what it prints.
+        """Run the store over there and return the last line that it prints.
 
         Raises:
             EtbenchError: of stage ``connect``, with what ssh, the shell or Python had to say.
 
         """
-        text = Path(store.__file__).read_text(encoding="utf-8")
-        command = self._ssh([self._device.python, "-c", text, what, self._device.folder, *arguments])
+        command = self._ssh([self._device.python, "-c", _store_text(), what, self._device.folder, *arguments])
+        last = ""
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
-            assert process.stdin is not None
+            assert process.stdin is not None and process.stdout is not None and process.stderr is not None
             with suppress(BrokenPipeError), process.stdin:
-                if feed:
-                    feed(process.stdin)
-            out, errors = process.stdout.read(), process.stderr.read()  # type: ignore[union-attr]
+                for line in process.stdout:
+                    last = line.decode(errors="replace").strip()
+                    if last == store.WAITING:
+                        self._tell(turn.OTHERS_TURN.format(self._device.host))
+                    elif last == store.READY:
+                        if feed:
+                            feed(process.stdin)
+                        process.stdin.close()
+            words = process.stderr.read()
         if process.returncode == 0:
-            return out.decode(errors="replace")
-        said = (errors.decode(errors="replace").strip().splitlines() or ["no word of why"])[-1]
+            return last
+        said = (words.decode(errors="replace").strip().splitlines() or ["no word of why"])[-1]
         hints = {
             SSH_FAILED: f"does `ssh {self._device.host} true` work without a question asked?",
             NO_PROGRAM: f"name its interpreter: device.python=… (now {self._device.python})",
@@ -157,6 +173,22 @@ class Remote:
         return EtbenchError(
             f"device.host={self._device.host}: {words}", stage="connect", hint=hint, exit_status=status
         )
+
+
+def _store_text() -> str:
+    """Return the text of the store, after those of what it imports of etbench, which is not there yet."""
+    texts = {module.__name__: _text_of(module) for module in (errors, locks, turn)}
+    return (
+        "import sys, types\n"
+        f"for name, text in {texts!a}.items():\n"
+        "    sys.modules[name] = types.ModuleType(name)\n"
+        "    exec(text, sys.modules[name].__dict__)\n"
+        f"exec({_text_of(store)!a})"
+    )
+
+
+def _text_of(module: ModuleType) -> str:
+    return Path(str(module.__file__)).read_text(encoding="utf-8")
 
 
 def _beat(process: Worker, done: threading.Event) -> None:

@@ -18,7 +18,7 @@ import msgspec
 
 from etbench.errors import EtbenchError
 from etbench.events import Event
-from etbench.measure.turn import turn_to_measure
+from etbench.measure.turn import OTHERS_TURN, turn_to_measure
 from etbench.process import Failure
 
 __all__ = ["BEAT_S", "WORKER"]
@@ -72,8 +72,7 @@ def _pass_on(inlet: int, ending: _Ending) -> None:
 
 
 def _say_waiting() -> None:
-    text = "another etbench is measuring on that machine: waiting for its turn to end"
-    _say(Event(kind="progress", stage="time", message=text))
+    _say(Event(kind="progress", stage="time", message=OTHERS_TURN.format("that machine")))
 
 
 def _say(message: Event | Failure) -> None:

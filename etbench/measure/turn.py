@@ -12,7 +12,9 @@ from pathlib import Path
 from etbench.errors import EtbenchError
 from etbench.locks import LockError, locked
 
-__all__ = ["turn_to_measure"]
+__all__ = ["OTHERS_TURN", "turn_to_measure"]
+
+OTHERS_TURN = "another etbench is measuring on {}: waiting for its turn to end"
 
 
 def _lock_path(machine: str) -> Path:

@@ -7,14 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from sshd import Server
-from support import CONF, environment, etbench, wait_for
+from support import CONF, TESTS, environment, etbench, wait_for
 
+from etbench import compose, run
 from etbench.build.artifact import program_path
 from etbench.event_log import LoggedEvent, read_events
+from etbench.events import Event
+from etbench.measure.turn import turn_to_measure
 from etbench.results.schema import Result
 from etbench.results.store import read_result
 
@@ -66,6 +70,28 @@ def test_what_the_shell_there_prints_of_its_own_does_no_harm(server: Server, tmp
     assert "Welcome to a board" in (tmp_path / "out" / "etbench.log").read_text()
 
 
+def test_nothing_is_sent_while_somebody_measures_there(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    monkeypatch.delenv("ETBENCH_LOCKS")  # which a session of sshd does not get
+    said: list[str] = []
+    with ExitStack() as turn:
+        turn.enter_context(turn_to_measure(lambda: None))  # that machine is this one
+
+        def hear(event: Event) -> None:
+            said.append(event.message)
+            if "another etbench is measuring on 127.0.0.1" in event.message:
+                turn.close()
+
+        cell = compose([*CELL[2:], *server.overrides, "model.width=5", "repeat=quick"], config_dir=CONF)
+        outcome = run(cell, out_dir=tmp_path / "out", on_event=hear)
+    assert outcome.result.status == "ok", outcome.result.failure
+    (waited,) = (i for i, text in enumerate(said) if "another etbench is measuring on 127.0.0.1" in text)
+    (sent,) = (i for i, text in enumerate(said) if text.startswith("sending"))
+    assert waited < sent
+
+
 def test_a_lost_connection_repeats_the_round_and_the_result_says_so(server: Server, tmp_path: Path) -> None:
     overrides = ("repeat.rounds=12", "repeat.runs=6000", "repeat.rounds_s=60", "hydra.run.dir=out")
     command = [sys.executable, "-m", "etbench", *CELL, "model.width=256", *server.overrides, *overrides]
@@ -107,6 +133,7 @@ def test_an_interrupted_run_leaves_nothing_there(server: Server, tmp_path: Path)
         ("device.python=/no/such/python", "No such file or directory", "name its interpreter"),
         ("device.python={bare}", "lacks torch, executorch", "-m pip install torch executorch"),
         ("device.options={strange}", "verification failed", "ssh 127"),
+        ("device.platform=darwin", "its sys.platform is linux, not darwin", "device.platform=linux"),
         ("device.python={mute}", "its shell prints 'Welcome' after the answer or instead of it", "--version"),
     ],
 )
