@@ -24,7 +24,19 @@ from msgspec import Struct
 from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent, explained
 
-__all__ = ["Failure", "Worker", "die_with_parent", "exit_description", "print_to", "serve", "worker"]
+__all__ = [
+    "SIGNALS_FROM",
+    "Failure",
+    "Worker",
+    "die_with_parent",
+    "exit_description",
+    "print_to",
+    "serve",
+    "status_from_shell",
+    "worker",
+]
+
+SIGNALS_FROM = 128  # in what a shell, and so ssh and adb, gives as exit status
 
 
 class Reply(Struct, frozen=True, tag="reply", tag_field="message_type"):
@@ -101,7 +113,7 @@ class Worker:
             )
         assert self._child.stdout is not None
         self._lines = _Lines(self._child.stdout.fileno())
-        self._shell_talks = command is not None
+        self._in_shell = self._shell_talks = command is not None
 
     @property
     def alive(self) -> bool:
@@ -176,12 +188,13 @@ class Worker:
                 raise message.error()
             else:
                 return msgspec.json.decode(message.body, type=reply)
+        code = status_from_shell(self._child.wait()) if self._in_shell else self._child.wait()
         raise EtbenchError(
-            f"the process of {self._name} {exit_description(self._child.wait())} during this stage",
+            f"the process of {self._name} {exit_description(code)} during this stage",
             stage=stage,
             kind="ProcessDied",
-            hint=_death_hint(self._child.returncode, log),
-            exit_status=self._child.returncode,
+            hint=_death_hint(code, log),
+            exit_status=code,
         )
 
     def send_line(self, line: bytes) -> None:
@@ -208,12 +221,14 @@ class Worker:
         return self.module.rsplit(".", 1)[0]
 
     def _timed_out(self, stage: str, timeout_s: float | None, silence_s: float | None) -> EtbenchError:
-        limit = timeout_s or silence_s or 0.0
+        if timeout_s is None:
+            words = f"said nothing for {silence_s:g} s"
+            hint = "where it is only slow it says so; does it hang, or the machine or the connection to it?"
+        else:
+            words = f"gave no answer within {timeout_s:g} s"
+            hint = "raise build.timeout_s if it is slow rather than hanging"
         return EtbenchError(
-            f"the process of {self._name} gave no answer within {limit:g} s and was killed",
-            stage=stage,
-            kind="Timeout",
-            hint="raise build.timeout_s or measure.timeout_s if it is slow rather than hanging",
+            f"the process of {self._name} {words} and was killed", stage=stage, kind="Timeout", hint=hint
         )
 
 
@@ -315,6 +330,11 @@ def exit_description(code: int) -> str:
     if code < 0:
         return f"was killed by {signal.Signals(-code).name}"
     return f"exited with status {code}"
+
+
+def status_from_shell(status: int) -> int:
+    """Return the exit status of a process as a shell tells it, as a parent sees it: -9 for 137."""
+    return SIGNALS_FROM - status if status - SIGNALS_FROM in set(signal.Signals) else status
 
 
 def _death_hint(code: int, log: Path) -> str:

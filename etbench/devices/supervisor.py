@@ -19,7 +19,7 @@ import msgspec
 from etbench.errors import EtbenchError
 from etbench.events import Event
 from etbench.measure.turn import OTHERS_TURN, turn_to_measure
-from etbench.process import Failure
+from etbench.process import SIGNALS_FROM, Failure
 
 __all__ = ["BEAT_S", "WORKER"]
 
@@ -44,7 +44,7 @@ def main() -> None:
         ending.group = child.pid
         os.close(requests)
         code = child.wait()
-    os._exit(code if code >= 0 else 128 - code)
+    os._exit(code if code >= 0 else SIGNALS_FROM - code)  # as a shell tells it
 
 
 class _Ending:
