@@ -30,6 +30,7 @@ __all__ = [
     "Worker",
     "die_with_parent",
     "exit_description",
+    "flush_printed",
     "print_to",
     "serve",
     "status_from_shell",
@@ -301,21 +302,26 @@ def serve(request_type: type[Any], handler: Handler) -> NoReturn:
             send(Failure.of(explained(error, "start")))
         else:
             send(Reply(msgspec.Raw(msgspec.json.encode(answer))))
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_printed()
     os._exit(0)  # destructors of native libraries have crashed here, after the work was done
 
 
 def print_to(log: str) -> None:
     """Append to this file from now on what this process prints, C++ included; none is standard error."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush_printed()
     if not log:
         os.dup2(2, 1)
         return
     with open(log, "ab") as file:  # noqa: PTH123  only its descriptor is wanted
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+
+
+def flush_printed() -> None:
+    """Put into the log what `print` has kept back; a full disk or a closed stream loses that and no more."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
 
 
 def die_with_parent() -> None:
