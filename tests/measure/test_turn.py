@@ -78,11 +78,13 @@ def test_only_those_that_share_a_folder_of_locks_wait_for_one_another(
     assert waited == []
 
 
-def test_a_folder_of_locks_that_is_not_there_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["gone", "file"])
+def test_a_folder_of_locks_that_is_not_there_or_none_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ETBENCH_LOCKS", str(tmp_path / "gone"))
-    with pytest.raises(ConfigError, match=r"ETBENCH_LOCKS=.*gone: no such file or folder"):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ETBENCH_LOCKS", str(tmp_path / name))
+    with pytest.raises(ConfigError, match=rf"ETBENCH_LOCKS=.*{name}: no such folder"):
         compose(["model=mobilenet_v2"])
 
 
