@@ -147,15 +147,19 @@ class Remote:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
             assert process.stdin is not None and process.stdout is not None and process.stderr is not None
-            with suppress(BrokenPipeError), process.stdin:
-                for line in process.stdout:
-                    last = line.decode(errors="replace").strip()
-                    if last == store.WAITING:
-                        self._tell(turn.OTHERS_TURN.format(self._device.host))
-                    elif last == store.READY:
-                        if feed:
-                            feed(process.stdin)
-                        process.stdin.close()
+            try:
+                with suppress(BrokenPipeError), process.stdin:
+                    for line in process.stdout:
+                        last = line.decode(errors="replace").strip()
+                        if last == store.WAITING:
+                            self._tell(turn.OTHERS_TURN.format(self._device.host))
+                        elif last == store.READY:
+                            if feed:
+                                feed(process.stdin)
+                            process.stdin.close()
+            except BaseException:
+                process.kill()  # else it is waited for, and it for its turn
+                raise
             words = process.stderr.read()
         if process.returncode == 0:
             return last

@@ -92,6 +92,21 @@ def test_nothing_is_sent_while_somebody_measures_there(
     assert waited < sent
 
 
+def test_who_gives_up_waiting_for_the_turn_there_is_not_held(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    monkeypatch.delenv("ETBENCH_LOCKS")
+
+    def hear(event: Event) -> None:
+        if "another etbench is measuring on 127.0.0.1" in event.message:
+            raise LookupError
+
+    cell = compose([*CELL[2:], *server.overrides, "model.width=5", "repeat=quick"], config_dir=CONF)
+    with turn_to_measure(lambda: None), pytest.raises(LookupError):
+        run(cell, out_dir=tmp_path / "out", on_event=hear)
+
+
 def test_a_lost_connection_repeats_the_round_and_the_result_says_so(server: Server, tmp_path: Path) -> None:
     overrides = ("repeat.rounds=12", "repeat.runs=6000", "repeat.rounds_s=60", "hydra.run.dir=out")
     command = [sys.executable, "-m", "etbench", *CELL, "model.width=256", *server.overrides, *overrides]
