@@ -80,4 +80,6 @@ def explained(error: BaseException, stage: str) -> EtbenchError:
         error.traceback = error.traceback or text
         return error
     message = str(error).strip() or type(error).__name__
+    if isinstance(error, SystemExit):
+        message = f"sys.exit({error.code!r}) was called"
     return EtbenchError(message, stage=stage, kind=type(error).__name__, traceback=text)

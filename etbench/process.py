@@ -24,7 +24,20 @@ from msgspec import Struct
 from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent, explained
 
-__all__ = ["Failure", "Worker", "die_with_parent", "exit_description", "print_to", "serve", "worker"]
+__all__ = [
+    "SIGNALS_FROM",
+    "Failure",
+    "Worker",
+    "die_with_parent",
+    "exit_description",
+    "flush_printed",
+    "print_to",
+    "serve",
+    "status_from_shell",
+    "worker",
+]
+
+SIGNALS_FROM = 128  # in what a shell, and so ssh and adb, gives as exit status
 
 
 class Reply(Struct, frozen=True, tag="reply", tag_field="message_type"):
@@ -75,7 +88,8 @@ class Worker:
         scratch: the child's folder for temporary files (torch leaves some behind); the caller removes it.
         log: gets what the child prints until a request names another file.
         env: variables on top of those of this process.
-        command: what to start instead of this interpreter with the module, on another machine say.
+        command: what to start instead of this interpreter with the module, on another machine say, whose
+            shell may print something of its own first; that goes to the log.
 
     """
 
@@ -100,6 +114,7 @@ class Worker:
             )
         assert self._child.stdout is not None
         self._lines = _Lines(self._child.stdout.fileno())
+        self._in_shell = self._shell_talks = command is not None
 
     @property
     def alive(self) -> bool:
@@ -128,7 +143,7 @@ class Worker:
         Args:
             request: goes to the child's standard input as a line of JSON.
             reply: the type of the answer.
-            log: named in hints; the request tells the child to write there.
+            log: named in hints; the request tells the child to write there, and its shell's words go there.
             on_event: is called with each event of the child as it comes.
             on_part: is called with each part of the answer that comes before its end.
             timeout_s: the child is killed if it takes longer.
@@ -155,10 +170,15 @@ class Worker:
             try:
                 message: Message = decoder.decode(line)
             except msgspec.DecodeError as error:
+                if self._shell_talks:
+                    with log.open("ab") as chatter:
+                        chatter.write(line + b"\n")
+                    continue
                 self.close()
                 raise EtbenchError(
                     f"the child process wrote {line[:80]!r}, which is no message", stage=stage
                 ) from error
+            self._shell_talks = False
             if isinstance(message, Event):
                 stage = message.stage or stage
                 on_event(message)
@@ -169,12 +189,13 @@ class Worker:
                 raise message.error()
             else:
                 return msgspec.json.decode(message.body, type=reply)
+        code = status_from_shell(self._child.wait()) if self._in_shell else self._child.wait()
         raise EtbenchError(
-            f"the process of {self._name} {exit_description(self._child.wait())} during this stage",
+            f"the process of {self._name} {exit_description(code)} during this stage",
             stage=stage,
             kind="ProcessDied",
-            hint=_death_hint(self._child.returncode, log),
-            exit_status=self._child.returncode,
+            hint=_death_hint(code, log),
+            exit_status=code,
         )
 
     def send_line(self, line: bytes) -> None:
@@ -201,12 +222,14 @@ class Worker:
         return self.module.rsplit(".", 1)[0]
 
     def _timed_out(self, stage: str, timeout_s: float | None, silence_s: float | None) -> EtbenchError:
-        limit = timeout_s or silence_s or 0.0
+        if timeout_s is None:
+            words = f"said nothing for {silence_s:g} s"
+            hint = "where it is only slow it says so; does it hang, or the machine or the connection to it?"
+        else:
+            words = f"gave no answer within {timeout_s:g} s"
+            hint = "raise build.timeout_s if it is slow rather than hanging"
         return EtbenchError(
-            f"the process of {self._name} gave no answer within {limit:g} s and was killed",
-            stage=stage,
-            kind="Timeout",
-            hint="raise build.timeout_s or measure.timeout_s if it is slow rather than hanging",
+            f"the process of {self._name} {words} and was killed", stage=stage, kind="Timeout", hint=hint
         )
 
 
@@ -279,21 +302,26 @@ def serve(request_type: type[Any], handler: Handler) -> NoReturn:
             send(Failure.of(explained(error, "start")))
         else:
             send(Reply(msgspec.Raw(msgspec.json.encode(answer))))
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_printed()
     os._exit(0)  # destructors of native libraries have crashed here, after the work was done
 
 
 def print_to(log: str) -> None:
     """Append to this file from now on what this process prints, C++ included; none is standard error."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush_printed()
     if not log:
         os.dup2(2, 1)
         return
     with open(log, "ab") as file:  # noqa: PTH123  only its descriptor is wanted
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+
+
+def flush_printed() -> None:
+    """Put into the log what `print` has kept back; a full disk or a closed stream loses that and no more."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
 
 
 def die_with_parent() -> None:
@@ -308,6 +336,11 @@ def exit_description(code: int) -> str:
     if code < 0:
         return f"was killed by {signal.Signals(-code).name}"
     return f"exited with status {code}"
+
+
+def status_from_shell(status: int) -> int:
+    """Return the exit status of a process as a shell tells it, as a parent sees it: -9 for 137."""
+    return SIGNALS_FROM - status if status - SIGNALS_FROM in set(signal.Signals) else status
 
 
 def _death_hint(code: int, log: Path) -> str:

@@ -394,3 +394,19 @@ def no_figures(program: Any) -> Any:
 
 def broken(program: Any) -> Any:
     raise LookupError("the data set is not what it was")
+
+
+def leaving_a_process(program: Any, *, until: str) -> dict[str, float]:
+    """A figure, a word that is printed, and a fork that lives until there is this file."""
+    if os.fork() == 0:
+        while not Path(until).exists():
+            time.sleep(0.1)
+        os._exit(0)
+    print("a word of the hook")
+    return {"figure": 1.0}
+
+
+def quitting(program: Any) -> Any:
+    import sys
+
+    sys.exit("no data")

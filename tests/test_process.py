@@ -13,7 +13,7 @@ from support import TESTS
 
 from etbench.errors import EtbenchError
 from etbench.events import Event
-from etbench.process import worker
+from etbench.process import Worker, worker
 
 
 @pytest.fixture
@@ -100,15 +100,40 @@ def test_parts_come_before_the_answer(ask) -> None:
     assert answer == Answer("parts")
 
 
-@pytest.mark.parametrize("limit", ["timeout_s", "silence_s"])
-def test_a_child_that_hangs_is_killed(limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("limit", "said", "hint"),
+    [
+        ("timeout_s", "gave no answer within 1 s and was killed", "raise build.timeout_s"),
+        ("silence_s", "said nothing for 1 s and was killed", "where it is only slow it says so"),
+    ],
+    ids=["timeout_s", "silence_s"],
+)
+def test_a_child_that_hangs_is_killed(
+    limit: str, said: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
     about = {"log": tmp_path / "log", "on_event": lambda _: None}
     with worker("children", scratch=tmp_path, log=tmp_path / "log") as child:
         child.ask(Ask("nothing"), Answer, **about)  # it has started, which may take long
-        with pytest.raises(EtbenchError, match=r"gave no answer within 1 s and was killed") as caught:
+        with pytest.raises(EtbenchError, match=said) as caught:
             child.ask(Ask("hang"), Answer, **about, **{limit: 1})
     assert (caught.value.kind, caught.value.stage) == ("Timeout", "acting")
+    assert caught.value.hint.startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "hint"),
+    [(137, "was killed by SIGKILL", "out of memory"), (255, "exited with status 255", "last words")],
+)
+def test_a_shell_between_tells_of_signals_too(status: int, said: str, hint: str, tmp_path: Path) -> None:
+    about = {"scratch": tmp_path, "log": tmp_path / "log"}
+    child = Worker("children", **about, command=["sh", "-c", f"exit {status}"])
+    try:
+        with pytest.raises(EtbenchError, match=said) as caught:
+            child.ask(Ask("nothing"), Answer, log=tmp_path / "log", on_event=lambda _: None)
+    finally:
+        child.close()
+    assert hint in caught.value.hint
 
 
 def test_a_child_that_is_slow_but_says_so_is_not_silent(ask) -> None:

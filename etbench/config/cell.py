@@ -146,6 +146,6 @@ class Cell(Section, frozen=True, kw_only=True):
             here.device_fault(self.device, self.evaluate),
             here.phone_fault(self.device, self.runner, self.profile),
             here.remote_fault(self.cache),
-            here.path_fault("ETBENCH_LOCKS", os.environ.get("ETBENCH_LOCKS")),
+            here.locks_fault(os.environ.get("ETBENCH_LOCKS")),
         ]
         return [*filter(None, faults), *objective_faults(self.objective, self.bounds)]

@@ -20,6 +20,7 @@ __all__ = [
     "affinity_fault",
     "device_fault",
     "folder_fault",
+    "locks_fault",
     "npz_fault",
     "path_fault",
     "phone_fault",
@@ -202,6 +203,11 @@ def _secrets(value: Any, at: str = "") -> Iterator[str]:
 def path_fault(key: str, path: str | None) -> str | None:
     """Look for a file or folder."""
     return None if path is None or Path(path).exists() else f"{key}={path}: no such file or folder"
+
+
+def locks_fault(folder: str | None) -> str | None:
+    """Look for the folder of locks that several systems share."""
+    return None if folder is None or Path(folder).is_dir() else f"ETBENCH_LOCKS={folder}: no such folder"
 
 
 def weights_fault(weights: str) -> str | None:

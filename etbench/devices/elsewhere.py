@@ -12,6 +12,7 @@ from etbench.errors import EtbenchError
 __all__ = ["LostConnections", "program_files"]
 
 WAIT_S = 2.0  # before the first attempt to connect again; twice as long before each further one
+LONGEST_WAIT_S = 60.0
 
 
 def program_files(folder: Path) -> dict[str, Path]:
@@ -50,15 +51,15 @@ class LostConnections:
             is_loss: tells a lost connection from an error that would come again.
 
         """
+        wait_s = WAIT_S
         while is_loss(error) and self._lost < self._retries:
-            wait_s = WAIT_S * 2**self._lost
             self._lost += 1
             self._tell(f"{self._what} lost; connecting again in {wait_s:g} s")
             time.sleep(wait_s)
             try:
                 connect()
             except EtbenchError as again:
-                error = again
+                error, wait_s = again, min(2 * wait_s, LONGEST_WAIT_S)
             else:
                 return True
         return False

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from etbench.errors import EtbenchError
 from etbench.measure.protocol import MeasureRequest
-from etbench.measure.turn import turn_to_measure
+from etbench.measure.turn import OTHERS_TURN, turn_to_measure
 from etbench.process import Worker, worker
 
 __all__ = ["Host", "turn_of", "worker_in_turn"]
@@ -58,7 +58,7 @@ def turn_of(machine: str, name: str, tell: Callable[[str], None]) -> Iterator[No
     """Have a machine for oneself; see `worker_in_turn`."""
 
     def waiting() -> None:
-        tell(f"another etbench is measuring on {name}: waiting for its turn to end")
+        tell(OTHERS_TURN.format(name))
 
     with turn_to_measure(waiting, machine):
         yield

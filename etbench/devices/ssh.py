@@ -5,24 +5,27 @@ Over there are a folder of what it was sent (`store`) and, while it measures, on
 
 from __future__ import annotations
 
-import json
 import shlex
 import subprocess
+import sys
 import tarfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import msgspec
 
 import etbench
+from etbench import errors, locks
 from etbench.config.devices import SshDevice
 from etbench.devices import store
 from etbench.devices.elsewhere import LostConnections, program_files
 from etbench.devices.supervisor import BEAT_S
 from etbench.errors import EtbenchError
+from etbench.measure import turn
 from etbench.measure.protocol import MeasureRequest
 from etbench.process import Worker
 
@@ -31,6 +34,15 @@ __all__ = ["Remote"]
 # No password is asked for, since nobody may be there to give one; a dead connection is noticed in 15 s.
 OPTIONS = ("-T", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
 SSH_FAILED, NO_PROGRAM = 255, 127  # exit statuses of ssh itself, and of a shell that finds no such program
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """What `store.look` tells."""
+
+    root: str
+    missing: list[str]
+    lacking: list[str]
+    platform: str
 
 
 class Remote:
@@ -55,7 +67,7 @@ class Remote:
         self._code = store.digest(code)
         missing = self._look(list(entries))
         if missing:
-            self._send({name: entries[name] for name in missing})
+            self._send({name: entries[name] for name in missing}, wanted=list(entries))
         subjects = [
             msgspec.structs.replace(subject, folder=f"{self._root}/{name}", log="")
             for subject, name in zip(request.subjects, names, strict=True)
@@ -88,17 +100,29 @@ class Remote:
 
     def _look(self, names: Sequence[str]) -> list[str]:
         """Return those entries that the other machine has not, once it is clear that it can measure."""
-        found = json.loads(self._ask("look", *names))
-        if found["lacking"]:
-            words = " ".join(found["lacking"])
+        answer = self._ask("look", *names)
+        try:
+            found = msgspec.json.decode(answer, type=_Found)
+        except msgspec.DecodeError as error:
             raise self._error(
-                f"its {self._device.python} lacks {', '.join(found['lacking'])}",
+                f"its shell prints {answer[:80]!r} after the answer or instead of it",
+                hint=f"does `ssh {self._device.host} {self._device.python} --version` print nothing else?",
+            ) from error
+        if found.lacking:
+            words = " ".join(found.lacking)
+            raise self._error(
+                f"its {self._device.python} lacks {', '.join(found.lacking)}",
                 hint=f"there: {self._device.python} -m pip install {words}; or name another device.python",
             )
-        self._root = found["root"]
-        return list(found["missing"])
+        if found.platform != (self._device.platform or sys.platform):
+            raise self._error(
+                f"its sys.platform is {found.platform}, not {self._device.platform or sys.platform}",
+                hint=f"what it can run depends on that: device.platform={found.platform}",
+            )
+        self._root = found.root
+        return found.missing
 
-    def _send(self, entries: Mapping[str, Mapping[str, Path]]) -> None:
+    def _send(self, entries: Mapping[str, Mapping[str, Path]], *, wanted: Sequence[str]) -> None:
         size = sum(path.stat().st_size for files in entries.values() for path in files.values())
         self._tell(f"sending {size / 1e6:.1f} MB to {self._device.host}")
 
@@ -108,28 +132,38 @@ class Remote:
                     for inside, path in files.items():
                         archive.add(path.resolve(), f"{name}/{inside}")
 
-        self._ask("take", str(int(self._device.max_gb * 1e9)), feed=feed)
+        self._ask("take", str(int(self._device.max_gb * 1e9)), *wanted, feed=feed)
 
     def _ask(self, what: str, *arguments: str, feed: Callable[[Any], None] | None = None) -> str:
-        """Run the store over there and return what it prints.
+        """Run the store over there and return the last line that it prints.
 
         Raises:
             EtbenchError: of stage ``connect``, with what ssh, the shell or Python had to say.
 
         """
-        text = Path(store.__file__).read_text(encoding="utf-8")
-        command = self._ssh([self._device.python, "-c", text, what, self._device.folder, *arguments])
+        command = self._ssh([self._device.python, "-c", _store_text(), what, self._device.folder, *arguments])
+        last = ""
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
-            assert process.stdin is not None
-            with suppress(BrokenPipeError), process.stdin:
-                if feed:
-                    feed(process.stdin)
-            out, errors = process.stdout.read(), process.stderr.read()  # type: ignore[union-attr]
+            assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+            try:
+                with suppress(BrokenPipeError), process.stdin:
+                    for line in process.stdout:
+                        last = line.decode(errors="replace").strip()
+                        if last == store.WAITING:
+                            self._tell(turn.OTHERS_TURN.format(self._device.host))
+                        elif last == store.READY:
+                            if feed:
+                                feed(process.stdin)
+                            process.stdin.close()
+            except BaseException:
+                process.kill()  # else it is waited for, and it for its turn
+                raise
+            words = process.stderr.read()
         if process.returncode == 0:
-            return out.decode()
-        said = (errors.decode(errors="replace").strip().splitlines() or ["no word of why"])[-1]
+            return last
+        said = (words.decode(errors="replace").strip().splitlines() or ["no word of why"])[-1]
         hints = {
             SSH_FAILED: f"does `ssh {self._device.host} true` work without a question asked?",
             NO_PROGRAM: f"name its interpreter: device.python=… (now {self._device.python})",
@@ -143,6 +177,22 @@ class Remote:
         return EtbenchError(
             f"device.host={self._device.host}: {words}", stage="connect", hint=hint, exit_status=status
         )
+
+
+def _store_text() -> str:
+    """Return the text of the store, after those of what it imports of etbench, which is not there yet."""
+    texts = {module.__name__: _text_of(module) for module in (errors, locks, turn)}
+    return (
+        "import sys, types\n"
+        f"for name, text in {texts!a}.items():\n"
+        "    sys.modules[name] = types.ModuleType(name)\n"
+        "    exec(text, sys.modules[name].__dict__)\n"
+        f"exec({_text_of(store)!a})"
+    )
+
+
+def _text_of(module: ModuleType) -> str:
+    return Path(str(module.__file__)).read_text(encoding="utf-8")
 
 
 def _beat(process: Worker, done: threading.Event) -> None:

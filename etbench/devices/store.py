@@ -1,23 +1,32 @@
 """The folder of another machine that keeps what it was sent; runs there before anything of etbench does.
 
-Standard library only, since this text itself is what is sent: ``python -c <this file> look|take ROOT …``.
-Each entry is a folder named by the digest of its files, so a thing is sent once, and one that has rotted is
-told from a whole one.
+This text is sent itself, with those of the modules that it imports: ``python -c … look|take ROOT …``. So they
+make do with the standard library. Each entry is a folder named by the digest of its files, so a thing is sent
+once, and one that has rotted is told from a whole one.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
+import select
 import shutil
 import sys
 import tarfile
 import tempfile
+from collections.abc import Collection
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 
-NEEDED = ("executorch", "msgspec", "psutil", "safetensors")
+from etbench.errors import EtbenchError
+from etbench.measure.turn import turn_to_measure
+
+NEEDED = ("torch", "executorch", "msgspec", "psutil", "safetensors")  # executorch does not bring torch
+WAITING, READY = "waiting", "ready"  # lines on standard output, before the answer
+SILENCE_S = 60.0  # of a sender; a connection that died must not keep the turn to measure
 
 
 def digest(files: dict[str, Path]) -> str:
@@ -54,15 +63,29 @@ def look(root: Path, names: list[str]) -> dict[str, object]:
     }
 
 
-def take(root: Path, limit_bytes: int) -> None:
-    """Take in entries from a tar on standard input, after those used longest ago have made room."""
-    used = sorted(filter(Path.is_dir, root.glob("*")), key=lambda entry: entry.stat().st_mtime)
-    sizes = {entry: sum(path.stat().st_size for path in entry.rglob("*") if path.is_file()) for entry in used}
-    while used and sum(sizes[entry] for entry in used) > limit_bytes:
-        shutil.rmtree(used.pop(0), ignore_errors=True)
+def take(root: Path, limit_bytes: int, wanted: Collection[str]) -> None:
+    """Take in entries from a tar on standard input, after those used longest ago have made room.
+
+    Args:
+        root: the folder.
+        limit_bytes: what it may hold before.
+        wanted: entries that stay in any case.
+
+    """
+    sizes = {
+        entry: sum(path.stat().st_size for path in entry.rglob("*") if path.is_file())
+        for entry in root.glob("*")
+        if entry.is_dir()
+    }
+    for entry in sorted(sizes, key=lambda entry: entry.stat().st_mtime):
+        if sum(sizes.values()) > limit_bytes and entry.name not in wanted:
+            shutil.rmtree(entry, ignore_errors=True)
+            del sizes[entry]
     with tempfile.TemporaryDirectory(dir=root, prefix=".coming-") as coming:
-        with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
-            archive.extractall(coming, filter="data")
+        with tarfile.open(fileobj=_Sender(), mode="r|") as archive:
+            # Before Python 3.11.4 there is none; who sends an archive may run all he likes here anyway.
+            archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+            archive.extractall(coming)
         for entry in Path(coming).iterdir():
             if digest_of_folder(entry) != entry.name:
                 sys.exit(f"{entry.name} did not arrive whole")
@@ -70,13 +93,33 @@ def take(root: Path, limit_bytes: int) -> None:
                 entry.rename(root / entry.name)
 
 
+class _Sender(io.BufferedIOBase):
+    """Standard input, for as long as something comes."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        assert size
+        if not select.select([sys.stdin], [], [], SILENCE_S)[0]:
+            sys.exit(f"nothing was sent for {SILENCE_S:g} s")
+        return os.read(sys.stdin.fileno(), size)
+
+
 def main(what: str, folder: str, *rest: str) -> None:
-    """Do what the command line asks for."""
+    """Do what the command line asks for, in turn with those who measure here, whom it would disturb."""
     root = Path(folder).expanduser().resolve()
-    if what == "look":
-        sys.stdout.write(json.dumps(look(root, list(rest))) + "\n")
-    else:
-        take(root, int(rest[0]))
+    try:
+        with turn_to_measure(lambda: _say(WAITING)) if rest else nullcontext():
+            _say(READY)
+            if what == "look":
+                _say(json.dumps(look(root, list(rest))))
+            else:
+                take(root, int(rest[0]), rest[1:])
+    except EtbenchError as error:
+        sys.exit(f"{error.message}; {error.hint}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

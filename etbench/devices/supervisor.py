@@ -16,8 +16,10 @@ import threading
 
 import msgspec
 
+from etbench.errors import EtbenchError
 from etbench.events import Event
-from etbench.measure.turn import turn_to_measure
+from etbench.measure.turn import OTHERS_TURN, turn_to_measure
+from etbench.process import SIGNALS_FROM, Failure
 
 __all__ = ["BEAT_S", "WORKER"]
 
@@ -32,12 +34,17 @@ def main() -> None:
     requests, inlet = os.pipe()
     ending = _Ending()
     threading.Thread(target=_pass_on, args=(inlet, ending), daemon=True).start()
-    with turn_to_measure(_say_waiting):
+    with contextlib.ExitStack() as turn:
+        try:
+            turn.enter_context(turn_to_measure(_say_waiting))
+        except EtbenchError as error:
+            _say(Failure.of(error))
+            os._exit(1)
         child = subprocess.Popen([sys.executable, "-m", WORKER], stdin=requests, start_new_session=True)
         ending.group = child.pid
         os.close(requests)
         code = child.wait()
-    os._exit(code if code >= 0 else 128 - code)
+    os._exit(code if code >= 0 else SIGNALS_FROM - code)  # as a shell tells it
 
 
 class _Ending:
@@ -65,9 +72,11 @@ def _pass_on(inlet: int, ending: _Ending) -> None:
 
 
 def _say_waiting() -> None:
-    text = "another etbench is measuring on that machine: waiting for its turn to end"
-    event = Event(kind="progress", stage="time", message=text)
-    sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
+    _say(Event(kind="progress", stage="time", message=OTHERS_TURN.format("that machine")))
+
+
+def _say(message: Event | Failure) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
     sys.stdout.buffer.flush()
 
 

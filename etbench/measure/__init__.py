@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +14,7 @@ import msgspec
 from etbench.config import Device, Measure
 from etbench.config.devices import HostDevice
 from etbench.errors import EtbenchError
-from etbench.events import Event
+from etbench.events import Event, explained
 from etbench.measure.protocol import (
     Broken,
     Checked,
@@ -84,16 +85,17 @@ def measure(
         start=how.start,
     )
 
-    def tell(text: str) -> None:
-        listener.on_event(None, Event(kind="progress", stage="time", message=text))
-
     collector = _Collector(listener, len(subjects))
-    there = place(device or HostDevice(), scratch=scratch, log=log, tell=tell)
+    border = _Border(listener)
+    there = place(device or HostDevice(), scratch=scratch, log=log, tell=border.tell)
     try:
-        request = there.prepared(request)
+        with border.explaining():
+            request = there.prepared(request)
         while True:
             try:
-                with there.worker() as process:
+                with ExitStack() as turn:
+                    with border.explaining():
+                        process = turn.enter_context(there.worker())
                     process.ask(
                         collector.rest_of(request),
                         Measured,
@@ -104,7 +106,9 @@ def measure(
                     )
                 return
             except EtbenchError as error:
-                if not there.goes_on_after(error):
+                with border.explaining():
+                    goes_on = there.goes_on_after(error)
+                if not goes_on:
                     raise
                 collector.lost_connections += 1
     except EtbenchError as error:
@@ -123,6 +127,32 @@ def measure_series(subjects: Sequence[Subject], how: Measure, *, scratch: Path, 
     if ends.failed:
         raise ends.failed[0]
     return [ends.series[number] for number in range(len(subjects))]
+
+
+class _Border:
+    """What lies between a listener and a place: the words of the one, and the exceptions of either."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._raised: Exception | None = None
+
+    def tell(self, text: str) -> None:
+        """Pass a line on to the listener."""
+        try:
+            self._listener.on_event(None, Event(kind="progress", stage="time", message=text))
+        except Exception as error:
+            self._raised = error
+            raise
+
+    @contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Turn what goes wrong at the place into an error of etbench; the listener's own exceptions pass."""
+        try:
+            yield
+        except Exception as error:
+            if error is self._raised:
+                raise
+            raise explained(error, "connect") from error
 
 
 class _Ends:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,7 +43,10 @@ class Adb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def pull(self, there: str, here: str) -> None:
         """Copy a file from the device."""
-        self._said([self.program, "-s", self.serial, "pull", there, here])
+        size = self.shell(shlex.join(["stat", "-c", "%s", there])).strip()
+        if not size.isdecimal():
+            raise self.error(f"the size of {there} there is told as {size[:80]!r}")
+        self._said([self.program, "-s", self.serial, "pull", there, here], size=int(size))
 
     @property
     def attached(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 from msgspec import Struct
 
+import etbench
 from etbench.measure.revision import read_revision
 
 __all__ = [
@@ -30,7 +31,7 @@ RAY_NODE = "ETBENCH_RAY_NODE"  # the variable by which a process knows the node 
 
 VECTOR = re.compile(r"(avx|amx|fma|f16c|sse4|neon|asimd|sve|sme2?$|i8mm|bf16)")
 CPUFREQ, CGROUP = Path("/sys/devices/system/cpu"), Path("/sys/fs/cgroup")
-LIBRARIES = ("etbench", "torch", "torchao", "executorch", "torchvision", "transformers", "numpy")
+LIBRARIES = ("torch", "torchao", "executorch", "torchvision", "transformers", "numpy")
 
 
 class Environment(Struct, frozen=True, kw_only=True):
@@ -90,7 +91,8 @@ def read_environment(
         available_cores=available_cores(),
         memory_bytes=psutil.virtual_memory().total,
         python=platform.python_version(),
-        libraries={name: found for name in LIBRARIES if (found := _version(name))},
+        libraries={"etbench": etbench.__version__}  # also of a checkout that nobody has installed
+        | {name: found for name in LIBRARIES if (found := _version(name))},
         runtimes=list(runtimes),
         commit=commit,
         dirty=dirty,

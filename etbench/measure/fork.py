@@ -15,7 +15,7 @@ from msgspec import Struct
 from etbench.errors import EtbenchError
 from etbench.events import explained
 from etbench.measure.attendance import Attendance
-from etbench.process import Failure, die_with_parent, print_to
+from etbench.process import Failure, die_with_parent, flush_printed, print_to
 
 __all__ = ["in_fork"]
 
@@ -93,11 +93,13 @@ def _read_all(read_end: int, attendance: Attendance) -> bytes:
 def _be_the_child(function: Callable[[], Struct], pipe: int, attendance: Attendance) -> None:
     die_with_parent()
     print_to(attendance.log)
+    out = os.fdopen(pipe, "wb")
+    os.register_at_fork(after_in_child=out.close)  # forks of this one, a pool's say, may outlive the answer
     try:
         body, code = msgspec.json.encode(function()), 0
-    except Exception as error:  # the border of the process: every failure becomes a message
+    except BaseException as error:  # the border of the process, which must not go on as its parent
         body, code = msgspec.json.encode(Failure.of(explained(error, attendance.stage))), _REPORTED
-    out = os.fdopen(pipe, "wb")
+    flush_printed()
     out.write(body)
     out.flush()
     os._exit(code)  # only now the pipe ends, so that a child which never gets here is late, not waited for

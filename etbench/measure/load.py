@@ -13,6 +13,10 @@ from etbench.measure.protocol import MachineLoad, MachineNow
 
 __all__ = ["machine_now", "total_s", "watch_load"]
 
+# Of all CPUs together. The system counts in ticks of 10 ms, while one's own time is exact and no load is less
+# than none, so that shares of a shorter time are mostly too high.
+LEAST_CPU_S = 0.1
+
 
 def machine_now() -> MachineNow:
     """Return the state of the machine at this moment."""
@@ -44,7 +48,7 @@ def watch_load() -> Callable[[], MachineLoad]:
         other = max(0.0, total - idle - (steal or 0.0) - (_own_cpu_s() - own))
         now = resource.getrusage(resource.RUSAGE_SELF)
         return MachineLoad(
-            other_cpu_share=other / total if total > 0 else None,
+            other_cpu_share=other / total if total >= LEAST_CPU_S else None,
             steal_share=steal / total if steal is not None and total > 0 else None,
             involuntary_switches=now.ru_nivcsw - usage.ru_nivcsw,
             major_faults=now.ru_majflt - usage.ru_majflt,

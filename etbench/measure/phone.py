@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import signal
 from typing import TypeVar
 
 import msgspec
@@ -15,16 +14,15 @@ from etbench.measure.attendance import Attendance
 from etbench.measure.round_process import in_spawned
 from etbench.measure.runtime_errors import explain
 from etbench.measure.tasks import EnergyTask, OutputsTask, Task
-from etbench.process import exit_description
+from etbench.process import exit_description, status_from_shell
 
 __all__ = ["on_phone"]
 
 T = TypeVar("T", bound=Struct)
 
-# The exit statuses of `adb shell` are the program's, with signals from 128 on, as in a shell. Where the
-# device was lost there is none: `adb` then gives 0, or 255 if it is newer.
+# The exit statuses of `adb shell` are the program's, as in a shell. Where the device was lost there is none:
+# `adb` then gives 0, or 255 if it is newer.
 NO_STATUS = (0, 255)
-SIGNALS_FROM = 128
 NOT_STARTED = (1, 126, 127)  # by Android's linker, and by its shell
 OUTPUTS = "outputs.safetensors"
 
@@ -76,10 +74,11 @@ def _words(phone: Phone, stage: str) -> str:
 def _ended(phone: Phone, error: EtbenchError) -> EtbenchError:
     """Tell the end of the connection from that of the process over there."""
     status = error.exit_status
-    if status in NO_STATUS or not phone.adb.attached:
+    if status is None or status in NO_STATUS or not phone.adb.attached:
         return phone.adb.error("the connection was lost")
-    if status is not None and status - SIGNALS_FROM in signal.valid_signals():
-        error.message = f"the process of a round {exit_description(SIGNALS_FROM - status)}"
+    error.exit_status = status_from_shell(status)
+    if error.exit_status < 0:
+        error.message = f"the process of a round {exit_description(error.exit_status)}"
     elif status in NOT_STARTED:
         error.hint = f"the log says why; is device.runner compiled for {phone.adb.serial}?"
     return error

@@ -93,7 +93,8 @@ class MachineLoad(Struct, frozen=True, kw_only=True):
     """What else went on during a round; None where this system does not tell.
 
     `other_cpu_share` and `steal_share` are of all logical CPUs' time: 0.5 on two CPUs is one of them
-    busy with something else. `frequency_mhz` is the mean over the CPUs, `temperature_c` the highest of the
+    busy with something else. The first is None of a round too short for the system's clock ticks, too.
+    `frequency_mhz` is the mean over the CPUs, `temperature_c` the highest of the
     sensors, at the end of the round. `cpus` are those that the process was allowed to use.
     """
 
@@ -241,12 +242,12 @@ def in_turn(base: Sequence[Round], new: Sequence[Round]) -> tuple[list[float], l
 def seconds_text(seconds: float) -> str:
     """Write a duration with the precision a reader wants.
 
-    >>> [seconds_text(value) for value in (0.0042, 1.34, 42.6, 700)]
-    ['4.2 ms', '1.3 s', '43 s', '11 min 40 s']
+    >>> [seconds_text(value) for value in (0.0042, 0.9996, 1.34, 42.6, 99.6, 700)]
+    ['4.2 ms', '1 s', '1.3 s', '43 s', '100 s', '11 min 40 s']
     """
-    if seconds < 1:
+    if seconds < 0.9995:  # which rounds to 1000 ms
         return f"{seconds * 1e3:.3g} ms"
     if seconds < 120:
-        return f"{seconds:.2g} s" if seconds < 100 else f"{seconds:.0f} s"
+        return f"{seconds:.2g} s" if seconds < 99.5 else f"{seconds:.0f} s"
     minutes, rest = divmod(math.ceil(seconds), 60)
     return f"{minutes} min {rest} s"

@@ -26,7 +26,7 @@ from etbench.measure import fork
 from etbench.measure.attendance import Attendance
 from etbench.measure.runtime_errors import explain
 from etbench.measure.tasks import NATIVE_TASKS, OutputsTask, Task, perform
-from etbench.process import Failure, die_with_parent
+from etbench.process import Failure, die_with_parent, flush_printed
 
 __all__ = [
     "MODULE",
@@ -214,6 +214,8 @@ def main() -> None:
     die_with_parent()
     channel = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=channel.close)  # what is forked here may outlive the answer
 
     def send(message: Struct) -> None:
         channel.write(msgspec.json.encode(message) + b"\n")
@@ -224,9 +226,9 @@ def main() -> None:
 
         found = perform(task, lambda text: send(_Said(text)))
         send(_Answer(msgspec.Raw(msgspec.json.encode(found))))
-    except Exception as error:  # the border of the process: every failure becomes a message
+    except BaseException as error:  # the border of the process: every failure becomes a message
         send(Failure.of(explained(error, sys.argv[1])))
-    sys.stderr.flush()
+    flush_printed()
     os._exit(0)  # destructors of native libraries have crashed here, after the work was done
 
 

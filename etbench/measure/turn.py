@@ -6,12 +6,15 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from etbench.locks import locked
+from etbench.errors import EtbenchError
+from etbench.locks import LockError, locked
 
-__all__ = ["turn_to_measure"]
+__all__ = ["OTHERS_TURN", "turn_to_measure"]
+
+OTHERS_TURN = "another etbench is measuring on {}: waiting for its turn to end"
 
 
 def _lock_path(machine: str) -> Path:
@@ -34,6 +37,18 @@ def turn_to_measure(on_wait: Callable[[], None], machine: str = "host") -> Itera
         on_wait: tells that there is another, at once and then each minute.
         machine: this host, or one that is measured from here.
 
+    Raises:
+        EtbenchError: of stage ``time`` if the lock cannot be had at all.
+
     """
-    with locked(_lock_path(machine), on_wait):
+    path = _lock_path(machine)
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(path, on_wait))
+        except LockError as error:
+            raise EtbenchError(
+                f"the turn to measure cannot be taken: {path}: {error.strerror}",
+                stage="time",
+                hint="remove that file, or name a folder where all users here may write: ETBENCH_LOCKS=…",
+            ) from error
         yield

@@ -69,9 +69,9 @@ class LoadWatch {
     for (size_t i = 0; i < spent.size() && i < kGuest; ++i) total += spent[i];  // guest time is in user time
     const double own = (cpu_s(used) - cpu_s(usage_)) * static_cast<double>(sysconf(_SC_CLK_TCK));
     const double other = std::max(0.0, total - at(spent, kIdle) - at(spent, kWait) - at(spent, kSteal) - own);
-    const bool known = total > 0;
+    const bool known = total > 0, enough = total >= kLeastCpuS * static_cast<double>(sysconf(_SC_CLK_TCK));
     return json::Writer()
-        .raw("other_cpu_share", known ? json::written(other / total) : "null")
+        .raw("other_cpu_share", enough ? json::written(other / total) : "null")
         .raw("steal_share", known && spent.size() > kSteal ? json::written(spent[kSteal] / total) : "null")
         .add("involuntary_switches", used.ru_nivcsw - usage_.ru_nivcsw)
         .add("major_faults", used.ru_majflt - usage_.ru_majflt)
@@ -83,6 +83,8 @@ class LoadWatch {
 
  private:
   static constexpr size_t kIdle = 3, kWait = 4, kSteal = 7, kGuest = 8;  // fields of the first line of /proc/stat
+
+  static constexpr double kLeastCpuS = 0.1;  // as in load.py: ticks of less time say little beside an exact one
 
   static std::vector<double> cpu_ticks() {
     std::ifstream file("/proc/stat");

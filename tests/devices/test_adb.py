@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -267,6 +268,28 @@ def test_a_lost_phone_is_told_from_a_runner_that_died(
     assert ("is device.runner compiled for a?" in error.hint) == (
         ends[-3:] in ("t 1", "126") and stage == "inspect"
     )
+
+
+def test_a_large_file_has_as_much_time_to_come_as_to_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, limits = subprocess.run, {}
+
+    def spy(command: list[str], **how: Any) -> Any:
+        limits[command[3]] = how["timeout"]
+        return run(command, **how)
+
+    monkeypatch.setattr(subprocess, "run", spy)
+    (tmp_path / "large").write_bytes(bytes(25_000_000))
+    adb = _adb(tmp_path, state="device", ends='[ "$3" = pull ] || stat -c %s "${0%/*}/large"')
+    adb.push(tmp_path / "large", "/there/large")
+    adb.pull("/there/large", str(tmp_path / "copy"))
+    assert limits == {"push": 160.0, "shell": 60.0, "pull": 160.0}
+
+
+def test_a_size_that_is_none_is_said(tmp_path: Path) -> None:
+    with pytest.raises(EtbenchError, match=r"the size of /there/a there is told as 'what\?'"):
+        _adb(tmp_path, state="device", ends="echo 'what?'").pull("/there/a", str(tmp_path / "a"))
 
 
 def test_the_energy_of_this_host_is_not_taken_for_that_of_a_phone(tmp_path: Path) -> None:

@@ -7,14 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from sshd import Server
-from support import CONF, environment, etbench, wait_for
+from support import CONF, TESTS, environment, etbench, wait_for
 
+from etbench import compose, run
 from etbench.build.artifact import program_path
 from etbench.event_log import LoggedEvent, read_events
+from etbench.events import Event
+from etbench.measure.turn import turn_to_measure
 from etbench.results.schema import Result
 from etbench.results.store import read_result
 
@@ -51,6 +55,56 @@ def test_a_cell_is_measured_there_and_sent_once(server: Server, tmp_path: Path) 
     third, printed = _run(server, tmp_path / "c", "repeat=quick")
     assert third.status == "ok", "what has changed there is told by its digest, and sent again"
     assert "sending" in printed
+
+
+def _program(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_what_the_shell_there_prints_of_its_own_does_no_harm(server: Server, tmp_path: Path) -> None:
+    greets = _program(tmp_path / "python", f'echo "Welcome to a board"\nexec {server.python} "$@"')
+    result, _ = _run(server, tmp_path, "repeat=quick", f"device.python={greets}")
+    assert result.status == "ok", result.failure
+    assert "Welcome to a board" in (tmp_path / "out" / "etbench.log").read_text()
+
+
+def test_nothing_is_sent_while_somebody_measures_there(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    monkeypatch.delenv("ETBENCH_LOCKS")  # which a session of sshd does not get
+    said: list[str] = []
+    with ExitStack() as turn:
+        turn.enter_context(turn_to_measure(lambda: None))  # that machine is this one
+
+        def hear(event: Event) -> None:
+            said.append(event.message)
+            if "another etbench is measuring on 127.0.0.1" in event.message:
+                turn.close()
+
+        cell = compose([*CELL[2:], *server.overrides, "model.width=5", "repeat=quick"], config_dir=CONF)
+        outcome = run(cell, out_dir=tmp_path / "out", on_event=hear)
+    assert outcome.result.status == "ok", outcome.result.failure
+    (waited,) = (i for i, text in enumerate(said) if "another etbench is measuring on 127.0.0.1" in text)
+    (sent,) = (i for i, text in enumerate(said) if text.startswith("sending"))
+    assert waited < sent
+
+
+def test_who_gives_up_waiting_for_the_turn_there_is_not_held(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    monkeypatch.delenv("ETBENCH_LOCKS")
+
+    def hear(event: Event) -> None:
+        if "another etbench is measuring on 127.0.0.1" in event.message:
+            raise LookupError
+
+    cell = compose([*CELL[2:], *server.overrides, "model.width=5", "repeat=quick"], config_dir=CONF)
+    with turn_to_measure(lambda: None), pytest.raises(LookupError):
+        run(cell, out_dir=tmp_path / "out", on_event=hear)
 
 
 def test_a_lost_connection_repeats_the_round_and_the_result_says_so(server: Server, tmp_path: Path) -> None:
@@ -92,8 +146,10 @@ def test_an_interrupted_run_leaves_nothing_there(server: Server, tmp_path: Path)
     ("override", "expected", "hint"),
     [
         ("device.python=/no/such/python", "No such file or directory", "name its interpreter"),
-        ("device.python={bare}", "lacks executorch", "-m pip install executorch"),
+        ("device.python={bare}", "lacks torch, executorch", "-m pip install torch executorch"),
         ("device.options={strange}", "verification failed", "ssh 127"),
+        ("device.platform=darwin", "its sys.platform is linux, not darwin", "device.platform=linux"),
+        ("device.python={mute}", "its shell prints 'Welcome' after the answer or instead of it", "--version"),
     ],
 )
 def test_what_stands_in_the_way_is_said_before_anything_is_timed(
@@ -102,7 +158,8 @@ def test_what_stands_in_the_way_is_said_before_anything_is_timed(
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
     known = f"UserKnownHostsFile={server.home / 'known_hosts'}"
     strange = json.dumps(server.options).replace(known, "UserKnownHostsFile=/dev/null")
-    values = {"bare": tmp_path / "bare" / "bin" / "python", "strange": strange}
+    mute = _program(tmp_path / "mute", "echo Welcome")
+    values = {"bare": tmp_path / "bare" / "bin" / "python", "strange": strange, "mute": mute}
     result, _ = _run(server, tmp_path, override.format(**values), status=1)
     assert result.failure is not None
     assert result.failure.stage == "connect"

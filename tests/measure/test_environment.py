@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 
+import etbench
+from etbench.measure import environment
 from etbench.measure.environment import available_cores, read_environment
 
 ONE_CORE = """
@@ -27,6 +30,14 @@ def test_the_facts_of_this_host() -> None:
     assert facts.libraries["torch"].startswith("2.13")
     assert facts.cpu
     assert len(facts.load_average) == 3
+
+
+def test_a_checkout_that_is_not_installed_knows_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr(environment, "version", version)
+    assert read_environment(threads=None).libraries == {"etbench": etbench.__version__}
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this platform has no CPU affinity")

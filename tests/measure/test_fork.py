@@ -62,6 +62,30 @@ def test_a_signal_that_ends_it_is_named(how: signal.Signals) -> None:
     assert caught.value.kind == "ProcessDied"
 
 
+def test_an_orderly_exit_is_a_failure_and_not_the_end_of_its_parents_work() -> None:
+    with pytest.raises(EtbenchError, match=r"sys\.exit\(3\) was called") as caught:
+        in_fork(lambda: sys.exit(3))
+    assert caught.value.kind == "SystemExit"
+
+
+def test_an_answer_does_not_wait_for_the_processes_that_were_forked_for_it() -> None:
+    held, release = os.pipe()
+
+    def fork_twice() -> Answer:
+        if os.fork() == 0:
+            os.fork()
+            os.read(held, 1)  # lives until the test is over
+            os._exit(0)
+        return Answer(0, "")
+
+    try:
+        assert in_fork(fork_twice, timeout_s=300) == Answer(0, "")
+    finally:
+        os.write(release, b"..")
+        os.close(held)
+        os.close(release)
+
+
 def test_a_sudden_exit_is_no_answer() -> None:
     with pytest.raises(EtbenchError, match="exited with status 5"):
         in_fork(lambda: os._exit(5))
@@ -120,8 +144,10 @@ def test_garbage_is_no_answer(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_what_it_prints_goes_to_its_log(tmp_path: Path) -> None:
     def chatter() -> Answer:
-        os.write(1, b"native words")
+        os.write(1, b"native words, ")
+        sys.stdout = os.fdopen(1, "w")  # buffered, as a file is; pytest has one of its own
+        print("Python's words", end="")
         return Answer(0, "")
 
     in_fork(chatter, log=str(tmp_path / "log"))
-    assert (tmp_path / "log").read_text() == "native words"
+    assert (tmp_path / "log").read_text() == "native words, Python's words"

@@ -7,6 +7,7 @@ import sys
 import time
 
 import psutil
+import pytest
 
 from etbench.measure.load import machine_now, watch_load
 
@@ -49,6 +50,19 @@ def test_what_this_process_does_is_not() -> None:
     assert load.other_cpu_share * total_s < busy_s - 0.8, "its own second of work was counted"
     assert load.major_faults >= 0
     assert load.involuntary_switches >= 0
+
+
+@pytest.mark.parametrize(("idle_s", "share"), [(0.04, None), (0.16, 0.2)], ids=["0.08 s", "0.2 s"])
+def test_a_moment_too_short_for_the_clock_ticks_says_nothing_of_other_load(
+    idle_s: float, share: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = psutil.cpu_times()
+    after = before._replace(user=before.user + 0.04, idle=before.idle + idle_s)
+    times = iter([before, after])
+    monkeypatch.setattr(psutil, "cpu_times", lambda: next(times))
+    monkeypatch.setattr("etbench.measure.load._own_cpu_s", lambda: 0.0)
+    told = watch_load()().other_cpu_share
+    assert told == (None if share is None else pytest.approx(share))
 
 
 def _cpus() -> int:

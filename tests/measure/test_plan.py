@@ -100,7 +100,10 @@ def test_blocks_that_only_one_has_do_not_pair() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.0042, "4.2 ms"), (1.34, "1.3 s"), (42.6, "43 s"), (118, "118 s"), (700, "11 min 40 s")],
+    [
+        *((0.0042, "4.2 ms"), (0.9994, "999 ms"), (0.9996, "1 s"), (1.34, "1.3 s"), (42.6, "43 s")),
+        *((99.4, "99 s"), (99.6, "100 s"), (118, "118 s"), (700, "11 min 40 s")),
+    ],
 )
 def test_durations_have_the_precision_a_reader_wants(seconds: float, text: str) -> None:
     assert seconds_text(seconds) == text

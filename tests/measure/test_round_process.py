@@ -22,11 +22,21 @@ from etbench.config import Cell
 from etbench.errors import ConfigError, EtbenchError
 from etbench.measure import fork
 from etbench.measure.attendance import Attendance
-from etbench.measure.findings import Memory, OneLoad, Profile
+from etbench.measure.findings import Evaluation, Memory, OneLoad, Profile
 from etbench.measure.protocol import CheckPass, Round
 from etbench.measure.round_process import MODULE, in_fresh_process, in_spawned
-from etbench.measure.tasks import CheckTask, LoadTask, MemoryTask, ProfileTask, RoundTask, Task
+from etbench.measure.tasks import CheckTask, EvaluateTask, LoadTask, MemoryTask, ProfileTask, RoundTask, Task
 
+ROUND = """
+import msgspec
+from etbench.measure.attendance import Attendance
+from etbench.measure.findings import Evaluation
+from etbench.measure.round_process import in_fresh_process
+from etbench.measure.tasks import Task
+attendance = Attendance("evaluate", lambda _: None, lambda _: None, 300, {log!r})
+task = msgspec.json.decode({task!r}, type=Task)
+print(in_fresh_process(task, Evaluation, attendance, start={start!r}).figures["figure"])
+"""
 BUILT = tuple[str, Artifact]
 
 
@@ -140,6 +150,31 @@ def test_a_process_that_takes_too_long_is_killed_and_that_is_said(two_parts: BUI
 def test_what_a_spawned_process_prints_goes_to_its_log(two_parts: BUILT, tmp_path: Path) -> None:
     _spawned(_round(two_parts[0]), Round, log=str(tmp_path / "log"))
     assert "Resetting threadpool" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_what_a_hook_prints_and_leaves_running_does_no_harm(
+    start: str, two_parts: BUILT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    options = {"until": str(tmp_path / "until")}
+    task = EvaluateTask(folder=two_parts[0], threads=1, target="support.leaving_a_process", options=options)
+    work = ROUND.format(task=msgspec.json.encode(task), log=str(tmp_path / "log"), start=start)
+    try:
+        done = subprocess.run([sys.executable, "-c", work], stdout=subprocess.PIPE, timeout=600)
+    finally:
+        (tmp_path / "until").touch()
+    assert done.stdout == b"1.0\n"
+    assert (tmp_path / "log").read_text().count("a word of the hook") == 1
+
+
+def test_a_hook_that_quits_has_failed(two_parts: BUILT, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    task = EvaluateTask(folder=two_parts[0], threads=1, target="support.quitting", options={})
+    with pytest.raises(EtbenchError, match=r"sys\.exit\('no data'\) was called") as caught:
+        _spawned(task, Evaluation, stage="evaluate")
+    assert (caught.value.stage, caught.value.kind) == ("evaluate", "SystemExit")
 
 
 def test_slow_going_is_told_from_a_spawned_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

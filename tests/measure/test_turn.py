@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from support import CONF, TESTS, started_etbench, wait_for
 
 from etbench import locks
 from etbench.compose import compose
-from etbench.errors import ConfigError
+from etbench.errors import ConfigError, EtbenchError
 from etbench.measure.turn import turn_to_measure
 
 HOLDER = """
@@ -75,11 +78,13 @@ def test_only_those_that_share_a_folder_of_locks_wait_for_one_another(
     assert waited == []
 
 
-def test_a_folder_of_locks_that_is_not_there_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["gone", "file"])
+def test_a_folder_of_locks_that_is_not_there_or_none_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ETBENCH_LOCKS", str(tmp_path / "gone"))
-    with pytest.raises(ConfigError, match=r"ETBENCH_LOCKS=.*gone: no such file or folder"):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ETBENCH_LOCKS", str(tmp_path / name))
+    with pytest.raises(ConfigError, match=rf"ETBENCH_LOCKS=.*{name}: no such folder"):
         compose(["model=mobilenet_v2"])
 
 
@@ -100,6 +105,73 @@ def test_a_holder_that_is_killed_lets_go() -> None:
         process.kill()
     with turn_to_measure(lambda: None):
         pass
+
+
+@contextmanager
+def _as_user(number: int) -> Iterator[None]:
+    os.seteuid(number)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def _is_held() -> bool:
+    class HeldError(Exception):
+        pass
+
+    def held() -> None:
+        raise HeldError
+
+    try:
+        with turn_to_measure(held):
+            return False
+    except HeldError:
+        return True
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be several users")
+def test_all_users_of_a_machine_take_turns_whoever_came_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.umask(0o077)
+    with tempfile.TemporaryDirectory() as folder:  # not of pytest, whose folders are for one user
+        Path(folder).chmod(0o1777)  # as /tmp is
+        monkeypatch.setenv("ETBENCH_LOCKS", folder)
+        with ExitStack() as first:
+            with _as_user(12345):
+                first.enter_context(turn_to_measure(lambda: None))
+            for user in (12346, 0):
+                with _as_user(user):
+                    assert _is_held()
+        for user in (12346, 0, 12345):
+            with _as_user(user):
+                assert not _is_held()
+    os.umask(before)
+
+
+def test_who_has_waited_for_a_file_that_was_removed_holds_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETBENCH_LOCKS", str(tmp_path))
+    removed: list[str] = []
+
+    def remove() -> None:
+        removed.append("told")
+        (tmp_path / "etbench-host.lock").unlink()
+
+    with turn_to_measure(lambda: None), turn_to_measure(remove):
+        assert _is_held()
+    assert removed == ["told"]
+
+
+def test_a_lock_that_cannot_be_had_is_said_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETBENCH_LOCKS", str(tmp_path))
+    (tmp_path / "etbench-host.lock").mkdir()
+    said = r"etbench-host\.lock: Is a directory"
+    with pytest.raises(EtbenchError, match=said) as caught, turn_to_measure(lambda: None):
+        pass
+    assert "ETBENCH_LOCKS=" in caught.value.hint
 
 
 def test_a_run_says_that_it_waits(tmp_path: Path) -> None:

@@ -1,0 +1,65 @@
+"""What goes wrong before anything is measured: each cell hears of it, and whoever listens may stop it all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from etbench.compose import compose
+from etbench.config import Device
+from etbench.config.devices import HostDevice, SshDevice
+from etbench.errors import EtbenchError
+from etbench.events import Event
+from etbench.measure import Round, Series, Subject, measure
+from etbench.measure.turn import turn_to_measure
+
+
+class _Failures:
+    """A listener that takes down the failures, by subject."""
+
+    def __init__(self) -> None:
+        self.heard: dict[int, EtbenchError] = {}
+
+    def on_event(self, subject: int | None, event: Event) -> None:
+        raise LookupError(event.message)
+
+    def on_round(self, subject: int, rounds: list[Round], planned: int) -> None:
+        raise AssertionError("nothing is to be measured")
+
+    def on_end(self, subject: int, series: Series) -> None:
+        raise AssertionError("nothing is to be measured")
+
+    def on_failure(self, subject: int, error: EtbenchError, rounds: list[Round]) -> None:
+        self.heard[subject] = error
+
+
+def _measure(folder: Path, log: Path, device: Device | None = None) -> dict[int, EtbenchError]:
+    cell, failures = compose(["model=mobilenet_v2", "repeat=quick"]), _Failures()
+    subjects = [
+        Subject(folder=str(folder / name), repeat=cell.repeat, threads=1, logits_axis=None, log=str(log))
+        for name in ("one", "two")
+    ]
+    measure(subjects, cell.measure, failures, scratch=folder, log=log, device=device)
+    return failures.heard
+
+
+@pytest.mark.parametrize(
+    ("device", "missing"),
+    [(HostDevice(), "gone/log"), (SshDevice(host="nowhere"), "one/")],
+    ids=["no worker", "nothing to send"],
+)
+def test_a_place_that_breaks_is_the_failure_of_all_cells(
+    device: Device, missing: str, tmp_path: Path
+) -> None:
+    heard = _measure(tmp_path, tmp_path / "gone" / "log", device)
+    assert list(heard) == [0, 1]
+    for error in heard.values():
+        assert (error.stage, error.kind) == ("connect", "FileNotFoundError")
+        assert f"{tmp_path}/{missing}" in error.message
+        assert "Traceback" in error.traceback
+
+
+def test_what_a_listener_raises_is_no_failure_of_the_place(tmp_path: Path) -> None:
+    with turn_to_measure(lambda: None), pytest.raises(LookupError, match="another etbench is measuring"):
+        _measure(tmp_path, tmp_path / "log")
