@@ -324,11 +324,18 @@ def flush_printed() -> None:
             stream.flush()
 
 
-def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies, even by SIGKILL; elsewhere do nothing."""
+def die_with_parent(parent: int | None = None) -> None:
+    """Ask Linux to kill this process when its parent dies, even by SIGKILL; elsewhere do nothing.
+
+    Args:
+        parent: number of the parent, where it is known: it may have died before it was asked.
+
+    """
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+        if parent is not None and os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def exit_description(code: int) -> str:

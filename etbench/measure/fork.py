@@ -40,9 +40,10 @@ def in_fork(function: Callable[[], T], answer: type[T], attendance: Attendance) 
 
     """
     read_end, write_end = os.pipe()
-    child = os.fork()
+    parent, child = os.getpid(), os.fork()
     if child == 0:
         os.close(read_end)
+        die_with_parent(parent)
         _be_the_child(function, write_end, attendance)
     os.close(write_end)
     try:
@@ -91,7 +92,6 @@ def _read_all(read_end: int, attendance: Attendance) -> bytes:
 
 
 def _be_the_child(function: Callable[[], Struct], pipe: int, attendance: Attendance) -> None:
-    die_with_parent()
     print_to(attendance.log)
     out = os.fdopen(pipe, "wb")
     os.register_at_fork(after_in_child=out.close)  # forks of this one, a pool's say, may outlive the answer

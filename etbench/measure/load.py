@@ -48,7 +48,7 @@ def watch_load() -> Callable[[], MachineLoad]:
         other = max(0.0, total - idle - (steal or 0.0) - (_own_cpu_s() - own))
         now = resource.getrusage(resource.RUSAGE_SELF)
         return MachineLoad(
-            other_cpu_share=other / total if total >= LEAST_CPU_S else None,
+            other_cpu_share=min(1.0, other / total) if total >= LEAST_CPU_S else None,
             steal_share=steal / total if steal is not None and total > 0 else None,
             involuntary_switches=now.ru_nivcsw - usage.ru_nivcsw,
             major_faults=now.ru_majflt - usage.ru_majflt,

@@ -71,7 +71,7 @@ class LoadWatch {
     const double other = std::max(0.0, total - at(spent, kIdle) - at(spent, kWait) - at(spent, kSteal) - own);
     const bool known = total > 0, enough = total >= kLeastCpuS * static_cast<double>(sysconf(_SC_CLK_TCK));
     return json::Writer()
-        .raw("other_cpu_share", enough ? json::written(other / total) : "null")
+        .raw("other_cpu_share", enough ? json::written(std::min(1.0, other / total)) : "null")
         .raw("steal_share", known && spent.size() > kSteal ? json::written(spent[kSteal] / total) : "null")
         .add("involuntary_switches", used.ru_nivcsw - usage_.ru_nivcsw)
         .add("major_faults", used.ru_majflt - usage_.ru_majflt)

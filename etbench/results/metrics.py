@@ -271,6 +271,7 @@ DERIVED: tuple[tuple[str, str, Direction], ...] = (
     ),
     ("mean_ms", "mean time in one inference", "lower"),
     ("share", "share of the inference", "lower"),
+    ("setting", "what tells cells apart that were swept over threads or runners", ""),
     ("location_ms", "median of the round medians of a run", "lower"),
     ("low_ms", "lower bound of its 95 % interval", "lower"),
     ("high_ms", "upper bound of its 95 % interval", "lower"),

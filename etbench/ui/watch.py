@@ -86,7 +86,9 @@ class Watch:
             age_s = _age_s(self.folder)
             return age_s is not None and age_s < FOREIGN_S
         try:
-            return psutil.Process(event.pid).create_time() <= event.at.timestamp()
+            process = psutil.Process(event.pid)
+            over = process.status() == psutil.STATUS_ZOMBIE  # its parent has yet to hear of it
+            return not over and process.create_time() <= event.at.timestamp()
         except psutil.NoSuchProcess:
             return False
 

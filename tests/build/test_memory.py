@@ -46,7 +46,7 @@ def test_a_build_above_its_limit_is_ended_with_need_and_limit_and_the_next_one_g
     assert isinstance(error, EtbenchError)
     assert (error.stage, error.kind) == ("load", "OutOfMemory")
     took = re.fullmatch(r"the build took ([\d.]+) GB of memory, more than build\.max_gb=2\.5", error.message)
-    assert took and 2.5 <= float(took[1]) < 4, error.message
+    assert took and 2.5 <= float(took[1]) < 5, error.message
     assert isinstance(done["tiny"], Built)
 
 
@@ -74,7 +74,9 @@ def test_what_is_available_is_bounded_by_the_container(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "CGROUP", tmp_path)
-    assert abs(memory.available_bytes() - psutil.virtual_memory().available) < 2**30
+    there = psutil.virtual_memory()
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: there)  # it goes up and down
+    assert memory.available_bytes() == there.available
     (tmp_path / "memory.current").write_text("700000\n")
     (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 200000\n")
     (tmp_path / "memory.max").write_text("1000000\n")

@@ -76,7 +76,10 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
         (tmp_path / "shared").mkdir()
         return Store(f"file://{tmp_path}/shared", {}, tmp_path)
     url = f"{S3}/{tmp_path.name}"
-    return Store(url, {"endpoint_url": request.getfixturevalue("endpoint")}, tmp_path)
+    # moto may fail to answer who reads an object that is being overwritten.
+    patient = {"retries": {"max_attempts": 8}}
+    options = {"endpoint_url": request.getfixturevalue("endpoint"), "config_kwargs": patient}
+    return Store(url, options, tmp_path)
 
 
 def test_what_one_machine_built_another_takes_and_keeps(store: Store) -> None:

@@ -22,7 +22,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Res
     """A network of convolutions and linear layers in four precisions on all delegates."""
     cwd = tmp_path_factory.mktemp("delegates")
     command = ("-m", "--config-dir", str(CONF), "model=two_layers", *GRID, "repeat=quick", "numerics=true")
-    done = etbench(*command, "profile=true", "hydra.sweep.dir=out", cwd=cwd, timeout=900)
+    done = etbench(*command, "profile=true", "hydra.sweep.dir=out", cwd=cwd, timeout=1800)
     assert done.returncode == 0, done.stdout + done.stderr
     found, unreadable = read_results([cwd / "out"])
     assert not unreadable

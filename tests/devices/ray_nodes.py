@@ -21,7 +21,8 @@ NODES = 2
 @contextmanager
 def cluster() -> Iterator[str]:
     """Run the cluster, whose cache is empty, give its address, and see to it that no process outlives it."""
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:  # sockets want a short path
+    # Sockets want a short path, and a process that is ending may still write a line of its log.
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         with subprocess.Popen(
             [sys.executable, __file__, folder],
             cwd=folder,
@@ -39,19 +40,29 @@ def cluster() -> Iterator[str]:
 
 
 def _processes_of(folder: str) -> list[psutil.Process]:
-    found = psutil.process_iter(["cmdline"])
-    return [process for process in found if folder in " ".join(process.info["cmdline"] or [])]
+    found = psutil.process_iter(["cmdline", "environ"])  # workers have a title for a command line
+    return [
+        process
+        for process in found
+        if folder in " ".join(process.info["cmdline"] or [])
+        or (process.info["environ"] or {}).get("RAY_TMPDIR") == folder
+    ]
 
 
 def _serve(folder: str) -> None:
-    os.environ |= {"RAY_TMPDIR": folder, "RAY_USAGE_STATS_ENABLED": "0"}
+    os.environ |= {
+        "RAY_TMPDIR": folder,
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_memory_monitor_refresh_ms": "0",  # other tests may fill the memory for a moment
+    }
     from ray.cluster_utils import Cluster
 
     nodes = Cluster()
     try:
         for number in range(NODES):
             more = {} if number else {"include_dashboard": False}
-            nodes.add_node(num_cpus=1, resources={"device_pool": 1}, **more)
+            nodes.add_node(wait=False, num_cpus=1, resources={"device_pool": 1}, **more)
+        nodes.wait_for_nodes(timeout=600)
         sys.stdout.write(f"{nodes.address}\n")
         sys.stdout.flush()
         sys.stdin.read()

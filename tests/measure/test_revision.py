@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from etbench.measure import revision
 from etbench.measure.environment import read_environment
 from etbench.measure.revision import read_revision
 
@@ -24,6 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The working directory, in no repository, and nothing remembered of another one."""
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(revision, "TIMEOUT_S", 300)
     read_revision.cache_clear()
     yield tmp_path
     read_revision.cache_clear()

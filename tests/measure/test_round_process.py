@@ -103,7 +103,8 @@ def test_the_process_takes_and_gives_json_so_that_it_works_over_a_wire(two_parts
     done = subprocess.run(
         [sys.executable, "-m", MODULE, "time"], input=json.dumps(task), capture_output=True, text=True
     )
-    (line,) = done.stdout.splitlines()  # what the libraries print is not among it
+    *slow, line = done.stdout.splitlines()  # what the libraries print is not among it
+    assert all(json.loads(other)["message_type"] == "said" for other in slow)
     assert len(json.loads(line)["body"]["samples_ms"]) == 4
 
 
@@ -194,7 +195,9 @@ def test_loading_takes_time_and_a_dropped_file_is_not_in_memory(two_parts: BUILT
     )
     for one in (warm, cold):
         assert min(one.program_ms, one.method_ms, one.first_inference_ms) > 0
-    assert (warm.cached_share, cold.cached_share) == (1.0, 0.0)
+    assert warm.cached_share == 1.0
+    assert cold.cached_share is not None
+    assert cold.cached_share <= 0.01, "but for a page that another process looks at"
 
 
 def test_memory_holds_the_packed_weights_and_no_more_than_it_should(two_parts: BUILT) -> None:

@@ -60,7 +60,7 @@ def test_of_two_at_once_one_compiles_and_the_other_waits(runner: Path, tmp_path:
                 log=tmp_path / "log",
                 on_wait=waits.set,
             )
-            assert waits.wait(60)
+            assert waits.wait(300)
             shutil.copyfile(runner, made)
         assert found.result() == made
     assert not (tmp_path / "log").exists()

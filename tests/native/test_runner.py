@@ -120,7 +120,8 @@ def test_loading_starts_with_the_process_and_a_dropped_file_is_not_in_memory(
     for one in (warm, cold):
         assert min(one.program_ms, one.method_ms, one.first_inference_ms, one.start_ms) > 0
         assert one.start_ms < 10_000
-    assert (warm.cached_share, cold.cached_share) == (1.0, 0.0)
+    assert warm.cached_share == 1.0
+    assert cold.cached_share <= 0.01, "but for a page that another process looks at"
 
 
 def test_memory_is_that_of_a_process_without_python(runner: Path, folders: dict[str, Path]) -> None:
@@ -146,7 +147,8 @@ def test_it_takes_and_gives_json_so_that_it_works_over_a_wire(runner: Path, fold
     task = {"task": "round", "folder": str(folders["repeated"]), "threads": 1}
     task |= {"samples": 4, "at_least": 1, "warmup": 1, "time_left_s": 9}
     done = subprocess.run([runner, "time"], input=json.dumps(task), capture_output=True, text=True)
-    (line,) = done.stdout.splitlines()  # what the libraries print is not among it
+    *slow, line = done.stdout.splitlines()  # what the libraries print is not among it
+    assert all(json.loads(other)["message_type"] == "said" for other in slow)
     assert len(json.loads(line)["body"]["samples_ms"]) == 4
     assert "Resetting threadpool" in done.stderr
 

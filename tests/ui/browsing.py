@@ -38,7 +38,7 @@ class Server:
 def started(folder: Path, *arguments: str, **env: str) -> Iterator[Server]:
     """Start `python -m etbench.ui` and wait for its address."""
     results, sample = folder / "results", folder / "sample"
-    shutil.copytree(SAMPLE, sample, dirs_exist_ok=True)
+    shutil.copytree(SAMPLE, sample, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".etbench"))
     command = [sys.executable, "-m", "etbench.ui", "--port", "0", "--no-browser", "--config-dir", str(CONF)]
     process = subprocess.Popen(
         [*command, "--results", str(results), "--results", str(sample), *arguments],

@@ -175,7 +175,7 @@ def test_without_the_extra_it_says_what_to_install() -> None:
 
 
 def _get(port: int, path: str, host: str = "127.0.0.1") -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=180)
     with contextlib.closing(connection):
         connection.putrequest("GET", path, skip_host=True)
         connection.putheader("Host", f"{host}:{port}")
@@ -190,9 +190,9 @@ def test_the_real_server_refuses_them_too(server: Any) -> None:
     assert _get(port, "/", "evil.example")[0] == 403
     socket = f"ws://127.0.0.1:{port}/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
     for origin in ("http://evil.example", None):
-        with pytest.raises(InvalidStatus, match="403"), connect(socket, origin=origin):
+        with pytest.raises(InvalidStatus, match="403"), connect(socket, origin=origin, open_timeout=180):
             pass
-    with connect(socket, origin=f"http://127.0.0.1:{port}") as connection:
+    with connect(socket, origin=f"http://127.0.0.1:{port}", open_timeout=180) as connection:
         assert connection.recv().startswith("0{")  # the handshake of engine.io
 
 

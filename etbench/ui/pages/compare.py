@@ -74,11 +74,11 @@ class _Compare:
         self.offering = True
         folders = self.library.folders()
         chosen = [name for name in self.folders.value if name in folders] or folders[:1]
-        self.folders.set_options(folders, value=chosen)
+        _offer(self.folders, folders, chosen)
         frame = to_frame(self.library.results(folders))
         for name, select in self.selects.items():
             options = sorted(set(frame[name]))
-            select.set_options(options, value=[one for one in select.value if one in options])
+            _offer(select, options, [one for one in select.value if one in options])
         self.offering = False
 
     async def show(self) -> None:
@@ -163,6 +163,12 @@ def _fixed(frame: pd.DataFrame) -> dict[str, str]:
         name: usual if usual in set(ok[name]) else str(ok[name].mode()[0])
         for name, usual in (("delegate", "xnnpack"), ("precision", "fp32"))
     }
+
+
+def _offer(select: ui.select, options: list[str], chosen: list[str]) -> None:
+    """Change a list only where it differs: what is sent may undo a click that is on its way."""
+    if (select.options, select.value) != (options, chosen):
+        select.set_options(options, value=chosen)
 
 
 def _many(label: str, on_change: Any) -> ui.select:

@@ -28,11 +28,12 @@ def open_page(browser: Browser) -> Any:
         noise: list[str] = []
         context = browser.new_context(viewport={"width": width, "height": 900}, **more)
         page = context.new_page()
+        page.set_default_timeout(180_000)
         page.on("console", lambda message: noise.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: noise.append(f"error: {error}"))
         page.on("request", lambda request: noise.append(f"request: {request.url}"))
         page.goto(path.as_uri())
-        page.wait_for_selector("html[data-drawn]", state="attached", timeout=60_000)
+        page.wait_for_selector("html[data-drawn]", state="attached")
         yield page
         assert noise.pop(0) == f"request: {path.as_uri()}"
         assert [line for line in noise if not line.startswith("request: data:")] == []
