@@ -37,8 +37,7 @@ def run_cell(config: DictConfig) -> float | None:
 def main() -> None:
     """Check the command line, then hand over to Hydra."""
     try:
-        sys.argv[1:] = resuming(sys.argv[1:])
-        check_command_line(sys.argv[1:])
+        sys.argv[1:] = check_command_line(resuming(sys.argv[1:]))
     except ConfigError as error:
         sys.stderr.write(f"{error.message}\n")
         sys.exit(2)

@@ -109,8 +109,11 @@ def compose_options(
     return found
 
 
-def check_command_line(argv: Sequence[str]) -> None:
-    """Check the arguments of ``python -m etbench`` before Hydra sees them.
+def check_command_line(argv: Sequence[str]) -> list[str]:
+    """Check the arguments of ``python -m etbench`` before Hydra sees them, and return them for Hydra.
+
+    Hydra begins a sweep with the default of each group that is swept. What only the swept options have, such
+    as ``-m model=distilbert,gpt2 model.seq_len=16``, it takes only by ``++``.
 
     Raises:
         ConfigError: with every fault: unknown groups, options and keys with the nearest valid name,
@@ -119,12 +122,13 @@ def check_command_line(argv: Sequence[str]) -> None:
     """
     args = get_args_parser().parse_args(list(argv))
     if args.help or args.hydra_help or args.shell_completion or args.info or args.cfg:
-        return
+        return list(argv)
     if args.config_path or args.experimental_rerun:
-        return  # another primary config altogether: Hydra is the judge of it
+        return list(argv)  # another primary config altogether: Hydra is the judge of it
     if args.config_dir and not Path(args.config_dir).is_dir():
         raise ConfigError([f"--config-dir {args.config_dir}: no such folder"])
-    _check(args.overrides, config_dir=args.config_dir, multirun=args.multirun, name=args.config_name)
+    forced = _check(args.overrides, config_dir=args.config_dir, multirun=args.multirun, name=args.config_name)
+    return [f"++{text}" if text in forced else text for text in argv]
 
 
 def resuming(argv: Sequence[str]) -> list[str]:
@@ -180,8 +184,10 @@ def _hydra(config_dir: str | Path | None) -> Iterator[tuple[Any, list[str]]]:
 
 def _check(
     overrides: list[str], *, config_dir: str | Path | None, multirun: bool, name: str | None = None
-) -> None:
+) -> list[str]:
+    """Return the overrides of keys that only the swept options have."""
     faults: list[str] = []
+    forced: list[str] = []
     with _hydra(config_dir) as (loader, search):
         checker = _Checker(loader, search, name or "config", config_dir)
         parsed = list(checker.parsed(overrides, faults))
@@ -214,8 +220,11 @@ def _check(
         if not faults:
             whole = needed if multirun else [str(item.input_line) for item in values]
             _check_whole(checker, [*valid, *whole], multirun, faults)
+        if multirun and not faults:
+            forced = checker.only_of_swept(choices, values, faults)
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
+    return forced
 
 
 def _unwritable(parsed: list[Override], key: str) -> list[str]:
@@ -356,6 +365,27 @@ class _Checker:
                 faults.append(f"{single}: {_first_line(error)}")
             else:
                 faults += [fault for fault in cell.missing_here() if fault not in before]
+
+    def only_of_swept(
+        self, choices: Sequence[Override], values: Sequence[Override], faults: list[str]
+    ) -> list[str]:
+        """Return the overrides of keys that no default has; report the swept options that have them not."""
+        swept = {item.key_or_group: item for item in choices if item.is_sweep_override()}
+        fixed = [str(item.input_line) for item in choices if not item.is_sweep_override()]
+        plain = [item for item in values if not (item.is_add() or item.is_force_add() or item.is_delete())]
+        if not swept or not plain:
+            return []
+        start = self.compose(fixed, [])
+        forced = [item for item in plain if not _has(start, item.key_or_group)]
+        for group in sorted({item.key_or_group.partition(".")[0] for item in forced} & swept.keys()):
+            for option in self._strings(swept[group], self.groups[group]):
+                config = self.compose([*fixed, f"{group}={option}"], [])
+                faults += [
+                    f"{item.input_line}: {group}={option} has no {item.key_or_group}; sweep it by itself"
+                    for item in forced
+                    if item.key_or_group.startswith(f"{group}.") and not _has(config, item.key_or_group)
+                ]
+        return [str(item.input_line) for item in forced]
 
     @staticmethod
     def swept_by_experiment(config: DictConfig) -> list[str]:

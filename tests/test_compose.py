@@ -141,6 +141,16 @@ def test_the_identity_of_a_cell_is_what_is_measured_and_nothing_else() -> None:
         assert compose(["model=resnet18", override]).cell_id != plain.cell_id
 
 
+def test_a_key_that_only_the_swept_models_have_is_forced() -> None:
+    argv = ["-m", "model=distilbert,gpt2", "model.seq_len=16", "repeat.runs=9", "++model.seed=1"]
+    assert check_command_line(argv) == [
+        *("-m", "model=distilbert,gpt2", "++model.seq_len=16", "repeat.runs=9", "++model.seed=1")
+    ]
+    assert check_command_line(argv[:1] + argv[3:]) == argv[:1] + argv[3:]
+    single = ["model=distilbert", "model.seq_len=16"]
+    assert check_command_line(single) == single
+
+
 def test_a_users_folder_may_have_any_name(tmp_path: Path) -> None:
     (folder := tmp_path / "mine (1), [all] 'of' them").symlink_to(CONF)
     assert compose(["model=tiny"], config_dir=folder).model.options == {"width": 4}

@@ -29,6 +29,10 @@ from etbench.results.store import read_result
         (["-m", "repeat.runs=1,0"], ["repeat.runs=0"]),
         (["-m", "model=glob(x*)"], ["matches no model"]),
         (["+colour=blue"], ["colour: unknown key"]),
+        (
+            ["-m", "model=distilbert,resnet18", "model.seq_len=16"],
+            ["model.seq_len=16: model=resnet18 has no model.seq_len; sweep it by itself"],
+        ),
         (["model.weights=pretraned"], ["did you mean 'pretrained'?"]),
         (["calibration.images=/no/such"], ["calibration.images=/no/such: no such folder"]),
         (["calibration.text=/no/such"], ["calibration.text=/no/such: no such file"]),
