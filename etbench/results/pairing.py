@@ -34,14 +34,14 @@ def pair_results(base: Iterable[Result], new: Iterable[Result]) -> Pairing:
     """Pair the measured cells of two sets by model, precision, delegate, inputs and weights.
 
     Each cell counts with its latest result. Several cells of one key, such as those of ``threads=1,2``, are
-    told apart by all they ask for; of one on each side it does not matter in what else the two differ, which
-    the comparison is to say. An imported summary knows neither inputs nor weights, so it is paired by model,
-    precision and delegate where nothing fits better.
+    told apart by all they ask for, else by threads and runner; of one on each side it does not matter in what
+    else the two differ, which the comparison is to say. An imported summary knows neither inputs nor weights,
+    so it is paired by model, precision and delegate where nothing fits better.
     """
     all_new = list(new)
     only_base, only_new = _latest(base), _latest(all_new)
     pairs: list[Pair] = []
-    for key in (_asked, _key, _short):
+    for key in (_asked, _key_and_way, _key, _short):
         fits = _has_summary if key is _short else None
         found = _alone_on_each_side(only_base, only_new, key, fits)
         pairs += found
@@ -137,8 +137,12 @@ def _superseded(result: Result, paired: Sequence[Result]) -> bool:
     )
 
 
-def _way(result: Result) -> tuple[Any, str]:
-    return result.config.get("threads"), result.environment.runner
+def _way(result: Result) -> tuple[str, str]:
+    return str(result.config.get("threads")), result.environment.runner
+
+
+def _key_and_way(result: Result) -> Key:
+    return (*_key(result), *_way(result))
 
 
 def _has_summary(pair: Pair) -> bool:

@@ -164,6 +164,16 @@ def test_cells_that_differ_in_what_they_ask_for_are_not_taken_for_one(make_resul
     assert without.incomplete
 
 
+def test_cells_of_an_etbench_with_other_options_are_told_apart_by_threads(make_result: MakeResult) -> None:
+    base = [_asking(make_result, threads, 10.0) for threads in (1, 2)]
+    for result in base:
+        result.config["model"] = {"name": "resnet18", "forgotten": 1}
+    new = [_asking(make_result, threads, 10.0 * threads) for threads in (1, 2)]
+    comparison = compare_results(base, new, threshold=0.05)
+    assert [cell.ratio for cell in comparison.cells] == [1.0, 2.0]
+    assert not comparison.incomplete
+
+
 def test_the_only_one_on_each_side_is_compared_whatever_it_asks_for(make_result: MakeResult) -> None:
     base, new = _asking(make_result, 1, 10.0), _asking(make_result, 2, 6.0)
     with pytest.raises(EtbenchError, match="threads: 1 and 2"):
