@@ -16,7 +16,7 @@ from etbench.results.schema import Result
 from etbench.results.tables import to_frame
 from etbench.ui.figures import CHARTS, FORMATS, as_file, draw, inline_svg
 from etbench.ui.library import LOOK_EVERY_S, Library
-from etbench.ui.pages.frame import card, figure, page_frame, table, words
+from etbench.ui.pages.frame import card, figure, offer_options, page_frame, table, words
 from etbench.ui.pages.latest import Latest
 from etbench.ui.pages.verdicts import Verdicts
 
@@ -74,11 +74,11 @@ class _Compare:
         self.offering = True
         folders = self.library.folders()
         chosen = [name for name in self.folders.value if name in folders] or folders[:1]
-        _offer(self.folders, folders, chosen)
+        offer_options(self.folders, folders, chosen)
         frame = to_frame(self.library.results(folders))
         for name, select in self.selects.items():
             options = sorted(set(frame[name]))
-            _offer(select, options, [one for one in select.value if one in options])
+            offer_options(select, options, [one for one in select.value if one in options])
         self.offering = False
 
     async def show(self) -> None:
@@ -163,12 +163,6 @@ def _fixed(frame: pd.DataFrame) -> dict[str, str]:
         name: usual if usual in set(ok[name]) else str(ok[name].mode()[0])
         for name, usual in (("delegate", "xnnpack"), ("precision", "fp32"))
     }
-
-
-def _offer(select: ui.select, options: list[str], chosen: list[str]) -> None:
-    """Change a list only where it differs: what is sent may undo a click that is on its way."""
-    if (select.options, select.value) != (options, chosen):
-        select.set_options(options, value=chosen)
 
 
 def _many(label: str, on_change: Any) -> ui.select:

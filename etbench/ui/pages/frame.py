@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 from nicegui import ui
@@ -18,6 +19,7 @@ __all__ = [
     "figure",
     "heading",
     "inspect_address",
+    "offer_options",
     "page_frame",
     "table",
     "table_rows",
@@ -129,3 +131,9 @@ def figure(svg: str, in_words: str) -> ui.html:
 def heading(text: str, level: int = 2) -> ui.html:
     """Put a heading."""
     return ui.html(escape(text), sanitize=False, tag=f"h{level}")
+
+
+def offer_options(select: ui.select, options: list[str], chosen: Any) -> None:
+    """Change a list only where it differs: what is sent may undo a click that is on its way."""
+    if (select.options, select.value) != (options, chosen):
+        select.set_options(options, value=chosen)

@@ -12,7 +12,7 @@ from etbench.errors import EtbenchError
 from etbench.results.compare import Comparison, compare_results
 from etbench.results.schema import Result
 from etbench.ui.library import Library
-from etbench.ui.pages.frame import table, words
+from etbench.ui.pages.frame import offer_options, table, words
 from etbench.ui.pages.latest import Latest
 
 __all__ = ["Verdicts"]
@@ -42,7 +42,7 @@ class Verdicts:
         """Offer the folders of the library."""
         folders = self.library.folders()
         for select in (self.base, self.new):
-            select.set_options(folders, value=select.value if select.value in folders else None)
+            offer_options(select, folders, select.value if select.value in folders else None)
 
     async def show(self, *_: Any) -> None:
         """Judge what is chosen."""
