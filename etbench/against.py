@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -64,11 +64,12 @@ class Settings:
 
     def unlike(self, other: Settings) -> str:
         """Return in words what is not as in the other; empty if all is."""
-        own, others = (dataclasses.asdict(settings) for settings in (self, other))
-        shown = own | msgspec.structs.asdict(self.runtime)
-        others |= msgspec.structs.asdict(other.runtime)
-        differing = [name for name in shown if name != "runtime" and shown[name] != others[name]]
-        return ", ".join(f"{name}={'null' if shown[name] is None else shown[name]}" for name in differing)
+        theirs = other._by_name()
+        differing = {name: value for name, value in self._by_name().items() if value != theirs[name]}
+        return ", ".join(f"{name}={'null' if value is None else value}" for name, value in differing.items())
+
+    def _by_name(self) -> dict[str, Any]:
+        return {"threads": self.threads, "runner": self.runner, **msgspec.structs.asdict(self.runtime)}
 
 
 def find_base(cell: Cell, where: str) -> Base:

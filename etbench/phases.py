@@ -261,7 +261,6 @@ class _Listener:
         self, task: Task, folder: Path, how: Settings, base: int | None, *, inspected: bool = False
     ) -> None:
         assert task.program is not None
-        native = how.runner == "native" and task.compiles_runner
         self.tasks.append(task)
         self.subjects.append(
             Subject(
@@ -271,7 +270,7 @@ class _Listener:
                 logits_axis=task.program.built.artifact.logits_axis,
                 log=str(task.log.absolute()),
                 runtime=how.runtime,
-                runner=str(self.run.runner) if native else None,
+                runner=str(self.run.runner) if task.cell.compiles(how.runner) else None,
                 base=base,
                 passes=task.cell.passes if inspected else None,
                 profile=task.cell.profile and inspected,

@@ -24,7 +24,7 @@ from etbench.measure import Round
 from etbench.record import blank_result, failed
 from etbench.results.profiles import write_profile
 from etbench.results.schema import Result
-from etbench.results.store import write_result
+from etbench.results.store import with_program_of, write_result
 
 __all__ = ["Outcome", "Program", "Task"]
 
@@ -80,8 +80,8 @@ class Task:
     @property
     def compiles_runner(self) -> bool:
         """Whether the cell or its base runs in the native runner, which is compiled here."""
-        base_is_native = self.base is not None and self.base.settings.runner == "native"
-        return self.cell.compiles_runner or (base_is_native and self.cell.device.kind != "adb")
+        of_base = self.base is not None and self.cell.compiles(self.base.settings.runner)
+        return self.cell.compiles_runner or of_base
 
     def start(self) -> None:
         """Tell that work on the cell begins, once."""
@@ -126,8 +126,8 @@ class Task:
             with Stages(self.emit)("result"), self._program_beside(result) as program:
                 path = write_result(result, self.out, self.cell.stem)
                 if program:
-                    program.replace(path.with_suffix(".pte"))
-                    result = msgspec.structs.replace(result, pte_file=path.with_suffix(".pte").name)
+                    result = with_program_of(path, result)
+                    program.replace(path.with_name(str(result.pte_file)))
         except EtbenchError as error:  # a full disk, say
             short = failed(self.blank, error)
             with contextlib.suppress(OSError):

@@ -99,8 +99,12 @@ class Cell(Section, frozen=True, kw_only=True):
 
     @property
     def compiles_runner(self) -> bool:
-        """Whether the native runner is compiled here; that of a phone is brought along."""
-        return self.runner.name == "native" and not isinstance(self.device, AdbDevice)
+        """Whether its runner is compiled here."""
+        return self.compiles(self.runner.name)
+
+    def compiles(self, runner: str) -> bool:
+        """Return whether a runner is compiled here: the native one, but that of a phone is brought along."""
+        return runner == "native" and not isinstance(self.device, AdbDevice)
 
     def no_runtime(self) -> str | None:
         """Return why the program can be built but not run where it is wanted, or None if it can.

@@ -145,35 +145,39 @@ def _convert(section: Any, kind: type[T], prefix: str, faults: list[str]) -> T |
             return None if taken_out else converted
         except msgspec.ValidationError as error:
             text, _, path = str(error).partition(" - at `")
-            place = tuple(re.findall(r"[^.\[\]]+", path.strip("`$")))
-            field_ = re.match(r"Object (contains unknown|missing required) field `(.+)`", text)
-            culprit = (*place, field_[2]) if field_ else place
-            if culprit not in taken_out:  # or it is missed because it was taken out
-                faults.append(_fault(section, kind, prefix, text, path))
-            if field_ and field_[1] == "missing required":
-                culprit = place
+            path = (
+                path.strip("`$").strip(".").removesuffix("[...]")
+            )  # of a mapping it does not say which value
+            place = tuple(re.findall(r"[^.\[\]]+", path))
+            unknown, missing = (
+                re.match(rf"Object {what} field `(.+)`", text)
+                for what in ("contains unknown", "missing required")
+            )
+            if unknown:
+                place = (*place, unknown[1])
+                faults.append(_unknown_key(section, kind, prefix, path, unknown[1]))
+            elif not missing:
+                value = _lookup(section, path)
+                shown = f"={'null' if value is None else value}" if path else ""
+                faults.append(f"{_key(prefix, path)}{shown}: {text[0].lower()}{text[1:]}")
+            elif (*place, missing[1]) not in taken_out:
+                faults.append(f"{_key(prefix, path)}: {text[0].lower()}{text[1:]}")
             rest = copy.deepcopy(rest)
-            culprit = _take_out(rest, culprit)
+            culprit = _take_out(rest, place)
             if not culprit:
                 return None
             taken_out.add(culprit)
 
 
-def _fault(section: Any, kind: type[Any], prefix: str, text: str, path: str) -> str:
-    """Say what is wrong in a section, by what msgspec says of it."""
-    key = ".".join(part for part in [prefix, path.strip("`$").strip(".")] if part)
-    unknown = re.match(r"Object contains unknown field `(.+)`", text)
-    if unknown:
-        name, inside = unknown[1], path.strip("`$").strip(".")
-        known = [info.encode_name for info in msgspec.structs.fields(kind)]
-        if inside:  # composed YAML has a key for all that may be set there
-            known = [other for other in _lookup(section, inside) if other != name]
-        return f"{f'{key}.{name}' if key else name}: unknown key{nearest(name, known)}"
-    key = key.removesuffix("[...]")  # a value of a mapping: msgspec does not say which
-    inside = key.removeprefix(prefix).strip(".")
-    value = _lookup(section, inside)
-    shown = f"={'null' if value is None else value}" if inside and "missing required" not in text else ""
-    return f"{key}{shown}: {text[0].lower()}{text[1:]}"
+def _unknown_key(section: Any, kind: type[Any], prefix: str, path: str, name: str) -> str:
+    known = [info.encode_name for info in msgspec.structs.fields(kind)]
+    if path:  # composed YAML has a key for all that may be set there
+        known = [other for other in _lookup(section, path) if other != name]
+    return f"{_key(prefix, path, name)}: unknown key{nearest(name, known)}"
+
+
+def _key(*parts: str) -> str:
+    return ".".join(filter(None, parts))
 
 
 def _take_out(section: Any, place: tuple[str, ...]) -> tuple[str, ...]:

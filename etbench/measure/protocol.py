@@ -94,8 +94,8 @@ class MachineLoad(Struct, frozen=True, kw_only=True):
 
     `other_cpu_share` and `steal_share` are of all logical CPUs' time: 0.5 on two CPUs is one of them
     busy with something else. The first is None of a round too short for the system's clock ticks, too.
-    `frequency_mhz` is the mean over the CPUs, `temperature_c` the highest of the
-    sensors, at the end of the round. `cpus` are those that the process was allowed to use.
+    `frequency_mhz` is the mean over the CPUs, `temperature_c` the highest of the sensors, at the end of the
+    round. `cpus` are those that the process was allowed to use.
     """
 
     other_cpu_share: float | None

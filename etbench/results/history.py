@@ -11,12 +11,13 @@ import msgspec
 import pandas as pd
 from msgspec import Struct
 
+from etbench.results.names import SAID, cell_words
 from etbench.stats.changes import Change, find_changes, levels
 
 __all__ = ["CellHistory", "ChangePoint", "Run", "cell_histories", "history_table"]
 
 CELL = ["model", "precision", "delegate", "inputs", "weights"]
-BESIDE = {"threads": "{:g} threads", "runner": "{} runner"}
+BESIDE = ["threads", "runner"]
 CONDITIONS = ["commit", "libraries", "host", "cpu", "threads", "runner", "python"]
 METRIC = "latency_p50_ms"
 INTERVAL = ["latency_location_ms", "latency_ci95_low_ms", "latency_ci95_high_ms"]
@@ -75,7 +76,7 @@ class CellHistory(Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         """Model, with its setting where it needs one, precision and delegate."""
-        return f"{', '.join(filter(None, [self.model, self.setting]))} {self.precision} {self.delegate}"
+        return cell_words(self.model, self.precision, self.delegate, self.setting)
 
 
 def cell_histories(frame: pd.DataFrame, *, alpha: float = ALPHA) -> list[CellHistory]:
@@ -102,7 +103,8 @@ def _apart(group: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield "", group
         return
     for values, cell in group.groupby(swept, dropna=False):
-        yield ", ".join(BESIDE[name].format(value) for name, value in zip(swept, values, strict=True)), cell
+        words = [SAID[name].format(_said(value)) for name, value in zip(swept, values, strict=True)]
+        yield ", ".join(words), cell
 
 
 def history_table(histories: list[CellHistory]) -> pd.DataFrame:

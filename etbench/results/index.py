@@ -22,7 +22,7 @@ HIDDEN = ".etbench"
 NAME = "index.sqlite"
 SCHEMA = "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, crc INTEGER, body BLOB)"
 SOURCES = (  # what decides the row of a file
-    *("delegation", "index", "metrics", "rows", "schema", "store", "upgrade"),
+    *("delegation", "index", "metrics", "names", "rows", "schema", "store", "upgrade"),
     *("../stats/interval", "../stats/stability", "../stats/summary"),
 )
 

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
+from etbench.results.names import SAID
 from etbench.results.tables import CONDITIONS
 
 __all__ = ["label_cells"]
-
-SAID = {
-    "inputs": "{}",
-    "weights": "{} weights",
-    "threads": "{} threads",
-    "runner": "{} runner",
-    "host": "on {}",
-}
 
 
 def label_cells(frame: pd.DataFrame) -> pd.DataFrame:

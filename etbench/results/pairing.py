@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from etbench.results.names import SAID, cell_words
 from etbench.results.schema import Result
 
 __all__ = ["Pairing", "cell_name", "cell_settings", "is_summary", "pair_results"]
@@ -75,8 +76,7 @@ def is_summary(result: Result) -> bool:
 
 def cell_name(result: Result, setting: str = "") -> str:
     """Model, with a setting of `cell_settings` where it needs one, precision and delegate."""
-    model, *rest = _short(result)
-    return " ".join([", ".join(filter(None, [model, setting])), *rest])
+    return cell_words(*_short(result), setting)
 
 
 def cell_settings(results: Sequence[Result]) -> dict[int, str]:
@@ -94,17 +94,22 @@ def cell_settings(results: Sequence[Result]) -> dict[int, str]:
 def _told_apart(result: Result, others: Sequence[Result]) -> str:
     if len(others) == 1:
         return ""
-    said: list[Callable[[Result], str]] = [
-        _shapes,
-        lambda one: f"{one.weights} weights",
-        lambda one: f"{one.environment.threads} threads",
-        lambda one: f"{one.environment.runner} runner",
-    ]
-    words = [say(result) for say in said if len({say(other) for other in others}) > 1]
-    all_words = [tuple(say(other) for say in said) for other in others]
-    if len(set(all_words)) < len(others):
+    conditions = [_conditions(other) for other in others]
+    differing = [name for name, _ in conditions[0] if len({dict(one)[name] for one in conditions}) > 1]
+    words = [SAID[name].format(value) for name, value in _conditions(result) if name in differing]
+    if len(set(conditions)) < len(others):
         words.append(result.cell_id)
     return ", ".join(words)
+
+
+def _conditions(result: Result) -> tuple[tuple[str, Any], ...]:
+    environment = result.environment
+    return (
+        ("inputs", _shapes(result)),
+        ("weights", result.weights),
+        ("threads", environment.threads),
+        ("runner", environment.runner),
+    )
 
 
 def _alone_on_each_side(
@@ -176,7 +181,7 @@ def _shapes(result: Result) -> str:
     return " ".join("x".join(map(str, spec.shape)) for spec in inputs)
 
 
-def _short(result: Result) -> Key:
+def _short(result: Result) -> tuple[str, str, str]:
     return (result.model_name, result.precision_short, result.delegate)
 
 

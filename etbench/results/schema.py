@@ -13,6 +13,7 @@ from etbench.build.artifact import Artifact
 from etbench.measure.environment import Environment
 from etbench.measure.findings import Energy, LoadPass, Memory, Profile
 from etbench.measure.protocol import MachineLoad, MachineNow
+from etbench.results.names import cell_words
 from etbench.stats.parity import Parity
 from etbench.stats.stability import Stability
 from etbench.stats.summary import LatencyMs
@@ -82,7 +83,7 @@ class CellComparison(Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         """Model, with its setting where it needs one, precision and delegate."""
-        return f"{', '.join(filter(None, [self.model, self.setting]))} {self.precision} {self.delegate}"
+        return cell_words(self.model, self.precision, self.delegate, self.setting)
 
 
 class InTurn(Struct, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ __all__ = [
     "find_files",
     "read_result",
     "read_results",
+    "with_program_of",
     "write_result",
 ]
 
@@ -61,7 +62,7 @@ def write_result(result: Result, folder: Path, stem: str) -> Path:
             if path.exists():
                 continue
             if result.pte_file:
-                result = msgspec.structs.replace(result, pte_file=path.with_suffix(".pte").name)
+                result = with_program_of(path, result)
             _write_through(temporary, msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
             with suppress(FileExistsError):
                 name_file(temporary, path)
@@ -69,6 +70,11 @@ def write_result(result: Result, folder: Path, stem: str) -> Path:
     finally:
         temporary.unlink(missing_ok=True)
     raise AssertionError("the names never end")
+
+
+def with_program_of(path: Path, result: Result) -> Result:
+    """Return the result with a kept program that is called as this result file is."""
+    return msgspec.structs.replace(result, pte_file=path.with_suffix(".pte").name)
 
 
 def _write_through(path: Path, body: bytes) -> None:

@@ -1,0 +1,22 @@
+"""What cells are called, and what tells those apart that share a model, a precision and a delegate."""
+
+from __future__ import annotations
+
+__all__ = ["SAID", "cell_words"]
+
+SAID = {  # how a condition is told
+    "inputs": "{}",
+    "weights": "{} weights",
+    "threads": "{} threads",
+    "runner": "{} runner",
+    "host": "on {}",
+}
+
+
+def cell_words(model: str, precision: str, delegate: str, setting: str = "") -> str:
+    """Name a cell.
+
+    >>> cell_words("resnet18", "int8", "xnnpack", "2 threads")
+    'resnet18, 2 threads int8 xnnpack'
+    """
+    return f"{', '.join(filter(None, [model, setting]))} {precision} {delegate}"
