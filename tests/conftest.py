@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from playwright.sync_api import Browser, sync_playwright
+from tools import need
 
 from etbench.compose import compose
 from etbench.native import compile_runner
 from etbench.workspace import workspace
 
-CHROMIUM = "/usr/bin/chromium"  # playwright's package has none; without it the tests that need it fail
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 CHROMIUM_ARGUMENTS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -23,26 +29,50 @@ settings.register_profile("no clock", deadline=None, derandomize=True)  # these 
 settings.load_profile("no clock")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _programs_built_by_these_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One artifact cache for all tests of a session, so that a program is built once."""
-    folder = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ETBENCH_CACHE", str(folder))
-        (locks := folder / "locks").mkdir()  # two processes of xdist would wait for each other's rounds
-        patch.setenv("ETBENCH_LOCKS", str(locks))
-        yield folder
+def pytest_configure(config: pytest.Config) -> None:
+    """Make one artifact cache for all tests, those in other processes of xdist too: a program is built once."""
+    if not hasattr(config, "workerinput"):
+        os.environ["ETBENCH_CACHE"] = tempfile.mkdtemp(prefix="etbench-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the cache; its folder of builds must be empty, those of processes that were killed included."""
+    if hasattr(config, "workerinput"):
+        return
+    folder = Path(os.environ.pop("ETBENCH_CACHE"))
     with workspace(folder / "work") as last:  # removes what the tests with kill -9 have left
-        assert list((folder / "work").iterdir()) == [last], "temporary files of a living process"
+        left = [path for path in (folder / "work").iterdir() if path != last]
+    shutil.rmtree(folder)
+    if left:
+        raise pytest.UsageError(f"temporary files of a process that still lives: {left}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def artifact_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The artifact cache of this run of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Processes of xdist would wait for each other's rounds.
+        patch.setenv("ETBENCH_LOCKS", str(tmp_path_factory.mktemp("locks")))
+        yield Path(os.environ["ETBENCH_CACHE"])
+
+
+@pytest.fixture(autouse=True)
+def _tools(request: pytest.FixtureRequest) -> None:
+    """Skip a test marked `needs` whose tools are not installed."""
+    for marker in request.node.iter_markers("needs"):
+        for name in marker.args:
+            need(name)
 
 
 @pytest.fixture(scope="session")
-def runner(_programs_built_by_these_tests: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runner(artifact_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The native runner, compiled for real, where the cells of the same session find it too."""
+    need("compiler")
     scratch = tmp_path_factory.mktemp("compiled")
-    folder = _programs_built_by_these_tests / "native"
     compilers = compose(["runner=native"]).runner.compilers
-    return compile_runner(folder, compilers, scratch=scratch, log=scratch / "log", on_wait=lambda: None)
+    return compile_runner(
+        artifact_cache / "native", compilers, scratch=scratch, log=scratch / "log", on_wait=lambda: None
+    )
 
 
 @pytest.fixture
@@ -57,9 +87,12 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium while the tests of a module run: no other event loop can run in the same thread meanwhile."""
+    chromium = need("chromium")  # playwright's package has none
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS, timeout=180_000
+            executable_path=chromium, args=CHROMIUM_ARGUMENTS, timeout=180_000
         )
         yield browser
         browser.close()

@@ -57,11 +57,11 @@ sys.exit(1)
     ids=["SIGSEGV", "SIGABRT", "SIGSEGV native"],
 )
 def test_a_program_that_crashes_the_runtime(
-    how: signal.Signals, runner: str, tmp_path: Path, _programs_built_by_these_tests: Path
+    how: signal.Signals, runner: str, tmp_path: Path, artifact_cache: Path
 ) -> None:
     cache = Cache(tmp_path / "cache", 10**9)
     cache.folder.mkdir()
-    (compiled := _programs_built_by_these_tests / "native").mkdir(exist_ok=True)
+    (compiled := artifact_cache / "native").mkdir(exist_ok=True)
     cache.native.symlink_to(compiled)  # once for all tests
     sweep(tmp_path, "model=tiny", f"cache.dir={cache.folder}", status=0, cells=1)
     (entry,) = cache.entries()
