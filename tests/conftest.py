@@ -30,7 +30,7 @@ settings.load_profile("no clock")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make one artifact cache for all tests, those in other processes of xdist too: a program is built once."""
+    """Make one artifact cache for all processes of xdist, so that each program is built once."""
     if not hasattr(config, "workerinput"):
         os.environ["ETBENCH_CACHE"] = tempfile.mkdtemp(prefix="etbench-tests-")
 
@@ -45,6 +45,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(folder)
     if left:
         raise pytest.UsageError(f"temporary files of a process that still lives: {left}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no process of xdist is left with one at the end."""
+    long = {item.path for item in items if item.get_closest_marker("build")}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,12 +15,19 @@ from etbench.results.store import read_result, read_results
 TINY = ("--config-dir", str(CONF), "model=tiny", "delegate=portable")
 
 
-@pytest.fixture
-def base(tmp_path: Path) -> Path:
-    """The result of a run that kept its program."""
-    done = etbench(*TINY, "keep_pte=true", "hydra.run.dir=base", cwd=tmp_path)
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that kept its program."""
+    cwd = tmp_path_factory.mktemp("once")
+    done = etbench(*TINY, "keep_pte=true", "hydra.run.dir=base", cwd=cwd)
     assert done.returncode == 0, done.stdout
-    return tmp_path / "base" / "tiny_fp32_portable.json"
+    return cwd / "base"
+
+
+@pytest.fixture
+def base(once: Path, tmp_path: Path) -> Path:
+    """Its result, in a folder of the test's own."""
+    return shutil.copytree(once, tmp_path / "base") / "tiny_fp32_portable.json"
 
 
 def _compared(tmp_path: Path, *more: str, status: int = 0) -> InTurn:

@@ -136,8 +136,14 @@ def test_a_shell_between_tells_of_signals_too(status: int, said: str, hint: str,
     assert hint in caught.value.hint
 
 
-def test_a_child_that_is_slow_but_says_so_is_not_silent(ask) -> None:
-    assert ask("talk", silence_s=5)[0] == Answer("talk")
+def test_a_child_that_is_slow_but_says_so_is_not_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    about = {"log": tmp_path / "log", "on_event": lambda _: None}
+    with worker("children", scratch=tmp_path, log=tmp_path / "log") as child:
+        child.ask(Ask("nothing"), Answer, **about)  # it has started, which may take long
+        assert child.ask(Ask("talk"), Answer, **about, silence_s=5) == Answer("talk")
 
 
 def test_output_can_be_sent_to_another_file(tmp_path: Path) -> None:

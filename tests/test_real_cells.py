@@ -1,9 +1,12 @@
-"""mobilenet_v2 and distilbert x fp32, int8 x XNNPACK, portable: eight real cells, by one command."""
+"""A convolutional network and a transformer x fp32, int8 x XNNPACK, portable: real cells, by one command.
+
+Their first layers represent mobilenet_v2 and distilbert; with `-m long` the whole of them take part too.
+"""
 
 from __future__ import annotations
 
 import pytest
-from support import Sweep, etbench
+from support import CONF, Sweep, etbench
 
 from etbench.compose import compose
 from etbench.results.store import read_results
@@ -11,14 +14,27 @@ from etbench.results.store import read_results
 pytestmark = pytest.mark.build
 
 
+CNN, TRANSFORMER = "the convolutional network", "the transformer"
+MODELS = {
+    "short": {CNN: "short_mobilenet", TRANSFORMER: "short_distilbert"},
+    "whole": {CNN: "mobilenet_v2", TRANSFORMER: "distilbert"},
+}
+
+
+@pytest.fixture(scope="module", params=["short", pytest.param("whole", marks=pytest.mark.long)])
+def models(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The names of the two models."""
+    return MODELS[request.param]
+
+
 @pytest.fixture(scope="module")
-def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+def sweep(models: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     """The finished sweep; temporary files of its own are looked for."""
     cwd = tmp_path_factory.mktemp("sweep")
     (scratch := cwd / "tmp").mkdir()
     process = etbench(
-        "-m",
-        "model=mobilenet_v2,distilbert",
+        *("-m", "--config-dir", str(CONF)),
+        f"model={','.join(models.values())}",
         "precision=fp32,int8",
         "delegate=xnnpack,portable",
         "repeat=quick",
@@ -42,15 +58,17 @@ def test_a_sweep_ends_ok_with_tables_in_one_folder(sweep: Sweep) -> None:
         f"{model}_{precision}_{delegate}.json" for model, precision, delegate in sweep.results
     }
     for result in sweep.results.values():
-        assert compose(result.command).cell_id == result.cell_id
+        assert compose(result.command[2:], config_dir=CONF).cell_id == result.cell_id
     for table in ("results", "precision_comparison", "delegate_comparison", "ranking", "pivot"):
         assert len((sweep.folder / f"{table}.csv").read_text().splitlines()) >= 3
 
 
-def test_a_sweep_prints_stages_and_a_summary_but_no_chatter_of_libraries(sweep: Sweep) -> None:
+def test_a_sweep_prints_stages_and_a_summary_but_no_chatter_of_libraries(
+    sweep: Sweep, models: dict[str, str]
+) -> None:
     printed = sweep.process.stdout + sweep.process.stderr
     assert "lowering (the long part)" in printed
-    assert "mobilenet_v2 int8 xnnpack" in printed
+    assert f"{models[CNN]} int8 xnnpack" in printed
     for chatter in ("Warning", "cpuinfo", "Failed to load", "threadpool"):
         assert chatter not in printed
     logs = [path.read_text() for path in sweep.folder.glob("cells/*/etbench.log")]
@@ -65,12 +83,12 @@ def test_a_sweep_leaves_no_temporary_files(sweep: Sweep) -> None:
 
 
 @pytest.mark.parametrize("delegate", ["xnnpack", "portable"])
-@pytest.mark.parametrize("model", ["mobilenet_v2", "distilbert"])
+@pytest.mark.parametrize("model", [CNN, TRANSFORMER])
 @pytest.mark.parametrize(("precision", "floor_db"), [("fp32", 60), ("int8", 10)])
 def test_programs_are_faithful_to_the_eager_model(
-    model: str, precision: str, floor_db: float, delegate: str, sweep: Sweep
+    model: str, precision: str, floor_db: float, delegate: str, sweep: Sweep, models: dict[str, str]
 ) -> None:
-    parity = sweep.results[model, precision, delegate].parity
+    parity = sweep.results[models[model], precision, delegate].parity
     assert parity is not None
     assert parity.sqnr_db is not None
     assert parity.sqnr_db >= floor_db
@@ -78,11 +96,12 @@ def test_programs_are_faithful_to_the_eager_model(
     assert parity.reference_std > 1e-3
 
 
-@pytest.mark.parametrize("model", ["mobilenet_v2", "distilbert"])
-def test_results_hold_what_a_reader_looks_for(model: str, sweep: Sweep) -> None:
-    result = sweep.results[model, "int8", "xnnpack"]
-    wide = sweep.results[model, "fp32", "xnnpack"]
-    portable = sweep.results[model, "int8", "portable"]
+@pytest.mark.parametrize("model", [CNN, TRANSFORMER])
+def test_results_hold_what_a_reader_looks_for(model: str, sweep: Sweep, models: dict[str, str]) -> None:
+    name = models[model]
+    result = sweep.results[name, "int8", "xnnpack"]
+    wide = sweep.results[name, "fp32", "xnnpack"]
+    portable = sweep.results[name, "int8", "portable"]
     assert result.precision == "INT8 (PT2E Quant)"
     assert result.repeat == sum(map(len, result.rounds)) == 10
     assert result.artifact.pte_bytes < 0.6 * wide.artifact.pte_bytes
@@ -94,11 +113,13 @@ def test_results_hold_what_a_reader_looks_for(model: str, sweep: Sweep) -> None:
     assert result.environment.threads == result.environment.available_cores
     assert result.environment.libraries["executorch"].startswith("1.5")
     assert result.latency_ms.p50 < portable.latency_ms.p50
-    assert (result.parity.top1_agreement is not None) == (model == "mobilenet_v2")
+    assert (result.parity.top1_agreement is not None) == (model == CNN)
 
 
-def test_int8_and_its_fp32_are_compared_with_the_same_reference(sweep: Sweep) -> None:
+def test_int8_and_its_fp32_are_compared_with_the_same_reference(sweep: Sweep, models: dict[str, str]) -> None:
     spreads = {
-        key: result.parity.reference_std for key, result in sweep.results.items() if key[0] == "distilbert"
+        key: result.parity.reference_std
+        for key, result in sweep.results.items()
+        if key[0] == models[TRANSFORMER]
     }
     assert len(set(spreads.values())) == 1, spreads

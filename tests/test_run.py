@@ -6,8 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -74,25 +73,46 @@ def test_max_seconds_cuts_the_timing_short_after_three_samples_and_says_so(
     assert "3 of 1000 runs fitted repeat.max_seconds=0.1" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("model", "stage", "message"),
-    [
-        ("unexportable", "export", "data-dependent"),
-        ("wrong_return", "load", "returned str"),
-        ("misspelt", "load", "did you mean 'width'?"),
-        ("unimportable", "load", "No module named 'no_such_package'"),
-    ],
-)
-def test_a_failing_cell_has_a_result_with_its_stage_and_status_1(
-    model: str, stage: str, message: str, tmp_path: Path, scratch: Path
-) -> None:
-    done = etbench(
-        "--config-dir", str(CONF), f"model={model}", "hydra.run.dir=out", cwd=tmp_path, TMPDIR=str(scratch)
-    )
-    assert done.returncode == 1
-    assert f"at stage {stage}" in done.stdout
+FAILING = {
+    "unexportable": ("export", "data-dependent"),
+    "wrong_return": ("load", "returned str"),
+    "misspelt": ("load", "did you mean 'width'?"),
+    "unimportable": ("load", "No module named 'no_such_package'"),
+}
+MEANINGLESS = {"constant": ("constant", True), "not_a_number": ("4 of 4 output values are NaN", False)}
+
+
+@pytest.fixture(scope="module")
+def failing(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """All cells that fail, and their folder."""
+    return _swept(tmp_path_factory.mktemp("failing"), FAILING)
+
+
+@pytest.fixture(scope="module")
+def meaningless(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """All cells whose outputs mean nothing, and their folder."""
+    return _swept(tmp_path_factory.mktemp("meaningless"), MEANINGLESS)
+
+
+def _swept(cwd: Path, models: Iterable[str]) -> tuple[subprocess.CompletedProcess[str], Path]:
+    (scratch := cwd / "tmp").mkdir()
+    grid = ("-m", "--config-dir", str(CONF), f"model={','.join(models)}", "delegate=portable")
+    brief = ("repeat=quick", "report.enabled=false", "hydra.sweep.dir=out")
+    done = etbench(*grid, *brief, cwd=cwd, TMPDIR=str(scratch))
     assert "Traceback" not in done.stdout + done.stderr
-    result = read_result(tmp_path / "out" / f"{model}_fp32_xnnpack.json")
+    assert not list(scratch.iterdir()), "temporary files were left behind"
+    return done, cwd / "out"
+
+
+@pytest.mark.parametrize("model", FAILING)
+def test_a_failing_cell_has_a_result_with_its_stage_and_status_1(
+    model: str, failing: tuple[subprocess.CompletedProcess[str], Path]
+) -> None:
+    (stage, message), (done, folder) = FAILING[model], failing
+    assert done.returncode == 1
+    (shown,) = [line for line in done.stdout.splitlines() if f"{model}_fp32_portable: failed" in line]
+    assert f"at stage {stage}" in shown
+    result = read_result(folder / f"{model}_fp32_portable.json")
     assert result.status == "failed"
     assert result.latency_ms is None
     assert result.failure is not None
@@ -101,17 +121,12 @@ def test_a_failing_cell_has_a_result_with_its_stage_and_status_1(
     assert "Traceback" in result.failure.traceback
 
 
-@pytest.mark.parametrize(
-    ("model", "note", "degenerate"),
-    [("constant", "constant", True), ("not_a_number", "4 of 4 output values are NaN", False)],
-)
+@pytest.mark.parametrize("model", MEANINGLESS)
 def test_parity_that_means_nothing_is_said_loudly(
-    model: str, note: str, degenerate: bool, tmp_path: Path
+    model: str, meaningless: tuple[subprocess.CompletedProcess[str], Path]
 ) -> None:
-    done = etbench(
-        "--config-dir", str(CONF), f"model={model}", "delegate=portable", "hydra.run.dir=out", cwd=tmp_path
-    )
-    parity = read_result(tmp_path / "out" / f"{model}_fp32_portable.json").parity
+    (note, degenerate), (done, folder) = MEANINGLESS[model], meaningless
+    parity = read_result(folder / f"{model}_fp32_portable.json").parity
     assert done.returncode == 0
     assert parity is not None
     assert note in parity.note
@@ -182,7 +197,6 @@ def _while_timing(process: subprocess.Popen[str], log: Path) -> dict[str, psutil
     """Return the measuring process and the round it forked, once the timing has begun."""
     if not log.exists() or "stage_started time" not in log.read_text():
         return None
-    time.sleep(0.3)  # into the timed part
     children = descendants(process)
     rounds = [child for child in children if child.children() == [] and len(children) > 1]
     workers = [child for child in children if child.children()]

@@ -2,53 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import CONF, etbench
+from tools import need
 
 from etbench.compose import compose
 from etbench.results.schema import Result
 from etbench.results.store import read_results
 
-GRID = (
-    "precision=fp32,fp16,bf16,int8,8da4w",
-    "delegate=xnnpack,portable,eager,inductor,coreml,vulkan,webgpu,openvino",
-)
+PRECISIONS = ("fp32", "fp16", "bf16", "int8", "8da4w")
+RUN_HERE = ("xnnpack", "portable", "eager")
+COMPILED = ("inductor", "coreml", "vulkan", "webgpu", "openvino")  # some 10 s a cell
+OFTEN = ("fp32", "int8")
+Cells = dict[tuple[str, str], Result]
+
+pytestmark = pytest.mark.build
 
 
-@pytest.fixture(scope="module")
-def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Result]:
-    """A network of convolutions and linear layers in four precisions on all delegates."""
-    cwd = tmp_path_factory.mktemp("delegates")
-    command = ("-m", "--config-dir", str(CONF), "model=two_layers", *GRID, "repeat=quick", "numerics=true")
-    done = etbench(*command, "profile=true", "hydra.sweep.dir=out", cwd=cwd, timeout=1800)
+def _swept(cwd: Path, *grid: str) -> Cells:
+    """A network of convolutions and linear layers."""
+    command = ("-m", "--config-dir", str(CONF), "model=two_layers", *grid, "numerics=true", "profile=true")
+    brief = ("repeat=quick", "passes.load=1", "report.enabled=false", "hydra.sweep.dir=out")
+    done = etbench(*command, *brief, cwd=cwd, timeout=1800)
     assert done.returncode == 0, done.stdout + done.stderr
     found, unreadable = read_results([cwd / "out"])
     assert not unreadable
     return {(result.precision_short, result.delegate): result for _, result in found}
 
 
-def test_every_cell_ends_well(cells: dict[tuple[str, str], Result]) -> None:
-    assert len(cells) == 40
-    assert {result.status for result in cells.values()} == {"ok", "built", "skipped"}
-    assert all(result.reason for result in cells.values() if result.status != "ok")
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> Cells:
+    """All precisions on the delegates that are quick to build for, two on the others."""
+    quick = (f"precision={','.join(PRECISIONS)}", f"delegate={','.join(RUN_HERE)}")
+    slow = (f"precision={','.join(OFTEN)}", f"delegate={','.join(COMPILED)}")
+    return _swept(tmp_path_factory.mktemp("quick"), *quick) | _swept(tmp_path_factory.mktemp("slow"), *slow)
 
 
-@pytest.mark.parametrize("delegate", ["xnnpack", "portable", "eager", "inductor"])
-@pytest.mark.parametrize(
-    ("precision", "floor_db"), [("fp32", 80), ("fp16", 40), ("bf16", 25), ("int8", 20), ("8da4w", 10)]
-)
-def test_a_program_is_faithful_in_its_precision(
-    precision: str, floor_db: float, delegate: str, cells: dict[tuple[str, str], Result]
-) -> None:
-    result = cells[precision, delegate]
+@pytest.fixture(scope="module")
+def rare_cells(tmp_path_factory: pytest.TempPathFactory) -> Cells:
+    """The rest of the grid."""
+    rare = ",".join(precision for precision in PRECISIONS if precision not in OFTEN)
+    return _swept(tmp_path_factory.mktemp("rare"), f"precision={rare}", f"delegate={','.join(COMPILED)}")
+
+
+@pytest.fixture
+def cell(precision: str, delegate: str, request: pytest.FixtureRequest) -> Result:
+    """One cell of the grid."""
+    often = precision in OFTEN or delegate in RUN_HERE
+    found: Cells = request.getfixturevalue("cells" if often else "rare_cells")
+    if delegate == "inductor":
+        need("compiler")
+    return found[precision, delegate]
+
+
+def _points(delegates: Sequence[str]) -> list[Any]:
+    """All precisions on some delegates; those that are slow to build, and seldom wanted, are `long`."""
+    return [
+        pytest.param(
+            precision,
+            delegate,
+            marks=[] if precision in OFTEN or delegate in RUN_HERE else pytest.mark.long,
+            id=f"{precision}-{delegate}",
+        )
+        for delegate in delegates
+        for precision in PRECISIONS
+    ]
+
+
+@pytest.mark.parametrize(("precision", "delegate"), _points((*RUN_HERE, *COMPILED)))
+def test_a_cell_ends_well(cell: Result) -> None:
+    assert cell.status in ("ok", "built", "skipped")
+    assert cell.reason or cell.status == "ok"
+
+
+FLOORS_DB = {"fp32": 80, "fp16": 40, "bf16": 25, "int8": 20, "8da4w": 10}
+
+
+@pytest.mark.parametrize(("precision", "delegate"), _points((*RUN_HERE, "inductor")))
+def test_a_program_is_faithful_in_its_precision(precision: str, delegate: str, cell: Result) -> None:
     if (precision, delegate) == ("8da4w", "portable"):
-        assert (result.status, "no" in result.reason) == ("skipped", True)
+        assert (cell.status, "no" in cell.reason) == ("skipped", True)
         return
-    assert result.parity is not None
-    assert result.parity.exact or result.parity.sqnr_db >= floor_db
-    assert result.latency_ms.p50 > 0
+    assert cell.parity is not None
+    assert cell.parity.exact or cell.parity.sqnr_db >= FLOORS_DB[precision]
+    assert cell.latency_ms.p50 > 0
 
 
 def test_a_transformer_is_faithful_in_every_precision(tmp_path: Path) -> None:
@@ -62,7 +103,8 @@ def test_a_transformer_is_faithful_in_every_precision(tmp_path: Path) -> None:
         "8da4w": 10,
     }
     command = ("-m", "--config-dir", str(CONF), "model=attention", f"precision={','.join(floors)}")
-    done = etbench(*command, "repeat=quick", "passes.load=1", "hydra.sweep.dir=out", cwd=tmp_path)
+    brief = ("repeat=quick", "passes.load=1", "report.enabled=false", "hydra.sweep.dir=out")
+    done = etbench(*command, *brief, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     results = {result.precision_short: result for _, result in read_results([tmp_path / "out"])[0]}
     found = {name: results[name].parity.sqnr_db for name in floors}
@@ -70,7 +112,7 @@ def test_a_transformer_is_faithful_in_every_precision(tmp_path: Path) -> None:
     assert len({round(value, 3) for value in found.values()}) == len(floors), "each is another program"
 
 
-def test_precisions_make_programs_smaller(cells: dict[tuple[str, str], Result]) -> None:
+def test_precisions_make_programs_smaller(cells: Cells) -> None:
     sizes = {name: cells[name, "xnnpack"].artifact.pte_bytes for name in ("fp32", "fp16", "int8")}
     assert sizes["fp16"] < 0.7 * sizes["fp32"]
     assert sizes["int8"] < 0.5 * sizes["fp32"]
@@ -78,7 +120,7 @@ def test_precisions_make_programs_smaller(cells: dict[tuple[str, str], Result]) 
 
 @pytest.mark.parametrize("delegate", ["coreml", "vulkan", "webgpu"])
 def test_a_delegate_without_a_runtime_here_is_built_with_size_and_coverage(
-    delegate: str, cells: dict[tuple[str, str], Result]
+    delegate: str, cells: Cells
 ) -> None:
     result = cells["fp32", delegate]
     if delegate == "coreml" and result.status == "skipped":
@@ -92,7 +134,7 @@ def test_a_delegate_without_a_runtime_here_is_built_with_size_and_coverage(
 
 
 def test_a_delegate_whose_package_is_missing_is_skipped_with_the_command(
-    cells: dict[tuple[str, str], Result],
+    cells: Cells,
 ) -> None:
     result = cells["fp32", "openvino"]
     if result.status == "skipped":
@@ -101,7 +143,7 @@ def test_a_delegate_whose_package_is_missing_is_skipped_with_the_command(
         assert result.parity.sqnr_db > 20
 
 
-def test_coverage_says_who_took_what(cells: dict[tuple[str, str], Result]) -> None:
+def test_coverage_says_who_took_what(cells: Cells) -> None:
     xnnpack, portable = (cells["fp32", name].artifact.delegation for name in ("xnnpack", "portable"))
     assert sum(xnnpack.delegated.values()) == xnnpack.delegated_nodes > 0
     assert sum(portable.left_behind.values()) == portable.total_nodes
@@ -109,13 +151,13 @@ def test_coverage_says_who_took_what(cells: dict[tuple[str, str], Result]) -> No
 
 
 def test_programs_of_pytorch_have_no_profile_and_those_of_executorch_do(
-    cells: dict[tuple[str, str], Result],
+    cells: Cells,
 ) -> None:
     assert cells["fp32", "xnnpack"].profile is not None
     assert cells["fp32", "eager"].profile is None
 
 
-def test_numerics_name_the_layers_that_cost_accuracy(cells: dict[tuple[str, str], Result]) -> None:
+def test_numerics_name_the_layers_that_cost_accuracy(cells: Cells) -> None:
     numerics = cells["int8", "xnnpack"].artifact.numerics
     assert numerics.compared >= 4
     assert {"0", "4"} <= {layer.name for layer in numerics.worst}
@@ -126,7 +168,7 @@ def test_numerics_name_the_layers_that_cost_accuracy(cells: dict[tuple[str, str]
     assert all(layer.sqnr_db is None or layer.sqnr_db > 100 for layer in exact.worst)
 
 
-def test_the_result_says_what_it_was_calibrated_on(cells: dict[tuple[str, str], Result]) -> None:
+def test_the_result_says_what_it_was_calibrated_on(cells: Cells) -> None:
     assert "histogram observer" in cells["int8", "xnnpack"].artifact.calibration
     assert cells["fp32", "xnnpack"].artifact.calibration == ""
 

@@ -27,6 +27,8 @@ OVERRIDES = (
     "repeat.spread_s=0",
     "hydra/launcher=ray",
     "device=ray",
+    "passes.load=1",
+    "report.enabled=false",
     "hydra.sweep.dir=out",
 )
 

@@ -11,7 +11,7 @@ from support import CONF, etbench, leftovers
 from etbench.results.schema import Result
 from etbench.results.store import read_results
 
-QUICK = ("repeat=quick", "repeat.runs=3", "repeat.warmup=1")
+QUICK = ("repeat=quick", "repeat.runs=3", "repeat.warmup=1", "passes.load=1", "report.enabled=false")
 
 
 @dataclass(frozen=True)

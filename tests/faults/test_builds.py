@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sweeps import Swept, sweep
-
-
-def _beside_a_good_one(cwd: Path, *overrides: str) -> Swept:
-    """Sweep the bad cell together with one that works, with one builder, so that both meet in it."""
-    return sweep(cwd, *overrides, "sweep.builders=1", status=1, cells=2)
-
+from sweeps import sweep
 
 BROKEN = {
     "segfault": "load ProcessDied: the process of etbench.build was killed by SIGSEGV",
@@ -24,10 +18,12 @@ BROKEN = {
 
 
 def test_builders_that_break_and_the_next_build_after_each(tmp_path: Path) -> None:
-    ways = ",".join([*BROKEN, "nothing"])
+    ways = ",".join(
+        ["hang", *(way for way in BROKEN if way != "hang"), "nothing"]
+    )  # one hangs while the other builds
     swept = sweep(
         tmp_path,
-        *("model=misbehaving", f"model.how={ways}", "build.timeout_s=90", "sweep.builders=1"),
+        *("model=misbehaving", f"model.how={ways}", "build.timeout_s=90", "sweep.builders=2"),
         status=1,
         cells=8,
     )
@@ -36,14 +32,10 @@ def test_builders_that_break_and_the_next_build_after_each(tmp_path: Path) -> No
     assert swept.results[by_way["nothing"]].status == "ok"
 
 
-def test_an_export_that_fails(tmp_path: Path) -> None:
-    swept = _beside_a_good_one(tmp_path, "model=unexportable,tiny")
+def test_an_export_that_fails_and_a_lowering_that_fails(tmp_path: Path) -> None:
+    grid = ("model=unexportable,tiny", "delegate=unlowerable,portable")
+    swept = sweep(tmp_path, *grid, "cache.enabled=false", "sweep.builders=1", status=1, cells=4)
     assert swept.failure_of("unexportable_fp32_portable").startswith("export ")
-    assert swept.results["tiny_fp32_portable"].status == "ok"
-
-
-def test_a_lowering_that_fails(tmp_path: Path) -> None:
-    swept = _beside_a_good_one(tmp_path, "model=tiny", "delegate=unlowerable,portable")
     assert "this delegate takes nothing" in swept.failure_of("tiny_fp32_unlowerable")
     assert swept.failure_of("tiny_fp32_unlowerable").startswith("lower ")
     assert swept.results["tiny_fp32_portable"].status == "ok"

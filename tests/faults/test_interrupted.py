@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from filelock import FileLock
 from support import CONF, alive, descendants, etbench, leftovers, started_etbench, wait_for
 from sweeps import arguments, finished
 
+from etbench.event_log import EVENT_LOG, read_events
 from etbench.results.schema import Result
 from etbench.results.store import read_result
 
@@ -24,13 +26,18 @@ LONG = (
     "repeat.rounds=100",
     "repeat.rounds_s=9999",  # all rounds are short, and all in common blocks, however slow the machine
     "measure.block_max_s=9999",
-    "repeat.max_seconds=20",
+    "repeat.max_seconds=12",
 )
 
 
-def _timing(out: Path) -> bool:
+def _kept(out: Path) -> bool:
     """Tell whether partial results have been kept, which happens every few seconds of timing."""
     return len(list(out.glob(".partial/*.json"))) == 2 if out.exists() else False
+
+
+def _timing(out: Path) -> bool:
+    """Tell whether each cell has a round."""
+    return len({event.cell for event in read_events(out / EVENT_LOG)[0] if event.kind == "round"}) == 2
 
 
 @pytest.mark.parametrize(
@@ -41,13 +48,15 @@ def _timing(out: Path) -> bool:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie a child's life to its parent's")
 def test_a_sweep_cut_short_is_completed_by_resume(how: signal.Signals, status: int, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with started_etbench(*arguments(*LONG, f"cache.dir={tmp_path / 'cache'}"), cwd=tmp_path) as process:
-        wait_for(lambda: _timing(out))
+    killed = how == signal.SIGKILL  # then what has been kept before is all there is
+    cache = [f"cache.dir={tmp_path / 'cache'}"] if killed else []  # the others share what is built
+    with started_etbench(*arguments(*LONG, *cache), cwd=tmp_path) as process:
+        wait_for(lambda: _kept(out) if killed else _timing(out))
         family = descendants(process)
         process.send_signal(how)
         printed, _ = process.communicate(timeout=300)
     assert process.returncode == status, printed
-    wait_for(lambda: not any(map(alive, family)), timeout=10)  # they would end by themselves after 20 s
+    wait_for(lambda: not any(map(alive, family)), timeout=10)  # they would end by themselves later
     kept = {read_result(path).model_name: read_result(path) for path in out.glob(".partial/*.json")}
     assert kept, "what was measured so far is kept"
     for part in kept.values():
@@ -56,7 +65,7 @@ def test_a_sweep_cut_short_is_completed_by_resume(how: signal.Signals, status: i
     manifest = json.loads((out / ".sweep" / "manifest.json").read_text())
     assert manifest["finished_at"] is None
     assert len(manifest["cells"]) == 2
-    if how != signal.SIGKILL:
+    if not killed:
         assert f"python -m etbench -m sweep.resume={Path('out')}" in printed
         assert not leftovers(tmp_path / "cache")
     done = etbench("-m", f"sweep.resume={Path('out')}", "model=tiny", "--config-dir", str(CONF), cwd=tmp_path)
@@ -81,15 +90,22 @@ def test_a_second_interrupt_ends_at_once(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=300)
     assert process.returncode == 130
-    wait_for(lambda: not any(map(alive, family)), timeout=10)  # they would end by themselves after 20 s
+    wait_for(lambda: not any(map(alive, family)), timeout=10)  # they would end by themselves later
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished sweep of two cells, of which one failed."""
+    cwd = tmp_path_factory.mktemp("once")
+    done = etbench(*arguments("model=tiny,unexportable"), cwd=cwd)
+    assert done.returncode == 1
+    return cwd / "out"
 
 
 @pytest.fixture
-def swept(tmp_path: Path) -> Path:
-    """A finished sweep of two cells, of which one failed."""
-    done = etbench(*arguments("model=tiny,unexportable"), cwd=tmp_path)
-    assert done.returncode == 1
-    return tmp_path / "out"
+def swept(once: Path, tmp_path: Path) -> Path:
+    """The same in a folder of the test's own."""
+    return shutil.copytree(once, tmp_path / "out")
 
 
 def _resume(swept: Path, *more: str, status: int) -> subprocess.CompletedProcess[str]:

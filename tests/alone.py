@@ -1,0 +1,70 @@
+"""Programs that are each built in a process of its own, as by a builder that has built nothing before.
+
+As a script: reads one JSON object per line, builds its recipe in a fork that shares the imports of torch and
+ExecuTorch and nothing else, and prints the SHA-256 of the program, or a line that starts with "error".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from support import CONF, environment
+
+__all__ = ["built_alone"]
+
+
+def built_alone(*recipes: Sequence[str], cured: bool = True) -> list[str]:
+    """Return the digests of programs built one by one.
+
+    Args:
+        recipes: overrides of a cell each.
+        cured: apply what `etbench` changes in the libraries before a build.
+
+    """
+    lines = "".join(f"{json.dumps({'overrides': list(one), 'cured': cured})}\n" for one in recipes)
+    done = subprocess.run(
+        [sys.executable, __file__], input=lines, env=environment(), capture_output=True, text=True, check=True
+    )
+    digests = done.stdout.split("\n")[:-1]
+    assert all(len(digest) == 64 for digest in digests), done.stdout + done.stderr
+    assert len(digests) == len(recipes)
+    return digests
+
+
+def _build(overrides: list[str], cured: bool) -> str:
+    from etbench.build import upstream
+    from etbench.build.pipeline import build_artifact, prepare
+    from etbench.compose import compose
+    from etbench.events import Stages
+
+    if cured:
+        upstream.apply()
+    recipe, stages = compose(overrides, config_dir=CONF).recipe, Stages(lambda _: None)
+    with tempfile.TemporaryDirectory() as folder:
+        return build_artifact(recipe, prepare(recipe, stages), Path(folder), stages).sha256
+
+
+def _serve() -> None:
+    from etbench.models.torchvision_ops import ensure_importable
+
+    ensure_importable()
+    import etbench.build.pipeline  # noqa: F401  before the forks
+
+    for line in sys.stdin:
+        if os.fork() == 0:
+            try:
+                print(_build(**json.loads(line)), flush=True)
+            except Exception as error:
+                print(f"error: {error!r}", flush=True)
+            os._exit(0)
+        os.wait()
+
+
+if __name__ == "__main__":
+    _serve()
