@@ -1,15 +1,19 @@
-"""Cures for what slows a lowering upstream, each with the version it was seen in. They change no `.pte`."""
+"""Cures for what slows a build upstream, each with the version it was seen in. They change no `.pte`."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 __all__ = ["apply"]
 
 
 def apply() -> None:
-    """Apply all of them to this process."""
+    """Apply all of them to this process, once."""
     _share_provenance()
+    _look_up_operators_once()
+    _seek_batch_norms_where_there_are_some()
 
 
 def _share_provenance() -> None:
@@ -24,3 +28,48 @@ def _share_provenance() -> None:
         return record
 
     NodeSource.__deepcopy__ = itself  # type: ignore[attr-defined]
+
+
+def _look_up_operators_once() -> None:
+    """Look up each operator of the C++ dispatcher once, not once for each namespace and decomposition.
+
+    torch 2.13: lowering calls `_materialize_cpp_cia_ops` of `torch._export.utils` hundreds of times. Each call
+    gets some 1,000 attributes of `torch.ops`, so that a later walk finds them. Once got, they stay there.
+    """
+    import torch
+    from torch._export import utils
+
+    known: set[str] = set()
+
+    def materialize() -> None:
+        registered = torch._C._dispatch_get_registrations_for_dispatch_key("CompositeImplicitAutograd")
+        for name in set(registered) - known:
+            namespace, _, operator = name.partition("::")
+            packet, _, overload = operator.partition(".")
+            getattr(getattr(getattr(torch.ops, namespace), packet), overload or "default")
+            known.add(name)
+
+    utils._materialize_cpp_cia_ops = materialize
+
+
+def _seek_batch_norms_where_there_are_some() -> None:
+    """Look for a convolution with a batch norm only in a graph that has a batch norm.
+
+    executorch 1.5: `_do_annotate_conv_bn` exports six patterns to look for them, which takes longer than the
+    rest of quantizing a small model. Only training needs it: `prepare_pt2e` has folded the batch norms.
+    """
+    from executorch.backends.xnnpack.quantizer import xnnpack_quantizer_utils as quantizer
+
+    annotate: Callable[..., list[Any]] = quantizer._do_annotate_conv_bn
+    if hasattr(annotate, "__wrapped__"):
+        return
+
+    @functools.wraps(annotate)
+    def annotate_if_any(gm: Any, *how: Any, **more: Any) -> list[Any]:
+        if any("batch_norm" in str(node.target) for node in gm.graph.nodes):
+            return annotate(gm, *how, **more)
+        gm.graph.eliminate_dead_code()  # as it does before it looks
+        gm.recompile()
+        return []
+
+    quantizer._do_annotate_conv_bn = annotate_if_any
