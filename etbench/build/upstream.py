@@ -33,7 +33,7 @@ def _share_provenance() -> None:
 def _look_up_operators_once() -> None:
     """Look up each operator of the C++ dispatcher once, not once for each namespace and decomposition.
 
-    torch 2.13: lowering calls `_materialize_cpp_cia_ops` of `torch._export.utils` hundreds of times. Each call
+    torch 2.13: lowering calls `_materialize_cpp_cia_ops` (`torch._export.utils`) hundreds of times. Each call
     gets some 1,000 attributes of `torch.ops`, so that a later walk finds them. Once got, they stay there.
     """
     import torch

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-import pytest
 from support import wait_for
+from tools import need
 
-SSHD = "/usr/sbin/sshd"  # sshd wants to be called by its whole path
 HOST = "127.0.0.1"
 
 
@@ -62,8 +61,8 @@ class Server:
 @contextmanager
 def serving(home: Path) -> Iterator[Server]:
     """Run a server for this user alone, with its files in this folder."""
-    if not Path(SSHD).exists():
-        pytest.fail(f"no {SSHD}: apt-get install openssh-server, as .ci/run does")
+    need("ssh")
+    sshd = need("sshd")  # which refuses to start unless it is called by its whole path
     for name in ("host_key", "user_key"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / name], check=True)
     shutil.copy(home / "user_key.pub", home / "authorized_keys")
@@ -81,7 +80,7 @@ def serving(home: Path) -> Iterator[Server]:
     options += ["-o", f"UserKnownHostsFile={home / 'known_hosts'}"]
     with (
         (home / "log").open("wb") as log,
-        subprocess.Popen([SSHD, "-D", "-e", "-f", home / "sshd_config"], stderr=log) as process,
+        subprocess.Popen([sshd, "-D", "-e", "-f", home / "sshd_config"], stderr=log) as process,
     ):
         try:
             wait_for(lambda: b"listening" in (home / "log").read_bytes())

@@ -53,7 +53,11 @@ sys.exit(1)
 
 @pytest.mark.parametrize(
     ("how", "runner"),
-    [(signal.SIGSEGV, "python"), (signal.SIGABRT, "python"), (signal.SIGSEGV, "native")],
+    [
+        (signal.SIGSEGV, "python"),
+        (signal.SIGABRT, "python"),
+        pytest.param(signal.SIGSEGV, "native", marks=pytest.mark.needs("compiler")),
+    ],
     ids=["SIGSEGV", "SIGABRT", "SIGSEGV native"],
 )
 def test_a_program_that_crashes_the_runtime(

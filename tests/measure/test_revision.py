@@ -20,6 +20,9 @@ def _git(*arguments: str) -> str:
     ).stdout.strip()
 
 
+pytestmark = pytest.mark.needs("git")
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The working directory, in no repository, and nothing remembered of another one."""

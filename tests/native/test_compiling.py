@@ -94,6 +94,7 @@ def test_what_the_runner_cannot_run_is_known_before_any_work(delegate: str, reas
     assert reason in (parse(python.config | {"runner": runner}).impossible() or "")
 
 
+@pytest.mark.needs("compiler")
 def test_elsewhere_than_on_linux_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     cell = api.compose(["runner=native"])
     assert cell.impossible() is None
