@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -15,6 +12,7 @@ from omegaconf import DictConfig
 
 from etbench.compose import cell_of_job, check_command_line, conf_dir, resuming
 from etbench.errors import ConfigError
+from etbench.interrupt import ending_by_signals
 
 
 def run_cell(config: DictConfig) -> float | None:
@@ -36,25 +34,13 @@ def run_cell(config: DictConfig) -> float | None:
 
 def main() -> None:
     """Check the command line, then hand over to Hydra."""
-    try:
-        sys.argv[1:] = check_command_line(resuming(sys.argv[1:]))
-    except ConfigError as error:
-        sys.stderr.write(f"{error.message}\n")
-        sys.exit(2)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # clean up as for Ctrl-C
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, _interrupt)
-    try:
+    with ending_by_signals():
+        try:
+            sys.argv[1:] = check_command_line(resuming(sys.argv[1:]))
+        except ConfigError as error:
+            sys.stderr.write(f"{error.message}\n")
+            sys.exit(2)
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run_cell)()
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is written; one more would spoil the status
-        sys.exit(128 + signal.SIGINT)
-
-
-def _interrupt(*_: Any) -> None:
-    """Clean up at the first Ctrl-C; end at once at the second, the children with it."""
-    signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

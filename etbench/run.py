@@ -11,6 +11,7 @@ from etbench.config import Cell
 from etbench.errors import ConfigError
 from etbench.event_log import EventLog
 from etbench.events import Event, OnEvent
+from etbench.interrupt import raise_if_interrupted
 
 if TYPE_CHECKING:
     from etbench.build import Cache
@@ -86,23 +87,24 @@ def run_cells(
     tasks = [Task(cell, out, Path(folder), heard) for cell, folder in zip(cells, folders, strict=True)]
     cache = _cache(first)
     root = cache.work if cache and cache.writable() else None
+    raise_if_interrupted()  # one that got lost in an import
     with workspace(root) as scratch, contextlib.suppress(FailFastError):
         Phases(first, cache, scratch).do(tasks)
     return [task.outcome for task in tasks]
 
 
-def _heard(out: Path, event_log: str | None, on_event: OnEvent | None) -> OnEvent | None:
-    """Let the event log of the folder hear what the caller does."""
-    if event_log is None:
-        return on_event
-    log = EventLog(out / event_log)
+def _heard(out: Path, event_log: str | None, on_event: OnEvent | None) -> OnEvent:
+    """Let the event log of the folder hear what the caller does; each event may be the end of a run."""
+    log = None if event_log is None else EventLog(out / event_log)
 
-    def both(event: Event) -> None:
-        log(event)
+    def heard(event: Event) -> None:
+        if log:
+            log(event)
         if on_event:
             on_event(event)
+        raise_if_interrupted()
 
-    return both
+    return heard
 
 
 def _cache(cell: Cell) -> Cache | None:

@@ -20,6 +20,7 @@ from etbench.config import Cell
 from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent, Stages
 from etbench.files import replace_file, temporary_beside
+from etbench.interrupt import raise_if_interrupted
 from etbench.measure import Round
 from etbench.record import blank_result, failed
 from etbench.results.profiles import write_profile
@@ -129,6 +130,7 @@ class Task:
                     result = with_program_of(path, result)
                     program.replace(path.with_name(str(result.pte_file)))
         except EtbenchError as error:  # a full disk, say
+            raise_if_interrupted()
             short = failed(self.blank, error)
             with contextlib.suppress(OSError):
                 return Outcome(short, write_result(short, self.out, self.cell.stem))
@@ -154,7 +156,8 @@ class Task:
             copy.unlink(missing_ok=True)
 
     def fail(self, error: EtbenchError, rounds: Sequence[Round] = ()) -> None:
-        """Make the failure of the cell its result."""
+        """Make the failure of the cell its result, unless an interrupt may have caused it."""
+        raise_if_interrupted()
         self.finish(failed(self.blank, error, rounds))
 
     def keep(self, rounds: Sequence[Round]) -> None:

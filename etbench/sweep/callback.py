@@ -16,6 +16,7 @@ from etbench.console import print_summary
 from etbench.errors import EtbenchError
 from etbench.results.schema import Result
 from etbench.sweep import ray_launcher
+from etbench.sweep.going_on import saying_how_to_go_on
 from etbench.sweep.manifest import Manifest, close_manifest, has_manifest
 from etbench.sweep.new_results import NewResultsCallback
 
@@ -38,6 +39,12 @@ class ResultsCallback(NewResultsCallback):
             ray_launcher.prepare(config.hydra.launcher)
         if config.hydra.launcher._target_ != OWN_LAUNCHER and not config.sweep.resume:
             Manifest.of([]).write(Path(config.hydra.sweep.dir))
+
+    def on_multirun_end(self, config: DictConfig, **more: Any) -> None:
+        """Write tables and report, and say how to have them if that is interrupted."""
+        what = "the sweep was interrupted before its tables were written"
+        with saying_how_to_go_on(Path(config.hydra.sweep.dir), what, only_interrupted=True):
+            super().on_multirun_end(config, **more)
 
     def close(self, folder: Path, results: Sequence[tuple[Path, Result]]) -> None:
         """Print the summary of the cells; exit with 1 if one failed, with 3 if one got slower."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import etbench.phases  # noqa: F401  before the sweep begins: an interrupt can get lost in an import
-from etbench.command import resume_arguments, shell_words
 from etbench.config import Cell
-from etbench.errors import ConfigError
 from etbench.results.schema import Result
 from etbench.run import run_cells
-from etbench.sweep.manifest import Manifest, alone_in, finished_cells, manifest_path, read_manifest
+from etbench.sweep.going_on import saying_how_to_go_on
+from etbench.sweep.manifest import Manifest, alone_in, finished_cells, read_manifest
 from etbench.sweep.view import sweep_view
 
 __all__ = ["run_sweep"]
@@ -41,7 +39,7 @@ def run_sweep(
         manifest, done = _plan(cells, folder, more)
         todo = {cell.cell_id: (cell, log) for cell, log in planned if cell.cell_id not in done}
         with (
-            _saying_how_to_go_on(folder),
+            saying_how_to_go_on(folder, "the sweep ended before all its cells"),
             sweep_view([cell for cell, _ in todo.values()], len(done)) as on_event,
         ):
             manifest.write(folder)
@@ -68,16 +66,3 @@ def _plan(cells: Sequence[Cell], folder: Path, more: bool) -> tuple[Manifest, di
     for text in words:
         sys.stderr.write(f"{text}\n")
     return manifest, done
-
-
-@contextlib.contextmanager
-def _saying_how_to_go_on(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except ConfigError:
-        raise
-    except BaseException:
-        if manifest_path(folder).exists():
-            how = shell_words(resume_arguments(folder))
-            sys.stderr.write(f"the sweep ended before all its cells; go on with: {how}\n")
-        raise

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from etbench.ui.watch import CONSOLE_LOG, Watch
 __all__ = ["Job", "Jobs"]
 
 CLOSE_S = 30.0
+POLL_S = 0.01
 INTERRUPTED = 128 + signal.SIGINT
 WORDS = {0: "finished", 1: "finished; a cell failed", 2: "refused", 3: "finished; a regression"}
 
@@ -42,6 +43,7 @@ class Job:
     arguments: list[str] = field(default_factory=list)
     watch: Watch | None = None
     process: asyncio.subprocess.Process | None = None
+    starting: bool = False
     interrupts: int = 0
     fault: str = ""  # why it could not be started
 
@@ -54,7 +56,7 @@ class Job:
     def over(self) -> bool:
         """Whether nothing more will come of it."""
         if self.process is None:
-            return self.interrupts > 0 or bool(self.fault)
+            return bool(self.fault) or (self.interrupts > 0 and not self.starting)
         return self.process.returncode is not None
 
     @property
@@ -62,9 +64,9 @@ class Job:
         """Say in a few words how it stands."""
         if self.fault:
             return f"could not be started: {self.fault}"
-        if self.process is None:
+        if self.process is None and not self.starting:
             return "cancelled" if self.interrupts else "queued"
-        status = self.process.returncode
+        status = self.process.returncode if self.process else None
         if status is None:
             return "ending: it writes what it has" if self.interrupts else "running"
         if status in (INTERRUPTED, -signal.SIGINT):
@@ -115,9 +117,8 @@ class Jobs:
         if job.over:
             return
         job.interrupts += 1
-        if job.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                job.process.send_signal(signal.SIGINT)
+        if job.process is not None:  # one that is being started is interrupted as soon as it is there
+            _interrupt(job.process)
 
     async def drive(self) -> None:
         """Run what is in the queue, for ever; one that cannot be started does not hold up the next."""
@@ -135,9 +136,8 @@ class Jobs:
         for job in self.all:
             self.cancel(job)
         for job in self.all:
-            if job.process is not None:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(job.process.wait(), CLOSE_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(_ended(job), CLOSE_S)
 
     async def _run(self, job: Job) -> None:
         if job.request is not None:
@@ -147,16 +147,55 @@ class Jobs:
         else:
             assert job.folder is not None
             job.arguments = resume_arguments(job.folder)
-        with (job.folder / CONSOLE_LOG).open("ab") as log:
-            job.process = await asyncio.create_subprocess_exec(
-                *python_command(job.arguments),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=asyncio.subprocess.STDOUT,
-                env={**os.environ, "COLUMNS": "150"},
-                start_new_session=True,
-            )
+        job.starting = True
+        try:
+            job.process = await _started(job.arguments, job.folder / CONSOLE_LOG)
+        finally:
+            job.starting = False
+        if job.interrupts:
+            _interrupt(job.process)
         await job.process.wait()
+
+
+async def _ended(job: Job) -> None:
+    while job.starting:
+        await asyncio.sleep(POLL_S)
+    if job.process is not None:
+        await job.process.wait()
+
+
+async def _started(arguments: list[str], log: Path) -> asyncio.subprocess.Process:
+    """Start a run in a session of its own; a cancellation meanwhile kills it."""
+    with log.open("ab") as output, _interruptible_children():
+        return await asyncio.create_subprocess_exec(
+            *python_command(arguments),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, "COLUMNS": "150"},
+            start_new_session=True,
+        )
+
+
+@contextlib.contextmanager
+def _interruptible_children() -> Iterator[None]:
+    """Let SIGINT reach what is started here, even if it is ignored here, as in a shell's background job.
+
+    Children inherit what is ignored, and a run that ignores SIGINT cannot be cancelled.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _interrupt(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGINT)
 
 
 def _new_folder(root: Path, now: Callable[[], datetime] = datetime.now) -> Path:

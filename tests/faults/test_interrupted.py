@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -79,18 +78,6 @@ def test_a_sweep_cut_short_is_completed_by_resume(how: signal.Signals, status: i
     assert json.loads((out / ".sweep" / "manifest.json").read_text())["finished_at"]
     assert not leftovers(tmp_path / "cache")
     assert (out / "results.csv").exists()
-
-
-def test_a_second_interrupt_ends_at_once(tmp_path: Path) -> None:
-    with started_etbench(*arguments(*LONG), cwd=tmp_path) as process:
-        wait_for(lambda: _timing(tmp_path / "out"))
-        family = descendants(process)
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=300)
-    assert process.returncode == 130
-    wait_for(lambda: not any(map(alive, family)), timeout=10)  # they would end by themselves later
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
-from support import CONF
+from support import CONF, TESTS
 
 from etbench.event_log import EVENT_LOG, EventLog, LoggedEvent
 from etbench.events import Event
@@ -65,22 +67,58 @@ def test_runs_go_one_after_the_other_and_what_is_cancelled_never_starts(
     assert not watch.alive
 
 
+@pytest.mark.parametrize("ignored", [False, True], ids=["foreground", "background job that ignores SIGINT"])
 def test_a_server_that_is_stopped_interrupts_its_run_and_the_sweep_can_be_resumed(
-    choices: Choices, tmp_path: Path
+    *, ignored: bool, choices: Choices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def stopped() -> tuple[str, Path]:
         jobs = Jobs(choices, tmp_path)
-        job = jobs.add(choices.checked(GRID | {"model": ["slow", "tiny"]}))
+        job = jobs.add(choices.checked(GRID | {"model": ["hanging", "tiny"]}))
         driving = asyncio.create_task(jobs.drive())
         while job.watch is None or not (job.watch.folder / ".sweep" / "manifest.json").exists():
+            assert not job.over, job.state
             await asyncio.sleep(0.05)
         driving.cancel()
         await jobs.close()
         return job.state, job.watch.folder
 
-    state, folder = asyncio.run(stopped())
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.default_int_handler)
+    try:
+        state, folder = asyncio.run(stopped())
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert state == "cancelled"
     assert f"sweep.resume={folder}" in (folder / "console.log").read_text()
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["cancelled", "server stopped"])
+def test_a_run_that_is_cancelled_while_its_process_is_being_started_does_not_go_on(
+    *, stopped: bool, choices: Choices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = asyncio.create_subprocess_exec
+    jobs = Jobs(choices, tmp_path)
+
+    async def cancelled_meanwhile(*command: str, **more: Any) -> asyncio.subprocess.Process:
+        process = await real(*command, **more)
+        assert (job.state, job.over) == ("running", False)
+        jobs.cancel(job)
+        assert not job.over, "it is about to have a process"
+        return process
+
+    async def run() -> None:
+        driving = asyncio.create_task(jobs.drive())
+        if stopped:
+            await jobs.close()
+        while not job.over:
+            await asyncio.sleep(0.01)
+        driving.cancel()
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", cancelled_meanwhile)
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    job = jobs.add(choices.checked(GRID | {"model": ["hanging"]}))
+    asyncio.run(run())
+    assert job.state == "cancelled"
 
 
 def test_what_is_missing_of_a_sweep_is_found_and_put_into_the_queue(choices: Choices, tmp_path: Path) -> None:

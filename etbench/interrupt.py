@@ -1,0 +1,88 @@
+"""Ctrl-C and SIGTERM: noted as they come, so that a run ends by them even where Python loses the exception.
+
+The exception that a signal handler raises can get lost: in a callback of a weak reference, of which each
+import calls one, Python prints "Exception ignored in …" and goes on; a C extension may make an ImportError
+of it. So the signal is noted as well, and a run looks at the note wherever something happens.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import NoReturn
+
+__all__ = ["ending_by_signals", "interrupted", "raise_if_interrupted"]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass
+class _Note:
+    by: int | None = None  # the first signal that came
+
+
+_note = _Note()
+
+
+@contextmanager
+def ending_by_signals() -> Iterator[None]:
+    """Let SIGINT and SIGTERM end the body, which cleans up, and then the process with status 130 or 143.
+
+    That is the status whatever became of the exception, and of the cells. A second signal ends the process at
+    once, its children with it. SIGINT stays ignored where it is, as a shell has it for background jobs.
+    """
+    _note.by = None
+    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    try:
+        try:
+            for number in heard:
+                signal.signal(number, _interrupt)
+            yield
+        finally:
+            _hear_no_more(heard)
+    except BaseException:
+        _hear_no_more(heard)  # the signal may have come while the `finally` above was at work
+        if _note.by is not None:
+            sys.exit(_status(_note.by))
+        raise
+    if _note.by is not None:
+        sys.exit(_status(_note.by))
+
+
+def interrupted() -> bool:
+    """Tell whether a signal has come that ends this process."""
+    return _note.by is not None
+
+
+def raise_if_interrupted() -> None:
+    """Raise again what the signal raised, in case that it got lost; may be called from any thread."""
+    if _note.by is not None:
+        _raise(_note.by)
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    """Note the first signal and raise its exception; end at once at the second, of either kind."""
+    if _note.by is not None:
+        os._exit(_status(_note.by))
+    _note.by = number
+    _raise(number)
+
+
+def _raise(number: int) -> NoReturn:
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(_status(number))
+
+
+def _hear_no_more(numbers: list[signal.Signals]) -> None:
+    for number in numbers:
+        signal.signal(number, signal.SIG_IGN)  # all is written; one more would spoil the status
+
+
+def _status(number: int) -> int:
+    return 128 + number
