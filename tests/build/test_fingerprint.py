@@ -2,37 +2,78 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
+import yaml
 from support import CONF, TESTS, environment
 
+import etbench
 from etbench.build import fingerprint
 from etbench.build.fingerprint import recipe_key
 from etbench.compose import compose
 from etbench.measure import environment as environment_facts
 
-KEY_OF = """
-import sys
+KEYS_OF = """
+import json, sys
 from etbench.build.fingerprint import recipe_key
 from etbench.compose import compose
-print(recipe_key(compose(sys.argv[2:], config_dir=sys.argv[1]).recipe))
-assert "torch" not in sys.modules
+cells = [compose(asked.split(), config_dir=sys.argv[1]) for asked in sys.argv[2:]]
+print(json.dumps([recipe_key(cell.recipe) for cell in cells]))
+assert not {"torch", "transformers", "tokenizers", "huggingface_hub", "timm"} & set(sys.modules)
 """
+SHIPPED = Path(etbench.__file__).parents[1] / "conf" / "model"
+SEVEN = ("resnet18", "mobilenet_v2", "efficientnet_b0", "segformer_b0", "distilbert", "clip_text", "gpt2")
+SOURCES = ("torchvision", "timm", "transformers", "causal_lm", "smollm2_135m")
 
 
 def _key(*overrides: str) -> str | None:
     return recipe_key(compose(list(overrides), config_dir=CONF).recipe)
 
 
-def test_the_key_is_the_same_in_another_process_that_imports_no_torch() -> None:
-    command = [sys.executable, "-c", KEY_OF, str(CONF), "model=tiny", "precision=int8"]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
-    again = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
-    assert done.stdout == again.stdout
-    assert len(done.stdout.strip()) == 64
+def _in_a_child(*asked: str, config_dir: Path = CONF, **env: str) -> list[str | None]:
+    """Return the keys that a new process finds, which must not import what loads models."""
+    command = [sys.executable, "-c", KEYS_OF, str(config_dir), *asked]
+    done = subprocess.run(command, env=environment(**env), capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+def test_the_key_is_the_same_in_another_process_that_imports_no_library_of_models(tmp_path: Path) -> None:
+    saved = tmp_path / "hub" / "models--owner--name"
+    (saved / "refs").mkdir(parents=True)
+    (saved / "refs" / "main").write_text("1" * 40)
+    (saved / "snapshots" / ("1" * 40)).mkdir(parents=True)
+    (saved / "snapshots" / ("1" * 40) / "config.json").write_text("{}")
+    asked = ["model=tiny precision=int8", *(f"model={name}" for name in (*SEVEN, *SOURCES))]
+    asked += [f"model={name} model.id=owner/name" for name in ("transformers", "causal_lm")]
+    asked.append("model=gpt2 model.weights=pretrained model.id=owner/name")
+    keys = _in_a_child(*asked, HF_HUB_CACHE=str(tmp_path / "hub"))
+    assert [key for key in keys if key is None or len(key) != 64] == []
+    assert len(set(keys)) == len(keys)
+    assert keys[0] == _key(*asked[0].split())
+
+
+def _zoo() -> dict[str, dict[str, Any]]:
+    return {path.stem: yaml.safe_load(path.read_text()) for path in sorted((SHIPPED / "zoo").glob("*.yaml"))}
+
+
+def test_each_model_of_the_zoo_has_a_key_of_its_own() -> None:
+    sources = {name: compose([f"model={name}"]).recipe for name in ("torchvision", "timm", "transformers")}
+    keys = {}
+    for name, entry in _zoo().items():  # composed by hand: by Hydra it takes most of a second each
+        base, _ = entry.pop("defaults")
+        recipe = sources[base.removeprefix("/model/").removesuffix("@_here_")]
+        given = {key: value for key, value in entry.items() if key in recipe.model.options}
+        model = msgspec.structs.replace(recipe.model, options=recipe.model.options | given)
+        keys[name] = recipe_key(msgspec.structs.replace(recipe, model=model))
+    assert len(keys) > 50
+    assert [name for name, key in keys.items() if key is None] == []
+    assert len(set(keys.values())) == len(keys)
 
 
 @pytest.mark.parametrize(
@@ -98,17 +139,15 @@ def test_the_contents_of_weights_and_pictures_count_not_their_names_alone(tmp_pa
     assert len({first, second, _key(*asked)}) == 3
 
 
-def test_published_weights_of_a_hub_have_no_key(tmp_path: Path) -> None:
-    assert _key("model=distilbert", "model.weights=pretrained") is None
-    assert _key("model=resnet18", "model.weights=pretrained") is not None
-    for model in ("model=causal_lm", "model=transformers"):
-        assert _key(model, "model.id=owner/name") is None
+def test_a_saved_folder_counts_by_its_contents(tmp_path: Path) -> None:
     (folder := tmp_path / "owner").mkdir()
-    (folder / "config.json").write_text("{}")
-    first = _key("model=causal_lm", f"model.id={folder}")
-    (folder / "config.json").write_text("{ }")
-    assert None not in (keys := {first, _key("model=causal_lm", f"model.id={folder}")})
-    assert len(keys) == 2
+    keys = []
+    for text in ("{}", "{ }"):
+        (folder / "config.json").write_text(text)
+        keys += [_key("model=causal_lm", f"model.{option}={folder}") for option in ("id", "weights")]
+        keys.append(_key("model=causal_lm", "model.weights=pretrained", f"+model.pretrained={folder}"))
+    assert None not in keys
+    assert len(set(keys)) == len(keys)
 
 
 def test_the_source_of_a_model_counts(tmp_path: Path) -> None:
@@ -117,10 +156,9 @@ def test_the_source_of_a_model_counts(tmp_path: Path) -> None:
     text = "_target_: my_models.mine\nname: mine\ntype: mlp\nrecommended: {runs: 5, warmup: 1}\n"
     (conf / "mine.yaml").write_text(text)
 
-    def key() -> str:
-        command = [sys.executable, "-c", KEY_OF, str(conf.parent), "model=mine"]
-        env = environment(PYTHONPATH=f"{tmp_path}:{TESTS}")
-        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+    def key() -> str | None:
+        path = f"{tmp_path}:{TESTS}"
+        return _in_a_child("model=mine", config_dir=conf.parent, PYTHONPATH=path)[0]
 
     module.write_text("def mine(): return 1\n")
     first = key()
