@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class _Hub:
         file = self.repository / "snapshots" / commit / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
-        file.symlink_to(blob)
+        file.symlink_to(os.path.relpath(blob, file.parent))
 
 
 @pytest.fixture
