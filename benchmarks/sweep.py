@@ -1,10 +1,12 @@
 """What a sweep costs: written the plain way, by etbench cold and warm, and the pure measuring beside them.
 
     python benchmarks/sweep.py
+    python benchmarks/sweep.py --no-plain --repeats quick    # does a second run build anything?
 
 The plain way is a process for each cell that loads, exports, quantizes, lowers and times in itself, as
 hand-written scripts do. The floor is the time that the rounds of the warm sweep took, nothing else; what it
-measures beside them (load, memory, energy) and the check against eager are named.
+measures beside them (load, memory, energy) and the check against eager are named. A warm sweep that builds
+a program ends it with 1: something is in the key of the artifact that differs from one run to the next.
 """
 
 from __future__ import annotations
@@ -16,11 +18,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from common import print_machine
 
-MODELS = "resnet18,mobilenet_v2,efficientnet_b0,distilbert,clip_text,gpt2"
+MODELS = "resnet18,mobilenet_v2,efficientnet_b0,segformer_b0,distilbert,clip_text,gpt2"
 PRECISIONS = "fp32,int8"
 STAGES = {"time": "rounds", "inspect": "load, memory and energy", "parity": "check against eager"}
 
@@ -55,17 +58,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--models", default=MODELS)
     parser.add_argument("--precisions", default=PRECISIONS)
+    parser.add_argument("--repeats", default="quick,recommended")
+    parser.add_argument("--plain", action=argparse.BooleanOptionalAction, default=True)
     args = parser.parse_args()
     print_machine()
     with tempfile.TemporaryDirectory(prefix="sweep-") as name:
-        folder = Path(name)
-        plain_s = _plain(folder, args.models.split(","), args.precisions.split(","))
-        print(f"plain procedure, 10 samples a cell: {plain_s:.0f} s")
+        folder, plain_s = Path(name), None
+        if args.plain:
+            plain_s = _plain(folder, args.models.split(","), args.precisions.split(","))
+            print(f"plain procedure, 10 samples a cell: {plain_s:.0f} s")
         grid = [f"model={args.models}", f"precision={args.precisions}"]
-        for repeat in ("quick", "recommended"):
-            cold_s, _ = _sweep(folder, grid, repeat, "cold")
-            warm_s, stages_s = _sweep(folder, grid, repeat, "warm")
-            _report(repeat, cold_s, warm_s, stages_s, plain_s)
+        built_again: set[str] = set()
+        for repeat in args.repeats.split(","):
+            cold, warm = (_sweep(folder, grid, repeat, name) for name in ("cold", "warm"))
+            _report(repeat, cold, warm, plain_s)
+            built_again |= warm.built
+    if built_again:
+        sys.exit(f"built again though nothing had changed: {', '.join(sorted(built_again))}")
+
+
+@dataclass(frozen=True)
+class _Swept:
+    """A sweep: how long it took, how long its stages took over all cells, and which cells it built."""
+
+    seconds: float
+    stages_s: dict[str, float]
+    cells: int
+    built: set[str]
 
 
 def _plain(folder: Path, models: list[str], precisions: list[str]) -> float:
@@ -78,25 +97,30 @@ def _plain(folder: Path, models: list[str], precisions: list[str]) -> float:
     return time.monotonic() - begun
 
 
-def _sweep(folder: Path, grid: list[str], repeat: str, name: str) -> tuple[float, dict[str, float]]:
-    """Return the seconds of a sweep, and those of its stages over all cells."""
+def _sweep(folder: Path, grid: list[str], repeat: str, name: str) -> _Swept:
     out = folder / f"{repeat}-{name}"
     command = [sys.executable, "-m", "etbench", "-m", *grid, f"repeat={repeat}", f"hydra.sweep.dir={out}"]
     begun = time.monotonic()
     env = os.environ | {"ETBENCH_CACHE": str(folder / f"cache-{repeat}")}
     subprocess.run(command, check=True, capture_output=True, env=env)
     seconds = time.monotonic() - begun
-    results = [json.loads(path.read_text()) for path in out.glob("*.json")]
-    return seconds, {name: sum(result["stage_s"][name] for result in results) for name in STAGES}
+    results = {path.stem: json.loads(path.read_text()) for path in out.glob("*.json")}
+    stages_s = {name: sum(result["stage_s"][name] for result in results.values()) for name in STAGES}
+    built = {stem for stem, result in results.items() if not result["from_cache"]}
+    return _Swept(seconds, stages_s, len(results), built)
 
 
-def _report(repeat: str, cold_s: float, warm_s: float, stages_s: dict[str, float], plain_s: float) -> None:
-    floor_s = stages_s["time"]
-    others = ", ".join(f"{text} {stages_s[name]:.1f} s" for name, text in STAGES.items())
+def _report(repeat: str, cold: _Swept, warm: _Swept, plain_s: float | None) -> None:
+    floor_s = warm.stages_s["time"]
+    others = ", ".join(f"{text} {warm.stages_s[name]:.1f} s" for name, text in STAGES.items())
+    cold_share, warm_share = (
+        f", {swept.seconds / plain_s:.3f} of the plain procedure" if plain_s else "" for swept in (cold, warm)
+    )
     print(
-        f"repeat={repeat}: cold {cold_s:.0f} s, {cold_s / plain_s:.2f} of the plain procedure; "
-        f"warm {warm_s:.1f} s, {warm_s / plain_s:.3f} of it and {warm_s / floor_s:.2f} of its rounds alone, "
-        f"{floor_s:.1f} s\n  {others}, the rest {warm_s - sum(stages_s.values()):.1f} s"
+        f"repeat={repeat}: cold {cold.seconds:.0f} s{cold_share}; {len(cold.built)} of {cold.cells} built\n"
+        f"  warm {warm.seconds:.1f} s{warm_share}, {warm.seconds / floor_s:.2f} of its rounds alone, "
+        f"{floor_s:.1f} s; {len(warm.built)} of {warm.cells} built\n"
+        f"  {others}, the rest {warm.seconds - sum(warm.stages_s.values()):.1f} s"
     )
 
 

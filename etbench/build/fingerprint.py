@@ -17,14 +17,20 @@ from typing import Any
 
 import msgspec
 
+from etbench.build.published import deciding_options, is_of_transformers, taken_from_hub
 from etbench.config import Recipe
 from etbench.files import sha256
 
-__all__ = ["KEY_FORMAT", "recipe_key"]
+__all__ = ["KEY_FORMAT", "is_still", "recipe_key"]
 
-KEY_FORMAT = 2
+KEY_FORMAT = 3
 LIBRARIES = ("torch", "torchao", "executorch", "torchvision", "transformers", "tokenizers", "timm", "numpy")
 DATA_LIBRARIES = ("scikit-learn", "pillow", "scipy")  # the photographs, how they are decoded, the speech
+# What transformers takes if it is installed, for tokenizers, features, adapters, kernels and checkpoints.
+BESIDE_TRANSFORMERS = (
+    *("accelerate", "huggingface-hub", "kernels", "mistral-common", "peft", "protobuf", "safetensors"),
+    *("sentencepiece", "tiktoken", "torchaudio"),
+)
 COMPILED = ("etbench.delegates.inductor",)  # into machine code, for the CPU that builds
 OWN_SOURCES = ("models", "precisions", "delegates", "calibration", "data", "build")
 
@@ -33,24 +39,25 @@ def recipe_key(recipe: Recipe) -> str | None:
     """Return the key of the recipe's artifact: 64 hexadecimal digits.
 
     It covers the targets and options of model, precision and delegate, the inputs and open axes asked for,
-    the calibration, the contents of every file that they name, the source of the code that loads and
-    quantizes, and the versions of the libraries. None means that it cannot be known beforehand: published
-    weights or configurations of a hub, where a name stands for whatever was uploaded last.
+    the calibration, the contents of every file that they name, what the hub's local cache has of the model,
+    the source of the code that loads and quantizes, and the versions of the libraries. None means that it
+    cannot be known beforehand, as where something would first be fetched.
     """
     model = recipe.model
     if model.ready:  # it lies there already
         return None
-    source = str(model.options.get("id", ""))
-    if not Path(source).is_dir():
-        if model.weights == "pretrained" and "torchvision" not in model.target:  # torchvision pins a digest
-            return None
-        if "/" in source:
-            return None
-    named = [(part.target, part.options) for part in (model, recipe.precision, recipe.delegate)]
+    hub = taken_from_hub(model)
+    if hub is None:
+        return None
+    named = [
+        (model.target, deciding_options(model)),
+        *((part.target, part.options) for part in (recipe.precision, recipe.delegate)),
+    ]
     files = sorted(set(_files_named(named))) + sorted(_calibration_files(recipe))
     identity = {
         "format": KEY_FORMAT,
         "parts": named,
+        "hub": hub,
         "inputs": model.inputs,
         "dynamic": model.dynamic,
         "calibrates": recipe.precision.calibrates,
@@ -68,11 +75,21 @@ def recipe_key(recipe: Recipe) -> str | None:
     return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()
 
 
+def is_still(recipe: Recipe, key: str) -> bool:
+    """Return whether the recipe has this key still.
+
+    A build may have read something else than what its key was made from: a newer revision from the hub, a
+    file or code that was edited meanwhile.
+    """
+    _sources.cache_clear()
+    return recipe_key(recipe) == key
+
+
 def _files_named(value: Any) -> Iterator[Path]:
     """Yield every existing file, and the files of every existing folder of weights, named in the options."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            if key in ("weights", "id") and isinstance(inner, str) and Path(inner).is_dir():
+            if key in ("weights", "id", "pretrained") and isinstance(inner, str) and Path(inner).is_dir():
                 yield from (path for path in Path(inner).rglob("*") if path.is_file())
             else:
                 yield from _files_named(inner)
@@ -105,10 +122,10 @@ def _digest_of(path: Path, _size: int, _mtime_ns: int) -> str:
 
 @cache
 def _sources(target: str) -> str:
-    """Return a digest of the Python files that a target's code is made of.
+    """Return a digest of the files that a target's code is made of.
 
     That is its whole package, or, for a module that is in none, the modules beside it. Of etbench it is
-    what builds; of the libraries whose versions are in the key, nothing.
+    what builds, and the sentences it brings along; of the libraries whose versions are in the key, nothing.
     """
     top = target.split(".")[0]
     if top in LIBRARIES:
@@ -116,7 +133,7 @@ def _sources(target: str) -> str:
     if top == "etbench":
         package = Path(__file__).resolve().parents[1]
         files = [file for name in OWN_SOURCES for file in (package / name).rglob("*.py")]
-        files.append(package / "component.py")
+        files += [package / "component.py", *(package / "data").glob("*.txt")]
     else:
         files = list(_files_of(top))
     digest = hashlib.sha256()
@@ -140,7 +157,8 @@ def _files_of(top: str) -> Iterator[Path]:
 def _packages(recipe: Recipe) -> tuple[str, ...]:
     """Return the libraries that may have a hand in the bytes, those of model and delegate included."""
     required = (needed.package for needed in (*recipe.model.requires, *recipe.delegate.requires))
-    return (*LIBRARIES, *DATA_LIBRARIES, *filter(None, required))
+    beside = BESIDE_TRANSFORMERS if is_of_transformers(recipe.model) else ()
+    return (*LIBRARIES, *DATA_LIBRARIES, *beside, *filter(None, required))
 
 
 @cache

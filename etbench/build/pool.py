@@ -12,7 +12,7 @@ from time import perf_counter
 
 from etbench.build.artifact import Artifact, BuildRequest, shared_part
 from etbench.build.cache import Cache
-from etbench.build.fingerprint import recipe_key
+from etbench.build.fingerprint import is_still, recipe_key
 from etbench.build.memory import MemoryWatch, available_bytes
 from etbench.build.times import BuildTimes
 from etbench.config import Recipe
@@ -222,9 +222,13 @@ class _Pool:
         return Built(artifact, from_cache=False)
 
     def _kept(self, job: Job, key: str, built: Built) -> Built:
+        """Add a program to the cache, unless something that it was made from changed meanwhile."""
         assert self.cache is not None
         try:
-            self.cache.put(key, job.name, built.artifact, job.folder, lambda text: self._tell(job, text))
+            if is_still(job.recipe, key):
+                self.cache.put(key, job.name, built.artifact, job.folder, lambda text: self._tell(job, text))
+            else:
+                self._tell(job, "the program was not added to the cache: what it is made from has changed")
         except OSError as error:  # a full disk, say: the program is there all the same
             self._tell(job, f"the program was not added to the cache: {error}")
         return built

@@ -2,37 +2,83 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
+import yaml
 from support import CONF, TESTS, environment
 
+import etbench
 from etbench.build import fingerprint
 from etbench.build.fingerprint import recipe_key
 from etbench.compose import compose
+from etbench.config import Model
 from etbench.measure import environment as environment_facts
 
-KEY_OF = """
-import sys
+KEYS_OF = """
+import json, sys
 from etbench.build.fingerprint import recipe_key
 from etbench.compose import compose
-print(recipe_key(compose(sys.argv[2:], config_dir=sys.argv[1]).recipe))
-assert "torch" not in sys.modules
+cells = [compose(asked.split(), config_dir=sys.argv[1]) for asked in sys.argv[2:]]
+print(json.dumps([recipe_key(cell.recipe) for cell in cells]))
+assert not {"torch", "transformers", "tokenizers", "huggingface_hub", "timm"} & set(sys.modules)
 """
+SHIPPED = Path(etbench.__file__).parents[1] / "conf" / "model"
+SEVEN = ("resnet18", "mobilenet_v2", "efficientnet_b0", "segformer_b0", "distilbert", "clip_text", "gpt2")
+SOURCES = ("torchvision", "timm", "transformers", "causal_lm", "smollm2_135m")
 
 
 def _key(*overrides: str) -> str | None:
     return recipe_key(compose(list(overrides), config_dir=CONF).recipe)
 
 
-def test_the_key_is_the_same_in_another_process_that_imports_no_torch() -> None:
-    command = [sys.executable, "-c", KEY_OF, str(CONF), "model=tiny", "precision=int8"]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
-    again = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
-    assert done.stdout == again.stdout
-    assert len(done.stdout.strip()) == 64
+def _in_a_child(*asked: str, config_dir: Path = CONF, **env: str) -> list[str | None]:
+    """Return the keys that a new process finds, which must not import what loads models."""
+    command = [sys.executable, "-c", KEYS_OF, str(config_dir), *asked]
+    done = subprocess.run(command, env=environment(**env), capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+def test_the_key_is_the_same_in_another_process_that_imports_no_library_of_models(tmp_path: Path) -> None:
+    saved = tmp_path / "hub" / "models--owner--name"
+    (saved / "refs").mkdir(parents=True)
+    (saved / "refs" / "main").write_text("1" * 40)
+    (saved / "snapshots" / ("1" * 40)).mkdir(parents=True)
+    (saved / "snapshots" / ("1" * 40) / "config.json").write_text("{}")
+    asked = ["model=tiny precision=int8", "model=distilbert"]
+    asked.append("model=transformers model.id=owner/name")
+    asked.append("model=gpt2 model.id=owner/name model.weights=pretrained")
+    keys = _in_a_child(*asked, HF_HUB_CACHE=str(tmp_path / "hub"))
+    assert [key for key in keys if key is None or len(key) != 64] == []
+    assert len(set(keys)) == len(keys)
+    assert keys[0] == _key(*asked[0].split())
+
+
+def _shipped(name: str) -> dict[str, Any]:
+    """Return the YAML of a model with what it takes from another; Hydra needs most of a second for each."""
+    own = yaml.safe_load((SHIPPED / f"{name}.yaml").read_text())
+    base, *_ = own.pop("defaults", [None])
+    taken = _shipped(base.removeprefix("/model/").removesuffix("@_here_")) if base else {}
+    return taken | own
+
+
+def test_each_model_that_is_shipped_has_a_key() -> None:
+    zoo = [f"zoo/{path.stem}" for path in (SHIPPED / "zoo").glob("*.yaml")]
+    assert len(zoo) > 50
+    recipe = compose(["model=tiny"], config_dir=CONF).recipe
+    keys = {}
+    for name in (*SEVEN, *zoo, *SOURCES):
+        given = _shipped(name)
+        options = {key: value for key, value in given.items() if key not in Model.__struct_encode_fields__}
+        model = msgspec.structs.replace(recipe.model, target=given["_target_"], options=options)
+        keys[name] = recipe_key(msgspec.structs.replace(recipe, model=model))
+    assert [name for name, key in keys.items() if key is None] == []
+    assert len({keys[name] for name in (*SEVEN, *zoo)}) == len(SEVEN) + len(zoo)
 
 
 @pytest.mark.parametrize(
@@ -98,17 +144,15 @@ def test_the_contents_of_weights_and_pictures_count_not_their_names_alone(tmp_pa
     assert len({first, second, _key(*asked)}) == 3
 
 
-def test_published_weights_of_a_hub_have_no_key(tmp_path: Path) -> None:
-    assert _key("model=distilbert", "model.weights=pretrained") is None
-    assert _key("model=resnet18", "model.weights=pretrained") is not None
-    for model in ("model=causal_lm", "model=transformers"):
-        assert _key(model, "model.id=owner/name") is None
+def test_a_saved_folder_counts_by_its_contents(tmp_path: Path) -> None:
     (folder := tmp_path / "owner").mkdir()
-    (folder / "config.json").write_text("{}")
-    first = _key("model=causal_lm", f"model.id={folder}")
-    (folder / "config.json").write_text("{ }")
-    assert None not in (keys := {first, _key("model=causal_lm", f"model.id={folder}")})
-    assert len(keys) == 2
+    keys = []
+    for text in ("{}", "{ }"):
+        (folder / "config.json").write_text(text)
+        keys += [_key("model=causal_lm", f"model.{option}={folder}") for option in ("id", "weights")]
+        keys.append(_key("model=causal_lm", "model.weights=pretrained", f"+model.pretrained={folder}"))
+    assert None not in keys
+    assert len(set(keys)) == len(keys)
 
 
 def test_the_source_of_a_model_counts(tmp_path: Path) -> None:
@@ -117,10 +161,9 @@ def test_the_source_of_a_model_counts(tmp_path: Path) -> None:
     text = "_target_: my_models.mine\nname: mine\ntype: mlp\nrecommended: {runs: 5, warmup: 1}\n"
     (conf / "mine.yaml").write_text(text)
 
-    def key() -> str:
-        command = [sys.executable, "-c", KEY_OF, str(conf.parent), "model=mine"]
-        env = environment(PYTHONPATH=f"{tmp_path}:{TESTS}")
-        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+    def key() -> str | None:
+        path = f"{tmp_path}:{TESTS}"
+        return _in_a_child("model=mine", config_dir=conf.parent, PYTHONPATH=path)[0]
 
     module.write_text("def mine(): return 1\n")
     first = key()

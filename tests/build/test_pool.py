@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -61,6 +62,13 @@ class _Builds:
         self.done[job.name] = what
 
 
+SMALL_BERT = {
+    "model_type": "bert",
+    "num_hidden_layers": 1,
+    "hidden_size": 32,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+}
 GRID = (
     "model=tiny precision=fp32 delegate=xnnpack",
     "model=tiny precision=int8 delegate=xnnpack",
@@ -110,18 +118,51 @@ def test_the_build_that_took_longest_before_goes_first(tmp_path: Path) -> None:
     assert BuildTimes(cache.folder).expected(GRID[1]) < 5e4, "the new time is recorded"
 
 
-def test_what_is_cached_is_not_built(tmp_path: Path) -> None:
+def test_what_is_cached_is_not_built_a_configuration_of_the_hub_included(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository, commit = tmp_path / "hub" / "models--owner--bert", "1" * 40
+    (snapshot := repository / "snapshots" / commit).mkdir(parents=True)
+    (snapshot / "config.json").write_text(json.dumps(SMALL_BERT))
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    bert = "model=transformers model.id=owner/bert model.seq_len=8"
     cache = Cache(tmp_path / "cache", 10**9)
     first, second = _Builds(tmp_path / "1", cache), _Builds(tmp_path / "2", cache)
-    first.run(GRID[0])
-    second.run(GRID[0], GRID[1])
-    assert [first.done[GRID[0]].from_cache, *(second.done[text].from_cache for text in GRID[:2])] == [
-        False,
-        True,
-        False,
-    ]
+    first.run(GRID[0], bert)
+    second.run(GRID[0], bert, GRID[1])
+    assert all(isinstance(what, Built) for what in first.done.values()), first.done
+    assert [what.from_cache for what in first.done.values()] == [False, False]
+    assert {text: what.from_cache for text, what in second.done.items()} == {
+        GRID[0]: True,
+        bert: True,
+        GRID[1]: False,
+    }
     assert second.order == [GRID[1]]
-    assert second.done[GRID[0]].artifact == first.done[GRID[0]].artifact
+    for text in (GRID[0], bert):
+        assert second.done[text].artifact == first.done[text].artifact
+
+
+def test_what_changed_while_a_program_was_built_keeps_it_out_of_the_cache(tmp_path: Path) -> None:
+    (text := tmp_path / "sentences.txt").write_text("It was there before.")
+    changing = f"{GRID[0]} calibration.text={text}"
+    cache = Cache(tmp_path / "cache", 10**9)
+    builds = _Builds(tmp_path / "jobs", cache)
+    hear, told = builds._event, []
+
+    def change(job: Job, event: Event) -> None:
+        hear(job, event)
+        if job.name == changing:
+            text.write_text("It was written meanwhile.")
+            told.append(event.message)
+
+    builds._event = change  # type: ignore[method-assign]
+    builds.run(changing, GRID[1])
+    assert all(isinstance(what, Built) for what in builds.done.values()), builds.done
+    assert [entry.name for entry in cache.entries()] == [GRID[1]]
+    assert any("not added to the cache: what it is made from has changed" in line for line in told)
 
 
 def test_what_a_callback_raises_stops_the_builders_and_comes_out(tmp_path: Path) -> None:
