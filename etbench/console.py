@@ -100,7 +100,7 @@ class ConsoleLog:
             self._line(f"[dim]{text}[/dim]")
 
 
-LEGEND = "± is the 95 % interval of the median over rounds; parity is SQNR against eager fp32"
+LEGEND = "±: 95 % interval of the median over rounds; parity: SQNR against eager fp32"
 SPEAKING = "p50 of a language model is of one more token; equal: tokens that eager fp32 writes too"
 
 

@@ -127,7 +127,10 @@ def _samples(result: Result) -> str:
 
 
 def _size(result: Result) -> str:
-    return "-" if result.artifact is None else f"{result.artifact.pte_bytes / 1e6:.1f}"
+    if result.artifact is None:
+        return "-"
+    size_mb = result.artifact.pte_bytes / 1e6
+    return f"{size_mb:.1f}" if size_mb >= 1 else f"{size_mb:.2g}"
 
 
 def _parity_order(result: Result) -> float | None:
