@@ -176,7 +176,7 @@ def print_comparison(cells: Iterable[CellComparison], console: Console | None = 
     for (verdict, how), of_kind in kinds.items():
         first = " (the first of them)" if len(of_kind) > 1 else ""
         told = f"{listed([cell.name for cell in of_kind])}, {how}: {of_kind[0].advice}{first}"
-        say(console, Text.assemble((verdict, "yellow"), f" {told}"))
+        console.print(Text.assemble((verdict, "yellow"), f" {told}"))  # in one line: it has a command
 
 
 def _compared(cell: CellComparison) -> tuple[str | Text, ...]:

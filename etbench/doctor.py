@@ -16,7 +16,7 @@ from etbench.compose import compose_options
 from etbench.config import Cell
 from etbench.fitting import Column, print_table
 from etbench.measure.environment import Environment, read_environment
-from etbench.terminal import ending_with_the_reader, plain_console, say
+from etbench.terminal import ending_with_the_reader, plain_console
 
 __all__ = ["Advice", "advise", "describe", "main", "registered_backends"]
 
@@ -57,7 +57,7 @@ def _main() -> int:
     rows.append(("native runner", f"none: {missing}" if missing else "runner=native compiles it"))
     print_table(console, (Column("", left=True), Column("", wraps=True)), rows)
     for advice in advise(facts, psutil.cpu_percent(interval=0.5) / 100):
-        say(console, Text.assemble((advice.trouble, "yellow"), f"\n  {advice.cure}"))
+        console.print(Text.assemble((advice.trouble, "yellow"), f"\n  {advice.cure}"))
     return 0 if backends is not None else 1
 
 

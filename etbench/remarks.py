@@ -47,7 +47,9 @@ def listed(names: Sequence[str]) -> str:
 
 def print_kinds(results: Sequence[Result], names: Sequence[str], console: Console) -> None:
     """Print one line for each kind of failure and warning among many cells."""
-    for remark in (*_without_figures(results, names), *_doubtful(results, names), *_bases(results, names)):
+    for remark in (*_without_figures(results, names), *_bases(results, names)):
+        console.print(remark.text)  # paths and commands in it can be copied: no line breaks
+    for remark in _doubtful(results, names):
         say(console, remark.text)
     if profiled := _those(results, names, lambda result: result.profile is not None):
         say(console, Text(f"operators of {listed(profiled)}: {WHERE}, or profile.csv"))
@@ -138,7 +140,7 @@ def _numerics(result: Result) -> Numerics | None:
 def print_details(result: Result, name: str, console: Console) -> None:
     """Print all there is to say of a single cell."""
     for remark in _details(result, name):
-        say(console, remark.text)
+        console.print(remark.text)
     if (numerics := _numerics(result)) is not None:
         _print_layers(name, numerics, console)
     if result.profile is not None:
