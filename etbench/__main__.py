@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from etbench.compose import cell_of_job, check_command_line, conf_dir, resuming
 from etbench.errors import ConfigError
 from etbench.interrupt import ending_by_signals
+from etbench.terminal import ending_with_the_reader
 
 
 def run_cell(config: DictConfig) -> float | None:
@@ -20,19 +21,26 @@ def run_cell(config: DictConfig) -> float | None:
     from etbench.console import ConsoleLog
     from etbench.objective import objective_value
     from etbench.run import run
+    from etbench.sweep.lines import SweepLines
     from etbench.sweep.single import run_in_sweep
 
     job = HydraConfig.get()
     cell = cell_of_job(config)
     if job.mode == RunMode.MULTIRUN:
-        log = ConsoleLog(many=True)  # a launcher may run several at once
-        result = run_in_sweep(cell, Path(job.sweep.dir), job.runtime.output_dir, log)
+        lines = SweepLines([cell])  # a launcher may run several at once
+        result = run_in_sweep(cell, Path(job.sweep.dir), job.runtime.output_dir, lines)
     else:
         result = run(cell, out_dir=job.run.dir, log_dir=job.runtime.output_dir, on_event=ConsoleLog()).result
     return objective_value(result, cell.objective, cell.bounds)
 
 
 def main() -> None:
+    """Run the command; a reader that leaves ends it quietly."""
+    with ending_with_the_reader():
+        _main()
+
+
+def _main() -> None:
     """Check the command line, then hand over to Hydra."""
     with ending_by_signals():
         try:

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 
 import msgspec
 import psutil
-from rich.table import Table
+from rich.text import Text
 
 from etbench.compose import compose_options
 from etbench.config import Cell
-from etbench.console import plain_console
+from etbench.fitting import Column, print_table
 from etbench.measure.environment import Environment, read_environment
+from etbench.terminal import ending_with_the_reader, plain_console
 
 __all__ = ["Advice", "advise", "describe", "main", "registered_backends"]
 
@@ -41,19 +42,22 @@ class Advice(msgspec.Struct, frozen=True):
 
 def main() -> int:
     """Print the facts of this machine, the runtimes found, and advice; 1 if nothing could run here."""
+    with ending_with_the_reader():
+        return _main()
+
+
+def _main() -> int:
     console = plain_console()
     facts = read_environment(threads=None)
-    table = Table(show_header=False, box=None)
-    for name, value in describe(facts):
-        table.add_row(name, value)
+    rows = list(describe(facts))
     backends, why = registered_backends()
-    table.add_row("runtimes", "portable, " + ", ".join(backends) if backends is not None else f"none: {why}")
+    rows.append(("runtimes", "portable, " + ", ".join(backends) if backends is not None else f"none: {why}"))
     native = compose_options("runner", ["native"])["native"]
     missing = native.runner.missing if isinstance(native, Cell) else str(native)
-    table.add_row("native runner", f"none: {missing}" if missing else "runner=native compiles it")
-    console.print(table)
+    rows.append(("native runner", f"none: {missing}" if missing else "runner=native compiles it"))
+    print_table(console, (Column("", left=True), Column("", wraps=True)), rows)
     for advice in advise(facts, psutil.cpu_percent(interval=0.5) / 100):
-        console.print(f"[yellow]{advice.trouble}[/yellow]\n  {advice.cure}")
+        console.print(Text.assemble((advice.trouble, "yellow"), f"\n  {advice.cure}"))
     return 0 if backends is not None else 1
 
 

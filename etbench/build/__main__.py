@@ -11,19 +11,27 @@ import sys
 import time
 from collections.abc import Sequence
 
-from rich.markup import escape
-from rich.table import Table
-
 from etbench.build.cache import Cache, cache_folder
-from etbench.console import plain_console
+from etbench.fitting import Column, print_table
 from etbench.measure.protocol import seconds_text
+from etbench.terminal import ending_with_the_reader, plain_console
 
 GB = 1e9
 DEFAULT_MAX_GB = 20.0
+COLUMNS = (
+    Column("program", wraps=True),
+    *(Column("MB"), Column("built in", rank=2), Column("last used", rank=1)),
+    Column("key", rank=3, left=True),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status: 1 if `verify` found damage."""
+    with ending_with_the_reader():
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(prog="python -m etbench.build", description=__doc__)
     parser.add_argument("--dir", help="the cache folder, where it is not the usual one")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -51,18 +59,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _list(cache: Cache) -> None:
     entries = cache.entries()
-    table = Table(title=f"{len(entries)} programs in {escape(str(cache.folder))}")
-    for name in ("program", "MB", "built in", "last used", "key"):
-        table.add_column(name, no_wrap=True, justify="left" if name in ("program", "key") else "right")
-    for entry in entries:
-        table.add_row(
+    console = plain_console()
+    console.print(f"{len(entries)} programs in {cache.folder}", markup=False)
+    rows = (
+        (
             entry.name,
             f"{entry.bytes / 1e6:.1f}",
             seconds_text(sum(entry.artifact.build_s.values())),
             f"{seconds_text(max(0.0, time.time() - entry.used_s))} ago",
             entry.key[:12],
         )
-    plain_console().print(table)
+        for entry in entries
+    )
+    print_table(console, COLUMNS, rows)
 
 
 def _verify(cache: Cache) -> int:

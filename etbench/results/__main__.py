@@ -7,16 +7,22 @@ import sys
 from collections.abc import Callable, Sequence
 
 from etbench.errors import EtbenchError
-from etbench.results.commands import aggregate, charts, compare, foreign, history, report
+from etbench.results.commands import aggregate, charts, compare, foreign, history, report, show
 from etbench.results.commands.common import BAD_USAGE
+from etbench.terminal import ending_with_the_reader
 
 __all__ = ["main"]
 
-COMMANDS = (aggregate, charts, compare, report, history, foreign)
+COMMANDS = (show, aggregate, charts, compare, report, history, foreign)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a subcommand and return its exit status."""
+    """Run a subcommand and return its exit status; a reader that leaves ends it quietly."""
+    with ending_with_the_reader():
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(prog="python -m etbench.results", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for command in COMMANDS:

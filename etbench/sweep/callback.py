@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from etbench.console import print_summary
 from etbench.errors import EtbenchError
@@ -19,6 +18,7 @@ from etbench.sweep import ray_launcher
 from etbench.sweep.going_on import saying_how_to_go_on
 from etbench.sweep.manifest import Manifest, close_manifest, has_manifest
 from etbench.sweep.new_results import NewResultsCallback
+from etbench.terminal import outliving_the_reader, plain_console
 
 __all__ = ["ResultsCallback"]
 
@@ -48,7 +48,7 @@ class ResultsCallback(NewResultsCallback):
 
     def close(self, folder: Path, results: Sequence[tuple[Path, Result]]) -> None:
         """Print the summary of the cells; exit with 1 if one failed, with 3 if one got slower."""
-        with _failing_aloud(folder):
+        with _failing_aloud(folder), outliving_the_reader():
             print_summary(result for _, result in results)
         _exit_by(results)
 
@@ -57,7 +57,8 @@ class ResultsCallback(NewResultsCallback):
         with _failing_aloud(folder):
             if has_manifest(folder):
                 close_manifest(folder)
-            print_summary(result for _, result in results)
+            with outliving_the_reader():
+                print_summary(result for _, result in results)
             if results:
                 _write_tables(folder, config)
         _exit_by(results)
@@ -97,4 +98,5 @@ def _write_tables(folder: Path, config: DictConfig) -> None:
 
 
 def _say(text: str) -> None:
-    Console(highlight=False, soft_wrap=True, markup=False).print(text)
+    with outliving_the_reader():
+        plain_console().print(text, markup=False)

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from etbench.config import Cell
-from etbench.console import ConsoleLog
 from etbench.events import Event, OnEvent
 from etbench.measure.protocol import seconds_text
+from etbench.results.names import cell_words
 from etbench.sweep.eta import Estimate
-from etbench.sweep.progress import STATUSES, CellProgress
+from etbench.sweep.lines import SweepLines
+from etbench.sweep.progress import CellProgress
+from etbench.terminal import progress_console
 
 __all__ = ["sweep_view"]
 
 REFRESH_S = 0.5  # and only when something happened: drawing takes time from what is measured
+SCROLL_S = 3.0  # the rows stay where they are while anything has happened in them for so long
+FIGURES_WIDTH = 20  # of rounds and p50, with the space before them
+WORDS_WIDTH = 12  # of a stage, at least
 COLORS = {
     **{"waiting": "dim", "working": "cyan", "ready": "blue"},
     **{"ok": "green", "failed": "red", "skipped": "yellow", "built": "cyan"},
@@ -31,62 +37,100 @@ COLORS = {
 @contextlib.contextmanager
 def sweep_view(cells: Sequence[Cell], done_before: int) -> Iterator[OnEvent]:
     """Give the callback that shows the events of these cells."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = progress_console()
     if done_before:
         console.print(f"{done_before} cells are there already, {len(cells)} are still to be run")
     if not console.is_terminal or os.environ.get("CI"):
-        yield ConsoleLog(console, many=True)
+        yield SweepLines(cells, console)
         return
     view = _LiveView(cells, console)
     with view.live:
         yield view
-        view.live.update(view.drawn(), refresh=True)
+        view.live.update(view.headline(), refresh=True)  # the table of results comes next
 
 
 class _LiveView:
-    """Keeps a table of all cells up to date."""
+    """Keeps a table of the cells up to date, with as many rows as the screen has, around those at work.
 
-    def __init__(self, cells: Sequence[Cell], console: Console) -> None:
-        self.rows = {cell.cell_id: CellProgress(cell.stem) for cell in cells}
-        self.estimate = Estimate(cells)
-        self.begun = self.drawn_at = monotonic()
+    Args:
+        cells: of the sweep.
+        console: that is drawn on.
+        now: tells the time in seconds.
+
+    """
+
+    def __init__(self, cells: Sequence[Cell], console: Console, now: Callable[[], float] = monotonic) -> None:
+        self._now = now
+        self.rows = {
+            cell.cell_id: CellProgress(cell_words(cell.model.name, cell.precision.name, cell.delegate.name))
+            for cell in cells
+        }
+        self.estimate = Estimate(cells, now)
+        self.begun = self.drawn_at = now()
         self.live = Live(Text(""), console=console, auto_refresh=False)
+        self._places = {cell_id: place for place, cell_id in enumerate(self.rows)}
+        self._touched: dict[int, float] = {}  # when a row last changed, by its place
+        self._latest = self._top = 0  # the row that changed last, and the first on the screen
 
     def __call__(self, event: Event) -> None:
         """Take in an event, and draw if the last drawing is old enough."""
         self.estimate.take(event)
         if (row := self.rows.get(event.cell_id)) is not None:
             row.take(event)
-        if monotonic() - self.drawn_at > REFRESH_S or event.kind == "cell_finished":
+            self._latest = self._places[event.cell_id]
+            self._touched[self._latest] = self._now()
+        if self._now() - self.drawn_at > REFRESH_S or event.kind == "cell_finished":
             self.live.update(self.drawn(), refresh=True)
-            self.drawn_at = monotonic()
+            self.drawn_at = self._now()
 
     def drawn(self) -> Group:
-        """Return the table, with a line on how far all of it is."""
+        """Return the rows that fit the screen, how many there are above and below, and how far all is."""
+        rows = list(self.rows.values())
+        width = self.live.console.width
+        names = max((cell_len(row.name) for row in rows), default=0)
+        wraps = names + WORDS_WIDTH + FIGURES_WIDTH > width
+        room = max(3, (self.live.console.height - 4) // (2 if wraps else 1))
+        shown = self._scrolled(len(rows), room)
         table = Table(box=None, pad_edge=False)
-        for name in ("cell", "stage", "rounds", "p50 ms"):
-            table.add_column(name, no_wrap=True, justify="left" if name in ("cell", "stage") else "right")
-        for row in self._shown():
+        table.add_column("cell", overflow="fold", no_wrap=not wraps)
+        words = max(WORDS_WIDTH, width - FIGURES_WIDTH - (names if not wraps else width // 3))
+        table.add_column("stage", overflow="ellipsis", no_wrap=True, max_width=words)
+        for name in ("rounds", "p50 ms"):
+            table.add_column(name, no_wrap=True, justify="right")
+        for row in rows[shown.start : shown.stop]:
             rounds = f"{row.done}/{row.of}" if row.of else ""
             p50 = "" if row.p50_ms is None else f"{row.p50_ms:.3g}"
             table.add_row(row.name, Text(row.doing, style=COLORS.get(row.state, "")), rounds, p50)
-        return Group(table, Text(self._headline(), style="bold"))
+        hidden = [
+            f"{rows_there} {where}"
+            for rows_there, where in ((shown.start, "above"), (len(rows) - shown.stop, "below"))
+            if rows_there
+        ]
+        return Group(
+            table, *([Text(f"… {', '.join(hidden)}", style="dim")] if hidden else []), self.headline()
+        )
 
-    def _shown(self) -> list[CellProgress]:
-        """Return the rows that fit the screen: what is going on before what waits and what is over."""
-        room = max(5, self.live.console.height - 4)
-        rows = list(self.rows.values())
-        if len(rows) <= room:
-            return rows
-        order = ("working", "failed", "ready", "waiting", *STATUSES)
-        return sorted(rows, key=lambda row: order.index(row.state))[:room]
+    def _scrolled(self, count: int, room: int) -> range:
+        """Return the rows to show: they move on to where something happens only when they are quiet."""
+        if count <= room:
+            return range(count)
+        shown = range(self._top, min(self._top + room, count))
+        quiet = all(self._now() - self._touched.get(place, -SCROLL_S) >= SCROLL_S for place in shown)
+        if self._latest not in shown and quiet:
+            self._top = self._latest - room // 3
+        self._top = max(0, min(self._top, count - room))
+        return range(self._top, self._top + room)
 
-    def _headline(self) -> str:
-        over = sum(row.over for row in self.rows.values())
+    def headline(self) -> Text:
+        """Say how far the sweep is as a whole."""
+        rows = self.rows.values()
+        words = [f"{sum(row.over for row in rows)} of {len(rows)} cells"]
+        if failed := sum(row.state == "failed" for row in rows):
+            words.append(f"{failed} failed")
+        words.append(seconds_text(self._now() - self.begun))
         left = self.estimate.left_s()
-        words = [f"{over} of {len(self.rows)} cells", seconds_text(monotonic() - self.begun)]
-        if left is not None and over < len(self.rows):
+        if left is not None and not all(row.over for row in rows):
             words.append(f"about {seconds_text(left)} left")
         if self.estimate.building:
             words.append(f"{self.estimate.building} builders at work")
-        return " · ".join(words)
+        return Text(" · ".join(words), style="bold")

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
-from rich.console import Console
+from rich.console import Console, Group
 from support import CONF, TESTS, etbench
 
 from etbench import compose
+from etbench.config import Cell
 from etbench.errors import ConfigError
 from etbench.events import Event
 from etbench.results.schema import Result
 from etbench.results.store import read_results
 from etbench.run import run_cells
 from etbench.sweep.eta import Estimate
+from etbench.sweep.lines import SweepLines
 from etbench.sweep.manifest import read_manifest
 from etbench.sweep.view import _LiveView
 
@@ -121,8 +125,6 @@ def test_cells_of_any_kind_can_be_run_from_python(tmp_path: Path, monkeypatch: p
 
 
 def _comparing_with(cell, path: Path):
-    import msgspec
-
     return msgspec.structs.replace(cell, compare_to=str(path))
 
 
@@ -150,6 +152,74 @@ def test_the_live_view_shows_where_each_cell_is() -> None:
     assert "1 of 2 cells" in shown[3]
     assert "waiting" in shown[3]
     assert "left" in shown[3]
+
+
+def _thirty() -> list[Cell]:
+    cell = compose(["model=resnet18"])
+    return [
+        msgspec.structs.replace(cell, repeat=msgspec.structs.replace(cell.repeat, runs=runs))
+        for runs in range(1, 31)
+    ]
+
+
+def test_a_live_sweep_taller_than_the_screen_moves_on_to_where_something_happens() -> None:
+    cells = _thirty()
+    console = Console(file=io.StringIO(), force_terminal=True, width=60, height=14)
+    clock = iter(range(0, 10_000, 10))
+    view = _LiveView(cells, console, now=lambda: float(next(clock)))
+
+    def rows_shown() -> list[str]:
+        return [line.rstrip() for line in _plain(view.drawn(), console)]
+
+    first = rows_shown()
+    assert len(first) <= 14 - 1
+    assert "… 20 below" in first
+    view(Event(kind="round", stage="time", done=3, of=30, p50_ms=1.25, cell_id=cells[25].cell_id))
+    moved = rows_shown()
+    assert any("3/30" in line and "1.25" in line for line in moved)
+    assert "… 20 above" in moved
+    assert moved[-1].startswith("0 of 30 cells")
+
+
+def _plain(drawn: Group, console: Console) -> list[str]:
+    with console.capture() as captured:
+        console.print(drawn)
+    return re.sub(r"\x1b\[[0-9;]*m", "", captured.get()).splitlines()
+
+
+def test_rows_stay_where_they_are_while_something_happens_in_them() -> None:
+    cells = _thirty()
+    console = Console(file=io.StringIO(), force_terminal=True, width=60, height=14)
+    view = _LiveView(cells, console, now=lambda: 0.0)
+    for number in (2, 25):
+        view(Event(kind="round", stage="time", done=3, of=30, p50_ms=1.25, cell_id=cells[number].cell_id))
+    assert "… 20 below" in [line.rstrip() for line in _plain(view.drawn(), console)]
+
+
+def test_without_a_terminal_a_sweep_prints_a_line_for_what_matters() -> None:
+    cells = [compose(["model=resnet18", f"precision={name}"]) for name in ("fp32", "int8")]
+    out, seconds = io.StringIO(), [0.0]
+    lines = SweepLines(cells, Console(file=out, width=200), now=lambda: seconds[0])
+    cell_id = cells[1].cell_id
+    lines(Event(kind="cell_started", message=cell_id, cell_id=cell_id))
+    for stage in ("import", "load", "lower"):
+        lines(Event(kind="stage_started", stage=stage, cell_id=cell_id))
+        lines(Event(kind="stage_finished", stage=stage, seconds=1.0, cell_id=cell_id))
+    seconds[0] = 7.0
+    lines(Event(kind="program_ready", message="built", cell_id=cell_id))
+    for done in range(1, 31):
+        seconds[0] += 1.0
+        lines(Event(kind="round", stage="time", done=done, of=30, p50_ms=1.25, cell_id=cell_id))
+    lines(Event(kind="cell_finished", status="ok", message="out/a.json", cell_id=cell_id, seconds=37.0))
+    said = [line.split(" xnnpack: ") for line in out.getvalue().splitlines()]
+    assert {head for head, _ in said} == {"[2/2] resnet18 int8"}
+    words = [re.sub(r", about .* left$", ", about … left", text) for _, text in said]
+    assert words == [
+        "building, about … left",
+        "program built in 7 s",
+        *(f"timing {done}/30, about … left" for done in (4, 15, 26)),
+        "ok in 37 s: out/a.json",
+    ]
 
 
 def test_the_estimate_shrinks_with_what_is_done_and_ends_with_nothing_left() -> None:

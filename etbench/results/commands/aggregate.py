@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from etbench.results.commands.common import Commands, add_folders, out_folder, print_paths
+from etbench.results.commands.common import (
+    Commands,
+    add_folders,
+    check_results,
+    out_folder,
+    print_paths,
+)
 
 __all__ = ["add"]
 
@@ -24,4 +30,5 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
 def _aggregate(args: argparse.Namespace) -> int:
     from etbench.results.aggregation import aggregate
 
+    check_results(args.paths)
     return print_paths(aggregate(args.paths, out_folder(args)))

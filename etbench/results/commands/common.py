@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from etbench.errors import EtbenchError
 from etbench.results.schema import Result
-from etbench.results.store import UnreadableError, read_results
+from etbench.results.store import UnreadableError, find_files, read_result, read_results
 
 __all__ = [
     "BAD_USAGE",
@@ -16,6 +17,7 @@ __all__ = [
     "REGRESSION",
     "Commands",
     "add_folders",
+    "check_results",
     "out_folder",
     "print_left_out",
     "print_paths",
@@ -39,8 +41,46 @@ def out_folder(args: argparse.Namespace) -> Path:
     return folder
 
 
-def read_all(paths: Iterable[Path]) -> list[Result]:
-    """Read all results, and say on stderr what was left out."""
+def check_results(paths: Sequence[Path]) -> None:
+    """Name on stderr each path that holds no result.
+
+    Raises:
+        EtbenchError: if none of them does; says what was looked for and where.
+
+    """
+    empty = [words for path in paths if (words := _why_empty(path))]
+    if len(empty) == len(paths):
+        raise EtbenchError("\n".join(empty), stage="read")
+    for words in empty:
+        print(words, file=sys.stderr)
+
+
+def _why_empty(path: Path) -> str:
+    """Return why there is no result in a file or folder, or nothing if there is one."""
+    first = ""
+    files = find_files([path])
+    for file in files:
+        try:
+            read_result(file)
+        except UnreadableError as error:
+            first = first or error.message
+        else:
+            return ""
+    looked = f"no result in {path}"
+    if not files:
+        return f"{looked}: there is no .json file in it or in the folders below"
+    of_all = f"none of {len(files)} .json files is one, such as " if len(files) > 1 else ""
+    return f"{looked}: {of_all}{first}"
+
+
+def read_all(paths: Sequence[Path]) -> list[Result]:
+    """Read all results, and say on stderr what was left out.
+
+    Raises:
+        EtbenchError: if there is none.
+
+    """
+    check_results(paths)
     found, unreadable = read_results(paths)
     print_left_out(unreadable)
     return [result for _, result in found]

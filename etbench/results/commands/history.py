@@ -8,15 +8,23 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
+from rich.text import Text
 
 from etbench.errors import EtbenchError
-from etbench.results.commands.common import OK, Commands
+from etbench.fitting import Column, print_table
+from etbench.results.commands.common import OK, Commands, check_results
 from etbench.results.history import CellHistory, ChangePoint, cell_histories, history_table
 from etbench.stats.changes import MIN_RUNS
+from etbench.terminal import plain_console, say
 
 __all__ = ["add"]
 
-HEADER = ("cell", "runs", "first", "last", "level ms", "new / old", "95 %", "between, and what else changed")
+COLUMNS = (
+    Column("cell", wraps=True),
+    *(Column("runs", rank=3), Column("first", rank=1), Column("last", rank=2)),
+    *(Column("level ms"), Column("new / old"), Column("95 %")),
+    Column("between, and what else changed", wraps=True),
+)
 
 
 def add(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -37,6 +45,7 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
 def _history(args: argparse.Namespace) -> int:
     from etbench.results.tables import load_results
 
+    check_results(args.paths)
     frame = load_results(args.paths, remember=True)
     histories = cell_histories(frame)
     if not histories:
@@ -59,24 +68,19 @@ def _history(args: argparse.Namespace) -> int:
 
 
 def _print_table(histories: Sequence[CellHistory]) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    from etbench.console import plain_console
-
-    table = Table(title="level: median of round medians between two changes; ratio with its 95 % interval")
-    for name in HEADER:
-        right = name in HEADER[1:-1]
-        table.add_column(name, justify="right" if right else "left", no_wrap=right)
-    for row in _rows(histories):
-        table.add_row(*map(escape, row))
-    plain_console().print(table)
+    console = plain_console()
+    legend = "level: median of round medians between two changes; ratio with its 95 % interval"
+    say(console, Text(legend, style="dim"))
+    print_table(console, COLUMNS, _rows(histories), more="`--format markdown`")
 
 
 def _markdown(histories: Sequence[CellHistory]) -> str:
-    head = [f"| {' | '.join(HEADER)} |", "|---|--:|--:|--:|--:|--:|--:|---|"]
-    cells = ([text.replace("|", "\\|") for text in row] for row in _rows(histories))
-    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in cells)])
+    names = [column.header for column in COLUMNS]
+    rule = ["---" if column.wraps else "--:" for column in COLUMNS]
+    rows = ([text.replace("|", "\\|") for text in row] for row in _rows(histories))
+    return "\n".join(
+        [f"| {' | '.join(names)} |", f"|{'|'.join(rule)}|", *(f"| {' | '.join(row)} |" for row in rows)]
+    )
 
 
 def _rows(histories: Sequence[CellHistory]) -> Iterable[tuple[str, ...]]:
@@ -99,9 +103,13 @@ def _rows(histories: Sequence[CellHistory]) -> Iterable[tuple[str, ...]]:
 
 def _change(change: ChangePoint) -> tuple[str, str, str]:
     what = "; ".join(change.what) or "nothing else that is recorded"
-    when = f"{change.before} to {change.after}"
+    when = f"{_minute(change.before)} to {_minute(change.after)}"
     return f"{change.ratio:.3f}", f"{change.low:.3f} to {change.high:.3f}", f"{when}: {what}"
 
 
 def _day(created_at: str) -> str:
     return created_at[:10]
+
+
+def _minute(created_at: str) -> str:
+    return created_at[:16].replace("T", " ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from etbench.results.commands.common import Commands, print_left_out, print_paths
+from etbench.results.commands.common import Commands, check_results, print_left_out, print_paths
 from etbench.results.store import read_results
 
 __all__ = ["add"]
@@ -37,6 +37,7 @@ def _report(args: argparse.Namespace) -> int:
     from etbench.build.cache import cache_folder
     from etbench.results.report import gather, html_page, markdown_comment, write_page
 
+    check_results(args.paths)
     found, unreadable = read_results(args.paths)
     print_left_out(unreadable)
     first: Path = args.paths[0].resolve()

@@ -1,0 +1,77 @@
+"""What a sweep says where it has no terminal: a plain line for each event that matters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from rich.console import Console
+
+from etbench.config import Cell
+from etbench.console import STAGE_WORDS, TELL_EVERY_S
+from etbench.events import Event
+from etbench.measure.protocol import seconds_text
+from etbench.results.names import cell_words
+from etbench.sweep.eta import Estimate
+from etbench.terminal import progress_console
+
+__all__ = ["SweepLines"]
+
+
+BUILDING = ("import", "load")  # what a build begins with
+
+
+class SweepLines:
+    """Prints when a cell is built, ready and finished, and every ten seconds how far the timing is.
+
+    Args:
+        cells: of the sweep; each line has the number of its cell where there are several.
+        console: standard error if not given.
+        now: tells the time in seconds.
+
+    """
+
+    def __init__(
+        self, cells: Sequence[Cell], console: Console | None = None, now: Callable[[], float] = monotonic
+    ) -> None:
+        self.console = console or progress_console()
+        self._now = now
+        self._estimate = Estimate(cells, now)
+        many = len(cells) > 1
+        self._heads = {
+            cell.cell_id: (f"[{number}/{len(cells)}] " if many else "")
+            + cell_words(cell.model.name, cell.precision.name, cell.delegate.name)
+            for number, cell in enumerate(cells, 1)
+        }
+        self._begun: dict[str, float] = {}  # builds, by cell
+        self._told = now()
+
+    def __call__(self, event: Event) -> None:
+        """Print one event, if it matters."""
+        self._estimate.take(event)
+        match event.kind:
+            case "stage_started" if event.stage == "compile":
+                self._line(event, STAGE_WORDS[event.stage])
+            case "stage_started" if event.stage in BUILDING and event.cell_id not in self._begun:
+                self._begun[event.cell_id] = self._now()
+                self._line(event, f"building{self._left()}")
+            case "program_ready":
+                begun = self._begun.setdefault(event.cell_id, self._now())
+                took = f" in {seconds_text(self._now() - begun)}" if event.message == "built" else ""
+                self._line(event, f"program {event.message}{took}")
+            case "progress":
+                self._line(event, event.message)
+            case "round" if self._now() - self._told > TELL_EVERY_S:
+                self._told = self._now()
+                self._line(event, f"timing {event.done}/{event.of}{self._left()}")
+            case "cell_finished":
+                took = seconds_text(event.seconds or 0.0)
+                self._line(event, f"{event.status} in {took}: {event.message}")
+
+    def _line(self, event: Event, text: str) -> None:
+        head = self._heads.get(event.cell_id, event.cell)
+        self.console.print(f"{head}: {text}", markup=False)
+
+    def _left(self) -> str:
+        left_s = self._estimate.left_s()
+        return "" if left_s is None else f", about {seconds_text(left_s)} left"
