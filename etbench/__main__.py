@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from etbench.compose import cell_of_job, check_command_line, conf_dir, resuming
 from etbench.errors import ConfigError
 from etbench.interrupt import ending_by_signals
-from etbench.terminal import ending_with_the_reader
+from etbench.output import ending_with_the_reader
 
 
 def run_cell(config: DictConfig) -> float | None:

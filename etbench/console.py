@@ -25,7 +25,7 @@ from etbench.summary_table import (
     significant,
     usual_figures,
 )
-from etbench.terminal import plain_console, progress_console, say
+from etbench.output import plain_console, progress_console, say
 
 __all__ = ["STAGE_WORDS", "ConsoleLog", "print_comparison", "print_summary", "summary_line"]
 

@@ -16,7 +16,7 @@ from etbench.compose import compose_options
 from etbench.config import Cell
 from etbench.fitting import Column, print_table
 from etbench.measure.environment import Environment, read_environment
-from etbench.terminal import ending_with_the_reader, plain_console
+from etbench.output import ending_with_the_reader, plain_console
 
 __all__ = ["Advice", "advise", "describe", "main", "registered_backends"]
 

@@ -17,7 +17,7 @@ from etbench.measure.findings import Profile
 from etbench.results.schema import Failure, Result
 from etbench.stats.layers import Numerics
 from etbench.summary_table import significant
-from etbench.terminal import say
+from etbench.output import say
 
 __all__ = ["listed", "print_details", "print_kinds"]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from etbench.terminal import CLOSED_PIPE, UNBOUNDED, plain_console
+from etbench.output import CLOSED_PIPE, UNBOUNDED, plain_console
 
 PRINTS = """
 import sys
-from etbench.terminal import ending_with_the_reader, outliving_the_reader, plain_console, progress_console
+from etbench.output import ending_with_the_reader, outliving_the_reader, plain_console, progress_console
 
 with ending_with_the_reader():
     match sys.argv[1]:

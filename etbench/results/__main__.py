@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from etbench.errors import EtbenchError
 from etbench.results.commands import aggregate, charts, compare, foreign, history, report, show
 from etbench.results.commands.common import BAD_USAGE
-from etbench.terminal import ending_with_the_reader
+from etbench.output import ending_with_the_reader
 
 __all__ = ["main"]
 

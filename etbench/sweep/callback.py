@@ -18,7 +18,7 @@ from etbench.sweep import ray_launcher
 from etbench.sweep.going_on import saying_how_to_go_on
 from etbench.sweep.manifest import Manifest, close_manifest, has_manifest
 from etbench.sweep.new_results import NewResultsCallback
-from etbench.terminal import outliving_the_reader, plain_console
+from etbench.output import outliving_the_reader, plain_console
 
 __all__ = ["ResultsCallback"]
 

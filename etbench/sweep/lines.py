@@ -13,7 +13,7 @@ from etbench.events import Event
 from etbench.measure.protocol import seconds_text
 from etbench.results.names import cell_words
 from etbench.sweep.eta import Estimate
-from etbench.terminal import progress_console
+from etbench.output import progress_console
 
 __all__ = ["SweepLines"]
 

@@ -20,7 +20,7 @@ from etbench.results.names import cell_words
 from etbench.sweep.eta import Estimate
 from etbench.sweep.lines import SweepLines
 from etbench.sweep.progress import CellProgress
-from etbench.terminal import progress_console
+from etbench.output import progress_console
 
 __all__ = ["sweep_view"]
 

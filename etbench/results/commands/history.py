@@ -15,7 +15,7 @@ from etbench.fitting import Column, print_table
 from etbench.results.commands.common import OK, Commands, check_results
 from etbench.results.history import CellHistory, ChangePoint, cell_histories, history_table
 from etbench.stats.changes import MIN_RUNS
-from etbench.terminal import plain_console, say
+from etbench.output import plain_console, say
 
 __all__ = ["add"]
 
