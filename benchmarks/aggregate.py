@@ -30,11 +30,11 @@ import msgspec
 from common import print_machine
 
 from etbench.measure.protocol import MachineLoad
-from etbench.results.aggregation import FIGURES, aggregate, write_rows
-from etbench.results.rows import stream_rows
-from etbench.results.schema import Result, RoundFacts
-from etbench.results.store import find_files, read_results
-from etbench.results.tables import frame_of_rows
+from etbench.results.files.schema import Result, RoundFacts
+from etbench.results.files.store import find_files, read_results
+from etbench.results.tables.aggregation import FIGURES, aggregate, write_rows
+from etbench.results.tables.frames import frame_of_rows
+from etbench.results.tables.rows import stream_rows
 from etbench.stats import assess, summarize
 
 SAMPLE = Path(__file__).parents[1] / "outputs" / "sample_sweep"

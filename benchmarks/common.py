@@ -9,11 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from etbench.build import build
-from etbench.compose import compose
+from etbench.builder import build
 from etbench.config import Cell
+from etbench.host.environment import available_cores, read_environment
 from etbench.measure import Series, Subject, measure_series
-from etbench.measure.environment import available_cores, read_environment
+from etbench.preflight.compose import compose
 
 
 @contextmanager

@@ -18,15 +18,15 @@ from statistics import median
 import msgspec
 from common import built, measured, print_machine
 
-from etbench.compose import compose
 from etbench.config import Cell
 from etbench.measure import Subject
-from etbench.measure.attendance import Attendance
 from etbench.measure.findings import Memory, OneLoad
 from etbench.measure.protocol import in_turn
-from etbench.measure.round_process import in_native, in_spawned
-from etbench.measure.tasks import LoadTask, MemoryTask, Task
+from etbench.measure.worker.round_process import in_native, in_spawned
+from etbench.measure.worker.supervision import Attendance
+from etbench.measure.worker.tasks import LoadTask, MemoryTask, Task
 from etbench.native import compile_runner
+from etbench.preflight.compose import compose
 from etbench.stats.paired import paired_ratio
 
 CELLS = (

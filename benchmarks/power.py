@@ -18,10 +18,10 @@ from statistics import median
 import msgspec
 from common import built, measured, print_machine
 
-from etbench.compose import compose
 from etbench.config import Cell
 from etbench.measure import Subject
 from etbench.measure.protocol import in_turn
+from etbench.preflight.compose import compose
 from etbench.stats import PairedRatio
 from etbench.stats.verdict import Judgement, judge_in_turn
 

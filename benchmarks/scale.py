@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from etbench.results.store import read_results
+from etbench.results.files.store import read_results
 
 SEED = 0
 HOUR = 3600

@@ -30,12 +30,12 @@ STAGES = {"time": "rounds", "inspect": "load, memory and energy", "parity": "che
 PLAIN = """
 import sys, time
 from pathlib import Path
-from etbench.compose import compose
+from etbench.preflight.compose import compose
 from etbench.events import Stages
 from etbench.models.torchvision_ops import ensure_importable
 ensure_importable()
-from etbench.build.artifact import program_path
-from etbench.build.pipeline import build_artifact, prepare
+from etbench.artifact import program_path
+from etbench.builder.pipeline import build_artifact, prepare
 recipe = compose(sys.argv[2:]).recipe
 stages = Stages(lambda event: None)
 prepared = prepare(recipe, stages)

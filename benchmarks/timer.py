@@ -67,9 +67,9 @@ class _Times(msgspec.Struct):
 def _timed(folder: Path, count: int) -> _Times:
     from executorch.devtools import Inspector
 
-    from etbench.build.references import read_references
-    from etbench.measure.program import load_method, load_program
-    from etbench.measure.work import timed_ms, work_of
+    from etbench.artifact.references import read_references
+    from etbench.measure.passes.work import timed_ms, work_of
+    from etbench.runtime.program import load_method, load_program
 
     inputs = read_references(folder)[0][0]
     program = load_program(folder, threads=os.cpu_count() or 1, profiled=True)

@@ -28,7 +28,7 @@ from browser import chromium, serving
 from common import print_machine
 from playwright.sync_api import Browser, Page
 
-from etbench.event_log import EVENT_LOG, LoggedEvent, read_events
+from etbench.events.event_log import EVENT_LOG, LoggedEvent, read_events
 from etbench.stats import paired_ratio
 
 ASK_EVERY_S, ASKED = 0.5, 8

@@ -10,19 +10,19 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from etbench.compose import cell_of_job, check_command_line, conf_dir, resuming
 from etbench.errors import ConfigError
-from etbench.interrupt import ending_by_signals
-from etbench.output import ending_with_the_reader
+from etbench.preflight.compose import cell_of_job, check_command_line, conf_dir, resuming
+from etbench.system.interrupt import ending_by_signals
+from etbench.terminal.output import ending_with_the_reader
 
 
 def run_cell(config: DictConfig) -> float | None:
     """Run one cell and return its objective; Hydra calls it for a run, and other launchers for each cell."""
-    from etbench.console import ConsoleLog
-    from etbench.objective import objective_value
-    from etbench.run import run
+    from etbench.engine.run import run
+    from etbench.results.objective import objective_value
     from etbench.sweep.lines import SweepLines
     from etbench.sweep.single import run_in_sweep
+    from etbench.terminal.console import ConsoleLog
 
     job = HydraConfig.get()
     cell = cell_of_job(config)

@@ -40,10 +40,10 @@ def built_alone(*recipes: Sequence[str], cured: bool = True) -> list[str]:
 
 
 def _build(overrides: list[str], cured: bool) -> str:
-    from etbench.build import upstream
-    from etbench.build.pipeline import build_artifact, prepare
-    from etbench.compose import compose
+    from etbench.builder import upstream
+    from etbench.builder.pipeline import build_artifact, prepare
     from etbench.events import Stages
+    from etbench.preflight.compose import compose
 
     if cured:
         upstream.apply()

@@ -1,4 +1,4 @@
-"""A child process of `etbench.process.call` that behaves as it is asked to."""
+"""A child process of `etbench.system.process.call` that behaves as it is asked to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from etbench.errors import EtbenchError
 from etbench.events import OnEvent, Stages
-from etbench.process import serve
+from etbench.system.process import serve
 
 
 class Ask(Struct):

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import settings
 from tools import need
 
-from etbench.compose import compose
 from etbench.native import compile_runner
-from etbench.workspace import workspace
+from etbench.preflight.compose import compose
+from etbench.system.workspace import workspace
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -6,8 +6,8 @@ import hashlib
 import tempfile
 from pathlib import Path
 
-from etbench.build.artifact import Artifact, Delegation, program_path, references_path
-from etbench.build.cache import Cache
+from etbench.artifact import Artifact, Delegation, program_path, references_path
+from etbench.builder.cache import Cache
 
 KEY, OTHER = "a" * 64, "b" * 64
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from etbench.results.schema import Result
+from etbench.results.files.schema import Result
 
 TESTS = Path(__file__).parent
 CONF = TESTS / "conf"
@@ -104,10 +104,10 @@ def build_here(folder: Path, *overrides: str) -> Any:
     """Build a cell's program in this process, quicker than in one of its own; return the artifact."""
     import warnings
 
-    from etbench.build.pipeline import build_artifact, prepare
-    from etbench.build.ready import adopt
-    from etbench.compose import compose
+    from etbench.builder.pipeline import build_artifact, prepare
+    from etbench.builder.ready import adopt
     from etbench.events import Stages
+    from etbench.preflight.compose import compose
 
     folder.mkdir()
     recipe, stages = compose(overrides, config_dir=CONF).recipe, Stages(lambda _: None)

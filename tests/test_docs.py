@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from support import TESTS, etbench
 
-from etbench.compose import check_command_line
-from etbench.results import metrics
-from etbench.results.schema import Result
-from etbench.results.store import read_result, read_results
+from etbench.preflight.compose import check_command_line
+from etbench.results.files.schema import Result
+from etbench.results.files.store import read_result, read_results
+from etbench.results.tables import metrics
 
 ROOT = TESTS.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from support import CONF, Sweep, etbench
 
-from etbench.compose import compose
 from etbench.errors import ConfigError
-from etbench.results.schema import Result
-from etbench.results.store import read_results
+from etbench.preflight.compose import compose
+from etbench.results.files.schema import Result
+from etbench.results.files.store import read_results
 
 pytestmark = pytest.mark.build
 

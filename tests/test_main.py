@@ -10,7 +10,7 @@ import pytest
 from support import CONF, environment, etbench
 
 from etbench.__main__ import main
-from etbench.results.store import read_result
+from etbench.results.files.store import read_result
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_help_and_refusals_never_import_torch(arguments: list[str], tmp_path: Pa
     command = [sys.executable, "-X", "importtime", "-m", "etbench", *arguments]
     done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines() if "|" in line}
-    assert "etbench.compose" in imported
+    assert "etbench.preflight.compose" in imported
     assert not imported & {"torch", "executorch", "torchvision", "transformers", "pandas", "altair"}
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 from support import CONF, Sweep, etbench
 
-from etbench.compose import compose
-from etbench.results.store import read_results
+from etbench.preflight.compose import compose
+from etbench.results.files.store import read_results
 
 pytestmark = pytest.mark.build
 

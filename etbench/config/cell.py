@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from etbench.config import here
 from etbench.config.devices import AdbDevice, Device, HostDevice
 from etbench.config.generation import length_fault
 from etbench.config.sections import (
@@ -28,6 +27,7 @@ from etbench.config.sections import (
     SweepSettings,
     XnnpackRuntime,
 )
+from etbench.preflight import checks as here
 
 __all__ = ["Cell", "Recipe"]
 
@@ -131,7 +131,7 @@ class Cell(Section, frozen=True, kw_only=True):
 
     def missing_here(self) -> list[str]:
         """List what the cell names and is not there: files, folders, CPUs, figures, room in a cache."""
-        from etbench.objective import faults as objective_faults  # knows results, which know cells
+        from etbench.results.objective import faults as objective_faults  # knows results, which know cells
 
         local = isinstance(self.device, HostDevice)
         faults = [

@@ -14,14 +14,14 @@ import msgspec
 
 from etbench.config.devices import AdbDevice
 from etbench.devices import store
-from etbench.devices.elsewhere import LostConnections, program_files
+from etbench.devices.connection import LostConnections, program_files
 from etbench.devices.host import turn_of, worker_in_turn
 from etbench.errors import EtbenchError
-from etbench.files import sha256
-from etbench.measure.adb import Adb, Phone, find_device
-from etbench.measure.phone_facts import phone_cores
+from etbench.host.adb import Adb, Phone, find_device
+from etbench.host.phone_facts import phone_cores
 from etbench.measure.protocol import MeasureRequest
-from etbench.process import Worker
+from etbench.system.files import sha256
+from etbench.system.process import Worker
 
 __all__ = ["Android"]
 

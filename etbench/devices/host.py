@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from etbench.errors import EtbenchError
+from etbench.host.measuring_lock import OTHERS_TURN, turn_to_measure
 from etbench.measure.protocol import MeasureRequest
-from etbench.measure.turn import OTHERS_TURN, turn_to_measure
-from etbench.process import Worker, worker
+from etbench.system.process import Worker, worker
 
 __all__ = ["Host", "turn_of", "worker_in_turn"]
 
@@ -49,7 +49,10 @@ def worker_in_turn(
         tell: gets a line if another etbench is measuring.
 
     """
-    with turn_of(machine, name, tell), worker("etbench.measure.worker", scratch=scratch, log=log) as process:
+    with (
+        turn_of(machine, name, tell),
+        worker("etbench.measure.worker.main", scratch=scratch, log=log) as process,
+    ):
         yield process
 
 

@@ -20,14 +20,14 @@ import ray
 from ray.exceptions import RayError
 
 from etbench.config.devices import RayDevice
-from etbench.devices.elsewhere import program_files
+from etbench.devices.connection import program_files
 from etbench.devices.host import Host
 from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent, explained
-from etbench.measure.environment import RAY_NODE
+from etbench.host.environment import RAY_NODE
 from etbench.measure.protocol import Measured, MeasureRequest
-from etbench.process import Failure
-from etbench.workspace import workspace
+from etbench.system.process import Failure
+from etbench.system.workspace import workspace
 
 __all__ = ["RayNode"]
 

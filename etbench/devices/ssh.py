@@ -19,15 +19,16 @@ from typing import Any
 import msgspec
 
 import etbench
-from etbench import errors, locks
+from etbench import errors
 from etbench.config.devices import SshDevice
 from etbench.devices import store
-from etbench.devices.elsewhere import LostConnections, program_files
+from etbench.devices.connection import LostConnections, program_files
 from etbench.devices.supervisor import BEAT_S
 from etbench.errors import EtbenchError
-from etbench.measure import turn
+from etbench.host import measuring_lock as turn
 from etbench.measure.protocol import MeasureRequest
-from etbench.process import Worker
+from etbench.system import locks
+from etbench.system.process import Worker
 
 __all__ = ["Remote"]
 
@@ -80,7 +81,7 @@ class Remote:
         command = ["env", f"PYTHONPATH={self._root}/{self._code}", "PYTHONDONTWRITEBYTECODE=1"]
         command += [self._device.python, "-m", "etbench.devices.supervisor"]
         process = Worker(
-            "etbench.measure.worker", scratch=self._scratch, log=self._log, command=self._ssh(command)
+            "etbench.measure.worker.main", scratch=self._scratch, log=self._log, command=self._ssh(command)
         )
         done = threading.Event()
         beats = threading.Thread(target=_beat, args=(process, done), daemon=True)

@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from etbench.errors import EtbenchError
-from etbench.measure.turn import turn_to_measure
+from etbench.host.measuring_lock import turn_to_measure
 
 NEEDED = ("torch", "executorch", "msgspec", "psutil", "safetensors")  # executorch does not bring torch
 WAITING, READY = "waiting", "ready"  # lines on standard output, before the answer

@@ -18,12 +18,12 @@ import msgspec
 
 from etbench.errors import EtbenchError
 from etbench.events import Event
-from etbench.measure.turn import OTHERS_TURN, turn_to_measure
-from etbench.process import SIGNALS_FROM, Failure
+from etbench.host.measuring_lock import OTHERS_TURN, turn_to_measure
+from etbench.system.process import SIGNALS_FROM, Failure
 
 __all__ = ["BEAT_S", "WORKER"]
 
-WORKER = "etbench.measure.worker"
+WORKER = "etbench.measure.worker.main"
 BEAT_S = 5.0  # between two signs of life
 SILENCE_S = 6 * BEAT_S
 LOST = 3  # exit status, which nobody is there to read

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from etbench.errors import EtbenchError
-from etbench.measure.executors import Executor
+from etbench.runtime.executors import Executor
 
 __all__ = ["BuiltProgram"]
 

@@ -10,11 +10,11 @@ from typing import Literal
 from msgspec import Struct
 
 from etbench.config import Evaluate, Passes, Repeat, XnnpackRuntime
-from etbench.measure.adb import Phone
-from etbench.measure.environment import Environment
+from etbench.host.adb import Phone
+from etbench.host.environment import Environment
 from etbench.measure.findings import Evaluation, Inspection
-from etbench.process import Failure
 from etbench.stats.parity import Parity
+from etbench.system.process import Failure
 
 __all__ = [
     "Broken",

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.export import ExportedProgram
 
-from etbench.component import instantiate
 from etbench.config import Generation, Model
+from etbench.config.component import instantiate
 from etbench.errors import EtbenchError
 from etbench.models.inputs import FixedInputs, Inputs
 from etbench.models.shaped import shaped_inputs

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from etbench.config.sections import INSTALL_COMPILER
 from etbench.errors import EtbenchError
-from etbench.locks import locked_where_possible
+from etbench.system.locks import locked_where_possible
 
 __all__ = ["compile_runner"]
 

@@ -1,6 +1,6 @@
 // What Linux tells of this process and of the machine: load, memory, and whether a file lies in memory.
 //
-// The figures are those of etbench/measure/load.py, memory.py and page_cache.py, from the same sources.
+// The figures are those of etbench/host/load.py, memory.py and page_cache.py, from the same sources.
 #pragma once
 
 #include <fcntl.h>

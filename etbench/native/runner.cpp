@@ -1,7 +1,7 @@
-// The native runner: does in a fresh process, without Python, what etbench/measure/tasks.py asks for.
+// The native runner: does in a fresh process, without Python, what etbench/measure/worker/tasks.py asks for.
 //
 // It reads a task as JSON from standard input and answers on standard output with a line of JSON, in the words of
-// etbench/measure/round_process.py. Its argument is the stage that errors name which do not say one; a second
+// etbench/measure/worker/round_process.py. Its argument is the stage that errors name which do not say one; a second
 // one is the time at which it was started, by the monotonic clock, in ns.
 
 #include <sys/prctl.h>
@@ -92,7 +92,7 @@ double median(std::vector<double> values) {
   return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-// Tell whether the warmup is over, as `_warm` of etbench/measure/passes.py: the wanted count is there, or the
+// Tell whether the warmup is over, as `_warm` of etbench/measure/passes/rounds.py: the wanted count is there, or the
 // median of a window falls no more.
 bool warm(const std::vector<double>& times_ms, const json::Value& warmup) {
   constexpr size_t kWindow = 5, kMost = 100;  // inferences
@@ -120,7 +120,7 @@ void tell_if_slow(double inference_s, size_t samples, size_t at_least, double ti
   channel.said(text);
 }
 
-// Load the program, warm up and time a number of inferences: `time_round` of etbench/measure/passes.py.
+// Load the program, warm up and time a number of inferences: `time_round` of etbench/measure/passes/rounds.py.
 std::string time_round(const Task& task, Channel& channel) {
   const size_t samples = task.count("samples"), at_least = task.count("at_least");
   const double time_left_s = task.json.at("time_left_s").number();
@@ -151,7 +151,7 @@ std::string time_round(const Task& task, Channel& channel) {
       .text();
 }
 
-// Time the load of program and method and the first inference, once: etbench/measure/load_time.py.
+// Time the load of program and method and the first inference, once: etbench/measure/passes/load_time.py.
 std::string time_load(const Task& task, std::optional<Clock::time_point> started) {
   std::optional<double> share;
   auto inputs = task.references().inputs(0);
@@ -183,7 +183,7 @@ std::string time_load(const Task& task, std::optional<Clock::time_point> started
       .text();
 }
 
-// Load the program, run it once and say what that took: etbench/measure/memory.py.
+// Load the program, run it once and say what that took: etbench/measure/passes/memory.py.
 std::string measure_memory(const Task& task) {
   auto inputs = task.references().inputs(0);
   const int64_t baseline = resident_bytes();

@@ -46,7 +46,7 @@ inline const char* dtype_of(ScalarType type) {
   throw std::runtime_error("the native runner knows no outputs of this dtype");
 }
 
-// The reference inputs of an artifact, named `input.{batch}.{number}` by etbench/build/references.py.
+// The reference inputs of an artifact, named `input.{batch}.{number}` by etbench/artifact/references.py.
 class References {
  public:
   explicit References(const std::string& path) : file_(path, std::ios::binary) {

@@ -10,10 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from etbench.results.aggregation import aggregate
-    from etbench.results.pareto import pareto_front
-    from etbench.results.rounds import round_table
-    from etbench.results.tables import (
+    from etbench.results.tables.aggregation import aggregate
+    from etbench.results.tables.frames import (
         compare_delegates,
         compare_precisions,
         fastest,
@@ -23,6 +21,8 @@ if TYPE_CHECKING:
         summary,
         to_frame,
     )
+    from etbench.results.tables.pareto import pareto_front
+    from etbench.results.tables.rounds import round_table
 
 __all__ = [
     "aggregate",
@@ -38,13 +38,13 @@ __all__ = [
     "to_frame",
 ]
 
-# The modules of what is not in `tables`.
-ELSEWHERE = {"aggregate": "aggregation", "pareto_front": "pareto", "round_table": "rounds"}
+# The modules of what is not in `frames`.
+OTHER_MODULES = {"aggregate": "aggregation", "pareto_front": "pareto", "round_table": "rounds"}
 
 
 def __getattr__(name: str) -> Any:
     """Import pandas when a table is asked for, not when a result is written."""
     if name in __all__:
-        module = import_module(f"etbench.results.{ELSEWHERE.get(name, 'tables')}")
+        module = import_module(f"etbench.results.tables.{OTHER_MODULES.get(name, 'frames')}")
         return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

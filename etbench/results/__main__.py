@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
+from etbench.cli import aggregate, charts, compare, foreign, history, report, show
+from etbench.cli.common import BAD_USAGE
 from etbench.errors import EtbenchError
-from etbench.results.commands import aggregate, charts, compare, foreign, history, report, show
-from etbench.results.commands.common import BAD_USAGE
-from etbench.output import ending_with_the_reader
+from etbench.terminal.output import ending_with_the_reader
 
 __all__ = ["main"]
 

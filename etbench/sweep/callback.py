@@ -11,14 +11,14 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from etbench.console import print_summary
 from etbench.errors import EtbenchError
-from etbench.results.schema import Result
+from etbench.results.files.schema import Result
 from etbench.sweep import ray_launcher
 from etbench.sweep.going_on import saying_how_to_go_on
 from etbench.sweep.manifest import Manifest, close_manifest, has_manifest
 from etbench.sweep.new_results import NewResultsCallback
-from etbench.output import outliving_the_reader, plain_console
+from etbench.terminal.console import print_summary
+from etbench.terminal.output import outliving_the_reader, plain_console
 
 __all__ = ["ResultsCallback"]
 
@@ -85,11 +85,11 @@ def _exit_by(results: Sequence[tuple[Path, Result]]) -> None:
 
 def _write_tables(folder: Path, config: DictConfig) -> None:
     """Write the tables and the report of a folder and say so."""
-    from etbench.results.aggregation import aggregate
+    from etbench.results.tables.aggregation import aggregate
 
     paths = aggregate([folder], folder, remember=False)
     if config.report.enabled:
-        from etbench.build.cache import cache_folder
+        from etbench.builder.cache import cache_folder
         from etbench.results.report import write_report
 
         cache = cache_folder(config.cache.dir) if config.cache.enabled else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from time import monotonic
 
-from etbench.build.cache import cache_folder
-from etbench.build.pool import UNKNOWN_S, default_builders
-from etbench.build.times import BuildTimes
+from etbench.builder.cache import cache_folder
+from etbench.builder.pool import UNKNOWN_S, default_builders
+from etbench.builder.times import BuildTimes
 from etbench.config import Cell
 from etbench.events import Event
 

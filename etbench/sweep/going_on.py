@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from etbench.command import resume_arguments, shell_words
+from etbench.config.command import resume_arguments, shell_words
 from etbench.errors import ConfigError
-from etbench.interrupt import interrupted
 from etbench.sweep.manifest import has_manifest
+from etbench.system.interrupt import interrupted
 
 __all__ = ["saying_how_to_go_on"]
 

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import etbench.phases  # noqa: F401  before the sweep begins: an interrupt can get lost in an import
+import etbench.engine.phases  # noqa: F401  before the sweep begins: an interrupt can get lost in an import
 from etbench.config import Cell
-from etbench.results.schema import Result
-from etbench.run import run_cells
+from etbench.engine.run import run_cells
+from etbench.results.files.schema import Result
 from etbench.sweep.going_on import saying_how_to_go_on
 from etbench.sweep.manifest import Manifest, alone_in, finished_cells, read_manifest
 from etbench.sweep.view import sweep_view

@@ -8,12 +8,12 @@ from time import monotonic
 from rich.console import Console
 
 from etbench.config import Cell
-from etbench.console import STAGE_WORDS, TELL_EVERY_S
 from etbench.events import Event
 from etbench.measure.protocol import seconds_text
-from etbench.results.names import cell_words
+from etbench.results.files.names import cell_words
 from etbench.sweep.eta import Estimate
-from etbench.output import progress_console
+from etbench.terminal.console import STAGE_WORDS, TELL_EVERY_S
+from etbench.terminal.output import progress_console
 
 __all__ = ["SweepLines"]
 

@@ -15,9 +15,9 @@ from msgspec import Struct
 
 from etbench.config import Cell
 from etbench.errors import ConfigError
-from etbench.files import replace_file
-from etbench.results.schema import Result
-from etbench.results.store import UnreadableError, read_result, read_results
+from etbench.results.files.schema import Result
+from etbench.results.files.store import UnreadableError, read_result, read_results
+from etbench.system.files import replace_file
 
 __all__ = [
     "HIDDEN",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from etbench.console import STAGE_WORDS
 from etbench.events import Event
+from etbench.terminal.console import STAGE_WORDS
 
 __all__ = ["STATUSES", "CellProgress"]
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, open_dict
 
-from etbench.measure.environment import RAY_NODE
+from etbench.host.environment import RAY_NODE
 
 __all__ = ["LAUNCHER", "enter_folder", "prepare"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from etbench.config import Cell
+from etbench.engine.run import run
 from etbench.events import OnEvent
-from etbench.results.schema import Result
-from etbench.run import run
+from etbench.results.files.schema import Result
 from etbench.sweep.manifest import HIDDEN, finished_cells, read_manifest
 
 __all__ = ["run_in_sweep"]

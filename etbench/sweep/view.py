@@ -16,11 +16,11 @@ from rich.text import Text
 from etbench.config import Cell
 from etbench.events import Event, OnEvent
 from etbench.measure.protocol import seconds_text
-from etbench.results.names import cell_words
+from etbench.results.files.names import cell_words
 from etbench.sweep.eta import Estimate
 from etbench.sweep.lines import SweepLines
 from etbench.sweep.progress import CellProgress
-from etbench.output import progress_console
+from etbench.terminal.output import progress_console
 
 __all__ = ["sweep_view"]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etbench.errors import ConfigError
-from etbench.results.metrics import COLUMNS
-from etbench.results.rows import row_of
-from etbench.results.schema import Result
+from etbench.results.files.schema import Result
+from etbench.results.tables.metrics import COLUMNS
+from etbench.results.tables.rows import row_of
 from etbench.sweep.new_results import NewResultsCallback
 
 if TYPE_CHECKING:

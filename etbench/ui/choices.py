@@ -14,12 +14,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from etbench.command import quoted
-from etbench.compose import compose_options, option_names
 from etbench.config import Cell
+from etbench.config.command import quoted
 from etbench.config.sections import Delegate, Runs
 from etbench.errors import ConfigError, nearest
-from etbench.measure.environment import available_cores
+from etbench.host.environment import available_cores
+from etbench.preflight.compose import compose_options, option_names
 
 __all__ = [
     "GROUPS",

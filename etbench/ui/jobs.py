@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from etbench.command import python_command, resume_arguments
+from etbench.config.command import python_command, resume_arguments
 from etbench.ui.choices import Choices, Request
 from etbench.ui.watch import CONSOLE_LOG, Watch
 

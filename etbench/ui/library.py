@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from etbench.results.schema import Result
-from etbench.results.store import UnreadableError, find_files, read_result
+from etbench.results.files.schema import Result
+from etbench.results.files.store import UnreadableError, find_files, read_result
 
 __all__ = ["Entry", "Library"]
 

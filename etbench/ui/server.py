@@ -16,9 +16,9 @@ from fastapi import FastAPI
 from nicegui import ui
 
 from etbench.ui.choices import Choices
+from etbench.ui.external_runs import Others
 from etbench.ui.jobs import Jobs
 from etbench.ui.library import Library
-from etbench.ui.others import Others
 from etbench.ui.pages import add_pages
 from etbench.ui.security import Guard, names_of
 

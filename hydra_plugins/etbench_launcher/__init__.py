@@ -43,17 +43,17 @@ class EtbenchLauncher(Launcher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take in what Hydra knows; the task function, which runs a single cell, is not used."""
-        from etbench.hydra_cures import compose_jobs_once
+        from etbench.preflight.hydra_patches import compose_jobs_once
 
         compose_jobs_once(EtbenchLauncher)
         self._context, self._config = hydra_context, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Compose and check every cell first, then run them all."""
-        from etbench.compose import cell_of_job
         from etbench.config import Cell
         from etbench.errors import ConfigError
-        from etbench.objective import objective_value
+        from etbench.preflight.compose import cell_of_job
+        from etbench.results.objective import objective_value
         from etbench.sweep.launch import run_sweep
 
         assert self._config is not None and self._context is not None

@@ -10,9 +10,9 @@ import pytest
 from support import CONF, etbench
 from tools import need
 
-from etbench.compose import compose
-from etbench.results.schema import Result
-from etbench.results.store import read_results
+from etbench.preflight.compose import compose
+from etbench.results.files.schema import Result
+from etbench.results.files.store import read_results
 
 PRECISIONS = ("fp32", "fp16", "bf16", "int8", "8da4w")
 RUN_HERE = ("xnnpack", "portable", "eager")

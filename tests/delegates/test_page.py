@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from support import TESTS
 
-from etbench.compose import compose
 from etbench.errors import ConfigError
+from etbench.preflight.compose import compose
 
 ROOT = TESTS.parent
 PAGE = (ROOT / "docs" / "delegates.md").read_text(encoding="utf-8")

@@ -95,7 +95,9 @@ def _python_without_etbench(folder: Path) -> Path:
     python = folder / "bin" / "python"
     inside = sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)})
     (Path(inside) / "libraries.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
-    gone = subprocess.run([python, "-c", "import etbench.run"], capture_output=True, cwd=folder, check=False)
+    gone = subprocess.run(
+        [python, "-c", "import etbench.engine.run"], capture_output=True, cwd=folder, check=False
+    )
     assert gone.returncode == 1, "etbench is found there, so that its being sent would not be seen"
     return python
 

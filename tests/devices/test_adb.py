@@ -14,17 +14,17 @@ from phones import SERIAL, FakePhone, make_phone
 from support import CONF, TESTS, started_etbench, wait_for
 
 import etbench as api
-from etbench.build.artifact import program_path
+from etbench.artifact import program_path
 from etbench.errors import ConfigError, EtbenchError
 from etbench.events import Event
-from etbench.measure.adb import Adb, Phone
-from etbench.measure.attendance import Attendance
+from etbench.host.adb import Adb, Phone
+from etbench.host.measuring_lock import turn_to_measure
+from etbench.host.phone_facts import phone_environment, phone_now
 from etbench.measure.findings import Memory
-from etbench.measure.phone import on_phone
-from etbench.measure.phone_facts import phone_environment, phone_now
-from etbench.measure.tasks import EnergyTask, MemoryTask
-from etbench.measure.turn import turn_to_measure
-from etbench.results.schema import Result
+from etbench.measure.worker.phone import on_phone
+from etbench.measure.worker.supervision import Attendance
+from etbench.measure.worker.tasks import EnergyTask, MemoryTask
+from etbench.results.files.schema import Result
 
 SLOW = ["model=slow", "delegate=portable", "repeat.spread_s=0", "repeat.warmup=0", "repeat.max_seconds=60"]
 SLOW += ["passes.load=1"]

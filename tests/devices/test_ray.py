@@ -14,10 +14,10 @@ from ray_nodes import NODES, cluster
 from support import CONF, environment, etbench, started_etbench, wait_for
 
 from etbench import compose
-from etbench.event_log import LoggedEvent, read_events
-from etbench.measure.environment import RAY_NODE
-from etbench.results.schema import Result
-from etbench.results.store import read_results
+from etbench.events.event_log import LoggedEvent, read_events
+from etbench.host.environment import RAY_NODE
+from etbench.results.files.schema import Result
+from etbench.results.files.store import read_results
 from etbench.sweep.manifest import read_manifest
 
 PRECISIONS = "precision=fp32,fp16,int8,int8_per_tensor"
@@ -114,7 +114,7 @@ JOB = """
 import os, sys
 import ray
 from omegaconf import OmegaConf
-from etbench.measure.environment import RAY_NODE
+from etbench.host.environment import RAY_NODE
 from etbench.sweep.ray_launcher import prepare
 
 address, folder, how = sys.argv[1:]

@@ -15,12 +15,12 @@ from sshd import Server
 from support import CONF, TESTS, environment, etbench, wait_for
 
 from etbench import compose, run
-from etbench.build.artifact import program_path
-from etbench.event_log import LoggedEvent, read_events
+from etbench.artifact import program_path
 from etbench.events import Event
-from etbench.measure.turn import turn_to_measure
-from etbench.results.schema import Result
-from etbench.results.store import read_result
+from etbench.events.event_log import LoggedEvent, read_events
+from etbench.host.measuring_lock import turn_to_measure
+from etbench.results.files.schema import Result
+from etbench.results.files.store import read_result
 
 CELL = ("--config-dir", str(CONF), "model=tiny", "delegate=portable")
 

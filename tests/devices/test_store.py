@@ -12,7 +12,7 @@ import pytest
 from support import wait_for
 
 from etbench.devices import store
-from etbench.measure.turn import turn_to_measure
+from etbench.host.measuring_lock import turn_to_measure
 
 
 def _send(

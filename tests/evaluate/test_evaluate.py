@@ -11,13 +11,13 @@ import support
 import torch
 from support import CONF, TESTS
 
-from etbench.compose import check_command_line, compose
 from etbench.config import Cell
+from etbench.engine.run import run_cells
 from etbench.errors import ConfigError, EtbenchError
 from etbench.evaluate import BuiltProgram, top1
+from etbench.preflight.compose import check_command_line, compose
 from etbench.results import to_frame
-from etbench.results.schema import Result
-from etbench.run import run_cells
+from etbench.results.files.schema import Result
 
 HOOKS = {
     "spread": ("evaluate._target_=support.spread", "+evaluate.scale=2"),

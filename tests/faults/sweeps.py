@@ -8,8 +8,8 @@ from pathlib import Path
 
 from support import CONF, etbench, leftovers
 
-from etbench.results.schema import Result
-from etbench.results.store import read_results
+from etbench.results.files.schema import Result
+from etbench.results.files.store import read_results
 
 QUICK = ("repeat=quick", "repeat.runs=3", "repeat.warmup=1", "passes.load=1", "report.enabled=false")
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from sweeps import sweep
 
 BROKEN = {
-    "segfault": "load ProcessDied: the process of etbench.build was killed by SIGSEGV",
-    "abort": "load ProcessDied: the process of etbench.build was killed by SIGABRT",
-    "killed": "load ProcessDied: the process of etbench.build was killed by SIGKILL",
-    "exit": "load ProcessDied: the process of etbench.build exited with status 3",
+    "segfault": "load ProcessDied: the process of etbench.builder was killed by SIGSEGV",
+    "abort": "load ProcessDied: the process of etbench.builder was killed by SIGABRT",
+    "killed": "load ProcessDied: the process of etbench.builder was killed by SIGKILL",
+    "exit": "load ProcessDied: the process of etbench.builder exited with status 3",
     "memory": "load MemoryError: MemoryError",
     "garbage": "load EtbenchError: the child process wrote",
-    "hang": "load Timeout: the process of etbench.build gave no answer within 90 s and was killed",
+    "hang": "load Timeout: the process of etbench.builder gave no answer within 90 s and was killed",
 }
 
 

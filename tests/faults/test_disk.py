@@ -12,7 +12,7 @@ from pathlib import Path
 from support import environment
 from sweeps import Swept, arguments, finished, sweep
 
-from etbench.build.cache import Cache
+from etbench.builder.cache import Cache
 
 
 def _limited_to(file_bytes: int) -> Callable[[], None]:

@@ -14,9 +14,9 @@ from filelock import FileLock
 from support import CONF, alive, descendants, etbench, leftovers, started_etbench, wait_for
 from sweeps import arguments, finished
 
-from etbench.event_log import EVENT_LOG, read_events
-from etbench.results.schema import Result
-from etbench.results.store import read_result
+from etbench.events.event_log import EVENT_LOG, read_events
+from etbench.results.files.schema import Result
+from etbench.results.files.store import read_result
 
 # One quick cell, and one that times for long, in the same blocks.
 LONG = (

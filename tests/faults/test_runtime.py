@@ -16,8 +16,8 @@ import pytest
 from support import descendants, environment, started_etbench, wait_for
 from sweeps import arguments, finished, sweep
 
-from etbench.build.artifact import program_path
-from etbench.build.cache import Cache
+from etbench.artifact import program_path
+from etbench.builder.cache import Cache
 
 # Puts zeros at one place after another of a program until running it ends with the signal wanted. A field of
 # zero is a missing one: the runtime follows a null pointer or finds its own check broken, in every process

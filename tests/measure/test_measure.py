@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from etbench.compose import compose
 from etbench.config import Device
 from etbench.config.devices import HostDevice, SshDevice
 from etbench.errors import EtbenchError
 from etbench.events import Event
+from etbench.host.measuring_lock import turn_to_measure
 from etbench.measure import Round, Series, Subject, measure
-from etbench.measure.turn import turn_to_measure
+from etbench.preflight.compose import compose
 
 
 class _Failures:

@@ -6,12 +6,12 @@ import pytest
 import torch
 from support import CONF
 
-from etbench.build.generation import decode
+from etbench.artifact.decoding import decode
 from etbench.calibration import read_batches
-from etbench.compose import compose
 from etbench.errors import ConfigError, EtbenchError
 from etbench.models import LoadedModel, load
 from etbench.models.torchvision_ops import ensure_importable
+from etbench.preflight.compose import compose
 
 ensure_importable()  # before any test imports transformers
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from etbench.compose import compose
 from etbench.errors import EtbenchError
 from etbench.models import load
 from etbench.models.inputs import TextInputs
 from etbench.models.torchvision_ops import ensure_importable
+from etbench.preflight.compose import compose
 
 
 @pytest.fixture(scope="module")

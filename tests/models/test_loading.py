@@ -9,12 +9,12 @@ import torch
 from support import CONF, etbench
 from torch import nn
 
-from etbench.compose import compose
 from etbench.config import Model
 from etbench.errors import EtbenchError
 from etbench.models import LoadedModel, load
 from etbench.models.inputs import FixedInputs
-from etbench.results.store import read_result
+from etbench.preflight.compose import compose
+from etbench.results.files.store import read_result
 
 
 def _model(name: str) -> Model:

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from etbench.build.export import explaining_call
-from etbench.build.pipeline import prepare
+from etbench.builder.export import explaining_call
+from etbench.builder.pipeline import prepare
 from etbench.calibration import read_batches
-from etbench.compose import compose
 from etbench.errors import EtbenchError
 from etbench.events import Stages
 from etbench.models import LoadedModel, load
 from etbench.models.inputs import ImageInputs, Normalization, SpeechInputs, TextInputs
 from etbench.models.outputs import flatten
 from etbench.models.torchvision_ops import ensure_importable
+from etbench.preflight.compose import compose
 
 ensure_importable()  # before any test imports transformers
 

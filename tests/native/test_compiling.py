@@ -10,11 +10,11 @@ from threading import Event
 import pytest
 
 import etbench as api
-from etbench.compose import compose_options
 from etbench.config import Cell, parse
 from etbench.errors import EtbenchError
-from etbench.locks import locked
 from etbench.native import compile_runner, compiling
+from etbench.preflight.compose import compose_options
+from etbench.system.locks import locked
 
 COMPILERS = ("g++", "clang++", "c++")
 

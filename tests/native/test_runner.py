@@ -17,15 +17,15 @@ import pytest
 from support import CONF, TESTS, build_here
 
 import etbench as api
-from etbench.build.artifact import program_path, references_path
+from etbench.artifact import program_path, references_path
 from etbench.config import XnnpackRuntime
 from etbench.errors import EtbenchError
-from etbench.measure import fork
-from etbench.measure.attendance import Attendance
 from etbench.measure.findings import Memory, OneLoad
 from etbench.measure.protocol import CheckPass, NativeOutputs, Round
-from etbench.measure.round_process import in_native, in_spawned
-from etbench.measure.tasks import CheckTask, LoadTask, MemoryTask, OutputsTask, ParityTask, RoundTask
+from etbench.measure.worker import fork
+from etbench.measure.worker.round_process import in_native, in_spawned
+from etbench.measure.worker.supervision import Attendance
+from etbench.measure.worker.tasks import CheckTask, LoadTask, MemoryTask, OutputsTask, ParityTask, RoundTask
 from etbench.stats.parity import Parity
 
 MODELS = {

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from etbench.build.artifact import Artifact, Delegation, TensorSpec
-from etbench.measure.environment import Environment
-from etbench.results.schema import Failure, Requested, Result
+from etbench.artifact import Artifact, Delegation, TensorSpec
+from etbench.host.environment import Environment
+from etbench.results.files.schema import Failure, Requested, Result
 from etbench.stats import Parity, summarize
 
 MakeResult = Callable[..., Result]

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from etbench.results.schema import Result
-from etbench.results.store import write_result
+from etbench.results.files.schema import Result
+from etbench.results.files.store import write_result
 
 PROGRAM = """
 import sys

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from etbench.results.__main__ import main
-from etbench.results.schema import Result
-from etbench.results.store import write_result
+from etbench.results.files.schema import Result
+from etbench.results.files.store import write_result
 from etbench.stats import assess
 
 MakeResult = Callable[..., Result]

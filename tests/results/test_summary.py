@@ -8,11 +8,11 @@ from io import StringIO
 import msgspec
 from rich.console import Console
 
-from etbench.console import print_comparison, print_summary
 from etbench.measure.findings import Operator, Profile
-from etbench.results.schema import CellComparison, Result
+from etbench.results.files.schema import CellComparison, Result
 from etbench.stats import assess
 from etbench.stats.layers import Layer, Numerics
+from etbench.terminal.console import print_comparison, print_summary
 
 MakeResult = Callable[..., Result]
 NOISY = assess([[5.0]] * 6, other_cpu_shares=[0.2] * 6)

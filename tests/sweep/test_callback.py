@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 from support import CONF, etbench
 
-from etbench.results.store import read_results
+from etbench.results.files.store import read_results
 from etbench.sweep import callback
 from etbench.sweep.callback import ResultsCallback
 
@@ -53,7 +53,7 @@ def test_a_table_that_cannot_be_made_is_no_success(
         raise ZeroDivisionError("a fault of the tables")
 
     monkeypatch.setattr(callback, "print_summary", lambda _: None)
-    monkeypatch.setattr("etbench.results.aggregation.aggregate", broken)
+    monkeypatch.setattr("etbench.results.tables.aggregation.aggregate", broken)
     config = OmegaConf.create({"report": {"enabled": True}})
     with pytest.raises(SystemExit) as ended:
         ResultsCallback().close_sweep(tmp_path, [(tmp_path / "a.json", object())], config)

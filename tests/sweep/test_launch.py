@@ -14,11 +14,11 @@ from support import CONF, TESTS, etbench
 
 from etbench import compose
 from etbench.config import Cell
+from etbench.engine.run import run_cells
 from etbench.errors import ConfigError
 from etbench.events import Event
-from etbench.results.schema import Result
-from etbench.results.store import read_results
-from etbench.run import run_cells
+from etbench.results.files.schema import Result
+from etbench.results.files.store import read_results
 from etbench.sweep.eta import Estimate
 from etbench.sweep.lines import SweepLines
 from etbench.sweep.manifest import read_manifest

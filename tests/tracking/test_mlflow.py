@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support import CONF, etbench
 
-from etbench.results.store import read_results
+from etbench.results.files.store import read_results
 
 
 def test_every_result_is_a_run_with_its_figures_and_its_file(

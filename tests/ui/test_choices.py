@@ -9,9 +9,9 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from support import CONF
 
-from etbench.command import shell_words
-from etbench.compose import compose
+from etbench.config.command import shell_words
 from etbench.errors import ConfigError
+from etbench.preflight.compose import compose
 from etbench.ui.choices import Choices
 
 GRID: dict[str, Any] = {"model": ["tiny"], "precision": ["fp32"], "delegate": ["portable"]}

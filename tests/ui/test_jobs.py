@@ -14,13 +14,13 @@ import msgspec
 import pytest
 from support import CONF, TESTS
 
-from etbench.event_log import EVENT_LOG, EventLog, LoggedEvent
 from etbench.events import Event
+from etbench.events.event_log import EVENT_LOG, EventLog, LoggedEvent
 from etbench.sweep.manifest import Manifest, manifest_path
 from etbench.ui import watch as module
 from etbench.ui.choices import Choices
+from etbench.ui.external_runs import Others
 from etbench.ui.jobs import Job, Jobs, _new_folder
-from etbench.ui.others import Others
 from etbench.ui.watch import Watch, find_runs
 
 GRID = {"model": ["unimportable"], "precision": ["fp32"], "delegate": ["portable"]}

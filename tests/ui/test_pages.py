@@ -18,8 +18,8 @@ from playwright.sync_api import Page, expect
 from support import started_etbench
 from sweeps import arguments
 
-from etbench.process import Failure
-from etbench.results.store import read_result, write_result
+from etbench.results.files.store import read_result, write_result
+from etbench.system.process import Failure
 
 Opened = Callable[..., Page]
 TABS = ("/", "/compare", "/inspect", "/doctor")

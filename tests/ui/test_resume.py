@@ -12,7 +12,7 @@ from browsing import choose, started, tick
 from playwright.sync_api import Browser, Page, expect
 from support import wait_for
 
-from etbench.results.store import find_files
+from etbench.results.files.store import find_files
 
 
 def test_a_sweep_whose_server_was_killed_is_resumed_to_its_end(browser: Browser, tmp_path: Path) -> None:

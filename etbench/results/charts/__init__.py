@@ -12,9 +12,9 @@ from etbench.results.charts.pareto import pareto
 from etbench.results.charts.program import coverage_bars, operator_bars
 from etbench.results.charts.rounds import round_boxes, round_strips
 from etbench.results.charts.style import AnyChart, is_blank
-from etbench.results.rounds import round_table
-from etbench.results.schema import Result
-from etbench.results.tables import to_frame
+from etbench.results.files.schema import Result
+from etbench.results.tables.frames import to_frame
+from etbench.results.tables.rounds import round_table
 
 __all__ = [
     "AnyChart",

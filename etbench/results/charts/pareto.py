@@ -6,9 +6,9 @@ import altair as alt
 import pandas as pd
 
 from etbench.results.charts.style import INK, LATENCY_TITLE, AnyChart, color, inline, log_ticks, nothing, slim
-from etbench.results.labels import label_cells
-from etbench.results.pareto import mark_pareto
-from etbench.results.tables import METRIC
+from etbench.results.tables.frames import METRIC
+from etbench.results.tables.labels import label_cells
+from etbench.results.tables.pareto import mark_pareto
 
 __all__ = ["pareto"]
 

@@ -17,8 +17,8 @@ from etbench.results.charts.style import (
     one_cell,
     slim,
 )
-from etbench.results.labels import label_cells
-from etbench.results.tables import profile
+from etbench.results.tables.frames import profile
+from etbench.results.tables.labels import label_cells
 
 __all__ = ["coverage_bars", "operator_bars"]
 
@@ -65,7 +65,7 @@ def operator_bars(frame: pd.DataFrame, cell: str | None = None, top: int = 10) -
 
     Args:
         frame: the cells.
-        cell: as `etbench.results.labels.label_cells` names it; without, the first one, and a menu of all
+        cell: as `label_cells` names it; without, the first one, and a menu of all
             profiled cells where the chart is interactive.
         top: how many operators.
 

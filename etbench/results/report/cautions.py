@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from etbench.results.files.schema import Result
 from etbench.results.report.figures import and_more, counted
 from etbench.results.report.points import Point
-from etbench.results.schema import Result
 
 __all__ = ["cautions"]
 
@@ -17,7 +17,7 @@ def cautions(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:
     """Say which cells have no figures and why, which are noisy, and what the figures do not mean.
 
     Args:
-        frame: of `etbench.results.labels.label_cells`.
+        frame: of `etbench.results.tables.labels.label_cells`.
         results: the same cells, in the same order.
 
     """

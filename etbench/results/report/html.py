@@ -9,10 +9,10 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from etbench.files import replace_file
+from etbench.results.files.store import read_results
 from etbench.results.report.content import Report, gather
 from etbench.results.report.vega import vega_script
-from etbench.results.store import read_results
+from etbench.system.files import replace_file
 
 __all__ = ["html_page", "write_page", "write_report"]
 

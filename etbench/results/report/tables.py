@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import msgspec
 import pandas as pd
 
-from etbench.build.artifact import Delegation
-from etbench.measure.environment import Environment
-from etbench.results.pareto import mark_pareto
+from etbench.artifact import Delegation
+from etbench.host.environment import Environment
+from etbench.results.files.schema import Result
 from etbench.results.report.figures import number
 from etbench.results.report.grid import Grid, Heading, grid
-from etbench.results.schema import Result
-from etbench.results.tables import METRIC, against, profile, rank
+from etbench.results.tables.frames import METRIC, against, profile, rank
+from etbench.results.tables.pareto import mark_pareto
 
 __all__ = [
     "cell_grid",

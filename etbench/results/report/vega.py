@@ -12,7 +12,7 @@ import hashlib
 from importlib.metadata import version
 from pathlib import Path
 
-from etbench.files import replace_file
+from etbench.system.files import replace_file
 
 __all__ = ["vega_script"]
 

@@ -9,7 +9,7 @@ from typing import Literal
 import pandas as pd
 from msgspec import Struct
 
-from etbench.results.pareto import size_step, sqnr_step
+from etbench.results.files.schema import Result
 from etbench.results.report.cautions import cautions
 from etbench.results.report.figures import (
     counted,
@@ -21,9 +21,9 @@ from etbench.results.report.figures import (
     span,
 )
 from etbench.results.report.points import Point
-from etbench.results.schema import Result
-from etbench.results.speedup import speedups
-from etbench.results.tables import BASE_DELEGATE, BASE_PRECISION, METRIC, against
+from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, METRIC, against
+from etbench.results.tables.pareto import size_step, sqnr_step
+from etbench.results.tables.speedup import speedups
 
 __all__ = ["Summary", "summarize_in_words"]
 
@@ -39,7 +39,7 @@ def summarize_in_words(frame: pd.DataFrame, results: Sequence[Result]) -> Summar
     """Say in words what these results show.
 
     Args:
-        frame: of `etbench.results.labels.label_cells`.
+        frame: of `etbench.results.tables.labels.label_cells`.
         results: the same cells, in the same order.
 
     """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from nicegui import ui
 
+from etbench.ui.external_runs import Others
 from etbench.ui.jobs import Jobs
 from etbench.ui.library import Library
-from etbench.ui.others import Others
 from etbench.ui.pages import compare, doctor, inspect, run
 
 __all__ = ["add_pages"]

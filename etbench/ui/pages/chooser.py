@@ -6,7 +6,7 @@ from typing import Any
 
 from nicegui import ui
 
-from etbench.command import shell_words
+from etbench.config.command import shell_words
 from etbench.errors import ConfigError
 from etbench.ui.choices import GROUPS, Group, Request
 from etbench.ui.jobs import Jobs

@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 from nicegui import ui
 
-from etbench.build.cache import cache_folder
-from etbench.results.metrics import RAW
+from etbench.builder.cache import cache_folder
+from etbench.results.files.schema import Result
 from etbench.results.report import gather, html_page
-from etbench.results.schema import Result
-from etbench.results.tables import to_frame
+from etbench.results.tables.frames import to_frame
+from etbench.results.tables.metrics import RAW
 from etbench.ui.figures import CHARTS, FORMATS, as_file, draw, inline_svg
 from etbench.ui.library import LOOK_EVERY_S, Library
 from etbench.ui.pages.frame import card, figure, offer_options, page_frame, table, words

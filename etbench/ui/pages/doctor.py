@@ -7,8 +7,8 @@ import asyncio
 import psutil
 from nicegui import ui
 
-from etbench.doctor import advise, describe, registered_backends
-from etbench.measure.environment import Environment, read_environment
+from etbench.host.environment import Environment, read_environment
+from etbench.preflight.doctor import advise, describe, registered_backends
 from etbench.ui.choices import Choices
 from etbench.ui.jobs import Jobs
 from etbench.ui.pages.frame import card, facts, page_frame, table, words

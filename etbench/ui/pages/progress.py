@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nicegui import ui
 
-from etbench.command import resume_arguments, shell_words
+from etbench.config.command import resume_arguments, shell_words
 from etbench.measure.protocol import seconds_text
 from etbench.ui.jobs import Job, Jobs
 from etbench.ui.library import Library

@@ -8,9 +8,9 @@ from typing import Any
 
 from nicegui import Client, ui
 
+from etbench.ui.external_runs import FIND_EVERY_S, Others
 from etbench.ui.jobs import Jobs
 from etbench.ui.library import Library
-from etbench.ui.others import FIND_EVERY_S, Others
 from etbench.ui.pages.chooser import Chooser
 from etbench.ui.pages.frame import card, page_frame, words
 from etbench.ui.pages.progress import RunCard

@@ -9,9 +9,9 @@ import pytest
 from report_cells import EVIL, steady
 
 from etbench.results import to_frame
-from etbench.results.labels import label_cells
+from etbench.results.files.schema import CellComparison, InTurn, Result
 from etbench.results.report.words import Summary, summarize_in_words
-from etbench.results.schema import CellComparison, InTurn, Result
+from etbench.results.tables.labels import label_cells
 
 MakeResult = Callable[..., Result]
 

@@ -1,0 +1,25 @@
+"""What a built program is: its description, its files, its references, and how it decodes texts."""
+
+from __future__ import annotations
+
+from etbench.artifact.description import (
+    Artifact,
+    BuildRequest,
+    Delegation,
+    TensorSpec,
+    is_pytorch_program,
+    program_path,
+    references_path,
+    shared_part,
+)
+
+__all__ = [
+    "Artifact",
+    "BuildRequest",
+    "Delegation",
+    "TensorSpec",
+    "is_pytorch_program",
+    "program_path",
+    "references_path",
+    "shared_part",
+]

@@ -1,0 +1,117 @@
+"""Reference inputs and eager fp32 outputs, kept beside the program in a file that runs no code when read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from etbench.artifact import TensorSpec, references_path
+from etbench.config import Generation
+from etbench.errors import EtbenchError
+
+__all__ = [
+    "read_generation",
+    "read_given",
+    "read_outputs",
+    "read_references",
+    "specs_of",
+    "write_references",
+]
+
+Batches = list[tuple[Tensor, ...]]
+SHOWN = 8
+GENERATION = "generation"
+
+
+def write_references(
+    folder: Path,
+    inputs: Sequence[Sequence[Tensor]],
+    outputs: Sequence[Sequence[Tensor]],
+    generation: Generation | None = None,
+) -> None:
+    """Write the tensors of each reference batch as ``input.{batch}.{number}`` and ``output.…``.
+
+    Of a language model the inputs are a prompt, and the outputs the logits of all tokens written after it.
+    """
+    tensors = {}
+    for kind, batches in (("input", inputs), ("output", outputs)):
+        for batch, members in enumerate(batches):
+            for number, tensor in enumerate(members):
+                tensors[f"{kind}.{batch}.{number}"] = tensor.clone().contiguous()
+    notes = {GENERATION: msgspec.json.encode(generation).decode()} if generation else None
+    # Not `save_file`: its files are for their owner's eyes only, and a cache may be shared.
+    references_path(folder).write_bytes(save(tensors, metadata=notes))
+
+
+def read_references(folder: Path) -> tuple[Batches, Batches]:
+    """Return inputs and outputs of each reference batch; no outputs where there are none to compare."""
+    tensors = load_file(references_path(folder))
+    return _batches(tensors, "input"), _batches(tensors, "output")
+
+
+def read_outputs(file: Path) -> Batches:
+    """Return the outputs of each reference batch, from a file with tensors of such names."""
+    return _batches(load_file(file), "output")
+
+
+def read_generation(folder: Path) -> Generation | None:
+    """Return how long the texts are, if the references are of a language model."""
+    with safe_open(references_path(folder), framework="numpy") as file:
+        notes = file.metadata() or {}
+    return msgspec.json.decode(notes[GENERATION], type=Generation) if GENERATION in notes else None
+
+
+def read_given(path: Path) -> tuple[Batches, Batches]:
+    """Return the inputs and outputs in a `.safetensors` or `.npz` file of the user's.
+
+    Raises:
+        EtbenchError: of stage ``load`` if it cannot be read, or its tensors have other names.
+
+    """
+    tensors = _read(path)
+    inputs, outputs = _batches(tensors, "input"), _batches(tensors, "output")
+    taken = sum(map(len, inputs)) + sum(map(len, outputs))
+    if taken < len(tensors) or not inputs or len(outputs) not in (0, len(inputs)):
+        found = ", ".join(sorted(tensors)[:SHOWN]) or "nothing"
+        raise EtbenchError(
+            f"model.reference={path}: {len(inputs)} batches of inputs, {len(outputs)} of outputs in: {found}",
+            stage="load",
+            hint="name the tensors input.0.0, input.0.1 … output.0.0 …: batch, then position",
+        )
+    return inputs, outputs
+
+
+def specs_of(tensors: Sequence[Tensor]) -> list[TensorSpec]:
+    """Return shape and dtype of each tensor."""
+    return [TensorSpec(shape=list(t.shape), dtype=str(t.dtype).removeprefix("torch.")) for t in tensors]
+
+
+def _read(path: Path) -> Mapping[str, Tensor]:
+    try:
+        if path.suffix != ".npz":
+            return dict(load_file(path))
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+    except Exception as error:
+        first = (str(error).splitlines() or [""])[0]
+        raise EtbenchError(
+            f"model.reference={path}: cannot be read: {type(error).__name__}: {first}",
+            stage="load",
+            hint="give a .safetensors or .npz file",
+        ) from error
+
+
+def _batches(tensors: Mapping[str, Tensor], kind: str) -> Batches:
+    batches: Batches = []
+    while f"{kind}.{len(batches)}.0" in tensors:
+        prefix = f"{kind}.{len(batches)}."
+        count = sum(name.startswith(prefix) for name in tensors)
+        batches.append(tuple(tensors[f"{prefix}{number}"] for number in range(count)))
+    return batches

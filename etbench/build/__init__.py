@@ -1,9 +1,0 @@
-"""From recipes to artifacts: `.pte` files, and the references they are compared with."""
-
-from __future__ import annotations
-
-from etbench.build.artifact import Artifact, Delegation
-from etbench.build.cache import Cache
-from etbench.build.pool import Built, Job, OnJobDone, OnJobEvent, build, build_all
-
-__all__ = ["Artifact", "Built", "Cache", "Delegation", "Job", "OnJobDone", "OnJobEvent", "build", "build_all"]

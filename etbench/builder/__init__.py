@@ -1,0 +1,9 @@
+"""From recipes to artifacts: `.pte` files, and the references they are compared with."""
+
+from __future__ import annotations
+
+from etbench.artifact import Artifact, Delegation
+from etbench.builder.cache import Cache
+from etbench.builder.pool import Built, Job, OnJobDone, OnJobEvent, build, build_all
+
+__all__ = ["Artifact", "Built", "Cache", "Delegation", "Job", "OnJobDone", "OnJobEvent", "build", "build_all"]

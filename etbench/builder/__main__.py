@@ -1,0 +1,90 @@
+"""Look after the artifact cache: `python -m etbench.builder list | prune | verify | clear`.
+
+A remote one behind it (`cache.remote`) is left as it is: expire its objects by the rules of the store.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Sequence
+
+from etbench.builder.cache import Cache, cache_folder
+from etbench.measure.protocol import seconds_text
+from etbench.terminal.fitting import Column, print_table
+from etbench.terminal.output import ending_with_the_reader, plain_console
+
+GB = 1e9
+DEFAULT_MAX_GB = 20.0
+COLUMNS = (
+    Column("program", wraps=True),
+    *(Column("MB"), Column("built in", rank=2), Column("last used", rank=1)),
+    Column("key", rank=3, left=True),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status: 1 if `verify` found damage."""
+    with ending_with_the_reader():
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m etbench.builder", description=__doc__)
+    parser.add_argument("--dir", help="the cache folder, where it is not the usual one")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="show the programs, the one used last first")
+    prune = commands.add_parser("prune", help="remove the programs used longest ago")
+    prune.add_argument("--max-gb", type=float, default=DEFAULT_MAX_GB, help="keep this much (default 20)")
+    commands.add_parser("verify", help="check every file against its digest, and remove what is damaged")
+    commands.add_parser("clear", help="remove all programs")
+    args = parser.parse_args(argv)
+    if args.command == "prune" and not 0 <= args.max_gb < math.inf:
+        parser.error(f"--max-gb {args.max_gb:g}: expected a number of GB, 0 or more")
+    cache = Cache(cache_folder(args.dir), int(getattr(args, "max_gb", DEFAULT_MAX_GB) * GB))
+    match args.command:
+        case "list":
+            _list(cache)
+        case "prune":
+            removed = cache.prune(cache.max_bytes)
+            _say(f"removed {len(removed)} programs, {sum(entry.bytes for entry in removed) / GB:.2f} GB")
+        case "verify":
+            return _verify(cache)
+        case "clear":
+            _say(f"removed {cache.clear()} programs")
+    return 0
+
+
+def _list(cache: Cache) -> None:
+    entries = cache.entries()
+    console = plain_console()
+    console.print(f"{len(entries)} programs in {cache.folder}", markup=False)
+    rows = (
+        (
+            entry.name,
+            f"{entry.bytes / 1e6:.1f}",
+            seconds_text(sum(entry.artifact.build_s.values())),
+            f"{seconds_text(max(0.0, time.time() - entry.used_s))} ago",
+            entry.key[:12],
+        )
+        for entry in entries
+    )
+    print_table(console, COLUMNS, rows)
+
+
+def _verify(cache: Cache) -> int:
+    damaged = cache.verify()
+    for folder in damaged:
+        _say(f"damaged, removed: {folder}")
+    _say(f"{len(cache.entries())} programs are sound, {len(damaged)} were not")
+    return 1 if damaged else 0
+
+
+def _say(text: str) -> None:
+    plain_console().print(text, markup=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

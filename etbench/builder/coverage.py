@@ -1,0 +1,114 @@
+"""How much of a lowered graph the delegate took, what it left and why, and what crosses its borders."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from executorch.exir.delegate import executorch_call_delegate
+from torch import Tensor, fx
+from torch._ops import HigherOrderOperator, OpOverload
+
+from etbench.artifact import Delegation
+
+__all__ = ["coverage", "coverage_of_none"]
+
+# Operators that give the values they were given, at most in another layout or dtype.
+COPIES = frozenset(
+    {
+        "aten._to_copy.default",
+        "aten.clone.default",
+        "dim_order_ops._clone_dim_order.default",
+        "dim_order_ops._to_dim_order_copy.default",
+    }
+)
+
+
+def coverage(module: fx.GraphModule, reason: Callable[[fx.Node], str]) -> Delegation:
+    """Count the operators of a lowered graph by who runs them, and what passes between.
+
+    Args:
+        module: from `to_edge_transform_and_lower`, before its memory is planned.
+        reason: says why a node was left behind; empty where that is not known.
+
+    """
+    left = list(_operators(module.graph))
+    calls = [node for node in module.graph.nodes if node.target is executorch_call_delegate]
+    taken = [
+        operator
+        for call in calls
+        for operator in _operators(getattr(module, call.args[0].target).original_module.graph)
+    ]
+    reasons: dict[str, dict[str, None]] = {}  # a set that keeps its order
+    for node in left:
+        if why := reason(node):
+            reasons.setdefault(_name(node), {})[why] = None
+    return Delegation(
+        subgraphs=len(calls),
+        delegated_nodes=len(taken),
+        total_nodes=len(taken) + len(left),
+        left_behind=_most_frequent_first(map(_name, left)),
+        delegated=_most_frequent_first(map(_name, taken)),
+        reasons={name: "; ".join(texts) for name, texts in reasons.items()},
+        tensors_in=sum(_is_tensor(source) for call in calls for source in _inputs(call)),
+        tensors_out=sum(isinstance(value, Tensor) for call in calls for value in _values(call)),
+        border_copies=sum(_name(node) in COPIES and _is_at_border(node) for node in left),
+    )
+
+
+def coverage_of_none(graph: fx.Graph) -> Delegation:
+    """Count the operators of a graph that no delegate was asked to take."""
+    left = _most_frequent_first(map(_name, _operators(graph)))
+    return Delegation(
+        subgraphs=0,
+        delegated_nodes=0,
+        total_nodes=sum(left.values()),
+        left_behind=left,
+        tensors_in=0,
+        tensors_out=0,
+        border_copies=0,
+    )
+
+
+def _operators(graph: fx.Graph) -> Iterator[fx.Node]:
+    """Yield the calls of operators; picking one of several outputs is none, nor is calling a delegate."""
+    for node in graph.nodes:
+        target = getattr(node.target, "_op", node.target)  # of the edge dialect, the operator beneath
+        if node.target is not executorch_call_delegate and isinstance(
+            target, (OpOverload, HigherOrderOperator)
+        ):
+            yield node
+
+
+def _name(node: fx.Node) -> str:
+    """Return the name of an operator with its overload, such as ``aten.add.Tensor``."""
+    return str(getattr(node.target, "_op", node.target))
+
+
+def _inputs(call: fx.Node) -> dict[fx.Node, None]:
+    """Return what a subgraph is given, each once; the first argument is the subgraph itself."""
+    return dict.fromkeys(source for source in call.all_input_nodes if source is not call.args[0])
+
+
+def _values(call: fx.Node) -> tuple[object, ...]:
+    value = call.meta["val"]
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
+def _is_tensor(node: fx.Node) -> bool:
+    return isinstance(node.meta.get("val"), Tensor)
+
+
+def _is_at_border(node: fx.Node) -> bool:
+    """Tell whether a node takes an output of a subgraph, or gives an input of one."""
+    made_by = [source.args[0] if _picks_one(source) else source for source in node.all_input_nodes]
+    beside = [*made_by, *node.users]
+    return any(isinstance(one, fx.Node) and one.target is executorch_call_delegate for one in beside)
+
+
+def _picks_one(node: fx.Node) -> bool:
+    return getattr(node.target, "__name__", "") == "getitem"
+
+
+def _most_frequent_first(names: Iterator[str] | map[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))

@@ -1,0 +1,98 @@
+"""An entry of the artifact cache: a program, its references, and what both are checked against.
+
+What is in it came from outside, and nothing in it is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from etbench.artifact import Artifact, program_path, references_path
+from etbench.system.files import sha256
+
+__all__ = ["FILES", "FORMAT", "Sidecar", "checked_key", "read_sidecar", "sidecar_path"]
+
+FORMAT = 1
+FILES = (program_path, references_path)
+DIGEST = re.compile("[0-9a-f]{64}")  # nothing that leads to another folder
+
+
+class Sidecar(Struct, frozen=True, kw_only=True):
+    """`entry.json`: what the entry holds, with the digests it is checked against."""
+
+    format: int
+    key: str
+    name: str
+    artifact: Artifact
+    references_sha256: str
+    created_s: float
+
+    @classmethod
+    def of(cls, key: str, name: str, artifact: Artifact, folder: Path) -> Sidecar:
+        """Describe the files in a folder."""
+        return cls(
+            format=FORMAT,
+            key=key,
+            name=name,
+            artifact=artifact,
+            references_sha256=sha256(references_path(folder)),
+            created_s=time.time(),
+        )
+
+    @classmethod
+    def decode(cls, body: bytes) -> Sidecar | None:
+        """Return what the bytes of an `entry.json` say, or None if they are none of this format."""
+        try:
+            sidecar = msgspec.json.decode(body, type=cls)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        sound = sidecar.format == FORMAT and all(map(DIGEST.fullmatch, (sidecar.key, *sidecar.digests)))
+        return sidecar if sound else None
+
+    def encode(self) -> bytes:
+        """Return the bytes of its `entry.json`."""
+        return msgspec.json.format(msgspec.json.encode(self))
+
+    @property
+    def digests(self) -> tuple[str, str]:
+        """The SHA-256 of each of `FILES`."""
+        return self.artifact.sha256, self.references_sha256
+
+    def fits(self, folder: Path) -> bool:
+        """Tell whether the files in a folder are those described.
+
+        Raises:
+            OSError: if one of them cannot be read.
+
+        """
+        return self.digests == tuple(sha256(path(folder)) for path in FILES)
+
+
+def sidecar_path(folder: Path) -> Path:
+    """Where an entry says what it holds."""
+    return folder / "entry.json"
+
+
+def read_sidecar(folder: Path) -> Sidecar | None:
+    """Return what the entry in a folder says it holds, or None if it is no entry of this format."""
+    try:
+        return Sidecar.decode(sidecar_path(folder).read_bytes())
+    except OSError:
+        return None
+
+
+def checked_key(key: str) -> str:
+    """Return the key of an artifact, which becomes part of a path.
+
+    Raises:
+        ValueError: if it is none.
+
+    """
+    if not DIGEST.fullmatch(key):
+        raise ValueError(f"no key of an artifact: {key!r}")
+    return key

@@ -1,0 +1,88 @@
+"""Export a module, with the axes open that the user wants so, and explain a call that does not fit it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+from torch.utils import _pytree as pytree
+
+from etbench.artifact.references import specs_of
+from etbench.config.sections import Dynamic
+from etbench.errors import EtbenchError
+
+__all__ = ["explaining_call", "export"]
+
+NAMES = {0: "batch", 1: "seq_len"}
+
+
+def export(module: nn.Module, inputs: tuple[Tensor, ...], dynamic: Dynamic) -> ExportedProgram:
+    """Export a module for inputs of these shapes, or of any size up to a bound along open axes.
+
+    Args:
+        module: in evaluation mode.
+        inputs: an example; along an open axis it is repeated up to the bound, since torch takes a size of 1
+            for a constant. Values do not matter to an export.
+        dynamic: which axes are open, and their largest sizes.
+
+    """
+    if not dynamic.sizes:
+        return torch.export.export(module, inputs, strict=False)
+    dimensions = {axis: Dim(NAMES[axis], min=1, max=size) for axis, size in dynamic.sizes.items()}
+    lengths = {axis: _length(inputs, axis, size) for axis, size in dynamic.sizes.items()}
+
+    def open_axes(tensor: Tensor) -> list[int]:
+        return [
+            axis for axis, length in lengths.items() if axis < tensor.ndim and tensor.shape[axis] == length
+        ]
+
+    def repeated(tensor: Tensor) -> Tensor:
+        for axis in open_axes(tensor):
+            index = torch.arange(dynamic.sizes[axis]) % tensor.shape[axis]
+            tensor = tensor.index_select(axis, index)
+        return tensor
+
+    bound = inspect.signature(module.forward).bind(*inputs).arguments
+    shapes: Any = pytree.tree_map(
+        lambda tensor: {axis: dimensions[axis] for axis in open_axes(tensor)}, dict(bound)
+    )
+    return torch.export.export(
+        module, tuple(repeated(tensor) for tensor in inputs), dynamic_shapes=shapes, strict=False
+    )
+
+
+def _length(inputs: tuple[Tensor, ...], axis: int, largest: int) -> int:
+    """Return how long the example is along an axis: as the first input that has the axis."""
+    length = next((tensor.shape[axis] for tensor in inputs if tensor.ndim > axis), None)
+    if length is None or length > largest:
+        found = "no input has that axis" if length is None else f"the inputs have {length}"
+        raise EtbenchError(f"model.dynamic.{NAMES[axis]}={largest}: {found}", stage="export")
+    return length
+
+
+@contextmanager
+def explaining_call(module: nn.Module, inputs: tuple[Tensor, ...]) -> Iterator[None]:
+    """Let an error of calling the module with these inputs say what it takes and what it was given.
+
+    Raises:
+        EtbenchError: of stage ``reference``.
+
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        given = ", ".join(f"{spec.dtype} {spec.shape}" for spec in specs_of(inputs))
+        raise EtbenchError(
+            f"{type(error).__name__}: {error}",
+            stage="reference",
+            kind=type(error).__name__,
+            hint=f"forward takes {inspect.signature(module.forward)} and was given ({given}); "
+            "model.inputs=[{shape: [...], dtype: ...}] gives it others",
+        ) from error

@@ -1,0 +1,172 @@
+"""The key of an artifact: a digest of everything that decides its bytes. Imports neither torch nor the model.
+
+What it cannot see is code that the target's module imports from elsewhere than its own package or folder:
+after a change there, `python -m etbench.builder clear` or `cache.enabled=false`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterator
+from functools import cache
+from importlib.machinery import PathFinder
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from etbench.builder.published import deciding_options, is_of_transformers, taken_from_hub
+from etbench.config import Recipe
+from etbench.system.files import sha256
+
+__all__ = ["KEY_FORMAT", "is_still", "recipe_key"]
+
+KEY_FORMAT = 3
+LIBRARIES = ("torch", "torchao", "executorch", "torchvision", "transformers", "tokenizers", "timm", "numpy")
+DATA_LIBRARIES = ("scikit-learn", "pillow", "scipy")  # the photographs, how they are decoded, the speech
+# What transformers takes if it is installed, for tokenizers, features, adapters, kernels and checkpoints.
+BESIDE_TRANSFORMERS = (
+    *("accelerate", "huggingface-hub", "kernels", "mistral-common", "peft", "protobuf", "safetensors"),
+    *("sentencepiece", "tiktoken", "torchaudio"),
+)
+COMPILED = ("etbench.delegates.inductor",)  # into machine code, for the CPU that builds
+OWN_SOURCES = ("models", "precisions", "delegates", "calibration", "data", "artifact", "builder")
+
+
+def recipe_key(recipe: Recipe) -> str | None:
+    """Return the key of the recipe's artifact: 64 hexadecimal digits.
+
+    It covers the targets and options of model, precision and delegate, the inputs and open axes asked for,
+    the calibration, the contents of every file that they name, what the hub's local cache has of the model,
+    the source of the code that loads and quantizes, and the versions of the libraries. None means that it
+    cannot be known beforehand, as where something would first be fetched.
+    """
+    model = recipe.model
+    if model.ready:  # it lies there already
+        return None
+    hub = taken_from_hub(model)
+    if hub is None:
+        return None
+    named = [
+        (model.target, deciding_options(model)),
+        *((part.target, part.options) for part in (recipe.precision, recipe.delegate)),
+    ]
+    files = sorted(set(_files_named(named))) + sorted(_calibration_files(recipe))
+    identity = {
+        "format": KEY_FORMAT,
+        "parts": named,
+        "hub": hub,
+        "inputs": model.inputs,
+        "dynamic": model.dynamic,
+        "calibrates": recipe.precision.calibrates,
+        "numerics": recipe.numerics,
+        "calibration": recipe.calibration,
+        "files": [(str(path), _digest(path)) for path in files],
+        "sources": sorted({target.split(".")[0]: _sources(target) for target, _ in named}.items()),
+        "versions": _versions(_packages(recipe)),
+        "machine": platform.machine(),
+    }
+    if recipe.delegate.target in COMPILED:  # machines that share a cache may have other CPUs
+        from etbench.host.environment import own_vector_extensions
+
+        identity["cpu"] = own_vector_extensions()
+    return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()
+
+
+def is_still(recipe: Recipe, key: str) -> bool:
+    """Return whether the recipe has this key still.
+
+    A build may have read something else than what its key was made from: a newer revision from the hub, a
+    file or code that was edited meanwhile.
+    """
+    _sources.cache_clear()
+    return recipe_key(recipe) == key
+
+
+def _files_named(value: Any) -> Iterator[Path]:
+    """Yield every existing file, and the files of every existing folder of weights, named in the options."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in ("weights", "id", "pretrained") and isinstance(inner, str) and Path(inner).is_dir():
+                yield from (path for path in Path(inner).rglob("*") if path.is_file())
+            else:
+                yield from _files_named(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _files_named(inner)
+    elif isinstance(value, str) and 0 < len(value) < 4096 and Path(value).is_file():
+        yield Path(value)
+
+
+def _calibration_files(recipe: Recipe) -> Iterator[Path]:
+    for name in (recipe.calibration.images, recipe.calibration.text, recipe.calibration.npz):
+        path = Path(name) if name else None
+        if path and path.is_dir():
+            yield from (file for file in path.rglob("*") if file.is_file())
+        elif path:
+            yield path
+
+
+def _digest(path: Path) -> str:
+    status = path.stat()
+    return _digest_of(path, status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _digest_of(path: Path, _size: int, _mtime_ns: int) -> str:
+    """Read a file once in this process, as long as it does not change."""
+    return sha256(path)
+
+
+@cache
+def _sources(target: str) -> str:
+    """Return a digest of the files that a target's code is made of.
+
+    That is its whole package, or, for a module that is in none, the modules beside it. Of etbench it is
+    what builds, and the sentences it brings along; of the libraries whose versions are in the key, nothing.
+    """
+    top = target.split(".")[0]
+    if top in LIBRARIES:
+        return ""
+    if top == "etbench":
+        package = Path(__file__).resolve().parents[1]
+        files = [file for name in OWN_SOURCES for file in (package / name).rglob("*.py")]
+        files += [package / "config" / "component.py", *(package / "data").glob("*.txt")]
+    else:
+        files = list(_files_of(top))
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(f"{file.name}:{_digest(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def _files_of(top: str) -> Iterator[Path]:
+    """Yield the sources of a top-level module or package without importing it."""
+    spec = PathFinder.find_spec(top)
+    if spec is None:
+        return
+    if spec.submodule_search_locations:
+        for folder in spec.submodule_search_locations:
+            yield from Path(folder).rglob("*.py")
+    elif spec.origin:
+        yield from Path(spec.origin).parent.glob("*.py")
+
+
+def _packages(recipe: Recipe) -> tuple[str, ...]:
+    """Return the libraries that may have a hand in the bytes, those of model and delegate included."""
+    required = (needed.package for needed in (*recipe.model.requires, *recipe.delegate.requires))
+    beside = BESIDE_TRANSFORMERS if is_of_transformers(recipe.model) else ()
+    return (*LIBRARIES, *DATA_LIBRARIES, *beside, *filter(None, required))
+
+
+@cache
+def _versions(packages: tuple[str, ...]) -> dict[str, str]:
+    found = {"python": ".".join(platform.python_version_tuple()[:2])}
+    for name in packages:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,63 @@
+"""From a program in its precision to the file that is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch  # noqa: F401  before executorch, whose extensions need it
+from executorch.exir import ExecutorchBackendConfig, ExecutorchProgramManager, to_edge_transform_and_lower
+from torch.export import ExportedProgram
+
+from etbench.artifact import Delegation
+from etbench.builder.coverage import coverage, coverage_of_none
+from etbench.builder.rejections import listening
+from etbench.delegates import PyTorchProgram
+
+__all__ = ["Lowered", "lower"]
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """What is known of a program once it is lowered; `write` puts it into a file."""
+
+    arena_bytes: int
+    delegation: Delegation
+    executable: ExecutorchProgramManager | None
+
+    def write(self, path: Path) -> None:
+        """Write the program, where lowering has not done so."""
+        if self.executable is not None:
+            with path.open("wb") as file:
+                self.executable.write_to_file(file)
+
+
+def lower(program: ExportedProgram, delegate: list[Any] | PyTorchProgram, path: Path) -> Lowered:
+    """Lower a program to the partitioners of a delegate, or write it in a form of PyTorch's own.
+
+    Args:
+        program: in its precision.
+        delegate: what the `_target_` of `conf/delegate` returned.
+        path: where the program will lie; compilers write it there at once.
+
+    """
+    if isinstance(delegate, PyTorchProgram):
+        delegate.write(program, path)
+        return Lowered(0, coverage_of_none(program.graph), None)
+    # Registers the out variants of quantized_decomposed; without it int8 on portable kernels fails with
+    # "Missing out variants" (executorch 1.5.1).
+    import executorch.kernels.quantized  # noqa: F401
+
+    with listening(delegate) as rejections:
+        edge = to_edge_transform_and_lower(program, partitioner=delegate)
+    delegation = coverage(edge.exported_program().graph_module, rejections.reason)
+    # Else a buffer that the program writes to, such as a cache of keys and values, is copied twice each time.
+    in_place = bool(program.graph_signature.buffers_to_mutate)
+    executable = edge.to_executorch(ExecutorchBackendConfig(run_reinplace_pass=in_place))
+    return Lowered(_arena_bytes(executable), delegation, executable)
+
+
+def _arena_bytes(executable: ExecutorchProgramManager) -> int:
+    plans = executable.executorch_program.execution_plan
+    return sum(int(size) for plan in plans for size in plan.non_const_buffer_sizes)

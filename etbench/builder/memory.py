@@ -1,0 +1,112 @@
+"""Watch the memory of builders: one that takes more than there is ends with that message."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from etbench.errors import EtbenchError
+from etbench.system.process import Worker
+
+__all__ = ["MemoryWatch", "available_bytes"]
+
+EVERY_S = 0.1
+AFTER_S = 1.0  # until the memory of a process that was killed is free again
+RESERVE_BYTES = 512 * 2**20  # left for all else; a build was seen to take 200 MB in a tenth of a second
+CGROUP = Path("/sys/fs/cgroup")
+GB = 1e9
+
+
+def available_bytes() -> int:
+    """Return the memory that can still be had, on this machine and in this container."""
+    free = int(psutil.virtual_memory().available)
+    with suppress(OSError, ValueError):  # no container, no version 2 of control groups, or no limit ("max")
+        limit = int((CGROUP / "memory.max").read_text())
+        used = int((CGROUP / "memory.current").read_text())
+        counts = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+        free = min(free, limit - used + int(counts.get("inactive_file", 0)))
+    return free
+
+
+class MemoryWatch:
+    """Looks at builders ten times a second and kills the largest one when too little memory is left.
+
+    Args:
+        limit_bytes: of each builder; None for what the machine has.
+        workers: returns the builders there are.
+
+    """
+
+    def __init__(self, limit_bytes: int | None, workers: Callable[[], list[Worker]]) -> None:
+        self._limit = limit_bytes
+        self._workers = workers
+        self._why: dict[int, str] = {}  # by process id
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Watch as long as the body runs."""
+        over = threading.Event()
+        thread = threading.Thread(target=self._watch, args=(over,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def explained(self, worker: Worker, error: EtbenchError) -> EtbenchError:
+        """Return what ended a builder: its memory, if that was it, else the error that came of it."""
+        why = self._why.pop(worker.pid, None)
+        if why is None:
+            return error
+        return EtbenchError(
+            why,
+            stage=error.stage,
+            kind="OutOfMemory",
+            hint="take a smaller model, batch or configuration, sweep.builders=1, or more memory",
+        )
+
+    def _watch(self, over: threading.Event) -> None:
+        while not over.wait(EVERY_S):
+            sizes = {worker: _bytes_of(worker.pid) for worker in self._workers()}
+            if not sizes:
+                continue
+            largest = max(sizes, key=lambda worker: sizes[worker])
+            why = self._too_much(sizes[largest])
+            if why:
+                self._why[largest.pid] = why
+                largest.kill()
+                over.wait(AFTER_S)
+
+    def _too_much(self, taken: int) -> str | None:
+        if self._limit is not None:
+            return (
+                f"the build took {taken / GB:.1f} GB of memory, more than build.max_gb={self._limit / GB:g}"
+                if taken > self._limit
+                else None
+            )
+        left = available_bytes()
+        if left >= RESERVE_BYTES:
+            return None
+        return (
+            f"the build took {taken / GB:.1f} GB of memory and wanted more; of the "
+            f"{psutil.virtual_memory().total / GB:.1f} GB here {max(left, 0) / GB:.1f} GB were left"
+        )
+
+
+def _bytes_of(pid: int) -> int:
+    """Return the memory of a process and of what it has started; 0 if it is over."""
+    try:
+        process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0
+    total = 0
+    for member in family:
+        with suppress(psutil.NoSuchProcess):
+            total += int(member.memory_info().rss)
+    return total

@@ -1,0 +1,146 @@
+"""The pipeline of a build: load, reference, export, quantize, lower, write."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.export import ExportedProgram
+
+from etbench.artifact import Artifact, is_pytorch_program, program_path
+from etbench.artifact.decoding import decode
+from etbench.artifact.references import specs_of, write_references
+from etbench.builder.export import explaining_call, export
+from etbench.builder.lowering import lower
+from etbench.builder.numerics import compare_layers
+from etbench.builder.segments import read_segments
+from etbench.calibration import Batches, read_batches
+from etbench.config import Recipe
+from etbench.config.component import instantiate
+from etbench.config.sections import Dynamic
+from etbench.errors import EtbenchError
+from etbench.events import Stages
+from etbench.models import LoadedModel, load
+from etbench.models.outputs import flatten
+from etbench.precisions import Shown, cast_inputs, convert
+from etbench.system.files import sha256
+
+__all__ = ["Prepared", "build_artifact", "prepare"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model loaded, run eagerly and exported: what all its precisions and delegates share."""
+
+    loaded: LoadedModel
+    batches: Batches
+    outputs: list[list[Tensor]]
+    program: ExportedProgram
+    dynamic: Dynamic
+
+
+def prepare(recipe: Recipe, stages: Stages) -> Prepared:
+    """Load the recipe's model, run it eagerly on the reference inputs, and export it.
+
+    Raises:
+        EtbenchError: of the stage that failed: load, reference or export.
+
+    """
+    with stages("load"):
+        loaded = load(recipe.model)
+        names = list(inspect.signature(loaded.module.forward).parameters)
+        batches = read_batches(recipe.calibration, loaded.inputs, names)
+    with stages("reference"):
+        outputs = [_run_eager(loaded, inputs) for inputs in batches.references]
+    with stages("export"), torch.no_grad():
+        generation = loaded.generation
+        dynamic = Dynamic(seq_len=generation.prompt_tokens) if generation else recipe.model.dynamic
+        program = loaded.exported or export(loaded.module, batches.references[0], dynamic)
+    return Prepared(loaded, batches, outputs, program, dynamic)
+
+
+def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> Artifact:
+    """Build the recipe's program into the folder and return what is known about it.
+
+    Raises:
+        EtbenchError: of the stage that failed: quantize, lower or write.
+
+    """
+    loaded, batches = prepared.loaded, prepared.batches
+    with stages("quantize"):
+        conversion = instantiate(recipe.precision.target, recipe.precision.options, stage="quantize")
+        calibrates = recipe.precision.calibrates
+        shown = Shown(
+            batches.calibration if calibrates else batches.references[:1],
+            recipe.calibration.observer,
+            partial(export, dynamic=prepared.dynamic),
+        )
+        converted = convert(conversion, loaded.module, _with_own_constants(prepared.program), shown)
+        references = [cast_inputs(conversion, inputs) for inputs in batches.references]
+    numerics = None
+    if recipe.numerics:
+        with stages("numerics"):
+            numerics = compare_layers(prepared.program, batches.references, converted, references)
+    with stages("lower"):
+        delegate = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
+        lowered = lower(converted, delegate, program_path(folder))
+    with stages("write"):
+        write_references(folder, references, prepared.outputs, loaded.generation)
+        lowered.write(program_path(folder))
+        pytorch = is_pytorch_program(program_path(folder))
+        segments = None if pytorch else read_segments(program_path(folder))
+    return Artifact(
+        pte_bytes=program_path(folder).stat().st_size,
+        sha256=sha256(program_path(folder)),
+        arena_bytes=lowered.arena_bytes,
+        constant_bytes=segments.constant_bytes if segments else None,
+        delegate_bytes=segments.delegate_bytes if segments else None,
+        batch=loaded.inputs.batch,
+        inputs=specs_of(references[0]),
+        outputs=specs_of([t[:1] for t in prepared.outputs[0]] if loaded.generation else prepared.outputs[0]),
+        references=len(prepared.outputs),
+        weights=loaded.weights,
+        data=batches.description,
+        logits_axis=loaded.logits_axis,
+        delegation=lowered.delegation,
+        build_s=stages.seconds,
+        calibration=_calibrated_on(batches, shown) if calibrates else "",
+        numerics=numerics,
+        generation=loaded.generation,
+    )
+
+
+def _with_own_constants(program: ExportedProgram) -> ExportedProgram:
+    """Return the program with a dictionary of constants of its own.
+
+    Lowering for Core ML and for Vulkan (executorch 1.5.1) empties that of the program it is given, and the
+    next precision or delegate needs it; nothing else of a program was seen to change.
+    """
+    own = copy.copy(program)
+    own._constants = dict(program.constants)
+    return own
+
+
+def _run_eager(loaded: LoadedModel, inputs: tuple[Tensor, ...]) -> list[Tensor]:
+    with torch.no_grad(), explaining_call(loaded.module, inputs):
+        if loaded.generation:
+            return [decode(lambda given: loaded.module(*given), inputs, loaded.generation.new_tokens)]
+        outputs = loaded.module(*inputs)
+    tensors = flatten(outputs)
+    if not tensors:
+        raise EtbenchError(
+            f"the model returned {type(outputs).__name__} without a tensor in it",
+            stage="reference",
+            hint="wrap it so that it returns tensors",
+        )
+    return tensors
+
+
+def _calibrated_on(batches: Batches, shown: Shown) -> str:
+    count = len(shown.batches)
+    return f"{count} batch{'es' if count > 1 else ''} of {batches.description}; {shown.observer} observer"

@@ -1,0 +1,293 @@
+"""Builds in parallel: a few processes that live on, each fed with what it can build best next."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from etbench.artifact import Artifact, BuildRequest, shared_part
+from etbench.builder.cache import Cache
+from etbench.builder.fingerprint import is_still, recipe_key
+from etbench.builder.memory import MemoryWatch, available_bytes
+from etbench.builder.times import BuildTimes
+from etbench.config import Recipe
+from etbench.errors import EtbenchError
+from etbench.events import Event, OnEvent, explained
+from etbench.system.process import Worker, worker
+
+__all__ = ["Built", "Job", "OnJobDone", "OnJobEvent", "build", "build_all", "default_builders"]
+
+BUILDER_BYTES = 5 * 2**30  # what lowering a model of some 600 MB was seen to take
+# Threads of torch that wait for work by spinning would take the cores from the other builders. The number of
+# threads stays as it is, since sums, and with them the bytes of a quantized program, may depend on it.
+BUILDER_ENV = {"OMP_WAIT_POLICY": "PASSIVE"}
+UNKNOWN_S = 60.0  # of a build that was never recorded
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A program that is wanted: its name for people, an existing empty folder for its files, and a log."""
+
+    name: str
+    recipe: Recipe
+    folder: Path
+    log: Path
+
+
+@dataclass(frozen=True)
+class Built:
+    """A program whose files lie in the job's folder."""
+
+    artifact: Artifact
+    from_cache: bool
+
+
+OnJobEvent = Callable[[Job, Event], None]
+OnJobDone = Callable[[Job, Built | EtbenchError], None]
+
+
+def default_builders() -> int:
+    """Return how many builds this machine can carry at once, by its cores and its free memory."""
+    from etbench.host.environment import available_cores
+
+    return max(1, min(available_cores(), available_bytes() // BUILDER_BYTES))
+
+
+def build(recipe: Recipe, folder: Path, *, log: Path, on_event: OnEvent) -> Artifact:
+    """Build one program into an existing, empty folder, past any cache, and return what is known of it.
+
+    Raises:
+        EtbenchError: of the stage that failed: load, reference, export, quantize, lower or write.
+
+    """
+    with worker("etbench.builder.worker", scratch=folder, log=log) as builder:
+        request = BuildRequest(recipe=recipe, folder=str(folder), log=str(log.absolute()))
+        return builder.ask(request, Artifact, log=log, on_event=on_event)
+
+
+def build_all(
+    jobs: Sequence[Job],
+    *,
+    cache: Cache | None,
+    builders: int | None,
+    timeout_s: float,
+    max_bytes: int | None = None,
+    scratch: Path,
+    on_event: OnJobEvent,
+    on_done: OnJobDone,
+) -> None:
+    """Take from the cache what is there and build the rest, the longest first.
+
+    Jobs of one model go to the same process where that saves a load and an export. The callbacks come one
+    at a time, from any thread; what they raise stops everything and is raised here.
+
+    Args:
+        jobs: no two of the same recipe.
+        cache: where programs are looked for and kept, or None.
+        builders: processes at most; None for `default_builders`.
+        timeout_s: a build that takes longer is killed and has failed.
+        max_bytes: so is one that takes more memory; None for what the machine has.
+        scratch: an existing folder for the builders' temporary files.
+        on_event: is told about each stage of each job.
+        on_done: gets each job with what came of it.
+
+    """
+    pool = _Pool(cache, timeout_s, max_bytes, scratch, on_event, on_done)
+    missing = pool.not_found(jobs)
+    if not missing:
+        return
+    pool.run(missing, min(builders or default_builders(), len(missing)))
+
+
+class _Pool:
+    """The builders, what they still have to do, and what they share."""
+
+    def __init__(
+        self,
+        cache: Cache | None,
+        timeout_s: float,
+        max_bytes: int | None,
+        scratch: Path,
+        on_event: OnJobEvent,
+        on_done: OnJobDone,
+    ) -> None:
+        self.memory = MemoryWatch(max_bytes, lambda: list(self.workers.values()))
+        self.writable = cache is not None and cache.writable()
+        self.cache = cache
+        self.times = BuildTimes(cache.folder) if cache else None
+        self.timeout_s = timeout_s
+        self.scratch = scratch
+        self.on_event = on_event
+        self.on_done = on_done
+        self.lock = threading.RLock()
+        self.keys: dict[Path, str | None] = {}
+        self.pending: list[Job] = []
+        self.busy: dict[int, bytes] = {}
+        self.workers: dict[int, Worker] = {}
+        self.stop = False
+        self.raised: BaseException | None = None
+
+    def not_found(self, jobs: Sequence[Job]) -> list[Job]:
+        """Take from the cache what it has into the jobs' folders, and return the other jobs.
+
+        Large files are read to be checked, so several threads do it: hashing leaves the interpreter free.
+        """
+        missing = []
+        with ThreadPoolExecutor() as readers:
+            for job, taken in zip(jobs, readers.map(self._taken_or_not, jobs), strict=True):
+                if taken is None:
+                    missing.append(job)
+                else:
+                    self._done(job, taken)
+        return missing
+
+    def _taken_or_not(self, job: Job) -> Built | EtbenchError | None:
+        try:
+            artifact = self._taken(job)
+        except Exception as error:  # a file that the recipe names cannot be read, say
+            return explained(error, "cache")
+        return Built(artifact, from_cache=True) if artifact else None
+
+    def run(self, jobs: list[Job], count: int) -> None:
+        """Build the jobs in so many processes."""
+        if self.cache and not self.writable:
+            text = f"the cache folder {self.cache.folder} cannot be written: nothing is added to it"
+            self._tell(jobs[0], text)
+        self.pending = list(jobs)
+        threads = [threading.Thread(target=self._work, args=(number,)) for number in range(count)]
+        try:
+            with self.memory():
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+        finally:
+            self._stop_all()
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
+        if self.raised is not None:
+            raise self.raised
+
+    def _work(self, number: int) -> None:
+        """Be one builder: the process is started, asked and ended by this thread, as `Worker` wants it."""
+        try:
+            while (job := self._next(number)) is not None:
+                self._done(job, self._built(job, number))
+        except BaseException as error:  # of a callback: it ends the pool, and `run` raises it
+            self.raised = self.raised or error
+            self._stop_all()
+        finally:
+            self._close(number)
+
+    def _built(self, job: Job, number: int) -> Built | EtbenchError:
+        key = self.keys.get(job.folder)
+        try:
+            if self.cache is None or not self.writable or key is None:
+                return self._build(job, number)
+            with self.cache.building(key, lambda: self._wait_for_another(job)):
+                if (artifact := self._taken(job)) is not None:
+                    return Built(artifact, from_cache=True)
+                return self._kept(job, key, self._build(job, number))
+        except Exception as error:  # a failed build is what came of its job; the others go on
+            return explained(error, "build")
+
+    def _build(self, job: Job, number: int) -> Built:
+        process = self.workers.get(number)
+        if process is None or not process.alive:
+            self._close(number)  # one that died still has its pipes
+            process = Worker("etbench.builder.worker", scratch=self.scratch, log=job.log, env=BUILDER_ENV)
+            with self.lock:
+                self.workers[number] = process
+                if self.stop:  # while it was started, so that nobody has killed it
+                    process.kill()
+        begun = perf_counter()
+        try:
+            artifact = process.ask(
+                BuildRequest(recipe=job.recipe, folder=str(job.folder), log=str(job.log.absolute())),
+                Artifact,
+                log=job.log,
+                on_event=lambda event: self._event(job, event),
+                timeout_s=self.timeout_s,
+            )
+        except EtbenchError as error:
+            raise self.memory.explained(process, error) from error
+        if self.times and self.writable:
+            self.times.record(job.name, perf_counter() - begun)
+        return Built(artifact, from_cache=False)
+
+    def _kept(self, job: Job, key: str, built: Built) -> Built:
+        """Add a program to the cache, unless something that it was made from changed meanwhile."""
+        assert self.cache is not None
+        try:
+            if is_still(job.recipe, key):
+                self.cache.put(key, job.name, built.artifact, job.folder, lambda text: self._tell(job, text))
+            else:
+                self._tell(job, "the program was not added to the cache: what it is made from has changed")
+        except OSError as error:  # a full disk, say: the program is there all the same
+            self._tell(job, f"the program was not added to the cache: {error}")
+        return built
+
+    def _taken(self, job: Job) -> Artifact | None:
+        if self.cache is None:
+            return None
+        if job.folder not in self.keys:
+            self.keys[job.folder] = recipe_key(job.recipe)
+        key = self.keys[job.folder]
+        return self.cache.take(key, job.folder, lambda text: self._tell(job, text)) if key else None
+
+    def _next(self, number: int) -> Job | None:
+        """Return what this builder does next: more of its model, else of the largest one that nobody has."""
+        with self.lock:
+            own = self.busy.pop(number, b"")
+            if self.stop or not self.pending:
+                return None
+            groups: dict[bytes, list[Job]] = defaultdict(list)
+            for job in self.pending:
+                groups[shared_part(job.recipe)].append(job)
+            if own not in groups:
+                free = [group for group in groups if group not in self.busy.values()]
+                own = max(free or groups, key=lambda group: sum(map(self._expected_s, groups[group])))
+            job = max(groups[own], key=self._expected_s)
+            self.pending.remove(job)
+            self.busy[number] = own
+            return job
+
+    def _expected_s(self, job: Job) -> float:
+        known = self.times.expected(job.name) if self.times else None
+        return UNKNOWN_S if known is None else known
+
+    def _event(self, job: Job, event: Event) -> None:
+        with self.lock:
+            if not self.stop:
+                self.on_event(job, event)
+
+    def _wait_for_another(self, job: Job) -> None:
+        """Tell that another etbench builds the same, unless the run is over."""
+        if self.stop:
+            raise EtbenchError("the run was stopped", stage="build")
+        self._tell(job, "another etbench is building this: waiting")
+
+    def _tell(self, job: Job, text: str) -> None:
+        self._event(job, Event(kind="progress", stage="build", message=text))
+
+    def _done(self, job: Job, what: Built | EtbenchError) -> None:
+        with self.lock:
+            if not self.stop:
+                self.on_done(job, what)
+
+    def _stop_all(self) -> None:
+        with self.lock:
+            self.stop = True
+        for process in list(self.workers.values()):
+            process.kill()
+
+    def _close(self, number: int) -> None:
+        process = self.workers.pop(number, None)
+        if process is not None:
+            process.close()

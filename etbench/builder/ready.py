@@ -1,0 +1,148 @@
+"""Take in a program that was built elsewhere: nothing is exported or lowered, only looked at."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from executorch.exir import schema
+from torch import Tensor
+
+from etbench.artifact import Artifact, Delegation, TensorSpec, program_path
+from etbench.artifact.references import read_given, specs_of, write_references
+from etbench.builder.segments import read_program, read_segments
+from etbench.config import Model
+from etbench.config.component import instantiate
+from etbench.config.sections import InputSpec
+from etbench.data import crops, photographs
+from etbench.errors import EtbenchError
+from etbench.events import Stages
+from etbench.models.inputs import ImageInputs
+from etbench.models.ready import ReadyProgram
+from etbench.models.shaped import shaped_inputs
+from etbench.system.files import sha256
+
+__all__ = ["adopt"]
+
+METHOD = "forward"
+
+
+def adopt(model: Model, folder: Path, stages: Stages) -> Artifact:
+    """Copy a ready program into the folder and return what it says of itself.
+
+    Raises:
+        EtbenchError: of stage ``load`` if a file cannot be read, ``load_program`` if the runtime refuses the
+            program, ``reference`` if no inputs can be made for it.
+
+    """
+    with stages("load"):
+        ready: ReadyProgram = instantiate(model.target, model.options, stage="load")
+        shutil.copyfile(ready.path, program_path(folder))
+    with stages("load_program"):
+        from etbench.runtime.program import load_program
+
+        load_program(
+            folder, threads=1
+        )  # before anything else reads it: the runtime knows what is wrong with it
+        plan = _plan(program_path(folder))
+    with stages("reference"):
+        if ready.reference:
+            (inputs, outputs), data = read_given(ready.reference), f"the inputs in {ready.reference.name}"
+        else:
+            (inputs, data), outputs = _made(model, plan), []
+    with stages("write"):
+        write_references(folder, inputs, outputs)
+        segments = read_segments(program_path(folder))
+    return Artifact(
+        pte_bytes=program_path(folder).stat().st_size,
+        sha256=sha256(program_path(folder)),
+        arena_bytes=sum(plan.non_const_buffer_sizes),
+        constant_bytes=segments.constant_bytes,
+        delegate_bytes=segments.delegate_bytes,
+        batch=inputs[0][0].shape[0] if inputs[0] and inputs[0][0].ndim else 1,
+        inputs=specs_of(inputs[0]),
+        outputs=[
+            _output(plan.values[index].val) for index in plan.outputs if _is_tensor(plan.values[index].val)
+        ],
+        references=len(outputs),
+        weights="in the program",
+        data=data,
+        logits_axis=None,
+        delegation=_delegation(plan),
+        build_s=stages.seconds,
+    )
+
+
+def _plan(path: Path) -> Any:
+    plans = {plan.name: plan for plan in read_program(path).execution_plan}
+    if METHOD not in plans:
+        raise EtbenchError(
+            f"the program has no method {METHOD!r}; there are: {', '.join(plans)}",
+            stage="load_program",
+            hint="etbench times `forward`",
+        )
+    return plans[METHOD]
+
+
+def _made(model: Model, plan: Any) -> tuple[list[tuple[Tensor, ...]], str]:
+    """Return one batch of inputs, as the user or the program says, and what they are."""
+    values = [plan.values[index].val for index in plan.inputs]
+    inputs = shaped_inputs(model.inputs or [_spec(value, number) for number, value in enumerate(values)])
+    if isinstance(inputs, ImageInputs):
+        batch = inputs.encode(crops(photographs(None), inputs.batch, seed=0))
+        return [batch], f"photographs of scikit-learn (CC BY 2.0); {inputs.description}"
+    return [inputs.tensors], inputs.description  # type: ignore[union-attr]  # shapes never make sentences
+
+
+def _spec(value: Any, number: int) -> InputSpec:
+    """Return shape and dtype of an input of the program, counted from 0; of an open axis the largest size."""
+    if not _is_tensor(value):
+        raise EtbenchError(
+            f"input {number} of the program is no tensor but {type(value).__name__}", stage="reference"
+        )
+    dtype = _DTYPES.get(value.scalar_type.name)
+    try:
+        return msgspec.convert({"shape": list(value.sizes), "dtype": dtype}, InputSpec)
+    except msgspec.ValidationError as error:
+        raise EtbenchError(
+            f"input {number} of the program is {value.scalar_type.name} {list(value.sizes)}: {error}",
+            stage="reference",
+            hint="give the inputs: model.reference=<.safetensors or .npz>",
+        ) from error
+
+
+_DTYPES = {"FLOAT": "float32", "LONG": "int64", "INT": "int32", "BOOL": "bool"}
+
+
+def _output(value: Any) -> TensorSpec:
+    name = value.scalar_type.name
+    return TensorSpec(shape=list(value.sizes), dtype=_DTYPES.get(name, name.lower()))
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, schema.Tensor)
+
+
+def _delegation(plan: Any) -> Delegation:
+    """Count what the program calls; a delegate counts as one call, since its inside cannot be seen."""
+    calls = [instruction.instr_args for chain in plan.chains for instruction in chain.instructions]
+    kernels = Counter(
+        _name(plan.operators[call.op_index]) for call in calls if isinstance(call, schema.KernelCall)
+    )
+    backends = Counter(
+        plan.delegates[call.delegate_index].id for call in calls if isinstance(call, schema.DelegateCall)
+    )
+    return Delegation(
+        subgraphs=len(plan.delegates),
+        delegated_nodes=backends.total(),
+        total_nodes=kernels.total() + backends.total(),
+        left_behind=dict(kernels.most_common()),
+        delegated=dict(backends.most_common()),
+    )
+
+
+def _name(operator: Any) -> str:
+    return f"{operator.name.partition('::')[2] or operator.name}.{operator.overload or 'default'}"

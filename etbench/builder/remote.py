@@ -1,0 +1,182 @@
+"""The second level of the artifact cache: what one machine has built, for all others, through fsspec.
+
+In the folder that the URL names, `<key>.v1.json` is the `entry.json` of an entry, and its files lie beside it
+under their digests. They are written first: an entry that can be seen is whole, an upload that was cut short
+is none, and of two that write the same key at once either may win. What is fetched is checked like any entry.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from functools import cached_property, partial
+from operator import methodcaller
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
+
+from etbench.artifact import is_pytorch_program, program_path
+from etbench.builder.entry import FILES, FORMAT, Sidecar, checked_key
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+__all__ = ["OnLost", "Remote"]
+
+TRANSFERS = 4  # at once
+SLOWEST_BYTES_PER_S = 250_000  # of one transfer, on top of the timeout
+
+OnLost = Callable[[str], None]
+T = TypeVar("T")
+
+
+class Remote:
+    """Programs by key in an object store or a folder that machines share.
+
+    At its first failure, whatever it is, it is lost: from then on nothing is found there and nothing is sent
+    there, though a transfer that was given up on may still end. Programs of PyTorch are never shared: they
+    may hold code, compiled for the CPU that built them.
+
+    Args:
+        url: of an existing bucket or folder, with a prefix or without.
+        options: of its file system in fsspec.
+        timeout_s: how long an answer may take; a transfer may take longer, by its size.
+
+    """
+
+    def __init__(self, url: str, options: Mapping[str, Any], timeout_s: float) -> None:
+        self.url = url.rstrip("/")
+        self.timeout_s = timeout_s
+        self._options = options
+        self._transfers = threading.BoundedSemaphore(TRANSFERS)
+        self._lock = threading.Lock()
+        self._lost = False
+
+    def fetch(self, key: str, folder: Path, on_lost: OnLost) -> Sidecar | None:
+        """Download the files of an entry into an empty folder; None if there is no sound one.
+
+        Args:
+            key: of the entry.
+            folder: is left empty where there is none.
+            on_lost: is told why, if this is the call that finds the remote lost.
+
+        """
+        return self._unless_lost(lambda: self._download(checked_key(key), folder), on_lost)
+
+    def push(self, sidecar: Sidecar, built: Path, on_lost: OnLost) -> None:
+        """Upload an entry whose files are in a folder; `on_lost` is as in `fetch`."""
+        if not is_pytorch_program(program_path(built)):
+            self._unless_lost(lambda: self._upload(sidecar, built), on_lost)
+
+    def _download(self, key: str, folder: Path) -> Sidecar | None:
+        # Not into the folder itself: a transfer that was given up on may still write.
+        with TemporaryDirectory(dir=folder.parent, prefix="remote-", ignore_cleanup_errors=True) as name:
+            staging = Path(name)
+            try:
+                sidecar = Sidecar.decode(self._within(0, methodcaller("cat_file", self._sidecar(key))))
+                if sidecar is None or sidecar.key != key:
+                    return None
+                for file, blob in self._blobs(sidecar, staging):
+                    size = self._within(0, methodcaller("size", blob)) or 0  # a web server may not tell
+                    self._within(size, methodcaller("get_file", blob, str(file)))
+            except FileNotFoundError:
+                return None
+            if is_pytorch_program(program_path(staging)) or not sidecar.fits(staging):
+                return None
+            for path in FILES:
+                path(staging).replace(path(folder))
+            return sidecar
+
+    def _upload(self, sidecar: Sidecar, built: Path) -> None:
+        for file, blob in self._blobs(sidecar, built):
+            self._within(file.stat().st_size, partial(_send_file, file, blob))
+        self._within(0, partial(_send_bytes, sidecar.encode(), self._sidecar(sidecar.key)))
+
+    def _sidecar(self, key: str) -> str:
+        return f"{self.url}/{key}.v{FORMAT}.json"
+
+    def _blobs(self, sidecar: Sidecar, folder: Path) -> Iterator[tuple[Path, str]]:
+        """Pair the files of an entry with their names here."""
+        for path, digest in zip(FILES, sidecar.digests, strict=True):
+            file = path(folder)
+            yield file, f"{self.url}/{digest}{file.suffix}"
+
+    @cached_property
+    def _store(self) -> AbstractFileSystem:
+        from fsspec import url_to_fs  # only where a remote is named
+
+        scheme = self.url.partition("://")[0]
+        options = dict(self._options)
+        if scheme in ("s3", "s3a"):  # its own defaults go on trying for minutes
+            limits = {"connect_timeout": self.timeout_s, "read_timeout": self.timeout_s}
+            given = options.get("config_kwargs", {})
+            options["config_kwargs"] = {**limits, "retries": {"max_attempts": 1}, **given}
+        store: AbstractFileSystem = url_to_fs(self.url, **options)[0]
+        return store
+
+    def _unless_lost(self, work: Callable[[], T], on_lost: OnLost) -> T | None:
+        try:
+            with self._transfers:
+                return None if self._lost else work()
+        except Exception as error:  # the libraries behind fsspec have no error in common
+            with self._lock:
+                first, self._lost = not self._lost, True
+            if first:
+                why = " ".join(str(error).split()) or type(error).__name__
+                on_lost(f"the remote cache {self.url} is left alone from now on: {why}")
+            return None
+
+    def _within(self, size: int, ask: Callable[[AbstractFileSystem], T]) -> T:
+        """Ask in a thread that ends with the process: one that is never answered must hold up nothing.
+
+        Raises:
+            TimeoutError: if that takes longer than is allowed for so many bytes.
+
+        """
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(ask(self._store))
+            except BaseException as error:
+                future.set_exception(error)
+
+        threading.Thread(target=run, daemon=True).start()
+        limit = self.timeout_s + size / SLOWEST_BYTES_PER_S
+        with suppress(TimeoutError):
+            return future.result(limit)
+        if not future.done():
+            raise TimeoutError(f"no answer within {limit:.3g} s")
+        return future.result()
+
+
+def _send_file(file: Path, name: str, store: AbstractFileSystem) -> None:
+    with _whole(name, store) as there:
+        store.put_file(str(file), there)
+
+
+def _send_bytes(body: bytes, name: str, store: AbstractFileSystem) -> None:
+    with _whole(name, store) as there:
+        store.pipe_file(there, body)
+
+
+@contextmanager
+def _whole(name: str, store: AbstractFileSystem) -> Iterator[str]:
+    """Give the name to write under, so that a file appears whole or not at all, in the place of another.
+
+    An object store does so itself. In a folder, two that write one file would write into each other's.
+    """
+    if not getattr(store, "local_file", False):
+        yield name
+        return
+    beside = f"{name}.{uuid4().hex}.part"
+    try:
+        yield beside
+        store.mv(beside, name)
+    except BaseException:
+        with suppress(OSError):
+            store.rm_file(beside)
+        raise

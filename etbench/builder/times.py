@@ -1,0 +1,42 @@
+"""How long builds took before, to start the longest first and to say when a sweep will be done."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock
+
+from etbench.system.files import replace_file
+
+__all__ = ["BuildTimes"]
+
+KEPT = 10_000
+
+
+class BuildTimes:
+    """Seconds of the last build by name, in a small file of the cache folder; lost without harm."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "build_times.json"
+        self.seconds = self._read()
+
+    def expected(self, name: str) -> float | None:
+        """Return what building this name took last, or None if it never was."""
+        return self.seconds.get(name)
+
+    def record(self, name: str, seconds: float) -> None:
+        """Keep how long this name took just now."""
+        self.seconds[name] = seconds
+        with contextlib.suppress(OSError), FileLock(self.path.with_suffix(".lock"), timeout=5):
+            merged = self._read() | {name: round(seconds, 3)}
+            while len(merged) > KEPT:
+                del merged[next(iter(merged))]
+            replace_file(self.path, msgspec.json.encode(merged))
+
+    def _read(self) -> dict[str, float]:
+        try:
+            return msgspec.json.decode(self.path.read_bytes(), type=dict[str, float])
+        except (OSError, msgspec.DecodeError):
+            return {}

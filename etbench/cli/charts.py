@@ -1,0 +1,55 @@
+"""`charts`: every chart as a picture."""
+
+from __future__ import annotations
+
+import argparse
+
+from etbench.cli.common import Commands, add_folders, out_folder, print_paths, read_all
+from etbench.errors import EtbenchError
+
+__all__ = ["add"]
+
+FORMATS = ("png", "svg", "pdf")
+
+
+def add(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "charts",
+        help="draw precisions, delegates, speedups, Pareto fronts, rounds, coverage and operators",
+        description="One file for each chart that has something to show.",
+    )
+    add_folders(parser)
+    parser.add_argument(
+        "--format",
+        type=_formats,
+        default=["png"],
+        metavar="png,svg,pdf",
+        help="one or several, separated by commas (default: png)",
+    )
+    parser.set_defaults(run=_charts)
+
+
+def _charts(args: argparse.Namespace) -> int:
+    from etbench.results.charts import draw_all
+
+    results, out = read_all(args.paths), out_folder(args)
+    charts = draw_all(results)
+    if not charts:
+        raise EtbenchError("there is nothing to draw: no cell was measured", stage="charts")
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, chart in charts.items():
+        for suffix in args.format:
+            path = out / f"{name}.{suffix}"
+            chart.save(path, **({"ppi": 144} if suffix == "png" else {}))
+            written.append(path)
+    return print_paths(written)
+
+
+def _formats(text: str) -> list[str]:
+    chosen = text.split(",")
+    unknown = [name for name in chosen if name not in FORMATS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(FORMATS)}")
+    return chosen

@@ -1,0 +1,99 @@
+"""What the commands share: their folders, where they write, how they say what was left out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from etbench.errors import EtbenchError
+from etbench.results.files.schema import Result
+from etbench.results.files.store import UnreadableError, find_files, read_result, read_results
+
+__all__ = [
+    "BAD_USAGE",
+    "OK",
+    "REGRESSION",
+    "Commands",
+    "add_folders",
+    "check_results",
+    "out_folder",
+    "print_left_out",
+    "print_paths",
+    "read_all",
+]
+
+OK, BAD_USAGE, REGRESSION = 0, 2, 3
+Commands = argparse._SubParsersAction
+
+
+def add_folders(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments DIR… and --out."""
+    parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="result files or their folders")
+    parser.add_argument("-o", "--out", type=Path, help="folder for what is written (default: the first DIR)")
+
+
+def out_folder(args: argparse.Namespace) -> Path:
+    """Return the folder for what is written."""
+    first: Path = args.paths[0]
+    folder: Path = args.out or (first if first.is_dir() else first.parent)
+    return folder
+
+
+def check_results(paths: Sequence[Path]) -> None:
+    """Name on stderr each path that holds no result.
+
+    Raises:
+        EtbenchError: if none of them does; says what was looked for and where.
+
+    """
+    empty = [words for path in paths if (words := _why_empty(path))]
+    if len(empty) == len(paths):
+        raise EtbenchError("\n".join(empty), stage="read")
+    for words in empty:
+        print(words, file=sys.stderr)
+
+
+def _why_empty(path: Path) -> str:
+    """Return why there is no result in a file or folder, or nothing if there is one."""
+    first = ""
+    files = find_files([path])
+    for file in files:
+        try:
+            read_result(file)
+        except UnreadableError as error:
+            first = first or error.message
+        else:
+            return ""
+    looked = f"no result in {path}"
+    if not files:
+        return f"{looked}: there is no .json file in it or in the folders below"
+    of_all = f"none of {len(files)} .json files is one, such as " if len(files) > 1 else ""
+    return f"{looked}: {of_all}{first}"
+
+
+def read_all(paths: Sequence[Path]) -> list[Result]:
+    """Read all results, and say on stderr what was left out.
+
+    Raises:
+        EtbenchError: if there is none.
+
+    """
+    check_results(paths)
+    found, unreadable = read_results(paths)
+    print_left_out(unreadable)
+    return [result for _, result in found]
+
+
+def print_left_out(errors: Iterable[UnreadableError]) -> None:
+    """Name each file that was left out, and why, on stderr."""
+    for error in errors:
+        print(f"left out {error.message}", file=sys.stderr)
+
+
+def print_paths(paths: Iterable[Path]) -> int:
+    """Print a path a line."""
+    for path in paths:
+        print(path)
+    return OK

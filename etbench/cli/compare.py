@@ -1,0 +1,127 @@
+"""`compare`: what became slower, larger or less faithful, as a table, JSON or a pull request's comment."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import msgspec
+
+from etbench.cli.common import OK, REGRESSION, Commands, read_all
+from etbench.errors import EtbenchError
+from etbench.results.comparison.compare import Comparison, compare_results
+from etbench.results.comparison.gate import parse_condition
+
+__all__ = ["add"]
+
+
+def add(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "compare",
+        help="say which cells became faster or slower",
+        description="Exit status 3 if a cell is slower, beyond doubt and by more than --fail-above, "
+        "meets a --fail-if, or was measured in BASE and not in NEW.",
+    )
+    parser.add_argument("base", type=Path, metavar="BASE", help="result file or folder to compare with")
+    parser.add_argument("new", type=Path, metavar="NEW", help="result file or folder that is judged")
+    parser.add_argument(
+        "--fail-above",
+        type=_share,
+        default=0.05,
+        metavar="5%",
+        help="slowdown that is let pass (default: 5%%)",
+    )
+    parser.add_argument(
+        "--fail-if",
+        action="append",
+        default=[],
+        metavar="METRIC>+2%",
+        help='also fail on this change of a column of results.csv, such as "pte_bytes>+2%%" or '
+        '"sqnr_db<-1" (in its own unit); may be repeated',
+    )
+    parser.add_argument(
+        "--allow-missing", action="store_true", help="let pass cells that NEW lacks or could not measure"
+    )
+    parser.add_argument("--format", choices=["table", "json", "markdown"], default="table")
+    parser.add_argument("--across-hosts", action="store_true", help="compare also what ran elsewhere")
+    parser.set_defaults(run=_compare)
+
+
+def _compare(args: argparse.Namespace) -> int:
+    conditions = [parse_condition(text) for text in args.fail_if]
+    base, new = read_all([args.base]), read_all([args.new])
+    comparison = compare_results(
+        base,
+        new,
+        threshold=args.fail_above,
+        across_hosts=args.across_hosts,
+        conditions=conditions,
+        base_path=str(args.base),
+    )
+    if not comparison.cells and not comparison.failing:
+        raise EtbenchError(f"{args.base} and {args.new} have no measured cell in common", stage="compare")
+    failed = comparison.regressed or (comparison.incomplete and not args.allow_missing)
+    if args.format == "json":
+        print(msgspec.json.format(msgspec.json.encode(comparison), indent=2).decode())
+    elif args.format == "markdown":
+        print(_markdown(comparison, failed=failed))
+    else:
+        from etbench.terminal.console import print_comparison
+
+        print_comparison(comparison.cells)
+        for line in _beside(comparison):
+            print(line)
+    return REGRESSION if failed else OK
+
+
+def _markdown(comparison: Comparison, *, failed: bool) -> str:
+    verdicts = [cell.verdict for cell in comparison.cells]
+    counts = ", ".join(f"{verdicts.count(word)} {word}" for word in dict.fromkeys(verdicts))
+    lines = [
+        f"### etbench: {'failed' if failed else 'passed'}",
+        "",
+        f"{len(verdicts)} cells compared: {counts or 'none'}; "
+        f"up to {comparison.threshold:.3g} of slowdown is let pass.",
+        "",
+    ]
+    if comparison.cells:
+        lines += ["| cell | base ms | new ms | new / base | 95 % | verdict |", "|---|--:|--:|--:|--:|---|"]
+    for cell in comparison.cells:
+        verdict = f"**{cell.verdict}**" if cell.regression else cell.verdict
+        interval = f"{cell.low:.3f} to {cell.high:.3f}" if cell.low is not None else "none"
+        lines.append(
+            f"| {_cell(cell.name)} | {cell.base_ms:.4g} | {cell.new_ms:.4g} | {cell.ratio:.3f} "
+            f"| {interval} | {verdict}{f': {_cell(cell.advice)}' if cell.advice else ''} |"
+        )
+    return "\n".join([*lines, *(f"\n- {line}" for line in _beside(comparison))])
+
+
+def _beside(comparison: Comparison) -> list[str]:
+    """Return in words what no row of the table says."""
+    lines = [
+        f"{violation.condition}: {violation.cell}: {violation.message}" for violation in comparison.violations
+    ]
+    for what, names in (
+        ("no longer measured", comparison.failing),
+        ("only in base", comparison.only_base),
+        ("only in new", comparison.only_new),
+    ):
+        if names:
+            lines.append(f"{what}: {', '.join(names)}")
+    return lines
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _share(text: str) -> float:
+    """Read ``5%`` or ``0.05``."""
+    try:
+        value = float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 10:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share such as 5% or 0.05")
+    return value

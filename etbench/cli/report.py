@@ -1,0 +1,58 @@
+"""`report`: one HTML file with words, charts and tables, or a comment for a pull request."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from etbench.cli.common import Commands, check_results, print_left_out, print_paths
+from etbench.results.files.store import read_results
+
+__all__ = ["add"]
+
+
+def add(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "report",
+        help="write one page with words, charts and tables",
+        description="The HTML page is one file that needs no network; `--format markdown` is a comment for a "
+        "pull request, with the same words.",
+    )
+    parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="result files or their folders")
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="(default: report.html in the first DIR; Markdown goes to standard output)",
+    )
+    parser.add_argument("--format", choices=["html", "markdown"], default="html", help="(default: html)")
+    parser.add_argument("--title", help="what was measured (default: the name of the first DIR)")
+    parser.add_argument("--top", type=int, default=10, help="cells in the ranking (default: 10)")
+    parser.set_defaults(run=_report)
+
+
+def _report(args: argparse.Namespace) -> int:
+    from etbench.builder.cache import cache_folder
+    from etbench.results.report import gather, html_page, markdown_comment, write_page
+
+    check_results(args.paths)
+    found, unreadable = read_results(args.paths)
+    print_left_out(unreadable)
+    first: Path = args.paths[0].resolve()
+    report = gather(
+        (result for _, result in found),
+        title=args.title or (first.name if first.is_dir() else first.stem),
+        left_out=[error.message for error in unreadable],
+        top=args.top,
+    )
+    if args.format == "markdown" and args.out is None:
+        print(markdown_comment(report), end="")
+        return 0
+    folder = first if first.is_dir() else first.parent
+    if args.format == "markdown":
+        page = markdown_comment(report)
+    else:
+        page = html_page(report, cache=cache_folder(None))
+    return print_paths([write_page(page, args.out or folder / "report.html")])

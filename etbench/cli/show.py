@@ -1,0 +1,157 @@
+"""`show`: the table of finished results again, sorted, filtered, with columns of one's choice."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from etbench.cli.common import OK, Commands, read_all
+from etbench.errors import EtbenchError
+from etbench.results.files.schema import Result
+from etbench.results.files.upgrade import fill_in
+
+if TYPE_CHECKING:
+    from etbench.terminal.summary_table import Figure
+
+__all__ = ["add"]
+
+
+def add(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "show",
+        help="print the table of finished results again",
+        description="The table of the end of a run or sweep, from its files. COLUMN is a word of the table "
+        "(cell, p50, ci, mean, p95, min, max, std, n, size, load, parity, decode, first_token, equal, "
+        "prefill, state) or a column of results.csv (docs/columns.md).",
+    )
+    parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="result files or their folders")
+    parser.add_argument(
+        "--filter",
+        action="append",
+        default=[],
+        metavar="WORDS",
+        help="only cells that have all these words: a part of the model, a precision, a delegate, a state; "
+        'such as "mobilenet int8" or "resnet18 xnn*"',
+    )
+    parser.add_argument(
+        "--sort", metavar="COLUMN", help="least first (default: by model, precision, delegate)"
+    )
+    parser.add_argument("--reverse", action="store_true", help="greatest first")
+    parser.add_argument(
+        "--columns", type=_words, default=[], metavar="COLUMN,…", help="these, however narrow the terminal is"
+    )
+    parser.add_argument("--format", choices=list(FORMATS), default="table", help="(default: table)")
+    parser.set_defaults(run=_show)
+
+
+def _show(args: argparse.Namespace) -> int:
+    from etbench.terminal.summary_table import chosen_figures
+
+    columns = chosen_figures(args.columns)
+    (by,) = chosen_figures([args.sort or "cell"])
+    results = _filtered(list(map(fill_in, read_all(args.paths))), " ".join(args.filter).split())
+    FORMATS[args.format](_sorted(results, by, reverse=args.reverse), columns)
+    return OK
+
+
+def _filtered(results: Sequence[Result], words: Sequence[str]) -> list[Result]:
+    """Return the cells that have all the words.
+
+    Raises:
+        EtbenchError: if no cell has; says what words there are.
+
+    """
+    kept = [result for result in results if all(_has(result, word.lower()) for word in words)]
+    if not kept:
+        there = "; ".join(
+            f"{what}s: {', '.join(sorted({read(result) for result in results}))}"
+            for what, read in WORDS.items()
+        )
+        raise EtbenchError(
+            f"none of {len(results)} cells has all of {' '.join(words)!r}; {there}", stage="show"
+        )
+    return kept
+
+
+def _has(result: Result, word: str) -> bool:
+    model, *others = (read(result).lower() for read in WORDS.values())
+    return fnmatchcase(model, f"*{word}*") or any(fnmatchcase(other, word) for other in others)
+
+
+def _state(result: Result) -> str:
+    from etbench.terminal.summary_table import state_of
+
+    return state_of(result)
+
+
+WORDS: dict[str, Callable[[Result], str]] = {
+    "model": lambda result: result.model_name,
+    "precision": lambda result: result.precision_short,
+    "delegate": lambda result: result.delegate,
+    "state": _state,
+}
+
+
+def _sorted(results: Iterable[Result], by: Figure, *, reverse: bool) -> list[Result]:
+    """Return the results in the order of a column, those without a figure last."""
+    keyed = [(by.key(result), result) for result in results]
+    known = [pair for pair in keyed if pair[0] is not None]
+    known.sort(key=lambda pair: pair[0], reverse=reverse)
+    return [result for _, result in known] + [result for key, result in keyed if key is None]
+
+
+def _table(results: Sequence[Result], columns: Sequence[Figure]) -> None:
+    from etbench.terminal.console import print_summary
+
+    print_summary(results, columns=columns)
+
+
+def _markdown(results: Sequence[Result], columns: Sequence[Figure]) -> None:
+    from etbench.terminal.summary_table import cells_of, names_of, usual_figures
+
+    figures = columns or usual_figures(results)
+    print(f"| {' | '.join(' '.join(figure.header.split()) for figure in figures)} |")
+    print(f"|{'|'.join('---' if figure.is_words else '--:' for figure in figures)}|")
+    for row in cells_of(results, names_of(results), figures):
+        print(f"| {' | '.join(str(text).replace('|', chr(92) + '|') for text in row)} |")
+
+
+def _csv(results: Sequence[Result], columns: Sequence[Figure]) -> None:
+    names, rows = _records(results, columns)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(rows)
+
+
+def _json(results: Sequence[Result], columns: Sequence[Figure]) -> None:
+    names, rows = _records(results, columns)
+    records = [dict(zip(names, row, strict=True)) for row in rows]
+    print(msgspec.json.format(msgspec.json.encode(records), indent=2).decode())
+
+
+def _records(results: Sequence[Result], columns: Sequence[Figure]) -> tuple[list[str], list[list[Any]]]:
+    """Return the names and values of columns of results.csv, all of them if none is chosen."""
+    from etbench.terminal.summary_table import READ
+
+    names = list(dict.fromkeys(name for figure in columns for name in figure.names)) or list(READ)
+    return names, [[READ[name](result) for name in names] for result in results]
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
+
+
+FORMATS: dict[str, Callable[[Sequence[Result], Sequence[Figure]], None]] = {
+    "table": _table,
+    "markdown": _markdown,
+    "csv": _csv,
+    "json": _json,
+}

@@ -1,0 +1,65 @@
+"""What all machines have in common that are reached over a connection."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from etbench.artifact import program_path, references_path
+from etbench.errors import EtbenchError
+
+__all__ = ["LostConnections", "program_files"]
+
+WAIT_S = 2.0  # before the first attempt to connect again; twice as long before each further one
+LONGEST_WAIT_S = 60.0
+
+
+def program_files(folder: Path) -> dict[str, Path]:
+    """Return what an artifact's folder has that a round needs, by name."""
+    return {path.name: path for path in (program_path(folder), references_path(folder))}
+
+
+class LostConnections:
+    """Connects again, until it was lost too often.
+
+    Args:
+        what: the connection, in words.
+        retries: how often it is made again.
+        tell: gets a line where the user has to wait.
+
+    """
+
+    def __init__(self, what: str, retries: int, tell: Callable[[str], None]) -> None:
+        self._what = what
+        self._retries = retries
+        self._tell = tell
+        self._lost = 0
+
+    def connected_again(
+        self,
+        error: EtbenchError,
+        connect: Callable[[], object],
+        *,
+        is_loss: Callable[[EtbenchError], bool],
+    ) -> bool:
+        """Tell whether there is a connection again after an error.
+
+        Args:
+            error: what ended a measurement.
+            connect: raises an error as long as there is none.
+            is_loss: tells a lost connection from an error that would come again.
+
+        """
+        wait_s = WAIT_S
+        while is_loss(error) and self._lost < self._retries:
+            self._lost += 1
+            self._tell(f"{self._what} lost; connecting again in {wait_s:g} s")
+            time.sleep(wait_s)
+            try:
+                connect()
+            except EtbenchError as again:
+                error, wait_s = again, min(2 * wait_s, LONGEST_WAIT_S)
+            else:
+                return True
+        return False

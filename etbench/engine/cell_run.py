@@ -1,0 +1,177 @@
+"""A cell on its way to its result: what it tells, what it has so far, and the file at its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+
+import msgspec
+
+from etbench.artifact import program_path
+from etbench.builder import Built
+from etbench.config import Cell
+from etbench.engine.baseline import Base
+from etbench.engine.record import blank_result, failed
+from etbench.errors import EtbenchError
+from etbench.events import Event, OnEvent, Stages
+from etbench.measure import Round
+from etbench.results.files.schema import Result
+from etbench.results.files.store import with_program_of, write_result
+from etbench.results.tables.profiles import write_profile
+from etbench.system.files import replace_file, temporary_beside
+from etbench.system.interrupt import raise_if_interrupted
+
+__all__ = ["Outcome", "Program", "Task"]
+
+PARTIAL = ".partial"  # hidden, so that no table takes a part for a result
+INTERRUPTED = EtbenchError(
+    "the run ended before this cell had all its rounds",
+    stage="time",
+    kind="Interrupted",
+    hint="complete the sweep with sweep.resume=<folder>",
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a cell came to: its result, and the file that holds it; none where it could not be written."""
+
+    result: Result
+    path: Path | None
+
+
+@dataclass(frozen=True)
+class Program:
+    """A built program and the folder that holds its files."""
+
+    built: Built
+    folder: Path
+
+
+class Task:
+    """One cell of a run.
+
+    Args:
+        cell: what is asked for.
+        out: folder of its result.
+        log_dir: folder of its log.
+        on_event: hears of it.
+
+    """
+
+    def __init__(self, cell: Cell, out: Path, log_dir: Path, on_event: OnEvent | None) -> None:
+        self.cell = cell
+        self.out = out
+        self.log = log_dir / "etbench.log"
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.blank = blank_result(cell, log_file=os.path.relpath(self.log, out))
+        self.base: Base | None = None
+        self.program: Program | None = None
+        self.base_program: tuple[Path, str] | None = None
+        self.outcome: Outcome | None = None
+        self._on_event = on_event
+        self._begun: float | None = None
+
+    @property
+    def compiles_runner(self) -> bool:
+        """Whether the cell or its base runs in the native runner, which is compiled here."""
+        of_base = self.base is not None and self.cell.compiles(self.base.settings.runner)
+        return self.cell.compiles_runner or of_base
+
+    def start(self) -> None:
+        """Tell that work on the cell begins, once."""
+        if self._begun is None:
+            self._begun = perf_counter()
+            self.emit(Event(kind="cell_started", message=self.cell.cell_id))
+
+    def emit(self, event: Event) -> None:
+        """Name the cell in an event, log it and pass it on."""
+        event = msgspec.structs.replace(event, cell=self.cell.stem, cell_id=self.cell.cell_id)
+        with contextlib.suppress(OSError), self.log.open("a", encoding="utf-8") as file:
+            stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
+            took = "" if event.seconds is None else f" {event.seconds:.3f} s"
+            words = (event.kind, event.stage, event.status, event.message)
+            file.write(f"[{stamp}] {event.cell}: {' '.join(filter(None, words))}{took}\n")
+        if self._on_event:
+            self._on_event(event)
+
+    def has(self, program: Program) -> None:
+        """Take in the program; what is known of it is part of the result, even if the rest fails."""
+        self.program = program
+        artifact = program.built.artifact
+        self.blank = msgspec.structs.replace(
+            self.blank, artifact=artifact, from_cache=program.built.from_cache, weights=artifact.weights
+        )
+
+    def finish(self, result: Result) -> None:
+        """Write the result, and the program and its operators beside it if they are wanted."""
+        self.start()
+        if self.cell.keep_pte and self.program and result.status in ("ok", "built"):
+            result = msgspec.structs.replace(result, pte_file=f"{self.cell.stem}.pte")
+        self.outcome = self._written(result)
+        self._forget_partial()
+        result, path = self.outcome.result, self.outcome.path
+        seconds = perf_counter() - (self._begun or perf_counter())
+        where = str(path) if path else f"no file: {result.failure.message if result.failure else ''}"
+        self.emit(Event(kind="cell_finished", status=result.status, message=where, seconds=seconds))
+
+    def _written(self, result: Result) -> Outcome:
+        """Write the result; where that cannot be done, a short one that says so, and else none."""
+        try:
+            with Stages(self.emit)("result"), self._program_beside(result) as program:
+                path = write_result(result, self.out, self.cell.stem)
+                if program:
+                    result = with_program_of(path, result)
+                    program.replace(path.with_name(str(result.pte_file)))
+        except EtbenchError as error:  # a full disk, say
+            raise_if_interrupted()
+            short = failed(self.blank, error)
+            with contextlib.suppress(OSError):
+                return Outcome(short, write_result(short, self.out, self.cell.stem))
+            return Outcome(short, None)
+        try:
+            write_profile(result, path)
+        except OSError as error:  # it is in the result, too
+            self.emit(Event(kind="progress", stage="result", message=f"the profile was not written: {error}"))
+        return Outcome(result, path)
+
+    @contextlib.contextmanager
+    def _program_beside(self, result: Result) -> Iterator[Path | None]:
+        """Give a copy of the program that is complete and has no name yet, if the result is to keep it."""
+        if not (result.pte_file and self.program):
+            yield None
+            return
+        self.out.mkdir(parents=True, exist_ok=True)
+        copy = temporary_beside(self.out / result.pte_file)
+        try:
+            shutil.copyfile(program_path(self.program.folder), copy)
+            yield copy
+        finally:
+            copy.unlink(missing_ok=True)
+
+    def fail(self, error: EtbenchError, rounds: Sequence[Round] = ()) -> None:
+        """Make the failure of the cell its result, unless an interrupt may have caused it."""
+        raise_if_interrupted()
+        self.finish(failed(self.blank, error, rounds))
+
+    def keep(self, rounds: Sequence[Round]) -> None:
+        """Keep what is measured so far, in case that this process does not live to finish it."""
+        with contextlib.suppress(OSError):
+            self._partial.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(self._partial, msgspec.json.encode(failed(self.blank, INTERRUPTED, rounds)))
+
+    @property
+    def _partial(self) -> Path:
+        return self.out / PARTIAL / f"{self.cell.stem}-{self.cell.cell_id}.json"
+
+    def _forget_partial(self) -> None:
+        with contextlib.suppress(OSError):
+            self._partial.unlink()
+        with contextlib.suppress(OSError):
+            self._partial.parent.rmdir()

@@ -1,0 +1,171 @@
+"""From what was asked, built and measured to the result of a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from statistics import median
+
+import msgspec
+
+from etbench.builder import Built
+from etbench.config import Cell, Generation
+from etbench.engine.baseline import Base
+from etbench.errors import EtbenchError
+from etbench.host.environment import Environment, read_environment
+from etbench.measure import Round, Series
+from etbench.results.comparison.compare import common_blocks, compare_in_turn
+from etbench.results.files.schema import Failure, Generated, InTurn, Requested, Result, RoundFacts
+from etbench.stats import assess, summarize
+
+__all__ = ["blank_result", "compared", "facts", "failed", "measured"]
+
+
+def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: str) -> Result:
+    """Return the result of a cell that was built and measured.
+
+    Args:
+        cell: what was asked for.
+        blank: from `blank_result`.
+        built: its program.
+        series: the rounds of this cell.
+        turn_id: names the measuring in turn that they are part of.
+
+    """
+    artifact, seen = built.artifact, series.inspection
+    rounds = [taken.samples_ms for taken in series.rounds]
+    count = sum(len(samples) for samples in rounds)
+    latency = summarize(rounds)
+    return msgspec.structs.replace(
+        blank,
+        status="ok",
+        repeat=count,
+        warmup=min(taken.warmup for taken in series.rounds),
+        latency_ms=latency,
+        requested=msgspec.structs.replace(blank.requested, stopped_by=series.stopped_by),
+        truncated=series.stopped_by == "max_seconds" and count < cell.repeat.runs,
+        rounds=rounds,
+        round_facts=[facts(taken) for taken in series.rounds],
+        turn_id=turn_id,
+        own_blocks=series.own_blocks,
+        stability=assess(
+            rounds,
+            other_cpu_shares=[taken.load.other_cpu_share for taken in series.rounds],
+            steal_shares=[taken.load.steal_share for taken in series.rounds],
+        ),
+        throughput_per_s=artifact.batch * 1e3 / latency.p50 if latency.p50 else None,
+        load_ms=median(taken.load_ms for taken in series.rounds),
+        first_inference_ms=median(taken.first_inference_ms for taken in series.rounds),
+        load=seen.load if seen else None,
+        memory=seen.memory if seen else None,
+        energy=seen.energy if seen else None,
+        profile=seen.profile if seen else None,
+        parity=series.check.parity,
+        generated=_generated(artifact.generation, series.rounds, latency.p50),
+        evaluation=series.evaluation.figures if series.evaluation else None,
+        stage_s=({} if built.from_cache else artifact.build_s) | series.stage_s,
+        machine_before=series.before,
+        machine_after=series.after,
+        lost_connections=series.lost_connections,
+        environment=_where(series.environment, blank.environment),
+    )
+
+
+def _where(measured_on: Environment, here: Environment) -> Environment:
+    """Return the environment of the measurement; what only the caller's checkout can tell comes from here."""
+    return msgspec.structs.replace(
+        measured_on,
+        commit=here.commit,
+        dirty=here.dirty,
+        libraries=measured_on.libraries | {"etbench": here.libraries["etbench"]},
+    )
+
+
+def _generated(lengths: Generation | None, rounds: Sequence[Round], p50_ms: float | None) -> Generated | None:
+    """Return what the times of a language model's prompts and tokens come to; None for any other model."""
+    if lengths is None or not p50_ms:
+        return None
+    first_ms = median(median(taken.prefill_ms) for taken in rounds)
+    return Generated(
+        time_to_first_token_ms=first_ms,
+        prefill_tokens_per_s=lengths.prompt_tokens * 1e3 / first_ms,
+        decode_tokens_per_s=1e3 / p50_ms,
+    )
+
+
+def compared(cell: Cell, result: Result, base: Base, origin: str, old: Series) -> Result:
+    """Add the comparison with the base that was measured in turn with the cell.
+
+    Args:
+        cell: what was asked for.
+        result: from `measured`.
+        base: an earlier result.
+        origin: where its program came from.
+        old: the rounds of that program.
+
+    """
+    base_facts, rounds = [facts(taken) for taken in old.rounds], [taken.samples_ms for taken in old.rounds]
+    blocks = common_blocks(base_facts, rounds, result.round_facts, result.rounds)
+    in_turn = InTurn(
+        base_file=str(base.path),
+        base_program=origin,
+        threshold=cell.fail_above,
+        comparison=compare_in_turn(result, *blocks, threshold=cell.fail_above),
+        base_rounds=rounds,
+        base_facts=base_facts,
+    )
+    return msgspec.structs.replace(result, in_turn=in_turn)
+
+
+def facts(taken: Round) -> RoundFacts:
+    """Return what the result keeps of a round beside its samples."""
+    fields = msgspec.structs.asdict(taken)
+    return RoundFacts(**{name: fields[name] for name in RoundFacts.__struct_fields__})
+
+
+def blank_result(cell: Cell, log_file: str) -> Result:
+    """Return what is known of the result before anything is done."""
+    return Result(
+        model_name=cell.model.name,
+        model_type=cell.model.type,
+        precision=cell.precision.label,
+        precision_short=cell.precision.name,
+        delegate=cell.delegate.name,
+        repeat=0,
+        warmup=0,
+        latency_ms=None,
+        cell_id=cell.cell_id,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        status="failed",
+        weights=cell.model.weights,
+        requested=Requested(
+            runs=cell.repeat.runs,
+            warmup=cell.repeat.warmup,
+            rounds=cell.repeat.rounds,
+            max_seconds=cell.repeat.max_seconds,
+            target_ci=cell.repeat.target_ci,
+        ),
+        log_file=log_file,
+        environment=read_environment(threads=None, runner=cell.runner.name),
+        command=cell.command,
+        config=cell.config,
+    )
+
+
+def failed(blank: Result, error: EtbenchError, rounds: Sequence[Round] = ()) -> Result:
+    """Return the result of a cell that came to this error, with the rounds it had before."""
+    failure = Failure(
+        stage=error.stage,
+        kind=error.kind,
+        message=error.message,
+        hint=error.hint,
+        traceback=error.traceback,
+    )
+    return msgspec.structs.replace(
+        blank,
+        status="failed",
+        failure=failure,
+        repeat=sum(len(taken.samples_ms) for taken in rounds),
+        rounds=[taken.samples_ms for taken in rounds],
+        round_facts=[facts(taken) for taken in rounds],
+    )

@@ -1,0 +1,1 @@
+"""Facts of a machine: its environment, load and git revision, and the lock of who measures on it."""

@@ -1,0 +1,181 @@
+"""The facts about host and libraries that a measurement depends on; imports no torch."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+from msgspec import Struct
+
+import etbench
+from etbench.host.revision import read_revision
+
+__all__ = [
+    "RAY_NODE",
+    "Environment",
+    "available_cores",
+    "own_vector_extensions",
+    "read_environment",
+    "vector_extensions",
+]
+
+RAY_NODE = "ETBENCH_RAY_NODE"  # the variable by which a process knows the node that it was started on
+
+VECTOR = re.compile(r"(avx|amx|fma|f16c|sse4|neon|asimd|sve|sme2?$|i8mm|bf16)")
+CPUFREQ, CGROUP = Path("/sys/devices/system/cpu"), Path("/sys/fs/cgroup")
+LIBRARIES = ("torch", "torchao", "executorch", "torchvision", "transformers", "numpy")
+
+
+class Environment(Struct, frozen=True, kw_only=True):
+    """Where a cell was measured. Sizes in bytes; null where this system does not tell.
+
+    `runtimes` are the delegates that the installed runtime can execute, beside its own kernels.
+    `threads` is what the runtime's pool really had, `runner` what called it (``python`` or ``native``).
+    `cpu_flags` are the vector extensions, `quota_cores` and `memory_limit_bytes` the limits of the container
+    or cgroup, `governor` and `turbo` how the clock is run. `node` is what a Ray cluster calls this host.
+    `commit` is that of the git repository etbench was started in, `dirty` whether its tracked files differed.
+    """
+
+    host: str
+    os: str
+    machine: str
+    cpu: str
+    cpu_flags: list[str] = []
+    governor: str | None = None
+    turbo: bool | None = None
+    container: str | None = None
+    node: str | None = None
+    quota_cores: int | None = None
+    memory_limit_bytes: int | None = None
+    physical_cores: int
+    logical_cores: int
+    available_cores: int
+    memory_bytes: int
+    python: str
+    libraries: dict[str, str]
+    runtimes: list[str] = []
+    commit: str | None = None
+    dirty: bool | None = None
+    threads: int | None
+    runner: str = "python"
+    load_average: list[float]
+
+
+def read_environment(
+    *, threads: int | None, runtimes: Sequence[str] = (), runner: str = "python"
+) -> Environment:
+    """Return the facts of this host now, with what only a process that has loaded the runtime can tell."""
+    commit, dirty = read_revision()
+    return Environment(
+        host=platform.node(),
+        os=platform.platform(),
+        machine=platform.machine(),
+        cpu=_cpu()[0],
+        cpu_flags=own_vector_extensions(),
+        governor=_first_line(CPUFREQ / "cpu0/cpufreq/scaling_governor"),
+        turbo=_turbo(),
+        container=_container(),
+        node=os.environ.get(RAY_NODE),
+        quota_cores=_cgroup_quota_cores(),
+        memory_limit_bytes=_number(CGROUP / "memory.max"),
+        physical_cores=psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
+        logical_cores=psutil.cpu_count() or 1,
+        available_cores=available_cores(),
+        memory_bytes=psutil.virtual_memory().total,
+        python=platform.python_version(),
+        libraries={"etbench": etbench.__version__}  # also of a checkout that nobody has installed
+        | {name: found for name in LIBRARIES if (found := _version(name))},
+        runtimes=list(runtimes),
+        commit=commit,
+        dirty=dirty,
+        threads=threads,
+        runner=runner,
+        load_average=[round(value, 2) for value in psutil.getloadavg()],
+    )
+
+
+def available_cores() -> int:
+    """Return the physical cores this process may use: those of the host, its affinity, its cgroup's quota."""
+    physical = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
+    return max(1, min(physical, allowed, _cgroup_quota_cores() or physical))
+
+
+def _cgroup_quota_cores() -> int | None:
+    """Return the CPU quota of a container in whole cores, rounded up; None if there is none."""
+    try:
+        quota, period = (CGROUP / "cpu.max").read_text().split()[:2]
+        return math.ceil(int(quota) / int(period))
+    except (OSError, ValueError):  # no cgroup v2, or the word "max"
+        return None
+
+
+@cache
+def _cpu() -> tuple[str, list[str]]:
+    """Return the CPU's name and flags: from the kernel where it tells, since `py-cpuinfo` takes a second."""
+    try:
+        lines = (line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines())
+        facts = {key.strip(): value.strip() for key, _, value in lines}
+        return facts["model name"], facts["flags"].split()
+    except (OSError, KeyError):
+        import cpuinfo
+
+        found: dict[str, Any] = cpuinfo.get_cpu_info()
+        return str(found.get("brand_raw") or platform.processor() or "unknown"), found.get("flags", [])
+
+
+def own_vector_extensions() -> list[str]:
+    """Return the flags of this machine's CPU that matter here."""
+    return vector_extensions(_cpu()[1])
+
+
+def vector_extensions(flags: Sequence[str]) -> list[str]:
+    """Return a CPU's flags that matter here; some come in two spellings, with and without underscores."""
+    found = [flag for flag in flags if VECTOR.match(flag)]
+    return sorted(
+        {flag.replace("_", ""): flag for flag in sorted(found, key=lambda f: f.count("_"))}.values()
+    )
+
+
+def _turbo() -> bool | None:
+    """Tell whether the clock may go above its nominal rate, on Intel's driver or any other."""
+    if (no_turbo := _number(CPUFREQ / "intel_pstate/no_turbo")) is not None:
+        return not no_turbo
+    boost = _number(CPUFREQ / "cpufreq/boost")
+    return None if boost is None else bool(boost)
+
+
+def _container() -> str | None:
+    """Return the kind of container this runs in, by the files that each leaves inside."""
+    if Path("/.dockerenv").exists():
+        return "docker"
+    if Path("/run/.containerenv").exists():
+        return "podman"
+    return "kubernetes" if "KUBERNETES_SERVICE_HOST" in os.environ else None
+
+
+def _number(file: Path) -> int | None:
+    line = _first_line(file)
+    return int(line) if line and line.isdigit() else None
+
+
+def _first_line(file: Path) -> str | None:
+    try:
+        return file.read_text().splitlines()[0].strip()
+    except (OSError, IndexError):
+        return None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

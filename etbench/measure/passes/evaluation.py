@@ -1,0 +1,38 @@
+"""The evaluation pass: give the built program to the user's function and take down its figures."""
+
+from __future__ import annotations
+
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+from etbench.artifact.references import read_references
+from etbench.config.component import instantiate
+from etbench.errors import EtbenchError
+from etbench.evaluate.program import BuiltProgram
+from etbench.measure.findings import Evaluation
+from etbench.runtime.program import load
+
+__all__ = ["evaluate_program"]
+
+
+def evaluate_program(folder: Path, threads: int, target: str, options: dict[str, Any]) -> Evaluation:
+    """Call the function that `target` names with the program and its options.
+
+    Raises:
+        EtbenchError: of stage ``load_program`` if the runtime refuses the program, ``evaluate`` if the
+            function is not to be had, or returns something else than a dict of numbers.
+
+    """
+    program = BuiltProgram(load(folder, threads), read_references(folder)[0][0])
+    found = instantiate(target, {"program": program} | options, stage="evaluate")
+    numbers = isinstance(found, dict) and all(
+        isinstance(name, str) and isinstance(value, Real) for name, value in found.items()
+    )
+    if not numbers:
+        raise EtbenchError(
+            f"{target} returned {found!r:.200}",
+            stage="evaluate",
+            hint="return a dict of figures by name, such as {'top1': 0.76}",
+        )
+    return Evaluation(figures={name: float(value) for name, value in found.items()})

@@ -1,0 +1,50 @@
+"""The load pass: how long a fresh process needs until its first result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from etbench.artifact import program_path
+from etbench.artifact.references import read_references
+from etbench.measure.findings import OneLoad
+from etbench.measure.passes.page_cache import cached_share, drop_from_cache, fill_cache
+from etbench.runtime.program import load_method, load_program
+
+__all__ = ["time_load"]
+
+T = TypeVar("T")
+
+
+def time_load(folder: Path, threads: int, *, cold: bool) -> OneLoad:
+    """Time the load of program and method, and the first inference, once in this process.
+
+    Args:
+        folder: of the artifact.
+        threads: of the runtime's pool.
+        cold: drop the program from the page cache first, instead of making sure that it is there.
+
+    Raises:
+        EtbenchError: of stage ``load`` if the page cache keeps the file, ``load_program`` if the runtime
+            refuses it.
+
+    """
+    inputs = read_references(folder)[0][0]
+    path = program_path(folder)
+    (drop_from_cache if cold else fill_cache)(path)
+    share = cached_share(path)
+    program, program_ms = _timed(lambda: load_program(folder, threads))
+    method, method_ms = _timed(lambda: load_method(program))
+    _, first_ms = _timed(lambda: method.call(inputs, clone_outputs=False))
+    return OneLoad(
+        program_ms=program_ms, method_ms=method_ms, first_inference_ms=first_ms, cached_share=share
+    )
+
+
+def _timed(work: Callable[[], T]) -> tuple[T, float]:
+    """Return what the work gives and how many ms it took."""
+    start = time.perf_counter_ns()
+    given = work()
+    return given, (time.perf_counter_ns() - start) / 1e6

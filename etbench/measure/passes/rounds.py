@@ -1,0 +1,153 @@
+"""What happens inside the fresh processes: a check against the reference, and timed rounds."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Literal
+
+import numpy as np
+from executorch.extension.pybindings import _C
+from numpy.typing import NDArray
+from torch import Tensor
+
+from etbench.artifact.references import read_generation, read_outputs, read_references
+from etbench.host.load import watch_load
+from etbench.measure.passes.generation import compare_generated
+from etbench.measure.passes.work import Work, timed_ms, work_of
+from etbench.measure.protocol import CheckPass, Round
+from etbench.runtime.executors import Executor, threads_of
+from etbench.runtime.program import load
+from etbench.stats.parity import Parity, compare_outputs
+
+__all__ = ["check", "compare", "time_round"]
+
+WINDOW, FALLING, MAX_STABLE_WARMUP = 5, 0.99, 100  # inferences; share of the median before; inferences
+
+
+def check(folder: Path, threads: int, logits_axis: int | None) -> CheckPass:
+    """Run the reference batches and compare their outputs with the eager fp32 reference.
+
+    Raises:
+        EtbenchError: of stage ``load_program`` or ``parity``.
+
+    """
+    inputs, references = read_references(folder)
+    method = load(folder, threads)
+    if read_generation(folder):
+        return _checked(compare_generated(method, inputs, [logits for (logits,) in references]), method)
+    outputs = [
+        [leaf for leaf in method.call(batch, clone_outputs=True) if isinstance(leaf, Tensor)]
+        for batch in inputs
+    ]
+    parity = compare_outputs(_joined(references), _joined(outputs), logits_axis=logits_axis)
+    return _checked(parity, method)
+
+
+def compare(folder: Path, file: Path, logits_axis: int | None) -> Parity:
+    """Compare the outputs that another process wrote with the eager fp32 reference."""
+    references, outputs = read_references(folder)[1], read_outputs(file)
+    return compare_outputs(_joined(references), _joined(outputs), logits_axis=logits_axis)
+
+
+def time_round(
+    folder: Path,
+    threads: int,
+    *,
+    samples: int,
+    at_least: int,
+    warmup: int | Literal["stable"],
+    time_left_s: float,
+    tell: Callable[[str], None],
+) -> Round:
+    """Load the program, warm up and time a number of inferences.
+
+    Args:
+        folder: of the artifact.
+        threads: of the runtime's pool.
+        samples: timed inferences wanted.
+        at_least: how many of them are taken even when the time is up.
+        warmup: untimed inferences wanted, or ``stable``: until they get no faster. One is always done,
+            and none begins after a quarter of the time left.
+        time_left_s: no further sample begins after this many seconds.
+        tell: gets a line about slow going.
+
+    Raises:
+        EtbenchError: of stage ``load_program`` or ``time``.
+
+    """
+    inputs, generation = read_references(folder)[0][0], read_generation(folder)
+    load_since = watch_load()
+    start = time.perf_counter_ns()
+    method = load(folder, threads)
+    load_ms = (time.perf_counter_ns() - start) / 1e6
+    work = work_of(method, inputs, generation)
+    gc.collect()
+    gc.disable()
+    begun = time.perf_counter()
+    warming_ms = [timed_ms(work.begin)]
+    while not _warm(warming_ms, warmup) and time.perf_counter() - begun < time_left_s / 4:
+        warming_ms.append(_sample_ms(work))
+    _tell_if_slow(warming_ms[-1] / 1e3, samples, at_least, time_left_s, tell)
+    work.start_over()
+    taken: list[float] = []
+    while len(taken) < samples:
+        if len(taken) >= at_least and time.perf_counter() - begun >= time_left_s:
+            break
+        taken.append(_sample_ms(work))
+    return Round(
+        samples_ms=taken,
+        load_ms=load_ms,
+        first_inference_ms=warming_ms[0],
+        warmup=len(warming_ms),
+        load=load_since(),
+        prefill_ms=work.prefill_ms,
+    )
+
+
+def _checked(parity: Parity, method: Executor) -> CheckPass:
+    return CheckPass(
+        parity=parity,
+        threads=threads_of(method),
+        runtimes=sorted(_C._get_registered_backend_names()),
+    )
+
+
+def _warm(times_ms: Sequence[float], warmup: int | Literal["stable"]) -> bool:
+    """Tell whether the warmup is over: the wanted count, or the median of a window falls no more."""
+    count = len(times_ms)
+    if warmup != "stable":
+        return count >= warmup
+    if count < 2 * WINDOW:
+        return False
+    before, last = median(times_ms[-2 * WINDOW : -WINDOW]), median(times_ms[-WINDOW:])
+    return last >= FALLING * before or count >= MAX_STABLE_WARMUP
+
+
+def _sample_ms(work: Work) -> float:
+    """Time one inference, after whatever must go before it."""
+    work.make_ready()
+    return timed_ms(work.step)
+
+
+def _joined(batches: Sequence[Sequence[Tensor]]) -> list[NDArray[np.float32]]:
+    """Put the batches of each output one behind the other, as fp32."""
+    return [
+        np.concatenate([np.atleast_1d(tensor.float().numpy()) for tensor in members])
+        for members in zip(*batches, strict=True)
+    ]
+
+
+def _tell_if_slow(
+    inference_s: float, samples: int, at_least: int, time_left_s: float, tell: Callable[[str], None]
+) -> None:
+    if inference_s < 1:
+        return
+    fitting = max(at_least, min(samples, int(time_left_s / inference_s) + 1))
+    tell(
+        f"slow, not hanging: one inference takes about {inference_s:.1f} s; "
+        f"timing {fitting} of {samples} in this round, some {fitting * inference_s:.0f} s"
+    )

@@ -1,0 +1,80 @@
+"""The passes beside the timed rounds, each in a fresh process, so that none disturbs another."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from msgspec import Struct
+
+from etbench.artifact import is_pytorch_program, program_path
+from etbench.config import Passes
+from etbench.errors import EtbenchError
+from etbench.measure.findings import Energy, Inspection, LoadPass, LoadTimes, Memory, OneLoad, Profile
+from etbench.measure.worker.tasks import EnergyTask, LoadTask, MemoryTask, ProfileTask, Task
+
+__all__ = ["RunTask", "inspect_program"]
+
+T = TypeVar("T", bound=Struct)
+
+
+class RunTask(Protocol):
+    """Does a task in a fresh process and returns its answer."""
+
+    def __call__(self, task: Task, answer: type[T], /) -> T:
+        """Raise an `EtbenchError` where the process fails."""
+
+
+def inspect_program(folder: str, threads: int, passes: Passes, *, profile: bool, run: RunTask) -> Inspection:
+    """Return what loading the program takes, in time and memory, and where its time and energy go.
+
+    Args:
+        folder: of the artifact.
+        threads: of the runtime's pool.
+        passes: how much of each.
+        profile: whether the operators are timed too; programs that PyTorch runs have no such clock.
+        run: does a task in a fresh process.
+
+    Raises:
+        EtbenchError: of stage ``load_program`` if the runtime refuses it, or with how a process died.
+
+    """
+    profiled = profile and not is_pytorch_program(program_path(Path(folder)))
+    return Inspection(
+        load=_load(folder, threads, passes, run),
+        memory=run(MemoryTask(folder=folder, threads=threads), Memory),
+        energy=_energy(folder, threads, passes, run),
+        profile=run(ProfileTask(folder=folder, threads=threads), Profile) if profiled else None,
+    )
+
+
+def _load(folder: str, threads: int, passes: Passes, run: RunTask) -> LoadPass:
+    """Load in one process after another, first with the file in memory; a slow program gets one process."""
+    begun = time.monotonic()
+
+    def load(*, cold: bool, at_least: int, until_s: float) -> list[OneLoad]:
+        task, each = LoadTask(folder=folder, threads=threads, cold=cold), list[OneLoad]()
+        while len(each) < passes.load and (len(each) < at_least or time.monotonic() - begun < until_s):
+            each.append(run(task, OneLoad))
+        return each
+
+    warm = LoadTimes.of(load(cold=False, at_least=1, until_s=passes.load_s / 2))
+    try:
+        cold = load(cold=True, at_least=0, until_s=passes.load_s)
+    except EtbenchError as error:
+        if error.stage != "load":
+            raise
+        return LoadPass(warm=warm, cold_reason=error.message)
+    if not cold:
+        return LoadPass(warm=warm, cold_reason=f"passes.load_s={passes.load_s:g} left no time for it")
+    return LoadPass(warm=warm, cold=LoadTimes.of(cold))
+
+
+def _energy(folder: str, threads: int, passes: Passes, run: RunTask) -> Energy:
+    try:
+        return run(EnergyTask(folder=folder, threads=threads, seconds=passes.energy_s), Energy)
+    except EtbenchError as error:
+        if error.stage != "energy":
+            raise
+        return Energy(reason=". ".join(filter(None, (error.message, error.hint))))

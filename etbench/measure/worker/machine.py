@@ -1,0 +1,78 @@
+"""The machine that the processes of a subject are run on: this one, or a phone that is reached from here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from msgspec import Struct
+
+from etbench.host.adb import Phone
+from etbench.host.environment import Environment, read_environment
+from etbench.host.load import machine_now
+from etbench.host.phone_facts import phone_environment, phone_now
+from etbench.measure.protocol import MachineNow, Subject
+from etbench.measure.worker.phone import on_phone
+from etbench.measure.worker.round_process import Start, in_fresh_process
+from etbench.measure.worker.supervision import Attendance
+from etbench.measure.worker.tasks import OutputsTask, ParityTask, Task
+
+__all__ = ["Machine", "machine_of"]
+
+T = TypeVar("T", bound=Struct)
+
+
+class Machine(Protocol):
+    """Runs the tasks of a subject, each in a fresh process, and tells what it is."""
+
+    def run(self, task: Task | OutputsTask, answer: type[T], attendance: Attendance) -> T:
+        """Do a task; see `etbench.measure.worker.round_process.in_fresh_process`."""
+
+    def environment(self, *, threads: int, runtimes: Sequence[str]) -> Environment:
+        """Return its facts, with what only a process that has loaded the runtime can tell."""
+
+    def now(self) -> MachineNow:
+        """Return its state at this moment."""
+
+
+def machine_of(asked: Subject, start: Start) -> Machine:
+    """Return the machine that a subject is measured on; `start` is how processes are started here."""
+    here = _Here(start, asked.runner)
+    return _There(here, asked.phone) if asked.phone else here
+
+
+class _Here:
+    """The machine that this process runs on."""
+
+    def __init__(self, start: Start, runner: str | None) -> None:
+        self._start: Start = start
+        self._runner = runner
+
+    def run(self, task: Task | OutputsTask, answer: type[T], attendance: Attendance) -> T:
+        return in_fresh_process(task, answer, attendance, start=self._start, runner=self._runner)
+
+    def environment(self, *, threads: int, runtimes: Sequence[str]) -> Environment:
+        runner = "native" if self._runner else "python"
+        return read_environment(threads=threads, runtimes=runtimes, runner=runner)
+
+    def now(self) -> MachineNow:
+        return machine_now()
+
+
+class _There:
+    """A phone; what its outputs are worth is found out here."""
+
+    def __init__(self, here: _Here, phone: Phone) -> None:
+        self._here = here
+        self._phone = phone
+
+    def run(self, task: Task | OutputsTask, answer: type[T], attendance: Attendance) -> T:
+        if isinstance(task, ParityTask):
+            return self._here.run(task, answer, attendance)
+        return on_phone(self._phone, task, answer, attendance)
+
+    def environment(self, *, threads: int, runtimes: Sequence[str]) -> Environment:
+        return phone_environment(self._phone.adb, threads=threads, runtimes=runtimes)
+
+    def now(self) -> MachineNow:
+        return phone_now(self._phone.adb)

@@ -1,0 +1,84 @@
+"""Tasks of the native runner on an Android device: it is run there through `adb`, and answers here."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from etbench.errors import EtbenchError
+from etbench.host.adb import Phone
+from etbench.measure.worker.round_process import in_spawned
+from etbench.measure.worker.supervision import Attendance
+from etbench.measure.worker.tasks import EnergyTask, OutputsTask, Task
+from etbench.runtime.error_codes import explain
+from etbench.system.process import exit_description, status_from_shell
+
+__all__ = ["on_phone"]
+
+T = TypeVar("T", bound=Struct)
+
+# The exit statuses of `adb shell` are the program's, as in a shell. Where the device was lost there is none:
+# `adb` then gives 0, or 255 if it is newer.
+NO_STATUS = (0, 255)
+NOT_STARTED = (1, 126, 127)  # by Android's linker, and by its shell
+OUTPUTS = "outputs.safetensors"
+
+
+def on_phone(phone: Phone, task: Task | OutputsTask, answer: type[T], attendance: Attendance) -> T:
+    """Do the task on a device; see `etbench.measure.worker.round_process.in_fresh_process`.
+
+    Args:
+        phone: where.
+        task: names the program's folder and files on this host.
+        answer: the type of what comes of it.
+        attendance: goes with it.
+
+    Raises:
+        EtbenchError: of stage ``connect`` if the device was lost; else what the runner reported, the signal
+            that killed it, or that it took too long.
+
+    """
+    if isinstance(task, EnergyTask):
+        raise EtbenchError("the energy counters of a device are not read through adb", stage="energy")
+    outputs = {"file": f"{phone.folder}/{OUTPUTS}"} if isinstance(task, OutputsTask) else {}
+    try:
+        found = in_spawned(
+            msgspec.structs.replace(task, folder=phone.folder, **outputs),
+            answer,
+            attendance,
+            command=phone.adb.command(_words(phone, attendance.stage)),
+            dies_with_us=True,
+        )
+    except EtbenchError as error:
+        if error.kind == "ProcessDied":
+            raise _ended(phone, error) from error
+        if error.kind == "Timeout" and not phone.adb.attached:
+            raise phone.adb.error("the connection was lost") from error
+        error.hint = error.hint or explain(error.message)
+        raise
+    if isinstance(task, OutputsTask):
+        phone.adb.pull(outputs["file"], task.file)
+        phone.adb.shell(shlex.join(["rm", outputs["file"]]))
+    return found
+
+
+def _words(phone: Phone, stage: str) -> str:
+    """Return what the shell there is to run; the runner takes its place, so that a hang-up ends it."""
+    pinned = ["taskset", f"{sum(1 << cpu for cpu in phone.affinity):x}"] if phone.affinity else []
+    return shlex.join(["exec", *pinned, phone.runner, stage])
+
+
+def _ended(phone: Phone, error: EtbenchError) -> EtbenchError:
+    """Tell the end of the connection from that of the process over there."""
+    status = error.exit_status
+    if status is None or status in NO_STATUS or not phone.adb.attached:
+        return phone.adb.error("the connection was lost")
+    error.exit_status = status_from_shell(status)
+    if error.exit_status < 0:
+        error.message = f"the process of a round {exit_description(error.exit_status)}"
+    elif status in NOT_STARTED:
+        error.hint = f"the log says why; is device.runner compiled for {phone.adb.serial}?"
+    return error

@@ -1,0 +1,152 @@
+"""What a fresh process can be asked for, and the doing of it; a task travels as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from etbench.config import XnnpackRuntime
+
+__all__ = [
+    "NATIVE_TASKS",
+    "CheckTask",
+    "EnergyTask",
+    "EvaluateTask",
+    "LoadTask",
+    "MemoryTask",
+    "OutputsTask",
+    "ParityTask",
+    "ProfileTask",
+    "RoundTask",
+    "Task",
+    "perform",
+]
+
+
+class _Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="task"):
+    """Something to do with the artifact in a folder; `threads` are of the runtime's pool."""
+
+    folder: str
+    threads: int
+    runtime: XnnpackRuntime = XnnpackRuntime()
+
+
+class CheckTask(_Task, frozen=True, kw_only=True, tag="check"):
+    """Compare the outputs with the reference: `etbench.measure.passes.rounds.check`."""
+
+    logits_axis: int | None
+
+
+class OutputsTask(_Task, frozen=True, kw_only=True, tag="outputs"):
+    """Write the outputs of the reference batches to a file; only the native runner is asked for that."""
+
+    file: str
+
+
+class ParityTask(_Task, frozen=True, kw_only=True, tag="parity"):
+    """Compare outputs in such a file with the reference: `etbench.measure.passes.rounds.compare`."""
+
+    file: str
+    logits_axis: int | None
+
+
+class RoundTask(_Task, frozen=True, kw_only=True, tag="round"):
+    """Time inferences: `etbench.measure.passes.rounds.time_round`."""
+
+    samples: int
+    at_least: int
+    warmup: int | Literal["stable"]
+    time_left_s: float
+
+
+class LoadTask(_Task, frozen=True, kw_only=True, tag="load"):
+    """Time the load: `etbench.measure.passes.load_time.time_load`."""
+
+    cold: bool
+
+
+class MemoryTask(_Task, frozen=True, kw_only=True, tag="memory"):
+    """Take the memory: `etbench.measure.passes.memory.measure_memory`."""
+
+
+class EnergyTask(_Task, frozen=True, kw_only=True, tag="energy"):
+    """Take the energy: `etbench.measure.passes.energy.measure_energy`."""
+
+    seconds: float
+
+
+class EvaluateTask(_Task, frozen=True, kw_only=True, tag="evaluate"):
+    """Take the accuracy: `etbench.measure.passes.evaluation.evaluate_program`."""
+
+    target: str
+    options: dict[str, Any]
+
+
+class ProfileTask(_Task, frozen=True, kw_only=True, tag="profile"):
+    """Time the operators: `etbench.measure.passes.profiling.profile_program`."""
+
+
+Task = CheckTask | ParityTask | RoundTask | LoadTask | MemoryTask | EnergyTask | EvaluateTask | ProfileTask
+NATIVE_TASKS = (RoundTask, LoadTask, MemoryTask, OutputsTask)  # what `etbench/native/runner.cpp` can do
+
+
+def perform(task: Task, tell: Callable[[str], None]) -> Struct:
+    """Do the task in this process and return its answer.
+
+    Args:
+        task: what to do.
+        tell: gets a line about slow going.
+
+    Raises:
+        EtbenchError: of the stage that failed.
+
+    """
+    if task.runtime != XnnpackRuntime():
+        from etbench.runtime.backend_options import set_options
+
+        set_options(task.runtime)
+    folder = Path(task.folder)
+    match task:
+        case CheckTask():
+            from etbench.measure.passes.rounds import check
+
+            return check(folder, task.threads, task.logits_axis)
+        case ParityTask():
+            from etbench.measure.passes.rounds import compare
+
+            return compare(folder, Path(task.file), task.logits_axis)
+        case RoundTask():
+            from etbench.measure.passes.rounds import time_round
+
+            return time_round(
+                folder,
+                task.threads,
+                samples=task.samples,
+                at_least=task.at_least,
+                warmup=task.warmup,
+                time_left_s=task.time_left_s,
+                tell=tell,
+            )
+        case LoadTask():
+            from etbench.measure.passes.load_time import time_load
+
+            return time_load(folder, task.threads, cold=task.cold)
+        case MemoryTask():
+            from etbench.measure.passes.memory import measure_memory
+
+            return measure_memory(folder, task.threads)
+        case EnergyTask():
+            from etbench.measure.passes.energy import measure_energy
+
+            return measure_energy(folder, task.threads, seconds=task.seconds)
+        case EvaluateTask():
+            from etbench.measure.passes.evaluation import evaluate_program
+
+            return evaluate_program(folder, task.threads, task.target, task.options)
+        case ProfileTask():
+            from etbench.measure.passes.profiling import profile_program
+
+            return profile_program(folder, task.threads)

@@ -1,0 +1,1 @@
+"""What is checked before anything is built: a command line, a cell on this host, this machine."""

@@ -1,0 +1,133 @@
+"""`python -m etbench.preflight.doctor`: what this machine can build, run and measure well, and why not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import msgspec
+import psutil
+from rich.text import Text
+
+from etbench.config import Cell
+from etbench.host.environment import Environment, read_environment
+from etbench.preflight.compose import compose_options
+from etbench.terminal.fitting import Column, print_table
+from etbench.terminal.output import ending_with_the_reader, plain_console
+
+__all__ = ["Advice", "advise", "describe", "main", "registered_backends"]
+
+GIB = 2**30
+LITTLE_MEMORY = 4 * GIB
+BUSY_SHARE = 0.1
+
+# Asked in a process of its own: importing the runtime takes seconds, and may crash.
+RUNTIME_PROGRAM = """
+import json
+from executorch.extension.pybindings import _C
+import executorch.kernels.quantized
+print(json.dumps(sorted(_C._get_registered_backend_names())))
+"""
+
+
+class Advice(msgspec.Struct, frozen=True):
+    """Something about this machine that spoils a measurement, and what to do about it."""
+
+    trouble: str
+    cure: str
+
+
+def main() -> int:
+    """Print the facts of this machine, the runtimes found, and advice; 1 if nothing could run here."""
+    with ending_with_the_reader():
+        return _main()
+
+
+def _main() -> int:
+    console = plain_console()
+    facts = read_environment(threads=None)
+    rows = list(describe(facts))
+    backends, why = registered_backends()
+    rows.append(("runtimes", "portable, " + ", ".join(backends) if backends is not None else f"none: {why}"))
+    native = compose_options("runner", ["native"])["native"]
+    missing = native.runner.missing if isinstance(native, Cell) else str(native)
+    rows.append(("native runner", f"none: {missing}" if missing else "runner=native compiles it"))
+    print_table(console, (Column("", left=True), Column("", wraps=True)), rows)
+    for advice in advise(facts, psutil.cpu_percent(interval=0.5) / 100):
+        console.print(Text.assemble((advice.trouble, "yellow"), f"\n  {advice.cure}"))
+    return 0 if backends is not None else 1
+
+
+def advise(facts: Environment, busy_share: float) -> Iterator[Advice]:
+    """Name what is known to spoil measurements.
+
+    Args:
+        facts: of this machine.
+        busy_share: how much of the CPUs is in use now, from 0 to 1.
+
+    """
+    if busy_share > BUSY_SHARE:
+        yield Advice(
+            f"{busy_share:.0%} of the CPUs are busy with something else",
+            "stop it, or expect results marked noisy",
+        )
+    if facts.governor not in (None, "performance"):
+        yield Advice(
+            f"the clock follows the load (governor {facts.governor})",
+            "sudo cpupower frequency-set -g performance",
+        )
+    if facts.turbo:
+        yield Advice(
+            "the clock may go above its nominal rate for a while (turbo)",
+            "switch it off to compare runs that are far apart; measuring in turn (compare_to=) does not mind",
+        )
+    if facts.quota_cores is not None and facts.quota_cores < facts.logical_cores:
+        yield Advice(
+            f"a CPU quota of {facts.quota_cores} of {facts.logical_cores} CPUs throttles bursts",
+            "pin the container to whole CPUs (cpuset) rather than give it a quota",
+        )
+    memory = min(facts.memory_limit_bytes or facts.memory_bytes, facts.memory_bytes)
+    if memory < LITTLE_MEMORY:
+        yield Advice(
+            f"{memory / GIB:.1f} GiB of memory", "large models are lowered in more: build them elsewhere"
+        )
+
+
+def describe(facts: Environment) -> Iterator[tuple[str, str]]:
+    """Name each fact of a machine and say it in words."""
+    limit = f", limited to {facts.memory_limit_bytes / GIB:.1f}" if facts.memory_limit_bytes else ""
+    quota = f", a quota of {facts.quota_cores}" if facts.quota_cores else ""
+    yield "host", f"{facts.host}, {facts.os}" + (f", in {facts.container}" if facts.container else "")
+    yield "CPU", f"{facts.cpu} ({facts.machine})"
+    yield "vector extensions", " ".join(facts.cpu_flags) or "none known"
+    yield (
+        "cores",
+        f"{facts.physical_cores} physical, {facts.logical_cores} logical, "
+        f"{facts.available_cores} for this process{quota}",
+    )
+    yield "clock", f"governor {facts.governor or 'unknown'}, turbo {_word(facts.turbo)}"
+    yield "memory", f"{facts.memory_bytes / GIB:.1f} GiB{limit}"
+    yield "load average", " ".join(map(str, facts.load_average))
+    yield "python", facts.python
+    yield "libraries", ", ".join(f"{name} {version}" for name, version in facts.libraries.items())
+
+
+def _word(fact: bool | None) -> str:
+    return "unknown" if fact is None else "on" if fact else "off"
+
+
+def registered_backends() -> tuple[list[str] | None, str]:
+    """Return the delegates that the installed runtime has, or None and why it cannot be asked."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUNTIME_PROGRAM], capture_output=True, text=True, env=os.environ, check=False
+    )
+    if done.returncode:
+        return None, (done.stderr.strip().splitlines() or ["no word"])[-1]
+    return list(json.loads(done.stdout.strip().splitlines()[-1])), ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

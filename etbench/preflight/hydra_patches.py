@@ -1,0 +1,62 @@
+"""Two patches of Hydra (1.3.8), which does work twice; `tests/preflight/test_hydra_patches.py` watches it.
+
+- To list a group it copies all that is loaded, for each group anew: `ConfigLoaderImpl.get_group_options`
+  makes a `CachingConfigRepository`, a deep copy of every source, to look into one folder. That is some 4 ms,
+  a hundred times for `--help` and thirty times for a check of the command line. Here one copy is kept for
+  each set of overrides.
+- Before a sweeper hands its jobs to a launcher it composes each of them, "as the launcher may be performing
+  this in a different process/machine", and throws that away. Ours composes them all before it runs one, at
+  some 50 ms each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import wraps
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.object_type import ObjectType
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+
+__all__ = ["compose_jobs_once", "copy_sources_once"]
+
+
+def copy_sources_once() -> None:
+    """Let every config loader of this process list its groups from one copy of its sources."""
+    original = ConfigLoaderImpl.get_group_options
+    if hasattr(original, "__wrapped__"):
+        return
+    copies: WeakKeyDictionary[ConfigLoaderImpl, dict[tuple[str, ...], Any]] = WeakKeyDictionary()
+
+    @wraps(original)
+    def get_group_options(
+        self: ConfigLoaderImpl,
+        group_name: str,
+        results_filter: ObjectType | None = ObjectType.CONFIG,
+        config_name: str | None = None,
+        overrides: list[str] | None = None,
+    ) -> list[str]:
+        known = copies.setdefault(self, {})
+        key = (config_name or "", *(overrides or ()))
+        if key not in known:
+            known[key] = self._parse_overrides_and_create_caching_repo(config_name, overrides or [])[1]
+        return list(known[key].get_group_options(group_name, results_filter))
+
+    ConfigLoaderImpl.get_group_options = get_group_options  # type: ignore[method-assign]
+
+
+def compose_jobs_once(launcher: type[Launcher]) -> None:
+    """Let no sweeper compose the jobs that it gives to a launcher of this type, which does that first."""
+    original = Sweeper.validate_batch_is_legal
+    if hasattr(original, "__wrapped__"):
+        return
+
+    @wraps(original)
+    def validate_batch_is_legal(self: Sweeper, batch: Sequence[Sequence[str]]) -> None:
+        if not isinstance(getattr(self, "launcher", None), launcher):
+            original(self, batch)
+
+    Sweeper.validate_batch_is_legal = validate_batch_is_legal  # type: ignore[method-assign]

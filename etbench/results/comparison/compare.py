@@ -1,0 +1,260 @@
+"""Compare two sets of results, cell by cell: what became faster or slower, and what cannot be said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+import msgspec
+from msgspec import Struct
+
+from etbench.config.command import quoted, shell_words
+from etbench.errors import EtbenchError
+from etbench.results.comparison.gate import Condition, Violation, check_conditions
+from etbench.results.comparison.pairing import cell_name, cell_settings, is_summary, pair_results
+from etbench.results.files.schema import CellComparison, Result, RoundFacts
+from etbench.stats.paired import PairedRatio
+from etbench.stats.separate import SeparateRatio
+from etbench.stats.verdict import Judgement, judge_in_turn, judge_separate
+
+__all__ = ["Comparison", "common_blocks", "compare_in_turn", "compare_results"]
+
+LIBRARIES = ("torch", "torchao", "executorch")
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """All cells that both sides have, and those that only one has.
+
+    `failing` says what became of cells that base measured and new could not; `violations` are figures
+    beyond the conditions that were asked for.
+    """
+
+    threshold: float
+    cells: list[CellComparison]
+    only_base: list[str]
+    only_new: list[str]
+    failing: list[str] = []
+    violations: list[Violation] = []
+
+    @property
+    def regressed(self) -> bool:
+        """Whether any cell is slower by more than the threshold, or violates a condition."""
+        return bool(self.violations) or any(cell.regression for cell in self.cells)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether new lacks a cell that base measured."""
+        return bool(self.only_base or self.failing)
+
+
+def compare_results(
+    base: Iterable[Result],
+    new: Iterable[Result],
+    *,
+    threshold: float,
+    across_hosts: bool = False,
+    conditions: Sequence[Condition] = (),
+    base_path: str = "<base>",
+) -> Comparison:
+    """Compare the measured cells of two sets, paired by model, precision, delegate, inputs and weights.
+
+    Each cell counts with its latest result. The verdicts ``faster`` and ``slower`` hold for the whole
+    family: the chance that any of them is false is kept at 2 % (Bonferroni). An imported summary has no
+    rounds, so it gives a ratio and no verdict.
+
+    Args:
+        base: the results to compare with.
+        new: the results that are judged.
+        threshold: 0.05 lets a cell be 5 % slower.
+        across_hosts: compare also what was measured under other conditions.
+        conditions: further changes that are not let pass.
+        base_path: where base lies, for the command that settles what two separate runs cannot.
+
+    Raises:
+        EtbenchError: if a pair was measured on other hosts, threads or libraries; names what differs.
+
+    """
+    paired = pair_results(base, new)
+    judged = [pair for pair in paired.pairs if not any(map(is_summary, pair))]
+    if not across_hosts:
+        _refuse_other_conditions(judged)
+    bases = [*(old for old, _ in (*paired.pairs, *paired.failing)), *paired.only_base]
+    settings = cell_settings(bases) | cell_settings([*(now for _, now in paired.pairs), *paired.only_new])
+
+    def name(result: Result) -> str:
+        return cell_name(result, settings[id(result)])
+
+    return Comparison(
+        threshold=threshold,
+        cells=[
+            msgspec.structs.replace(
+                _compare_cell(*pair, threshold=threshold, family=len(judged), base_path=base_path),
+                setting=settings[id(pair[1])],
+            )
+            for pair in paired.pairs
+        ],
+        only_base=[name(result) for result in paired.only_base],
+        only_new=[name(result) for result in paired.only_new],
+        failing=[f"{name(old)} ({_why(now)})" for old, now in paired.failing],
+        violations=check_conditions(conditions, paired.pairs),
+    )
+
+
+def compare_in_turn(
+    new: Result,
+    base_medians: Sequence[float],
+    new_medians: Sequence[float],
+    *,
+    threshold: float,
+    family: int = 1,
+) -> CellComparison:
+    """Compare a cell with the base that was measured in turn with it.
+
+    Args:
+        new: the result that is judged.
+        base_medians: median of the base's round in each block, in ms.
+        new_medians: the same of the new one, in the same blocks.
+        threshold: 0.05 lets the cell be 5 % slower.
+        family: how many cells are compared at once.
+
+    """
+    ratio, judgement = judge_in_turn(base_medians, new_medians, threshold=threshold, family=family)
+    return _put_in_words(
+        new, ratio, judgement, base_ms=median(base_medians), how="in turn", threshold=threshold
+    )
+
+
+def _compare_cell(
+    base: Result, new: Result, *, threshold: float, family: int, base_path: str
+) -> CellComparison:
+    if is_summary(base) or is_summary(new):
+        return _ratio_alone(base, new)
+    if base.turn_id is not None and base.turn_id == new.turn_id and base.own_blocks == new.own_blocks:
+        blocks = common_blocks(base.round_facts, base.rounds, new.round_facts, new.rounds)
+        return compare_in_turn(new, *blocks, threshold=threshold, family=family)
+    base_ms = _location(base)
+    judged = judge_separate(base.rounds, new.rounds, threshold=threshold, family=family)
+    if judged is None:
+        ratio = SeparateRatio(ratio=_location(new) / base_ms, low=0.0, high=math.inf)
+        judged = ratio, Judgement(verdict="inconclusive")
+    if any(side.stability and side.stability.verdict == "unstable" for side in (base, new)):
+        judged = judged[0], Judgement(verdict="inconclusive")  # its rounds say little about its next run
+    cell = _put_in_words(new, *judged, base_ms=base_ms, how="separate runs", threshold=threshold)
+    if cell.verdict != "inconclusive":
+        return cell
+    return msgspec.structs.replace(cell, advice=f"measure them in turn: {_in_turn_command(new, base_path)}")
+
+
+def _ratio_alone(base: Result, new: Result) -> CellComparison:
+    before, after = _location(base), _location(new)
+    return CellComparison(
+        model=new.model_name,
+        precision=new.precision_short,
+        delegate=new.delegate,
+        base_ms=before,
+        new_ms=after,
+        how="summaries",
+        ratio=after / before,
+        low=None,
+        high=None,
+        verdict="none",
+        regression=False,
+        advice="an imported summary has no rounds to judge by",
+    )
+
+
+def _in_turn_command(new: Result, base_path: str) -> str:
+    # Results of before this was kept have but the names of what was chosen.
+    chosen = {"model": new.model_name, "precision": new.precision_short, "delegate": new.delegate}
+    arguments = new.command or [f"{group}={name}" for group, name in chosen.items()]
+    return shell_words([*arguments, f"compare_to={quoted(base_path)}"])
+
+
+def _why(result: Result) -> str:
+    return f"{result.status}: {result.failure.message if result.failure else result.reason}"
+
+
+def _put_in_words(
+    new: Result,
+    ratio: PairedRatio | SeparateRatio,
+    judgement: Judgement,
+    *,
+    base_ms: float,
+    how: str,
+    threshold: float,
+) -> CellComparison:
+    bounded = ratio.low > 0
+    return CellComparison(
+        model=new.model_name,
+        precision=new.precision_short,
+        delegate=new.delegate,
+        base_ms=base_ms,
+        new_ms=_location(new),
+        how=how,
+        ratio=ratio.ratio,
+        low=ratio.low if bounded else None,
+        high=ratio.high if bounded else None,
+        verdict=judgement.verdict,
+        regression=judgement.verdict == "slower" and ratio.ratio > 1 + threshold,
+        advice=_advice(judgement, len(new.rounds)),
+    )
+
+
+def _advice(judgement: Judgement, rounds: int) -> str:
+    if judgement.verdict != "inconclusive":
+        return ""
+    if judgement.times_more is None:
+        return "too few rounds for an interval"
+    return f"about {math.ceil(judgement.times_more * rounds)} rounds would settle it"
+
+
+def common_blocks(
+    base_facts: Sequence[RoundFacts],
+    base_rounds: Sequence[Sequence[float]],
+    new_facts: Sequence[RoundFacts],
+    new_rounds: Sequence[Sequence[float]],
+) -> tuple[list[float], list[float]]:
+    """Return the round medians, in ms, of the blocks that both sides have."""
+    base, new = (
+        {fact.block: median(samples) for fact, samples in zip(facts, rounds, strict=True)}
+        for facts, rounds in ((base_facts, base_rounds), (new_facts, new_rounds))
+    )
+    both = sorted(base.keys() & new.keys())
+    return [base[block] for block in both], [new[block] for block in both]
+
+
+def _location(result: Result) -> float:
+    if result.rounds:
+        return median(median(samples) for samples in result.rounds)
+    latency = result.latency_ms
+    if latency is None:
+        raise ValueError(f"{cell_name(result)} was not measured")
+    return latency.p50 if latency.p50 is not None else latency.avg
+
+
+def _refuse_other_conditions(pairs: Sequence[tuple[Result, Result]]) -> None:
+    differing: dict[str, None] = {}
+    for base, new in pairs:
+        for what, (old, now) in _conditions(base, new).items():
+            if old != now:
+                differing[f"{what}: {old} and {now}"] = None
+    if differing:
+        listed = "\n".join(f"  - {line}" for line in differing)
+        raise EtbenchError(
+            f"base and new were measured under other conditions:\n{listed}\n"
+            "add --across-hosts to compare them all the same",
+            stage="compare",
+        )
+
+
+def _conditions(base: Result, new: Result) -> dict[str, tuple[object, object]]:
+    sides = base.environment, new.environment
+    return {
+        "host": (sides[0].host, sides[1].host),
+        "cpu": (sides[0].cpu, sides[1].cpu),
+        "threads": (sides[0].threads, sides[1].threads),
+        "runner": (sides[0].runner, sides[1].runner),
+        "python": (sides[0].python, sides[1].python),
+        **{name: (sides[0].libraries.get(name), sides[1].libraries.get(name)) for name in LIBRARIES},
+    }

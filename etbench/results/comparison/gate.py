@@ -1,0 +1,140 @@
+"""Conditions on any figure of a result, such as ``pte_bytes>+2%``, that fail a comparison."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from etbench.errors import EtbenchError
+from etbench.results.comparison.pairing import cell_name
+from etbench.results.files.schema import Result
+from etbench.results.tables.metrics import COLUMNS, Column
+
+__all__ = ["Condition", "Violation", "check_conditions", "parse_condition"]
+
+METRICS = {column.name: column for column in COLUMNS if column.better}
+ALIASES = {"artifact_bytes": "pte_bytes"}
+FORM = re.compile(r"\s*(\w+)\s*([<>])\s*([+-]?\d+(?:\.\d+)?)\s*(%?)\s*")
+
+
+class Condition(Struct, frozen=True, kw_only=True):
+    """A change from base to new that is not let pass; `limit` is in percent or in the metric's own unit."""
+
+    text: str
+    metric: str
+    side: Literal[">", "<"]
+    limit: float
+    percent: bool
+
+
+class Violation(Struct, frozen=True, kw_only=True):
+    """A cell that meets a condition. `change` is in percent or in the metric's own unit.
+
+    `new` and `change` are null where the base has a figure and new has none; infinite ones are too.
+    """
+
+    cell: str
+    condition: str
+    base: float | None
+    new: float | None
+    change: float | None
+    message: str
+
+
+def parse_condition(text: str) -> Condition:
+    """Read ``metric>+2%`` (of the base) or ``metric<-1`` (in its own unit).
+
+    Raises:
+        EtbenchError: if it has another form or names no metric; names the metrics there are.
+
+    """
+    match = FORM.fullmatch(text)
+    if match is None:
+        raise EtbenchError(
+            f"{text!r} is no condition: write metric, > or <, and a change, "
+            'such as "pte_bytes>+2%" or "sqnr_db<-1"',
+            stage="compare",
+        )
+    name, side, limit, percent = match.groups()
+    metric = ALIASES.get(name, name)
+    if metric not in METRICS:
+        raise EtbenchError(f"{text!r}: no metric {name!r}; there are {', '.join(METRICS)}", stage="compare")
+    return Condition(
+        text=text.strip(),
+        metric=metric,
+        side=">" if side == ">" else "<",
+        limit=float(limit),
+        percent=bool(percent),
+    )
+
+
+def check_conditions(
+    conditions: Sequence[Condition], pairs: Sequence[tuple[Result, Result]]
+) -> list[Violation]:
+    """Return what violates the conditions; a figure that base has and new lacks does.
+
+    Raises:
+        EtbenchError: if no base has a condition's figure, so that it could never fail.
+
+    """
+    found: list[Violation] = []
+    for condition in conditions:
+        column = METRICS[condition.metric]
+        known = [pair for pair in pairs if _figure(column, pair[0]) is not None]
+        if pairs and not known:
+            raise EtbenchError(
+                f"{condition.text!r} can never fail: no cell of base has {condition.metric}", stage="compare"
+            )
+        for base, new in known:
+            found += _check(condition, column, base, new)
+    return found
+
+
+def _check(condition: Condition, column: Column, base: Result, new: Result) -> list[Violation]:
+    before, after = _figure(column, base), _figure(column, new)
+    if before is None:
+        return []
+    if after is None:
+        change, message = None, f"base has {before:.6g}, new has none"
+    else:
+        change = _change(before, after, percent=condition.percent)
+        violated = change > condition.limit if condition.side == ">" else change < condition.limit
+        if not violated:
+            return []
+        unit = "%" if condition.percent else ""
+        message = f"{before:.6g} to {after:.6g} ({change:+.4g}{unit})"
+    return [
+        Violation(
+            cell=cell_name(new),
+            condition=condition.text,
+            base=_finite(before),
+            new=_finite(after),
+            change=_finite(change),
+            message=message,
+        )
+    ]
+
+
+def _figure(column: Column, result: Result) -> float | None:
+    if column.name == "sqnr_db" and result.parity is not None and result.parity.exact:
+        return math.inf  # equal to the last bit: there is no noise
+    value = column.read(result)
+    return None if value is None else float(value)
+
+
+def _change(before: float, after: float, *, percent: bool) -> float:
+    if before == after:
+        return 0.0
+    if not percent:
+        return after - before
+    if before == 0 or math.isinf(before):
+        return math.copysign(math.inf, after - before)
+    return 100 * (after - before) / abs(before)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,190 @@
+"""Which result of one set belongs to which of another, and which have no partner."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from etbench.results.files.names import SAID, cell_words
+from etbench.results.files.schema import Result
+
+__all__ = ["Pairing", "cell_name", "cell_settings", "is_summary", "pair_results"]
+
+Key = tuple[str, ...]
+Pair = tuple[Result, Result]
+ABOUT = ("recommended", "requires", "cannot", "runs_on")  # what a YAML says of a part, and does not ask for
+
+
+class Pairing(Struct, frozen=True, kw_only=True):
+    """Pairs of (base, new), and the measured cells that only one side has.
+
+    `failing` are those of base that new has too, but without figures: the result of new that says why.
+    """
+
+    pairs: list[Pair]
+    only_base: list[Result]
+    only_new: list[Result]
+    failing: list[Pair]
+
+
+def pair_results(base: Iterable[Result], new: Iterable[Result]) -> Pairing:
+    """Pair the measured cells of two sets by model, precision, delegate, inputs and weights.
+
+    Each cell counts with its latest result. Several cells of one key, such as those of ``threads=1,2``, are
+    told apart by all they ask for, else by threads and runner; of one on each side it does not matter in what
+    else the two differ, which the comparison is to say. An imported summary knows neither inputs nor weights,
+    so it is paired by model, precision and delegate where nothing fits better.
+    """
+    all_new = list(new)
+    only_base, only_new = _latest(base), _latest(all_new)
+    pairs: list[Pair] = []
+    for key in (_asked, _key_and_way, _key, _short):
+        fits = _has_summary if key is _short else None
+        found = _alone_on_each_side(only_base, only_new, key, fits)
+        pairs += found
+        paired = {id(result) for pair in found for result in pair}
+        only_base, only_new = (
+            [result for result in side if id(result) not in paired] for side in (only_base, only_new)
+        )
+    only_base, only_new = (
+        [result for result in only if not _superseded(result, [pair[number] for pair in pairs])]
+        for number, only in enumerate((only_base, only_new))
+    )
+    failures = {key: result for result in all_new if result.status != "ok" for key in _loose_keys(result)}
+    failing = {
+        id(result): (result, failures[key])
+        for result in only_base
+        for key in _loose_keys(result)
+        if key in failures
+    }
+    return Pairing(
+        pairs=sorted(pairs, key=lambda pair: _asked(pair[1])),
+        only_base=[result for result in only_base if id(result) not in failing],
+        only_new=only_new,
+        failing=list(failing.values()),
+    )
+
+
+def is_summary(result: Result) -> bool:
+    """Whether a result has figures but no rounds, as an imported one."""
+    return result.latency_ms is not None and not result.rounds
+
+
+def cell_name(result: Result, setting: str = "") -> str:
+    """Model, with a setting of `cell_settings` where it needs one, precision and delegate."""
+    return cell_words(*_short(result), setting)
+
+
+def cell_settings(results: Sequence[Result]) -> dict[int, str]:
+    """Return what tells each result, by its `id`, from the others of its model, precision and delegate.
+
+    That are those of inputs, weights, threads and runner in which they differ, or the cell's id; empty for
+    the only one of its name.
+    """
+    alike: dict[Key, list[Result]] = defaultdict(list)
+    for result in results:
+        alike[_short(result)].append(result)
+    return {id(result): _told_apart(result, alike[_short(result)]) for result in results}
+
+
+def _told_apart(result: Result, others: Sequence[Result]) -> str:
+    if len(others) == 1:
+        return ""
+    conditions = [_conditions(other) for other in others]
+    differing = [name for name, _ in conditions[0] if len({dict(one)[name] for one in conditions}) > 1]
+    words = [SAID[name].format(value) for name, value in _conditions(result) if name in differing]
+    if len(set(conditions)) < len(others):
+        words.append(result.cell_id)
+    return ", ".join(words)
+
+
+def _conditions(result: Result) -> tuple[tuple[str, Any], ...]:
+    environment = result.environment
+    return (
+        ("inputs", _shapes(result)),
+        ("weights", result.weights),
+        ("threads", environment.threads),
+        ("runner", environment.runner),
+    )
+
+
+def _alone_on_each_side(
+    bases: Sequence[Result],
+    news: Sequence[Result],
+    key: Callable[[Result], Key],
+    fits: Callable[[Pair], bool] | None,
+) -> list[Pair]:
+    """Pair those of which each side has but one of this key."""
+    sides: list[dict[Key, list[Result]]] = [defaultdict(list), defaultdict(list)]
+    for side, results in zip(sides, (bases, news), strict=True):
+        for result in results:
+            side[key(result)].append(result)
+    found = [
+        (sides[0][same][0], sides[1][same][0])
+        for same in sides[0].keys() & sides[1].keys()
+        if len(sides[0][same]) == len(sides[1][same]) == 1
+    ]
+    return [pair for pair in found if fits is None or fits(pair)]
+
+
+def _superseded(result: Result, paired: Sequence[Result]) -> bool:
+    """Whether it is an older state of a cell that was paired, not one measured beside it."""
+    return any(
+        _key(other) == _key(result)
+        and _way(other) == _way(result)
+        and other.created_at > result.created_at
+        and (other.turn_id is None or other.turn_id != result.turn_id)
+        for other in paired
+    )
+
+
+def _way(result: Result) -> tuple[str, str]:
+    return str(result.config.get("threads")), result.environment.runner
+
+
+def _key_and_way(result: Result) -> Key:
+    return (*_key(result), *_way(result))
+
+
+def _has_summary(pair: Pair) -> bool:
+    return any(map(is_summary, pair))
+
+
+def _latest(results: Iterable[Result]) -> list[Result]:
+    """Return the newest measured result of each cell."""
+    measured = [result for result in results if result.status == "ok" and result.latency_ms is not None]
+    newest = {_asked(result): result for result in sorted(measured, key=lambda result: result.created_at)}
+    return [newest[key] for key in sorted(newest)]
+
+
+def _asked(result: Result) -> Key:
+    """Return all that a cell asks for, but how often it is measured."""
+    parts = [_without_words(result.config.get(name)) for name in ("model", "precision", "delegate")]
+    asked = [*parts, *_way(result), result.config.get("calibration")]
+    return (*_key(result), msgspec.json.encode(asked, order="sorted").decode())
+
+
+def _without_words(part: Any) -> Any:
+    return {key: part[key] for key in part if key not in ABOUT} if isinstance(part, dict) else part
+
+
+def _key(result: Result) -> Key:
+    return (*_short(result), _shapes(result), result.weights)
+
+
+def _shapes(result: Result) -> str:
+    inputs = result.artifact.inputs if result.artifact else []
+    return " ".join("x".join(map(str, spec.shape)) for spec in inputs)
+
+
+def _short(result: Result) -> tuple[str, str, str]:
+    return (result.model_name, result.precision_short, result.delegate)
+
+
+def _loose_keys(result: Result) -> tuple[Key, Key]:
+    """Return what a result without figures, whose inputs are unknown, can be found by."""
+    return (result.cell_id,), _short(result)

@@ -1,0 +1,1 @@
+"""Result files: their schema, older and foreign forms, writing and reading them."""

@@ -1,0 +1,195 @@
+"""The result file: one JSON object a cell, schema version 1.
+
+The fields down to `latency_ms` have the names, types and units of older tools; the rest is beside them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from etbench.artifact import Artifact
+from etbench.host.environment import Environment
+from etbench.measure.findings import Energy, LoadPass, Memory, Profile
+from etbench.measure.protocol import MachineLoad, MachineNow
+from etbench.results.files.names import cell_words
+from etbench.stats.parity import Parity
+from etbench.stats.stability import Stability
+from etbench.stats.summary import LatencyMs
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "CellComparison",
+    "Failure",
+    "Generated",
+    "InTurn",
+    "Requested",
+    "Result",
+    "RoundFacts",
+    "Status",
+]
+
+SCHEMA_VERSION = 1
+
+Status = Literal["ok", "built", "skipped", "failed"]
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """Why a cell has no figures: the stage, what happened there, and what can be done."""
+
+    stage: str
+    kind: str
+    message: str
+    hint: str
+    traceback: str
+
+
+class RoundFacts(Struct, frozen=True, kw_only=True):
+    """A round beside its samples: see `etbench.measure.protocol.Round`."""
+
+    block: int
+    started_s: float
+    load_ms: float
+    first_inference_ms: float
+    warmup: int
+    load: MachineLoad
+    prefill_ms: list[float] = []
+
+
+class CellComparison(Struct, frozen=True, kw_only=True):
+    """One cell in base and new; latencies are medians of round medians, in ms.
+
+    `how` is ``in turn`` or ``separate runs``. `ratio` is new over base, `low` to `high` its 95 %
+    interval, null where there are too few rounds for one. `regression` says that the cell is slower, and
+    by more than the threshold. `advice` says what would settle an inconclusive one. `setting` tells it from
+    other cells of its name.
+    """
+
+    model: str
+    precision: str
+    delegate: str
+    base_ms: float
+    new_ms: float
+    how: str
+    ratio: float
+    low: float | None
+    high: float | None
+    verdict: str
+    regression: bool
+    advice: str = ""
+    setting: str = ""
+
+    @property
+    def name(self) -> str:
+        """Model, with its setting where it needs one, precision and delegate."""
+        return cell_words(self.model, self.precision, self.delegate, self.setting)
+
+
+class InTurn(Struct, frozen=True, kw_only=True):
+    """The base that this cell was measured in turn with, and what came of it.
+
+    `base_program` says where the base's program came from; `base_rounds` and `base_facts` are its rounds in
+    the same blocks.
+    """
+
+    base_file: str
+    base_program: str
+    threshold: float
+    comparison: CellComparison
+    base_rounds: list[list[float]]
+    base_facts: list[RoundFacts]
+
+
+class Generated(Struct, frozen=True, kw_only=True):
+    """How fast a language model reads and writes; how much alike it is in `parity.token_agreement`.
+
+    `time_to_first_token_ms` is from the prompt to the choice of its first token, by a program that is loaded
+    and warm: the median of the round medians. `prefill_tokens_per_s` are the prompt's tokens over that time,
+    and `decode_tokens_per_s` is one over the median latency, which is of one more token, its choice included.
+    """
+
+    time_to_first_token_ms: float
+    prefill_tokens_per_s: float
+    decode_tokens_per_s: float
+
+
+class Requested(Struct, frozen=True, kw_only=True):
+    """How often the cell was to be run; `repeat` and `warmup` say how often it was.
+
+    `stopped_by` is what ended the rounds: ``rounds``, ``max_seconds``, ``target_ci`` or ``max_rounds``.
+    """
+
+    runs: int
+    warmup: int | Literal["stable"]
+    rounds: int
+    max_seconds: float
+    target_ci: float | None = None
+    stopped_by: str | None = None
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """One cell's result. Times in ms unless the name says otherwise, sizes in bytes.
+
+    `repeat` is the number of samples taken, `warmup` the least number of warmup inferences of a round;
+    `truncated` says that `max_seconds` left no time for all. `rounds` are the raw samples of each fresh
+    process, `round_facts` what else is known of it. Results of one `turn_id` were measured in turn:
+    rounds of one block belong together; not so a cell so slow that it had its `own_blocks`.
+    `machine_before` and `machine_after` are the machine around the rounds. `lost_connections` counts how
+    often a device was lost while its cells were measured; the round at hand was then repeated.
+    `load_ms` and `first_inference_ms` are medians over the rounds; `load` has them from processes that did
+    nothing else. `from_cache` says that the program was built for an earlier run; `artifact.build_s` is what
+    that took. `evaluation` has the figures of the user's accuracy hook. `reason` says why a cell was
+    skipped, or only built.
+    `command` is what stood behind ``python -m etbench`` for this cell alone, from the folder it was run in.
+    `pte_file` and `log_file` are relative to the result. `stage_s` is where the time went; `config` is
+    the whole composed YAML. `source` is the tool that measured: anything but ``etbench`` is an imported
+    summary without rounds, whose environment has 0 and ``unknown`` where nothing is known.
+    """
+
+    model_name: str
+    model_type: str
+    precision: str
+    precision_short: str
+    delegate: str
+    repeat: int
+    warmup: int
+    latency_ms: LatencyMs | None
+
+    schema_version: int = SCHEMA_VERSION
+    cell_id: str
+    created_at: str
+    status: Status
+    reason: str = ""
+    failure: Failure | None = None
+    weights: str
+    requested: Requested
+    truncated: bool = False
+    rounds: list[list[float]] = []
+    round_facts: list[RoundFacts] = []
+    lost_connections: int = 0
+    turn_id: str | None = None
+    own_blocks: bool = False
+    machine_before: MachineNow | None = None
+    machine_after: MachineNow | None = None
+    stability: Stability | None = None
+    in_turn: InTurn | None = None
+    throughput_per_s: float | None = None
+    load_ms: float | None = None
+    first_inference_ms: float | None = None
+    load: LoadPass | None = None
+    memory: Memory | None = None
+    energy: Energy | None = None
+    profile: Profile | None = None
+    artifact: Artifact | None = None
+    from_cache: bool = False
+    parity: Parity | None = None
+    generated: Generated | None = None
+    evaluation: dict[str, float | None] | None = None
+    pte_file: str | None = None
+    log_file: str | None = None
+    stage_s: dict[str, float] = {}
+    environment: Environment
+    command: list[str] = []
+    config: dict[str, Any]
+    source: str = "etbench"

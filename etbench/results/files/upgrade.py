@@ -1,0 +1,84 @@
+"""Bring files of older schemas up to the present one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from etbench.results.files.schema import SCHEMA_VERSION, Result
+from etbench.stats.stability import assess
+from etbench.stats.summary import summarize
+
+__all__ = ["FLAT", "UNKNOWN_ENVIRONMENT", "fill_in", "is_flat", "summary_fields", "upgrade"]
+
+FLAT = (
+    *("model_name", "model_type", "precision", "precision_short", "delegate", "repeat", "warmup"),
+    "latency_ms",
+)
+UNKNOWN_ENVIRONMENT: dict[str, Any] = {
+    **dict.fromkeys(("host", "os", "machine", "cpu", "python", "runner"), "unknown"),
+    **dict.fromkeys(("physical_cores", "logical_cores", "available_cores", "memory_bytes"), 0),
+    "libraries": {},
+    "threads": None,
+    "load_average": [],
+}
+
+
+def is_flat(raw: Mapping[str, Any]) -> bool:
+    """Whether this is the simple form of older scripts, from before there was a schema version."""
+    return "schema_version" not in raw and all(name in raw for name in FLAT)
+
+
+def upgrade(raw: Mapping[str, Any], *, created_at: str) -> dict[str, Any]:
+    """Return a flat file (version 0) in the present schema: a summary with the source ``flat``.
+
+    Args:
+        raw: the decoded JSON object, of which `is_flat` holds.
+        created_at: when a file that does not say so was written, ISO 8601.
+
+    """
+    figures = {name: raw[name] for name in FLAT}
+    return summary_fields(figures, source="flat", created_at=created_at)
+
+
+def summary_fields(figures: Mapping[str, Any], *, source: str, created_at: str) -> dict[str, Any]:
+    """Fill up the flat form, whose figures another tool measured, to a result without rounds.
+
+    Raises:
+        ValidationError: if the figures are none: no inference takes 0 ms.
+
+    """
+    latency = figures["latency_ms"]
+    for name in ("avg", "p50"):
+        value = latency.get(name) if isinstance(latency, Mapping) else None
+        if isinstance(value, int | float) and not value > 0:
+            raise msgspec.ValidationError(f"a latency ({name}) of {value} ms is no measurement")
+    identity = [source, *(str(figures[name]) for name in FLAT[:5])]
+    return {
+        **figures,
+        "schema_version": SCHEMA_VERSION,
+        "cell_id": hashlib.sha256("\n".join(identity).encode()).hexdigest()[:12],
+        "created_at": created_at,
+        "status": "ok",
+        "weights": "unknown",
+        "requested": {
+            "runs": figures["repeat"],
+            "warmup": figures["warmup"],
+            "rounds": 0,
+            "max_seconds": 0.0,
+        },
+        "environment": UNKNOWN_ENVIRONMENT,
+        "config": {},
+        "source": source,
+    }
+
+
+def fill_in(result: Result) -> Result:
+    """Compute from its rounds what an older etbench did not: location, interval and stability."""
+    if result.stability is not None or result.latency_ms is None or not any(result.rounds):
+        return result
+    taken = [samples for samples in result.rounds if samples]
+    return msgspec.structs.replace(result, latency_ms=summarize(taken), stability=assess(taken))

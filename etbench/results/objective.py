@@ -1,0 +1,101 @@
+"""What a job returns to a sweeper that optimizes: a figure of its result, under bounds on others."""
+
+from __future__ import annotations
+
+import math
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from etbench.errors import nearest
+from etbench.results.files.schema import Result
+from etbench.results.tables.metrics import COLUMNS
+
+__all__ = ["faults", "objective_value"]
+
+FIGURES = {column.name: column for column in COLUMNS if column.better}
+
+
+def faults(objective: str, bounds: Mapping[str, float]) -> list[str]:
+    """List what is wrong with the names: each must be known before a sweep spends hours on it."""
+    found = [] if objective in FIGURES else _path_faults(objective)
+    return found + [
+        f"bounds.{name}: no figure of that name{nearest(name, FIGURES)}; docs/columns.md lists them"
+        for name in bounds
+        if name not in FIGURES
+    ]
+
+
+def objective_value(result: Result | None, objective: str, bounds: Mapping[str, float]) -> float | None:
+    """Return the figure of a result; infinitely bad where it breaks a bound, None where there is none.
+
+    Args:
+        result: of the cell; None if it was left out.
+        objective: a column of results.csv, or a dotted path into the result.
+        bounds: columns and what they must not fall below, or not rise above, as the column has it which way
+            is better. An output that equals the reference bit by bit keeps every bound of `sqnr_db`.
+
+    """
+    if result is None or result.status in ("failed", "skipped"):
+        return None
+    value = FIGURES[objective].read(result) if objective in FIGURES else _at(result, objective)
+    if value is None:
+        return None
+    if all(_keeps(result, name, bound) for name, bound in bounds.items()):
+        return float(value)
+    worse = -1 if objective in FIGURES and FIGURES[objective].better == "higher" else 1
+    return worse * math.inf
+
+
+def _keeps(result: Result, name: str, bound: float) -> bool:
+    if name == "sqnr_db" and result.parity and result.parity.exact:
+        return True
+    value, higher = FIGURES[name].read(result), FIGURES[name].better == "higher"
+    if value is None or math.isnan(value):
+        return False
+    return bool(value >= bound if higher else value <= bound)
+
+
+def _at(result: Result, path: str) -> Any:
+    value: Any = result
+    for part in path.split("."):
+        if value is None:
+            return None
+        value = value.get(part) if isinstance(value, dict) else getattr(value, part)
+    return value
+
+
+def _path_faults(path: str) -> list[str]:
+    """Follow a dotted path through the types of a result."""
+    kind: Any = Result
+    for part in path.split("."):
+        kind = _without_none(kind)
+        if typing.get_origin(kind) is dict:
+            kind = typing.get_args(kind)[1]
+            continue
+        known = _fields(kind)
+        if part not in known:
+            choices = [*known, *FIGURES] if kind is Result else list(known)
+            return [
+                f"objective={path}: no figure {part!r}{nearest(part, choices)}; docs/columns.md lists them"
+            ]
+        kind = known[part]
+    if _without_none(kind) not in (int, float):
+        return [f"objective={path}: that is no number"]
+    return []
+
+
+def _fields(kind: Any) -> dict[str, Any]:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return {info.name: info.type for info in msgspec.structs.fields(kind)}
+    return {}
+
+
+def _without_none(kind: Any) -> Any:
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        kinds = [one for one in typing.get_args(kind) if one is not type(None)]
+        return kinds[0] if len(kinds) == 1 else kind
+    return kind

@@ -1,0 +1,1 @@
+"""Results as tables: the figures of a result, its row, frames of many, CSV files."""

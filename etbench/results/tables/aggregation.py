@@ -1,0 +1,131 @@
+"""All tables of any number of result files, written as the files are read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from etbench.results.files.store import UnreadableError
+from etbench.results.tables.delegation import DELEGATION_COLUMNS, delegation_rows
+from etbench.results.tables.frames import (
+    IDENTITY,
+    compare_delegates,
+    compare_precisions,
+    frame_of_rows,
+    pivot,
+    rank,
+)
+from etbench.results.tables.metrics import COLUMNS, RAW
+from etbench.results.tables.notices import notices
+from etbench.results.tables.profiles import HEADER, operator_rows
+from etbench.results.tables.rows import Row, stream_rows
+from etbench.system.files import replacing
+
+__all__ = ["FIGURES", "aggregate", "write_rows"]
+
+NAMES = [column.name for column in COLUMNS]
+FIGURES = [name for name in NAMES if name not in RAW]
+DETAILS = ("operators", "delegation")  # of a program's operators: large, and in tables of their own
+_figures = itemgetter(*map(NAMES.index, FIGURES))
+_identity = itemgetter(*map(NAMES.index, IDENTITY))
+_details = itemgetter(*map(NAMES.index, DETAILS))
+_log = logging.getLogger(__name__)
+
+
+def aggregate(paths: Iterable[str | Path], out: Path, *, remember: bool = True) -> list[Path]:
+    """Write all tables of these results as CSV files and return their paths.
+
+    `results.csv`, `precision_comparison.csv`, `delegate_comparison.csv`, `ranking.csv`, `pivot.csv`,
+    `delegation.csv` if a program was built, `profile.csv` if a cell was profiled, and `results.parquet` if
+    pyarrow is there. What was left out, and what the tables have to tell apart, is logged.
+
+    Args:
+        paths: files, or folders that are searched for ``.json`` files.
+        out: folder of the tables, made if need be.
+        remember: keep an index in each folder, and read only files that are new or changed since.
+
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    files, rows, written = write_rows(stream_rows(paths, remember=remember), out)
+    frame = frame_of_rows(rows)
+    del rows
+    for notice in notices(frame, files):
+        _log.warning("%s", notice)
+    flat = pivot(frame)
+    flat.columns = pd.Index([f"{'_'.join(map(str, pair))}_p50_ms" for pair in flat.columns])
+    tables = {
+        "precision_comparison": compare_precisions(frame),
+        "delegate_comparison": compare_delegates(frame),
+        "ranking": rank(frame),
+        "pivot": flat.reset_index(),
+    }
+    for name, table in tables.items():
+        with replacing(path := out / f"{name}.csv") as file:
+            table.to_csv(file, index=False)
+        written.append(path)
+    if find_spec("pyarrow") is not None:
+        with replacing(path := out / "results.parquet") as file:
+            frame[FIGURES].to_parquet(file, index=False)
+        written.append(path)
+    return written
+
+
+def write_rows(
+    found: Iterable[tuple[Path, Row | UnreadableError]], out: Path
+) -> tuple[list[Path], list[Row], list[Path]]:
+    """Write each row as it comes, and what there is to tell of its operators.
+
+    Returns:
+        The files of the rows, the rows without what is told of operators, and the tables written.
+
+    """
+    files, rows = [], []
+    results, profile, delegation = (out / f"{name}.csv" for name in ("results", "profile", "delegation"))
+    with ExitStack() as stack:
+        writers: dict[Path, Any] = {}
+
+        def writer(path: Path, header: Iterable[str]) -> Any:
+            if path not in writers:
+                writers[path] = stack.enter_context(_csv(path, header))
+            return writers[path]
+
+        write = writer(results, FIGURES)
+        for path, row in found:
+            if isinstance(row, UnreadableError):
+                _log.warning("left out %s", row.message)
+                continue
+            write.writerow(_figures(row))
+            identity, (operators, taken) = _identity(row), _details(row)
+            if operators:
+                writer(profile, HEADER).writerows(operator_rows(identity, operators))
+            if taken:
+                lines = delegation_rows(identity, taken, operators)
+                writer(delegation, DELEGATION_COLUMNS).writerows(lines)
+            files.append(path)
+            rows.append(_without_details(row))
+    return files, rows, list(writers)
+
+
+def _without_details(row: Row) -> Row:
+    return tuple(None if name in DETAILS else value for name, value in zip(NAMES, row, strict=True))
+
+
+@contextmanager
+def _csv(path: Path, header: Iterable[str]) -> Iterator[Any]:
+    """Give a writer of a file with this header, which takes its place at the end."""
+    with replacing(path) as binary:
+        text = io.TextIOWrapper(binary, encoding="utf-8", newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        yield writer
+        text.flush()
+        text.detach()

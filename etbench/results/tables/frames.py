@@ -1,0 +1,186 @@
+"""Tables of results, as pandas frames and as CSV files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from etbench.results.files.schema import Result
+from etbench.results.files.store import UnreadableError
+from etbench.results.tables.delegation import DELEGATION_COLUMNS, delegation_rows
+from etbench.results.tables.metrics import COLUMNS
+from etbench.results.tables.profiles import HEADER, operator_rows
+from etbench.results.tables.rows import Row, row_of, stream_rows
+from etbench.results.tables.speedup import CHOSEN_BY, FIGURES, choose_bases, speedups
+
+__all__ = [
+    "against",
+    "compare_delegates",
+    "compare_precisions",
+    "delegation",
+    "fastest",
+    "frame_of_rows",
+    "load_results",
+    "pivot",
+    "rank",
+    "summary",
+    "to_frame",
+]
+
+BASE_PRECISION = "fp32"
+BASE_DELEGATE = "portable"
+METRIC = "latency_p50_ms"
+IDENTITY = ["model", "precision", "delegate"]
+CONDITIONS = ["inputs", "weights", "threads", "runner", "host"]
+
+_log = logging.getLogger(__name__)
+
+
+def load_results(paths: str | Path | Iterable[str | Path], *, remember: bool = False) -> pd.DataFrame:
+    """Read result files into a frame of one row a cell; units are in the column names.
+
+    Args:
+        paths: files, or folders that are searched for ``.json`` files; what is no result, or a copy of
+            another one, is logged by name and left out.
+        remember: keep an index in each folder, and read only files that are new or changed since.
+
+    """
+    rows = []
+    for _, row in stream_rows([paths] if isinstance(paths, (str, Path)) else paths, remember=remember):
+        if isinstance(row, UnreadableError):
+            _log.warning("left out %s", row.message)
+        else:
+            rows.append(row)
+    return frame_of_rows(rows)
+
+
+def to_frame(results: Iterable[Result]) -> pd.DataFrame:
+    """Return the frame of these results, in their order."""
+    return frame_of_rows([row_of(result) for result in results])
+
+
+def frame_of_rows(rows: Sequence[Row]) -> pd.DataFrame:
+    """Return the frame of rows of `etbench.results.tables.rows`."""
+    values = zip(*rows, strict=True) if rows else [()] * len(COLUMNS)
+    frame = pd.DataFrame(
+        {
+            column.name: np.array(of_all, dtype=column.dtype)
+            if column.dtype == "float64"
+            else pd.Series(of_all, dtype=column.dtype or "object")
+            for column, of_all in zip(COLUMNS, values, strict=True)
+        }
+    )
+    return frame.infer_objects()
+
+
+def compare_precisions(frame: pd.DataFrame, base: str = BASE_PRECISION) -> pd.DataFrame:
+    """Compare each precision with the base one, for each model and delegate.
+
+    `speedup` is how many times faster this one is than the base, with its 95 % interval and `how` they were
+    compared, see `results.tables.speedup`; `size_ratio` is this size over the base's, so below 1 is smaller.
+    """
+    pairs = against(frame, "precision", base)
+    pairs["size_ratio"] = pairs["pte_bytes"] / pairs["pte_bytes_base"]
+    columns = [*IDENTITY, "base", METRIC, f"{METRIC}_base", *FIGURES, "pte_bytes", "size_ratio", "sqnr_db"]
+    return pairs[columns]
+
+
+def compare_delegates(frame: pd.DataFrame, base: str = BASE_DELEGATE) -> pd.DataFrame:
+    """Compare each delegate with the base one, for each model and precision; see `compare_precisions`."""
+    pairs = against(frame, "delegate", base)
+    return pairs[[*IDENTITY, "base", METRIC, f"{METRIC}_base", *FIGURES, "delegated_share", "sqnr_db"]]
+
+
+def rank(frame: pd.DataFrame) -> pd.DataFrame:
+    """Order the measured cells by p50: overall, and within each model.
+
+    The conditions in which cells of a model differ (host, threads, runner, inputs, weights) are columns too.
+    """
+    measured = _measured(frame).sort_values(METRIC, kind="stable")
+    ranked = measured[[*IDENTITY, *_telling(measured), METRIC, "pte_bytes", "sqnr_db"]].copy()
+    ranked.insert(0, "rank", range(1, len(ranked) + 1))
+    within = ranked.groupby("model")[METRIC].rank(method="first").astype(int)
+    ranked.insert(1, "rank_in_model", within)
+    return ranked.reset_index(drop=True)
+
+
+def fastest(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the fastest cell of each model, fastest model first."""
+    ranked = rank(frame)
+    return ranked[ranked["rank_in_model"] == 1].drop(columns=["rank_in_model"]).reset_index(drop=True)
+
+
+def pivot(frame: pd.DataFrame, value: str = METRIC) -> pd.DataFrame:
+    """Return one row a model, one column a (precision, delegate), of the median where a cell was repeated.
+
+    A model that was measured in several conditions (host, threads, runner, inputs, weights) has a row each.
+    """
+    measured = _measured(frame)
+    return measured.pivot_table(
+        index=["model", *_telling(measured)],
+        columns=["precision", "delegate"],
+        values=value,
+        aggfunc="median",
+        dropna=False,
+    )
+
+
+def profile(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return one row an operator of the profiled cells, in the order of execution; see `Operator`."""
+    rows = [
+        operator
+        for row in frame[frame["operators"].notna()].to_dict("records")
+        for operator in operator_rows(tuple(row[name] for name in IDENTITY), row["operators"])
+    ]
+    return pd.DataFrame(rows, columns=list(HEADER))
+
+
+def delegation(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return one row an operator of each built cell: delegated or left behind, and why."""
+    rows = [
+        operator
+        for row in frame[frame["delegation"].notna()].to_dict("records")
+        for operator in delegation_rows([row[name] for name in IDENTITY], row["delegation"], row["operators"])
+    ]
+    return pd.DataFrame(rows, columns=list(DELEGATION_COLUMNS)).astype({"left_behind_ms": "float64"})
+
+
+def summary(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns that fit on a screen, for all cells, failed ones included."""
+    columns = [*IDENTITY, "status", METRIC, "latency_mean_ms", "latency_p95_ms", "pte_bytes", "sqnr_db"]
+    return frame[columns].sort_values(IDENTITY, kind="stable").reset_index(drop=True)
+
+
+def _telling(measured: pd.DataFrame) -> list[str]:
+    """Return the conditions in which cells of the same model differ."""
+    known = measured[["model", *CONDITIONS]].drop_duplicates()
+    several = known.groupby("model").nunique(dropna=False).gt(1).any()
+    return [name for name in CONDITIONS if several.get(name, False)]
+
+
+def _measured(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[frame["status"].eq("ok") & frame[METRIC].notna()]
+
+
+def against(frame: pd.DataFrame, by: str, base: str) -> pd.DataFrame:
+    """Put each measured cell beside the one that differs from it only in `by`, which is `base` there.
+
+    The base has the same conditions: input shapes, weights, threads, runner and host. Where it was measured
+    more than once under them, the one measured in turn with the cell counts, or the median one.
+    """
+    others = [name for name in IDENTITY if name != by] + CONDITIONS
+    known = _measured(frame).dropna(subset=others).reset_index(drop=True)
+    is_base = known[by].eq(base)
+    needed = known[[*others, *CHOSEN_BY]]
+    chosen = choose_bases(needed[is_base], needed[~is_base], others)
+    pairs, bases = known.loc[list(chosen)], known.loc[list(chosen.values())]
+    pairs = pairs.assign(
+        **speedups(bases, pairs),
+        **{f"{name}_base": bases[name].array for name in (METRIC, "pte_bytes")},
+        base=base,
+    )
+    return pairs.sort_values(IDENTITY, kind="stable").reset_index(drop=True)

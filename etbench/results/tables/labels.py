@@ -1,0 +1,36 @@
+"""Names for cells that no two of them share, however often and wherever they were measured."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from etbench.results.files.names import SAID
+from etbench.results.tables.frames import CONDITIONS
+
+__all__ = ["label_cells"]
+
+
+def label_cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns `setting`, `subject` and `cell`.
+
+    The setting, within which cells compete, is the model, followed by the conditions (inputs, weights,
+    threads, runner, host) that are not the same in all cells of that model, and by the tool of an imported
+    summary. The subject, which names a row of a chart, has ``#1``, ``#2`` … besides, in order of time, where
+    a cell was measured more than once. The cell has the precision and the delegate too.
+    """
+    labelled = frame.copy()
+    known = frame[CONDITIONS].astype(object).where(frame[CONDITIONS].notna(), "unknown").astype(str)
+    setting = frame["model"].astype(str)
+    for name in CONDITIONS:
+        differs = known[name].groupby(frame["model"]).transform("nunique") > 1
+        words = known[name].str.removesuffix(".0").map(SAID[name].format)
+        setting = setting.where(~differs, setting + ", " + words)
+    imported = frame["source"].ne("etbench")
+    setting = setting.where(~imported, setting + " (" + frame["source"].astype(str) + ", no rounds)")
+    same = [setting, frame["precision"], frame["delegate"]]
+    number = frame["created_at"].groupby(same).rank(method="first").astype("Int64").astype(str)
+    repeated = frame["model"].groupby(same).transform("size") > 1
+    labelled["setting"] = setting
+    labelled["subject"] = setting.where(~repeated, setting + " #" + number)
+    labelled["cell"] = labelled["subject"] + " " + frame["precision"] + " " + frame["delegate"]
+    return labelled

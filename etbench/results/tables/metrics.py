@@ -1,0 +1,284 @@
+"""Every figure of a result, declared once: its column, what it means, its unit, which way is better.
+
+Tables, charts and documentation read them here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Literal
+
+import msgspec
+
+from etbench.artifact import Delegation
+from etbench.measure.findings import Operator
+from etbench.results.files.schema import Result
+from etbench.results.tables.delegation import delegation_time_share
+
+__all__ = ["COLUMNS", "DERIVED", "RAW", "Column"]
+
+Direction = Literal["lower", "higher", ""]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of `results.csv`; its unit is the end of its name."""
+
+    name: str
+    meaning: str
+    read: Callable[[Result], Any]
+    better: Direction = ""
+    raw: bool = False  # what other tables are made of, and no column of a file
+    holds: Any = None  # the type of what is raw
+
+    @property
+    def type(self) -> Any:
+        """The type of its values; None is among them."""
+        if self.raw:
+            return self.holds
+        if not self.better:
+            return str | int | float | bool | None
+        return (int if self.name.endswith("_bytes") else float) | None
+
+    @property
+    def dtype(self) -> str | None:
+        """How pandas holds a figure, also where no cell has it; None for what is no figure."""
+        if not self.better:
+            return None
+        return "Int64" if self.name.endswith("_bytes") else "float64"
+
+
+def _latency(field: str) -> Callable[[Result], float | None]:
+    return lambda result: getattr(result.latency_ms, field) if result.latency_ms else None
+
+
+def _p50(result: Result) -> float | None:
+    """Return the median, or the mean of an imported summary that has no median; `center` tells which."""
+    latency = result.latency_ms
+    if latency is None:
+        return None
+    return latency.p50 if latency.p50 is not None else latency.avg
+
+
+def _center(result: Result) -> str | None:
+    if result.latency_ms is None:
+        return None
+    return "median" if result.latency_ms.p50 is not None else "mean"
+
+
+def _of(part: str, field: str) -> Callable[[Result], Any]:
+    names = part.split(".")
+
+    def read(result: Result) -> Any:
+        owner: Any = result
+        for name in names:
+            owner = getattr(owner, name) if owner is not None else None
+        return getattr(owner, field) if owner is not None else None
+
+    return read
+
+
+def _inputs(result: Result) -> str | None:
+    """Return the input shapes, such as ``1x3x224x224``."""
+    if result.artifact is None:
+        return None
+    return " ".join("x".join(map(str, spec.shape)) for spec in result.artifact.inputs)
+
+
+def _round_medians(result: Result) -> dict[int, float]:
+    """Return the median of each round in ms, by its block; empty where rounds have no blocks."""
+    if len(result.round_facts) != len(result.rounds):
+        return {}
+    pairs = zip(result.round_facts, result.rounds, strict=True)
+    return {fact.block: median(samples) for fact, samples in pairs}
+
+
+def _libraries(result: Result) -> str:
+    """Return the versions, such as ``torch 2.13.0, executorch 1.5.1``."""
+    return ", ".join([f"{name} {version}" for name, version in result.environment.libraries.items()])
+
+
+def _commit(result: Result) -> str | None:
+    commit, dirty = result.environment.commit, result.environment.dirty
+    return f"{commit}-dirty" if commit and dirty else commit
+
+
+def _share(result: Result) -> float | None:
+    if result.artifact is None or not result.artifact.delegation.total_nodes:
+        return None
+    return result.artifact.delegation.delegated_nodes / result.artifact.delegation.total_nodes
+
+
+def _evaluation(result: Result) -> str | None:
+    return None if result.evaluation is None else msgspec.json.encode(result.evaluation).decode()
+
+
+def _time_share(result: Result) -> float | None:
+    profile = result.profile
+    return delegation_time_share(profile.operators, profile.execute_ms) if profile else None
+
+
+def _border_tensors(result: Result) -> int | None:
+    """Return how many tensors go into and come out of subgraphs."""
+    delegation = result.artifact.delegation if result.artifact else None
+    if delegation is None or delegation.tensors_in is None or delegation.tensors_out is None:
+        return None
+    return delegation.tensors_in + delegation.tensors_out
+
+
+COLUMNS = (
+    Column("model", "model", lambda result: result.model_name),
+    Column("model_type", "kind of model", lambda result: result.model_type),
+    Column("precision", "precision", lambda result: result.precision_short),
+    Column("delegate", "delegate", lambda result: result.delegate),
+    Column("status", "ok, skipped or failed", lambda result: result.status),
+    Column("inputs", "shapes of the inputs", _inputs),
+    Column("latency_p50_ms", "median latency (the mean where `center` says so)", _p50, "lower"),
+    Column("latency_location_ms", "median of the round medians", _latency("location"), "lower"),
+    Column("latency_ci95_low_ms", "lower bound of its 95 % interval", _latency("p50_ci95_low"), "lower"),
+    Column("latency_ci95_high_ms", "upper bound of its 95 % interval", _latency("p50_ci95_high"), "lower"),
+    Column("latency_mean_ms", "mean latency", _latency("avg"), "lower"),
+    Column("latency_p95_ms", "95th percentile of latency", _latency("p95"), "lower"),
+    Column("latency_p99_ms", "99th percentile of latency", _latency("p99"), "lower"),
+    Column("latency_min_ms", "fastest inference", _latency("min"), "lower"),
+    Column("latency_max_ms", "slowest inference", _latency("max"), "lower"),
+    Column("latency_std_ms", "sample standard deviation of latency", _latency("std_dev"), "lower"),
+    Column("throughput_per_s", "items a second, at the median", lambda r: r.throughput_per_s, "higher"),
+    Column("load_ms", "load of program and method", lambda result: result.load_ms, "lower"),
+    Column("first_inference_ms", "first inference", lambda result: result.first_inference_ms, "lower"),
+    Column("load_program_ms", "load of the program", _of("load.warm", "program_ms"), "lower"),
+    Column("load_method_ms", "load of the method", _of("load.warm", "method_ms"), "lower"),
+    Column("cold_program_ms", "load of the program from disk", _of("load.cold", "program_ms"), "lower"),
+    Column("cold_method_ms", "load of the method from disk", _of("load.cold", "method_ms"), "lower"),
+    Column("cold_first_ms", "first inference from disk", _of("load.cold", "first_inference_ms"), "lower"),
+    Column(
+        "cold_start_ms",
+        "from the start of the process to its first result, from disk; of the native runner",
+        _of("load.cold", "start_to_first_ms"),
+        "lower",
+    ),
+    Column("pte_bytes", "size of the .pte", _of("artifact", "pte_bytes"), "lower"),
+    Column("arena_bytes", "planned memory of activations", _of("artifact", "arena_bytes"), "lower"),
+    Column("constant_bytes", "weights outside of delegates", _of("artifact", "constant_bytes"), "lower"),
+    Column("delegate_bytes", "graphs and weights of delegates", _of("artifact", "delegate_bytes"), "lower"),
+    Column("peak_memory_bytes", "peak over baseline", _of("memory", "peak_over_baseline_bytes"), "lower"),
+    Column("process_memory_bytes", "peak of the whole process", _of("memory", "peak_bytes"), "lower"),
+    Column("private_memory_bytes", "private and dirty", _of("memory", "private_dirty_bytes"), "lower"),
+    Column("joules_per_inference", "energy above idle", _of("energy", "joules_per_inference"), "lower"),
+    Column("sqnr_db", "signal to noise ratio against eager fp32", _of("parity", "sqnr_db"), "higher"),
+    Column("cosine", "cosine similarity with eager fp32", _of("parity", "cosine"), "higher"),
+    Column("max_abs_error", "largest absolute error", _of("parity", "max_abs"), "lower"),
+    Column("top1_agreement", "share of equal top-1 classes", _of("parity", "top1_agreement"), "higher"),
+    Column(
+        "time_to_first_token_ms",
+        "from a language model's prompt to its first token",
+        _of("generated", "time_to_first_token_ms"),
+        "lower",
+    ),
+    Column(
+        "prefill_tokens_per_s",
+        "tokens of the prompt read in a second",
+        _of("generated", "prefill_tokens_per_s"),
+        "higher",
+    ),
+    Column(
+        "decode_tokens_per_s", "tokens written in a second", _of("generated", "decode_tokens_per_s"), "higher"
+    ),
+    Column(
+        "token_agreement",
+        "share of tokens that eager fp32 writes too",
+        _of("parity", "token_agreement"),
+        "higher",
+    ),
+    Column("evaluation", "figures of the accuracy hook, as JSON", _evaluation),
+    Column("delegated_share", "share of the graph's operators delegated", _share, "higher"),
+    Column("delegated_time_share", "share of the profiled time spent in the delegate", _time_share, "higher"),
+    Column("subgraphs", "subgraphs given to the delegate", _of("artifact.delegation", "subgraphs")),
+    Column("border_tensors", "tensors that go into and come out of subgraphs", _border_tensors),
+    Column("border_copies", "copies left beside subgraphs", _of("artifact.delegation", "border_copies")),
+    Column("samples", "timed inferences", lambda result: result.repeat if result.latency_ms else None),
+    Column("rounds", "fresh processes", lambda result: len(result.rounds) or None),
+    Column("stability", "whether the rounds agree", _of("stability", "verdict")),
+    Column("warmup", "warmup inferences of a round", lambda result: result.warmup),
+    Column("truncated", "max_seconds left no time for all runs", lambda result: result.truncated),
+    Column("turn_id", "cells that share it were measured in turn", lambda result: result.turn_id),
+    Column("own_blocks", "too slow to be measured in turn with quick ones", lambda r: r.own_blocks),
+    Column("threads", "threads of the runtime", lambda result: result.environment.threads),
+    Column("runner", "what called the program", lambda result: result.environment.runner),
+    Column("weights", "where the weights came from", lambda result: result.weights),
+    Column("host", "host", lambda result: result.environment.host),
+    Column("cpu", "processor", lambda result: result.environment.cpu),
+    Column("python", "version of Python", lambda result: result.environment.python),
+    Column("libraries", "versions of the libraries", _libraries),
+    Column("commit", "git commit of the folder it was started in; `-dirty`: with changes", _commit),
+    Column("pte_sha256", "digest of the .pte", _of("artifact", "sha256")),
+    Column("created_at", "when", lambda result: result.created_at),
+    Column("cell_id", "identity of the cell", lambda result: result.cell_id),
+    Column("source", "tool that measured; not etbench: an imported summary", lambda result: result.source),
+    Column("center", "median, or mean where an imported summary has no median", _center),
+    Column(
+        "reason", "why there are no figures", lambda r: r.failure.message if r.failure else r.reason or None
+    ),
+    Column(
+        "round_medians_ms",
+        "median of the round of each block",
+        _round_medians,
+        raw=True,
+        holds=dict[int, float],
+    ),
+    Column(
+        "operators",
+        "operators with their times",
+        lambda result: result.profile and result.profile.operators,
+        raw=True,
+        holds=list[Operator] | None,
+    ),
+    Column(
+        "delegation",
+        "who runs which operators",
+        _of("artifact", "delegation"),
+        raw=True,
+        holds=Delegation | None,
+    ),
+)
+RAW = [column.name for column in COLUMNS if column.raw]
+
+# What the other tables have beside columns of results.csv: name, meaning, and which way is better.
+DERIVED: tuple[tuple[str, str, Direction], ...] = (
+    ("base", "precision or delegate that the cell is compared with", ""),
+    ("latency_p50_ms_base", "its median", "lower"),
+    ("speedup", "the base's latency over this one's; above 1 is faster", "higher"),
+    (
+        "speedup_ci95_low",
+        "lower bound of its 95 % interval; empty where there are too few rounds for any",
+        "higher",
+    ),
+    ("speedup_ci95_high", "upper bound of its 95 % interval", "higher"),
+    ("how", "`in turn`: compared block by block; `separate`: the machine's drift is in the interval", ""),
+    ("size_ratio", "size of the .pte over the base's", "lower"),
+    ("rank", "place by median latency among all cells", "lower"),
+    ("rank_in_model", "place among the cells of its model", "lower"),
+    ("{precision}_{delegate}_p50_ms", "median latency of this pair, a column of pivot.csv", "lower"),
+    ("position", "place of the operator in the order of execution", ""),
+    ("operator", "operator, or part of a delegate", ""),
+    ("kind", "`portable`, `delegated`, or `delegate`: what a call takes beyond the operators it reports", ""),
+    (
+        "instruction",
+        "number of the program's instruction; delegated operators share that of their subgraph",
+        "",
+    ),
+    ("mean_ms", "mean time in one inference", "lower"),
+    ("share", "share of the inference", "lower"),
+    ("setting", "what tells cells apart that were swept over threads or runners", ""),
+    ("location_ms", "median of the round medians of a run", "lower"),
+    ("low_ms", "lower bound of its 95 % interval", "lower"),
+    ("high_ms", "upper bound of its 95 % interval", "lower"),
+    ("level_ms", "median of all runs between two changes", "lower"),
+    ("counted", "false for a run that was unstable: no change is found by it", ""),
+    ("change", "level after a change over the level before", "lower"),
+    ("change_low", "lower bound of its 95 % interval", "lower"),
+    ("change_high", "upper bound of its 95 % interval", "lower"),
+    ("what", "what else changed where the level did", ""),
+)

@@ -1,0 +1,43 @@
+"""The rounds of each cell as a table: how its samples are spread within and between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from etbench.results.files.schema import Result
+from etbench.results.files.upgrade import fill_in
+from etbench.results.tables.frames import IDENTITY, to_frame
+from etbench.results.tables.labels import label_cells
+
+__all__ = ["round_table"]
+
+QUANTILES = {"min_ms": 0, "q1_ms": 25, "median_ms": 50, "q3_ms": 75, "max_ms": 100}
+COLUMNS = ["cell", *IDENTITY, "round", "samples", *QUANTILES, "deviation", "outlying"]
+
+
+def round_table(results: Iterable[Result]) -> pd.DataFrame:
+    """Return one row a round, in the order of the results and of time.
+
+    `min_ms` to `max_ms` are quartiles of its samples. `deviation` is how far its median lies from that of
+    all round medians of the cell: 0.1 is 10 % slower. `outlying` is what `etbench.stats.stability` found.
+    Imported summaries and cells without figures have no rounds, and so no rows.
+    """
+    results = [fill_in(result) for result in results]
+    names = label_cells(to_frame(results))["cell"]
+    rows = [row for name, result in zip(names, results, strict=True) for row in _rows(name, result)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _rows(name: str, result: Result) -> list[tuple[object, ...]]:
+    taken = [samples for samples in result.rounds if samples]
+    quartiles = np.array([np.percentile(samples, list(QUANTILES.values())) for samples in taken])
+    outlying = result.stability.outlying_rounds if result.stability else []
+    identity = (name, result.model_name, result.precision_short, result.delegate)
+    location = float(np.median(quartiles[:, 2])) if taken else 1.0
+    return [
+        (*identity, number, len(samples), *spread, spread[2] / location - 1, number in outlying)
+        for number, (samples, spread) in enumerate(zip(taken, quartiles.tolist(), strict=True))
+    ]

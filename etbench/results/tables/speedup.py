@@ -1,0 +1,104 @@
+"""How many times faster measured cells are than others, with an interval, from their rows of a frame."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from etbench.stats.paired import paired_intervals
+from etbench.stats.separate import ratios_of_intervals
+
+__all__ = ["CHOSEN_BY", "FIGURES", "choose_bases", "speedups"]
+
+METRIC = "latency_p50_ms"
+INTERVAL = ["latency_location_ms", "latency_ci95_low_ms", "latency_ci95_high_ms"]
+TURN = ["turn_id", "own_blocks"]
+BLOCKS = "round_medians_ms"
+CHOSEN_BY = [METRIC, *TURN, BLOCKS]
+
+# The columns that a comparison has; `etbench.results.tables.metrics.DERIVED` says what they mean.
+FIGURES = ("speedup", "speedup_ci95_low", "speedup_ci95_high", "how")
+
+
+def choose_bases(bases: pd.DataFrame, new: pd.DataFrame, same: Sequence[str]) -> dict[int, int]:
+    """Return the label of the base that each cell is compared with, by the cell's own.
+
+    Among those that are equal in the columns `same` it is one measured in turn with the cell, or else the
+    median one; cells without any are left out. The labels of all rows are distinct.
+    """
+    both = pd.concat([bases.sort_values(METRIC, kind="stable"), new])
+    keys = both.groupby(list(same), sort=False).ngroup().tolist()
+    rows = list(zip(both.index.tolist(), keys, _turns(both), both[BLOCKS], strict=True))
+    of_all: defaultdict[int, list[int]] = defaultdict(list)
+    of_turn: defaultdict[tuple[int, int], list[tuple[int, dict[int, float]]]] = defaultdict(list)
+    for label, key, turn, blocks in rows[: len(bases)]:
+        of_all[key].append(label)
+        if turn >= 0:
+            of_turn[key, turn].append((label, blocks))
+    chosen = {}
+    for label, key, turn, blocks in rows[len(bases) :]:
+        beside = of_turn.get((key, turn), [])
+        together = [base for base, others in beside if not blocks.keys().isdisjoint(others)]
+        if fitting := together or of_all.get(key, []):
+            chosen[label] = fitting[(len(fitting) - 1) // 2]
+    return chosen
+
+
+def speedups(bases: pd.DataFrame, new: pd.DataFrame) -> dict[str, Any]:
+    """Compare rows of `etbench.results.to_frame`, the first with the first and so on; see `FIGURES`.
+
+    Cells that were measured in turn are compared block by block (`etbench.stats.paired`), others by their
+    locations and the drift between runs (`etbench.stats.separate`), and by their p50 alone where one of
+    them has fewer than five rounds.
+    """
+    sides = [side[INTERVAL].to_numpy(dtype=np.float64) for side in (bases, new)]
+    ratio, low, high = ratios_of_intervals(*sides)
+    plain = (new[METRIC].to_numpy() / bases[METRIC].to_numpy()).astype(np.float64)
+    ratio = np.where(np.isnan(low), plain, ratio)
+    in_turn: defaultdict[int, list[int]] = defaultdict(list)
+    medians: defaultdict[int, list[tuple[list[float], list[float]]]] = defaultdict(list)
+    for row, pair in enumerate(_common_blocks(bases, new)):
+        if pair[0]:
+            in_turn[len(pair[0])].append(row)
+            medians[len(pair[0])].append(pair)
+    how = np.full(len(new), "separate", dtype=object)
+    for count, rows in in_turn.items():
+        base_ms, new_ms = np.swapaxes(np.array(medians[count]), 0, 1)
+        ratio[rows], low[rows], high[rows] = paired_intervals(base_ms, new_ms)
+        how[rows] = "in turn"
+    bounded = (low > 0) & np.isfinite(high)
+    return {
+        "speedup": 1 / ratio,
+        "speedup_ci95_low": _inverse(high, bounded),
+        "speedup_ci95_high": _inverse(low, bounded),
+        "how": how,
+    }
+
+
+def _turns(frame: pd.DataFrame) -> list[int]:
+    """Return a number that cells measured in turn share; -1 for those measured alone."""
+    numbers: list[int] = frame.groupby(TURN, sort=False, dropna=True).ngroup().tolist()
+    return numbers
+
+
+def _common_blocks(bases: pd.DataFrame, new: pd.DataFrame) -> Iterator[tuple[list[float], list[float]]]:
+    """Yield the round medians of both sides in the blocks they have in common; none if not in turn."""
+    turns = _turns(pd.concat([bases[TURN], new[TURN]]))
+    sides = zip(turns[: len(bases)], bases[BLOCKS], turns[len(bases) :], new[BLOCKS], strict=True)
+    for base_turn, base_ms, new_turn, new_ms in sides:
+        if base_turn < 0 or base_turn != new_turn:
+            yield [], []
+        elif list(base_ms) == list(new_ms):
+            yield list(base_ms.values()), list(new_ms.values())
+        else:
+            blocks = sorted(base_ms.keys() & new_ms.keys())
+            yield [base_ms[block] for block in blocks], [new_ms[block] for block in blocks]
+
+
+def _inverse(ratio: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return np.divide(1.0, ratio, out=np.full_like(ratio, np.nan), where=known)

@@ -1,0 +1,77 @@
+"""Load a program and its method with the runtime's raw bindings; a refusal is explained."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from executorch.extension.pybindings import _C
+
+from etbench.artifact import is_pytorch_program, program_path
+from etbench.errors import EtbenchError
+from etbench.runtime.error_codes import explain
+from etbench.runtime.executors import Executor, PyTorchProgram, load_pytorch
+
+__all__ = ["load", "load_method", "load_program"]
+
+METHOD = "forward"
+
+
+def load(folder: Path, threads: int) -> Executor:
+    """Return the method of an artifact, ready to be called.
+
+    Args:
+        folder: of the artifact.
+        threads: of the runtime's pool; it counts only for the first program of a process.
+
+    Raises:
+        EtbenchError: of stage ``load_program``, with what the runtime's error code means.
+
+    """
+    return load_method(load_program(folder, threads))
+
+
+def load_program(folder: Path, threads: int, *, profiled: bool = False) -> Any:
+    """Return the program of an artifact, whose method is still to be loaded; see `load`."""
+    path = program_path(folder)
+    if is_pytorch_program(path):
+        return load_pytorch(path, threads)
+    _point_to_openvino()
+    _C._unsafe_reset_threadpool(threads)  # has an effect only before a program is loaded
+    try:
+        # The raw bindings: `executorch.runtime` takes seconds to import and copies every output.
+        return _C._load_program(str(path), enable_etdump=profiled)
+    except RuntimeError as error:
+        raise _refusal(error) from error
+
+
+def load_method(program: Any) -> Executor:
+    """Return the method of a program, its delegates set up; see `load`. PyTorch's programs are their own."""
+    if isinstance(program, PyTorchProgram):
+        return program
+    try:
+        method: Executor = program.load_method(METHOD)
+    except RuntimeError as error:
+        raise _refusal(error) from error
+    return method
+
+
+@cache
+def _point_to_openvino() -> None:
+    """Say where OpenVINO's library is: executorch's `portable_lib` (1.5.1) does that on import, `_C` not."""
+    found = importlib.util.find_spec("openvino")
+    if found and found.submodule_search_locations and "OPENVINO_LIB_PATH" not in os.environ:
+        libraries = sorted(Path(found.submodule_search_locations[0]).glob("libs/libopenvino_c.so*"))
+        if libraries:
+            os.environ["OPENVINO_LIB_PATH"] = str(libraries[0])
+
+
+def _refusal(error: RuntimeError) -> EtbenchError:
+    return EtbenchError(
+        f"the runtime refuses the program: {error}",
+        stage="load_program",
+        hint=explain(str(error)) or "the log has what the runtime printed",
+    )

@@ -1,0 +1,1 @@
+"""Processes, locks, files and temporary folders."""

@@ -1,0 +1,188 @@
+"""What a run says on the terminal: stages with their times, then a table."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from time import monotonic
+
+from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
+
+from etbench.events import Event
+from etbench.measure.protocol import seconds_text
+from etbench.results.files.schema import CellComparison, Result
+from etbench.stats.summary import LatencyMs
+from etbench.terminal.fitting import Column, print_table
+from etbench.terminal.output import plain_console, progress_console, say
+from etbench.terminal.remarks import listed, print_details, print_kinds
+from etbench.terminal.summary_table import (
+    Figure,
+    half_width,
+    names_of,
+    parity_words,
+    print_results,
+    significant,
+    usual_figures,
+)
+
+__all__ = ["STAGE_WORDS", "ConsoleLog", "print_comparison", "print_summary", "summary_line"]
+
+STAGE_WORDS = {
+    "import": "importing torch and ExecuTorch",
+    "load": "loading the model",
+    "reference": "running it eagerly in fp32",
+    "export": "exporting",
+    "quantize": "quantizing",
+    "numerics": "comparing its layers with fp32",
+    "lower": "lowering (the long part)",
+    "write": "writing the .pte",
+    "compile": "compiling the native runner",
+    "start_runtime": "starting the runtime",
+    "parity": "comparing with eager",
+    "evaluate": "evaluating the accuracy",
+    "inspect": "taking load, memory, energy",
+    "time": "timing",
+}
+TELL_EVERY_S = 10.0
+
+
+class ConsoleLog:
+    """Prints the events of one cell: on a terminal with a spinner for the running stage, else a line each.
+
+    Args:
+        console: standard error if not given.
+
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or progress_console()
+        self._status = self.console.status("") if self.console.is_terminal else None
+        self._told = monotonic()
+
+    def __call__(self, event: Event) -> None:
+        """Print one event."""
+        words = STAGE_WORDS.get(event.stage, "")
+        took = seconds_text(event.seconds or 0.0)
+        match event.kind:
+            case "cell_started":
+                self.console.print(f"[bold]{escape(event.cell)}[/bold] [dim]({event.message})[/dim]")
+            case "stage_started" if words and self._status:
+                self._status.update(f"  {words} …")
+                self._status.start()
+            case "stage_finished" if words:
+                self._line(f"{words:<32} [dim]{took:>9}[/dim]")
+            case "program_ready" if event.message != "built":
+                self._line(f"program {escape(event.message)}")
+            case "progress":
+                self._line(f"[dim]{escape(event.message)}[/dim]", ends_stage=False)
+            case "round":
+                self._round(event)
+            case "cell_finished":
+                color = {"ok": "green", "failed": "red"}.get(event.status, "yellow")
+                self._line(f"[{color}]{event.status}[/{color}] in {took}: {escape(event.message)}")
+
+    def _line(self, text: str, *, ends_stage: bool = True) -> None:
+        if self._status and ends_stage:
+            self._status.stop()
+        self.console.print(f"  {text}")
+
+    def _round(self, event: Event) -> None:
+        """Tell of rounds in the spinner; without one only from time to time."""
+        text = f"timing: {event.done} of {event.of} rounds, {event.p50_ms:.3g} ms"
+        if self._status:
+            self._status.update(f"  {text} …")
+            return
+        now = monotonic()
+        if now - self._told > TELL_EVERY_S:
+            self._told = now
+            self._line(f"[dim]{text}[/dim]")
+
+
+LEGEND = "±: 95 % interval of the median over rounds; parity: SQNR against eager fp32"
+SPEAKING = "p50 of a language model is of one more token; equal: tokens that eager fp32 writes too"
+
+
+def print_summary(
+    results: Iterable[Result], console: Console | None = None, *, columns: Sequence[Figure] = ()
+) -> None:
+    """Print a table of the results, and what is to be known of them: in full of one, in short of many.
+
+    Args:
+        results: in the order of the rows.
+        console: standard output if not given.
+        columns: of the table; the usual ones if not given.
+
+    """
+    results = list(results)
+    console = console or plain_console()
+    names = names_of(results)
+    if len(results) > 1 or any(result.latency_ms for result in results):
+        print_results(results, names, columns or usual_figures(results), console)
+        if not columns:
+            say(console, Text(LEGEND, style="dim"))
+            if any(result.generated for result in results):
+                say(console, Text(SPEAKING, style="dim"))
+    if len(results) == 1:
+        print_details(results[0], names[0], console)
+    else:
+        print_kinds(results, names, console)
+    if compared := [result.in_turn.comparison for result in results if result.in_turn]:
+        print_comparison(compared, console)
+
+
+def summary_line(result: Result) -> str:
+    """Say of a measured cell how sure its latency is, its size, parity and stability."""
+    parts = []
+    if result.latency_ms is not None:
+        parts.append(f"±{_interval(result.latency_ms)}")
+    if result.artifact is not None:
+        parts.append(f"{result.artifact.pte_bytes / 1e6:.1f} MB")
+    parts.append(f"parity {_parity(result)}")
+    if result.stability is not None:
+        parts.append(result.stability.verdict)
+    return ", ".join(parts)
+
+
+def _interval(latency: LatencyMs) -> str:
+    share = half_width(latency)
+    return "?" if share is None else f"{share:.1%}"
+
+
+def _parity(result: Result) -> str:
+    words = parity_words(result)
+    return f"{words} dB" if words[-1].isdigit() else words
+
+
+COMPARED = (
+    Column("cell", wraps=True),
+    *(Column("base ms", rank=2), Column("new ms", rank=1), Column("new / base"), Column("95 %")),
+    Column("verdict", wraps=True),
+)
+VERDICTS = {"faster": "green", "slower": "red", "same": "dim"}
+
+
+def print_comparison(cells: Iterable[CellComparison], console: Console | None = None) -> None:
+    """Print a table of compared cells, and what would settle the inconclusive ones."""
+    console = console or plain_console()
+    cells = list(cells)
+    say(console, Text("median of round medians; ratio with its 95 % interval", style="dim"))
+    print_table(console, COMPARED, map(_compared, cells), more="`--format json`")
+    kinds: dict[tuple[str, str], list[CellComparison]] = defaultdict(list)
+    for cell in cells:
+        if cell.advice:
+            kinds[cell.verdict, cell.how].append(cell)
+    for (verdict, how), of_kind in kinds.items():
+        first = " (the first of them)" if len(of_kind) > 1 else ""
+        told = f"{listed([cell.name for cell in of_kind])}, {how}: {of_kind[0].advice}{first}"
+        console.print(Text.assemble((verdict, "yellow"), f" {told}"))  # in one line: it has a command
+
+
+def _compared(cell: CellComparison) -> tuple[str | Text, ...]:
+    verdict = Text(cell.verdict, style=VERDICTS.get(cell.verdict, "yellow"))
+    if cell.regression:
+        verdict.append(", a regression", style="default")
+    interval = f"{cell.low:.3f} to {cell.high:.3f}" if cell.low is not None else "none"
+    figures = (significant(cell.base_ms), significant(cell.new_ms), f"{cell.ratio:.3f}", interval)
+    return cell.name, *figures, verdict

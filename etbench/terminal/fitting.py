@@ -1,0 +1,112 @@
+"""Tables that fit the terminal: names wrap, columns leave in order, and a figure is never cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement, measure_renderables
+from rich.table import Table
+from rich.text import Text
+
+from etbench.terminal.output import UNBOUNDED, say
+
+__all__ = ["Column", "print_table"]
+
+GAP = 2
+LINE = 40  # characters of a name or of prose that columns of lower rank leave room for
+SHORTEST_WORD = 8  # a word of a name is folded down to this before a table gets wider than the terminal
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table on the terminal.
+
+    Args:
+        header: with its unit.
+        rank: 0 for what is always shown; of the others, the one with the highest rank is left out first.
+        wraps: its words go on in the next line where the room is short. What does not wrap is shown in full.
+        left: aligned to the left, as words are.
+
+    """
+
+    header: str
+    rank: int = 0
+    wraps: bool = False
+    left: bool = False
+
+
+def print_table(
+    console: Console, columns: Sequence[Column], rows: Iterable[Sequence[str | Text]], *, more: str = ""
+) -> None:
+    """Print a table with all columns that there is room for, and a line that names the others.
+
+    Args:
+        console: a table of which no more can be left out is printed wider than this one.
+        columns: in their order.
+        rows: a value for each column; markup is printed as it is.
+        more: how else to see the columns that are left out, such as ``--format csv``.
+
+    """
+    texts = [[Text(value) if isinstance(value, str) else value for value in row] for row in rows]
+    sizes = [
+        _measured(console, column, [row[place] for row in texts]) for place, column in enumerate(columns)
+    ]
+    wanted = [min(size.maximum, max(size.minimum, LINE)) for size in sizes]
+    shown = _fitting(columns, wanted, console.width)
+    table = _table([columns[place] for place in shown], [[row[place] for place in shown] for row in texts])
+    folded = [
+        min(sizes[place].minimum, SHORTEST_WORD if columns[place].wraps else UNBOUNDED) for place in shown
+    ]
+    if _width(folded) > console.width:
+        table.width = _width(folded)
+    console.print(table, soft_wrap=False, crop=False)
+    if left_out := [column for place, column in enumerate(columns) if place not in shown]:
+        names = ", ".join(" ".join(column.header.split()) for column in left_out)
+        also = f"; or {more}" if more else ""
+        say(console, Text(f"more columns at {_width(wanted)} characters: {names}{also}", style="dim"))
+
+
+def _table(columns: Sequence[Column], rows: Iterable[Sequence[Text]]) -> Table:
+    """Return the table, with `GAP` between its columns; without any header it has no rule either."""
+    headed = any(column.header for column in columns)
+    table = Table(
+        box=box.SIMPLE_HEAD if headed else None,
+        show_header=headed,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, GAP - 1 if headed else GAP, 0, 0),  # the box has a space of its own
+    )
+    for column in columns:
+        table.add_column(
+            Text(column.header),
+            justify="left" if column.left or column.wraps else "right",
+            no_wrap=not column.wraps,
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _fitting(columns: Sequence[Column], wanted: Sequence[int], width: int) -> list[int]:
+    """Return the places of the columns to show, in order."""
+    shown = list(range(len(columns)))
+    for place in sorted(shown, key=lambda place: columns[place].rank, reverse=True):
+        if columns[place].rank == 0 or _width([wanted[place] for place in shown]) <= width:
+            break
+        shown.remove(place)
+    return shown
+
+
+def _measured(console: Console, column: Column, cells: Sequence[Text]) -> Measurement:
+    """Return the least and greatest width of a column; the two are one for what does not wrap."""
+    unbounded = console.options.update(max_width=UNBOUNDED)
+    size = measure_renderables(console, unbounded, [Text(column.header), *cells])
+    return size if column.wraps else Measurement(size.maximum, size.maximum)
+
+
+def _width(widths: Sequence[int]) -> int:
+    return sum(widths) + GAP * (len(widths) - 1)

@@ -1,0 +1,208 @@
+"""What is said below a table of results: in full of a single cell, in one line a kind of many."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from rich.console import Console
+from rich.text import Text
+
+from etbench.artifact import Artifact
+from etbench.measure.findings import Profile
+from etbench.results.files.schema import Failure, Result
+from etbench.stats.layers import Numerics
+from etbench.terminal.fitting import Column, print_table
+from etbench.terminal.output import say
+from etbench.terminal.summary_table import significant
+
+__all__ = ["listed", "print_details", "print_kinds"]
+
+NAMED = 3
+MOST_OPERATORS = 10
+WHERE = "see the report"
+
+Kind = TypeVar("Kind", bound=Hashable)
+
+
+class _Remark(NamedTuple):
+    style: str
+    lead: str
+    rest: str
+
+    @property
+    def text(self) -> Text:
+        """The remark with its lead in color."""
+        return Text.assemble((self.lead, self.style), self.rest)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Name a few cells, and count the others."""
+    shown = ", ".join(names[:NAMED])
+    return f"{shown} and {len(names) - NAMED} more" if len(names) > NAMED else shown
+
+
+def print_kinds(results: Sequence[Result], names: Sequence[str], console: Console) -> None:
+    """Print one line for each kind of failure and warning among many cells."""
+    for remark in (*_without_figures(results, names), *_bases(results, names)):
+        console.print(remark.text)  # paths and commands in it can be copied: no line breaks
+    for remark in _doubtful(results, names):
+        say(console, remark.text)
+    if profiled := _those(results, names, lambda result: result.profile is not None):
+        say(console, Text(f"operators of {listed(profiled)}: {WHERE}, or profile.csv"))
+    if layers := _those(results, names, lambda result: _numerics(result) is not None):
+        say(console, Text(f"layers of {listed(layers)} beside those of fp32: in the result files"))
+
+
+def _without_figures(results: Sequence[Result], names: Sequence[str]) -> Iterator[_Remark]:
+    for (stage, message, hint), cells in _kinds(results, names, _failure).items():
+        more = f"\n  hint: {hint}" if hint else ""
+        yield _Remark(
+            "red", _counted(cells, "failed"), f" at stage {stage}: {listed(cells)}: {message}{more}"
+        )
+    for (status, reason), cells in _kinds(results, names, _left_out).items():
+        yield _Remark("yellow", _counted(cells, status), f": {listed(cells)}: {reason}")
+
+
+def _doubtful(results: Sequence[Result], names: Sequence[str]) -> Iterator[_Remark]:
+    for verdict, cells in _kinds(results, names, _unsteady).items():
+        yield _Remark("yellow", _counted(cells, verdict), f": {listed(cells)}: {WHERE}")
+    for seconds, cells in _kinds(results, names, _truncated).items():
+        rest = f" fewer runs than asked for fitted repeat.max_seconds={seconds:g}: {listed(cells)}"
+        yield _Remark("yellow", f"* {_counted(cells, 'truncated')}:", rest)
+    for note, cells in _kinds(results, names, _parity_note).items():
+        yield _Remark("bold yellow", f"parity of {_counted(cells)}", f": {listed(cells)}: {note}")
+
+
+def _bases(results: Sequence[Result], names: Sequence[str]) -> Iterator[_Remark]:
+    for (folder, program), cells in _kinds(results, names, _base).items():
+        yield _Remark("dim", f"base of {_counted(cells)}", f": {listed(cells)}: {folder}, {program}")
+
+
+def _kinds(
+    results: Sequence[Result], names: Sequence[str], kind: Callable[[Result], Kind | None]
+) -> dict[Kind, list[str]]:
+    """Return the names of the cells of each kind, in the order of the first."""
+    found: dict[Kind, list[str]] = defaultdict(list)
+    for result, name in zip(results, names, strict=True):
+        if (key := kind(result)) is not None:
+            found[key].append(name)
+    return found
+
+
+def _those(results: Sequence[Result], names: Sequence[str], has: Callable[[Result], bool]) -> list[str]:
+    return [name for result, name in zip(results, names, strict=True) if has(result)]
+
+
+def _counted(cells: Sequence[str], what: str = "") -> str:
+    return " ".join(filter(None, [str(len(cells)), "cell" if len(cells) == 1 else "cells", what]))
+
+
+def _failure(result: Result) -> tuple[str, str, str] | None:
+    failure = result.failure
+    return (failure.stage, _first_line(failure), failure.hint) if failure else None
+
+
+def _first_line(failure: Failure) -> str:
+    first, *more = failure.message.splitlines() or [failure.kind]
+    return f"{first} … (all of it, and the traceback, in the result file)" if more else first
+
+
+def _left_out(result: Result) -> tuple[str, str] | None:
+    return (result.status, result.reason) if result.status in ("skipped", "built") else None
+
+
+def _unsteady(result: Result) -> str | None:
+    verdict = result.stability.verdict if result.stability else None
+    return verdict if verdict in ("noisy", "unstable") else None
+
+
+def _truncated(result: Result) -> float | None:
+    return result.requested.max_seconds if result.truncated else None
+
+
+def _parity_note(result: Result) -> str | None:
+    return (result.parity.note or None) if result.parity else None
+
+
+def _base(result: Result) -> tuple[str, str] | None:
+    base = result.in_turn
+    return (str(Path(base.base_file).parent), base.base_program) if base else None
+
+
+def _numerics(result: Result) -> Numerics | None:
+    return result.artifact.numerics if result.artifact else None
+
+
+def print_details(result: Result, name: str, console: Console) -> None:
+    """Print all there is to say of a single cell."""
+    for remark in _details(result, name):
+        console.print(remark.text)
+    if (numerics := _numerics(result)) is not None:
+        _print_layers(name, numerics, console)
+    if result.profile is not None:
+        _print_operators(name, result.profile, console)
+
+
+def _details(result: Result, name: str) -> Iterator[_Remark]:
+    if failure := result.failure:
+        hint = f"\n  hint: {failure.hint}" if failure.hint else ""
+        yield _Remark("red", "failed", f" {name} at stage {failure.stage}: {_first_line(failure)}{hint}")
+    elif result.status in ("skipped", "built"):
+        built = f"\n  {_built(result.artifact)}" if result.artifact and result.status == "built" else ""
+        yield _Remark("yellow", result.status, f" {name}: {result.reason}{built}")
+    if result.truncated:
+        fitted = f"{result.repeat} of {result.requested.runs} runs fitted"
+        yield _Remark("yellow", "*", f" {name}: {fitted} repeat.max_seconds={result.requested.max_seconds:g}")
+    if result.stability and (verdict := _unsteady(result)):
+        yield _Remark("yellow", verdict, f" {name}: {'; '.join(result.stability.reasons)}")
+    if result.in_turn:
+        yield _Remark(
+            "dim", f"base of {name}", f": {result.in_turn.base_file}, {result.in_turn.base_program}"
+        )
+    if result.evaluation is not None:
+        figures = ((key, math.nan if value is None else value) for key, value in result.evaluation.items())
+        told = ", ".join(f"{key} {value:.4g}" for key, value in figures) or "no figures"
+        yield _Remark("default", f"evaluation of {name}", f": {told}")
+    if note := _parity_note(result):
+        yield _Remark("bold yellow", "parity", f" {name}: {note}")
+
+
+def _built(artifact: Artifact) -> str:
+    delegation = artifact.delegation
+    taken = f"{delegation.delegated_nodes} of {delegation.total_nodes} operators delegated"
+    return f"{artifact.pte_bytes / 1e6:.1f} MB, {taken} in {delegation.subgraphs} subgraphs"
+
+
+def _print_operators(name: str, profile: Profile, console: Console) -> None:
+    total = f"{significant(profile.execute_ms)} ms with the profiler on"
+    say(console, Text(f"{name}: where the time goes, of {total}"))
+    columns = [
+        *(Column("operator", wraps=True), Column("kind", rank=1, left=True)),
+        *(Column("ms"), Column("share")),
+    ]
+    rows = (
+        (
+            *(one.name, one.kind, significant(one.mean_ms)),
+            "?" if one.share is None else f"{one.share:.1%}",
+        )
+        for one in profile.top(MOST_OPERATORS)
+    )
+    print_table(console, columns, rows)
+
+
+def _print_layers(name: str, numerics: Numerics, console: Console) -> None:
+    columns = [Column("layer", wraps=True), Column("kind", rank=1, left=True), Column("SQNR dB")]
+    rows = [
+        (layer.name, layer.kind, "not finite" if layer.sqnr_db is None else f"{layer.sqnr_db:.1f}")
+        for layer in numerics.worst
+    ]
+    if rows:
+        compared = f"of {numerics.compared} compared"
+        say(console, Text(f"layers of {name} that are farthest from fp32, {compared}"))
+        print_table(console, columns, rows)
+    if numerics.note:
+        say(console, Text(f"layers of {name}: {numerics.note}"))

@@ -1,0 +1,287 @@
+"""The columns of the table of results: what each is called, how it is written, and which leaves first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from etbench.errors import EtbenchError, nearest
+from etbench.results.files.names import cell_words
+from etbench.results.files.schema import Result
+from etbench.results.tables.metrics import COLUMNS, RAW
+from etbench.stats.summary import LatencyMs
+from etbench.terminal.fitting import Column, print_table
+
+__all__ = [
+    "FIGURES",
+    "READ",
+    "Figure",
+    "cells_of",
+    "chosen_figures",
+    "half_width",
+    "names_of",
+    "parity_words",
+    "print_results",
+    "significant",
+    "state_of",
+    "usual_figures",
+]
+
+MORE = "`python -m etbench.results show DIR --columns p50,p95`"
+STATES = {"ok": "green", "failed": "red", "wrong": "red", "unstable": "yellow", "noisy": "yellow"}
+WORDS = {"cell", "state", *(column.name for column in COLUMNS if not column.better)}
+READ = {column.name: column.read for column in COLUMNS if column.name not in RAW}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A column of the table of results.
+
+    Args:
+        word: what `--columns` and `--sort` call it.
+        names: of the columns of results.csv that it is made of.
+        header: with the unit.
+        text: writes it for the terminal.
+        rank: see `etbench.terminal.fitting.Column`.
+        value: orders cells by it; by `names` if not given.
+        wanted: tells by all results whether the usual table has it.
+
+    """
+
+    word: str
+    names: tuple[str, ...]
+    header: str
+    text: Callable[[Result], str | Text]
+    rank: int = 0
+    value: Callable[[Result], Any] | None = None
+    wanted: Callable[[Sequence[Result]], bool] = lambda _: True
+
+    @property
+    def is_words(self) -> bool:
+        """Whether it is no figure: words stand at the left, and wrap."""
+        return self.word in WORDS
+
+    def key(self, result: Result) -> Any:
+        """Return what cells are ordered by; None where a cell has no such figure."""
+        if self.value is not None:
+            return self.value(result)
+        read = tuple(READ[name](result) for name in self.names)
+        return read if len(read) > 1 else read[0]
+
+
+def significant(value: float | None) -> str:
+    """Write a figure with three digits, or more before the point."""
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def half_width(latency: LatencyMs | None) -> float | None:
+    """Return half of the 95 % interval of the median over the rounds, as a share; None without one."""
+    if latency is None or latency.p50_ci95_low is None or latency.p50_ci95_high is None:
+        return None
+    return math.log(latency.p50_ci95_high / latency.p50_ci95_low) / 2
+
+
+def parity_words(result: Result) -> str:
+    """Write the SQNR in dB, or what is said instead of it."""
+    parity = result.parity
+    if parity is None or parity.degenerate:
+        return "n/a"
+    if parity.exact:
+        return "exact"
+    return "nan" if parity.sqnr_db is None else f"{parity.sqnr_db:.1f}"
+
+
+def state_of(result: Result) -> str:
+    """Return the status of a cell, or how its rounds disagree where it is ok otherwise."""
+    verdict = result.stability.verdict if result.stability else ""
+    return verdict if result.status == "ok" and verdict in ("noisy", "unstable") else result.status
+
+
+def _state(result: Result) -> Text:
+    state = state_of(result)
+    return Text(state, style=STATES.get(state, "yellow"))
+
+
+def _latency(field: str) -> Callable[[Result], str]:
+    return lambda result: significant(getattr(result.latency_ms, field) if result.latency_ms else None)
+
+
+def _half_width(result: Result) -> str:
+    if result.latency_ms is None:
+        return "-"
+    share = half_width(result.latency_ms)
+    return "?" if share is None else f"{100 * share:.1f}"
+
+
+def _samples(result: Result) -> str:
+    if result.latency_ms is None:
+        return "-"
+    return f"{result.repeat}{'*' if result.truncated else ''}"
+
+
+def _size(result: Result) -> str:
+    if result.artifact is None:
+        return "-"
+    size_mb = result.artifact.pte_bytes / 1e6
+    return f"{size_mb:.1f}" if size_mb >= 1 else f"{size_mb:.2g}"
+
+
+def _parity_order(result: Result) -> float | None:
+    if result.parity is None:
+        return None
+    return math.inf if result.parity.exact else result.parity.sqnr_db
+
+
+def _generated(field: str) -> Callable[[Result], str]:
+    return lambda result: significant(getattr(result.generated, field) if result.generated else None)
+
+
+def _equal(result: Result) -> str:
+    agreement = result.parity.token_agreement if result.parity else None
+    return "-" if agreement is None else f"{agreement:.1%}"
+
+
+def _speak(results: Sequence[Result]) -> bool:
+    """Tell whether any is a language model."""
+    return any(result.generated for result in results)
+
+
+# In the order of the table.
+FIGURES = (
+    Figure("cell", ("model", "precision", "delegate"), "cell", lambda result: _names([result])[0]),
+    Figure("p50", ("latency_p50_ms",), "p50 ms", _latency("p50")),
+    Figure(
+        "ci",
+        ("latency_ci95_low_ms", "latency_ci95_high_ms"),
+        "± %",
+        _half_width,
+        value=lambda result: half_width(result.latency_ms),
+    ),
+    Figure("mean", ("latency_mean_ms",), "mean ms", _latency("avg"), 7),
+    Figure("p95", ("latency_p95_ms",), "p95 ms", _latency("p95"), 5),
+    Figure("min", ("latency_min_ms",), "min ms", _latency("min"), 9),
+    Figure("max", ("latency_max_ms",), "max ms", _latency("max"), 10),
+    Figure("std", ("latency_std_ms",), "std ms", _latency("std_dev"), 11),
+    Figure("n", ("samples",), "n", _samples, 8),
+    Figure("size", ("pte_bytes",), "size MB", _size),
+    Figure("load", ("load_ms",), "load ms", lambda result: significant(result.load_ms), 6),
+    Figure("parity", ("sqnr_db",), "parity dB", parity_words, value=_parity_order),
+    Figure(
+        *("decode", ("decode_tokens_per_s",), "decode\ntokens/s", _generated("decode_tokens_per_s"), 1),
+        wanted=_speak,
+    ),
+    Figure(
+        *("first_token", ("time_to_first_token_ms",), "first\ntoken ms"),
+        *(_generated("time_to_first_token_ms"), 2),
+        wanted=_speak,
+    ),
+    Figure("equal", ("token_agreement",), "equal\ntokens", _equal, 3, wanted=_speak),
+    Figure(
+        *("prefill", ("prefill_tokens_per_s",), "prefill\ntokens/s", _generated("prefill_tokens_per_s"), 4),
+        wanted=_speak,
+    ),
+    Figure("state", ("status", "stability"), "state", _state, value=state_of),
+)
+BY_WORD = {figure.word: figure for figure in FIGURES}
+CELL = FIGURES[0]
+
+
+def usual_figures(results: Sequence[Result]) -> list[Figure]:
+    """Return what is shown of these results, with a column for each figure of the user's accuracy hook."""
+    keys = dict.fromkeys(key for result in results for key in result.evaluation or {})
+    hooked = [Figure(key, ("evaluation",), key, _evaluation(key), 1) for key in keys]
+    *figures, state = (figure for figure in FIGURES if figure.wanted(results))
+    if any(result.latency_ms and result.latency_ms.p50 is None for result in results):
+        # an imported summary: its mean is all there is
+        figures = [replace(figure, rank=0) if figure.word == "mean" else figure for figure in figures]
+    return [*figures, *hooked, state]
+
+
+def _evaluation(key: str) -> Callable[[Result], str]:
+    def text(result: Result) -> str:
+        value = (result.evaluation or {}).get(key, math.nan)
+        return "-" if value is None or math.isnan(value) else f"{value:.4g}"
+
+    return text
+
+
+def chosen_figures(words: Sequence[str]) -> list[Figure]:
+    """Return the columns of these words, none of which is ever left out.
+
+    Raises:
+        EtbenchError: if one is neither a word of the usual table nor a column of results.csv.
+
+    """
+    known = [*BY_WORD, *READ]
+    for word in words:
+        if word not in known:
+            raise EtbenchError(
+                f"no column is called {word!r}{nearest(word, known)}; there are {', '.join(BY_WORD)}, and "
+                "those of results.csv (docs/columns.md)",
+                stage="show",
+            )
+    return [replace(BY_WORD[word], rank=0) if word in BY_WORD else _of_csv(word) for word in words]
+
+
+def _of_csv(name: str) -> Figure:
+    def text(result: Result) -> str:
+        value = READ[name](result)
+        if value is None:
+            return "-"
+        return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+    return Figure(name, (name,), name, text)
+
+
+def names_of(results: Sequence[Result]) -> list[str]:
+    """Name each cell by model, precision and delegate, and by what else tells it from its namesakes."""
+    names = _names(results)
+    if len(set(names)) == len(names):
+        return names
+    from etbench.results.tables.frames import to_frame
+    from etbench.results.tables.labels import label_cells  # needs pandas
+
+    return [str(name) for name in label_cells(to_frame(results))["cell"]]
+
+
+def _names(results: Sequence[Result]) -> list[str]:
+    return [cell_words(result.model_name, result.precision_short, result.delegate) for result in results]
+
+
+def cells_of(
+    results: Sequence[Result], names: Sequence[str], figures: Sequence[Figure]
+) -> Iterator[list[str | Text]]:
+    """Yield the row of each cell, which has its name from `names`."""
+    for result, name in zip(results, names, strict=True):
+        yield [name if figure.word == CELL.word else figure.text(result) for figure in figures]
+
+
+def print_results(
+    results: Sequence[Result], names: Sequence[str], figures: Sequence[Figure], console: Console
+) -> None:
+    """Print a row for each cell.
+
+    Args:
+        results: in the order of the rows.
+        names: of their cells.
+        figures: from `usual_figures` or `chosen_figures`.
+        console: decides how many of them fit.
+
+    """
+    columns = [
+        Column(
+            figure.header,
+            figure.rank,
+            wraps=figure.is_words and figure.word != "state",
+            left=figure.is_words,
+        )
+        for figure in figures
+    ]
+    print_table(console, columns, cells_of(results, names, figures), more=MORE)

@@ -1,0 +1,269 @@
+"""The artifact cache: what is found again, what is refused, what goes first."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import msgspec
+import pytest
+from entries import KEY, OTHER, put, take
+from support import TESTS, environment
+
+from etbench.artifact import program_path, references_path
+from etbench.builder.__main__ import main
+from etbench.builder.cache import Cache
+from etbench.system.locks import locked_where_possible
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    cache = Cache(tmp_path / "cache", max_bytes=10**9)
+    assert cache.writable()
+    return cache
+
+
+def test_what_was_put_is_taken_with_its_files(cache: Cache) -> None:
+    artifact = put(cache, KEY)
+    taken, folder = take(cache, KEY)
+    assert taken == artifact
+    assert program_path(folder).read_bytes() == b"program"
+    assert references_path(folder).read_bytes() == b"references"
+    assert take(cache, OTHER)[0] is None
+
+
+def _flip(path: Path) -> None:
+    body = bytearray(path.read_bytes())
+    body[len(body) // 2] ^= 1
+    path.write_bytes(body)
+
+
+def _older(path: Path) -> None:
+    sidecar = msgspec.json.decode(path.read_bytes())
+    path.write_bytes(msgspec.json.encode(sidecar | {"format": 0}))
+
+
+def _pickled(path: Path) -> None:
+    import pickle
+
+    class Bomb:
+        def __reduce__(self) -> tuple:
+            return os.abort, ()
+
+    path.write_bytes(pickle.dumps(Bomb()))
+
+
+def _of_another_key(path: Path) -> None:
+    sidecar = msgspec.json.decode(path.read_bytes())
+    path.write_bytes(msgspec.json.encode(sidecar | {"key": "../../../etc"}))
+
+
+DAMAGE = {
+    "program flipped": ("model.pte", _flip),
+    "program truncated": ("model.pte", lambda path: path.write_bytes(path.read_bytes()[:3])),
+    "program empty": ("model.pte", lambda path: path.write_bytes(b"")),
+    "program missing": ("model.pte", Path.unlink),
+    "references flipped": ("reference.safetensors", _flip),
+    "sidecar truncated": ("entry.json", lambda path: path.write_bytes(path.read_bytes()[:40])),
+    "sidecar missing": ("entry.json", Path.unlink),
+    "sidecar of an older format": ("entry.json", _older),
+    "sidecar a pickle": ("entry.json", _pickled),
+    "sidecar of another key": ("entry.json", _of_another_key),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_entry_is_removed_and_counts_as_none(damage: str, cache: Cache) -> None:
+    put(cache, KEY)
+    name, spoil = DAMAGE[damage]
+    (entry,) = cache.entries()
+    (entry.folder / name).chmod(0o644)
+    spoil(entry.folder / name)
+    taken, folder = take(cache, KEY)
+    assert taken is None
+    assert list(folder.iterdir()) == [], "nothing damaged is handed out"
+    assert not entry.folder.exists()
+    artifact = put(cache, KEY, b"built again")
+    assert take(cache, KEY)[0] == artifact
+
+
+def test_verify_removes_what_is_damaged_and_keeps_the_rest(cache: Cache) -> None:
+    put(cache, KEY)
+    put(cache, OTHER)
+    spoilt = next(entry for entry in cache.entries() if entry.key == KEY)
+    _flip(spoilt.folder / "model.pte")
+    assert cache.verify() == [spoilt.folder]
+    assert [entry.key for entry in cache.entries()] == [OTHER]
+    assert cache.verify() == []
+
+
+def test_the_entries_used_longest_ago_go_first(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", max_bytes=3_500)
+    cache.writable()
+    keys = [letter * 64 for letter in "abc"]
+    for number, key in enumerate(keys):
+        put(cache, key, bytes(100))
+        sidecar = next(entry.folder / "entry.json" for entry in cache.entries() if entry.key == key)
+        os.utime(sidecar, (1_000 + number, 1_000 + number))
+    take(cache, keys[0])  # used just now
+    sizes = {entry.bytes for entry in cache.entries()}
+    limit = 2 * max(sizes)
+    assert [entry.key for entry in cache.prune(limit)] == [keys[1]]
+    assert {entry.key for entry in cache.entries()} == {keys[0], keys[2]}
+
+
+def test_pruning_takes_no_file_from_a_run_that_uses_it(cache: Cache) -> None:
+    put(cache, KEY)
+    _, folder = take(cache, KEY)
+    assert len(cache.prune(0)) == 1
+    assert program_path(folder).read_bytes() == b"program"
+
+
+def test_a_key_that_is_a_path_is_refused(cache: Cache) -> None:
+    with pytest.raises(ValueError, match="no key of an artifact"):
+        take(cache, "../" * 20 + "abcd")
+
+
+def test_one_builds_while_the_other_waits(cache: Cache) -> None:
+    told, order = threading.Event(), []
+
+    def second() -> None:
+        with cache.building(KEY, told.set):
+            order.append("second")
+
+    with cache.building(KEY, lambda: order.append("must not wait")):
+        other = threading.Thread(target=second)
+        other.start()
+        assert told.wait(300)
+        order.append("first")
+    other.join()
+    assert order == ["first", "second"]
+
+
+def _command(*arguments: str, cache: Cache) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "etbench.builder", "--dir", str(cache.folder), *arguments]
+    return subprocess.run(command, env=environment(), capture_output=True, text=True)
+
+
+def test_the_commands_list_verify_prune_and_clear(cache: Cache) -> None:
+    put(cache, KEY)
+    put(cache, OTHER)
+    listed = _command("list", cache=cache)
+    assert listed.stdout.count("tiny_fp32_xnnpack") == 2
+    assert KEY[:12] in listed.stdout
+    assert _command("verify", cache=cache).returncode == 0
+    _flip(cache.entries()[0].folder / "model.pte")
+    spoilt = _command("verify", cache=cache)
+    assert (spoilt.returncode, spoilt.stdout.count("damaged, removed")) == (1, 1)
+    assert "removed 1 programs" in _command("prune", "--max-gb", "0", cache=cache).stdout
+    put(cache, KEY)
+    assert "removed 1 programs" in _command("clear", cache=cache).stdout
+    assert cache.entries() == []
+
+
+@pytest.mark.parametrize("size", ["-1", "nan", "inf"])
+def test_a_size_that_is_none_is_bad_usage(
+    size: str, cache: Cache, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--dir", str(cache.folder), "prune", "--max-gb", size])
+    assert ended.value.code == 2
+    assert f"--max-gb {size}: expected a number of GB, 0 or more" in capsys.readouterr().err
+
+
+def test_the_commands_import_no_torch(cache: Cache) -> None:
+    command = [
+        sys.executable,
+        "-X",
+        "importtime",
+        "-m",
+        "etbench.builder",
+        "--dir",
+        str(cache.folder),
+        "list",
+    ]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines() if "|" in line}
+    assert "etbench.builder.cache" in imported
+    assert not imported & {"torch", "executorch", "pandas", "altair"}
+
+
+RACE = """
+import random, sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from entries import put, take
+from etbench.builder.__main__ import main
+from etbench.artifact import program_path, references_path
+from etbench.builder.cache import Cache
+
+number, cache = int(sys.argv[3]), Cache(Path(sys.argv[1]), 10**9)
+jobs = cache.folder.with_name(f"racer-{number}")
+chance, end, found = random.Random(number), time.monotonic() + 3, 0
+while time.monotonic() < end or found <= 10:
+    key = chance.choice("abc") * 64
+    match chance.choice(["put", "put", "take", "take", "take", "prune", "verify", "clear"]):
+        case "put":
+            body = key.encode() * 50 + str(number).encode() * chance.randrange(1, 9_999)
+            put(cache, key, body, body[::-1], jobs=jobs)
+        case "take":
+            taken, folder = take(cache, key, jobs=jobs)
+            files = list(folder.iterdir())
+            if taken is None:
+                assert not files, files
+            else:
+                body = program_path(folder).read_bytes()
+                assert body.startswith(key.encode() * 50)
+                assert references_path(folder).read_bytes() == body[::-1]
+                found += 1
+        case "prune":
+            cache.prune(chance.randrange(100_000))
+        case "verify":
+            assert not cache.verify(), "nothing was ever damaged"
+        case "clear":
+            cache.clear()
+print(found)
+"""
+
+
+def test_machines_that_share_it_without_locks_never_see_half_an_entry(cache: Cache) -> None:
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACE, str(cache.folder), str(TESTS), str(number)],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(6)
+    ]
+    for racer in racers:
+        printed, trouble = racer.communicate(timeout=300)
+        assert not trouble
+        assert int(printed) > 10, "it hardly ever found something"
+    assert list(cache.work.iterdir()) == [], "temporary folders were left behind"
+    assert cache.verify() == []
+
+
+def test_a_key_is_built_also_where_there_are_no_locks(tmp_path: Path) -> None:
+    with locked_where_possible(tmp_path, lambda: pytest.fail("nobody has it")):  # a folder cannot be locked
+        pass
+
+
+def test_what_a_killed_process_left_goes_after_a_day(cache: Cache) -> None:
+    for name in (".entry-old", ".gone-old", ".entry-new", "etbench-host-old"):
+        (cache.work / name).mkdir()
+        if name.endswith("old"):
+            os.utime(cache.work / name, (1_000, 1_000))
+    put(cache, KEY)
+    assert {path.name for path in cache.work.iterdir()} == {".entry-new", "etbench-host-old"}
+
+
+def test_a_disk_that_is_full_costs_no_entry(cache: Cache) -> None:
+    put(cache, KEY)
+    (full := cache.folder.parent / "file").touch()
+    assert cache.take(KEY, full, pytest.fail) is None, "nothing can be written there"
+    assert take(cache, KEY)[0] is not None

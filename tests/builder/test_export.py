@@ -1,0 +1,60 @@
+"""Exports with open axes, and calls that do not fit the module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from support import build_here
+
+from etbench.artifact import program_path
+from etbench.artifact.references import read_references
+from etbench.errors import EtbenchError
+
+
+def test_a_program_with_an_open_batch_takes_any_up_to_the_largest(tmp_path: Path) -> None:
+    from executorch.extension.pybindings import _C
+
+    artifact = build_here(tmp_path / "a", "model=tiny", "+model.dynamic.batch=6")
+    assert artifact.inputs[0].shape == [1, 3, 8, 8], "what is timed is the batch that was asked for"
+    method = _C._load_program(str(program_path(tmp_path / "a"))).load_method("forward")
+    for batch in (1, 2, 6):
+        assert method.call((torch.randn(batch, 3, 8, 8),))[0].shape == (batch, 5)
+    with pytest.raises(RuntimeError, match="0x10"):
+        method.call((torch.randn(7, 3, 8, 8),))
+
+
+def test_a_largest_size_below_that_of_the_inputs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EtbenchError, match=r"model\.dynamic\.seq_len=2: the inputs have 3") as caught:
+        build_here(tmp_path / "a", "model=tiny", "+model.dynamic.seq_len=2")
+    assert caught.value.stage == "export"
+
+
+def test_a_module_called_with_other_inputs_says_what_it_takes_and_was_given(tmp_path: Path) -> None:
+    with pytest.raises(EtbenchError, match="missing 1 required positional argument: 'right'") as caught:
+        build_here(tmp_path / "a", "model=two_inputs")
+    assert caught.value.stage == "reference"
+    assert "forward takes (left: 'torch.Tensor', right: 'torch.Tensor')" in caught.value.hint
+    assert "was given (float32 [1, 4])" in caught.value.hint
+    fitting = "+model.inputs=[{shape: [2, 3]}, {shape: [2, 3]}]"
+    artifact = build_here(tmp_path / "b", "model=two_inputs", fitting)
+    assert [spec.shape for spec in artifact.inputs] == [[2, 3], [2, 3]]
+    assert "no real data are known" in artifact.data
+
+
+def test_outputs_of_any_nesting_are_compared(tmp_path: Path) -> None:
+    artifact = build_here(tmp_path / "a", "model=nested", "delegate=portable")
+    assert [spec.shape for spec in artifact.outputs] == [[2, 3], [2, 4], [2, 3]]
+    assert len(read_references(tmp_path / "a")[1][0]) == 3
+
+
+def test_a_custom_function_may_return_a_module_alone_that_is_fed_with_photographs(tmp_path: Path) -> None:
+    given = "model.inputs=[{shape: [2, 3, 8, 8]}]"
+    artifact = build_here(tmp_path / "a", "model=custom", "model._target_=support.without_example", given)
+    assert artifact.inputs[0].shape == [2, 3, 8, 8]
+    assert artifact.references == 4
+    assert "photographs" in artifact.data
+    with pytest.raises(EtbenchError, match="returned Sequential") as caught:
+        build_here(tmp_path / "b", "model=custom", "model._target_=support.without_example")
+    assert "model.inputs=" in caught.value.hint

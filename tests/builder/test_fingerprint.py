@@ -1,0 +1,173 @@
+"""The key of an artifact changes with all that decides its bytes, and with nothing else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+from support import CONF, TESTS, environment
+
+import etbench
+from etbench.builder import fingerprint
+from etbench.builder.fingerprint import recipe_key
+from etbench.config import Model
+from etbench.host import environment as environment_facts
+from etbench.preflight.compose import compose
+
+KEYS_OF = """
+import json, sys
+from etbench.builder.fingerprint import recipe_key
+from etbench.preflight.compose import compose
+cells = [compose(asked.split(), config_dir=sys.argv[1]) for asked in sys.argv[2:]]
+print(json.dumps([recipe_key(cell.recipe) for cell in cells]))
+assert not {"torch", "transformers", "tokenizers", "huggingface_hub", "timm"} & set(sys.modules)
+"""
+SHIPPED = Path(etbench.__file__).parents[1] / "conf" / "model"
+SEVEN = ("resnet18", "mobilenet_v2", "efficientnet_b0", "segformer_b0", "distilbert", "clip_text", "gpt2")
+SOURCES = ("torchvision", "timm", "transformers", "causal_lm", "smollm2_135m")
+
+
+def _key(*overrides: str) -> str | None:
+    return recipe_key(compose(list(overrides), config_dir=CONF).recipe)
+
+
+def _in_a_child(*asked: str, config_dir: Path = CONF, **env: str) -> list[str | None]:
+    """Return the keys that a new process finds, which must not import what loads models."""
+    command = [sys.executable, "-c", KEYS_OF, str(config_dir), *asked]
+    done = subprocess.run(command, env=environment(**env), capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+def test_the_key_is_the_same_in_another_process_that_imports_no_library_of_models(tmp_path: Path) -> None:
+    saved = tmp_path / "hub" / "models--owner--name"
+    (saved / "refs").mkdir(parents=True)
+    (saved / "refs" / "main").write_text("1" * 40)
+    (saved / "snapshots" / ("1" * 40)).mkdir(parents=True)
+    (saved / "snapshots" / ("1" * 40) / "config.json").write_text("{}")
+    asked = ["model=tiny precision=int8", "model=distilbert"]
+    asked.append("model=transformers model.id=owner/name")
+    asked.append("model=gpt2 model.id=owner/name model.weights=pretrained")
+    keys = _in_a_child(*asked, HF_HUB_CACHE=str(tmp_path / "hub"))
+    assert [key for key in keys if key is None or len(key) != 64] == []
+    assert len(set(keys)) == len(keys)
+    assert keys[0] == _key(*asked[0].split())
+
+
+def _shipped(name: str) -> dict[str, Any]:
+    """Return the YAML of a model with what it takes from another; Hydra needs most of a second for each."""
+    own = yaml.safe_load((SHIPPED / f"{name}.yaml").read_text())
+    base, *_ = own.pop("defaults", [None])
+    taken = _shipped(base.removeprefix("/model/").removesuffix("@_here_")) if base else {}
+    return taken | own
+
+
+def test_each_model_that_is_shipped_has_a_key() -> None:
+    zoo = [f"zoo/{path.stem}" for path in (SHIPPED / "zoo").glob("*.yaml")]
+    assert len(zoo) > 50
+    recipe = compose(["model=tiny"], config_dir=CONF).recipe
+    keys = {}
+    for name in (*SEVEN, *zoo, *SOURCES):
+        given = _shipped(name)
+        options = {key: value for key, value in given.items() if key not in Model.__struct_encode_fields__}
+        model = msgspec.structs.replace(recipe.model, target=given["_target_"], options=options)
+        keys[name] = recipe_key(msgspec.structs.replace(recipe, model=model))
+    assert [name for name, key in keys.items() if key is None] == []
+    assert len({keys[name] for name in (*SEVEN, *zoo)}) == len(SEVEN) + len(zoo)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "model.width=5",
+        "precision=int8",
+        "delegate=portable",
+        "calibration.seed=1",
+        "calibration.batches=2",
+        "model=slow",
+        "+model.inputs=[{shape: [1, 3, 9, 9]}]",
+        "+model.dynamic.batch=8",
+        "+model.dynamic.seq_len=64",
+    ],
+)
+def test_what_decides_the_bytes_changes_the_key(change: str) -> None:
+    before = ["model=tiny", "precision=fp32", "delegate=xnnpack"]
+    kept = [text for text in before if text.split("=")[0] != change.split("=")[0]]
+    assert _key(*before) != _key(*kept, change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *("repeat=quick", "threads=1", "measure.block_max_s=9", "keep_pte=true"),
+        "delegate.runtime.weight_cache=true",
+    ],
+)
+def test_what_only_changes_the_measuring_leaves_the_key(change: str) -> None:
+    assert _key("model=tiny") == _key("model=tiny", change)
+
+
+def test_the_version_of_what_a_delegate_needs_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = compose(["model=tiny", "delegate=coreml"], config_dir=CONF).recipe
+    before = recipe_key(recipe), _key("model=tiny")
+    upstream = fingerprint.version
+    monkeypatch.setattr(fingerprint, "version", lambda name: {"coremltools": "0"}.get(name) or upstream(name))
+    fingerprint._versions.cache_clear()
+    assert recipe_key(recipe) != before[0]
+    assert _key("model=tiny") == before[1]
+    fingerprint._versions.cache_clear()
+
+
+def test_the_cpu_counts_where_its_machine_code_is_in_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled, portable = _key("model=tiny", "delegate=inductor"), _key("model=tiny", "delegate=xnnpack")
+    monkeypatch.setattr(environment_facts, "own_vector_extensions", lambda: ["avx1024"])
+    assert _key("model=tiny", "delegate=inductor") != compiled
+    assert _key("model=tiny", "delegate=xnnpack") == portable
+
+
+def test_the_contents_of_weights_and_pictures_count_not_their_names_alone(tmp_path: Path) -> None:
+    weights, pictures = tmp_path / "w.pt", tmp_path / "pictures"
+    pictures.mkdir()
+    (pictures / "one.png").write_bytes(b"one")
+    weights.write_bytes(b"first")
+    asked = ("model=resnet18", f"model.weights={weights}", f"calibration.images={pictures}")
+    first = _key(*asked)
+    assert _key(*asked) == first
+    weights.write_bytes(b"other")
+    second = _key(*asked)
+    (pictures / "two.png").write_bytes(b"two")
+    assert len({first, second, _key(*asked)}) == 3
+
+
+def test_a_saved_folder_counts_by_its_contents(tmp_path: Path) -> None:
+    (folder := tmp_path / "owner").mkdir()
+    keys = []
+    for text in ("{}", "{ }"):
+        (folder / "config.json").write_text(text)
+        keys += [_key("model=causal_lm", f"model.{option}={folder}") for option in ("id", "weights")]
+        keys.append(_key("model=causal_lm", "model.weights=pretrained", f"+model.pretrained={folder}"))
+    assert None not in keys
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_source_of_a_model_counts(tmp_path: Path) -> None:
+    module = tmp_path / "my_models.py"
+    (conf := tmp_path / "conf" / "model").mkdir(parents=True)
+    text = "_target_: my_models.mine\nname: mine\ntype: mlp\nrecommended: {runs: 5, warmup: 1}\n"
+    (conf / "mine.yaml").write_text(text)
+
+    def key() -> str | None:
+        path = f"{tmp_path}:{TESTS}"
+        return _in_a_child("model=mine", config_dir=conf.parent, PYTHONPATH=path)[0]
+
+    module.write_text("def mine(): return 1\n")
+    first = key()
+    module.write_text("def mine(): return 2\n")
+    second = key()
+    (tmp_path / "helpers.py").write_text("beside it\n")
+    assert len({first, second, key()}) == 3

@@ -1,0 +1,85 @@
+"""A build that takes more memory than there is."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+from support import CONF, TESTS
+
+from etbench.builder import Built, Job, build_all, memory
+from etbench.errors import EtbenchError
+from etbench.preflight.compose import compose
+
+
+def _built(cwd: Path, *models: str, max_bytes: int | None) -> dict[str, Built | EtbenchError]:
+    jobs = []
+    for name in models:
+        folder = cwd / name
+        folder.mkdir()
+        jobs.append(
+            Job(name, compose([f"model={name}"], config_dir=CONF).recipe, folder, cwd / f"{name}.log")
+        )
+    done: dict[str, Built | EtbenchError] = {}
+    build_all(
+        jobs,
+        cache=None,
+        builders=1,
+        timeout_s=300,
+        max_bytes=max_bytes,
+        scratch=cwd,
+        on_event=lambda *_: None,
+        on_done=lambda job, what: done.update({job.name: what}),
+    )
+    return done
+
+
+def test_a_build_above_its_limit_is_ended_with_need_and_limit_and_the_next_one_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    done = _built(tmp_path, "swelling", "tiny", max_bytes=2_500_000_000)
+    error = done["swelling"]
+    assert isinstance(error, EtbenchError)
+    assert (error.stage, error.kind) == ("load", "OutOfMemory")
+    took = re.fullmatch(r"the build took ([\d.]+) GB of memory, more than build\.max_gb=2\.5", error.message)
+    assert took and 2.5 <= float(took[1]) < 5, error.message
+    assert isinstance(done["tiny"], Built)
+
+
+def test_a_build_that_leaves_too_little_to_the_machine_is_ended_with_need_and_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    # The machine is made small: it counts as full once its builders, whatever else it does, take 2 GB.
+    monkeypatch.setattr(memory, "available_bytes", lambda: memory.RESERVE_BYTES + 2_000_000_000 - _taken())
+    error = _built(tmp_path, "swelling", max_bytes=None)["swelling"]
+    assert isinstance(error, EtbenchError)
+    assert error.kind == "OutOfMemory"
+    assert f"of the {psutil.virtual_memory().total / 1e9:.1f} GB here" in error.message
+
+
+def _taken() -> int:
+    taken = 0
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            taken += child.memory_info().rss
+    return taken
+
+
+def test_what_is_available_is_bounded_by_the_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    there = psutil.virtual_memory()
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: there)  # it goes up and down
+    assert memory.available_bytes() == there.available
+    (tmp_path / "memory.current").write_text("700000\n")
+    (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 200000\n")
+    (tmp_path / "memory.max").write_text("1000000\n")
+    assert memory.available_bytes() == 500_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory.available_bytes() > 500_000

@@ -1,0 +1,236 @@
+"""Builders in parallel: what they share, in which order they go, and that each program is its own."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+from alone import built_alone
+from support import CONF, TESTS
+
+from etbench.artifact import program_path
+from etbench.builder import Built, Cache, Job, build_all, pool
+from etbench.builder.fingerprint import recipe_key
+from etbench.builder.times import BuildTimes
+from etbench.config import Recipe
+from etbench.errors import EtbenchError
+from etbench.events import Event
+from etbench.preflight.compose import compose
+
+
+@pytest.fixture(autouse=True)
+def _tests_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+
+
+class _Builds:
+    """Builds cells of the tests and remembers what was told."""
+
+    def __init__(self, folder: Path, cache: Cache | None = None) -> None:
+        self.folder = folder
+        self.cache = cache
+        self.done: dict[str, Built | EtbenchError] = {}
+        self.order: list[str] = []
+        self.stages: list[tuple[str, str]] = []
+
+    def run(self, *cells: str, builders: int = 1) -> None:
+        jobs = []
+        for number, text in enumerate(cells):
+            folder = self.folder / f"program-{number}"
+            folder.mkdir(parents=True)
+            recipe = compose(text.split(), config_dir=CONF).recipe
+            jobs.append(Job(text, recipe, folder, self.folder / f"{number}.log"))
+        build_all(
+            jobs,
+            cache=self.cache,
+            builders=builders,
+            timeout_s=300,
+            scratch=self.folder,
+            on_event=self._event,
+            on_done=self._done,
+        )
+
+    def _event(self, job: Job, event: Event) -> None:
+        if event.kind == "stage_started":
+            self.stages.append((job.name, event.stage))
+            if event.stage == "quantize":
+                self.order.append(job.name)
+
+    def _done(self, job: Job, what: Built | EtbenchError) -> None:
+        self.done[job.name] = what
+
+
+SMALL_BERT = {
+    "model_type": "bert",
+    "num_hidden_layers": 1,
+    "hidden_size": 32,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+}
+GRID = (
+    "model=tiny precision=fp32 delegate=xnnpack",
+    "model=tiny precision=int8 delegate=xnnpack",
+    "model=tiny precision=fp32 delegate=portable",
+)
+
+
+# Core ML's lowering takes constants out of the program it is given; so it goes first here.
+FIRST = (
+    "model=tiny delegate=coreml",
+    "model=tiny delegate=vulkan",
+    "model=tiny precision=fp16 delegate=xnnpack",
+)
+
+
+@pytest.mark.parametrize("model", ["tiny", "with_buffer"])
+def test_programs_that_share_a_load_and_export_have_the_bytes_of_one_built_alone(
+    model: str, tmp_path: Path
+) -> None:
+    grid = [text.replace("tiny", model) for text in (*FIRST, GRID[2], *GRID[:2])]
+    builds = _Builds(tmp_path / "shared")
+    builds.run(*grid)
+    assert [stage for _, stage in builds.stages].count("export") == 1
+    assert [stage for _, stage in builds.stages].count("import") == 1
+    assert all(isinstance(what, Built) for what in builds.done.values()), builds.done
+    comparable = grid[1:]  # Core ML's bytes differ from one time to the next
+    alone = built_alone(*map(str.split, comparable))
+    assert [builds.done[text].artifact.sha256 for text in comparable] == alone
+
+
+def test_two_builders_take_a_model_each(tmp_path: Path) -> None:
+    builds = _Builds(tmp_path)
+    builds.run(*GRID[:2], "model=two_parts precision=fp32", "model=two_parts precision=int8", builders=2)
+    assert all(isinstance(what, Built) for what in builds.done.values())
+    exported = [name.split()[0] for name, stage in builds.stages if stage == "export"]
+    assert sorted(exported[:2]) == ["model=tiny", "model=two_parts"], "who is done first may help the other"
+
+
+def test_the_build_that_took_longest_before_goes_first(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", 10**9)
+    cache.writable()
+    for text, seconds in zip(GRID, (3e3, 5e4, 9e3), strict=True):
+        BuildTimes(cache.folder).record(text, seconds)
+    builds = _Builds(tmp_path, cache)
+    builds.run(*GRID)
+    assert builds.order == [GRID[1], GRID[2], GRID[0]]
+    assert BuildTimes(cache.folder).expected(GRID[1]) < 5e4, "the new time is recorded"
+
+
+def test_what_is_cached_is_not_built_a_configuration_of_the_hub_included(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository, commit = tmp_path / "hub" / "models--owner--bert", "1" * 40
+    (snapshot := repository / "snapshots" / commit).mkdir(parents=True)
+    (snapshot / "config.json").write_text(json.dumps(SMALL_BERT))
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    bert = "model=transformers model.id=owner/bert model.seq_len=8"
+    cache = Cache(tmp_path / "cache", 10**9)
+    first, second = _Builds(tmp_path / "1", cache), _Builds(tmp_path / "2", cache)
+    first.run(GRID[0], bert)
+    second.run(GRID[0], bert, GRID[1])
+    assert all(isinstance(what, Built) for what in first.done.values()), first.done
+    assert [what.from_cache for what in first.done.values()] == [False, False]
+    assert {text: what.from_cache for text, what in second.done.items()} == {
+        GRID[0]: True,
+        bert: True,
+        GRID[1]: False,
+    }
+    assert second.order == [GRID[1]]
+    for text in (GRID[0], bert):
+        assert second.done[text].artifact == first.done[text].artifact
+
+
+def test_what_changed_while_a_program_was_built_keeps_it_out_of_the_cache(tmp_path: Path) -> None:
+    (text := tmp_path / "sentences.txt").write_text("It was there before.")
+    changing = f"{GRID[0]} calibration.text={text}"
+    cache = Cache(tmp_path / "cache", 10**9)
+    builds = _Builds(tmp_path / "jobs", cache)
+    hear, told = builds._event, []
+
+    def change(job: Job, event: Event) -> None:
+        hear(job, event)
+        if job.name == changing:
+            text.write_text("It was written meanwhile.")
+            told.append(event.message)
+
+    builds._event = change  # type: ignore[method-assign]
+    builds.run(changing, GRID[1])
+    assert all(isinstance(what, Built) for what in builds.done.values()), builds.done
+    assert [entry.name for entry in cache.entries()] == [GRID[1]]
+    assert any("not added to the cache: what it is made from has changed" in line for line in told)
+
+
+def test_what_a_callback_raises_stops_the_builders_and_comes_out(tmp_path: Path) -> None:
+    builds = _Builds(tmp_path)
+
+    def stop(_job: Job, _what: object) -> None:
+        raise KeyError("enough")
+
+    builds._done = stop  # type: ignore[method-assign]
+    with pytest.raises(KeyError, match="enough"):
+        builds.run(*GRID, builders=2)
+    assert len(builds.order) < len(GRID)
+
+
+def test_nothing_is_built_any_more_once_another_etbench_lets_go(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", 10**9)
+    builds, free = _Builds(tmp_path / "jobs", cache), threading.Event()
+    key = recipe_key(compose(GRID[1].split(), config_dir=CONF).recipe)
+    assert key is not None
+    waits, first_done = threading.Event(), builds._done
+
+    def stop(job: Job, what: Built | EtbenchError) -> None:
+        first_done(job, what)
+        waits.wait(300)
+        free.set()
+        raise KeyError("stop")
+
+    def hear(job: Job, event: Event) -> None:
+        if "another etbench" in event.message:
+            waits.set()
+
+    def hold() -> None:
+        with cache.building(key, lambda: None):
+            held.set()
+            free.wait(300)
+
+    builds._done, builds._event = stop, hear  # type: ignore[method-assign]
+    assert cache.writable()
+    held = threading.Event()
+    (holder := threading.Thread(target=hold)).start()
+    held.wait(300)
+    with pytest.raises(KeyError, match="stop"):
+        builds.run(GRID[0], GRID[1], builders=2)
+    holder.join()
+    assert list(builds.done) == [GRID[0]]
+    assert not program_path(tmp_path / "jobs" / "program-1").exists()
+
+
+def test_a_recipe_whose_file_cannot_be_read_is_the_failure_of_its_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def key(recipe: Recipe) -> str | None:
+        if recipe.precision.name == "int8":
+            raise PermissionError("weights.pt: Permission denied")
+        return recipe_key(recipe)
+
+    monkeypatch.setattr(pool, "recipe_key", key)
+    builds = _Builds(tmp_path / "jobs", Cache(tmp_path / "cache", 10**9))
+    builds.run(*GRID[:2])
+    assert isinstance(builds.done[GRID[0]], Built)
+    failure = builds.done[GRID[1]]
+    assert isinstance(failure, EtbenchError)
+    assert "Permission denied" in failure.message
+
+
+def test_times_that_cannot_be_read_are_none(tmp_path: Path) -> None:
+    (tmp_path / "build_times.json").write_text("{not json")
+    times = BuildTimes(tmp_path)
+    assert times.expected("any") is None
+    times.record("any", 2.0)
+    assert BuildTimes(tmp_path).expected("any") == 2.0

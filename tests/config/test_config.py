@@ -1,0 +1,81 @@
+"""The typed form of a configuration."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from etbench.config import parse
+from etbench.errors import ConfigError, nearest
+from etbench.preflight.compose import compose
+
+
+@pytest.fixture(scope="module")
+def plain() -> dict[str, Any]:
+    """The composed YAML of one cell as plain dictionaries."""
+    return compose(["model=resnet18"]).config
+
+
+def test_a_parsed_cell_gives_back_the_yaml_it_came_from(plain: dict[str, Any]) -> None:
+    assert parse(plain).config == plain
+    assert parse(plain) == parse(copy.deepcopy(plain))
+
+
+def test_faults_of_all_sections_are_reported_together(plain: dict[str, Any]) -> None:
+    config = copy.deepcopy(plain)
+    config["model"]["seed"] = -1
+    config["precision"]["calibrates"] = "perhaps"
+    del config["delegate"]["name"]
+    config["repeat"]["runs"] = 10_001
+    config["thread"] = 3
+    with pytest.raises(ConfigError) as caught:
+        parse(config)
+    text = "\n".join(caught.value.faults)
+    assert "model.seed=-1: expected `int` >= 0" in text
+    assert "precision.calibrates=perhaps: expected `bool`" in text
+    assert "delegate: object missing required field `name`" in text
+    assert len(caught.value.faults) >= 4
+
+
+def test_every_fault_of_one_section_is_reported(plain: dict[str, Any]) -> None:
+    config = copy.deepcopy(plain)
+    del config["repeat"]["runs"]
+    config["repeat"] |= {"rounds": 0, "warmup": -1, "round": 3}
+    config["measure"]["seed"] = "many"
+    config["thread"] = 3
+    config["bounds"] = {"sqnr_db": "high"}
+    with pytest.raises(ConfigError) as caught:
+        parse(config)
+    assert sorted(caught.value.faults) == [
+        "bounds={'sqnr_db': 'high'}: expected `float`, got `str`",
+        "measure.seed=many: expected `int | null`, got `str`",
+        "repeat.round: unknown key (did you mean 'rounds'?)",
+        "repeat.rounds=0: expected `int` >= 1",
+        "repeat.warmup=-1: expected `int` >= 0",
+        "repeat: object missing required field `runs`",
+        "thread: unknown key (did you mean 'threads'?)",
+    ]
+    assert config["measure"]["seed"] == "many", "what is looked at stays as it was"
+
+
+@pytest.mark.parametrize("target", ["os", "1.2", "a b.c", "", "os.system; true"])
+def test_a_target_must_be_a_dotted_name(target: str, plain: dict[str, Any]) -> None:
+    config = copy.deepcopy(plain)
+    config["model"]["_target_"] = target
+    with pytest.raises(ConfigError, match="_target_"):
+        parse(config)
+
+
+@pytest.mark.parametrize("name", ["../escape", "a/b", "", ".hidden", "a b"])
+def test_a_name_that_cannot_be_part_of_a_file_name_is_refused(name: str, plain: dict[str, Any]) -> None:
+    config = copy.deepcopy(plain)
+    config["model"]["name"] = name
+    with pytest.raises(ConfigError, match=r"model\.name"):
+        parse(config)
+
+
+def test_nearest_finds_swapped_letters_and_keeps_quiet_about_strangers() -> None:
+    assert nearest("resnet81", ["gpt2", "resnet18"]) == " (did you mean 'resnet18'?)"
+    assert nearest("qqq", ["gpt2", "resnet18"]) == ""

@@ -1,0 +1,131 @@
+"""A cell measured in turn with an older result of it: real programs, real processes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from support import CONF, etbench
+
+from etbench.results.files.schema import InTurn
+from etbench.results.files.store import read_result, read_results
+
+TINY = ("--config-dir", str(CONF), "model=tiny", "delegate=portable")
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that kept its program."""
+    cwd = tmp_path_factory.mktemp("once")
+    done = etbench(*TINY, "keep_pte=true", "hydra.run.dir=base", cwd=cwd)
+    assert done.returncode == 0, done.stdout
+    return cwd / "base"
+
+
+@pytest.fixture
+def base(once: Path, tmp_path: Path) -> Path:
+    """Its result, in a folder of the test's own."""
+    return shutil.copytree(once, tmp_path / "base") / "tiny_fp32_portable.json"
+
+
+def _compared(tmp_path: Path, *more: str, status: int = 0) -> InTurn:
+    done = etbench(*TINY, "compare_to=base", "hydra.run.dir=new", *more, cwd=tmp_path)
+    assert done.returncode == status, done.stdout + done.stderr
+    result = read_result(tmp_path / "new" / "tiny_fp32_portable.json")
+    assert result.in_turn is not None
+    assert [facts.block for facts in result.in_turn.base_facts] == [
+        facts.block for facts in result.round_facts
+    ], "the two must be in the same blocks"
+    assert result.in_turn.comparison.verdict in done.stdout
+    return result.in_turn
+
+
+def test_the_very_same_program_is_not_built_again(base: Path, tmp_path: Path) -> None:
+    # All rounds however slow the machine, and no regression where noise looks like one.
+    in_turn = _compared(tmp_path, "repeat.rounds_s=600", "fail_above=5")
+    assert in_turn.base_program == "the very same program"
+    assert in_turn.base_file == str(Path("base") / base.name)
+    assert in_turn.comparison.how == "in turn"
+    assert len(in_turn.base_rounds) >= 30
+
+
+def test_a_wider_model_is_a_regression_against_the_kept_program(base: Path, tmp_path: Path) -> None:
+    in_turn = _compared(tmp_path, "model.width=64", status=3)
+    assert in_turn.base_program == "the program kept beside the base's result"
+    assert (in_turn.comparison.verdict, in_turn.comparison.regression) == ("slower", True)
+    assert in_turn.comparison.low > 1
+
+
+def test_a_program_that_is_gone_is_built_again_from_the_result(base: Path, tmp_path: Path) -> None:
+    base.with_suffix(".pte").unlink()
+    in_turn = _compared(tmp_path, "model.width=5", "fail_above=5")
+    assert in_turn.base_program == (
+        "the artifact cache, by the configuration in the base's result, with the same bytes"
+    )
+
+
+def test_a_program_that_is_gone_from_the_cache_too_is_built_again(base: Path, tmp_path: Path) -> None:
+    base.with_suffix(".pte").unlink()
+    in_turn = _compared(tmp_path, "model.width=5", "fail_above=5", "cache.enabled=false")
+    assert (
+        in_turn.base_program == "a new build, by the configuration in the base's result, with the same bytes"
+    )
+
+
+def test_a_tampered_program_is_not_used(base: Path, tmp_path: Path) -> None:
+    base.with_suffix(".pte").write_bytes(b"something else")
+    assert "the artifact cache" in _compared(tmp_path, "model.width=5", "fail_above=5").base_program
+
+
+def test_a_base_that_has_no_such_cell_is_a_failure_that_names_what_is_there(
+    base: Path, tmp_path: Path
+) -> None:
+    done = etbench(*TINY, "compare_to=base", "hydra.run.dir=new", "precision=int8", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no measured result of tiny_int8_portable there; there are: tiny_fp32_portable" in done.stdout
+
+
+def test_a_base_that_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
+    done = etbench(*TINY, "compare_to=nowhere", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "compare_to=nowhere: no such file or folder" in done.stderr
+
+
+def test_of_several_results_of_one_name_a_cell_is_given_its_own(tmp_path: Path) -> None:
+    grid = (*TINY, "model.width=4,5", "repeat=quick", "report.enabled=false")
+    done = etbench("-m", *grid, "hydra.sweep.dir=base", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = etbench("-m", *grid, "hydra.sweep.dir=new", "compare_to=base", "fail_above=5", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results, _ = read_results([tmp_path / "new"])
+    assert [result.in_turn.base_program for _, result in results if result.in_turn] == (
+        2 * ["the very same program"]
+    )
+
+
+def test_what_the_base_was_run_with_is_its_own_and_said(base: Path, tmp_path: Path) -> None:
+    more = ("threads=1", "+delegate.runtime.weight_cache=true", "repeat=quick", "fail_above=5")
+    found = _compared(tmp_path, *more).base_program
+    assert found == "the very same program, with its own threads=null, weight_cache=null"
+
+
+def test_a_base_of_an_older_etbench_serves_as_long_as_its_program_is_there(
+    base: Path, tmp_path: Path
+) -> None:
+    older = json.loads(base.read_text())
+    older["config"]["calibration"]["forgotten"] = 1
+    base.write_text(json.dumps(older))
+    quick = ("repeat=quick", "fail_above=5")
+    assert _compared(tmp_path, *quick).base_program == "the very same program"
+    shutil.rmtree(tmp_path / "new")
+    assert "kept beside" in _compared(tmp_path, *quick, "model.width=5").base_program
+    base.with_suffix(".pte").unlink()
+    done = etbench(*TINY, "compare_to=base", "model.width=5", "hydra.run.dir=none", cwd=tmp_path)
+    assert done.returncode == 1
+    failure = read_result(tmp_path / "none" / "tiny_fp32_portable.json").failure
+    assert failure is not None
+    assert failure.stage == "compare_to"
+    assert "calibration.forgotten: unknown key" in failure.message
+    assert "measure the base anew" in failure.hint

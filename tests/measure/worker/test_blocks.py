@@ -1,0 +1,133 @@
+"""Programs measured in turn by a real measuring process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from support import CONF, TESTS
+
+from etbench.builder import build
+from etbench.config import Cell
+from etbench.measure import Series, Subject, measure_series
+from etbench.measure.worker.plan import CHECK_EVERY
+from etbench.preflight.compose import compose
+from etbench.stats.interval import location_interval
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cell, Subject]:
+    """A cell whose program is built, and how it is measured."""
+    folder = tmp_path_factory.mktemp("tiny")
+    cell = compose(["model=tiny", "delegate=portable"], config_dir=CONF)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(TESTS))
+        build(cell.recipe, folder, log=folder / "log", on_event=lambda _: None)
+    log = str(folder / "log")
+    # All rounds, however busy the machine, and no more, however quick it is.
+    patient = msgspec.structs.replace(cell.repeat, rounds_s=600.0, spread_s=0.0)
+    return cell, Subject(folder=str(folder), repeat=patient, threads=1, logits_axis=None, log=log)
+
+
+def _measure(cell: Cell, *subjects: Subject, together: bool = False, **how: object) -> list[Series]:
+    folder = Path(subjects[0].folder)
+    if together:
+        subjects = (subjects[0], msgspec.structs.replace(subjects[1], base=0))
+    changed = msgspec.structs.replace(cell.measure, **how)
+    return measure_series(subjects, changed, scratch=folder, log=folder / "log")
+
+
+def _repeating(subject: Subject, **changes: object) -> Subject:
+    return msgspec.structs.replace(subject, repeat=msgspec.structs.replace(subject.repeat, **changes))
+
+
+def _first_of_each_block(one: Series, two: Series) -> list[bool]:
+    pairs = zip(one.rounds, two.rounds, strict=True)
+    assert all(a.block == b.block for a, b in zip(one.rounds, two.rounds, strict=True))
+    return [a.started_s < b.started_s for a, b in pairs]
+
+
+def test_each_block_times_every_program_in_an_order_that_the_next_one_reverses(
+    tiny: tuple[Cell, Subject],
+) -> None:
+    cell, subject = tiny
+    one, two = _measure(cell, subject, subject, together=True)
+    assert [round_.block for round_ in one.rounds] == list(range(30))
+    first = _first_of_each_block(one, two)
+    assert [not was_first for was_first in first[::2]] == first[1::2]
+    assert len(set(first[::2])) == 2, "the order is always the same"
+
+
+def test_a_seed_fixes_the_order(tiny: tuple[Cell, Subject]) -> None:
+    cell, subject = tiny
+    orders = [
+        _first_of_each_block(*_measure(cell, subject, subject, together=True, seed=seed))
+        for seed in (1, 1, 2)
+    ]
+    assert orders[0] == orders[1] != orders[2]
+
+
+def test_rounds_are_alike_and_say_what_they_did(tiny: tuple[Cell, Subject]) -> None:
+    cell, subject = tiny
+    (series,) = _measure(cell, _repeating(subject, runs=100, warmup=4))
+    assert series.stopped_by == "rounds"
+    assert len(series.rounds) == 30
+    for round_ in series.rounds:
+        assert len(round_.samples_ms) == 4
+        assert round_.warmup == 4
+        assert min(round_.samples_ms) > 0
+        assert round_.load_ms > 0
+        assert round_.load.other_cpu_share is None or 0 <= round_.load.other_cpu_share <= 1
+
+
+def test_warmup_until_stable_ends(tiny: tuple[Cell, Subject]) -> None:
+    cell, subject = tiny
+    (series,) = _measure(cell, _repeating(subject, warmup="stable", rounds=5))
+    assert all(10 <= round_.warmup <= 100 for round_ in series.rounds)
+
+
+def test_adaptive_stops_when_the_interval_is_narrow_enough(tiny: tuple[Cell, Subject]) -> None:
+    cell, subject = tiny
+    (series,) = _measure(cell, _repeating(subject, target_ci=0.9, max_rounds=1000))
+    assert series.stopped_by == "target_ci"
+    looks = range(30, len(series.rounds) + 1, CHECK_EVERY)
+    samples = [round_.samples_ms for round_ in series.rounds]
+    narrow = [location_interval(samples[:count]).half_width <= 0.9 for count in looks]
+    assert narrow == [False] * (len(looks) - 1) + [True], (
+        "at the first look where it is, however noisy the machine"
+    )
+    assert looks[-1] == len(series.rounds)
+
+
+def test_adaptive_in_turn_goes_by_the_ratio_and_stops_all_together(tiny: tuple[Cell, Subject]) -> None:
+    cell, subject = tiny
+    adaptive = _repeating(subject, target_ci=1e-6, max_rounds=40)
+    one, two = _measure(cell, adaptive, adaptive, together=True)
+    assert (one.stopped_by, two.stopped_by) == ("max_rounds", "max_rounds")
+    assert len(one.rounds) == len(two.rounds) == 40
+
+
+def test_a_comparison_ends_when_the_time_of_either_is_up(tiny: tuple[Cell, Subject]) -> None:
+    cell, subject = tiny
+    short, long = (
+        _repeating(subject, warmup=4, rounds=1000, max_seconds=seconds, rounds_s=600.0)
+        for seconds in (1.0, 600.0)
+    )
+    for pair in ((short, long), (long, short)):
+        one, two = _measure(cell, *pair, together=True)
+        assert (one.stopped_by, two.stopped_by) == ("max_seconds", "max_seconds")
+        assert {round_.block for round_ in one.rounds} == {round_.block for round_ in two.rounds}
+
+
+def test_a_slow_program_gets_blocks_of_its_own(tiny: tuple[Cell, Subject]) -> None:
+    cell, subject = tiny
+    alone, shared = (_measure(cell, subject, subject, block_max_s=limit)[0] for limit in (1e-6, 600.0))
+    assert alone.own_blocks
+    assert not shared.own_blocks
+
+
+def test_rounds_can_be_pinned_to_cpus(tiny: tuple[Cell, Subject]) -> None:
+    cell, subject = tiny
+    (series,) = _measure(cell, _repeating(subject, rounds=5), affinity=[0])
+    assert [round_.load.cpus for round_ in series.rounds] == [[0]] * 5

@@ -1,0 +1,99 @@
+"""The cures for Hydra: they change nothing but the time it takes, and are still needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytest
+from hydra._internal import config_loader_impl
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import CachingConfigRepository
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
+from support import environment
+
+from etbench.preflight.compose import conf_dir
+from etbench.preflight.hydra_patches import copy_sources_once
+
+GROUPS = ("", "model", "precision", "delegate", "hydra/launcher")
+
+
+@pytest.fixture
+def loader() -> Iterator[Any]:
+    copy_sources_once()
+    with hydra.initialize_config_dir(config_dir=str(conf_dir()), version_base="1.3"):
+        yield GlobalHydra.instance().config_loader()
+
+
+@pytest.fixture
+def copies(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Return a list that grows with each copy of the sources."""
+    made: list[None] = []
+
+    class Counted(CachingConfigRepository):
+        def __init__(self, delegate: Any) -> None:
+            made.append(None)
+            super().__init__(delegate)
+
+    monkeypatch.setattr(config_loader_impl, "CachingConfigRepository", Counted)
+    return made
+
+
+@pytest.mark.parametrize("kind", [ObjectType.CONFIG, ObjectType.GROUP])
+def test_every_group_is_listed_as_hydra_does_it(loader: ConfigLoaderImpl, kind: ObjectType) -> None:
+    upstream = ConfigLoaderImpl.get_group_options.__wrapped__
+    listed = {group: loader.get_group_options(group, kind) for group in GROUPS}
+    assert listed == {group: upstream(loader, group, kind) for group in GROUPS}
+    assert any(listed.values())
+
+
+def test_one_copy_serves_all_groups(loader: ConfigLoaderImpl, copies: list[None]) -> None:
+    for group in GROUPS:
+        loader.get_group_options(group)
+    assert len(copies) == 1
+
+
+def test_the_cure_is_still_needed(loader: ConfigLoaderImpl, copies: list[None]) -> None:
+    for group in GROUPS:
+        ConfigLoaderImpl.get_group_options.__wrapped__(loader, group)
+    assert len(copies) == len(GROUPS), (
+        "Hydra lists without copies now: etbench/preflight/hydra_patches.py can go"
+    )
+
+
+COUNTED = """
+import atexit, runpy, sys
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+
+compose, jobs = ConfigLoaderImpl.load_sweep_config, []
+
+def counted(*arguments, **more):
+    jobs.append(None)
+    return compose(*arguments, **more)
+
+ConfigLoaderImpl.load_sweep_config = counted
+atexit.register(lambda: print("composed", len(jobs)))
+runpy.run_module("etbench", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize(("launcher", "times"), [("etbench", 1), ("basic", 2)])
+def test_a_job_is_composed_once_where_the_launcher_sees_to_it(
+    launcher: str, times: int, tmp_path: Path
+) -> None:
+    skipped = ("delegate=coreml", "precision=bf16,int8", "report.enabled=false", "hydra.sweep.dir=out")
+    done = subprocess.run(
+        [sys.executable, "-c", COUNTED, "-m", *skipped, f"hydra/launcher={launcher}"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"composed {2 * times}\n" in done.stdout, "or does Hydra not compose them twice any longer?"

@@ -1,0 +1,111 @@
+"""The gate: conditions on any figure, missing and failing cells, a summary for a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from etbench.errors import EtbenchError
+from etbench.results.__main__ import main
+from etbench.results.comparison.gate import check_conditions, parse_condition
+from etbench.results.files.schema import Result
+from etbench.results.files.store import write_result
+
+MakeResult = Callable[..., Result]
+
+
+@pytest.mark.parametrize(
+    ("condition", "change", "violated"),
+    [
+        ("pte_bytes>+2%", {"pte_bytes": 1_021}, True),
+        ("pte_bytes>+2%", {"pte_bytes": 1_020}, False),
+        ("artifact_bytes>+2%", {"pte_bytes": 1_021}, True),
+        ("pte_bytes > 20", {"pte_bytes": 1_021}, True),
+        ("pte_bytes<-2%", {"pte_bytes": 900}, True),
+        ("sqnr_db<-1", {"sqnr_db": 98.9}, True),
+        ("sqnr_db<-1", {"sqnr_db": 99.1}, False),
+        ("sqnr_db<-1", {"sqnr_db": None}, True),
+    ],
+)
+def test_a_condition_is_on_the_change_from_base_to_new(
+    condition: str, change: dict[str, float | None], violated: bool, make_result: MakeResult
+) -> None:
+    found = check_conditions([parse_condition(condition)], [(make_result(), make_result(**change))])
+    assert [violation.condition for violation in found] == ([condition] if violated else [])
+
+
+def test_outputs_equal_to_the_bit_are_better_than_any_sqnr(make_result: MakeResult) -> None:
+    noisy = make_result()
+    assert noisy.parity is not None
+    exact = make_result(parity=msgspec.structs.replace(noisy.parity, sqnr_db=None, exact=True))
+    condition = [parse_condition("sqnr_db<-1")]
+    assert check_conditions(condition, [(noisy, exact), (exact, exact)]) == []
+    assert len(check_conditions(condition, [(exact, noisy)])) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("size>+2%", "no metric 'size'; there are latency_p50_ms, .*pte_bytes"),
+        ("pte_bytes", "no condition: write metric"),
+        ("pte_bytes>=2%", "no condition"),
+        ("model>1", "no metric 'model'"),
+    ],
+)
+def test_a_faulty_condition_names_what_there_is(text: str, message: str) -> None:
+    with pytest.raises(EtbenchError, match=message):
+        parse_condition(text)
+
+
+def test_a_condition_that_could_never_fail_is_an_error(make_result: MakeResult) -> None:
+    with pytest.raises(EtbenchError, match="no cell of base has peak_memory_bytes"):
+        check_conditions([parse_condition("peak_memory_bytes>1%")], [(make_result(), make_result())])
+
+
+@pytest.fixture
+def base(tmp_path: Path, make_result: MakeResult) -> str:
+    """A folder with gpt2 int8 and resnet18 fp32, both measured."""
+    write_result(make_result(), tmp_path / "base", "a")
+    write_result(make_result("gpt2", "int8"), tmp_path / "base", "b")
+    return str(tmp_path / "base")
+
+
+@pytest.mark.parametrize("failing", [True, False], ids=["failing", "missing"])
+def test_a_cell_without_figures_fails_unless_allowed(
+    failing: bool,
+    base: str,
+    tmp_path: Path,
+    make_result: MakeResult,
+    failed: Result,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_result(make_result(), tmp_path / "new", "a")
+    if failing:
+        write_result(failed, tmp_path / "new", "b")
+    assert main(["compare", base, str(tmp_path / "new")]) == 3
+    failure = "no longer measured: gpt2 int8 xnnpack (failed: no such op)"
+    said = failure if failing else "only in base: gpt2 int8"
+    assert said in capsys.readouterr().out
+    assert main(["compare", base, str(tmp_path / "new"), "--allow-missing"]) == 0
+
+
+def test_the_markdown_summary_says_what_failed(
+    base: str, tmp_path: Path, make_result: MakeResult, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_result(make_result(pte_bytes=2_000), tmp_path / "new", "a")
+    write_result(make_result("gpt2", "int8"), tmp_path / "new", "b")
+    command = ["compare", base, str(tmp_path / "new"), "--format", "markdown"]
+    assert main([*command, "--fail-if", "artifact_bytes>+2%", "--fail-if", "sqnr_db<-1"]) == 3
+    out = capsys.readouterr().out
+    assert out.startswith("### etbench: failed")
+    assert "- artifact_bytes>+2%: resnet18 fp32 xnnpack: 1000 to 2000 (+100%)" in out
+    assert main(command) == 0
+    assert capsys.readouterr().out.startswith("### etbench: passed")
+
+
+def test_an_unknown_metric_is_bad_usage(base: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", base, base, "--fail-if", "bytes>1"]) == 2
+    assert "there are latency_p50_ms" in capsys.readouterr().err
