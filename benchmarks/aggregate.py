@@ -29,7 +29,7 @@ from typing import Any
 import msgspec
 from common import print_machine
 
-from etbench.measure.protocol import MachineLoad
+from etbench.host.load import MachineLoad
 from etbench.results.files.schema import Result, RoundFacts
 from etbench.results.files.store import find_files, read_results
 from etbench.results.tables.aggregation import FIGURES, aggregate, write_rows

@@ -5,12 +5,15 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from etbench.builder import build
 from etbench.config import Cell
+from etbench.config.devices import HostDevice
+from etbench.devices import place
 from etbench.host.environment import available_cores, read_environment
 from etbench.measure import Series, Subject, measure_series
 from etbench.preflight.compose import compose
@@ -40,7 +43,9 @@ def measured(cell: Cell, subjects: Sequence[Subject], *, together: bool = False)
     scratch = Path(subjects[0].folder)
     if together:
         subjects = [subjects[0], *(msgspec.structs.replace(subject, base=0) for subject in subjects[1:])]
-    return measure_series(subjects, cell.measure, scratch=scratch, log=scratch / "log")
+    log = scratch / "log"
+    place_for = partial(place, HostDevice(), scratch=scratch, log=log)
+    return measure_series(subjects, cell.measure, place_for=place_for, log=log)
 
 
 def print_machine() -> None:

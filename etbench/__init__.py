@@ -8,25 +8,27 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from etbench.engine.run import run
-
-# `compose` and `run` are imported at once, though a lazy attribute would be cheaper still: they are also the
-# names of modules, and only an import from here keeps the functions in their place. None imports torch.
-from etbench.preflight.compose import compose
+from etbench.version import __version__
 
 if TYPE_CHECKING:
     from etbench.engine.cell_run import Outcome
+    from etbench.engine.run import run
+    from etbench.preflight.compose import compose
 
 __all__ = ["Outcome", "__version__", "compose", "run"]
-__version__ = "0.1.0"
+
+MODULES = {
+    "Outcome": "etbench.engine.cell_run",
+    "compose": "etbench.preflight.compose",
+    "run": "etbench.engine.run",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import what runs a cell when it is asked for, not for a word of help."""
-    if name == "Outcome":
-        from etbench.engine.cell_run import Outcome
-
-        return Outcome
+    """Import a name when it is first used: the children that build and measure need none of them."""
+    if name in MODULES:
+        return getattr(import_module(MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from etbench.artifact import Artifact
 from etbench.builder.entry import FILES, FORMAT, Sidecar, checked_key, read_sidecar, sidecar_path
-from etbench.builder.remote import OnLost, Remote
+from etbench.builder.remote import OnLost, RemoteCache
 from etbench.system.files import link_or_copy
 from etbench.system.locks import locked_where_possible
 
@@ -61,7 +61,7 @@ class Cache:
 
     """
 
-    def __init__(self, folder: Path, max_bytes: int, remote: Remote | None = None) -> None:
+    def __init__(self, folder: Path, max_bytes: int, remote: RemoteCache | None = None) -> None:
         self.folder = folder
         self.max_bytes = max_bytes
         self.remote = remote

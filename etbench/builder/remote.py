@@ -24,7 +24,7 @@ from etbench.builder.entry import FILES, FORMAT, Sidecar, checked_key
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-__all__ = ["OnLost", "Remote"]
+__all__ = ["OnLost", "RemoteCache"]
 
 TRANSFERS = 4  # at once
 SLOWEST_BYTES_PER_S = 250_000  # of one transfer, on top of the timeout
@@ -33,7 +33,7 @@ OnLost = Callable[[str], None]
 T = TypeVar("T")
 
 
-class Remote:
+class RemoteCache:
     """Programs by key in an object store or a folder that machines share.
 
     At its first failure, whatever it is, it is lost: from then on nothing is found there and nothing is sent

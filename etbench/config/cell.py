@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from typing import Any
 
 import msgspec
 
 from etbench.config.devices import AdbDevice, Device, HostDevice
-from etbench.config.generation import length_fault
 from etbench.config.sections import (
     BuildSettings,
     CacheSettings,
@@ -27,7 +25,6 @@ from etbench.config.sections import (
     SweepSettings,
     XnnpackRuntime,
 )
-from etbench.preflight import checks as here
 
 __all__ = ["Cell", "Recipe"]
 
@@ -98,6 +95,17 @@ class Cell(Section, frozen=True, kw_only=True):
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:12]
 
     @property
+    def names(self) -> dict[str, str]:
+        """What `Impossible.covers` looks at."""
+        return {
+            "model": self.model.name,
+            "task": self.model.task,
+            "precision": self.precision.name,
+            "delegate": self.delegate.name,
+            "device": self.device.kind,
+        }
+
+    @property
     def compiles_runner(self) -> bool:
         """Whether its runner is compiled here."""
         return self.compiles(self.runner.name)
@@ -119,7 +127,7 @@ class Cell(Section, frozen=True, kw_only=True):
     def impossible(self) -> str | None:
         """Return why model, precision, delegate and runner cannot go together, or None if they can."""
         rules = (*self.delegate.cannot, *self.runner.cannot)
-        reasons = [rule.reason for rule in rules if rule.covers(self)]
+        reasons = [rule.reason for rule in rules if rule.covers(self.names)]
         requires = (*self.model.requires, *self.delegate.requires)
         runner = self.runner.missing if self.compiles_runner else None
         reasons += filter(None, [runner, *(requirement.missing for requirement in requires)])
@@ -128,28 +136,3 @@ class Cell(Section, frozen=True, kw_only=True):
                 "model.dynamic goes with fp32 only: quantizing and casting export again, with fixed shapes"
             )
         return reasons[0] if reasons else None
-
-    def missing_here(self) -> list[str]:
-        """List what the cell names and is not there: files, folders, CPUs, figures, room in a cache."""
-        from etbench.results.objective import faults as objective_faults  # knows results, which know cells
-
-        local = isinstance(self.device, HostDevice)
-        faults = [
-            here.folder_fault("calibration.images", self.calibration.images),
-            here.text_fault("calibration.text", self.calibration.text),
-            here.npz_fault("calibration.npz", self.calibration.npz),
-            here.weights_fault(self.model.weights),
-            here.path_fault("evaluate.data", self.evaluate.data),
-            here.path_fault("model.path", self.model.options.get("path")),
-            here.path_fault("model.reference", self.model.options.get("reference")),
-            length_fault(self.model.options),
-            here.path_fault("compare_to", self.compare_to),
-            here.path_fault("sweep.resume", self.sweep.resume),
-            here.affinity_fault(self.measure.affinity) if local else None,
-            here.start_fault(self.measure.start) if local else None,
-            here.device_fault(self.device, self.evaluate),
-            here.phone_fault(self.device, self.runner, self.profile),
-            here.remote_fault(self.cache),
-            here.locks_fault(os.environ.get("ETBENCH_LOCKS")),
-        ]
-        return [*filter(None, faults), *objective_faults(self.objective, self.bounds)]

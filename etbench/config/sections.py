@@ -5,17 +5,16 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
 from etbench.config.generation import Tokens
 
-if TYPE_CHECKING:
-    from etbench.config.cell import Cell
-
 __all__ = [
+    "IMAGE_SUFFIXES",
     "BuildSettings",
     "CacheSettings",
     "Calibration",
@@ -45,6 +44,7 @@ Warmup = Annotated[int, Meta(ge=0, le=10_000)]
 Positive = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})  # of `calibration.images`
 INSTALL_COMPILER = "the native runner needs a C++ compiler, such as by apt-get install g++"
 
 
@@ -152,16 +152,9 @@ class Impossible(Section, frozen=True, kw_only=True):
     delegate: str = "*"
     device: str = "*"
 
-    def covers(self, cell: Cell) -> bool:
-        """Tell whether the cell is one of these combinations."""
-        pairs = (
-            (cell.model.name, self.model),
-            (cell.model.task, self.task),
-            (cell.precision.name, self.precision),
-            (cell.delegate.name, self.delegate),
-            (cell.device.kind, self.device),
-        )
-        return all(fnmatchcase(name, pattern) for name, pattern in pairs)
+    def covers(self, names: Mapping[str, str]) -> bool:
+        """Return whether a cell is one of these combinations, by its names of each kind."""
+        return all(fnmatchcase(name, getattr(self, kind)) for kind, name in names.items())
 
 
 class XnnpackRuntime(Section, frozen=True, kw_only=True):

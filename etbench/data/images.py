@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from etbench.config.sections import IMAGE_SUFFIXES
 from etbench.errors import EtbenchError
-from etbench.preflight.checks import IMAGE_SUFFIXES
 
 __all__ = ["crops", "photographs"]
 

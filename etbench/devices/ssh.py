@@ -18,19 +18,18 @@ from typing import Any
 
 import msgspec
 
-import etbench
 from etbench import errors
 from etbench.config.devices import SshDevice
 from etbench.devices import store
 from etbench.devices.connection import LostConnections, program_files
 from etbench.devices.supervisor import BEAT_S
 from etbench.errors import EtbenchError
-from etbench.host import measuring_lock as turn
+from etbench.host import measuring_lock
 from etbench.measure.protocol import MeasureRequest
 from etbench.system import locks
 from etbench.system.process import Worker
 
-__all__ = ["Remote"]
+__all__ = ["SshHost"]
 
 # No password is asked for, since nobody may be there to give one; a dead connection is noticed in 15 s.
 OPTIONS = ("-T", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
@@ -46,7 +45,7 @@ class _Found(msgspec.Struct, frozen=True):
     platform: str
 
 
-class Remote:
+class SshHost:
     """Measures on a machine whose Python has ExecuTorch; what is not there yet is sent, once."""
 
     def __init__(self, device: SshDevice, *, scratch: Path, log: Path, tell: Callable[[str], None]) -> None:
@@ -61,7 +60,7 @@ class Remote:
     def prepared(self, request: MeasureRequest) -> MeasureRequest:
         """Send the programs and etbench's own code; what the rounds print comes back with the connection."""
         programs = [program_files(Path(subject.folder)) for subject in request.subjects]
-        package = Path(etbench.__file__).parent
+        package = Path(errors.__file__).parent
         code = {path.relative_to(package.parent).as_posix(): path for path in package.rglob("*.py")}
         entries = {store.digest(files): files for files in (code, *programs)}
         names = [store.digest(files) for files in programs]
@@ -153,7 +152,7 @@ class Remote:
                     for line in process.stdout:
                         last = line.decode(errors="replace").strip()
                         if last == store.WAITING:
-                            self._tell(turn.OTHERS_TURN.format(self._device.host))
+                            self._tell(measuring_lock.OTHERS_TURN.format(self._device.host))
                         elif last == store.READY:
                             if feed:
                                 feed(process.stdin)
@@ -182,7 +181,7 @@ class Remote:
 
 def _store_text() -> str:
     """Return the text of the store, after those of what it imports of etbench, which is not there yet."""
-    texts = {module.__name__: _text_of(module) for module in (errors, locks, turn)}
+    texts = {module.__name__: _text_of(module) for module in (errors, locks, measuring_lock)}
     return (
         "import sys, types\n"
         f"for name, text in {texts!a}.items():\n"

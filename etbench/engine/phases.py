@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import monotonic
@@ -13,6 +14,7 @@ import msgspec
 
 from etbench.builder import Built, Cache, Job, OnJobDone, OnJobEvent, build_all
 from etbench.config import Cell, Evaluate
+from etbench.devices import place
 from etbench.engine.baseline import Settings, base_recipe, find_base, kept_program, origin_of_rebuilt
 from etbench.engine.cell_run import Program, Task
 from etbench.engine.record import compared, measured
@@ -171,9 +173,8 @@ class Phases:
                 listener.subjects,
                 how.measure,
                 listener,
-                scratch=self.scratch,
+                place_for=partial(place, how.device, scratch=self.scratch, log=tasks[0].log),
                 log=tasks[0].log,
-                device=how.device,
             )
         finally:
             listener.keep_all()

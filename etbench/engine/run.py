@@ -11,6 +11,7 @@ from etbench.config import Cell
 from etbench.errors import ConfigError
 from etbench.events import Event, OnEvent
 from etbench.events.event_log import EventLog
+from etbench.preflight.checks import missing_here
 from etbench.system.interrupt import raise_if_interrupted
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def run_cells(
 
     if not cells:
         return []
-    if faults := list(dict.fromkeys(fault for cell in cells for fault in cell.missing_here())):
+    if faults := list(dict.fromkeys(fault for cell in cells for fault in missing_here(cell))):
         raise ConfigError(faults)
     out = Path(out_dir)
     folders = log_dirs or [out / "cells" / str(number) for number in range(len(cells))]
@@ -109,12 +110,12 @@ def _heard(out: Path, event_log: str | None, on_event: OnEvent | None) -> OnEven
 
 def _cache(cell: Cell) -> Cache | None:
     from etbench.builder.cache import Cache, cache_folder
-    from etbench.builder.remote import Remote
+    from etbench.builder.remote import RemoteCache
 
     settings = cell.cache
     if not settings.enabled:
         return None
     remote = None
     if settings.remote is not None:
-        remote = Remote(settings.remote, settings.remote_options, settings.remote_timeout_s)
+        remote = RemoteCache(settings.remote, settings.remote_options, settings.remote_timeout_s)
     return Cache(cache_folder(settings.dir), int(settings.max_gb * 1e9), remote)

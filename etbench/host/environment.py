@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 from msgspec import Struct
 
-import etbench
 from etbench.host.revision import read_revision
+from etbench.version import __version__
 
 __all__ = [
     "RAY_NODE",
@@ -91,7 +91,7 @@ def read_environment(
         available_cores=available_cores(),
         memory_bytes=psutil.virtual_memory().total,
         python=platform.python_version(),
-        libraries={"etbench": etbench.__version__}  # also of a checkout that nobody has installed
+        libraries={"etbench": __version__}  # also of a checkout that nobody has installed
         | {name: found for name in LIBRARIES if (found := _version(name))},
         runtimes=list(runtimes),
         commit=commit,

@@ -8,14 +8,47 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
+from msgspec import Struct
 
-from etbench.measure.protocol import MachineLoad, MachineNow
-
-__all__ = ["machine_now", "total_s", "watch_load"]
+__all__ = ["MachineLoad", "MachineNow", "machine_now", "total_s", "watch_load"]
 
 # Of all CPUs together. The system counts in ticks of 10 ms, while one's own time is exact and no load is less
 # than none, so that shares of a shorter time are mostly too high.
 LEAST_CPU_S = 0.1
+
+
+class MachineLoad(Struct, frozen=True, kw_only=True):
+    """What else went on during a round; None where this system does not tell.
+
+    `other_cpu_share` and `steal_share` are of all logical CPUs' time: 0.5 on two CPUs is one of them
+    busy with something else. The first is None of a round too short for the system's clock ticks, too.
+    `frequency_mhz` is the mean over the CPUs, `temperature_c` the highest of the sensors, at the end of the
+    round. `cpus` are those that the process was allowed to use.
+    """
+
+    other_cpu_share: float | None
+    steal_share: float | None
+    involuntary_switches: int
+    major_faults: int
+    frequency_mhz: float | None
+    temperature_c: float | None = None
+    cpus: list[int] = []
+
+
+class MachineNow(Struct, frozen=True, kw_only=True):
+    """The state of the machine at one moment; None where this system does not tell.
+
+    `busy_s` and `steal_s` are CPU time since the machine started, over all its CPUs, and `cpu_s` is all there
+    was, so that two moments tell what happened between them. `load_average` is over 1, 5 and 15 minutes.
+    """
+
+    load_average: list[float]
+    frequency_mhz: float | None
+    temperature_c: float | None
+    memory_available_bytes: int
+    cpu_s: float
+    busy_s: float
+    steal_s: float | None
 
 
 def machine_now() -> MachineNow:

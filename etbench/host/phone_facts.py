@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from etbench.host.adb import Adb
 from etbench.host.environment import Environment, vector_extensions
-from etbench.host.load import total_s
-from etbench.measure.protocol import MachineNow
+from etbench.host.load import MachineNow, total_s
 
 __all__ = ["phone_cores", "phone_environment", "phone_now"]
 

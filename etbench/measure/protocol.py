@@ -12,6 +12,7 @@ from msgspec import Struct
 from etbench.config import Evaluate, Passes, Repeat, XnnpackRuntime
 from etbench.host.adb import Phone
 from etbench.host.environment import Environment
+from etbench.host.load import MachineLoad, MachineNow
 from etbench.measure.findings import Evaluation, Inspection
 from etbench.stats.parity import Parity
 from etbench.system.process import Failure
@@ -22,8 +23,6 @@ __all__ = [
     "Checked",
     "Done",
     "Ended",
-    "MachineLoad",
-    "MachineNow",
     "MeasurePart",
     "MeasureRequest",
     "Measured",
@@ -87,40 +86,6 @@ class MeasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     timeout_s: float
     affinity: list[int] | None = None
     start: Literal["auto", "fork", "spawn"] = "auto"
-
-
-class MachineLoad(Struct, frozen=True, kw_only=True):
-    """What else went on during a round; None where this system does not tell.
-
-    `other_cpu_share` and `steal_share` are of all logical CPUs' time: 0.5 on two CPUs is one of them
-    busy with something else. The first is None of a round too short for the system's clock ticks, too.
-    `frequency_mhz` is the mean over the CPUs, `temperature_c` the highest of the sensors, at the end of the
-    round. `cpus` are those that the process was allowed to use.
-    """
-
-    other_cpu_share: float | None
-    steal_share: float | None
-    involuntary_switches: int
-    major_faults: int
-    frequency_mhz: float | None
-    temperature_c: float | None = None
-    cpus: list[int] = []
-
-
-class MachineNow(Struct, frozen=True, kw_only=True):
-    """The state of the machine at one moment; None where this system does not tell.
-
-    `busy_s` and `steal_s` are CPU time since the machine started, over all its CPUs, and `cpu_s` is all there
-    was, so that two moments tell what happened between them. `load_average` is over 1, 5 and 15 minutes.
-    """
-
-    load_average: list[float]
-    frequency_mhz: float | None
-    temperature_c: float | None
-    memory_available_bytes: int
-    cpu_s: float
-    busy_s: float
-    steal_s: float | None
 
 
 class Round(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""What a cell names and this host must have: each function returns a fault, or None."""
+"""What a cell names and this host must have; each check returns a fault, or None."""
 
 from __future__ import annotations
 
@@ -11,26 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from etbench.config import Cell
 from etbench.config.devices import INSTALL_ADB, AdbDevice, Device, HostDevice, RayDevice, SshDevice
-from etbench.config.sections import CacheSettings, Evaluate, Runner
+from etbench.config.generation import length_fault
+from etbench.config.sections import IMAGE_SUFFIXES, CacheSettings, Evaluate, Runner
 from etbench.errors import nearest
+from etbench.results.objective import faults as objective_faults
 
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "affinity_fault",
-    "device_fault",
-    "folder_fault",
-    "locks_fault",
-    "npz_fault",
-    "path_fault",
-    "phone_fault",
-    "remote_fault",
-    "start_fault",
-    "text_fault",
-    "weights_fault",
-]
+__all__ = ["missing_here"]
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 # Words in the names of options that fsspec's file systems take credentials in.
 SECRETS = frozenset(
     {
@@ -45,6 +34,30 @@ SECRETS = frozenset(
         "token",
     }
 )
+
+
+def missing_here(cell: Cell) -> list[str]:
+    """List what the cell names and is not there: files, folders, CPUs, figures, room in a cache."""
+    local = isinstance(cell.device, HostDevice)
+    faults = [
+        folder_fault("calibration.images", cell.calibration.images),
+        text_fault("calibration.text", cell.calibration.text),
+        npz_fault("calibration.npz", cell.calibration.npz),
+        weights_fault(cell.model.weights),
+        path_fault("evaluate.data", cell.evaluate.data),
+        path_fault("model.path", cell.model.options.get("path")),
+        path_fault("model.reference", cell.model.options.get("reference")),
+        length_fault(cell.model.options),
+        path_fault("compare_to", cell.compare_to),
+        path_fault("sweep.resume", cell.sweep.resume),
+        affinity_fault(cell.measure.affinity) if local else None,
+        start_fault(cell.measure.start) if local else None,
+        device_fault(cell.device, cell.evaluate),
+        phone_fault(cell.device, cell.runner, cell.profile),
+        remote_fault(cell.cache),
+        locks_fault(os.environ.get("ETBENCH_LOCKS")),
+    ]
+    return [*filter(None, faults), *objective_faults(cell.objective, cell.bounds)]
 
 
 def folder_fault(key: str, folder: str | None) -> str | None:

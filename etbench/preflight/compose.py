@@ -28,6 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 from etbench.config import Cell, parse
 from etbench.config.command import cell_arguments, quoted
 from etbench.errors import ConfigError, nearest
+from etbench.preflight.checks import missing_here
 from etbench.preflight.hydra_patches import copy_sources_once
 
 __all__ = [
@@ -37,7 +38,6 @@ __all__ = [
     "compose_options",
     "conf_dir",
     "option_names",
-    "resuming",
 ]
 
 copy_sources_once()
@@ -131,49 +131,6 @@ def check_command_line(argv: Sequence[str]) -> list[str]:
     return [f"++{text}" if text in forced else text for text in argv]
 
 
-def resuming(argv: Sequence[str]) -> list[str]:
-    """Return the arguments with what ``sweep.resume=<folder>`` stands for.
-
-    Results go to that folder. Where nothing else is said, the grid is that of its command line.
-
-    Raises:
-        ConfigError: if no sweep was started there.
-
-    """
-    overrides, flags = _split(argv)
-    values = dict(text.split("=", 1) for text in overrides if "=" in text)
-    folder = values.get("sweep.resume")
-    if not folder or folder == "null":
-        return list(argv)
-    if not {"-m", "--multirun"} & set(flags):
-        raise ConfigError([f"sweep.resume={folder}: add -m to go on with a sweep"])
-    if all(key.startswith(("sweep.", "hydra.")) for key in values):
-        from etbench.sweep.manifest import read_manifest
-
-        then, flags = _split(read_manifest(Path(_unquoted(folder))).argv)
-        own = [
-            text
-            for text in then
-            if not text.startswith(("sweep.resume=", "sweep.retry=", "hydra.sweep.dir="))
-        ]
-        overrides = [*own, *overrides]
-    return [*flags, *overrides, f"hydra.sweep.dir={folder}"]
-
-
-def _unquoted(text: str) -> str:
-    """Return the value that Hydra's grammar reads, where it is one."""
-    try:
-        return str(OverridesParser.create().parse_override(f"key={text}").value())
-    except HydraException:
-        return text  # is reported with all other faults
-
-
-def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the overrides among the arguments, and the options with their values."""
-    overrides = get_args_parser().parse_args(list(argv)).overrides
-    return list(overrides), [text for text in argv if text not in overrides]
-
-
 @contextmanager
 def _hydra(config_dir: str | Path | None) -> Iterator[tuple[Any, list[str]]]:
     """Give Hydra's config loader and the override that adds the user's own folder."""
@@ -251,7 +208,7 @@ def _check_whole(checker: _Checker, overrides: list[str], multirun: bool, faults
     except (HydraException, OmegaConfBaseException) as error:
         faults.append(_first_line(error))
         return
-    faults += cell.missing_here()
+    faults += missing_here(cell)
     reason = cell.impossible()
     if multirun:  # in a sweep such a cell is skipped with its reason
         return
@@ -341,7 +298,7 @@ class _Checker:
         """
         try:
             whole = self.compose([*choices, *needed], []) if needed else base
-            return parse(self.without_hydra(whole)).missing_here()
+            return missing_here(parse(self.without_hydra(whole)))
         except (ConfigError, HydraException, OmegaConfBaseException):
             return []
 
@@ -364,7 +321,7 @@ class _Checker:
             except (HydraException, OmegaConfBaseException) as error:
                 faults.append(f"{single}: {_first_line(error)}")
             else:
-                faults += [fault for fault in cell.missing_here() if fault not in before]
+                faults += [fault for fault in missing_here(cell) if fault not in before]
 
     def only_of_swept(
         self, choices: Sequence[Override], values: Sequence[Override], faults: list[str]

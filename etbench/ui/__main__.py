@@ -19,6 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = _parser()
     args = parser.parse_args(argv)
     try:
+        from etbench.ui.pages import add_pages
         from etbench.ui.security import LEAST_TOKEN, is_loopback
         from etbench.ui.server import Settings, serve
     except ImportError as error:
@@ -40,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         config_dir=args.config_dir,
     )
     try:
-        serve(settings)
+        serve(settings, add_pages)
     except OSError as error:
         sys.stderr.write(f"--port {args.port}: {error.strerror}; take another one, or 0 for any\n")
         return 2

@@ -19,7 +19,6 @@ from etbench.ui.choices import Choices
 from etbench.ui.external_runs import Others
 from etbench.ui.jobs import Jobs
 from etbench.ui.library import Library
-from etbench.ui.pages import add_pages
 from etbench.ui.security import Guard, names_of
 
 __all__ = ["Settings", "serve"]
@@ -39,8 +38,12 @@ class Settings:
     config_dir: Path | None
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, add_pages: Callable[[Jobs, Others, Library], None]) -> None:
     """Serve the page until Ctrl-C.
+
+    Args:
+        settings: of the command line.
+        add_pages: gives the server its pages.
 
     Raises:
         OSError: if the port is taken.

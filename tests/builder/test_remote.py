@@ -23,7 +23,7 @@ from support import CONF, environment, etbench, wait_for
 
 from etbench.artifact import program_path, references_path
 from etbench.builder.cache import Cache
-from etbench.builder.remote import Remote
+from etbench.builder.remote import RemoteCache
 from etbench.errors import ConfigError
 from etbench.preflight.compose import check_command_line
 from etbench.results.files.schema import Result
@@ -57,7 +57,7 @@ class Store:
     folder: Path
 
     def machine(self, name: str, timeout_s: float = 20) -> Cache:
-        cache = Cache(self.folder / name, 10**9, Remote(self.url, self.options, timeout_s))
+        cache = Cache(self.folder / name, 10**9, RemoteCache(self.url, self.options, timeout_s))
         assert cache.writable()
         return cache
 
@@ -341,8 +341,9 @@ def test_nothing_of_it_is_imported_unless_a_remote_is_named(tmp_path: Path) -> N
         "import sys; from pathlib import Path; from etbench.engine.run import _cache\n"
         "import etbench.engine.phases\n"
         "from etbench.preflight.compose import check_command_line, compose\n"
+        "from etbench.preflight.checks import missing_here\n"
         "check_command_line(['model=mobilenet_v2']); cell = compose(['model=mobilenet_v2'])\n"
-        "assert not cell.missing_here() and _cache(cell).take('a' * 64, Path(), print) is None\n"
+        "assert not missing_here(cell) and _cache(cell).take('a' * 64, Path(), print) is None\n"
         "print('fsspec' in sys.modules)"
     )
     done = subprocess.run(

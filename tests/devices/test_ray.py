@@ -16,6 +16,7 @@ from support import CONF, environment, etbench, started_etbench, wait_for
 from etbench import compose
 from etbench.events.event_log import LoggedEvent, read_events
 from etbench.host.environment import RAY_NODE
+from etbench.preflight.checks import missing_here
 from etbench.results.files.schema import Result
 from etbench.results.files.store import read_results
 from etbench.sweep.manifest import read_manifest
@@ -189,8 +190,8 @@ def test_a_run_outside_of_the_cluster_is_measured_on_a_node(address: str, tmp_pa
 
 def test_without_ray_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     cell = compose(["device=ray"])
-    assert not cell.missing_here()
+    assert not missing_here(cell)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert cell.missing_here() == [
+    assert missing_here(cell) == [
         "device=ray: the package 'ray' is not installed: pip install \"etbench[ray]\""
     ]

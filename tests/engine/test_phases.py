@@ -13,8 +13,8 @@ from etbench import compose
 from etbench.engine.cell_run import Task
 from etbench.engine.phases import Phases, _Listener
 from etbench.errors import EtbenchError
+from etbench.host.load import MachineLoad
 from etbench.measure import Round
-from etbench.measure.protocol import MachineLoad
 
 LOAD = MachineLoad(
     other_cpu_share=None, steal_share=None, involuntary_switches=0, major_faults=0, frequency_mhz=None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from etbench.config import Device
 from etbench.config.devices import HostDevice, SshDevice
+from etbench.devices import place
 from etbench.errors import EtbenchError
 from etbench.events import Event
 from etbench.host.measuring_lock import turn_to_measure
@@ -40,7 +42,8 @@ def _measure(folder: Path, log: Path, device: Device | None = None) -> dict[int,
         Subject(folder=str(folder / name), repeat=cell.repeat, threads=1, logits_axis=None, log=str(log))
         for name in ("one", "two")
     ]
-    measure(subjects, cell.measure, failures, scratch=folder, log=log, device=device)
+    place_for = partial(place, device or HostDevice(), scratch=folder, log=log)
+    measure(subjects, cell.measure, failures, place_for=place_for, log=log)
     return failures.heard
 
 

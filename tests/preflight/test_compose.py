@@ -13,8 +13,9 @@ from support import CONF
 import etbench
 from etbench.config.command import resume_arguments
 from etbench.errors import ConfigError
-from etbench.preflight.compose import check_command_line, compose, conf_dir, resuming
+from etbench.preflight.compose import check_command_line, compose, conf_dir
 from etbench.sweep.manifest import Manifest
+from etbench.sweep.resuming import resuming
 
 
 def _options(group: str) -> list[str]:

@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from etbench.host.adb import Phone
 from etbench.host.environment import Environment, read_environment
-from etbench.host.load import machine_now
+from etbench.host.load import MachineNow, machine_now
 from etbench.host.phone_facts import phone_environment, phone_now
-from etbench.measure.protocol import MachineNow, Subject
+from etbench.measure.protocol import Subject
 from etbench.measure.worker.phone import on_phone
 from etbench.measure.worker.round_process import Start, in_fresh_process
 from etbench.measure.worker.supervision import Attendance

@@ -18,13 +18,13 @@ from msgspec import Struct
 from etbench.artifact import program_path
 from etbench.events import Event, OnEvent, Stages, explained
 from etbench.host.environment import available_cores
+from etbench.host.load import MachineNow
 from etbench.measure.findings import Evaluation
 from etbench.measure.protocol import (
     Broken,
     Checked,
     CheckPass,
     Ended,
-    MachineNow,
     Measured,
     MeasurePart,
     MeasureRequest,

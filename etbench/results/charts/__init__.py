@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from etbench.results.charts.bars import delegate_bars, precision_bars, speedup_bars
+from etbench.results.charts.fronts import pareto
 from etbench.results.charts.history import history_lines
-from etbench.results.charts.pareto import pareto
 from etbench.results.charts.program import coverage_bars, operator_bars
 from etbench.results.charts.rounds import round_boxes, round_strips
 from etbench.results.charts.style import AnyChart, is_blank

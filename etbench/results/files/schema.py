@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from etbench.artifact import Artifact
 from etbench.host.environment import Environment
+from etbench.host.load import MachineLoad, MachineNow
 from etbench.measure.findings import Energy, LoadPass, Memory, Profile
-from etbench.measure.protocol import MachineLoad, MachineNow
 from etbench.results.files.names import cell_words
 from etbench.stats.parity import Parity
 from etbench.stats.stability import Stability

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,8 @@ from support import CONF, TESTS
 
 from etbench.builder import build
 from etbench.config import Cell
+from etbench.config.devices import HostDevice
+from etbench.devices import place
 from etbench.measure import Series, Subject, measure_series
 from etbench.measure.worker.plan import CHECK_EVERY
 from etbench.preflight.compose import compose
@@ -35,7 +38,9 @@ def _measure(cell: Cell, *subjects: Subject, together: bool = False, **how: obje
     if together:
         subjects = (subjects[0], msgspec.structs.replace(subjects[1], base=0))
     changed = msgspec.structs.replace(cell.measure, **how)
-    return measure_series(subjects, changed, scratch=folder, log=folder / "log")
+    log = folder / "log"
+    place_for = partial(place, HostDevice(), scratch=folder, log=log)
+    return measure_series(subjects, changed, place_for=place_for, log=log)
 
 
 def _repeating(subject: Subject, **changes: object) -> Subject:

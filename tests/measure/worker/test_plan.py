@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etbench.config import Repeat
-from etbench.measure.protocol import MachineLoad, Round, in_turn, seconds_text
+from etbench.host.load import MachineLoad
+from etbench.measure.protocol import Round, in_turn, seconds_text
 from etbench.measure.worker.plan import MIN_ROUNDS, MIN_SAMPLES, Progress, plan_rounds
 
 QUIET = MachineLoad(

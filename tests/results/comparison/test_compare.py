@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from etbench.errors import EtbenchError
-from etbench.measure.protocol import MachineLoad
+from etbench.host.load import MachineLoad
 from etbench.results.__main__ import main
 from etbench.results.comparison.compare import compare_results
 from etbench.results.files.schema import Result, RoundFacts

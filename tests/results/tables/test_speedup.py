@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from etbench.measure.protocol import MachineLoad
+from etbench.host.load import MachineLoad
 from etbench.results import aggregate, compare_delegates, compare_precisions, to_frame
 from etbench.results.files.schema import Result, RoundFacts
 from etbench.results.files.store import write_result
