@@ -23,7 +23,7 @@ from etbench.measure import Subject
 from etbench.measure.findings import Memory, OneLoad
 from etbench.measure.protocol import in_turn
 from etbench.measure.worker.round_process import in_native, in_spawned
-from etbench.measure.worker.supervision import Attendance
+from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import LoadTask, MemoryTask, Task
 from etbench.native import compile_runner
 from etbench.preflight.compose import compose
@@ -105,7 +105,7 @@ def _print_start(subject: Subject, runner: str, processes: int) -> None:
 
 def _both(runner: str, task: Task, answer: type) -> dict[str, Callable]:
     """Return what does the task in a fresh process of Python and of the native runner."""
-    quiet = Attendance("inspect", lambda _: None, lambda _: None, log="/dev/null")
+    quiet = Supervision("inspect", lambda _: None, lambda _: None, log="/dev/null")
     return {
         "Python": lambda: in_spawned(task, answer, quiet),
         "native": lambda: in_native(task, answer, quiet, runner=runner),

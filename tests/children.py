@@ -1,4 +1,4 @@
-"""A child process of `etbench.system.process.call` that behaves as it is asked to."""
+"""A child process of `etbench.system.process.Worker` that behaves as it is asked to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from etbench.errors import EtbenchError
 from etbench.events import OnEvent, Stages
-from etbench.system.process import serve
+from etbench.system.channel import serve
 
 
 class Ask(Struct):
@@ -30,6 +30,8 @@ class Answer(Struct):
 
 def _handle(ask: Ask, emit: OnEvent, send: Callable[[Struct], None]) -> Answer:
     stages = Stages(emit)
+    if ask.what == "fork":
+        return _forked()
     with stages("acting"):
         if ask.what == "chatter":
             print("a library prints")
@@ -45,6 +47,10 @@ def _handle(ask: Ask, emit: OnEvent, send: Callable[[Struct], None]) -> Answer:
                 stages.progress("acting", "still here")
         elif ask.what == "garbage":
             os.write(_channel(), b"\x00\x01 no message\n")
+        elif ask.what == "answer twice":
+            os.write(_channel(), b'{"message_type":"answer","request":1,"body":{"text":"before its end"}}\n')
+        elif ask.what == "fork in a stage":
+            return _forked()
         elif ask.what == "raise":
             raise ValueError("as asked")
         elif ask.what == "explain":
@@ -56,6 +62,14 @@ def _handle(ask: Ask, emit: OnEvent, send: Callable[[Struct], None]) -> Answer:
         elif ask.what == "segfault":
             os.kill(os.getpid(), signal.SIGSEGV)
     return Answer(ask.what)
+
+
+def _forked() -> Answer:
+    """Return twice: in this process, and in one that is forked, which is first."""
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+    return Answer("of the parent" if child else "of the child")
 
 
 def _channel() -> int:

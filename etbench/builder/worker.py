@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from etbench.artifact import Artifact, BuildRequest, shared_part
 from etbench.events import OnEvent, Stages
-from etbench.system.process import print_to, serve
+from etbench.system.channel import print_to, serve
 
 if TYPE_CHECKING:
     from etbench.builder.pipeline import Prepared

@@ -23,10 +23,9 @@ from etbench.config.devices import RayDevice
 from etbench.devices.connection import program_files
 from etbench.devices.host import Host
 from etbench.errors import EtbenchError
-from etbench.events import Event, OnEvent, explained
+from etbench.events import Event, Failure, OnEvent, explained
 from etbench.host.environment import RAY_NODE
 from etbench.measure.protocol import Measured, MeasureRequest
-from etbench.system.process import Failure
 from etbench.system.workspace import workspace
 
 __all__ = ["RayNode"]

@@ -19,7 +19,8 @@ import msgspec
 from etbench.errors import EtbenchError
 from etbench.events import Event
 from etbench.host.measuring_lock import OTHERS_TURN, turn_to_measure
-from etbench.system.process import SIGNALS_FROM, Failure
+from etbench.system.messages import Failed
+from etbench.system.process import SIGNALS_FROM
 
 __all__ = ["BEAT_S", "WORKER"]
 
@@ -38,7 +39,7 @@ def main() -> None:
         try:
             turn.enter_context(turn_to_measure(_say_waiting))
         except EtbenchError as error:
-            _say(Failure.of(error))
+            _say(Failed.of(error))
             os._exit(1)
         child = subprocess.Popen([sys.executable, "-m", WORKER], stdin=requests, start_new_session=True)
         ending.group = child.pid
@@ -75,7 +76,7 @@ def _say_waiting() -> None:
     _say(Event(kind="progress", stage="time", message=OTHERS_TURN.format("that machine")))
 
 
-def _say(message: Event | Failure) -> None:
+def _say(message: Event | Failed) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
     sys.stdout.buffer.flush()
 

@@ -19,10 +19,9 @@ from etbench.engine.baseline import Settings, base_recipe, find_base, kept_progr
 from etbench.engine.cell_run import Program, Task
 from etbench.engine.record import compared, measured
 from etbench.errors import EtbenchError
-from etbench.events import Event, Stages, explained
+from etbench.events import Event, Failure, Stages, explained
 from etbench.measure import Round, Series, Subject, measure
 from etbench.native import compile_runner
-from etbench.system.process import Failure
 
 __all__ = ["FailFastError", "Phases"]
 

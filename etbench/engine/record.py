@@ -12,10 +12,11 @@ from etbench.builder import Built
 from etbench.config import Cell, Generation
 from etbench.engine.baseline import Base
 from etbench.errors import EtbenchError
+from etbench.events import Failure
 from etbench.host.environment import Environment, read_environment
 from etbench.measure import Round, Series
 from etbench.results.comparison.compare import common_blocks, compare_in_turn
-from etbench.results.files.schema import Failure, Generated, InTurn, Requested, Result, RoundFacts
+from etbench.results.files.schema import Generated, InTurn, Requested, Result, RoundFacts
 from etbench.stats import assess, summarize
 
 __all__ = ["blank_result", "compared", "facts", "failed", "measured"]
@@ -154,17 +155,10 @@ def blank_result(cell: Cell, log_file: str) -> Result:
 
 def failed(blank: Result, error: EtbenchError, rounds: Sequence[Round] = ()) -> Result:
     """Return the result of a cell that came to this error, with the rounds it had before."""
-    failure = Failure(
-        stage=error.stage,
-        kind=error.kind,
-        message=error.message,
-        hint=error.hint,
-        traceback=error.traceback,
-    )
     return msgspec.structs.replace(
         blank,
         status="failed",
-        failure=failure,
+        failure=Failure.of(error),
         repeat=sum(len(taken.samples_ms) for taken in rounds),
         rounds=[taken.samples_ms for taken in rounds],
         round_facts=[facts(taken) for taken in rounds],

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from etbench.events.event import Event, OnEvent, Stages, explained
+from etbench.events.failure import Failure
 
-__all__ = ["Event", "OnEvent", "Stages", "explained"]
+__all__ = ["Event", "Failure", "OnEvent", "Stages", "explained"]

@@ -10,12 +10,12 @@ from typing import Literal
 from msgspec import Struct
 
 from etbench.config import Evaluate, Passes, Repeat, XnnpackRuntime
+from etbench.events import Failure
 from etbench.host.adb import Phone
 from etbench.host.environment import Environment
 from etbench.host.load import MachineLoad, MachineNow
 from etbench.measure.findings import Evaluation, Inspection
 from etbench.stats.parity import Parity
-from etbench.system.process import Failure
 
 __all__ = [
     "Broken",

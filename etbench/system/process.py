@@ -1,4 +1,4 @@
-"""Child processes that build or measure: requests go in as JSON, events and replies come out.
+"""Child processes that build or measure: requests go in as JSON, events and answers come out.
 
 The heavy and dangerous work of a cell (torch, the ExecuTorch runtime) happens in children, so that a
 crash there is a result here, and what they print at any level, C++ included, goes to the log file.
@@ -7,7 +7,6 @@ crash there is a result here, and what they print at any level, C++ included, go
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import select
 import signal
@@ -16,23 +15,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from etbench.errors import EtbenchError
-from etbench.events import Event, OnEvent, explained
+from etbench.events import Event, OnEvent
+from etbench.system.messages import Answer, Failed, Message, Part, Request
 
 __all__ = [
     "SIGNALS_FROM",
-    "Failure",
+    "Lines",
     "Worker",
-    "die_with_parent",
     "exit_description",
-    "flush_printed",
-    "print_to",
-    "serve",
     "status_from_shell",
     "worker",
 ]
@@ -40,40 +36,6 @@ __all__ = [
 SIGNALS_FROM = 128  # in what a shell, and so ssh and adb, gives as exit status
 
 
-class Reply(Struct, frozen=True, tag="reply", tag_field="message_type"):
-    """The answer to the request; the last message of a child that succeeded."""
-
-    body: msgspec.Raw
-
-
-class Failure(Struct, frozen=True, tag="failure", tag_field="message_type"):
-    """Why there is no answer; the last message of a child that failed in an orderly way."""
-
-    stage: str
-    message: str
-    hint: str
-    kind: str
-    traceback: str
-
-    @classmethod
-    def of(cls, error: EtbenchError) -> Failure:
-        """Take down an error so that it can travel."""
-        return cls(error.stage, error.message, error.hint, error.kind, error.traceback)
-
-    def error(self) -> EtbenchError:
-        """Return the error that was taken down."""
-        return EtbenchError(
-            self.message, stage=self.stage, hint=self.hint, kind=self.kind, traceback=self.traceback
-        )
-
-
-class Part(Struct, frozen=True, tag="part", tag_field="message_type"):
-    """A part of the answer that is complete before the rest."""
-
-    body: msgspec.Raw
-
-
-Message = Event | Part | Reply | Failure
 T = TypeVar("T")
 
 
@@ -84,7 +46,7 @@ class Worker:
     the *thread* that started it ends.
 
     Args:
-        module: a module whose ``__main__`` part calls `serve`.
+        module: a module whose ``__main__`` part calls `etbench.system.channel.serve`.
         scratch: the child's folder for temporary files (torch leaves some behind); the caller removes it.
         log: gets what the child prints until a request names another file.
         env: variables on top of those of this process.
@@ -113,8 +75,9 @@ class Worker:
                 start_new_session=True,
             )
         assert self._child.stdout is not None
-        self._lines = _Lines(self._child.stdout.fileno())
+        self._lines = Lines(self._child.stdout.fileno())
         self._in_shell = self._shell_talks = command is not None
+        self._asked = 0
 
     @property
     def alive(self) -> bool:
@@ -155,7 +118,9 @@ class Worker:
 
         """
         decoder = msgspec.json.Decoder(Message)
-        self.send_line(msgspec.json.encode(request))
+        self._asked += 1
+        body = msgspec.Raw(msgspec.json.encode(request))
+        self.send_line(msgspec.json.encode(Request(number=self._asked, body=body)))
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             left = None if deadline is None else deadline - time.monotonic()
@@ -179,16 +144,24 @@ class Worker:
                     f"the child process wrote {line[:80]!r}, which is no message", stage=stage
                 ) from error
             self._shell_talks = False
-            if isinstance(message, Event):
-                stage = message.stage or stage
-                on_event(message)
-            elif isinstance(message, Part):
-                assert on_part is not None
-                on_part(message.body)
-            elif isinstance(message, Failure):
-                raise message.error()
-            else:
-                return msgspec.json.decode(message.body, type=reply)
+            if isinstance(message, Part | Answer | Failed) and message.request not in (self._asked, None):
+                self.close()
+                raise EtbenchError(
+                    f"the child process answered request {message.request} instead of {self._asked}",
+                    stage=stage,
+                    kind="Garbage",
+                )
+            match message:
+                case Event():
+                    stage = message.stage or stage
+                    on_event(message)
+                case Part():
+                    assert on_part is not None
+                    on_part(message.body)
+                case Failed():
+                    raise message.error()
+                case Answer():
+                    return msgspec.json.decode(message.body, type=reply)
         code = status_from_shell(self._child.wait()) if self._in_shell else self._child.wait()
         raise EtbenchError(
             f"the process of {self._name} {exit_description(code)} during this stage",
@@ -243,7 +216,7 @@ def worker(module: str, *, scratch: Path, log: Path) -> Iterator[Worker]:
         child.close()
 
 
-class _Lines:
+class Lines:
     """Lines of a pipe, each waited for no longer than is asked."""
 
     def __init__(self, fd: int) -> None:
@@ -269,73 +242,6 @@ class _Lines:
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         return line
-
-
-Handler = Callable[[Any, OnEvent, Callable[[Struct], None]], Struct]
-
-
-def serve(request_type: type[Any], handler: Handler) -> NoReturn:
-    """Be the process behind a `Worker`: read requests, answer each, until the pipe ends.
-
-    Standard output is kept for the messages; what anything else prints there goes to standard error,
-    which is a log file.
-
-    Args:
-        request_type: what the lines on standard input are.
-        handler: gets a request, a function that tells an event, and one that sends a part of the answer.
-
-    """
-    die_with_parent()
-    channel = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-
-    def send(message: Message) -> None:
-        channel.write(msgspec.json.encode(message) + b"\n")
-
-    def send_part(part: Struct) -> None:
-        send(Part(msgspec.Raw(msgspec.json.encode(part))))
-
-    for line in sys.stdin.buffer:
-        try:
-            answer = handler(msgspec.json.decode(line, type=request_type), send, send_part)
-        except Exception as error:  # the border of the process: every failure becomes a message
-            send(Failure.of(explained(error, "start")))
-        else:
-            send(Reply(msgspec.Raw(msgspec.json.encode(answer))))
-        flush_printed()
-    os._exit(0)  # destructors of native libraries have crashed here, after the work was done
-
-
-def print_to(log: str) -> None:
-    """Append to this file from now on what this process prints, C++ included; none is standard error."""
-    flush_printed()
-    if not log:
-        os.dup2(2, 1)
-        return
-    with open(log, "ab") as file:  # noqa: PTH123  only its descriptor is wanted
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-
-
-def flush_printed() -> None:
-    """Put into the log what `print` has kept back; a full disk or a closed stream loses that and no more."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-
-
-def die_with_parent(parent: int | None = None) -> None:
-    """Ask Linux to kill this process when its parent dies, even by SIGKILL; elsewhere do nothing.
-
-    Args:
-        parent: number of the parent, where it is known: it may have died before it was asked.
-
-    """
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-        if parent is not None and os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def exit_description(code: int) -> str:

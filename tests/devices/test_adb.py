@@ -22,7 +22,7 @@ from etbench.host.measuring_lock import turn_to_measure
 from etbench.host.phone_facts import phone_environment, phone_now
 from etbench.measure.findings import Memory
 from etbench.measure.worker.phone import on_phone
-from etbench.measure.worker.supervision import Attendance
+from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import EnergyTask, MemoryTask
 from etbench.results.files.schema import Result
 
@@ -240,7 +240,7 @@ def _adb(tmp_path: Path, *, state: str, ends: str) -> Adb:
 def _end_of(adb: Adb, task: Any, log: Path) -> EtbenchError:
     phone = Phone(adb=adb, runner="/there/runner", folder="/there")
     with pytest.raises(EtbenchError) as caught:
-        on_phone(phone, task, Memory, Attendance("inspect", lambda _: None, lambda _: None, 20, str(log)))
+        on_phone(phone, task, Memory, Supervision("inspect", lambda _: None, lambda _: None, 20, str(log)))
     return caught.value
 
 

@@ -22,9 +22,8 @@ from etbench.config import XnnpackRuntime
 from etbench.errors import EtbenchError
 from etbench.measure.findings import Memory, OneLoad
 from etbench.measure.protocol import CheckPass, NativeOutputs, Round
-from etbench.measure.worker import fork
 from etbench.measure.worker.round_process import in_native, in_spawned
-from etbench.measure.worker.supervision import Attendance
+from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import CheckTask, LoadTask, MemoryTask, OutputsTask, ParityTask, RoundTask
 from etbench.stats.parity import Parity
 
@@ -53,11 +52,11 @@ def _round(folder: Path, **changes: Any) -> RoundTask:
 
 def _native(runner: Path, task: Any, answer: type, **how: Any) -> Any:
     calls = {"stage": "time", "waiting": lambda _: None, "tell": lambda _: None} | how
-    return in_native(task, answer, Attendance(**calls), runner=str(runner))
+    return in_native(task, answer, Supervision(**calls), runner=str(runner))
 
 
 def _python(task: Any, answer: type) -> Any:
-    return in_spawned(task, answer, Attendance("parity", lambda _: None, lambda _: None))
+    return in_spawned(task, answer, Supervision("parity", lambda _: None, lambda _: None))
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -202,7 +201,7 @@ def test_a_wrong_task_is_answered_in_words(task: str, message: str, runner: Path
 def test_a_runner_that_crashes_is_named_by_the_signal(
     runner: Path, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fork, "HEARTBEAT_S", 0.1)
+    monkeypatch.setattr("etbench.measure.worker.supervision.HEARTBEAT_S", 0.1)
 
     def crash(_: float) -> None:
         for child in psutil.Process().children():

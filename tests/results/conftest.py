@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from etbench.artifact import Artifact, Delegation, TensorSpec
+from etbench.events import Failure
 from etbench.host.environment import Environment
-from etbench.results.files.schema import Failure, Requested, Result
+from etbench.results.files.schema import Requested, Result
 from etbench.stats import Parity, summarize
 
 MakeResult = Callable[..., Result]

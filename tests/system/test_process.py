@@ -93,6 +93,32 @@ def test_one_process_answers_many_requests_and_survives_a_failed_one(
             ask("three")
 
 
+@pytest.mark.parametrize("what", ["fork", "fork in a stage"])
+def test_only_the_process_that_opened_the_channel_answers(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    events: list[Event] = []
+    with worker("children", scratch=tmp_path, log=tmp_path / "log") as child:
+        about = {"log": tmp_path / "log", "on_event": events.append}
+        assert child.ask(Ask(what), Answer, **about) == Answer("of the parent")
+        assert child.ask(Ask("next"), Answer, **about) == Answer("next")
+    assert len([event for event in events if event.kind == "stage_finished"]) <= 2
+    assert "came back from the function that forked it" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the child finds its pipe in /proc")
+def test_the_answer_to_another_request_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    about = {"log": tmp_path / "log", "on_event": lambda _: None}
+    with worker("children", scratch=tmp_path, log=tmp_path / "log") as child:
+        assert child.ask(Ask("answer twice"), Answer, **about) == Answer("before its end")
+        with pytest.raises(EtbenchError, match="answered request 1 instead of 2") as caught:
+            child.ask(Ask("next"), Answer, **about)
+        assert caught.value.kind == "Garbage"
+        assert not child.alive
+
+
 def test_parts_come_before_the_answer(ask) -> None:
     parts: list[Answer] = []
     answer, _, _ = ask("parts", on_part=lambda body: parts.append(msgspec.json.decode(body, type=Answer)))
@@ -149,7 +175,7 @@ def test_a_child_that_is_slow_but_says_so_is_not_silent(
 def test_output_can_be_sent_to_another_file(tmp_path: Path) -> None:
     program = f"""
 import os
-from etbench.system.process import print_to
+from etbench.system.channel import print_to
 print("before")
 print_to({str(tmp_path / "other")!r})
 print("python")

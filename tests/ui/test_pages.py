@@ -18,8 +18,8 @@ from playwright.sync_api import Page, expect
 from support import started_etbench
 from sweeps import arguments
 
+from etbench.events import Failure
 from etbench.results.files.store import read_result, write_result
-from etbench.system.process import Failure
 
 Opened = Callable[..., Page]
 TABS = ("/", "/compare", "/inspect", "/doctor")
@@ -174,7 +174,7 @@ def test_what_has_no_figures_is_listed_with_its_reason(open_tab: Opened, server:
     expect(page.get_by_text("28 measured cells")).to_be_visible()
     expect(card(page, "Left out")).to_have_count(0)
     good = read_result(server.sample / "gpt2_int8_xnnpack.json")
-    failure = Failure("lower", "no such operator", "", "RuntimeError", "")
+    failure = Failure(stage="lower", kind="RuntimeError", message="no such operator", hint="", traceback="")
     failed = msgspec.structs.replace(good, status="failed", failure=failure, latency_ms=None, rounds=[])
     path = write_result(
         msgspec.structs.replace(failed, model_name="gpt3"), server.sample, "gpt3_int8_xnnpack"

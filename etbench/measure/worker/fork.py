@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
-import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
-import msgspec
 from msgspec import Struct
 
-from etbench.errors import EtbenchError
-from etbench.events import explained
-from etbench.measure.worker.supervision import Attendance
-from etbench.system.process import Failure, die_with_parent, flush_printed, print_to
+from etbench.measure.worker.supervision import Supervision, answer_from
+from etbench.system.channel import Channel, die_with_parent, print_to
 
 __all__ = ["in_fork"]
 
 T = TypeVar("T", bound=Struct)
-
-HEARTBEAT_S = 15.0
-_REPORTED = 17  # exit status of a child that wrote down why it failed
+Tell = Callable[[str], None]
 
 
-def in_fork(function: Callable[[], T], answer: type[T], attendance: Attendance) -> T:
+def in_fork(function: Callable[[Tell], T], answer: type[T], supervision: Supervision) -> T:
     """Call the function in a fork of this process and return its answer.
 
     The caller must not have started a thread pool: threads do not survive a fork.
 
     Args:
-        function: what to do; it may use all that this process has imported.
+        function: what to do; it may use all that this process has imported, and is given a function that
+            tells of slow going.
         answer: the type it returns.
-        attendance: goes with it; what is told is the function's own affair.
+        supervision: goes with it.
 
     Raises:
         EtbenchError: what the function raised, the signal that killed its process, or that it took too long.
@@ -42,64 +36,32 @@ def in_fork(function: Callable[[], T], answer: type[T], attendance: Attendance) 
     read_end, write_end = os.pipe()
     parent, child = os.getpid(), os.fork()
     if child == 0:
-        os.close(read_end)
         die_with_parent(parent)
-        _be_the_child(function, write_end, attendance)
+        os.close(read_end)
+        _be_the_child(function, write_end, supervision)
     os.close(write_end)
     try:
-        body = _read_all(read_end, attendance)
-    except TimeoutError:
+        found = answer_from(read_end, answer, supervision)
+    except BaseException as error:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        raise attendance.late() from None
+        if isinstance(error, TimeoutError):
+            raise supervision.late() from None
+        raise
+    finally:
+        os.close(read_end)
     _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    try:
-        if code == 0:
-            return msgspec.json.decode(body, type=answer)
-        if code == _REPORTED:
-            raise msgspec.json.decode(body, type=Failure).error()
-    except msgspec.DecodeError as error:
-        raise EtbenchError(
-            f"the process of a round wrote {body[:80]!r}, which is no answer",
-            stage=attendance.stage,
-            kind="Garbage",
-        ) from error
-    raise attendance.died(code)
+    if found is None:
+        raise supervision.died(os.waitstatus_to_exitcode(status))
+    return found
 
 
-def _read_all(read_end: int, attendance: Attendance) -> bytes:
-    """Read the pipe to its end, which comes when the child has answered or died.
+def _be_the_child(function: Callable[[Tell], Struct], pipe: int, supervision: Supervision) -> NoReturn:
+    channel = Channel(pipe)
 
-    Raises:
-        TimeoutError: if that is not in time.
+    def work() -> Struct:
+        print_to(supervision.log)
+        return function(channel.say)
 
-    """
-    begun = time.monotonic()
-    parts: list[bytes] = []
-    with os.fdopen(read_end, "rb", buffering=0) as pipe:
-        while True:
-            left = begun + attendance.timeout_s - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            ready, _, _ = select.select([pipe], [], [], min(HEARTBEAT_S, left))
-            if not ready:
-                attendance.waiting(time.monotonic() - begun)
-            elif part := pipe.read(1 << 16):
-                parts.append(part)
-            else:
-                return b"".join(parts)
-
-
-def _be_the_child(function: Callable[[], Struct], pipe: int, attendance: Attendance) -> None:
-    print_to(attendance.log)
-    out = os.fdopen(pipe, "wb")
-    os.register_at_fork(after_in_child=out.close)  # forks of this one, a pool's say, may outlive the answer
-    try:
-        body, code = msgspec.json.encode(function()), 0
-    except BaseException as error:  # the border of the process, which must not go on as its parent
-        body, code = msgspec.json.encode(Failure.of(explained(error, attendance.stage))), _REPORTED
-    flush_printed()
-    out.write(body)
-    out.flush()
-    os._exit(code)  # only now the pipe ends, so that a child which never gets here is late, not waited for
+    channel.answer(work, stage=supervision.stage)
+    channel.end()  # the pipe ends only now, so that a child which never gets here is late, not waited for

@@ -14,7 +14,7 @@ from etbench.host.phone_facts import phone_environment, phone_now
 from etbench.measure.protocol import Subject
 from etbench.measure.worker.phone import on_phone
 from etbench.measure.worker.round_process import Start, in_fresh_process
-from etbench.measure.worker.supervision import Attendance
+from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import OutputsTask, ParityTask, Task
 
 __all__ = ["Machine", "machine_of"]
@@ -25,7 +25,7 @@ T = TypeVar("T", bound=Struct)
 class Machine(Protocol):
     """Runs the tasks of a subject, each in a fresh process, and tells what it is."""
 
-    def run(self, task: Task | OutputsTask, answer: type[T], attendance: Attendance) -> T:
+    def run(self, task: Task | OutputsTask, answer: type[T], supervision: Supervision) -> T:
         """Do a task; see `etbench.measure.worker.round_process.in_fresh_process`."""
 
     def environment(self, *, threads: int, runtimes: Sequence[str]) -> Environment:
@@ -48,8 +48,8 @@ class _Here:
         self._start: Start = start
         self._runner = runner
 
-    def run(self, task: Task | OutputsTask, answer: type[T], attendance: Attendance) -> T:
-        return in_fresh_process(task, answer, attendance, start=self._start, runner=self._runner)
+    def run(self, task: Task | OutputsTask, answer: type[T], supervision: Supervision) -> T:
+        return in_fresh_process(task, answer, supervision, start=self._start, runner=self._runner)
 
     def environment(self, *, threads: int, runtimes: Sequence[str]) -> Environment:
         runner = "native" if self._runner else "python"
@@ -66,10 +66,10 @@ class _There:
         self._here = here
         self._phone = phone
 
-    def run(self, task: Task | OutputsTask, answer: type[T], attendance: Attendance) -> T:
+    def run(self, task: Task | OutputsTask, answer: type[T], supervision: Supervision) -> T:
         if isinstance(task, ParityTask):
-            return self._here.run(task, answer, attendance)
-        return on_phone(self._phone, task, answer, attendance)
+            return self._here.run(task, answer, supervision)
+        return on_phone(self._phone, task, answer, supervision)
 
     def environment(self, *, threads: int, runtimes: Sequence[str]) -> Environment:
         return phone_environment(self._phone.adb, threads=threads, runtimes=runtimes)

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from etbench.artifact import program_path
-from etbench.events import Event, OnEvent, Stages, explained
+from etbench.events import Event, Failure, OnEvent, Stages, explained
 from etbench.host.environment import available_cores
 from etbench.host.load import MachineNow
 from etbench.measure.findings import Evaluation
@@ -38,13 +38,13 @@ from etbench.measure.protocol import (
 from etbench.measure.worker.inspection import RunTask, inspect_program
 from etbench.measure.worker.machine import machine_of
 from etbench.measure.worker.plan import Progress
-from etbench.measure.worker.supervision import Attendance
+from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import CheckTask, EvaluateTask, OutputsTask, ParityTask, RoundTask, Task
 from etbench.stats.interval import location_interval
 from etbench.stats.paired import paired_ratio
 from etbench.stats.parity import Parity
 from etbench.stats.verdict import ALARM_CONFIDENCE
-from etbench.system.process import Failure, serve
+from etbench.system.channel import serve
 
 STAGE_TEXT = {
     "parity": "running the reference inputs",
@@ -210,9 +210,9 @@ class _Subject:
 
         def run(task: Task | OutputsTask, answer: type[T], /) -> T:
             task = msgspec.structs.replace(task, runtime=self.asked.runtime)
-            return self._machine.run(task, answer, attendance)
+            return self._machine.run(task, answer, supervision)
 
-        attendance = Attendance(stage, waiting, progress, self._timeout_s, self.asked.log)
+        supervision = Supervision(stage, waiting, progress, self._timeout_s, self.asked.log)
         return run
 
     def _tell(self, event: Event) -> None:

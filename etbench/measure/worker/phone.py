@@ -11,7 +11,7 @@ from msgspec import Struct
 from etbench.errors import EtbenchError
 from etbench.host.adb import Phone
 from etbench.measure.worker.round_process import in_spawned
-from etbench.measure.worker.supervision import Attendance
+from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import EnergyTask, OutputsTask, Task
 from etbench.runtime.error_codes import explain
 from etbench.system.process import exit_description, status_from_shell
@@ -27,14 +27,14 @@ NOT_STARTED = (1, 126, 127)  # by Android's linker, and by its shell
 OUTPUTS = "outputs.safetensors"
 
 
-def on_phone(phone: Phone, task: Task | OutputsTask, answer: type[T], attendance: Attendance) -> T:
+def on_phone(phone: Phone, task: Task | OutputsTask, answer: type[T], supervision: Supervision) -> T:
     """Do the task on a device; see `etbench.measure.worker.round_process.in_fresh_process`.
 
     Args:
         phone: where.
         task: names the program's folder and files on this host.
         answer: the type of what comes of it.
-        attendance: goes with it.
+        supervision: goes with it.
 
     Raises:
         EtbenchError: of stage ``connect`` if the device was lost; else what the runner reported, the signal
@@ -48,8 +48,8 @@ def on_phone(phone: Phone, task: Task | OutputsTask, answer: type[T], attendance
         found = in_spawned(
             msgspec.structs.replace(task, folder=phone.folder, **outputs),
             answer,
-            attendance,
-            command=phone.adb.command(_words(phone, attendance.stage)),
+            supervision,
+            command=phone.adb.command(_words(phone, supervision.stage)),
             dies_with_us=True,
         )
     except EtbenchError as error:

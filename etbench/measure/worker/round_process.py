@@ -6,14 +6,12 @@ Both go through `etbench.measure.worker.tasks.perform`. The native runner, a pro
 
 from __future__ import annotations
 
-import math
 import os
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -21,12 +19,11 @@ import msgspec
 from msgspec import Struct
 
 from etbench.errors import EtbenchError
-from etbench.events import explained
 from etbench.measure.worker import fork
-from etbench.measure.worker.supervision import Attendance
+from etbench.measure.worker.supervision import Supervision, answer_from
 from etbench.measure.worker.tasks import NATIVE_TASKS, OutputsTask, Task, perform
 from etbench.runtime.error_codes import explain
-from etbench.system.process import Failure, die_with_parent, flush_printed
+from etbench.system.channel import Channel, die_with_parent
 
 __all__ = [
     "MODULE",
@@ -41,25 +38,10 @@ Start = Literal["auto", "fork", "spawn"]
 T = TypeVar("T", bound=Struct)
 
 
-class _Said(Struct, frozen=True, tag="said", tag_field="message_type"):
-    """A line about slow going, from a spawned process."""
-
-    text: str
-
-
-class _Answer(Struct, frozen=True, tag="answer", tag_field="message_type"):
-    """The answer of a spawned process."""
-
-    body: msgspec.Raw
-
-
-_Message = _Said | _Answer | Failure
-
-
 def in_fresh_process(
     task: Task | OutputsTask,
     answer: type[T],
-    attendance: Attendance,
+    supervision: Supervision,
     *,
     start: Start,
     runner: str | None = None,
@@ -69,7 +51,7 @@ def in_fresh_process(
     Args:
         task: what to do.
         answer: the type of what comes of it.
-        attendance: goes with it.
+        supervision: goes with it.
         start: ``fork`` from this process, which must not have started a thread pool, or ``spawn`` a new
             interpreter; ``auto`` forks where this system can.
         runner: the executable of the native runner, which does the task if it is one of `NATIVE_TASKS`.
@@ -79,29 +61,29 @@ def in_fresh_process(
 
     """
     if runner is not None and isinstance(task, NATIVE_TASKS):
-        return in_native(task, answer, attendance, runner=runner)
+        return in_native(task, answer, supervision, runner=runner)
     assert not isinstance(task, OutputsTask)  # only the native runner is asked for that
     if start == "spawn" or not hasattr(os, "fork"):
-        return in_spawned(task, answer, attendance)
+        return in_spawned(task, answer, supervision)
 
-    def work() -> T:
-        found = perform(task, attendance.tell)
+    def work(tell: Callable[[str], None]) -> T:
+        found = perform(task, tell)
         assert isinstance(found, answer)
         return found
 
-    return fork.in_fork(work, answer, attendance)
+    return fork.in_fork(work, answer, supervision)
 
 
-def in_native(task: Struct, answer: type[T], attendance: Attendance, *, runner: str) -> T:
+def in_native(task: Struct, answer: type[T], supervision: Supervision, *, runner: str) -> T:
     """Do the task in a process of the native runner; see `in_spawned`.
 
     Raises:
         EtbenchError: what the runner reported, the signal that killed its process, or that it took too long.
 
     """
-    command = [runner, attendance.stage, str(time.monotonic_ns())]
+    command = [runner, supervision.stage, str(time.monotonic_ns())]
     try:
-        return in_spawned(task, answer, attendance, command=command)
+        return in_spawned(task, answer, supervision, command=command)
     except EtbenchError as error:
         error.hint = error.hint or explain(error.message)
         raise
@@ -110,7 +92,7 @@ def in_native(task: Struct, answer: type[T], attendance: Attendance, *, runner: 
 def in_spawned(
     task: Struct,
     answer: type[T],
-    attendance: Attendance,
+    supervision: Supervision,
     *,
     command: Sequence[str] | None = None,
     dies_with_us: bool = False,
@@ -120,7 +102,7 @@ def in_spawned(
     Args:
         task: what to do.
         answer: the type of what comes of it.
-        attendance: goes with it.
+        supervision: goes with it.
         command: starts another program than this module, with the same words on its pipes.
         dies_with_us: see to it that the program ends with this process; ours do so themselves.
 
@@ -128,81 +110,29 @@ def in_spawned(
         EtbenchError: what the task raised, the signal that killed its process, or that it took too long.
 
     """
-    message: _Message | None = None
     with (
-        Path(attendance.log).open("ab") if attendance.log else nullcontext() as chatter,
+        Path(supervision.log).open("ab") if supervision.log else nullcontext() as chatter,
         subprocess.Popen(
-            command or [sys.executable, "-m", MODULE, attendance.stage],
+            command or [sys.executable, "-m", MODULE, supervision.stage],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=chatter,
             preexec_fn=die_with_parent if dies_with_us else None,
         ) as child,
-        _heartbeat(attendance.waiting),
-        _killed_after(child, attendance.timeout_s) as late,
     ):
+        assert child.stdin is not None and child.stdout is not None
         try:
-            for message in _messages(child, task):
-                if isinstance(message, _Said):
-                    attendance.tell(message.text)
-        except BaseException:
+            with suppress(BrokenPipeError), child.stdin:  # it died before it read; its exit status says how
+                child.stdin.write(msgspec.json.encode(task))  # the pipe holds it, whether it is read or not
+            found = answer_from(child.stdout.fileno(), answer, supervision)
+        except BaseException as error:
             child.kill()
+            if isinstance(error, TimeoutError):
+                raise supervision.late() from None
             raise
-    if isinstance(message, _Answer):
-        return msgspec.json.decode(message.body, type=answer)
-    if isinstance(message, Failure):
-        raise message.error()
-    if late.is_set():
-        raise attendance.late()
-    raise attendance.died(child.returncode)
-
-
-def _messages(child: subprocess.Popen[bytes], task: Struct) -> Iterator[_Message]:
-    """Give the child its task and yield what it says in whole lines, until it has answered or died."""
-    assert child.stdin is not None and child.stdout is not None
-    with suppress(BrokenPipeError), child.stdin:  # it died before it read; its exit status says how
-        child.stdin.write(msgspec.json.encode(task))
-    whole = (line for line in child.stdout if line.endswith(b"\n"))
-    yield from map(msgspec.json.Decoder(_Message).decode, whole)
-
-
-@contextmanager
-def _killed_after(child: subprocess.Popen[bytes], timeout_s: float) -> Iterator[threading.Event]:
-    """Kill the child if the body takes longer; the event tells that this was so."""
-    late = threading.Event()
-
-    def kill() -> None:
-        late.set()
-        child.kill()
-
-    if timeout_s == math.inf:
-        yield late
-        return
-    timer = threading.Timer(timeout_s, kill)
-    timer.start()
-    try:
-        yield late
-    finally:
-        timer.cancel()
-        timer.join()  # this process may be forked next, and a thread does not survive that
-
-
-@contextmanager
-def _heartbeat(waiting: Callable[[float], None]) -> Iterator[None]:
-    """Call the function every 15 s until the body is done."""
-    begun, done = time.monotonic(), threading.Event()
-
-    def beat() -> None:
-        while not done.wait(fork.HEARTBEAT_S):
-            waiting(time.monotonic() - begun)
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    if found is None:
+        raise supervision.died(child.returncode)
+    return found
 
 
 def main() -> None:
@@ -211,25 +141,16 @@ def main() -> None:
     The first argument is the stage that errors name which do not say one. What a library prints goes to
     standard error, which is the log.
     """
-    die_with_parent()
-    channel = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=channel.close)  # what is forked here may outlive the answer
+    channel = Channel.in_place_of_stdout()
 
-    def send(message: Struct) -> None:
-        channel.write(msgspec.json.encode(message) + b"\n")
-
-    try:
+    def work() -> Struct:
         task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
         import executorch.kernels.quantized  # noqa: F401  registers the kernels of int8 on portable
 
-        found = perform(task, lambda text: send(_Said(text)))
-        send(_Answer(msgspec.Raw(msgspec.json.encode(found))))
-    except BaseException as error:  # the border of the process: every failure becomes a message
-        send(Failure.of(explained(error, sys.argv[1])))
-    flush_printed()
-    os._exit(0)  # destructors of native libraries have crashed here, after the work was done
+        return perform(task, channel.say)
+
+    channel.answer(work, stage=sys.argv[1])
+    channel.end()
 
 
 if __name__ == "__main__":

@@ -1,24 +1,33 @@
-"""How the fresh process of a task is attended to, and what is said where it does not answer."""
+"""Wait for the answer of a fresh process: with a sign of life now and then, and a time limit."""
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
 
 from etbench.errors import EtbenchError
-from etbench.system.process import exit_description
+from etbench.system.messages import Answer, Failed, Message, Said
+from etbench.system.process import Lines, exit_description
 
-__all__ = ["Attendance"]
+__all__ = ["Supervision", "answer_from"]
+
+HEARTBEAT_S = 15.0
+T = TypeVar("T", bound=Struct)
 
 
 @dataclass(frozen=True)
-class Attendance:
+class Supervision:
     """What goes with a task, however and wherever its process is started.
 
-    `stage` is named in errors. `waiting` is called every 15 s with the seconds it has taken so far, `tell`
-    gets a line about slow going. The process is killed if it takes longer than `timeout_s`; `log` is a file
-    that gets what it prints, without one the standard error of this process does.
+    `stage` is named in errors. `waiting` is called after every 15 s of silence with the seconds it has taken
+    so far, `tell` gets a line about slow going. The process is killed if it takes longer than `timeout_s`;
+    `log` is a file that gets what it prints, without one the standard error of this process does.
     """
 
     stage: str
@@ -36,6 +45,14 @@ class Attendance:
             hint="raise measure.timeout_s if it is slow rather than hanging",
         )
 
+    def garbage(self, written: bytes) -> EtbenchError:
+        """Return the error of a process that wrote something else than an answer."""
+        return EtbenchError(
+            f"the process of a round wrote {written[:80]!r}, which is no answer",
+            stage=self.stage,
+            kind="Garbage",
+        )
+
     def died(self, exit_status: int) -> EtbenchError:
         """Return the error of a process that ended without an answer."""
         return EtbenchError(
@@ -45,3 +62,49 @@ class Attendance:
             hint="the log has its last words; a kill without a word is often the kernel, out of memory",
             exit_status=exit_status,
         )
+
+
+def answer_from(pipe: int, answer: type[T], supervision: Supervision) -> T | None:
+    """Read a pipe to its end, which comes when the process has answered or died, and return the answer.
+
+    Args:
+        pipe: its descriptor.
+        answer: the type of the answer.
+        supervision: says how long that may take, and hears that it goes on.
+
+    Returns:
+        The answer, or None if there is none.
+
+    Raises:
+        TimeoutError: if the end does not come in time.
+        EtbenchError: what the process reported, or that what it wrote is no answer.
+
+    """
+    lines, begun = Lines(pipe), time.monotonic()
+    decoder = msgspec.json.Decoder(Message)
+    last: Message | None = None
+    while True:
+        left = begun + supervision.timeout_s - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        try:
+            line = lines.next(min(HEARTBEAT_S, left))
+        except TimeoutError:
+            supervision.waiting(time.monotonic() - begun)
+            continue
+        if line is None:
+            break
+        try:
+            last = decoder.decode(line)
+        except msgspec.DecodeError as error:
+            raise supervision.garbage(line) from error
+        if isinstance(last, Said):
+            supervision.tell(last.text)
+    if isinstance(last, Failed):
+        raise last.error()
+    if not isinstance(last, Answer):
+        return None
+    try:
+        return msgspec.json.decode(last.body, type=answer)
+    except msgspec.DecodeError as error:
+        raise supervision.garbage(bytes(last.body)) from error

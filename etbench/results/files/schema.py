@@ -10,6 +10,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from etbench.artifact import Artifact
+from etbench.events import Failure
 from etbench.host.environment import Environment
 from etbench.host.load import MachineLoad, MachineNow
 from etbench.measure.findings import Energy, LoadPass, Memory, Profile
@@ -21,7 +22,6 @@ from etbench.stats.summary import LatencyMs
 __all__ = [
     "SCHEMA_VERSION",
     "CellComparison",
-    "Failure",
     "Generated",
     "InTurn",
     "Requested",
@@ -33,16 +33,6 @@ __all__ = [
 SCHEMA_VERSION = 1
 
 Status = Literal["ok", "built", "skipped", "failed"]
-
-
-class Failure(Struct, frozen=True, kw_only=True):
-    """Why a cell has no figures: the stage, what happened there, and what can be done."""
-
-    stage: str
-    kind: str
-    message: str
-    hint: str
-    traceback: str
 
 
 class RoundFacts(Struct, frozen=True, kw_only=True):

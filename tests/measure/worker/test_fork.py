@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from etbench.errors import EtbenchError
 from etbench.measure.worker import fork
-from etbench.measure.worker.supervision import Attendance
+from etbench.measure.worker.supervision import Supervision
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")
 
@@ -31,8 +31,8 @@ def in_fork(
 ) -> Answer:
     """Fork with what most of these tests do not look at."""
     quiet = waiting or (lambda _: None)
-    attendance = Attendance("time", quiet, lambda _: None, timeout_s, log)
-    return fork.in_fork(function, Answer, attendance)
+    supervision = Supervision("time", quiet, lambda _: None, timeout_s, log)
+    return fork.in_fork(lambda _: function(), Answer, supervision)
 
 
 def test_the_answer_comes_from_another_process() -> None:
@@ -86,13 +86,35 @@ def test_an_answer_does_not_wait_for_the_processes_that_were_forked_for_it() -> 
         os.close(release)
 
 
+def test_a_process_that_comes_back_from_a_fork_of_its_own_does_not_answer(tmp_path: Path) -> None:
+    def fork_and_both_return() -> Answer:
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+        return Answer(os.getpid(), "" if child else "of the child")
+
+    log = tmp_path / "log"
+    assert in_fork(fork_and_both_return, log=str(log)).text == ""
+    assert "came back from the function that forked it" in log.read_text()
+
+
+def test_slow_going_is_told_to_the_parent() -> None:
+    def slow(tell: Callable[[str], None]) -> Answer:
+        tell("one inference takes a minute")
+        return Answer(0, "")
+
+    said: list[str] = []
+    fork.in_fork(slow, Answer, Supervision("time", lambda _: None, said.append, 60, os.devnull))
+    assert said == ["one inference takes a minute"]
+
+
 def test_a_sudden_exit_is_no_answer() -> None:
     with pytest.raises(EtbenchError, match="exited with status 5"):
         in_fork(lambda: os._exit(5))
 
 
 def test_the_parent_hears_that_it_still_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fork, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr("etbench.measure.worker.supervision.HEARTBEAT_S", 0.05)
     beats: list[float] = []
     heard, tell = os.pipe()
 

@@ -21,9 +21,8 @@ from etbench.config import Cell
 from etbench.errors import ConfigError, EtbenchError
 from etbench.measure.findings import Evaluation, Memory, OneLoad, Profile
 from etbench.measure.protocol import CheckPass, Round
-from etbench.measure.worker import fork
 from etbench.measure.worker.round_process import MODULE, in_fresh_process, in_spawned
-from etbench.measure.worker.supervision import Attendance
+from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import (
     CheckTask,
     EvaluateTask,
@@ -37,13 +36,13 @@ from etbench.preflight.compose import compose
 
 ROUND = """
 import msgspec
-from etbench.measure.worker.supervision import Attendance
+from etbench.measure.worker.supervision import Supervision
 from etbench.measure.findings import Evaluation
 from etbench.measure.worker.round_process import in_fresh_process
 from etbench.measure.worker.tasks import Task
-attendance = Attendance("evaluate", lambda _: None, lambda _: None, 300, {log!r})
+supervision = Supervision("evaluate", lambda _: None, lambda _: None, 300, {log!r})
 task = msgspec.json.decode({task!r}, type=Task)
-print(in_fresh_process(task, Evaluation, attendance, start={start!r}).figures["figure"])
+print(in_fresh_process(task, Evaluation, supervision, start={start!r}).figures["figure"])
 """
 BUILT = tuple[str, Artifact]
 
@@ -69,7 +68,7 @@ def _round(folder: str, samples: int = 3) -> RoundTask:
 
 def _spawned(task: Task, answer: type, **how: object):
     calls = {"stage": "time", "waiting": lambda _: None, "tell": lambda _: None} | how
-    return in_spawned(task, answer, Attendance(**calls))
+    return in_spawned(task, answer, Supervision(**calls))
 
 
 def test_a_spawned_round_is_like_a_forked_one(two_parts: BUILT) -> None:
@@ -84,7 +83,7 @@ def test_where_there_is_no_fork_the_process_is_spawned(
     two_parts: BUILT, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(os, "fork")
-    quiet = Attendance("time", lambda _: None, lambda _: None, 60, os.devnull)
+    quiet = Supervision("time", lambda _: None, lambda _: None, 60, os.devnull)
     taken = in_fresh_process(_round(two_parts[0]), Round, quiet, start="auto")
     assert len(taken.samples_ms) == 3
     with pytest.raises(
@@ -134,7 +133,7 @@ def test_what_no_one_explained_gets_the_stage_that_was_given(tmp_path: Path) -> 
 def test_a_process_that_is_killed_is_named_by_the_signal_and_is_heard_of_before(
     two_parts: BUILT, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fork, "HEARTBEAT_S", 0.1)
+    monkeypatch.setattr("etbench.measure.worker.supervision.HEARTBEAT_S", 0.1)
     beats: list[float] = []
 
     def kill(seconds: float) -> None:
