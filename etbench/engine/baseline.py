@@ -17,14 +17,14 @@ from etbench.results.files.schema import Result
 from etbench.results.files.store import read_results
 from etbench.system.files import link_or_copy, sha256
 
-__all__ = ["Base", "Settings", "base_recipe", "find_base", "kept_program", "origin_of_rebuilt"]
+__all__ = ["Baseline", "Settings", "base_recipe", "find_base", "kept_program", "origin_of_rebuilt"]
 
 STAGE = "compare_to"
 RECIPE = ("model", "precision", "delegate", "calibration")
 
 
 @dataclass(frozen=True)
-class Base:
+class Baseline:
     """An older result of a cell, and the file it was read from."""
 
     path: Path
@@ -72,7 +72,7 @@ class Settings:
         return {"threads": self.threads, "runner": self.runner, **msgspec.structs.asdict(self.runtime)}
 
 
-def find_base(cell: Cell, where: str) -> Base:
+def find_base(cell: Cell, where: str) -> Baseline:
     """Return the measured result of this model, precision and delegate that is most like the cell.
 
     That is one of the very same cell, else one of the same model options, else one run in the same way; the
@@ -87,7 +87,7 @@ def find_base(cell: Cell, where: str) -> Base:
 
     """
     found, unreadable = read_results([where])
-    measured = [Base(path, result) for path, result in found if result.status == "ok" and result.artifact]
+    measured = [Baseline(path, result) for path, result in found if result.status == "ok" and result.artifact]
     fitting = [base for base in measured if _stem(base.result) == cell.stem]
     if not fitting:
         there = ", ".join(sorted({_stem(base.result) for base in measured})) or "none"
@@ -100,12 +100,12 @@ def find_base(cell: Cell, where: str) -> Base:
     return max(fitting, key=lambda base: (*_likeness(base, cell), base.result.created_at))
 
 
-def _likeness(base: Base, cell: Cell) -> tuple[bool, bool, bool]:
+def _likeness(base: Baseline, cell: Cell) -> tuple[bool, bool, bool]:
     same_model = base.result.config.get("model") == cell.config["model"]
     return base.result.cell_id == cell.cell_id, same_model, base.settings == Settings.of(cell)
 
 
-def kept_program(base: Base, new: Artifact, new_folder: Path, folder: Path) -> tuple[Path, str] | None:
+def kept_program(base: Baseline, new: Artifact, new_folder: Path, folder: Path) -> tuple[Path, str] | None:
     """Return a folder with the base's program and where it came from, or None if it must be built again.
 
     Args:
@@ -136,7 +136,7 @@ def kept_program(base: Base, new: Artifact, new_folder: Path, folder: Path) -> t
     return None
 
 
-def base_recipe(base: Base, cell: Cell) -> Recipe:
+def base_recipe(base: Baseline, cell: Cell) -> Recipe:
     """Return the recipe in the base's result; what is no part of it is taken from the cell.
 
     Raises:
@@ -154,7 +154,7 @@ def base_recipe(base: Base, cell: Cell) -> Recipe:
         ) from error
 
 
-def origin_of_rebuilt(base: Base, built: Built) -> str:
+def origin_of_rebuilt(base: Baseline, built: Built) -> str:
     """Say where a base's program came from that was not kept beside its result."""
     old = base.result.artifact
     assert old is not None

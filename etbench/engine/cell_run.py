@@ -16,7 +16,7 @@ import msgspec
 from etbench.artifact import program_path
 from etbench.builder import Built
 from etbench.config import Cell
-from etbench.engine.baseline import Base
+from etbench.engine.baseline import Baseline
 from etbench.engine.record import blank_result, failed
 from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent, Stages
@@ -27,7 +27,7 @@ from etbench.results.tables.profiles import write_profile
 from etbench.system.files import replace_file, temporary_beside
 from etbench.system.interrupt import raise_if_interrupted
 
-__all__ = ["Outcome", "Program", "Task"]
+__all__ = ["CellRun", "Outcome", "Program"]
 
 PARTIAL = ".partial"  # hidden, so that no table takes a part for a result
 INTERRUPTED = EtbenchError(
@@ -54,7 +54,7 @@ class Program:
     folder: Path
 
 
-class Task:
+class CellRun:
     """One cell of a run.
 
     Args:
@@ -71,7 +71,7 @@ class Task:
         self.log = log_dir / "etbench.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.blank = blank_result(cell, log_file=os.path.relpath(self.log, out))
-        self.base: Base | None = None
+        self.base: Baseline | None = None
         self.program: Program | None = None
         self.base_program: tuple[Path, str] | None = None
         self.outcome: Outcome | None = None

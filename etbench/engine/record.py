@@ -10,7 +10,7 @@ import msgspec
 
 from etbench.builder import Built
 from etbench.config import Cell, Generation
-from etbench.engine.baseline import Base
+from etbench.engine.baseline import Baseline
 from etbench.errors import EtbenchError
 from etbench.events import Failure
 from etbench.host.environment import Environment, read_environment
@@ -94,7 +94,7 @@ def _generated(lengths: Generation | None, rounds: Sequence[Round], p50_ms: floa
     )
 
 
-def compared(cell: Cell, result: Result, base: Base, origin: str, old: Series) -> Result:
+def compared(cell: Cell, result: Result, base: Baseline, origin: str, old: Series) -> Result:
     """Add the comparison with the base that was measured in turn with the cell.
 
     Args:

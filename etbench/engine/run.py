@@ -73,7 +73,7 @@ def run_cells(
 
     """
     # Imported here, since every command imports this module and few get as far: 0.1 s.
-    from etbench.engine.cell_run import Task
+    from etbench.engine.cell_run import CellRun
     from etbench.engine.phases import FailFastError, Phases
     from etbench.system.workspace import workspace
 
@@ -85,13 +85,13 @@ def run_cells(
     folders = log_dirs or [out / "cells" / str(number) for number in range(len(cells))]
     first = cells[0]
     heard = _heard(out, first.event_log, on_event)
-    tasks = [Task(cell, out, Path(folder), heard) for cell, folder in zip(cells, folders, strict=True)]
+    runs = [CellRun(cell, out, Path(folder), heard) for cell, folder in zip(cells, folders, strict=True)]
     cache = _cache(first)
     root = cache.work if cache and cache.writable() else None
     raise_if_interrupted()  # one that got lost in an import
     with workspace(root) as scratch, contextlib.suppress(FailFastError):
-        Phases(first, cache, scratch).do(tasks)
-    return [task.outcome for task in tasks]
+        Phases(first, cache, scratch).do(runs)
+    return [run.outcome for run in runs]
 
 
 def _heard(out: Path, event_log: str | None, on_event: OnEvent | None) -> OnEvent:

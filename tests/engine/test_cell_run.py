@@ -11,30 +11,30 @@ from support import CONF
 
 from etbench import compose
 from etbench.artifact import program_path
-from etbench.engine import cell_run as task
-from etbench.engine.cell_run import Task
+from etbench.engine import cell_run
+from etbench.engine.cell_run import CellRun
 from etbench.errors import EtbenchError
 from etbench.results.files.store import read_result
 
 
 @pytest.fixture
-def built(tmp_path: Path) -> Task:
+def built(tmp_path: Path) -> CellRun:
     """A cell that keeps its program, which is built."""
     (folder := tmp_path / "program").mkdir()
     program_path(folder).write_bytes(b"a program")
     cell = compose(["model=tiny", "keep_pte=true"], config_dir=CONF)
-    built = Task(cell, tmp_path / "out", tmp_path, None)
+    built = CellRun(cell, tmp_path / "out", tmp_path, None)
     built.program = SimpleNamespace(folder=folder)  # type: ignore[assignment]
     return built
 
 
-def _finish(built: Task) -> task.Outcome:
+def _finish(built: CellRun) -> cell_run.Outcome:
     built.finish(msgspec.structs.replace(built.blank, status="built", reason="a test"))
     assert built.outcome is not None
     return built.outcome
 
 
-def test_the_program_has_the_name_of_its_result(built: Task) -> None:
+def test_the_program_has_the_name_of_its_result(built: CellRun) -> None:
     for _ in range(2):
         outcome = _finish(built)
         assert outcome.path is not None
@@ -45,13 +45,13 @@ def test_the_program_has_the_name_of_its_result(built: Task) -> None:
 
 
 def test_a_program_that_cannot_be_kept_leaves_one_result_that_says_so(
-    built: Task, monkeypatch: pytest.MonkeyPatch
+    built: CellRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_: Path, target: Path) -> None:
         target.write_bytes(b"half")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(task.shutil, "copyfile", full)
+    monkeypatch.setattr(cell_run.shutil, "copyfile", full)
     outcome = _finish(built)
     assert outcome.result.status == "failed"
     assert outcome.path is not None
@@ -60,16 +60,16 @@ def test_a_program_that_cannot_be_kept_leaves_one_result_that_says_so(
 
 
 def test_a_profile_that_cannot_be_written_takes_nothing_from_the_result(
-    built: Task, monkeypatch: pytest.MonkeyPatch
+    built: CellRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(task, "write_profile", full)
+    monkeypatch.setattr(cell_run, "write_profile", full)
     assert _finish(built).result.status == "built"
     assert "the profile was not written: No space left" in built.log.read_text()
 
 
-def test_a_failed_cell_keeps_no_program(built: Task) -> None:
+def test_a_failed_cell_keeps_no_program(built: CellRun) -> None:
     built.fail(EtbenchError("no", stage="time"))
     assert [path.suffix for path in built.out.iterdir()] == [".json"]

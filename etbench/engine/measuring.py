@@ -1,0 +1,161 @@
+"""Cells while they are measured: what is heard of their programs becomes their results."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from time import monotonic
+
+import msgspec
+
+from etbench.config import Evaluate
+from etbench.engine.baseline import Settings
+from etbench.engine.cell_run import CellRun
+from etbench.engine.record import compared, measured
+from etbench.errors import EtbenchError
+from etbench.events import Event, Failure
+from etbench.measure import Round, Series, Subject
+
+__all__ = ["Measuring"]
+
+KEEP_EVERY_S = 5.0
+Fail = Callable[[CellRun, EtbenchError, Sequence[Round]], None]
+
+
+@dataclass
+class _InTurn:
+    """A cell that is measured, with the baseline that is measured in turn with it, if it has one.
+
+    `rounds` are those of the cell as long as it is not over, `base` is all of the baseline.
+    """
+
+    run: CellRun
+    rounds: list[Round] = field(default_factory=list)
+    base: Series | None = None
+
+
+@dataclass(frozen=True)
+class _Role:
+    """What a subject of the measurement is: the program of a cell, or of its baseline."""
+
+    of: _InTurn
+    is_baseline: bool
+
+
+class Measuring:
+    """Turns what is heard of the subjects of a measurement into results of their cells.
+
+    Args:
+        runs: the cells, whose programs are built.
+        runner: the executable of the native runner.
+        fail: makes an error the result of a cell.
+
+    """
+
+    def __init__(self, runs: Sequence[CellRun], *, runner: Path | None, fail: Fail) -> None:
+        self.subjects: list[Subject] = []
+        self._roles: list[_Role] = []  # by subject
+        self._runner = runner
+        self._fail = fail
+        self._turn_id = uuid.uuid4().hex[:12]
+        self._kept_at = monotonic()
+        for run in runs:
+            self._add(_InTurn(run))
+
+    def on_event(self, subject: int | None, event: Event) -> None:
+        """Pass an event on to its cell; one of all cells to the first, as is one of a baseline to none."""
+        role = self._roles[subject or 0]
+        if subject is None or not role.is_baseline:
+            role.of.run.emit(event)
+
+    def on_round(self, subject: int, rounds: list[Round], planned: int) -> None:
+        """Tell how far a cell is, and keep from time to time what there is."""
+        role = self._roles[subject]
+        if role.is_baseline:
+            return
+        role.of.rounds = rounds
+        medians = [median(taken.samples_ms) for taken in rounds]
+        role.of.run.emit(
+            Event(
+                kind="round",
+                stage="time",
+                done=len(rounds),
+                of=max(planned, len(rounds)),
+                p50_ms=median(medians),
+                round_ms=medians[-1],
+            )
+        )
+        if monotonic() - self._kept_at > KEEP_EVERY_S:
+            self.keep_all()
+
+    def on_end(self, subject: int, series: Series) -> None:
+        """Write the result of a cell that is complete; its baseline is so before it."""
+        of = self._roles[subject].of
+        if self._roles[subject].is_baseline:
+            of.base = series
+            return
+        run = of.run
+        assert run.program is not None
+        result = measured(run.cell, run.blank, run.program.built, series, self._turn_id)
+        if of.base is not None:
+            assert run.base is not None and run.base_program is not None
+            unlike = run.base.settings.unlike(Settings.of(run.cell))
+            origin = ", with its own ".join(filter(None, [run.base_program[1], unlike]))
+            result = compared(run.cell, result, run.base, origin, of.base)
+        of.rounds = []
+        run.finish(result)
+
+    def on_failure(self, subject: int, error: EtbenchError, rounds: list[Round]) -> None:
+        """Write the result of a cell that failed, or whose baseline did."""
+        of = self._roles[subject].of
+        if self._roles[subject].is_baseline:
+            failure = msgspec.structs.replace(Failure.of(error), message=f"the base: {error.message}")
+            error, rounds = failure.error(), of.rounds
+        of.rounds = []
+        if of.run.outcome is None:
+            self._fail(of.run, error, rounds)
+
+    def keep_all(self) -> None:
+        """Keep the rounds of all cells that are not over."""
+        for role in self._roles:
+            if role.of.rounds and not role.is_baseline:
+                role.of.run.keep(role.of.rounds)
+        self._kept_at = monotonic()
+
+    def _add(self, of: _InTurn) -> None:
+        """Make a cell a subject, after its baseline if it has one."""
+        run = of.run
+        assert run.program is not None
+        base = None
+        if run.base and run.base_program:
+            base = len(self.subjects)
+            self._roles.append(_Role(of, is_baseline=True))
+            self.subjects.append(self._subject(run, run.base_program[0], run.base.settings))
+        subject = self._subject(run, run.program.folder, Settings.of(run.cell))
+        self._roles.append(_Role(of, is_baseline=False))
+        self.subjects.append(
+            msgspec.structs.replace(
+                subject,
+                base=base,
+                passes=run.cell.passes,
+                profile=run.cell.profile,
+                evaluate=run.cell.evaluate,
+            )
+        )
+
+    def _subject(self, run: CellRun, folder: Path, how: Settings) -> Subject:
+        """Return a program to time, without the passes beside the rounds."""
+        assert run.program is not None
+        return Subject(
+            folder=str(folder),
+            repeat=run.cell.repeat,
+            threads=how.threads,
+            logits_axis=run.program.built.artifact.logits_axis,
+            log=str(run.log.absolute()),
+            runtime=how.runtime,
+            runner=str(self._runner) if run.cell.compiles(how.runner) else None,
+            evaluate=Evaluate(),
+        )
