@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from etbench.config.devices import AdbDevice, Device, HostDevice
 from etbench.config.sections import (
@@ -15,18 +16,20 @@ from etbench.config.sections import (
     Calibration,
     Delegate,
     Evaluate,
+    FileName,
     Measure,
     Model,
     Passes,
     Precision,
     Repeat,
+    ReportSettings,
     Runner,
     Section,
     SweepSettings,
     XnnpackRuntime,
 )
 
-__all__ = ["Cell", "Recipe"]
+__all__ = ["Cell", "Recipe", "Settings"]
 
 
 class Recipe(Section, frozen=True, kw_only=True):
@@ -39,31 +42,37 @@ class Recipe(Section, frozen=True, kw_only=True):
     numerics: bool = False
 
 
-class Cell(Section, frozen=True, kw_only=True):
+class Settings(Section, frozen=True, kw_only=True):
+    """Everything at the top level of the YAML that is not a component; older results lack some of it."""
+
+    runner: Runner = Runner()
+    repeat: Repeat
+    device: Device = HostDevice()
+    measure: Measure
+    passes: Passes
+    calibration: Calibration
+    cache: CacheSettings
+    build: BuildSettings
+    sweep: SweepSettings
+    report: ReportSettings = ReportSettings()
+    profile: bool = False
+    threads: Annotated[int, Meta(ge=1, le=1_024)] | None = None
+    keep_pte: bool = False
+    numerics: bool = False
+    compare_to: Annotated[str, Meta(min_length=1)] | None = None
+    fail_above: Annotated[float, Meta(gt=0, le=10)] = 0.05
+    objective: Annotated[str, Meta(min_length=1)] = "latency_ms.p50"
+    bounds: dict[str, float] = msgspec.field(default_factory=dict)
+    event_log: FileName | None = None
+
+
+class Cell(Settings, frozen=True, kw_only=True):
     """One point of the grid, the composed YAML it came from, and the command that composes it again."""
 
     model: Model
     precision: Precision
     delegate: Delegate
-    runner: Runner
-    repeat: Repeat
-    device: Device
-    measure: Measure
-    passes: Passes
-    calibration: Calibration
     evaluate: Evaluate
-    cache: CacheSettings
-    build: BuildSettings
-    sweep: SweepSettings
-    profile: bool
-    threads: int | None
-    keep_pte: bool
-    numerics: bool
-    compare_to: str | None
-    fail_above: float
-    objective: str
-    bounds: dict[str, float]
-    event_log: str | None
     config: dict[str, Any]
     command: list[str] = msgspec.field(default_factory=list)
 

@@ -5,61 +5,27 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Meta, field
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from etbench.config.cell import Cell
-from etbench.config.devices import Device, HostDevice
+from etbench.config.cell import Cell, Settings
 from etbench.config.naming import as_built, model_name
-from etbench.config.sections import (
-    BuildSettings,
-    CacheSettings,
-    Calibration,
-    Delegate,
-    Evaluate,
-    FileName,
-    KnownOptions,
-    Measure,
-    Model,
-    Passes,
-    Precision,
-    Repeat,
-    ReportSettings,
-    Runner,
-    Section,
-    SweepSettings,
-)
+from etbench.config.sections import Delegate, Evaluate, KnownOptions, Model, Precision, Section
 from etbench.errors import ConfigError, nearest
 
 __all__ = ["parse"]
 
 
-class _TopLevel(Section, frozen=True, kw_only=True):
-    """Everything at the top level that is not a component."""
-
-    runner: Runner = Runner()
-    repeat: Repeat
-    device: Device = HostDevice()  # older results have no such section
-    measure: Measure
-    passes: Passes
-    calibration: Calibration
-    cache: CacheSettings
-    build: BuildSettings
-    sweep: SweepSettings
-    report: ReportSettings = ReportSettings()
-    profile: bool = False
-    threads: Annotated[int, Meta(ge=1, le=1_024)] | None = None
-    keep_pte: bool = False
-    numerics: bool = False
-    compare_to: Annotated[str, Meta(min_length=1)] | None = None
-    fail_above: Annotated[float, Meta(gt=0, le=10)] = 0.05
-    objective: Annotated[str, Meta(min_length=1)] = "latency_ms.p50"
-    bounds: dict[str, float] = field(default_factory=dict)
-    event_log: FileName | None = None
+# The sections that name a callable or a hook: what is not known of them is passed on as their options.
+COMPONENTS: dict[str, type[Section]] = {
+    "model": Model,
+    "precision": Precision,
+    "delegate": Delegate,
+    "evaluate": Evaluate,
+}
 
 
 def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
@@ -72,13 +38,7 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
     config = _plain(composed)
     faults: list[str] = []
     sections: dict[str, Any] = {}
-    components: dict[str, type[Section]] = {
-        "model": Model,
-        "precision": Precision,
-        "delegate": Delegate,
-        "evaluate": Evaluate,
-    }
-    for name, kind in components.items():
+    for name, kind in COMPONENTS.items():
         section = config.get(name, {} if kind is Evaluate else None)  # older results have no such section
         if isinstance(section, dict):
             known = {info.encode_name for info in msgspec.structs.fields(kind)}
@@ -90,31 +50,12 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
         sections[name] = _convert(section, kind, name, faults)
     if isinstance(sections["model"], Model) and sections["model"].ready:
         sections |= as_built(sections["model"])
-    rest = {key: value for key, value in config.items() if key not in components}
-    top = _convert(rest, _TopLevel, "", faults)
+    rest = {key: value for key, value in config.items() if key not in COMPONENTS}
+    top = _convert(rest, Settings, "", faults)
     if faults:
         raise ConfigError(faults)
     return Cell(
-        **sections,
-        runner=top.runner,
-        repeat=top.repeat,
-        device=top.device,
-        measure=top.measure,
-        passes=top.passes,
-        profile=top.profile,
-        calibration=top.calibration,
-        cache=top.cache,
-        build=top.build,
-        sweep=top.sweep,
-        threads=top.threads,
-        keep_pte=top.keep_pte,
-        numerics=top.numerics,
-        compare_to=top.compare_to,
-        fail_above=top.fail_above,
-        objective=top.objective,
-        bounds=top.bounds,
-        event_log=top.event_log,
-        config=config,
+        **sections, **{name: getattr(top, name) for name in Settings.__struct_fields__}, config=config
     )
 
 

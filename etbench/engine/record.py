@@ -15,9 +15,10 @@ from etbench.errors import EtbenchError
 from etbench.events import Failure
 from etbench.host.environment import Environment, read_environment
 from etbench.measure import Round, Series
-from etbench.results.comparison.compare import common_blocks, compare_in_turn
+from etbench.results.comparison.compare import compare_in_turn
 from etbench.results.files.schema import Generated, InTurn, Requested, Result, RoundFacts
 from etbench.stats import assess, summarize
+from etbench.stats.blocks import common_blocks, round_medians
 
 __all__ = ["blank_result", "compared", "facts", "failed", "measured"]
 
@@ -106,7 +107,8 @@ def compared(cell: Cell, result: Result, base: Baseline, origin: str, old: Serie
 
     """
     base_facts, rounds = [facts(taken) for taken in old.rounds], [taken.samples_ms for taken in old.rounds]
-    blocks = common_blocks(base_facts, rounds, result.round_facts, result.rounds)
+    base_ms = round_medians((one.block for one in base_facts), rounds)
+    blocks = common_blocks(base_ms, result.round_medians_ms)
     in_turn = InTurn(
         base_file=str(base.path),
         base_program=origin,

@@ -12,7 +12,7 @@ __all__ = ["Failure"]
 
 
 class Failure(Struct, frozen=True, kw_only=True):
-    """Why there is no answer, or no figures of a cell: the stage, what happened there, what can be done."""
+    """Why a cell has no figures: the stage, what happened there, and what can be done."""
 
     stage: str
     kind: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import median
 from typing import Literal
 
 from msgspec import Struct
@@ -15,6 +14,7 @@ from etbench.host.adb import Phone
 from etbench.host.environment import Environment
 from etbench.host.load import MachineLoad, MachineNow
 from etbench.measure.findings import Evaluation, Inspection
+from etbench.stats.blocks import common_blocks, round_medians
 from etbench.stats.parity import Parity
 
 __all__ = [
@@ -198,10 +198,10 @@ class Measured(Struct, frozen=True, kw_only=True):
 def in_turn(base: Sequence[Round], new: Sequence[Round]) -> tuple[list[float], list[float]]:
     """Return the round medians in ms of the blocks that both have."""
     of_base, of_new = (
-        {round_.block: median(round_.samples_ms) for round_ in rounds} for rounds in (base, new)
+        round_medians((taken.block for taken in rounds), (taken.samples_ms for taken in rounds))
+        for rounds in (base, new)
     )
-    both = sorted(of_base.keys() & of_new.keys())
-    return [of_base[block] for block in both], [of_new[block] for block in both]
+    return common_blocks(of_base, of_new)
 
 
 def seconds_text(seconds: float) -> str:

@@ -13,12 +13,13 @@ from etbench.config.command import quoted, shell_words
 from etbench.errors import EtbenchError
 from etbench.results.comparison.gate import Condition, Violation, check_conditions
 from etbench.results.comparison.pairing import cell_name, cell_settings, is_summary, pair_results
-from etbench.results.files.schema import CellComparison, Result, RoundFacts
+from etbench.results.files.schema import CellComparison, Result
+from etbench.stats.blocks import common_blocks
 from etbench.stats.paired import PairedRatio
 from etbench.stats.separate import SeparateRatio
 from etbench.stats.verdict import Judgement, judge_in_turn, judge_separate
 
-__all__ = ["Comparison", "common_blocks", "compare_in_turn", "compare_results"]
+__all__ = ["Comparison", "compare_in_turn", "compare_results"]
 
 LIBRARIES = ("torch", "torchao", "executorch")
 
@@ -131,7 +132,7 @@ def _compare_cell(
     if is_summary(base) or is_summary(new):
         return _ratio_alone(base, new)
     if base.turn_id is not None and base.turn_id == new.turn_id and base.own_blocks == new.own_blocks:
-        blocks = common_blocks(base.round_facts, base.rounds, new.round_facts, new.rounds)
+        blocks = common_blocks(base.round_medians_ms, new.round_medians_ms)
         return compare_in_turn(new, *blocks, threshold=threshold, family=family)
     base_ms = _location(base)
     judged = judge_separate(base.rounds, new.rounds, threshold=threshold, family=family)
@@ -207,21 +208,6 @@ def _advice(judgement: Judgement, rounds: int) -> str:
     if judgement.times_more is None:
         return "too few rounds for an interval"
     return f"about {math.ceil(judgement.times_more * rounds)} rounds would settle it"
-
-
-def common_blocks(
-    base_facts: Sequence[RoundFacts],
-    base_rounds: Sequence[Sequence[float]],
-    new_facts: Sequence[RoundFacts],
-    new_rounds: Sequence[Sequence[float]],
-) -> tuple[list[float], list[float]]:
-    """Return the round medians, in ms, of the blocks that both sides have."""
-    base, new = (
-        {fact.block: median(samples) for fact, samples in zip(facts, rounds, strict=True)}
-        for facts, rounds in ((base_facts, base_rounds), (new_facts, new_rounds))
-    )
-    both = sorted(base.keys() & new.keys())
-    return [base[block] for block in both], [new[block] for block in both]
 
 
 def _location(result: Result) -> float:

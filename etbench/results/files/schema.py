@@ -15,6 +15,7 @@ from etbench.host.environment import Environment
 from etbench.host.load import MachineLoad, MachineNow
 from etbench.measure.findings import Energy, LoadPass, Memory, Profile
 from etbench.results.files.names import cell_words
+from etbench.stats.blocks import round_medians
 from etbench.stats.parity import Parity
 from etbench.stats.stability import Stability
 from etbench.stats.summary import LatencyMs
@@ -183,3 +184,10 @@ class Result(Struct, frozen=True, kw_only=True):
     command: list[str] = []
     config: dict[str, Any]
     source: str = "etbench"
+
+    @property
+    def round_medians_ms(self) -> dict[int, float]:
+        """The median of each round in ms, by its block; empty where rounds have no blocks."""
+        if len(self.round_facts) != len(self.rounds):
+            return {}
+        return round_medians((facts.block for facts in self.round_facts), self.rounds)

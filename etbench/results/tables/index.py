@@ -24,7 +24,7 @@ SCHEMA = "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTE
 SOURCES = (  # what decides the row of a file
     *("results/files/names", "results/files/schema", "results/files/store", "results/files/upgrade"),
     *("results/tables/delegation", "results/tables/index", "results/tables/metrics"),
-    *("results/tables/rows", "stats/interval", "stats/stability", "stats/summary"),
+    *("results/tables/rows", "stats/blocks", "stats/interval", "stats/stability", "stats/summary"),
 )
 
 # Of a row, or the words on why the file is none.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import median
 from typing import Any, Literal
 
 import msgspec
@@ -85,14 +84,6 @@ def _inputs(result: Result) -> str | None:
     if result.artifact is None:
         return None
     return " ".join("x".join(map(str, spec.shape)) for spec in result.artifact.inputs)
-
-
-def _round_medians(result: Result) -> dict[int, float]:
-    """Return the median of each round in ms, by its block; empty where rounds have no blocks."""
-    if len(result.round_facts) != len(result.rounds):
-        return {}
-    pairs = zip(result.round_facts, result.rounds, strict=True)
-    return {fact.block: median(samples) for fact, samples in pairs}
 
 
 def _libraries(result: Result) -> str:
@@ -224,7 +215,7 @@ COLUMNS = (
     Column(
         "round_medians_ms",
         "median of the round of each block",
-        _round_medians,
+        lambda result: result.round_medians_ms,
         raw=True,
         holds=dict[int, float],
     ),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from etbench.stats.blocks import common_blocks
 from etbench.stats.paired import paired_intervals
 from etbench.stats.separate import ratios_of_intervals
 
@@ -93,11 +94,8 @@ def _common_blocks(bases: pd.DataFrame, new: pd.DataFrame) -> Iterator[tuple[lis
     for base_turn, base_ms, new_turn, new_ms in sides:
         if base_turn < 0 or base_turn != new_turn:
             yield [], []
-        elif list(base_ms) == list(new_ms):
-            yield list(base_ms.values()), list(new_ms.values())
         else:
-            blocks = sorted(base_ms.keys() & new_ms.keys())
-            yield [base_ms[block] for block in blocks], [new_ms[block] for block in blocks]
+            yield common_blocks(base_ms, new_ms)
 
 
 def _inverse(ratio: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
