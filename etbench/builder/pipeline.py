@@ -26,7 +26,7 @@ from etbench.config.sections import Dynamic
 from etbench.errors import EtbenchError
 from etbench.events import Stages
 from etbench.models import LoadedModel, load
-from etbench.models.outputs import flatten
+from etbench.models.wrapping import flatten
 from etbench.precisions import Shown, cast_inputs, convert
 from etbench.system.files import sha256
 

@@ -20,9 +20,8 @@ from etbench.config.sections import InputSpec
 from etbench.data import crops, photographs
 from etbench.errors import EtbenchError
 from etbench.events import Stages
-from etbench.models.inputs import ImageInputs
+from etbench.models.inputs import ImageInputs, shaped_inputs
 from etbench.models.ready import ReadyProgram
-from etbench.models.shaped import shaped_inputs
 from etbench.system.files import sha256
 
 __all__ = ["adopt"]

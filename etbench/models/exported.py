@@ -9,9 +9,8 @@ from torch.export import ExportedProgram
 
 from etbench.config.sections import InputSpec
 from etbench.errors import EtbenchError
-from etbench.models.inputs import FixedInputs, Inputs
+from etbench.models.inputs import FixedInputs, Inputs, shaped_inputs
 from etbench.models.loading import LoadedModel
-from etbench.models.shaped import shaped_inputs
 
 __all__ = ["program"]
 

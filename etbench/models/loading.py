@@ -12,8 +12,7 @@ from torch.export import ExportedProgram
 from etbench.config import Generation, Model
 from etbench.config.component import instantiate
 from etbench.errors import EtbenchError
-from etbench.models.inputs import FixedInputs, Inputs
-from etbench.models.shaped import shaped_inputs
+from etbench.models.inputs import FixedInputs, Inputs, shaped_inputs
 
 __all__ = ["LoadedModel", "load"]
 

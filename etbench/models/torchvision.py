@@ -10,9 +10,9 @@ from etbench.errors import EtbenchError, nearest
 from etbench.models.batchnorm import estimate_statistics
 from etbench.models.inputs import ImageInputs
 from etbench.models.loading import LoadedModel
-from etbench.models.parts import part_of
 from etbench.models.torchvision_ops import ensure_importable
 from etbench.models.weights import apply_checkpoint, fetching
+from etbench.models.wrapping import part_of
 
 __all__ = ["classifier", "model"]
 

@@ -24,11 +24,10 @@ from etbench.models.hub import (
 )
 from etbench.models.inputs import ImageInputs, TextInputs
 from etbench.models.loading import LoadedModel
-from etbench.models.outputs import flatten
-from etbench.models.parts import part_of
 from etbench.models.speech import speech_inputs
 from etbench.models.tokens import VOCABULARY, offline_tokenizer
 from etbench.models.vision import image_inputs
+from etbench.models.wrapping import flatten, part_of
 
 __all__ = ["model"]
 

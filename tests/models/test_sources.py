@@ -16,8 +16,8 @@ from etbench.errors import EtbenchError
 from etbench.events import Stages
 from etbench.models import LoadedModel, load
 from etbench.models.inputs import ImageInputs, Normalization, SpeechInputs, TextInputs
-from etbench.models.outputs import flatten
 from etbench.models.torchvision_ops import ensure_importable
+from etbench.models.wrapping import flatten
 from etbench.preflight.compose import compose
 
 ensure_importable()  # before any test imports transformers

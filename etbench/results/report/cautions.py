@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import pandas as pd
+from msgspec import Struct
 
 from etbench.results.files.schema import Result
 from etbench.results.report.figures import and_more, counted
-from etbench.results.report.points import Point
 
-__all__ = ["cautions"]
+__all__ = ["Point", "cautions"]
+
+
+class Point(Struct, frozen=True, kw_only=True):
+    """A title and one or more plain sentences; the kind decides how it stands out."""
+
+    title: str
+    kind: Literal["good", "note", "warning", "bad"]
+    lines: list[str]
 
 
 def cautions(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:

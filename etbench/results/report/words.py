@@ -10,7 +10,7 @@ import pandas as pd
 from msgspec import Struct
 
 from etbench.results.files.schema import Result
-from etbench.results.report.cautions import cautions
+from etbench.results.report.cautions import Point, cautions
 from etbench.results.report.figures import (
     counted,
     db,
@@ -20,7 +20,6 @@ from etbench.results.report.figures import (
     percent,
     span,
 )
-from etbench.results.report.points import Point
 from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, METRIC, against
 from etbench.results.tables.pareto import size_step, sqnr_step
 from etbench.results.tables.speedup import speedups

@@ -7,7 +7,7 @@ from collections import OrderedDict
 import torch
 from support import nested
 
-from etbench.models.outputs import flatten
+from etbench.models.wrapping import flatten
 
 
 def test_tensors_come_out_in_the_order_of_the_exported_program() -> None:

@@ -1,0 +1,55 @@
+"""A part of a model by its name, and the plain tensors of what a model returns."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from etbench.errors import EtbenchError, nearest
+
+__all__ = ["flatten", "part_of"]
+
+SHOWN = 12  # parts that an error names
+
+
+def part_of(module: nn.Module, name: str | None) -> nn.Module:
+    """Return the submodule of this dotted name, or all of it for None.
+
+    Raises:
+        EtbenchError: of stage ``load`` if there is none; names the nearest.
+
+    """
+    if name is None:
+        return module
+    parts: dict[str, nn.Module] = dict(module.named_modules())
+    if name not in parts:
+        first = ", ".join([child for child, _ in module.named_children()][:SHOWN])
+        raise EtbenchError(
+            f"model.part={name}: {type(module).__name__} has no such part{nearest(name, parts)}",
+            stage="load",
+            hint=f"its parts are: {first}, and theirs, such as model.part={next(reversed(parts))}",
+        )
+    return parts[name]
+
+
+def flatten(outputs: Any) -> list[Tensor]:
+    """Return the tensors in nested tuples, lists, dictionaries and dataclasses; all else is dropped.
+
+    Their order is that of the outputs of the exported program. A dataclass is registered with torch, without
+    which a model that returns it cannot be exported.
+    """
+    tensors: list[Tensor] = []
+    for leaf in pytree.tree_leaves(outputs):
+        if isinstance(leaf, Tensor):
+            tensors.append(leaf)
+        elif dataclasses.is_dataclass(leaf) and not isinstance(leaf, type):
+            kind = type(leaf)
+            torch.export.register_dataclass(
+                kind, serialized_type_name=f"{kind.__module__}.{kind.__qualname__}"
+            )
+            tensors += flatten(leaf)
+    return tensors
