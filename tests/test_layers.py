@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,13 @@ def test_every_import_goes_downwards_and_guarded_libraries_stay_in_their_package
 
 def test_no_module_is_hidden_by_a_function_of_its_name() -> None:
     assert hidden_modules(ROOT, "etbench") == []
+
+
+def test_the_children_that_build_and_measure_import_neither_hydra_nor_what_they_do_not_need() -> None:
+    mains = "etbench.builder.worker, etbench.measure.worker.main, etbench.measure.worker.round_process"
+    program = f"import sys, {mains}, etbench.devices.supervisor; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {*HYDRA, *TORCH, "pandas", "rich"} & set(done.stdout.split())
 
 
 @pytest.mark.parametrize(

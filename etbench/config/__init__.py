@@ -6,10 +6,11 @@ fault. Nothing here imports torch, so a mistake is answered at once.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from etbench.config.cell import Cell, Recipe
 from etbench.config.devices import Device
 from etbench.config.generation import Generation
-from etbench.config.parsing import parse
 from etbench.config.sections import (
     Calibration,
     Evaluate,
@@ -19,6 +20,9 @@ from etbench.config.sections import (
     Repeat,
     XnnpackRuntime,
 )
+
+if TYPE_CHECKING:
+    from etbench.config.parsing import parse
 
 __all__ = [
     "Calibration",
@@ -34,3 +38,12 @@ __all__ = [
     "XnnpackRuntime",
     "parse",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import OmegaConf where a configuration is parsed, not in the children that get the parsed one."""
+    if name == "parse":
+        from etbench.config.parsing import parse
+
+        return parse
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from etbench.ui.watch import Watch, find_runs
 
-__all__ = ["FIND_EVERY_S", "Others"]
+__all__ = ["FIND_EVERY_S", "ExternalRuns"]
 
 FIND_EVERY_S = 5.0
 SHOWN = 10
 
 
-class Others:
+class ExternalRuns:
     """The latest runs of the folders, each read once however many pages show it.
 
     Args:

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from nicegui import ui
 
 from etbench.ui.choices import Choices
-from etbench.ui.external_runs import Others
+from etbench.ui.external_runs import ExternalRuns
 from etbench.ui.jobs import Jobs
 from etbench.ui.library import Library
 from etbench.ui.security import Guard, names_of
@@ -38,7 +38,7 @@ class Settings:
     config_dir: Path | None
 
 
-def serve(settings: Settings, add_pages: Callable[[Jobs, Others, Library], None]) -> None:
+def serve(settings: Settings, add_pages: Callable[[Jobs, ExternalRuns, Library], None]) -> None:
     """Serve the page until Ctrl-C.
 
     Args:
@@ -55,9 +55,9 @@ def serve(settings: Settings, add_pages: Callable[[Jobs, Others, Library], None]
         jobs = Jobs(Choices(settings.config_dir), settings.results[0])
         address = _address(settings, port)
         app = FastAPI(lifespan=_lifespan(jobs, address, browser=settings.browser), openapi_url=None)
-        others = Others(settings.results)
-        others.look()
-        add_pages(jobs, others, Library(settings.results))
+        external = ExternalRuns(settings.results)
+        external.look()
+        add_pages(jobs, external, Library(settings.results))
         ui.run_with(
             app,
             title="etbench",

@@ -19,7 +19,7 @@ from etbench.events.event_log import EVENT_LOG, EventLog, LoggedEvent
 from etbench.sweep.manifest import Manifest, manifest_path
 from etbench.ui import watch as module
 from etbench.ui.choices import Choices
-from etbench.ui.external_runs import Others
+from etbench.ui.external_runs import ExternalRuns
 from etbench.ui.jobs import Job, Jobs, _new_folder
 from etbench.ui.watch import Watch, find_runs
 
@@ -137,14 +137,14 @@ def test_what_is_missing_of_a_sweep_is_found_and_put_into_the_queue(choices: Cho
     (before.folder / EVENT_LOG).write_bytes(b"".join(line for line in lines if b"cell_finished" not in line))
     kept = (before.folder / "tiny_int8_picky.json").read_bytes()
 
-    others = Others([tmp_path])
+    others = ExternalRuns([tmp_path])
     others.look()
     assert others.watches[before.folder].complete, "killed between a result and its event"
     (before.folder / "slow_int8_picky.json").unlink()
-    others = Others([tmp_path])
+    others = ExternalRuns([tmp_path])
     others.look(own=[before.folder])
     assert others.watches == {}
-    others = Others([tmp_path])
+    others = ExternalRuns([tmp_path])
     others.look()
     watch = others.watches[before.folder]
     assert watch.resumable and [row.over for row in watch.rows.values()] == [True, False]

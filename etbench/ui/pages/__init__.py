@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from etbench.ui.external_runs import Others
+from etbench.ui.external_runs import ExternalRuns
 from etbench.ui.jobs import Jobs
 from etbench.ui.library import Library
 from etbench.ui.pages import compare, doctor, inspect, run
@@ -12,12 +12,12 @@ from etbench.ui.pages import compare, doctor, inspect, run
 __all__ = ["add_pages"]
 
 
-def add_pages(jobs: Jobs, others: Others, library: Library) -> None:
+def add_pages(jobs: Jobs, external: ExternalRuns, library: Library) -> None:
     """Give the server its pages."""
 
     @ui.page("/", title="Run · etbench")
     def _run() -> None:
-        run.build(jobs, others, library)
+        run.build(jobs, external, library)
 
     @ui.page("/compare", title="Compare · etbench")
     def _compare() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from nicegui import Client, ui
 
-from etbench.ui.external_runs import FIND_EVERY_S, Others
+from etbench.ui.external_runs import FIND_EVERY_S, ExternalRuns
 from etbench.ui.jobs import Jobs
 from etbench.ui.library import Library
 from etbench.ui.pages.chooser import Chooser
@@ -21,7 +21,7 @@ __all__ = ["build", "look_every_s"]
 AT_FULL_PACE = 4  # pages
 
 
-def build(jobs: Jobs, others: Others, library: Library) -> None:
+def build(jobs: Jobs, external: ExternalRuns, library: Library) -> None:
     """Build the page for one browser tab."""
     with (
         page_frame("Run"),
@@ -30,7 +30,7 @@ def build(jobs: Jobs, others: Others, library: Library) -> None:
         with card("What to measure"):
             Chooser(jobs)
         with ui.column().classes("w-full gap-4 min-w-0"):
-            _Runs(jobs, others, library)
+            _Runs(jobs, external, library)
 
 
 def look_every_s(pages: int) -> float:
@@ -41,8 +41,8 @@ def look_every_s(pages: int) -> float:
 class _Runs:
     """The runs of the queue, and those of the same folders that this server did not start."""
 
-    def __init__(self, jobs: Jobs, others: Others, library: Library) -> None:
-        self.jobs, self.others, self.library = jobs, others, library
+    def __init__(self, jobs: Jobs, external: ExternalRuns, library: Library) -> None:
+        self.jobs, self.external, self.library = jobs, external, library
         self.cards: dict[int | Path, RunCard] = {}
         with card("No run yet") as self.empty:
             words(
@@ -60,7 +60,7 @@ class _Runs:
         connected = sum(client.has_socket_connection for client in Client.instances.values())
         self.timer.interval = look_every_s(connected)
         own = self.jobs.folders
-        watches = {folder: watch for folder, watch in self.others.watches.items() if folder not in own}
+        watches = {folder: watch for folder, watch in self.external.watches.items() if folder not in own}
         for key in self.cards.keys() - watches.keys() - {job.number for job in self.jobs.all}:
             self.cards.pop(key).box.delete()
         for folder, watch in reversed(watches.items()):
@@ -77,7 +77,7 @@ class _Runs:
 
     async def look_at_others(self) -> None:
         """Find runs that were started elsewhere, or by a server before this one."""
-        await asyncio.to_thread(self.others.look, self.jobs.folders)
+        await asyncio.to_thread(self.external.look, self.jobs.folders)
 
     def _add(self, key: int | Path, title: str, **what: Any) -> None:
         shown = RunCard(self.place, title, jobs=self.jobs, library=self.library, **what)
