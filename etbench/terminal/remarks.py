@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 from etbench.artifact import Artifact
+from etbench.events.failure import Failure
 from etbench.measure.findings import Profile
-from etbench.results.files.schema import Failure, Result
+from etbench.results.files.schema import Result
 from etbench.stats.layers import Numerics
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.output import say

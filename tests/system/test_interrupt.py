@@ -14,7 +14,7 @@ import pytest
 from omegaconf import OmegaConf
 from support import CONF, TESTS
 
-from etbench.engine.cell_run import Task
+from etbench.engine.cell_run import CellRun
 from etbench.engine.run import run
 from etbench.errors import EtbenchError
 from etbench.events import Event
@@ -95,7 +95,7 @@ def test_an_interrupt_whose_exception_was_lost_ends_a_run_at_its_next_event(
 
 
 def test_a_failure_that_an_interrupt_may_have_caused_is_not_the_result_of_a_cell(tmp_path: Path) -> None:
-    task = Task(compose(["model=tiny"], config_dir=CONF), tmp_path, tmp_path, None)
+    task = CellRun(compose(["model=tiny"], config_dir=CONF), tmp_path, tmp_path, None)
     with pytest.raises(SystemExit), ending_by_signals():
         _lose(signal.SIGINT)
         task.fail(EtbenchError("its process was killed", stage="time"))
