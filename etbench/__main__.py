@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import hydra
@@ -31,7 +32,8 @@ def run_cell(config: DictConfig) -> float | None:
         lines = SweepLines([cell])  # a launcher may run several at once
         result = run_in_sweep(cell, Path(job.sweep.dir), job.runtime.output_dir, lines)
     else:
-        result = run(cell, out_dir=job.run.dir, log_dir=job.runtime.output_dir, on_event=ConsoleLog()).result
+        with closing(ConsoleLog()) as log:
+            result = run(cell, out_dir=job.run.dir, log_dir=job.runtime.output_dir, on_event=log).result
     return objective_value(result, cell.objective, cell.bounds)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -50,7 +51,8 @@ class RayNode:
         """Join the cluster, unless this process is part of it, and give the programs to its object store."""
         with self._explaining(Exception):  # what its start raises has no type in common
             if not ray.is_initialized():
-                ray.init(self._address or "auto", log_to_driver=False, logging_level=logging.WARNING)
+                with _own_handler_of_sigterm():
+                    ray.init(self._address or "auto", log_to_driver=False, logging_level=logging.WARNING)
             self._cpus = self._cpus_of_a_node()
             self._programs = [ray.put(_packed(Path(subject.folder))) for subject in request.subjects]
         subjects = [msgspec.structs.replace(subject, log="") for subject in request.subjects]
@@ -179,6 +181,17 @@ def _measure(
     except Exception as error:  # the border of the node: every failure becomes a message
         answer = Failure.of(explained(error, "connect"))
     put(answer)
+
+
+@contextmanager
+def _own_handler_of_sigterm() -> Iterator[None]:
+    """Keep the handler that is there: Ray puts one in its place which ends the process with status 15."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 @contextmanager

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -101,15 +104,7 @@ def _key(command: list[str]) -> str:
 
 def _compile(command: list[str], into: Path, log: Path) -> None:
     try:
-        done = subprocess.run(
-            [*command, "-o", str(into)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        done = _run_to_its_end([*command, "-o", str(into)], scratch=into.parent)
     except subprocess.TimeoutExpired as error:
         raise EtbenchError(
             f"{command[0]} did not compile the native runner within {TIMEOUT_S:g} s", stage="compile"
@@ -123,3 +118,25 @@ def _compile(command: list[str], into: Path, log: Path) -> None:
             stage="compile",
             hint=f"it takes a compiler of C++17; all that it said is in {log}",
         )
+
+
+def _run_to_its_end(command: list[str], *, scratch: Path) -> subprocess.CompletedProcess[str]:
+    """Run a compiler; where it is not waited for to its end, nothing that it started is left at work."""
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env={**os.environ, "TMPDIR": str(scratch)},
+        start_new_session=True,
+    ) as process:
+        try:
+            said = process.communicate(timeout=TIMEOUT_S)
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, *said)

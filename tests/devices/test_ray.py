@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -195,3 +196,17 @@ def test_without_ray_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None
     assert missing_here(cell) == [
         "device=ray: the package 'ray' is not installed: pip install \"etbench[ray]\""
     ]
+
+
+def test_ray_does_not_take_the_handler_of_sigterm() -> None:
+    import ray  # here, since it takes a second
+
+    from etbench.devices.ray import _own_handler_of_sigterm
+
+    before = signal.signal(signal.SIGTERM, own := lambda *_: None)
+    try:
+        with _own_handler_of_sigterm():
+            ray._private.utils.set_sigterm_handler(lambda *_: sys.exit(15))  # as `ray.init` does
+        assert signal.getsignal(signal.SIGTERM) is own
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
+import psutil
 import pytest
+from support import alive, wait_for
 
 import etbench as api
 from etbench.config import Cell, parse
@@ -106,3 +112,32 @@ def test_the_runner_is_part_of_what_is_measured() -> None:
     plain, python, native = (api.compose(words) for words in ([], ["runner=python"], ["runner=native"]))
     assert plain.cell_id == python.cell_id != native.cell_id
     assert plain.recipe == native.recipe  # the same program
+
+
+def test_an_interrupted_compiler_leaves_nothing_at_work(tmp_path: Path) -> None:
+    compiler = tmp_path / "c++"
+    compiler.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && exit\nsleep 3600 &\necho $! > {tmp_path}/new\n'
+        f"mv {tmp_path}/new {tmp_path}/started\nwait\n"
+    )
+    compiler.chmod(0o755)
+
+    def interrupt() -> None:
+        wait_for((tmp_path / "started").exists)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    thread = threading.Thread(target=interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            thread.start()
+            compile_runner(
+                tmp_path, [str(compiler)], scratch=tmp_path, log=tmp_path / "log", on_wait=lambda: None
+            )
+        thread.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    pid = int((tmp_path / "started").read_text())
+    with suppress(psutil.NoSuchProcess):
+        sleeper = psutil.Process(pid)
+        wait_for(lambda: not alive(sleeper), timeout=60)

@@ -1,0 +1,22 @@
+"""What a run says on a terminal."""
+
+from __future__ import annotations
+
+from contextlib import closing, suppress
+from io import StringIO
+
+from rich.console import Console
+
+from etbench.events import Event
+from etbench.terminal.console import ConsoleLog
+
+
+def test_a_run_that_is_interrupted_within_a_stage_gives_the_cursor_back() -> None:
+    terminal = StringIO()
+    console = Console(file=terminal, force_terminal=True)
+    with suppress(KeyboardInterrupt), closing(ConsoleLog(console)) as log:
+        log(Event(kind="stage_started", stage="lower"))
+        raise KeyboardInterrupt
+    hidden, shown = "\x1b[?25l", "\x1b[?25h"
+    assert hidden in terminal.getvalue()
+    assert terminal.getvalue().rindex(shown) > terminal.getvalue().rindex(hidden)
