@@ -5,13 +5,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-__all__ = ["ConfigError", "EtbenchError", "nearest"]
+__all__ = ["ConfigError", "EtbenchError", "closest", "nearest"]
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the choice that looks most like `word`, or nothing."""
+    match = closest(word, choices)
+    return f" (did you mean {match!r}?)" if match is not None else ""
+
+
+def closest(word: str, choices: Iterable[str]) -> str | None:
+    """Return the choice that looks most like `word`, or None if none does."""
     matches = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
-    return f" (did you mean {matches[0]!r}?)" if matches else ""
+    return matches[0] if matches else None
 
 
 class EtbenchError(Exception):

@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from support import CONF, environment, etbench
 
 from etbench.__main__ import main
 from etbench.results.files.store import read_result
+from etbench.sweep.manifest import Manifest
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,7 @@ from etbench.results.files.store import read_result
         (["calibration.images=/no/such"], ["calibration.images=/no/such: no such folder"]),
         (["calibration.text=/no/such"], ["calibration.text=/no/such: no such file"]),
         (["measure.affinity=[4095]"], ["measure.affinity=[4095]: this process may use CPUs [0"]),
-        (["resnet18"], ["resnet18: not of the form key=value"]),
+        (["resnet18"], ["resnet18: expected key=value (did you mean 'model=resnet18'?)"]),
         (
             ["hydra.run.dir=/dev/null/out"],
             ["hydra.run.dir=/dev/null/out: cannot be written (/dev/null is a file)"],
@@ -90,6 +92,16 @@ def test_help_and_refusals_never_import_torch(arguments: list[str], tmp_path: Pa
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines() if "|" in line}
     assert "etbench.preflight.compose" in imported
     assert not imported & {"torch", "executorch", "torchvision", "transformers", "pandas", "altair"}
+
+
+def test_the_configuration_of_a_sweep_that_is_resumed_can_be_shown(tmp_path: Path) -> None:
+    started = ["-m", "--config-dir", str(CONF), "model=tiny,slow", "hydra.sweep.dir=out"]
+    Manifest(argv=started, created_at="", cells=[]).write(tmp_path / "out")
+    done = etbench("-m", "--cfg", "job", "sweep.resume=out", "build.timeout_s=7200", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    shown = yaml.safe_load(done.stdout)
+    assert shown["model"]["name"] == "tiny"
+    assert (shown["build"]["timeout_s"], shown["sweep"]["resume"]) == (7200, "out")
 
 
 def test_help_lists_the_groups_and_how_to_go_on(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from etbench.config.cell import Cell, Recipe
+from etbench.config.cell import Cell, Recipe, decides_cell
 from etbench.config.devices import Device
 from etbench.config.generation import Generation
 from etbench.config.sections import (
@@ -36,6 +36,7 @@ __all__ = [
     "Recipe",
     "Repeat",
     "XnnpackRuntime",
+    "decides_cell",
     "parse",
 ]
 

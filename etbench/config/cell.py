@@ -29,7 +29,30 @@ from etbench.config.sections import (
     XnnpackRuntime,
 )
 
-__all__ = ["Cell", "Recipe", "Settings"]
+__all__ = ["Cell", "Recipe", "Settings", "decides_cell"]
+
+# Keys of the YAML and groups that do not decide what is measured: they leave `Cell.cell_id` alone.
+UNMEASURED = (
+    *("sweep", "cache", "build", "report", "tracking", "keep_pte", "event_log"),
+    *("compare_to", "fail_above", "objective", "bounds"),
+    *("measure.timeout_s", "measure.seed"),
+    *("runner.cannot", "runner.compilers", "runner.runs_on"),
+    *("device.options", "device.folder", "device.max_gb", "device.platform", "device.retries"),
+    *("device.adb", "device.address"),
+    *("hydra.launcher", "hydra/launcher", "hydra.callbacks", "hydra.sweep", "hydra.run", "hydra.job"),
+    *(
+        "hydra.job_logging",
+        "hydra/job_logging",
+        "hydra.hydra_logging",
+        "hydra/hydra_logging",
+        "hydra.verbose",
+    ),
+)
+
+
+def decides_cell(key: str) -> bool:
+    """Return whether a key of the YAML, or a group, decides what is measured, and so `Cell.cell_id`."""
+    return not any(key == other or key.startswith((f"{other}.", f"{other}/")) for other in UNMEASURED)
 
 
 class Recipe(Section, frozen=True, kw_only=True):

@@ -38,7 +38,7 @@ class ResultsCallback(NewResultsCallback):
         if config.hydra.launcher._target_ == ray_launcher.LAUNCHER:
             ray_launcher.prepare(config.hydra.launcher)
         if config.hydra.launcher._target_ != OWN_LAUNCHER and not config.sweep.resume:
-            Manifest.of([]).write(Path(config.hydra.sweep.dir))
+            Manifest.of([], growing=True).write(Path(config.hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **more: Any) -> None:
         """Write tables and report, and say how to have them if that is interrupted."""

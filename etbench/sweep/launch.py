@@ -60,8 +60,7 @@ def _plan(cells: Sequence[Cell], folder: Path, more: bool) -> tuple[Manifest, di
     settings = cells[0].sweep
     if settings.resume is None:
         return (read_manifest(folder).extended(cells) if more else Manifest.of(cells)), {}
-    manifest = read_manifest(folder)
-    manifest.check_same(cells)
+    manifest = read_manifest(folder).resumed(cells)
     done, words = finished_cells(folder, retry_failed=settings.retry == "failed")
     for text in words:
         sys.stderr.write(f"{text}\n")

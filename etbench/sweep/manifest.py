@@ -13,7 +13,7 @@ import msgspec
 from filelock import FileLock, Timeout
 from msgspec import Struct
 
-from etbench.config import Cell
+from etbench.config import Cell, decides_cell
 from etbench.errors import ConfigError
 from etbench.results.files.schema import Result
 from etbench.results.files.store import UnreadableError, read_result, read_results
@@ -31,7 +31,6 @@ __all__ = [
 ]
 
 HIDDEN = ".sweep"
-SETTINGS = ("sweep", "cache", "build", "keep_pte", "event_log")  # may differ when a sweep is resumed
 SHOWN = 8
 
 
@@ -46,23 +45,37 @@ class PlannedCell(Struct, frozen=True, kw_only=True):
 class Manifest(Struct, frozen=True, kw_only=True):
     """The cells that a sweep has to do, in order; `finished_at` is null until all of them are done.
 
-    `argv` is the command line that started it.
+    `argv` is the command line that started it. One that is `growing` gets its cells as they are run, since
+    the launcher does not have the whole grid.
     """
 
     version: int = 1
     argv: list[str]
     created_at: str
     finished_at: str | None = None
+    growing: bool = False
     cells: list[PlannedCell]
 
     @classmethod
-    def of(cls, cells: Sequence[Cell]) -> Manifest:
+    def of(cls, cells: Sequence[Cell], *, growing: bool = False) -> Manifest:
         """Return the manifest of a sweep that begins now."""
-        return cls(argv=sys.argv[1:], created_at=_now(), cells=_planned(cells))
+        return cls(argv=sys.argv[1:], created_at=_now(), cells=_planned(cells), growing=growing)
 
     def extended(self, cells: Sequence[Cell]) -> Manifest:
         """Return it with more cells, as sweepers ask for that think of them as they go."""
         return msgspec.structs.replace(self, cells=[*self.cells, *_planned(cells)], finished_at=None)
+
+    def resumed(self, cells: Sequence[Cell]) -> Manifest:
+        """Return the manifest of a sweep that goes on with these cells: itself, unless it is growing.
+
+        Raises:
+            ConfigError: if they are not the cells of this manifest.
+
+        """
+        self.check_same(cells)
+        known = {planned.cell_id for planned in self.cells}
+        new = [cell for cell in cells if cell.cell_id not in known]
+        return self.extended(new) if new else self
 
     def finished(self) -> Manifest:
         """Return it as of a sweep that ends now."""
@@ -74,7 +87,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
         replace_file(manifest_path(folder), msgspec.json.encode(self))
 
     def check_same(self, cells: Sequence[Cell]) -> None:
-        """Make sure that these are the very cells of the manifest.
+        """Make sure that these are the very cells of the manifest; one that is growing may lack some.
 
         Raises:
             ConfigError: names the cells that only one side has, or the values that differ.
@@ -92,7 +105,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
                 faults.append(f"{planned.stem}: was in that sweep, is not in this one")
             else:
                 faults.append(f"{planned.stem}: {_differences(planned.config, other.config)}")
-        faults += [f"{stem}: is in this sweep, was not in that one" for stem in sorted(by_stem)]
+        if not self.growing:
+            faults += [f"{stem}: is in this sweep, was not in that one" for stem in sorted(by_stem)]
         if faults:
             more = [f"and {len(faults) - SHOWN} more cells"] if len(faults) > SHOWN else []
             raise ConfigError(["sweep.resume: not the same sweep", *faults[:SHOWN], *more])
@@ -189,9 +203,7 @@ def _set_aside(path: Path, why: str) -> str:
 
 def _differences(then: dict[str, Any], now: dict[str, Any]) -> str:
     old, new = dict(_flat(then)), dict(_flat(now))
-    keys = [
-        key for key in {**old, **new} if old.get(key) != new.get(key) and key.split(".")[0] not in SETTINGS
-    ]
+    keys = [key for key in {**old, **new} if old.get(key) != new.get(key) and decides_cell(key)]
     words = [f"{key} was {old.get(key)}, is {new.get(key)}" for key in keys[:SHOWN]]
     return "; ".join(words) or "another version of etbench planned it"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,48 +10,108 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from etbench.config import decides_cell
 from etbench.errors import ConfigError
+from etbench.preflight.override_text import (
+    if_comma_is_text,
+    override_key,
+    override_value,
+    quoting_fault,
+    unquoted,
+)
 from etbench.sweep.manifest import read_manifest
 
 __all__ = ["resuming"]
+
+LAUNCHER = "etbench"  # is given the whole grid, and compares it with that of the sweep that it resumes
+PACKAGES = {"tracking": "hydra.callbacks"}  # where a group's options stand, unless under its own name
 
 
 def resuming(argv: Sequence[str]) -> list[str]:
     """Return the arguments with what ``sweep.resume=<folder>`` stands for.
 
-    Results go to that folder. Where nothing else is said, the grid is that of its command line.
+    They join the command line that started the sweep, and replace what it says about the same key or flag.
+    Results go to that folder.
 
     Raises:
-        ConfigError: if no sweep was started there.
+        ConfigError: if no sweep was started there, or this cannot be the same one.
 
     """
-    overrides, flags = _split(argv)
-    values = dict(text.split("=", 1) for text in overrides if "=" in text)
-    folder = values.get("sweep.resume")
-    if not folder or folder == "null":
+    args = get_args_parser().parse_args(list(argv))
+    given = {override_key(text): text for text in args.overrides}
+    folder = _resumed_folder(given.get("sweep.resume", ""))
+    if folder is None:
         return list(argv)
-    if not {"-m", "--multirun"} & set(flags):
-        raise ConfigError([f"sweep.resume={folder}: add -m to go on with a sweep"])
-    if all(key.startswith(("sweep.", "hydra.")) for key in values):
-        then, flags = _split(read_manifest(Path(_unquoted(folder))).argv)
-        own = [
-            text
-            for text in then
-            if not text.startswith(("sweep.resume=", "sweep.retry=", "hydra.sweep.dir="))
-        ]
-        overrides = [*own, *overrides]
-    return [*flags, *overrides, f"hydra.sweep.dir={folder}"]
+    if not args.multirun:
+        raise ConfigError([f"{given['sweep.resume']}: add -m to go on with a sweep"])
+    manifest = read_manifest(folder)
+    started = get_args_parser().parse_args(manifest.argv)
+    before = {override_key(text): text for text in started.overrides}
+    _check_same_command(given, before, folder, growing=manifest.growing)
+    return [
+        *_joined_flags(argv, args, started),
+        *_still_valid(before, given),
+        *(text for text in args.overrides if override_key(text) != "hydra.sweep.dir"),
+        f"hydra.sweep.dir={override_value(given['sweep.resume'])}",
+    ]
 
 
-def _unquoted(text: str) -> str:
-    """Return the value that Hydra's grammar reads, where it is one."""
+def _still_valid(before: dict[str, str], given: dict[str, str]) -> list[str]:
+    """Return the overrides of a sweep that those given now do not replace.
+
+    A launcher or tracker of another kind does not take the options of the former one.
+    """
+    changed = [
+        key
+        for key in before.keys() & given.keys()
+        if not decides_cell(key) and override_value(before[key]) != override_value(given[key])
+    ]
+    options = tuple(f"{PACKAGES.get(key, key.replace('/', '.'))}." for key in changed)
+    replaced = {*given, "sweep.retry", "hydra.sweep.dir"}
+    return [text for key, text in before.items() if key not in replaced and not key.startswith(options)]
+
+
+def _resumed_folder(text: str) -> Path | None:
+    """Return the folder that ``sweep.resume=<folder>`` names, or None if nothing is resumed."""
+    if not text:
+        return None
     try:
-        return str(OverridesParser.create().parse_override(f"key={text}").value())
-    except HydraException:
-        return text  # is reported with all other faults
+        item = OverridesParser.create().parse_override(text)
+    except HydraException as error:
+        raise ConfigError([quoting_fault(text, error)]) from None
+    if item.is_sweep_override():
+        raise ConfigError([f"{text}: only one sweep can be resumed; {if_comma_is_text(text)}"])
+    return Path(str(item.value())) if item.value() not in (None, "") else None
 
 
-def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the overrides among the arguments, and the options with their values."""
-    overrides = get_args_parser().parse_args(list(argv)).overrides
-    return list(overrides), [text for text in argv if text not in overrides]
+def _joined_flags(argv: Sequence[str], args: Namespace, started: Namespace) -> list[str]:
+    """Return the flags given now, and those that say where the YAML of the sweep is, unless given now."""
+    flags = [text for text in argv if text not in args.overrides]
+    for name in ("config_path", "config_name", "config_dir"):
+        value = getattr(started, name)
+        if value is not None and getattr(args, name) is None:
+            flags += [f"--{name.replace('_', '-')}", value]
+    return flags
+
+
+def _check_same_command(
+    given: dict[str, str], before: dict[str, str], folder: Path, *, growing: bool
+) -> None:
+    """Refuse what the sweep itself would not notice: another folder, or other cells that are run one by one.
+
+    The cells themselves are compared by etbench's own launcher, with a manifest that was complete at once.
+    """
+    asked = given.get("hydra.sweep.dir")
+    if asked is not None and Path(unquoted(override_value(asked))).resolve() != folder.resolve():
+        raise ConfigError([f"{asked}: the results of a sweep that is resumed go to {folder}; leave this out"])
+    if not growing and override_value((before | given).get("hydra/launcher", "")) in ("", LAUNCHER):
+        return
+    faults = [
+        f"{text}: that sweep had {before.get(key, f'no {key}=…')}"
+        for key, text in given.items()
+        if ("=" in text or text.startswith("~"))  # a word alone is reported with all other faults
+        and decides_cell(key)
+        and override_value(before.get(key, "")) != override_value(text)
+    ]
+    if faults:
+        raise ConfigError(["sweep.resume: not the same sweep", *faults])

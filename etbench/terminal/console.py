@@ -83,6 +83,11 @@ class ConsoleLog:
                 color = {"ok": "green", "failed": "red"}.get(event.status, "yellow")
                 self._line(f"[{color}]{event.status}[/{color}] in {took}: {escape(event.message)}")
 
+    def close(self) -> None:
+        """Stop the spinner, which hides the cursor, where the run ends in the middle of a stage."""
+        if self._status:
+            self._status.stop()
+
     def _line(self, text: str, *, ends_stage: bool = True) -> None:
         if self._status and ends_stage:
             self._status.stop()

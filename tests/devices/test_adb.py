@@ -214,7 +214,7 @@ def test_faults_of_the_configuration_are_said_before_any_work(
 
 
 def test_the_runner_has_to_be_given() -> None:
-    with pytest.raises(ConfigError, match=r"device\.runner: has to be given"):
+    with pytest.raises(ConfigError, match=r"device\.runner is required"):
         api.compose(["device=adb", "runner=native"])
 
 

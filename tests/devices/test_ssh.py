@@ -171,7 +171,7 @@ def test_what_stands_in_the_way_is_said_before_anything_is_timed(
 def test_faults_of_the_configuration_are_said_at_once(server: Server, tmp_path: Path) -> None:
     done = etbench(*CELL, "device=ssh", cwd=tmp_path)
     assert done.returncode == 2
-    assert "device.host: has to be given" in done.stderr
+    assert "device.host is required" in done.stderr
     done = etbench(*CELL, *server.overrides, "evaluate._target_=support.accuracy", cwd=tmp_path)
     assert done.returncode == 2
     assert "your code is not sent to a device" in done.stderr

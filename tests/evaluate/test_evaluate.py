@@ -110,7 +110,7 @@ def test_a_hook_that_fails_is_the_failure_of_its_cell_before_it_is_timed(
 def test_a_data_set_that_is_not_there_is_a_fault_and_a_hook_is_part_of_the_identity() -> None:
     with pytest.raises(ConfigError, match=r"evaluate\.data=/no/such\.npz: no such file"):
         check_command_line(["evaluate=top1", "evaluate.data=/no/such.npz"])
-    with pytest.raises(ConfigError, match=r"evaluate\.data: has to be given"):
+    with pytest.raises(ConfigError, match=r"evaluate\.data is required"):
         check_command_line(["evaluate=top1"])
     plain, evaluated = _cell(), _cell("evaluate._target_=support.broken")
     assert plain.cell_id != evaluated.cell_id

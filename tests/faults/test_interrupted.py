@@ -107,13 +107,13 @@ def _by_stem(folder: Path) -> dict[str, Result]:
 
 def test_resume_leaves_alone_what_is_there(swept: Path) -> None:
     before = _by_stem(swept)
-    _resume(swept, status=1)
+    _resume(swept, "hydra/launcher=basic", "build.timeout_s=7200", "keep_pte=true", status=1)
     assert _by_stem(swept) == before
 
 
 def test_retry_measures_the_failed_cells_again_and_deletes_nothing(swept: Path) -> None:
     before = _by_stem(swept)
-    _resume(swept, "sweep.retry=failed", status=1)
+    _resume(swept, "sweep.retry=failed", "cache.enabled=false", status=1)
     after = _by_stem(swept)
     assert after["tiny_fp32_portable"] == before["tiny_fp32_portable"]
     assert after["unexportable_fp32_portable"] != before["unexportable_fp32_portable"]
@@ -139,10 +139,8 @@ def test_resume_measures_again_what_is_no_result_any_more(spoil: object, swept: 
 
 
 def test_resume_of_another_sweep_says_what_differs(swept: Path) -> None:
-    command = arguments("model=tiny,unexportable", f"sweep.resume={swept}", "repeat.runs=4")
-    done = etbench(*command, cwd=swept.parent)
-    assert done.returncode == 2
-    assert "tiny_fp32_portable: repeat.runs was 3, is 4" in done.stderr
+    done = _resume(swept, "repeat.runs=4", "measure.timeout_s=99", status=2)
+    assert "tiny_fp32_portable: repeat.runs was 3, is 4\n" in done.stderr
 
 
 @pytest.mark.parametrize(

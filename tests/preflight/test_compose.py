@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import itertools
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import hydra
+import msgspec
 import pytest
 from hydra.utils import get_method
 from support import CONF
 
 import etbench
+from etbench.config import decides_cell, parse
 from etbench.config.command import resume_arguments
 from etbench.errors import ConfigError
 from etbench.preflight.compose import check_command_line, compose, conf_dir
 from etbench.sweep.manifest import Manifest
 from etbench.sweep.resuming import resuming
+
+
+def _faults(argv: list[str]) -> list[str]:
+    """Return the faults of a command line that is refused."""
+    with pytest.raises(ConfigError) as caught:
+        check_command_line(argv)
+    return list(caught.value.faults)
 
 
 def _options(group: str) -> list[str]:
@@ -65,13 +78,76 @@ def test_files_of_a_generic_source_are_named_by_what_it_loads(overrides: str, st
     assert compose(overrides.split()).stem == stem
 
 
-def test_what_the_yaml_leaves_open_has_to_be_given() -> None:
-    with pytest.raises(ConfigError, match=r"model\.path: has to be given: model\.path=…") as caught:
-        compose(["model=pte", "threads=1"])
-    assert len(caught.value.faults) == 1
+@pytest.mark.parametrize("given", [["threads=1"], ["model.path="], ["model.path=???"]], ids=" ".join)
+def test_what_the_yaml_leaves_open_is_required(given: list[str]) -> None:
+    assert _faults(["model=pte", *given]) == ["model.path is required: model.path=…"]
+
+
+def test_of_what_is_required_each_value_of_a_sweep_is_checked() -> None:
     check_command_line(["-m", "model=exported", f"model.path={__file__},{CONF}", "precision=fp32,int8"])
     with pytest.raises(ConfigError, match=r"model\.path=nowhere: no such file"):
         check_command_line(["-m", "model=exported", f"model.path={__file__},nowhere"])
+
+
+@pytest.mark.parametrize("name", ["a,b.pte", "x=y.pte", "p(1).pte", "it's.pte", "größe.pte"])
+def test_a_required_value_keeps_its_quotes(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    override = f'model.path="{tmp_path / name}"'
+    assert compose(["model=pte", override]).model.options["path"] == str(tmp_path / name)
+    check_command_line(["-m", "model=pte", override, "threads=1,2"])
+    check_command_line(["-m", "model=pte", f"{override},{__file__}"])
+    (fault,) = _faults(["model=pte", f"model.path={name}"])  # which prints what works in a shell
+    (printed,) = shlex.split(fault.partition(": ")[2].rpartition(": ")[2])
+    assert printed == f'model.path="{name}"'
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["model=pte", "model.path=p(1).pte"], "the character '(' must be quoted: 'model.path=\"p(1).pte\"'"),
+        (["model=pte", "model.path=a=b.pte"], "the character '=' must be quoted: 'model.path=\"a=b.pte\"'"),
+        (
+            ["model=pte", "model.path=a,b.pte"],
+            "add -m to sweep; if ',' is part of the value, quote it: 'model.path=\"a,b.pte\"'",
+        ),
+        (["model=pte", "model.path=net(1)"], "'(' calls a function: Unknown function 'net'"),
+        (["model=pte", 'model.path="a,b'], "quotes must enclose the whole value: 'model.path=\"a,b\"'"),
+        (["-m", "model=pte", "model.path=glob(*.pte)"], "model.path is not a group"),
+        (["device=ssh", "device.host=me@[::1]"], "the character '[' must be quoted"),
+        (["measure.affinity=[0,1"], "'[' begins a list that cannot be read"),
+        (["model path=x"], "'model path' is not a valid key"),
+        (["model=resnet(18"], "no such model (did you mean 'resnet18'?)"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_value_that_cannot_be_read_is_one_fault_that_says_why(argv: list[str], expected: str) -> None:
+    (fault,) = _faults(argv)
+    assert expected in fault
+    assert fault.startswith(argv[-1])
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("resnet18", "'model=resnet18'"),
+        ("resnet81", "'model=resnet18'"),
+        ("thorough", "'calibration=thorough' or 'repeat=thorough'"),
+        ("repeat.rnus", "'repeat.runs=…'"),
+        ("+keep_pte", "'keep_pte=…'"),
+    ],
+)
+def test_a_word_alone_is_refused_with_what_it_may_mean(word: str, meant: str) -> None:
+    assert _faults([word]) == [f"{word}: expected key=value (did you mean {meant}?)"]
+
+
+def test_a_key_is_not_blamed_for_the_unknown_option_that_may_have_it() -> None:
+    faults = _faults(["device=shs", "device.host=x", "repeat.runs=0"])
+    assert [fault.partition(":")[0] for fault in faults] == ["device=shs", "repeat.runs=0"]
+
+
+def test_options_may_be_quoted_in_a_sweep() -> None:
+    argv = ["-m", 'model="resnet18",gpt2', "repeat=quick"]
+    assert check_command_line(argv) == argv
 
 
 def test_the_precision_and_delegate_of_a_ready_program_cannot_be_chosen() -> None:
@@ -142,6 +218,32 @@ def test_the_identity_of_a_cell_is_what_is_measured_and_nothing_else() -> None:
         assert compose(["model=resnet18", override]).cell_id != plain.cell_id
 
 
+@pytest.mark.parametrize(
+    "device",
+    [["device=host"], ["device=ssh", "device.host=x"], ["device=adb", "device.runner=x"], ["device=ray"]],
+    ids=lambda device: device[0],
+)
+def test_the_keys_that_decide_a_cell_are_those_that_its_identity_depends_on(device: list[str]) -> None:
+    with hydra.initialize_config_dir(config_dir=str(conf_dir()), version_base="1.3"):
+        cell = parse(hydra.compose("config", overrides=device))
+    changed = {key: other.cell_id != cell.cell_id for key, other in _each_key_changed(cell)}
+    changed = {key: decided for key, decided in changed.items() if key not in ("config", "command")}
+    assert changed == {key: decides_cell(key) for key in changed}
+    assert len(changed) > 60
+
+
+def _each_key_changed(struct: msgspec.Struct, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Give the keys of a struct, and of those in it, each with a copy in which its value is another."""
+    for info in msgspec.structs.fields(struct):
+        value = getattr(struct, info.name)
+        if isinstance(value, msgspec.Struct):
+            inner = _each_key_changed(value, f"{prefix}{info.encode_name}.")
+        else:
+            inner = iter([(f"{prefix}{info.encode_name}", "another")])
+        for key, other in inner:
+            yield key, msgspec.structs.replace(struct, **{info.name: other})
+
+
 def test_a_key_that_only_the_swept_models_have_is_forced() -> None:
     argv = ["-m", "model=distilbert,gpt2", "model.seq_len=16", "repeat.runs=9", "++model.seed=1"]
     assert check_command_line(argv) == [
@@ -177,8 +279,96 @@ def test_python_and_the_command_line_refuse_the_same_with_the_same_words() -> No
 
 @pytest.mark.parametrize("name", ["plain", "my results", "a,b", "it's"])
 def test_the_folder_of_a_sweep_to_resume_may_be_quoted(name: str, tmp_path: Path) -> None:
-    folder = tmp_path / name
-    Manifest(argv=["-m", "model=resnet18"], created_at="", cells=[]).write(folder)
-    (resume,) = resume_arguments(folder)[1:]
+    (resume,) = resume_arguments(_started(tmp_path / name, "-m", "model=resnet18"))[1:]
     text = resume.partition("=")[2]
     assert resuming(["-m", resume]) == ["-m", "model=resnet18", resume, f"hydra.sweep.dir={text}"]
+
+
+def _started(folder: Path, *argv: str, growing: bool = False) -> Path:
+    """Return a folder in which a sweep was started with this command line."""
+    Manifest(argv=list(argv), created_at="", growing=growing, cells=[]).write(folder)
+    return folder
+
+
+STARTED = ("-m", "--config-dir", "conf", "model=a,b", "repeat.runs=3", "cache.dir=x", "hydra.sweep.dir=out")
+
+
+@pytest.mark.parametrize(
+    ("now", "joined"),
+    [
+        ("-m", "-m --config-dir conf model=a,b repeat.runs=3 cache.dir=x"),
+        ("-m --config-dir mine", "-m --config-dir mine model=a,b repeat.runs=3 cache.dir=x"),
+        ("-m --cfg job", "-m --cfg job --config-dir conf model=a,b repeat.runs=3 cache.dir=x"),
+        (
+            "-m build.timeout_s=7",
+            "-m --config-dir conf model=a,b repeat.runs=3 cache.dir=x build.timeout_s=7",
+        ),
+        ("-m cache.dir=y", "-m --config-dir conf model=a,b repeat.runs=3 cache.dir=y"),
+        ("-m ++cache.dir=y", "-m --config-dir conf model=a,b repeat.runs=3 ++cache.dir=y"),
+        (
+            "-m hydra/launcher=joblib tracking=mlflow",
+            "-m --config-dir conf model=a,b repeat.runs=3 cache.dir=x hydra/launcher=joblib tracking=mlflow",
+        ),
+        ("-m model=a", "-m --config-dir conf repeat.runs=3 cache.dir=x model=a"),
+        (" ".join(STARTED), "-m --config-dir conf model=a,b repeat.runs=3 cache.dir=x"),
+    ],
+)
+def test_what_is_given_beside_resume_joins_the_command_line_of_the_sweep(
+    now: str, joined: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _started(Path("out"), *STARTED)
+    assert resuming([*now.split(), "sweep.resume=out"]) == [
+        *joined.split(),
+        "sweep.resume=out",
+        "hydra.sweep.dir=out",
+    ]
+
+
+def test_the_options_of_a_launcher_or_tracker_go_with_it(tmp_path: Path) -> None:
+    tracked = ("tracking=mlflow", "hydra.callbacks.mlflow.uri=x")
+    launched = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    resume = f"sweep.resume={_started(tmp_path, '-m', *tracked, *launched)}"
+    kept = resuming(["-m", resume, "hydra/launcher=basic"])
+    assert kept[1:5] == [*tracked, resume, "hydra/launcher=basic"]
+    assert resuming(["-m", resume, "~tracking"])[1:5] == [*launched, resume, "~tracking"]
+
+
+@pytest.mark.parametrize(
+    ("started", "given", "growing"),
+    [
+        (["hydra/launcher=joblib"], [], True),
+        ([], ["hydra/launcher=basic"], False),
+        (["hydra/launcher=joblib"], ["hydra/launcher=etbench"], True),
+    ],
+    ids=["started cell by cell", "resumed cell by cell", "resumed as a whole"],
+)
+def test_cells_that_are_run_one_by_one_are_compared_by_the_command_line(
+    started: list[str], given: list[str], growing: bool, tmp_path: Path
+) -> None:
+    folder = _started(tmp_path, "-m", "model=a,b", "repeat.runs=3", *started, growing=growing)
+    resume = ["-m", f"sweep.resume={folder}", "model=a,b", "cache.enabled=false", *given]
+    assert "repeat.runs=3" in resuming(resume)
+    with pytest.raises(ConfigError) as caught:
+        resuming([*resume, "repeat.runs=4", "threads=1"])
+    assert caught.value.faults == (
+        "sweep.resume: not the same sweep",
+        "repeat.runs=4: that sweep had repeat.runs=3",
+        "threads=1: that sweep had no threads=…",
+    )
+
+
+def test_a_sweep_that_is_resumed_has_one_folder(tmp_path: Path) -> None:
+    folder = _started(tmp_path / "out", "-m")
+    with pytest.raises(ConfigError, match=r"hydra\.sweep\.dir=other: the results .* go to .*out; leave this"):
+        resuming(["-m", f"sweep.resume={folder}", "hydra.sweep.dir=other"])
+    with pytest.raises(ConfigError, match="only one sweep can be resumed; if ',' is part of the value"):
+        resuming(["-m", "sweep.resume=a,b"])
+
+
+@pytest.mark.parametrize("show", [["--cfg", "job"], ["--info", "defaults"]], ids=" ".join)
+def test_of_a_sweep_the_first_cell_is_shown(show: list[str]) -> None:
+    argv = ["-m", *show, "model=glob(gpt*)", "precision=int8,fp32", "+repeat.runs=2,3", "threads=1"]
+    assert check_command_line(argv) == [
+        *(*show, "model=gpt2", "precision=int8", "+repeat.runs=2", "threads=1")
+    ]
