@@ -15,7 +15,7 @@ from etbench.errors import EtbenchError
 from etbench.results.history import CellHistory, ChangePoint, cell_histories, history_table
 from etbench.stats.changes import MIN_RUNS
 from etbench.terminal.fitting import Column, print_table
-from etbench.terminal.output import plain_console, say
+from etbench.terminal.streams import plain_console, say
 
 __all__ = ["add"]
 

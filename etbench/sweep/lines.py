@@ -13,7 +13,7 @@ from etbench.measure.protocol import seconds_text
 from etbench.results.files.names import cell_words
 from etbench.sweep.eta import Estimate
 from etbench.terminal.console import STAGE_WORDS, TELL_EVERY_S
-from etbench.terminal.output import progress_console
+from etbench.terminal.streams import progress_console
 
 __all__ = ["SweepLines"]
 

@@ -20,7 +20,7 @@ from etbench.results.files.names import cell_words
 from etbench.sweep.eta import Estimate
 from etbench.sweep.lines import SweepLines
 from etbench.sweep.progress import CellProgress
-from etbench.terminal.output import progress_console
+from etbench.terminal.streams import progress_console
 
 __all__ = ["sweep_view"]
 

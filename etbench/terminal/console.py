@@ -15,8 +15,8 @@ from etbench.measure.protocol import seconds_text
 from etbench.results.files.schema import CellComparison, Result
 from etbench.stats.summary import LatencyMs
 from etbench.terminal.fitting import Column, print_table
-from etbench.terminal.output import plain_console, progress_console, say
 from etbench.terminal.remarks import listed, print_details, print_kinds
+from etbench.terminal.streams import plain_console, progress_console, say
 from etbench.terminal.summary_table import (
     Figure,
     half_width,

@@ -11,7 +11,7 @@ from rich.measure import Measurement, measure_renderables
 from rich.table import Table
 from rich.text import Text
 
-from etbench.terminal.output import UNBOUNDED, say
+from etbench.terminal.streams import UNBOUNDED, say
 
 __all__ = ["Column", "print_table"]
 

@@ -17,7 +17,7 @@ from etbench.measure.findings import Profile
 from etbench.results.files.schema import Result
 from etbench.stats.layers import Numerics
 from etbench.terminal.fitting import Column, print_table
-from etbench.terminal.output import say
+from etbench.terminal.streams import say
 from etbench.terminal.summary_table import significant
 
 __all__ = ["listed", "print_details", "print_kinds"]
