@@ -15,7 +15,7 @@ from etbench.errors import ConfigError
 from etbench.preflight.compose import cell_of_job, check_command_line, conf_dir
 from etbench.sweep.resuming import resuming
 from etbench.system.interrupt import ending_by_signals
-from etbench.terminal.streams import ending_with_the_reader
+from etbench.terminal.pipe import ending_with_the_reader
 
 
 def run_cell(config: DictConfig) -> float | None:

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from etbench.builder.cache import Cache, cache_folder
 from etbench.measure.protocol import seconds_text
 from etbench.terminal.fitting import Column, print_table
-from etbench.terminal.streams import ending_with_the_reader, plain_console
+from etbench.terminal.pipe import ending_with_the_reader
+from etbench.terminal.streams import plain_console
 
 GB = 1e9
 DEFAULT_MAX_GB = 20.0

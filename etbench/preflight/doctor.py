@@ -16,7 +16,8 @@ from etbench.config import Cell
 from etbench.host.environment import Environment, read_environment
 from etbench.preflight.compose import compose_options
 from etbench.terminal.fitting import Column, print_table
-from etbench.terminal.streams import ending_with_the_reader, plain_console
+from etbench.terminal.pipe import ending_with_the_reader
+from etbench.terminal.streams import plain_console
 
 __all__ = ["Advice", "advise", "describe", "main", "registered_backends"]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from etbench.cli import aggregate, charts, compare, foreign, history, report, show
 from etbench.cli.common import BAD_USAGE
 from etbench.errors import EtbenchError
-from etbench.terminal.streams import ending_with_the_reader
+from etbench.terminal.pipe import ending_with_the_reader
 
 __all__ = ["main"]
 

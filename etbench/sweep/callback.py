@@ -18,7 +18,8 @@ from etbench.sweep.going_on import saying_how_to_go_on
 from etbench.sweep.manifest import Manifest, close_manifest, has_manifest
 from etbench.sweep.new_results import NewResultsCallback
 from etbench.terminal.console import print_summary
-from etbench.terminal.streams import outliving_the_reader, plain_console
+from etbench.terminal.pipe import outliving_the_reader
+from etbench.terminal.streams import plain_console
 
 __all__ = ["ResultsCallback"]
 

@@ -20,14 +20,18 @@ from etbench.results.files.names import cell_words
 from etbench.sweep.eta import Estimate
 from etbench.sweep.lines import SweepLines
 from etbench.sweep.progress import CellProgress
+from etbench.terminal.console import STAGE_WORDS
 from etbench.terminal.streams import progress_console
+from etbench.terminal.summary_table import significant
 
 __all__ = ["sweep_view"]
 
 REFRESH_S = 0.5  # and only when something happened: drawing takes time from what is measured
 SCROLL_S = 3.0  # the rows stay where they are while anything has happened in them for so long
-FIGURES_WIDTH = 20  # of rounds and p50, with the space before them
-WORDS_WIDTH = 12  # of a stage, at least
+FIGURES = ("rounds", "p50 ms")
+GAP = 2
+SHORTEST_STAGE = 12  # its words are cut down to this before a name wraps
+LONGEST_STAGE = max(map(len, STAGE_WORDS.values()))
 COLORS = {
     **{"waiting": "dim", "working": "cyan", "ready": "blue"},
     **{"ok": "green", "failed": "red", "skipped": "yellow", "built": "cyan"},
@@ -86,21 +90,21 @@ class _LiveView:
     def drawn(self) -> Group:
         """Return the rows that fit the screen, how many there are above and below, and how far all is."""
         rows = list(self.rows.values())
-        width = self.live.console.width
-        names = max((cell_len(row.name) for row in rows), default=0)
-        wraps = names + WORDS_WIDTH + FIGURES_WIDTH > width
+        free = self.live.console.width - sum(
+            max(map(cell_len, texts)) + GAP for texts in zip(*map(_figures, rows), FIGURES, strict=True)
+        )
+        names = max((cell_len(row.name) for row in rows), default=0) + GAP
+        wraps = free - names < SHORTEST_STAGE
         room = max(3, (self.live.console.height - 4) // (2 if wraps else 1))
         shown = self._scrolled(len(rows), room)
-        table = Table(box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False)  # a row keeps its height, and a figure its digits
         table.add_column("cell", overflow="fold", no_wrap=not wraps)
-        words = max(WORDS_WIDTH, width - FIGURES_WIDTH - (names if not wraps else width // 3))
-        table.add_column("stage", overflow="ellipsis", no_wrap=True, max_width=words)
-        for name in ("rounds", "p50 ms"):
+        table.add_column("stage", min_width=max(0, min(LONGEST_STAGE, free - names)))
+        for name in FIGURES:
             table.add_column(name, no_wrap=True, justify="right")
         for row in rows[shown.start : shown.stop]:
-            rounds = f"{row.done}/{row.of}" if row.of else ""
-            p50 = "" if row.p50_ms is None else f"{row.p50_ms:.3g}"
-            table.add_row(row.name, Text(row.doing, style=COLORS.get(row.state, "")), rounds, p50)
+            words = Text(row.doing, COLORS.get(row.state, ""), no_wrap=True, overflow="ellipsis")
+            table.add_row(Text(row.name), words, *_figures(row))
         hidden = [
             f"{rows_there} {where}"
             for rows_there, where in ((shown.start, "above"), (len(rows) - shown.stop, "below"))
@@ -131,6 +135,10 @@ class _LiveView:
         left = self.estimate.left_s()
         if left is not None and not all(row.over for row in rows):
             words.append(f"about {seconds_text(left)} left")
-        if self.estimate.building:
-            words.append(f"{self.estimate.building} builders at work")
+        if building := self.estimate.building:
+            words.append(f"{building} builder{'s' if building > 1 else ''} at work")
         return Text(" · ".join(words), style="bold")
+
+
+def _figures(row: CellProgress) -> tuple[str, str]:
+    return f"{row.done}/{row.of}" if row.of else "", "" if row.p50_ms is None else significant(row.p50_ms)

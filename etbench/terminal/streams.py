@@ -1,24 +1,17 @@
-"""Standard output and error: how wide they are, and what happens when their reader leaves."""
+"""Consoles for standard output and error: how wide they are, and how prose wraps on them."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from rich.console import Console
 from rich.text import Text
 
-__all__ = [
-    "CLOSED_PIPE",
-    "ending_with_the_reader",
-    "outliving_the_reader",
-    "plain_console",
-    "progress_console",
-]
+from etbench.terminal.pipe import discard
 
-CLOSED_PIPE = 128 + 13  # as a shell says of a program that SIGPIPE ended
+__all__ = ["UNBOUNDED", "plain_console", "progress_console", "say"]
+
 UNBOUNDED = 10_000  # characters
 
 
@@ -32,7 +25,7 @@ class _ProgressConsole(Console):
     def on_broken_pipe(self) -> None:
         """Be silent from now on: a run does not need anyone to watch it."""
         self.quiet = True
-        _discard(sys.stderr.fileno())
+        discard(sys.stderr.fileno())
 
 
 def plain_console() -> Console:
@@ -55,37 +48,3 @@ def progress_console() -> Console:
 def say(console: Console, text: str | Text) -> None:
     """Print a sentence: it wraps at words on a terminal, and stays a line elsewhere."""
     console.print(text, soft_wrap=not console.is_terminal)
-
-
-@contextmanager
-def ending_with_the_reader() -> Iterator[None]:
-    """Exit with `CLOSED_PIPE`, and without a traceback, where standard output is a pipe that was closed.
-
-    The way of https://docs.python.org/3/library/signal.html#note-on-sigpipe: what is still in Python's buffer
-    is flushed here, where the error can be caught, and then goes nowhere.
-    """
-    try:
-        try:
-            yield
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        _discard(sys.stdout.fileno())
-        sys.exit(CLOSED_PIPE)
-
-
-@contextmanager
-def outliving_the_reader() -> Iterator[None]:
-    """Leave out the rest of what is printed where nobody reads it any more, and go on behind it."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _discard(sys.stdout.fileno())
-
-
-def _discard(descriptor: int) -> None:
-    """Let go nowhere what is still written to a file descriptor."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from etbench.terminal.streams import CLOSED_PIPE, UNBOUNDED, plain_console
+from etbench.terminal.pipe import CLOSED_PIPE
+from etbench.terminal.streams import UNBOUNDED, plain_console
 
 PRINTS = """
 import sys
-from etbench.terminal.streams import ending_with_the_reader, outliving_the_reader
+from etbench.terminal.pipe import ending_with_the_reader, outliving_the_reader
 from etbench.terminal.streams import plain_console, progress_console
 
 with ending_with_the_reader():
