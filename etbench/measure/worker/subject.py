@@ -1,0 +1,188 @@
+"""A program that is measured: its passes, its rounds, and how far it is."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from etbench.events import Event, Failure, OnEvent, Stages, explained
+from etbench.host.environment import available_cores
+from etbench.host.load import MachineNow
+from etbench.measure.findings import Evaluation
+from etbench.measure.protocol import (
+    Broken,
+    Checked,
+    CheckPass,
+    Ended,
+    MeasurePart,
+    MeasureRequest,
+    NativeOutputs,
+    Round,
+    Subject,
+    Timed,
+    seconds_text,
+)
+from etbench.measure.worker.inspection import RunTask, inspect_program
+from etbench.measure.worker.machine import machine_of
+from etbench.measure.worker.plan import Progress
+from etbench.measure.worker.supervision import Supervision
+from etbench.measure.worker.tasks import CheckTask, EvaluateTask, OutputsTask, ParityTask, RoundTask, Task
+from etbench.stats.parity import Parity
+
+__all__ = ["RunningSubject", "failing_alone"]
+
+STAGE_TEXT = {
+    "parity": "running the reference inputs",
+    "evaluate": "evaluating the accuracy",
+    "inspect": "loading, or taking memory, energy or profile",
+    "time": "this round",
+}
+
+T = TypeVar("T", bound=Struct)
+
+
+class _Run(RunTask, Protocol):
+    """Does a task of the native runner, too."""
+
+    def __call__(self, task: Task | OutputsTask, answer: type[T], /) -> T:
+        """Raise an `EtbenchError` where the process fails."""
+
+
+class RunningSubject:
+    """A program to measure, and how far it is; `broken` once it has failed."""
+
+    def __init__(self, number: int, asked: Subject, request: MeasureRequest, emit: OnEvent) -> None:
+        self.number = number
+        self.asked = asked
+        self.threads = asked.threads or available_cores()
+        self.progress = Progress(asked.repeat)
+        self.broken = False
+        self.slow = False
+        self._before: MachineNow | None = None
+        self._machine = machine_of(asked, request.start)
+        self._timeout_s = request.timeout_s
+        self._emit = emit
+
+    def check(self, send: Callable[[MeasurePart], None]) -> None:
+        """Run the reference inputs and the passes beside the rounds, each in a process of its own."""
+        asked, stages, inspection, evaluation = self.asked, Stages(self._tell), None, None
+        with stages("parity"):
+            check = self._check()
+        if asked.evaluate.target:
+            with stages("evaluate"):
+                evaluation = self._run("evaluate")(
+                    EvaluateTask(
+                        folder=asked.folder,
+                        threads=self.threads,
+                        target=asked.evaluate.target,
+                        options=asked.evaluate.options,
+                    ),
+                    Evaluation,
+                )
+        if asked.passes:
+            # A first look with one round has one load, too.
+            loads = min(asked.passes.load, asked.repeat.rounds)
+            passes = msgspec.structs.replace(asked.passes, load=loads)
+            with stages("inspect"):
+                inspection = inspect_program(
+                    asked.folder, self.threads, passes, profile=asked.profile, run=self._run("inspect")
+                )
+        send(
+            Checked(
+                subject=self.number,
+                check=check,
+                environment=self._machine.environment(threads=check.threads, runtimes=check.runtimes),
+                inspection=inspection,
+                evaluation=evaluation,
+                stage_s=stages.seconds,
+            )
+        )
+
+    def _check(self) -> CheckPass:
+        """Compare with the reference what the runner that is to be timed makes of its inputs."""
+        folder, threads, axis = self.asked.folder, self.threads, self.asked.logits_axis
+        run = self._run("parity")
+        if not (self.asked.runner or self.asked.phone):
+            return run(CheckTask(folder=folder, threads=threads, logits_axis=axis), CheckPass)
+        with tempfile.TemporaryDirectory() as scratch:
+            file = str(Path(scratch) / "outputs.safetensors")
+            told = run(OutputsTask(folder=folder, threads=threads, file=file), NativeOutputs)
+            task = ParityTask(folder=folder, threads=threads, file=file, logits_axis=axis)
+            return CheckPass(parity=run(task, Parity), threads=told.threads, runtimes=told.runtimes)
+
+    def restore(self) -> None:
+        """Go on from the rounds that an earlier process took."""
+        self.progress.restore(self.asked.done)
+        self.broken |= self.asked.over and self.progress.stopped_by is None
+
+    def time_round(self, block: int, begun: float) -> Timed:
+        """Time one round in a process of its own."""
+        progress, start = self.progress, time.monotonic()
+        if self._before is None:
+            self._before = self._machine.now()
+            self._tell(Event(kind="stage_started", stage="time"))
+        task = RoundTask(
+            folder=self.asked.folder,
+            threads=self.threads,
+            samples=progress.samples,
+            at_least=max(1, progress.still_needed),
+            warmup=self.asked.repeat.warmup,
+            time_left_s=progress.left_s,
+        )
+        taken = self._run("time")(task, Round)
+        taken = msgspec.structs.replace(taken, block=block, started_s=start - begun)
+        seconds = time.monotonic() - start
+        progress.add(taken, seconds)
+        return Timed(subject=self.number, round=taken, seconds=seconds, planned=progress.planned)
+
+    def end(self) -> Ended:
+        """Tell that the timing is over."""
+        seconds = self.progress.spent_s
+        self._tell(Event(kind="stage_finished", stage="time", seconds=seconds))
+        return Ended(
+            subject=self.number,
+            stopped_by=str(self.progress.stopped_by),
+            own_blocks=self.slow,
+            before=self._before or self._machine.now(),  # all its rounds were another process's
+            after=self._machine.now(),
+            seconds=seconds,
+        )
+
+    def _run(self, stage: str) -> _Run:
+        """Return a function that does a task in a fresh process and tells when that takes long."""
+
+        def waiting(seconds: float) -> None:
+            progress(f"{STAGE_TEXT[stage]}: {seconds_text(seconds)} so far, not hanging")
+
+        def progress(text: str) -> None:
+            self._tell(Event(kind="progress", stage=stage, message=text))
+
+        def run(task: Task | OutputsTask, answer: type[T], /) -> T:
+            task = msgspec.structs.replace(task, runtime=self.asked.runtime)
+            return self._machine.run(task, answer, supervision)
+
+        supervision = Supervision(stage, waiting, progress, self._timeout_s, self.asked.log)
+        return run
+
+    def _tell(self, event: Event) -> None:
+        self._emit(msgspec.structs.replace(event, cell=str(self.number)))
+
+
+@contextmanager
+def failing_alone(subject: RunningSubject, send: Callable[[MeasurePart], None]) -> Iterator[None]:
+    """Make of an error the end of this subject only."""
+    try:
+        yield
+    except Exception as error:  # what a program does in its own process is its own failure
+        failure = explained(error, "measure")
+        if failure.stage == "connect":
+            raise  # nothing more can be measured before the device is there again
+        subject.broken = True
+        send(Broken(subject=subject.number, failure=Failure.of(failure)))
