@@ -16,7 +16,7 @@ from etbench.terminal.console import print_summary
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.summary_table import parity_words, significant, state_of
 
-OUTPUTS = Path(__file__).parents[1] / "outputs"
+OUTPUTS = Path(__file__).parents[2] / "outputs"
 ALWAYS = ("cell", "p50 ms", "± %", "size MB", "parity dB", "state")
 COLUMNS = (Column("name", wraps=True), Column("a", rank=2), Column("b", rank=1), Column("figure"))
 
