@@ -18,24 +18,33 @@ from pathlib import Path
 
 from support import CONF, environment
 
-__all__ = ["built_alone"]
+__all__ = ["ONE_THREAD", "built_alone"]
+
+# A fork has none of the threads that its parent started, and would wait for them without end.
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 
-def built_alone(*recipes: Sequence[str], cured: bool = True) -> list[str]:
+def built_alone(*recipes: Sequence[str], uncured: Sequence[Sequence[str]] = ()) -> list[str]:
     """Return the digests of programs built one by one.
 
     Args:
         recipes: overrides of a cell each.
-        cured: apply what `etbench` changes in the libraries before a build.
+        uncured: more of them, built without what `etbench` changes in the libraries.
 
     """
-    lines = "".join(f"{json.dumps({'overrides': list(one), 'cured': cured})}\n" for one in recipes)
+    asked = [(list(one), True) for one in recipes] + [(list(one), False) for one in uncured]
+    lines = "".join(f"{json.dumps({'overrides': one, 'cured': cured})}\n" for one, cured in asked)
     done = subprocess.run(
-        [sys.executable, __file__], input=lines, env=environment(), capture_output=True, text=True, check=True
+        [sys.executable, __file__],
+        input=lines,
+        env=environment(**ONE_THREAD),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     digests = done.stdout.split("\n")[:-1]
     assert all(len(digest) == 64 for digest in digests), done.stdout + done.stderr
-    assert len(digests) == len(recipes)
+    assert len(digests) == len(asked)
     return digests
 
 

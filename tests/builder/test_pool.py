@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from alone import built_alone
+from alone import ONE_THREAD, built_alone
 from support import CONF, TESTS
 
 from etbench.artifact import program_path
@@ -86,8 +86,10 @@ FIRST = (
 
 @pytest.mark.parametrize("model", ["tiny", "with_buffer"])
 def test_programs_that_share_a_load_and_export_have_the_bytes_of_one_built_alone(
-    model: str, tmp_path: Path
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name, value in ONE_THREAD.items():
+        monkeypatch.setenv(name, value)
     grid = [text.replace("tiny", model) for text in (*FIRST, GRID[2], *GRID[:2])]
     builds = _Builds(tmp_path / "shared")
     builds.run(*grid)
