@@ -20,7 +20,7 @@ ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-backgroun
 def serving(*results: Path, cwd: Path | None = None) -> Iterator[tuple[str, int]]:
     """Serve the page of these folders, and give its address and the number of its process."""
     folders = [word for folder in results for word in ("--results", str(folder))]
-    command = [sys.executable, "-m", "etbench.ui", "--port", "0", "--no-browser", *folders]
+    command = [sys.executable, "-m", "etbench", "ui", "--port", "0", "--no-browser", *folders]
     process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, text=True)
     try:
         found = re.search(r"http://\S+", process.stdout.readline())

@@ -41,7 +41,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="report-") as name:
         folder = Path(name)
         _write_cells(folder, args.cells)
-        whole_s = _command("-m", "etbench.results", "report", str(folder), "-o", f"{name}/page.html")
+        whole_s = _command("-m", "etbench", "report", str(folder), "-o", f"{name}/page.html")
         plain_s = _command("-c", _plain(folder))
         size_mb = (folder / "page.html").stat().st_size / 1e6
         print(f"{args.cells} cells: {whole_s:.1f} s and {size_mb:.1f} MB, Python's start included;")

@@ -51,7 +51,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "tracking": (),
     "ui": (),
     "ui.pages": (),
-    "cli": (),
+    "cli": HYDRA,
 }
 
 

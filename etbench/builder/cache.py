@@ -109,6 +109,11 @@ class Cache:
                     self._enter(sidecar, folder)
         return sidecar.artifact if sidecar else None
 
+    def find(self, key: str) -> Artifact | None:
+        """Return the artifact of an entry that is here, without taking or checking its files."""
+        sidecar = read_sidecar(self._entry(key))
+        return sidecar.artifact if sidecar is not None and sidecar.key == key else None
+
     def put(self, key: str, name: str, artifact: Artifact, built: Path, on_lost: OnLost) -> None:
         """Make an entry of the files in a folder, which stays as it is, here and in the remote."""
         sidecar = Sidecar.of(key, name, artifact, built)

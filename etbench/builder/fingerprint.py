@@ -1,7 +1,7 @@
 """The key of an artifact: a digest of everything that decides its bytes. Imports neither torch nor the model.
 
 What it cannot see is code that the target's module imports from elsewhere than its own package or folder:
-after a change there, `python -m etbench.builder clear` or `cache.enabled=false`.
+after a change there, `etbench cache clear` or `cache.enabled=false`.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""One module a command of `python -m etbench.results`; each has `add(commands)`."""
+"""The command line: `commands.py` lists the subcommands, each module beside it is one of them."""

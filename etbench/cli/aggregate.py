@@ -5,29 +5,26 @@ from __future__ import annotations
 import argparse
 
 from etbench.cli.common import (
-    Commands,
     add_folders,
     check_results,
     out_folder,
     print_paths,
 )
 
-__all__ = ["add"]
+__all__ = ["configure", "run"]
 
 
-def add(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = commands.add_parser(
-        "aggregate",
-        help="write the comparison tables as CSV",
-        description="Also results.parquet where pyarrow is installed. Files that were read before are "
-        "taken from the index in DIR/.etbench.",
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Set the description and the arguments."""
+    parser.description = (
+        "Also results.parquet where pyarrow is installed. Files that were read before are "
+        "taken from the index in DIR/.etbench."
     )
     add_folders(parser)
-    parser.set_defaults(run=_aggregate)
 
 
-def _aggregate(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
+    """Run it and return the exit status."""
     from etbench.results.tables.aggregation import aggregate
 
     check_results(args.paths)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-from etbench.cli.common import Commands, add_folders, out_folder, print_paths, read_all
+from etbench.cli.common import add_folders, out_folder, print_paths, read_all
 from etbench.errors import EtbenchError
 
-__all__ = ["add"]
+__all__ = ["configure", "run"]
 
 FORMATS = ("png", "svg", "pdf")
 
 
-def add(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = commands.add_parser(
-        "charts",
-        help="draw precisions, delegates, speedups, Pareto fronts, rounds, coverage and operators",
-        description="One file for each chart that has something to show.",
-    )
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Set the description and the arguments."""
+    parser.description = "One file for each chart that has something to show."
     add_folders(parser)
     parser.add_argument(
         "--format",
@@ -27,10 +23,10 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         metavar="png,svg,pdf",
         help="one or several, separated by commas (default: png)",
     )
-    parser.set_defaults(run=_charts)
 
 
-def _charts(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
+    """Run it and return the exit status."""
     from etbench.results.charts import draw_all
 
     results, out = read_all(args.paths), out_folder(args)

@@ -6,16 +6,17 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from etbench.errors import EtbenchError
-from etbench.results.files.schema import Result
-from etbench.results.files.store import UnreadableError, find_files, read_result, read_results
+
+if TYPE_CHECKING:
+    from etbench.results.files.schema import Result
+    from etbench.results.files.store import UnreadableError
 
 __all__ = [
-    "BAD_USAGE",
     "OK",
     "REGRESSION",
-    "Commands",
     "add_folders",
     "check_results",
     "out_folder",
@@ -24,8 +25,7 @@ __all__ = [
     "read_all",
 ]
 
-OK, BAD_USAGE, REGRESSION = 0, 2, 3
-Commands = argparse._SubParsersAction
+OK, REGRESSION = 0, 3
 
 
 def add_folders(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +57,8 @@ def check_results(paths: Sequence[Path]) -> None:
 
 def _why_empty(path: Path) -> str:
     """Return why there is no result in a file or folder, or nothing if there is one."""
+    from etbench.results.files.store import UnreadableError, find_files, read_result
+
     first = ""
     files = find_files([path])
     for file in files:
@@ -80,6 +82,8 @@ def read_all(paths: Sequence[Path]) -> list[Result]:
         EtbenchError: if there is none.
 
     """
+    from etbench.results.files.store import read_results
+
     check_results(paths)
     found, unreadable = read_results(paths)
     print_left_out(unreadable)

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from etbench.cli.common import OK, REGRESSION, Commands, read_all
+from etbench.cli.common import OK, REGRESSION, read_all
 from etbench.errors import EtbenchError
-from etbench.results.comparison.compare import Comparison, compare_results
-from etbench.results.comparison.gate import parse_condition
 
-__all__ = ["add"]
+if TYPE_CHECKING:
+    from etbench.results.comparison.compare import Comparison
+
+__all__ = ["configure", "run"]
 
 
-def add(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = commands.add_parser(
-        "compare",
-        help="say which cells became faster or slower",
-        description="Exit status 3 if a cell is slower, beyond doubt and by more than --fail-above, "
-        "meets a --fail-if, or was measured in BASE and not in NEW.",
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Set the description and the arguments."""
+    parser.description = (
+        "Exit status 3 if a cell is slower, beyond doubt and by more than --fail-above, "
+        "meets a --fail-if, or was measured in BASE and not in NEW."
     )
     parser.add_argument("base", type=Path, metavar="BASE", help="result file or folder to compare with")
     parser.add_argument("new", type=Path, metavar="NEW", help="result file or folder that is judged")
@@ -45,10 +43,15 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--format", choices=["table", "json", "markdown"], default="table")
     parser.add_argument("--across-hosts", action="store_true", help="compare also what ran elsewhere")
-    parser.set_defaults(run=_compare)
 
 
-def _compare(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
+    """Run it and return the exit status."""
+    import msgspec
+
+    from etbench.results.comparison.compare import compare_results
+    from etbench.results.comparison.gate import parse_condition
+
     conditions = [parse_condition(text) for text in args.fail_if]
     base, new = read_all([args.base]), read_all([args.new])
     comparison = compare_results(

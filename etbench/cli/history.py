@@ -6,18 +6,19 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import msgspec
 from rich.text import Text
 
-from etbench.cli.common import OK, Commands, check_results
+from etbench.cli.common import OK, check_results
 from etbench.errors import EtbenchError
-from etbench.results.history import CellHistory, ChangePoint, cell_histories, history_table
-from etbench.stats.changes import MIN_RUNS
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import plain_console, say
 
-__all__ = ["add"]
+if TYPE_CHECKING:
+    from etbench.results.history import CellHistory, ChangePoint
+
+__all__ = ["configure", "run"]
 
 COLUMNS = (
     Column("cell", wraps=True),
@@ -27,22 +28,23 @@ COLUMNS = (
 )
 
 
-def add(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = commands.add_parser(
-        "history",
-        help="show how latency went over many sweeps, and what changed where it did",
-        description="A change of level has to stand out from the drift of the machine between runs: of many "
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Set the description and the arguments."""
+    parser.description = (
+        "A change of level has to stand out from the drift of the machine between runs: of many "
         "histories without any change, one in twenty has a false one. Files that were read before are taken "
-        "from the index in DIR/.etbench.",
+        "from the index in DIR/.etbench."
     )
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="result files or their folders")
     parser.add_argument("--format", choices=["table", "json", "markdown"], default="table")
     parser.add_argument("-o", "--out", type=Path, help="folder for history.csv and history.png")
-    parser.set_defaults(run=_history)
 
 
-def _history(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
+    """Run it and return the exit status."""
+    import msgspec
+
+    from etbench.results.history import cell_histories, history_table
     from etbench.results.tables.frames import load_results
 
     check_results(args.paths)
@@ -85,6 +87,8 @@ def _markdown(histories: Sequence[CellHistory]) -> str:
 
 def _rows(histories: Sequence[CellHistory]) -> Iterable[tuple[str, ...]]:
     """Yield a row a cell, and one more for each change after its first."""
+    from etbench.stats.changes import MIN_RUNS
+
     for history in histories:
         counted = [run for run in history.runs if run.counted]
         left = len(history.runs) - len(counted)

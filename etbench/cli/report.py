@@ -5,19 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from etbench.cli.common import Commands, check_results, print_left_out, print_paths
-from etbench.results.files.store import read_results
+from etbench.cli.common import check_results, print_left_out, print_paths
 
-__all__ = ["add"]
+__all__ = ["configure", "run"]
 
 
-def add(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = commands.add_parser(
-        "report",
-        help="write one page with words, charts and tables",
-        description="The HTML page is one file that needs no network; `--format markdown` is a comment for a "
-        "pull request, with the same words.",
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Set the description and the arguments."""
+    parser.description = (
+        "The HTML page is one file that needs no network; `--format markdown` is a comment for a "
+        "pull request, with the same words."
     )
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="result files or their folders")
     parser.add_argument(
@@ -30,11 +27,12 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--format", choices=["html", "markdown"], default="html", help="(default: html)")
     parser.add_argument("--title", help="what was measured (default: the name of the first DIR)")
     parser.add_argument("--top", type=int, default=10, help="cells in the ranking (default: 10)")
-    parser.set_defaults(run=_report)
 
 
-def _report(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
+    """Run it and return the exit status."""
     from etbench.builder.cache import cache_folder
+    from etbench.results.files.store import read_results
     from etbench.results.report import gather, html_page, markdown_comment, write_page
 
     check_results(args.paths)

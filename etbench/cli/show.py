@@ -10,27 +10,22 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from etbench.cli.common import OK, Commands, read_all
+from etbench.cli.common import OK, read_all
 from etbench.errors import EtbenchError
-from etbench.results.files.schema import Result
-from etbench.results.files.upgrade import fill_in
 
 if TYPE_CHECKING:
+    from etbench.results.files.schema import Result
     from etbench.terminal.summary_table import Figure
 
-__all__ = ["add"]
+__all__ = ["configure", "run"]
 
 
-def add(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = commands.add_parser(
-        "show",
-        help="print the table of finished results again",
-        description="The table of the end of a run or sweep, from its files. COLUMN is a word of the table "
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Set the description and the arguments."""
+    parser.description = (
+        "The table of the end of a run or sweep, from its files. COLUMN is a word of the table "
         "(cell, p50, ci, mean, p95, min, max, std, n, size, load, parity, decode, first_token, equal, "
-        "prefill, state) or a column of results.csv (docs/columns.md).",
+        "prefill, state) or a column of results.csv (docs/columns.md)."
     )
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="result files or their folders")
     parser.add_argument(
@@ -49,10 +44,11 @@ def add(commands: Commands[argparse.ArgumentParser]) -> None:
         "--columns", type=_words, default=[], metavar="COLUMN,…", help="these, however narrow the terminal is"
     )
     parser.add_argument("--format", choices=list(FORMATS), default="table", help="(default: table)")
-    parser.set_defaults(run=_show)
 
 
-def _show(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
+    """Run it and return the exit status."""
+    from etbench.results.files.upgrade import fill_in
     from etbench.terminal.summary_table import chosen_figures
 
     columns = chosen_figures(args.columns)
@@ -132,6 +128,8 @@ def _csv(results: Sequence[Result], columns: Sequence[Figure]) -> None:
 
 
 def _json(results: Sequence[Result], columns: Sequence[Figure]) -> None:
+    import msgspec
+
     names, rows = _records(results, columns)
     records = [dict(zip(names, row, strict=True)) for row in rows]
     print(msgspec.json.format(msgspec.json.encode(records), indent=2).decode())

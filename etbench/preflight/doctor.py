@@ -1,4 +1,4 @@
-"""`python -m etbench.preflight.doctor`: what this machine can build, run and measure well, and why not."""
+"""What this machine can build, run and measure well, and why not."""
 
 from __future__ import annotations
 
@@ -9,17 +9,10 @@ import sys
 from collections.abc import Iterator
 
 import msgspec
-import psutil
-from rich.text import Text
 
-from etbench.config import Cell
-from etbench.host.environment import Environment, read_environment
-from etbench.preflight.compose import compose_options
-from etbench.terminal.fitting import Column, print_table
-from etbench.terminal.pipe import ending_with_the_reader
-from etbench.terminal.streams import plain_console
+from etbench.host.environment import Environment
 
-__all__ = ["Advice", "advise", "describe", "main", "registered_backends"]
+__all__ = ["Advice", "advise", "describe", "registered_backends"]
 
 GIB = 2**30
 LITTLE_MEMORY = 4 * GIB
@@ -39,27 +32,6 @@ class Advice(msgspec.Struct, frozen=True):
 
     trouble: str
     cure: str
-
-
-def main() -> int:
-    """Print the facts of this machine, the runtimes found, and advice; 1 if nothing could run here."""
-    with ending_with_the_reader():
-        return _main()
-
-
-def _main() -> int:
-    console = plain_console()
-    facts = read_environment(threads=None)
-    rows = list(describe(facts))
-    backends, why = registered_backends()
-    rows.append(("runtimes", "portable, " + ", ".join(backends) if backends is not None else f"none: {why}"))
-    native = compose_options("runner", ["native"])["native"]
-    missing = native.runner.missing if isinstance(native, Cell) else str(native)
-    rows.append(("native runner", f"none: {missing}" if missing else "runner=native compiles it"))
-    print_table(console, (Column("", left=True), Column("", wraps=True)), rows)
-    for advice in advise(facts, psutil.cpu_percent(interval=0.5) / 100):
-        console.print(Text.assemble((advice.trouble, "yellow"), f"\n  {advice.cure}"))
-    return 0 if backends is not None else 1
 
 
 def advise(facts: Environment, busy_share: float) -> Iterator[Advice]:
@@ -128,7 +100,3 @@ def registered_backends() -> tuple[list[str] | None, str]:
     if done.returncode:
         return None, (done.stderr.strip().splitlines() or ["no word"])[-1]
     return list(json.loads(done.stdout.strip().splitlines()[-1])), ""
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -32,7 +32,7 @@ __all__ = [
     "usual_figures",
 ]
 
-MORE = "`python -m etbench.results show DIR --columns p50,p95`"
+MORE = "`etbench show DIR --columns p50,p95`"
 STATES = {"ok": "green", "failed": "red", "wrong": "red", "unstable": "yellow", "noisy": "yellow"}
 WORDS = {"cell", "state", *(column.name for column in COLUMNS if not column.better)}
 READ = {column.name: column.read for column in COLUMNS if column.name not in RAW}

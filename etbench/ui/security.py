@@ -72,7 +72,7 @@ class Guard:
             if self._digest is not None and scope["type"] == "http" and self._brings_token(scope):
                 await self._give_cookie(scope, receive, send)
                 return
-            refusal = "a token is needed: open the address that `python -m etbench.ui` printed"
+            refusal = "a token is needed: open the address that `etbench ui` printed"
         if refusal is None:
             await self.app(scope, receive, _with_safe_headers(send))
         elif scope["type"] == "websocket":

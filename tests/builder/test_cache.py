@@ -14,8 +14,8 @@ from entries import KEY, OTHER, put, take
 from support import TESTS, environment
 
 from etbench.artifact import program_path, references_path
-from etbench.builder.__main__ import main
 from etbench.builder.cache import Cache
+from etbench.cli.main import main
 from etbench.system.locks import locked_where_possible
 
 
@@ -144,7 +144,7 @@ def test_one_builds_while_the_other_waits(cache: Cache) -> None:
 
 
 def _command(*arguments: str, cache: Cache) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "etbench.builder", "--dir", str(cache.folder), *arguments]
+    command = [sys.executable, "-m", "etbench", "cache", "--dir", str(cache.folder), *arguments]
     return subprocess.run(command, env=environment(), capture_output=True, text=True)
 
 
@@ -169,9 +169,9 @@ def test_a_size_that_is_none_is_bad_usage(
     size: str, cache: Cache, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["--dir", str(cache.folder), "prune", "--max-gb", size])
+        main(["cache", "--dir", str(cache.folder), "prune", "--max-gb", size])
     assert ended.value.code == 2
-    assert f"--max-gb {size}: expected a number of GB, 0 or more" in capsys.readouterr().err
+    assert f"--max-gb: {size}: expected a number of GB, 0 or more" in capsys.readouterr().err
 
 
 def test_the_commands_import_no_torch(cache: Cache) -> None:
@@ -180,7 +180,8 @@ def test_the_commands_import_no_torch(cache: Cache) -> None:
         "-X",
         "importtime",
         "-m",
-        "etbench.builder",
+        "etbench",
+        "cache",
         "--dir",
         str(cache.folder),
         "list",
@@ -196,7 +197,7 @@ import random, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from entries import put, take
-from etbench.builder.__main__ import main
+from etbench.cli.main import main
 from etbench.artifact import program_path, references_path
 from etbench.builder.cache import Cache
 

@@ -24,7 +24,7 @@ GOOD = msgspec.structs.replace(
 
 def test_it_names_cpu_cores_libraries_and_runtimes(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "etbench.preflight.doctor"], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-m", "etbench", "doctor"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     for words in (

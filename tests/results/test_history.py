@@ -13,8 +13,8 @@ import msgspec
 import pandas as pd
 import pytest
 
+from etbench.cli.main import main
 from etbench.results import to_frame
-from etbench.results.__main__ import main
 from etbench.results.charts.history import history_lines
 from etbench.results.files.schema import Result
 from etbench.results.files.store import write_result

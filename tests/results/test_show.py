@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from etbench.results.__main__ import main
+from etbench.cli.main import main
 from etbench.results.files.schema import Result
 from etbench.results.files.store import write_result
 from etbench.stats import assess

@@ -36,10 +36,20 @@ class Server:
 
 @contextmanager
 def started(folder: Path, *arguments: str, **env: str) -> Iterator[Server]:
-    """Start `python -m etbench.ui` and wait for its address."""
+    """Start `etbench ui` and wait for its address."""
     results, sample = folder / "results", folder / "sample"
     shutil.copytree(SAMPLE, sample, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".etbench"))
-    command = [sys.executable, "-m", "etbench.ui", "--port", "0", "--no-browser", "--config-dir", str(CONF)]
+    command = [
+        sys.executable,
+        "-m",
+        "etbench",
+        "ui",
+        "--port",
+        "0",
+        "--no-browser",
+        "--config-dir",
+        str(CONF),
+    ]
     process = subprocess.Popen(
         [*command, "--results", str(results), "--results", str(sample), *arguments],
         cwd=folder,

@@ -15,6 +15,7 @@ from support import environment
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from etbench.cli.main import main
 from etbench.ui.security import COOKIE, Guard, is_loopback, names_of
 
 HERE = "127.0.0.1:8765"
@@ -159,7 +160,7 @@ def test_only_loopback_needs_no_token(host: str, loopback: bool) -> None:
 def test_a_command_line_that_is_not_safe_is_refused(
     arguments: list[str], expected: str, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "etbench.ui", "--no-browser", *arguments]
+    command = [sys.executable, "-m", "etbench", "ui", "--no-browser", *arguments]
     done = subprocess.run(
         command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300
     )
@@ -167,11 +168,14 @@ def test_a_command_line_that_is_not_safe_is_refused(
     assert expected in done.stderr
 
 
-def test_without_the_extra_it_says_what_to_install() -> None:
-    program = "import sys; sys.modules['nicegui'] = None; from etbench.ui.__main__ import main; main([])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 2
-    assert 'pip install "etbench[ui]"' in done.stderr
+def test_without_the_extra_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "nicegui", None)
+    for name in [name for name in sys.modules if name.startswith("etbench.ui.")]:
+        monkeypatch.delitem(sys.modules, name)
+    assert main(["ui"]) == 2
+    assert 'pip install "etbench[ui]"' in capsys.readouterr().err
 
 
 def _get(port: int, path: str, host: str = "127.0.0.1") -> tuple[int, bytes]:

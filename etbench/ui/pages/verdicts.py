@@ -1,4 +1,4 @@
-"""Two folders of results, judged cell by cell as `python -m etbench.results compare` does."""
+"""Two folders of results, judged cell by cell as `etbench compare` does."""
 
 from __future__ import annotations
 

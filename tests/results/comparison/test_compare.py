@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from etbench.cli.main import main
 from etbench.errors import EtbenchError
 from etbench.host.load import MachineLoad
-from etbench.results.__main__ import main
 from etbench.results.comparison.compare import compare_results
 from etbench.results.files.schema import Result, RoundFacts
 from etbench.results.files.store import write_result

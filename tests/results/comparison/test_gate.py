@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from etbench.cli.main import main
 from etbench.errors import EtbenchError
-from etbench.results.__main__ import main
 from etbench.results.comparison.gate import check_conditions, parse_condition
 from etbench.results.files.schema import Result
 from etbench.results.files.store import write_result

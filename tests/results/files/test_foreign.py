@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from etbench.results.__main__ import main
+from etbench.cli.main import main
 from etbench.results.files.foreign import import_file, to_v3
 from etbench.results.files.schema import Result
 from etbench.results.files.store import UnreadableError, read_result, write_result

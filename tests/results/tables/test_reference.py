@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from etbench.cli.main import main
 from etbench.preflight.compose import check_command_line
-from etbench.results.__main__ import main
 from etbench.results.files.schema import Result
 from etbench.results.files.store import write_result
 from etbench.results.tables.reference import columns_page, json_schema
@@ -62,7 +62,7 @@ def test_the_workflow_is_valid_and_its_commands_run(
     workflow = yaml.safe_load((DOCS / "ci-gate.yml").read_text(encoding="utf-8"))
     steps = {step.get("name"): step.get("run", "") for step in workflow["jobs"]["gate"]["steps"]}
     check_command_line(shlex.split(re.sub("python -m etbench ", "", steps["Measure"])))
-    compare = steps["Compare"].split("|")[0].removeprefix("python -m etbench.results ")
+    compare = steps["Compare"].split("|")[0].removeprefix("etbench ")
     monkeypatch.chdir(tmp_path)
     write_result(make_result(), Path("outputs/base"), "a")
     write_result(make_result(), Path("outputs/new"), "a")

@@ -1,21 +1,19 @@
-"""Look after the artifact cache: `python -m etbench.builder list | prune | verify | clear`.
-
-A remote one behind it (`cache.remote`) is left as it is: expire its objects by the rules of the store.
-"""
+"""`cache`: list, prune, verify or clear the built programs that are kept."""
 
 from __future__ import annotations
 
 import argparse
 import math
-import sys
 import time
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from etbench.builder.cache import Cache, cache_folder
-from etbench.measure.protocol import seconds_text
 from etbench.terminal.fitting import Column, print_table
-from etbench.terminal.pipe import ending_with_the_reader
 from etbench.terminal.streams import plain_console
+
+if TYPE_CHECKING:
+    from etbench.builder.cache import Cache
+
+__all__ = ["configure", "run"]
 
 GB = 1e9
 DEFAULT_MAX_GB = 20.0
@@ -26,24 +24,27 @@ COLUMNS = (
 )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status: 1 if `verify` found damage."""
-    with ending_with_the_reader():
-        return _main(argv)
-
-
-def _main(argv: Sequence[str] | None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m etbench.builder", description=__doc__)
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Set the description and the arguments."""
+    parser.description = (
+        "`verify` ends with 1 if it found damage. A remote cache behind this one (cache.remote) is left "
+        "as it is: expire its objects by the rules of the store."
+    )
     parser.add_argument("--dir", help="the cache folder, where it is not the usual one")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="show the programs, the one used last first")
     prune = commands.add_parser("prune", help="remove the programs used longest ago")
-    prune.add_argument("--max-gb", type=float, default=DEFAULT_MAX_GB, help="keep this much (default 20)")
+    prune.add_argument(
+        "--max-gb", type=_gigabytes, default=DEFAULT_MAX_GB, help="keep this much (default: 20)"
+    )
     commands.add_parser("verify", help="check every file against its digest, and remove what is damaged")
     commands.add_parser("clear", help="remove all programs")
-    args = parser.parse_args(argv)
-    if args.command == "prune" and not 0 <= args.max_gb < math.inf:
-        parser.error(f"--max-gb {args.max_gb:g}: expected a number of GB, 0 or more")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run it and return the exit status: 1 if `verify` found damage."""
+    from etbench.builder.cache import Cache, cache_folder
+
     cache = Cache(cache_folder(args.dir), int(getattr(args, "max_gb", DEFAULT_MAX_GB) * GB))
     match args.command:
         case "list":
@@ -59,6 +60,8 @@ def _main(argv: Sequence[str] | None) -> int:
 
 
 def _list(cache: Cache) -> None:
+    from etbench.measure.protocol import seconds_text
+
     entries = cache.entries()
     console = plain_console()
     console.print(f"{len(entries)} programs in {cache.folder}", markup=False)
@@ -87,5 +90,11 @@ def _say(text: str) -> None:
     plain_console().print(text, markup=False)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _gigabytes(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number of GB, 0 or more")
+    return value

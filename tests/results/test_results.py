@@ -1,4 +1,4 @@
-"""`python -m etbench.results`, as a process of its own."""
+"""`etbench`, as a process of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from etbench.results.files.store import write_result
 
 PROGRAM = """
 import sys
-from etbench.results.__main__ import main
+from etbench.cli.main import main
 status = main(sys.argv[1:])
 assert not {"torch", "executorch", "transformers"} & set(sys.modules)
 sys.exit(status)

@@ -1,0 +1,168 @@
+"""`--dry-run`: what a run or sweep would do, how long it would take and what it would keep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from etbench.builder.cache import Cache, cache_folder
+from etbench.builder.fingerprint import recipe_key
+from etbench.builder.pool import UNKNOWN_S
+from etbench.builder.times import BuildTimes
+from etbench.config import Cell
+from etbench.errors import ConfigError
+from etbench.events import Event
+from etbench.measure.protocol import seconds_text
+from etbench.preflight.checks import missing_here
+from etbench.preflight.grid import expanded
+from etbench.results.files.names import cell_words
+from etbench.results.files.store import read_results
+from etbench.sweep.eta import Estimate
+from etbench.terminal.fitting import Column, print_table
+from etbench.terminal.streams import plain_console
+
+__all__ = ["Planned", "plan", "print_plan"]
+
+COLUMNS = (Column("cell", wraps=True), Column("program", wraps=True), Column("then", wraps=True))
+MB = 1e6
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A cell and what would become of it.
+
+    Args:
+        cell: of the grid.
+        program: where it comes from, in words; empty if it is not needed.
+        then: what is done with it.
+        builds: it is built.
+        measures: it is timed.
+        bytes: of the program, where one of this recipe or name is known.
+
+    """
+
+    cell: Cell
+    program: str
+    then: str
+    builds: bool = False
+    measures: bool = False
+    bytes: int | None = None
+
+
+def print_plan(argv: Sequence[str]) -> int:
+    """Print what a checked command line would do, and return the exit status.
+
+    Raises:
+        ConfigError: with every fault of the cells.
+
+    """
+    folder, cells = expanded(argv)
+    if faults := list(dict.fromkeys(fault for cell in cells for fault in missing_here(cell))):
+        raise ConfigError(faults)
+    planned = plan(cells, folder)
+    console = plain_console()
+    print_table(console, COLUMNS, [(_name(one.cell), one.program, one.then) for one in planned])
+    for line in _summary(planned):
+        console.print(line, markup=False)
+    return 0
+
+
+def plan(cells: Sequence[Cell], folder: Path) -> list[Planned]:
+    """Say of each cell what a run would do with it.
+
+    Args:
+        cells: of the grid.
+        folder: of the results, where some may be from the sweep that is resumed.
+
+    """
+    done = _finished(cells[0], folder)
+    first = cells[0].cache
+    cache = Cache(cache_folder(first.dir), int(first.max_gb * 1e9)) if first.enabled else None
+    sizes = {entry.name: entry.artifact.pte_bytes for entry in reversed(cache.entries())} if cache else {}
+    times = BuildTimes(cache_folder(first.dir))
+    seen: dict[bytes, str] = {}
+    planned = []
+    for cell in cells:
+        if cell.cell_id in done:
+            planned.append(Planned(cell, "", "is finished"))
+        elif reason := cell.impossible():
+            planned.append(Planned(cell, "", f"skipped: {reason}"))
+        else:
+            planned.append(_wanted(cell, cache, sizes, times, seen))
+    return planned
+
+
+def _wanted(
+    cell: Cell, cache: Cache | None, sizes: dict[str, int], times: BuildTimes, seen: dict[bytes, str]
+) -> Planned:
+    reason = cell.no_runtime()
+    then = reason or "timed"  # the reason begins with what is done all the same
+    recipe = msgspec.json.encode(cell.recipe, order="sorted")
+    if recipe in seen:
+        return Planned(cell, f"that of {seen[recipe]}", then, measures=not reason)
+    seen[recipe] = _name(cell)
+    if cell.model.ready:
+        return Planned(cell, "is ready", then, measures=not reason)
+    key = recipe_key(cell.recipe)
+    if cache is not None and key is not None and (artifact := cache.find(key)):
+        return Planned(cell, "in the cache", then, measures=not reason, bytes=artifact.pte_bytes)
+    seconds = times.expected(cell.stem)
+    words = "to build" if seconds is None else f"to build, {seconds_text(seconds)} the last time"
+    return Planned(cell, words, then, builds=True, measures=not reason, bytes=sizes.get(cell.stem))
+
+
+def _finished(cell: Cell, folder: Path) -> set[str]:
+    """Return the cells that a resumed sweep would not run again."""
+    if cell.sweep.resume is None:
+        return set()
+    results = read_results(sorted(folder.glob("*.json")))[0]
+    again = {"failed"} if cell.sweep.retry == "failed" else set()
+    return {result.cell_id for _, result in results if result.status not in again}
+
+
+def _summary(planned: Sequence[Planned]) -> list[str]:
+    """Return in words how much there is to do, how long it takes and what stays on the disk."""
+    builds = [one for one in planned if one.builds]
+    measured = [one for one in planned if one.measures]
+    lines = [f"{_counted(len(planned), 'cell')}: {len(builds)} to build, {len(measured)} to time"]
+    if builds or measured:
+        lines[0] += f"; about {seconds_text(_seconds(planned))}"
+    if never := sum("last" not in one.program for one in builds):
+        lines[0] += f", with {UNKNOWN_S:.0f} s for each of {_counted(never, 'program')} never built before"
+    settings = planned[0].cell.cache
+    if builds:
+        known = [one.bytes for one in builds if one.bytes is not None]
+        unknown = len(builds) - len(known)
+        sizes = [f"{sum(known) / MB:.1f} MB of programs"] if known else []
+        sizes += [f"{_counted(unknown, 'program')} of unknown size"] if unknown else []
+        where = (
+            f"in {cache_folder(settings.dir)}"
+            if settings.enabled
+            else "while it runs, since the cache is off"
+        )
+        lines.append(f"disk: {' and '.join(sizes)} {where}")
+    if settings.enabled and settings.remote:
+        lines.append(f"the remote cache {settings.remote} was not asked")
+    return lines
+
+
+def _seconds(planned: Sequence[Planned]) -> float:
+    """Return how long builds and rounds take, as a sweep estimates it when it begins."""
+    estimate = Estimate([one.cell for one in planned])
+    for one in planned:
+        if not one.builds:
+            estimate.take(Event(kind="program_ready", cell_id=one.cell.cell_id))
+        if not (one.builds or one.measures):
+            estimate.take(Event(kind="cell_finished", cell_id=one.cell.cell_id))
+    return estimate.left_s() or 0.0
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _name(cell: Cell) -> str:
+    return cell_words(cell.model.name, cell.precision.name, cell.delegate.name)

@@ -1,0 +1,51 @@
+"""The program `etbench`: finds the subcommand and hands over to it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from etbench.cli.commands import COMMANDS, LATER
+from etbench.cli.words import hint
+from etbench.errors import EtbenchError
+from etbench.terminal.pipe import ending_with_the_reader
+
+__all__ = ["main"]
+
+BAD_USAGE = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit status; a reader that leaves ends it quietly.
+
+    Args:
+        argv: the words behind ``etbench``; those of this process if not given.
+
+    """
+    with ending_with_the_reader():
+        try:
+            return _call(list(sys.argv[1:] if argv is None else argv))
+        except EtbenchError as error:
+            sys.stderr.write(f"{error.message}\n")
+            return BAD_USAGE
+
+
+def _call(arguments: list[str]) -> int:
+    first = arguments[0] if arguments else "--help"
+    if first in ("-h", "--help") and len(arguments) < 2:
+        from etbench.cli.about import help_text
+
+        sys.stdout.write(help_text())
+        return 0
+    if first == "--version":
+        from etbench.cli.about import version_text
+
+        sys.stdout.write(version_text())
+        return 0
+    if first in COMMANDS:
+        return COMMANDS[first].call(arguments[1:])
+    if first in LATER:
+        raise EtbenchError(f"`etbench {first}` does not exist yet", stage="command")
+    if not first.startswith(("-", "+", "~")) and "=" not in first:
+        raise EtbenchError(f"{first!r} is not a subcommand{hint(first)}", stage="command")
+    return COMMANDS["run"].call(arguments)

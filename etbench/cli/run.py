@@ -1,0 +1,83 @@
+"""`run`: one cell, or with -m a grid of them. Its arguments are Hydra's, which does the rest."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from etbench.cli.words import hints
+from etbench.errors import ConfigError, EtbenchError
+from etbench.preflight.compose import cell_of_job, check_command_line, conf_dir
+from etbench.sweep.resuming import resuming
+from etbench.system.interrupt import ending_by_signals
+
+__all__ = ["main", "parser", "run_cell"]
+
+DRY_RUN = "--dry-run"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the options; check and composition of the overrides are not argparse's."""
+    options: argparse.ArgumentParser = get_args_parser()
+    options.prog = "etbench run"
+    options.add_argument(DRY_RUN, action="store_true", help="list what would be done, and do nothing")
+    return options
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Check the command line, then hand over to Hydra.
+
+    Raises:
+        EtbenchError: with every fault of the command line.
+
+    """
+    with ending_by_signals():
+        return _main(list(arguments))
+
+
+def _main(arguments: list[str]) -> int:
+    args = parser().parse_args(arguments)
+    if args.help and not (args.config_path or args.experimental_rerun):
+        from etbench.cli.run_help import help_text
+
+        sys.stdout.write(help_text(args.overrides, config_dir=args.config_dir, name=args.config_name))
+        return 0
+    try:
+        checked = check_command_line(resuming([text for text in arguments if text != DRY_RUN]))
+    except ConfigError as error:
+        raise EtbenchError("\n".join([error.message, *hints(args.overrides)]), stage="config") from error
+    if args.dry_run:
+        from etbench.cli.dry_run import print_plan
+
+        return print_plan(checked)
+    sys.argv[1:] = checked
+    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(run_cell)()
+    return 0
+
+
+def run_cell(config: DictConfig) -> float | None:
+    """Run one cell and return its objective; Hydra calls it for a run, and other launchers for each cell."""
+    from etbench.engine.run import run
+    from etbench.results.objective import objective_value
+    from etbench.sweep.lines import SweepLines
+    from etbench.sweep.single import run_in_sweep
+    from etbench.terminal.console import ConsoleLog
+
+    job = HydraConfig.get()
+    cell = cell_of_job(config)
+    if job.mode == RunMode.MULTIRUN:
+        lines = SweepLines([cell])  # a launcher may run several at once
+        result = run_in_sweep(cell, Path(job.sweep.dir), job.runtime.output_dir, lines)
+    else:
+        with closing(ConsoleLog()) as log:
+            result = run(cell, out_dir=job.run.dir, log_dir=job.runtime.output_dir, on_event=log).result
+    return objective_value(result, cell.objective, cell.bounds)

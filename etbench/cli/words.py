@@ -1,0 +1,42 @@
+"""What a word of the command line was probably meant to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+
+from etbench.cli.commands import COMMANDS
+
+__all__ = ["hint", "hints"]
+
+LEAST_LIKE = 0.6  # from 0 to 1
+
+
+def hint(word: str) -> str:
+    """Return what to type instead of a word that is neither a subcommand nor of the form key=value."""
+    typed = {name: name for name in COMMANDS} | {
+        option: f"{group}={option}" for option, group in _options().items()
+    }
+    near = get_close_matches(word, typed, n=1, cutoff=LEAST_LIKE)
+    return f"; did you mean {typed[near[0]]!r}?" if near else f"; there are: {', '.join(COMMANDS)}"
+
+
+def hints(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence on each word of a run's command line that looks like a subcommand or an option."""
+    for text in arguments:
+        name, assigned, _ = text.partition("=")
+        if name in COMMANDS:
+            how = "without `=`" if assigned else "as the first word"
+            yield f"the subcommand is written {how}: etbench {name} …"
+        elif not assigned and name in (options := _options()):
+            yield f"{name}: did you mean {options[name]}={name}?"
+
+
+def _options() -> dict[str, str]:
+    """Return the group of each option that the YAML groups of etbench have."""
+    from etbench.preflight.compose import conf_dir
+
+    root = conf_dir()
+    paths = (path.relative_to(root).with_suffix("") for path in sorted(root.rglob("*/*.yaml")))
+    found = ((path.parts[0], "/".join(path.parts[1:])) for path in paths)
+    return {option: group for group, option in found if option not in ("none", "null")}
