@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from support import CONF, environment, etbench
 
-from etbench.__main__ import main
+from etbench.cli.main import main
 from etbench.results.files.store import read_result
 from etbench.sweep.manifest import Manifest
 
 
+@pytest.fixture
+def _signals() -> Iterator[None]:
+    """Give this process its handlers back, which a run takes for good."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_signals")
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -40,7 +52,7 @@ from etbench.sweep.manifest import Manifest
         (["calibration.images=/no/such"], ["calibration.images=/no/such: no such folder"]),
         (["calibration.text=/no/such"], ["calibration.text=/no/such: no such file"]),
         (["measure.affinity=[4095]"], ["measure.affinity=[4095]: this process may use CPUs [0"]),
-        (["resnet18"], ["resnet18: expected key=value (did you mean 'model=resnet18'?)"]),
+        (["resnet18"], ["did you mean 'model=resnet18'?"]),
         (
             ["hydra.run.dir=/dev/null/out"],
             ["hydra.run.dir=/dev/null/out: cannot be written (/dev/null is a file)"],
@@ -58,10 +70,7 @@ def test_bad_input_is_refused_with_every_fault_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["etbench", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 2
+    assert main(arguments) == 2
     printed = capsys.readouterr().err
     for words in expected:
         assert words in printed
