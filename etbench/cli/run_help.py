@@ -111,7 +111,7 @@ def _files(roots: Sequence[Path], group: str, option: str) -> Iterator[Path]:
     if path is None:
         return
     content = OmegaConf.load(path)
-    for entry in (content.get("defaults") or ()) if OmegaConf.is_dict(content) else ():
+    for entry in (content.get("defaults") or ()) if OmegaConf.is_dict(content) else ():  # type: ignore[arg-type]
         if isinstance(entry, str) and entry != "_self_":
             other = entry.partition("@")[0]
             inner_group, _, inner = (other[1:] if other.startswith("/") else f"{group}/{other}").rpartition(
