@@ -75,7 +75,8 @@ def _jobs(whole: DictConfig, parser: OverridesParser, overrides: Sequence[str]) 
 
 
 def _cells(loader: Any, whole: DictConfig, jobs: Sequence[list[str]]) -> list[Cell]:
-    cells, faults: list[str] = [], []
+    cells: list[Cell] = []
+    faults: list[str] = []
     for job in jobs:
         try:
             cells.append(parse(_own(loader.load_sweep_config(whole, job))))
