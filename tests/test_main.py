@@ -94,7 +94,9 @@ def test_an_impossible_pair_is_refused_in_a_run_and_skipped_in_a_sweep(tmp_path:
     assert (result.status, result.reason, result.latency_ms) == ("skipped", "this test says so", None)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["model=resnet81"], ["repeat.runs=0"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["run", "--help"], ["model=resnet81"], ["repeat.runs=0"]], ids=" ".join
+)
 def test_help_and_refusals_never_import_torch(arguments: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-X", "importtime", "-m", "etbench", *arguments]
     done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
@@ -114,9 +116,9 @@ def test_the_configuration_of_a_sweep_that_is_resumed_can_be_shown(tmp_path: Pat
 
 
 def test_help_lists_the_groups_and_how_to_go_on(tmp_path: Path) -> None:
-    text = etbench("--help", cwd=tmp_path).stdout
+    text = etbench("run", "--help", cwd=tmp_path).stdout
     assert "model: causal_lm, clip_text, custom, distilbert" in text
-    assert "python -m etbench -m model=resnet18,mobilenet_v2 precision=fp32,int8" in text
+    assert "etbench -m model=resnet18,mobilenet_v2 precision=fp32,int8" in text
 
 
 @pytest.mark.build

@@ -18,9 +18,6 @@ from etbench.terminal.streams import progress_console
 __all__ = ["SweepLines"]
 
 
-BUILDING = ("import", "load")  # what a build begins with
-
-
 class SweepLines:
     """Prints when a cell is built, ready and finished, and every ten seconds how far the timing is.
 
@@ -52,7 +49,7 @@ class SweepLines:
         match event.kind:
             case "stage_started" if event.stage == "compile":
                 self._line(event, STAGE_WORDS[event.stage])
-            case "stage_started" if event.stage in BUILDING and event.cell_id not in self._begun:
+            case "stage_started" if event.cell_id not in self._begun:  # the first stage of its build
                 self._begun[event.cell_id] = self._now()
                 self._line(event, f"building{self._left()}")
             case "program_ready":

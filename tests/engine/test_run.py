@@ -110,8 +110,8 @@ def test_a_failing_cell_has_a_result_with_its_stage_and_status_1(
 ) -> None:
     (stage, message), (done, folder) = FAILING[model], failing
     assert done.returncode == 1
-    (shown,) = [line for line in done.stdout.splitlines() if line.startswith(f"failed {model} ")]
-    assert stage in shown
+    (shown,) = [line for line in done.stdout.splitlines() if f": {model} fp32 portable: " in line]
+    assert f"at stage {stage}" in shown
     result = read_result(folder / f"{model}_fp32_portable.json")
     assert result.status == "failed"
     assert result.latency_ms is None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
 import pytest
+from support import etbench
 
 from etbench.host.environment import read_environment
 from etbench.preflight.doctor import advise
@@ -23,9 +22,7 @@ GOOD = msgspec.structs.replace(
 
 
 def test_it_names_cpu_cores_libraries_and_runtimes(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "etbench", "doctor"], cwd=tmp_path, capture_output=True, text=True
-    )
+    done = etbench("doctor", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for words in (
         GOOD.cpu,
