@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,6 +89,15 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     yield folder
     assert not list(folder.iterdir()), "temporary files were left behind"
+
+
+@pytest.fixture
+def _signals() -> Iterator[None]:
+    """Give this process its handlers back, which a run takes for good."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,15 +13,6 @@ from support import CONF, environment, etbench
 from etbench.cli.main import main
 from etbench.results.files.store import read_result
 from etbench.sweep.manifest import Manifest
-
-
-@pytest.fixture
-def _signals() -> Iterator[None]:
-    """Give this process its handlers back, which a run takes for good."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("_signals")

@@ -22,14 +22,12 @@ def hint(word: str) -> str:
 
 
 def hints(arguments: Sequence[str]) -> Iterator[str]:
-    """Yield a sentence on each word of a run's command line that looks like a subcommand or an option."""
+    """Yield a sentence on each word of a run's command line that looks like a subcommand."""
     for text in arguments:
         name, assigned, _ = text.partition("=")
         if name in COMMANDS:
             how = "without `=`" if assigned else "as the first word"
             yield f"the subcommand is written {how}: etbench {name} …"
-        elif not assigned and name in (options := _options()):
-            yield f"{name}: did you mean {options[name]}={name}?"
 
 
 def _options() -> dict[str, str]:

@@ -45,7 +45,9 @@ __all__ = [
     "compose",
     "compose_options",
     "conf_dir",
+    "config_loader",
     "option_names",
+    "own_part",
 ]
 
 copy_sources_once()
@@ -69,7 +71,7 @@ def compose(overrides: Sequence[str] = (), *, config_dir: str | Path | None = No
 
     """
     _check(list(overrides), config_dir=config_dir, multirun=False)
-    with _hydra(config_dir) as (_, search):
+    with config_loader(config_dir) as (_, search):
         cell = parse(hydra.compose("config", overrides=[*search, *overrides]))
     return msgspec.structs.replace(cell, command=cell_arguments(overrides, {"--config-dir": config_dir}))
 
@@ -90,7 +92,7 @@ def cell_of_job(config: DictConfig) -> Cell:
 
 def option_names(group: str, *, config_dir: str | Path | None = None) -> list[str]:
     """Name the options of a group, those in folders of it as ``folder/option``."""
-    with _hydra(config_dir) as (loader, search):
+    with config_loader(config_dir) as (loader, search):
         return _options(loader, search, "config", group)
 
 
@@ -106,7 +108,7 @@ def compose_options(
 
     """
     found: dict[str, Cell | ConfigError] = {}
-    with _hydra(config_dir) as (_, search):
+    with config_loader(config_dir) as (_, search):
         for option in names:
             try:
                 found[option] = parse(hydra.compose("config", overrides=[*search, f"{group}={option}"]))
@@ -145,7 +147,7 @@ def check_command_line(argv: Sequence[str]) -> list[str]:
 def _of_first_cell(argv: Sequence[str], args: Namespace) -> list[str]:
     """Return the arguments without ``-m``, each swept override with its first value."""
     flags = [text for text in argv if text not in args.overrides and text not in ("-m", "--multirun")]
-    with _hydra(args.config_dir) as (loader, search):
+    with config_loader(args.config_dir) as (loader, search):
         checker = _Checker(loader, search, args.config_name or "config", args.config_dir)
         parsed = {item.input_line: item for item in checker.parsed(args.overrides)[0]}
     firsts = []
@@ -159,7 +161,7 @@ def _of_first_cell(argv: Sequence[str], args: Namespace) -> list[str]:
 
 
 @contextmanager
-def _hydra(config_dir: str | Path | None) -> Iterator[tuple[Any, list[str]]]:
+def config_loader(config_dir: str | Path | None) -> Iterator[tuple[Any, list[str]]]:
     """Give Hydra's config loader and the override that adds the user's own folder."""
     search = [f"hydra.searchpath=[{quoted(f'file://{Path(config_dir).resolve()}')}]"] if config_dir else []
     with hydra.initialize_config_dir(config_dir=str(conf_dir()), version_base="1.3"):
@@ -172,7 +174,7 @@ def _check(
     """Return the overrides of keys that only the swept options have."""
     faults: list[str] = []
     forced: list[str] = []
-    with _hydra(config_dir) as (loader, search):
+    with config_loader(config_dir) as (loader, search):
         checker = _Checker(loader, search, name or "config", config_dir)
         parsed, unread = checker.parsed(overrides)
         choices = [item for item in parsed if checker.is_group(item)]
@@ -305,7 +307,7 @@ class _Checker:
 
         Of a sweep the first value stands for all.
         """
-        missing = OmegaConf.missing_keys(_own(base))
+        missing = OmegaConf.missing_keys(own_part(base))
         empty = ("", "???")
         of_missing = [item for item in values if item.key_or_group in missing]
         given = {item.key_or_group: item for item in of_missing if item.value() not in empty}
@@ -319,7 +321,7 @@ class _Checker:
 
     @staticmethod
     def without_hydra(config: DictConfig) -> dict[str, Any]:
-        return dict(OmegaConf.to_container(_own(config), resolve=True))  # type: ignore[arg-type]
+        return dict(OmegaConf.to_container(own_part(config), resolve=True))  # type: ignore[arg-type]
 
     def parsed(self, overrides: Sequence[str]) -> tuple[list[Override], list[str]]:
         """Return the overrides that can be read, and the text of those that cannot."""
@@ -491,7 +493,7 @@ def _listed(options: Sequence[str]) -> str:
     return ", ".join([*(option for option in options if "/" not in option), *folders])
 
 
-def _own(config: DictConfig) -> DictConfig:
+def own_part(config: DictConfig) -> DictConfig:
     """Return a composed configuration without Hydra's own part."""
     return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
 

@@ -10,17 +10,16 @@ from typing import Any
 import hydra
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from etbench.config import Cell, parse
-from etbench.config.command import quoted
 from etbench.errors import ConfigError
-from etbench.preflight.compose import conf_dir
+from etbench.preflight.compose import config_loader, own_part
+from etbench.preflight.override_text import first_line
 
 __all__ = ["composed", "expanded"]
 
@@ -34,7 +33,7 @@ def composed(overrides: Sequence[str], *, config_dir: str | None, name: str | No
         ConfigError: if Hydra cannot compose it.
 
     """
-    with _loader(config_dir) as (loader, search), _explained():
+    with config_loader(config_dir) as (loader, search), _explained():
         parser = OverridesParser.create(config_loader=loader)
         single = [text for text in overrides if not parser.parse_override(text).is_sweep_override()]
         return hydra.compose(name or "config", overrides=[*search, *single], return_hydra_config=True)
@@ -49,7 +48,7 @@ def expanded(argv: Sequence[str]) -> tuple[Path, list[Cell]]:
     """
     args = get_args_parser().parse_args(list(argv))
     mode = RunMode.MULTIRUN if args.multirun else RunMode.RUN
-    with _loader(args.config_dir) as (loader, search), _explained():
+    with config_loader(args.config_dir) as (loader, search), _explained():
         whole = loader.load_configuration(
             config_name=args.config_name or "config",
             overrides=[*search, *args.overrides],
@@ -58,7 +57,7 @@ def expanded(argv: Sequence[str]) -> tuple[Path, list[Cell]]:
         )
         whole.hydra.mode = whole.hydra.mode or mode
         if whole.hydra.mode == RunMode.RUN:
-            return Path(whole.hydra.run.dir), [parse(_own(whole))]
+            return Path(whole.hydra.run.dir), [parse(own_part(whole))]
         jobs = _jobs(whole, OverridesParser.create(config_loader=loader), args.overrides)
         return Path(whole.hydra.sweep.dir), _cells(loader, whole, jobs)
 
@@ -79,22 +78,14 @@ def _cells(loader: Any, whole: DictConfig, jobs: Sequence[list[str]]) -> list[Ce
     faults: list[str] = []
     for job in jobs:
         try:
-            cells.append(parse(_own(loader.load_sweep_config(whole, job))))
+            cells.append(parse(own_part(loader.load_sweep_config(whole, job))))
         except ConfigError as error:
             faults += error.faults
         except (HydraException, OmegaConfBaseException) as error:
-            faults.append(f"{' '.join(job)}: {_first_line(error)}")
+            faults.append(f"{' '.join(job)}: {first_line(error)}")
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
     return cells
-
-
-@contextmanager
-def _loader(config_dir: str | None) -> Iterator[tuple[Any, list[str]]]:
-    """Give Hydra's config loader and the override that adds the user's own folder."""
-    search = [f"hydra.searchpath=[{quoted(f'file://{Path(config_dir).resolve()}')}]"] if config_dir else []
-    with hydra.initialize_config_dir(config_dir=str(conf_dir()), version_base="1.3"):
-        yield GlobalHydra.instance().config_loader(), search
 
 
 @contextmanager
@@ -102,12 +93,4 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError([_first_line(error)]) from error
-
-
-def _own(config: DictConfig) -> DictConfig:
-    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+        raise ConfigError([first_line(error)]) from error

@@ -1,0 +1,122 @@
+"""The program as a whole: its help, its versions, its subcommands, what a dry run lists, and completion."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import CONF, environment
+
+from etbench.cli.commands import COMMANDS, LATER
+from etbench.cli.main import main
+
+HEAVY = {"torch", "executorch", "transformers", "pandas", "altair"}
+CALLS = """
+import contextlib, io, json, sys
+from etbench.cli.main import main
+
+answers = []
+for arguments in json.loads(sys.argv[1]):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        try:
+            status = main(arguments)
+        except SystemExit as end:
+            status = end.code
+    answers.append((status, out.getvalue(), sorted(sys.modules)))
+print(json.dumps(answers))
+"""
+
+
+def _called(*calls: list[str], cwd: Path) -> list[tuple[int, str, set[str]]]:
+    """Call the program in one new process; return each status, what it printed, and all imported modules."""
+    done = subprocess.run(
+        [sys.executable, "-c", CALLS, json.dumps(calls)],
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [(status, text, set(modules)) for status, text, modules in json.loads(done.stdout)]
+
+
+def test_help_and_versions_import_nothing_heavy_and_each_subcommand_has_its_help(tmp_path: Path) -> None:
+    program, versions, *each = _called(
+        ["--help"], ["--version"], *([name, "--help"] for name in COMMANDS if name != "run"), cwd=tmp_path
+    )
+    for name, command in COMMANDS.items():
+        assert f"  {name} " in program[1]
+        assert command.help in program[1]
+    assert "executorch 1.5" in versions[1]
+    assert not {*HEAVY, "hydra"} & versions[2]
+    for name, (status, text, _) in zip([name for name in COMMANDS if name != "run"], each, strict=True):
+        assert status == 0, name
+        assert text.startswith(f"usage: etbench {name} "), name
+    assert not HEAVY & each[-1][2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["reprot", "x"], "did you mean 'report'?"),
+        (["resnet18"], "did you mean 'model=resnet18'?"),
+        (["compare=a", "model=resnet18"], "etbench compare …"),
+        ([LATER[0], "x"], f"`etbench {LATER[0]}` does not exist yet"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_word_that_is_no_subcommand_is_refused_with_what_was_meant(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str], _signals: None
+) -> None:
+    assert main(arguments) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_a_dry_run_lists_the_cells_and_writes_nothing(tmp_path: Path) -> None:
+    grid = ["--config-dir", str(CONF), "model=tiny", "precision=fp32,int8", "delegate=portable,picky"]
+    ((status, text, modules),) = _called(
+        ["-m", "--dry-run", *grid, f"cache.dir={tmp_path / 'cache'}"], cwd=tmp_path
+    )
+    assert status == 0
+    rows = {line.split("  ")[0]: line for line in text.splitlines() if line.startswith("tiny ")}
+    assert set(rows) == {
+        f"tiny {precision} {delegate}" for precision in ("fp32", "int8") for delegate in ("portable", "picky")
+    }
+    assert "to build" in rows["tiny fp32 portable"]
+    assert rows["tiny int8 picky"].rstrip().endswith("skipped: this test says so")
+    assert "4 cells: 3 to build, 3 to time" in text
+    assert not HEAVY & modules
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("etbench sho", {"show"}),
+        ("etbench show --fo", {"--format"}),
+        ("etbench precision=int8", {"precision=int8", "precision=int8_dynamic", "precision=int8_per_tensor"}),
+    ],
+)
+def test_bash_completes_subcommands_options_and_overrides(
+    typed: str, expected: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["completion", "bash"]) == 0
+    (tmp_path / "complete").write_text(capsys.readouterr().out)
+    (program := tmp_path / "etbench").write_text(f'#!/bin/sh\nexec {sys.executable} -m etbench "$@"\n')
+    program.chmod(0o755)
+    ask = f"""
+        PATH={tmp_path}:$PATH; COMP_WORDBREAKS=' '
+        source {tmp_path / "complete"} 2> /dev/null
+        compopt() {{ :; }}
+        COMP_LINE={typed!r}; COMP_POINT=${{#COMP_LINE}}
+        _etbench
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    done = subprocess.run(["bash", "-c", ask], env=environment(), capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == expected
