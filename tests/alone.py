@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from support import CONF, environment
+from running import CONF, environment
 
 __all__ = ["ONE_THREAD", "built_alone"]
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from support import wait_for
+from waiting import wait_for
 
 HOST = "127.0.0.1"
 # Of a user who has set nothing up but credentials; the last keeps botocore from asking a cloud for some.

@@ -7,9 +7,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-from support import TESTS, etbench
+from running import TESTS, etbench
 
-from etbench.preflight.compose import check_command_line
+from etbench.preflight.command_line import check_command_line
 from etbench.results.files.schema import Result
 from etbench.results.files.store import read_result, read_results
 from etbench.results.tables import metrics

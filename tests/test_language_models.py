@@ -7,7 +7,7 @@ from statistics import median
 
 import pandas as pd
 import pytest
-from support import CONF, Sweep, etbench
+from running import CONF, Sweep, etbench
 
 from etbench.errors import ConfigError
 from etbench.preflight.compose import compose

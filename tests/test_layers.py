@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from layers import crossings, cycle, hidden_modules, package_graph
-from support import TESTS
+from running import TESTS
 
 ROOT = TESTS.parent
 TORCH = ("torch", "executorch", "torchao", "torchvision", "transformers")

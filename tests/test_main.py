@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support import CONF, environment, etbench
+from running import CONF, environment, etbench
 
 from etbench.cli.main import main
 from etbench.results.files.store import read_result

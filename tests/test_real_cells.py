@@ -6,7 +6,7 @@ Their first layers represent mobilenet_v2 and distilbert; with `-m long` the who
 from __future__ import annotations
 
 import pytest
-from support import CONF, Sweep, etbench
+from running import CONF, Sweep, etbench
 
 from etbench.preflight.compose import compose
 from etbench.results.files.store import read_results

@@ -16,7 +16,9 @@ from omegaconf import DictConfig
 
 from etbench.cli.words import hints
 from etbench.errors import ConfigError, EtbenchError
-from etbench.preflight.compose import cell_of_job, check_command_line, conf_dir
+from etbench.preflight.command_line import check_command_line
+from etbench.preflight.compose import cell_of_job
+from etbench.preflight.hydra_config import conf_dir
 from etbench.sweep.resuming import resuming
 from etbench.system.interrupt import ending_by_signals
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from etbench.preflight.compose import conf_dir, option_names
+from etbench.preflight.compose import option_names
 from etbench.preflight.grid import composed
+from etbench.preflight.hydra_config import conf_dir
 
 __all__ = ["commented", "help_text"]
 

@@ -32,7 +32,7 @@ def hints(arguments: Sequence[str]) -> Iterator[str]:
 
 def _options() -> dict[str, str]:
     """Return the group of each option that the YAML groups of etbench have."""
-    from etbench.preflight.compose import conf_dir
+    from etbench.preflight.hydra_config import conf_dir
 
     root = conf_dir()
     paths = (path.relative_to(root).with_suffix("") for path in sorted(root.rglob("*/*.yaml")))

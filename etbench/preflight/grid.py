@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from etbench.config import Cell, parse
 from etbench.errors import ConfigError
-from etbench.preflight.compose import config_loader, own_part
+from etbench.preflight.hydra_config import config_loader, own_part
 from etbench.preflight.override_text import first_line
 
 __all__ = ["composed", "expanded"]

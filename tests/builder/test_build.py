@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from alone import built_alone
-from support import CONF, TESTS
+from running import CONF, TESTS
 
 from etbench.artifact import program_path, references_path
 from etbench.artifact.references import read_references, write_references

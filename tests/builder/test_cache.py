@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from entries import KEY, OTHER, put, take
-from support import TESTS, environment
+from running import TESTS, environment
 
 from etbench.artifact import program_path, references_path
 from etbench.builder.cache import Cache

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support import build_here
+from running import build_here
 
 from etbench.artifact import program_path
 from etbench.artifact.references import read_references
@@ -51,10 +51,10 @@ def test_outputs_of_any_nesting_are_compared(tmp_path: Path) -> None:
 
 def test_a_custom_function_may_return_a_module_alone_that_is_fed_with_photographs(tmp_path: Path) -> None:
     given = "model.inputs=[{shape: [2, 3, 8, 8]}]"
-    artifact = build_here(tmp_path / "a", "model=custom", "model._target_=support.without_example", given)
+    artifact = build_here(tmp_path / "a", "model=custom", "model._target_=tiny_models.without_example", given)
     assert artifact.inputs[0].shape == [2, 3, 8, 8]
     assert artifact.references == 4
     assert "photographs" in artifact.data
     with pytest.raises(EtbenchError, match="returned Sequential") as caught:
-        build_here(tmp_path / "b", "model=custom", "model._target_=support.without_example")
+        build_here(tmp_path / "b", "model=custom", "model._target_=tiny_models.without_example")
     assert "model.inputs=" in caught.value.hint

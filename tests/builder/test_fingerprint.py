@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from support import CONF, TESTS, environment
+from running import CONF, TESTS, environment
 
 import etbench
 from etbench.builder import fingerprint

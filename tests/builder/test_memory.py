@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support import CONF, TESTS
+from running import CONF, TESTS
 
 from etbench.builder import Built, Job, build_all, memory
 from etbench.errors import EtbenchError

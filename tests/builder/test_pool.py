@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from alone import ONE_THREAD, built_alone
-from support import CONF, TESTS
+from running import CONF, TESTS
 
 from etbench.artifact import program_path
 from etbench.builder import Built, Cache, Job, build_all, pool

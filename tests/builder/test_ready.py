@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support import build_here, etbench, tiny
+from running import build_here, etbench
+from tiny_models import tiny
 
 from etbench.artifact import program_path
 from etbench.artifact.references import read_references

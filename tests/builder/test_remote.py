@@ -18,14 +18,15 @@ import fsspec
 import msgspec
 import pytest
 from entries import KEY, OTHER, put, take
+from running import CONF, environment, etbench
 from stores import CREDENTIALS, black_hole, cut_after, s3_server
-from support import CONF, environment, etbench, wait_for
+from waiting import wait_for
 
 from etbench.artifact import program_path, references_path
 from etbench.builder.cache import Cache
 from etbench.builder.remote import RemoteCache
 from etbench.errors import ConfigError
-from etbench.preflight.compose import check_command_line
+from etbench.preflight.command_line import check_command_line
 from etbench.results.files.schema import Result
 from etbench.results.files.store import read_results
 
@@ -329,7 +330,7 @@ def test_a_remote_that_cannot_be_is_refused_before_any_work(overrides: list[str]
 def test_a_package_that_is_missing_is_named(scheme: str, package: str, install: str) -> None:
     program = (
         f"import sys; sys.modules[{package!r}] = None  # as if it was not there\n"
-        f"from etbench.preflight.compose import check_command_line\n"
+        f"from etbench.preflight.command_line import check_command_line\n"
         f"check_command_line(['cache.remote={scheme}://b/p'])"
     )
     done = subprocess.run([sys.executable, "-c", program], env=environment(), capture_output=True, text=True)
@@ -340,7 +341,8 @@ def test_nothing_of_it_is_imported_unless_a_remote_is_named(tmp_path: Path) -> N
     program = (
         "import sys; from pathlib import Path; from etbench.engine.run import _cache\n"
         "import etbench.engine.phases\n"
-        "from etbench.preflight.compose import check_command_line, compose\n"
+        "from etbench.preflight.command_line import check_command_line\n"
+        "from etbench.preflight.compose import compose\n"
         "from etbench.preflight.checks import missing_here\n"
         "check_command_line(['model=mobilenet_v2']); cell = compose(['model=mobilenet_v2'])\n"
         "assert not missing_here(cell) and _cache(cell).take('a' * 64, Path(), print) is None\n"

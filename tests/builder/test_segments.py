@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support import CONF, TESTS
+from running import CONF, TESTS
 
 from etbench.builder import Artifact, build
 from etbench.preflight.compose import compose

@@ -14,7 +14,7 @@ from etbench.config import Calibration
 from etbench.errors import ConfigError, EtbenchError
 from etbench.models.inputs import FixedInputs, ImageInputs, TextInputs
 from etbench.models.tokens import offline_tokenizer
-from etbench.preflight.compose import check_command_line
+from etbench.preflight.command_line import check_command_line
 
 TEXT = TextInputs(offline_tokenizer(seq_len=8, pad=0), "a tokenizer of a test", 2)
 

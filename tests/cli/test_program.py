@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import CONF, environment
+from running import CONF, environment
 
 from etbench.cli.commands import COMMANDS, LATER
 from etbench.cli.main import main

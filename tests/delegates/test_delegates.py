@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import CONF, etbench
+from running import CONF, etbench
 from tools import need
 
 from etbench.preflight.compose import compose

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from support import TESTS
+from running import TESTS
 
 from etbench.errors import ConfigError
 from etbench.preflight.compose import compose

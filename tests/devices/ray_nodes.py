@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psutil
-from support import environment, wait_for
+from running import environment
+from waiting import wait_for
 
 NODES = 2
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from support import wait_for
 from tools import need
+from waiting import wait_for
 
 HOST = "127.0.0.1"
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from phones import SERIAL, FakePhone, make_phone
-from support import CONF, TESTS, started_etbench, wait_for
+from running import CONF, TESTS, started_etbench
+from waiting import wait_for
 
 import etbench as api
 from etbench.artifact import program_path
@@ -200,7 +201,7 @@ def test_a_delegate_that_the_runner_lacks_is_the_failure_of_that_cell(phone: Fak
         (["device.adb=no-adb"], "this host has no `no-adb`; install Android's platform-tools"),
         (["device.runner=nowhere"], "device.runner=nowhere: no such file; docs/android.md"),
         (["profile=true"], "profile=true: operators are timed by Python's runner"),
-        (["evaluate._target_=support.spread"], "your code is not sent to a device"),
+        (["evaluate._target_=accuracy_hooks.spread"], "your code is not sent to a device"),
     ],
     ids=["python", "no adb", "no runner", "profile", "hook"],
 )

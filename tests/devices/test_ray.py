@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 from ray_nodes import NODES, cluster
-from support import CONF, environment, etbench, started_etbench, wait_for
+from running import CONF, environment, etbench, started_etbench
+from waiting import wait_for
 
 from etbench import compose
 from etbench.events.event_log import LoggedEvent, read_events

@@ -11,8 +11,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from running import CONF, TESTS, environment, etbench
 from sshd import Server
-from support import CONF, TESTS, environment, etbench, wait_for
+from waiting import wait_for
 
 from etbench import compose, run
 from etbench.artifact import program_path
@@ -172,7 +173,7 @@ def test_faults_of_the_configuration_are_said_at_once(server: Server, tmp_path: 
     done = etbench(*CELL, "device=ssh", cwd=tmp_path)
     assert done.returncode == 2
     assert "device.host is required" in done.stderr
-    done = etbench(*CELL, *server.overrides, "evaluate._target_=support.accuracy", cwd=tmp_path)
+    done = etbench(*CELL, *server.overrides, "evaluate._target_=accuracy_hooks.accuracy", cwd=tmp_path)
     assert done.returncode == 2
     assert "your code is not sent to a device" in done.stderr
     done = etbench(*CELL, *server.overrides, "delegate=inductor", cwd=tmp_path)

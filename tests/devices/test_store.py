@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import wait_for
+from waiting import wait_for
 
 from etbench.devices import store
 from etbench.host.measuring_lock import turn_to_measure

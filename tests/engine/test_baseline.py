@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support import CONF, etbench
+from running import CONF, etbench
 
 from etbench.results.files.schema import InTurn
 from etbench.results.files.store import read_result, read_results

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
-from support import CONF
+from running import CONF
 
 from etbench import compose
 from etbench.artifact import program_path

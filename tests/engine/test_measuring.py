@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from support import CONF
+from running import CONF
 
 from etbench import compose
 from etbench.engine.cell_run import CellRun

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support import CONF, TESTS, alive, descendants, etbench, started_etbench, wait_for
+from running import CONF, TESTS, etbench, started_etbench
+from waiting import alive, descendants, wait_for
 
 import etbench as api
 from etbench.errors import ConfigError

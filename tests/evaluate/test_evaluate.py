@@ -7,26 +7,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import support
+import tiny_models
 import torch
-from support import CONF, TESTS
+from running import CONF, TESTS
 
 from etbench.config import Cell
 from etbench.engine.run import run_cells
 from etbench.errors import ConfigError, EtbenchError
 from etbench.evaluate import BuiltProgram, top1
-from etbench.preflight.compose import check_command_line, compose
+from etbench.preflight.command_line import check_command_line
+from etbench.preflight.compose import compose
 from etbench.results import to_frame
 from etbench.results.files.schema import Result
 
 HOOKS = {
-    "spread": ("evaluate._target_=support.spread", "+evaluate.scale=2"),
-    "fp16": ("evaluate._target_=support.spread", "+evaluate.scale=2", "precision=fp16"),
+    "spread": ("evaluate._target_=accuracy_hooks.spread", "+evaluate.scale=2"),
+    "fp16": ("evaluate._target_=accuracy_hooks.spread", "+evaluate.scale=2", "precision=fp16"),
     "top1": ("evaluate=top1", "evaluate.data={data}"),
-    "broken": ("evaluate._target_=support.broken",),
-    "list": ("evaluate._target_=support.no_figures",),
-    "shape": ("evaluate._target_=support.wrong_shape",),
-    "option": ("evaluate._target_=support.spread", "+evaluate.scael=2"),
+    "broken": ("evaluate._target_=accuracy_hooks.broken",),
+    "list": ("evaluate._target_=accuracy_hooks.no_figures",),
+    "shape": ("evaluate._target_=accuracy_hooks.wrong_shape",),
+    "option": ("evaluate._target_=accuracy_hooks.spread", "+evaluate.scael=2"),
 }
 
 
@@ -38,7 +39,7 @@ def _cell(*overrides: str) -> Cell:
 def _labelled(path: Path) -> np.ndarray:
     """Write 16 items, four of them with a label that the eager model does not give; return its outputs."""
     torch.manual_seed(0)
-    module, _ = support.tiny()
+    module, _ = tiny_models.tiny()
     items = torch.randn(16, 3, 8, 8)
     with torch.no_grad():
         logits = module.eval()(items).numpy()
@@ -65,7 +66,7 @@ def test_the_hook_runs_the_program_in_its_precision_and_its_figures_are_in_the_r
     name: str, results: dict[str, Result]
 ) -> None:
     torch.manual_seed(0)
-    module, _ = support.tiny()
+    module, _ = tiny_models.tiny()
     with torch.no_grad():
         output = module.eval()(torch.ones(1, 3, 8, 8))
     found = results[name].evaluation
@@ -91,7 +92,7 @@ def test_labels_that_are_no_list_of_numbers_are_refused(tmp_path: Path) -> None:
     ("name", "words"),
     [
         ("broken", "the data set is not what it was"),
-        ("list", "support.no_figures returned ['a list']"),
+        ("list", "accuracy_hooks.no_figures returned ['a list']"),
         ("shape", "does not run on [((7, 7), 'float32')]; it takes [((1, 3, 8, 8), 'float32')]"),
         ("option", "did you mean 'scale'?"),
     ],
@@ -112,6 +113,6 @@ def test_a_data_set_that_is_not_there_is_a_fault_and_a_hook_is_part_of_the_ident
         check_command_line(["evaluate=top1", "evaluate.data=/no/such.npz"])
     with pytest.raises(ConfigError, match=r"evaluate\.data is required"):
         check_command_line(["evaluate=top1"])
-    plain, evaluated = _cell(), _cell("evaluate._target_=support.broken")
+    plain, evaluated = _cell(), _cell("evaluate._target_=accuracy_hooks.broken")
     assert plain.cell_id != evaluated.cell_id
     assert plain.recipe == evaluated.recipe

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from support import CONF
+from running import CONF
 
 import etbench
 from etbench.errors import ConfigError

@@ -6,7 +6,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from support import CONF, etbench, leftovers
+from running import CONF, etbench
+from waiting import leftovers
 
 from etbench.results.files.schema import Result
 from etbench.results.files.store import read_results

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from support import environment
+from running import environment
 from sweeps import Swept, arguments, finished, sweep
 
 from etbench.builder.cache import Cache

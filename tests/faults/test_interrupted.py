@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from support import CONF, alive, descendants, etbench, leftovers, started_etbench, wait_for
+from running import CONF, etbench, started_etbench
 from sweeps import arguments, finished
+from waiting import alive, descendants, leftovers, wait_for
 
 from etbench.events.event_log import EVENT_LOG, read_events
 from etbench.results.files.schema import Result

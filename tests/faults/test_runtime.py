@@ -13,8 +13,9 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
-from support import descendants, environment, started_etbench, wait_for
+from running import environment, started_etbench
 from sweeps import arguments, finished, sweep
+from waiting import descendants, wait_for
 
 from etbench.artifact import program_path
 from etbench.builder.cache import Cache

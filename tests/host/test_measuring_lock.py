@@ -13,7 +13,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from support import CONF, TESTS, started_etbench, wait_for
+from running import CONF, TESTS, started_etbench
+from waiting import wait_for
 
 from etbench.errors import ConfigError, EtbenchError
 from etbench.host.measuring_lock import turn_to_measure

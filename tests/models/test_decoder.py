@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from support import CONF
+from running import CONF
 
 from etbench.artifact.decoding import decode
 from etbench.calibration import read_batches

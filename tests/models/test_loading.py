@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support import CONF, etbench
+from running import CONF, etbench
 from torch import nn
 
 from etbench.config import Model

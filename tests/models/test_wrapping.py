@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 import torch
-from support import nested
+from tiny_models import nested
 
 from etbench.models.wrapping import flatten
 

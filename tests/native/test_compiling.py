@@ -13,7 +13,7 @@ from threading import Event
 
 import psutil
 import pytest
-from support import alive, wait_for
+from waiting import alive, wait_for
 
 import etbench as api
 from etbench.config import Cell, parse

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
-from support import CONF, TESTS, build_here
+from running import CONF, TESTS, build_here
 
 import etbench as api
 from etbench.artifact import program_path, references_path

@@ -13,13 +13,15 @@ import hydra
 import msgspec
 import pytest
 from hydra.utils import get_method
-from support import CONF
+from running import CONF
 
 import etbench
 from etbench.config import decides_cell, parse
 from etbench.config.command import resume_arguments
 from etbench.errors import ConfigError
-from etbench.preflight.compose import check_command_line, compose, conf_dir
+from etbench.preflight.command_line import check_command_line
+from etbench.preflight.compose import compose
+from etbench.preflight.hydra_config import conf_dir
 from etbench.sweep.manifest import Manifest
 from etbench.sweep.resuming import resuming
 
@@ -68,8 +70,8 @@ def test_every_precision_composes_with_every_delegate() -> None:
         ("model=transformers model.id=openai/whisper-tiny", "whisper-tiny_fp32_xnnpack"),
         ("model=transformers model.id=./my/bert/ precision=int8", "bert_int8_xnnpack"),
         ("model=causal_lm model.id=Qwen/Qwen3-0.6B", "Qwen3-0.6B-generate_fp32_xnnpack"),
-        ("model=custom model._target_=support.tiny +model.width=5", "tiny_fp32_xnnpack"),
-        ("model=custom model._target_=support.tiny model.name=mine", "mine_fp32_xnnpack"),
+        ("model=custom model._target_=tiny_models.tiny +model.width=5", "tiny_fp32_xnnpack"),
+        ("model=custom model._target_=tiny_models.tiny model.name=mine", "mine_fp32_xnnpack"),
         (f"model=exported model.path={__file__}", "test_compose_fp32_xnnpack"),
         (f"model=pte model.path={__file__}", "test_compose_as_built_unknown"),
     ],

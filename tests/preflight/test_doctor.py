@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from support import etbench
+from running import etbench
 
 from etbench.host.environment import read_environment
 from etbench.preflight.doctor import advise

@@ -15,9 +15,9 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
-from support import environment
+from running import environment
 
-from etbench.preflight.compose import conf_dir
+from etbench.preflight.hydra_config import conf_dir
 from etbench.preflight.hydra_patches import copy_sources_once
 
 GROUPS = ("", "model", "precision", "delegate", "hydra/launcher")

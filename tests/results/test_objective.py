@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from support import CONF, TESTS, etbench
+from running import CONF, TESTS, etbench
 
 from etbench.errors import ConfigError
-from etbench.preflight.compose import check_command_line
+from etbench.preflight.command_line import check_command_line
 from etbench.results.files.schema import Result
 from etbench.results.files.store import read_result, read_results
 from etbench.results.objective import objective_value

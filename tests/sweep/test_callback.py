@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from omegaconf import OmegaConf
-from support import CONF, etbench
+from running import CONF, etbench
 
 from etbench.results.files.store import read_results
 from etbench.sweep import callback

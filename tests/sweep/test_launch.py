@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from rich.console import Console, Group
-from support import CONF, TESTS, etbench
+from running import CONF, TESTS, etbench
 
 from etbench import compose
 from etbench.config import Cell

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from omegaconf import OmegaConf
-from support import CONF, TESTS
+from running import CONF, TESTS
 
 from etbench.engine.cell_run import CellRun
 from etbench.engine.run import run

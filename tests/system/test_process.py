@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from children import Answer, Ask
-from support import TESTS
+from running import TESTS
 
 from etbench.errors import EtbenchError
 from etbench.events import Event

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import environment
+from running import environment
 
 from etbench.system.workspace import workspace
 

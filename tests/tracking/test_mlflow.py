@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support import CONF, etbench
+from running import CONF, etbench
 
 from etbench.results.files.store import read_results
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, expect
-from support import CONF, TESTS, environment
+from running import CONF, TESTS, environment
 
 SAMPLE = TESTS.parent / "outputs" / "sample_sweep"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from support import CONF
+from running import CONF
 
 from etbench.config.command import shell_words
 from etbench.errors import ConfigError

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from support import CONF, TESTS
+from running import CONF, TESTS
 
 from etbench.events import Event
 from etbench.events.event_log import EVENT_LOG, EventLog, LoggedEvent

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support import TESTS
+from running import TESTS
 
 from etbench.results.files.schema import Result
 from etbench.results.files.store import UnreadableError, read_result

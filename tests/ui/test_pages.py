@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from browsing import card, choose, tick
 from PIL import Image
 from playwright.sync_api import Page, expect
-from support import started_etbench
+from running import started_etbench
 from sweeps import arguments
 
 from etbench.events import Failure

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 from browsing import choose, started, tick
 from playwright.sync_api import Browser, Page, expect
-from support import wait_for
+from waiting import wait_for
 
 from etbench.results.files.store import find_files
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import environment
+from running import environment
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 

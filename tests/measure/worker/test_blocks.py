@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from support import CONF, TESTS
+from running import CONF, TESTS
 
 from etbench.builder import build
 from etbench.config import Cell

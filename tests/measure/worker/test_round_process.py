@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
-from support import CONF, TESTS
+from running import CONF, TESTS
 
 import etbench as api
 from etbench.artifact import program_path, references_path
@@ -167,7 +167,9 @@ def test_what_a_hook_prints_and_leaves_running_does_no_harm(
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     options = {"until": str(tmp_path / "until")}
-    task = EvaluateTask(folder=two_parts[0], threads=1, target="support.leaving_a_process", options=options)
+    task = EvaluateTask(
+        folder=two_parts[0], threads=1, target="accuracy_hooks.leaving_a_process", options=options
+    )
     work = ROUND.format(task=msgspec.json.encode(task), log=str(tmp_path / "log"), start=start)
     try:
         done = subprocess.run([sys.executable, "-c", work], stdout=subprocess.PIPE, timeout=600)
@@ -179,7 +181,7 @@ def test_what_a_hook_prints_and_leaves_running_does_no_harm(
 
 def test_a_hook_that_quits_has_failed(two_parts: BUILT, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
-    task = EvaluateTask(folder=two_parts[0], threads=1, target="support.quitting", options={})
+    task = EvaluateTask(folder=two_parts[0], threads=1, target="accuracy_hooks.quitting", options={})
     with pytest.raises(EtbenchError, match=r"sys\.exit\('no data'\) was called") as caught:
         _spawned(task, Evaluation, stage="evaluate")
     assert (caught.value.stage, caught.value.kind) == ("evaluate", "SystemExit")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 from report_cells import EVIL
-from support import TESTS
+from running import TESTS
 
 from etbench.results.files.schema import Result
 from etbench.results.report import gather, html_page, write_page

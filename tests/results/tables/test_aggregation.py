@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import pandas as pd
 import pytest
-from support import environment
+from running import environment
 
 from etbench.measure.findings import Operator, Profile
 from etbench.results import aggregate, load_results

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from etbench.cli.main import main
-from etbench.preflight.compose import check_command_line
+from etbench.preflight.command_line import check_command_line
 from etbench.results.files.schema import Result
 from etbench.results.files.store import write_result
 from etbench.results.tables.reference import columns_page, json_schema

@@ -1,123 +1,15 @@
-"""Models, child processes and helpers for the tests; the YAML beside them is in `tests/conf`."""
+"""Models and a delegate, named by `_target_` in `tests/conf`; each is small and shows one behaviour."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
-
-from etbench.results.files.schema import Result
-
-TESTS = Path(__file__).parent
-CONF = TESTS / "conf"
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A finished sweep: what it printed, where it lies, its results by (model, precision, delegate)."""
-
-    process: subprocess.CompletedProcess[str]
-    folder: Path
-    results: dict[tuple[str, str, str], Result]
-    scratch: Path
-
-
-def environment(**more: str) -> dict[str, str]:
-    """The environment of a child that can import this module."""
-    return os.environ | {"PYTHONPATH": str(TESTS), "COLUMNS": "200"} | more
-
-
-def etbench(*arguments: str, cwd: Path, timeout: float = 600, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m etbench` as a user would."""
-    return subprocess.run(
-        [sys.executable, "-m", "etbench", *arguments],
-        cwd=cwd,
-        env=environment(**env),
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
-
-
-@contextmanager
-def started_etbench(*arguments: str, cwd: Path, **env: str) -> Iterator[subprocess.Popen[str]]:
-    """Start `python -m etbench` as from a terminal; it is killed if the test ends before it."""
-    # A shell starts background jobs with Ctrl-C ignored; the tests may run in one, and children inherit it.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "etbench", *arguments],
-        cwd=cwd,
-        env=environment(**env),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    signal.signal(signal.SIGINT, before)
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def alive(process: psutil.Process) -> bool:
-    """Tell whether a process is still there, and not only its name."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def wait_for(condition: Any, timeout: float = 600) -> Any:
-    """Poll until the condition holds and return what it returned."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"{condition} did not hold within {timeout} s")
-
-
-def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    try:
-        return psutil.Process(process.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
-def leftovers(*folders: Path) -> list[Path]:
-    """List what no run may leave behind in these folders: temporary files and parts of files."""
-    found = [path for folder in folders for path in folder.rglob("*")]
-    return [path for path in found if path.name.startswith("etbench-") or path.suffix == ".tmp"]
-
-
-def build_here(folder: Path, *overrides: str) -> Any:
-    """Build a cell's program in this process, quicker than in one of its own; return the artifact."""
-    import warnings
-
-    from etbench.builder.pipeline import build_artifact, prepare
-    from etbench.builder.ready import adopt
-    from etbench.events import Stages
-    from etbench.preflight.compose import compose
-
-    folder.mkdir()
-    recipe, stages = compose(overrides, config_dir=CONF).recipe, Stages(lambda _: None)
-    with warnings.catch_warnings(action="ignore"):  # of the libraries, as in a builder
-        if recipe.model.ready:
-            return adopt(recipe.model, folder, stages)
-        return build_artifact(recipe, prepare(recipe, stages), folder, stages)
-
-
-# --- models, named by `_target_` -------------------------------------------------------------------
 
 
 def tiny(width: int = 4) -> Any:
@@ -195,7 +87,6 @@ def wrong_return() -> Any:
 def misbehaving(how: str) -> Any:
     """A model whose loading goes wrong for real, in the builder process."""
     import resource
-    import time
 
     if how == "segfault":
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -322,7 +213,6 @@ def with_buffer() -> Any:
 
 def swelling() -> Any:
     """A model whose loading takes 100 MB more and more, up to 4 GB."""
-    import time
 
     kept = []
     for _ in range(40):
@@ -368,44 +258,3 @@ def two_inputs() -> Any:
 def without_example() -> Any:
     """A module alone."""
     return tiny()[0]
-
-
-# --- accuracy hooks, named by `evaluate._target_` --------------------------------------------------
-
-
-def spread(program: Any, *, scale: float) -> dict[str, float]:
-    """Figures of the outputs of one batch of ones, the last of them not finite."""
-    import numpy as np
-
-    (output,) = program(np.ones(program.shapes[0]))
-    return {"spread": scale * float(output.max() - output.min()), "nothing": float("nan")}
-
-
-def wrong_shape(program: Any) -> Any:
-    import numpy as np
-
-    return program(np.zeros((7, 7), np.float32))
-
-
-def no_figures(program: Any) -> Any:
-    return ["a list"]
-
-
-def broken(program: Any) -> Any:
-    raise LookupError("the data set is not what it was")
-
-
-def leaving_a_process(program: Any, *, until: str) -> dict[str, float]:
-    """A figure, a word that is printed, and a fork that lives until there is this file."""
-    if os.fork() == 0:
-        while not Path(until).exists():
-            time.sleep(0.1)
-        os._exit(0)
-    print("a word of the hook")
-    return {"figure": 1.0}
-
-
-def quitting(program: Any) -> Any:
-    import sys
-
-    sys.exit("no data")

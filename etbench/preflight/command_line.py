@@ -1,0 +1,191 @@
+"""Find every fault of a command line at once.
+
+Hydra stops at the first thing it does not know. `check_command_line` looks at each override by
+itself instead, so that one run tells the user all there is to mend, in under two seconds and
+without importing torch.
+"""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.types import Override, QuotedString, ValueType
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from etbench.config import parse
+from etbench.config.command import quoted
+from etbench.errors import ConfigError
+from etbench.preflight.checks import missing_here
+from etbench.preflight.hydra_config import config_loader, has_key
+from etbench.preflight.override_checker import OverrideChecker
+from etbench.preflight.override_text import first_line, if_comma_is_text, override_key
+
+__all__ = ["check_command_line", "check_overrides"]
+
+
+def check_command_line(argv: Sequence[str]) -> list[str]:
+    """Check the arguments of ``python -m etbench`` before Hydra sees them, and return them for Hydra.
+
+    Hydra begins a sweep with the default of each group that is swept. What only the swept options have, such
+    as ``-m model=distilbert,gpt2 model.seq_len=16``, it takes only by ``++``. It cannot show a sweep, so
+    ``-m --cfg job`` shows the first cell.
+
+    Raises:
+        ConfigError: with every fault: unknown groups, options and keys with the nearest valid name,
+            values of a wrong type or out of range, files that are not there, impossible pairs.
+
+    """
+    args = get_args_parser().parse_args(list(argv))
+    if args.multirun and (args.cfg or args.info):
+        return _of_first_cell(argv, args)
+    if args.help or args.hydra_help or args.shell_completion or args.info or args.cfg:
+        return list(argv)
+    if args.config_path or args.experimental_rerun:
+        return list(argv)  # another primary config altogether: Hydra is the judge of it
+    if args.config_dir and not Path(args.config_dir).is_dir():
+        raise ConfigError([f"--config-dir {args.config_dir}: no such folder"])
+    forced = check_overrides(
+        args.overrides, config_dir=args.config_dir, multirun=args.multirun, name=args.config_name
+    )
+    return [f"++{text}" if text in forced else text for text in argv]
+
+
+def _of_first_cell(argv: Sequence[str], args: Namespace) -> list[str]:
+    """Return the arguments without ``-m``, each swept override with its first value."""
+    flags = [text for text in argv if text not in args.overrides and text not in ("-m", "--multirun")]
+    with config_loader(args.config_dir) as (loader, search):
+        checker = OverrideChecker(loader, search, args.config_name or "config", args.config_dir)
+        parsed = {item.input_line: item for item in checker.parsed(args.overrides)[0]}
+    firsts = []
+    for text in args.overrides:
+        item = parsed.get(text)
+        if item is not None and item.is_sweep_override():
+            values = map(quoted, checker.chosen(item)) if checker.is_group(item) else checker.texts(item)
+            text = next((f"{item.get_key_element()}={value}" for value in values), text)
+        firsts.append(text)
+    return [*flags, *firsts]
+
+
+def check_overrides(
+    overrides: list[str], *, config_dir: str | Path | None, multirun: bool, name: str | None = None
+) -> list[str]:
+    """Check overrides, and return those of keys that only the swept options have.
+
+    Raises:
+        ConfigError: with every fault.
+
+    """
+    faults: list[str] = []
+    forced: list[str] = []
+    with config_loader(config_dir) as (loader, search):
+        checker = OverrideChecker(loader, search, name or "config", config_dir)
+        parsed, unread = checker.parsed(overrides)
+        choices = [item for item in parsed if checker.is_group(item)]
+        valid = [override for item in choices for override in checker.valid_choice(item, faults)]
+        try:
+            base = checker.compose(valid, [])
+        except (HydraException, OmegaConfBaseException) as error:
+            faults.append(first_line(error))
+            base = checker.compose([], [])
+        faults[:0] = [checker.unread_fault(text, base) for text in unread]
+        checker.check_experiment(base, faults)
+        multirun = multirun or OmegaConf.select(base, "hydra.mode") is not None
+        values = [item for item in parsed if not checker.is_group(item) and not item.is_hydra_override()]
+        needed = _check_values(
+            checker, values, valid, base, {override_key(text) for text in unread}, multirun, faults
+        )
+        if not multirun:
+            faults += [_more_than_one(item, checker) for item in parsed if item.is_sweep_override()]
+        faults += _unwritable(parsed, "hydra.sweep.dir" if multirun else "hydra.run.dir")
+        if not faults:
+            whole = needed if multirun else [str(item.input_line) for item in values]
+            _check_whole(checker, [*valid, *whole], multirun, faults)
+        if multirun and not faults:
+            forced = checker.only_of_swept(choices, values, faults)
+    if faults:
+        raise ConfigError(list(dict.fromkeys(faults)))
+    return forced
+
+
+def _check_values(
+    checker: OverrideChecker,
+    values: Sequence[Override],
+    valid: list[str],
+    base: DictConfig,
+    unread: Collection[str],
+    multirun: bool,
+    faults: list[str],
+) -> list[str]:
+    """Report what is wrong with single values, and what is missing; return overrides of what is required.
+
+    A key of an option that is itself at fault, or whose value cannot be read, is not reported for that.
+    """
+    needed, lacking = checker.mandatory(values, base)
+    faults += [f"{key} is required: {key}=…" for key in lacking if key not in unread]
+    if lacking:
+        return needed
+    unsure = checker.refused | set(unread)
+    before = checker.missing_here(valid, needed, base) if values else []
+    for item in values:
+        if item.key_or_group.partition(".")[0] in unsure and not has_key(base, item.key_or_group):
+            continue
+        if multirun or not _may_be_text(item):
+            checker.check_value(item, [*valid, *needed], base, before, faults)
+    return needed
+
+
+def _may_be_text(item: Override) -> bool:
+    """Return whether a sweep over words may be meant as one value with commas in it."""
+    if item.value_type != ValueType.SIMPLE_CHOICE_SWEEP:
+        return False
+    return any(isinstance(element, str | QuotedString) for element in item.sweep_iterator())
+
+
+def _more_than_one(item: Override, checker: OverrideChecker) -> str:
+    text = str(item.input_line)
+    quoting = f"; {if_comma_is_text(text)}" if _may_be_text(item) and not checker.is_group(item) else ""
+    return f"{text}: more than one value; add -m to sweep{quoting}"
+
+
+def _unwritable(parsed: list[Override], key: str) -> list[str]:
+    """Report an output folder that cannot be made or written to."""
+    given = [
+        str(item.value()) for item in parsed if item.key_or_group == key and not item.is_sweep_override()
+    ]
+    wanted = Path(given[-1] if given else "outputs")
+    if "${" in str(wanted):  # only Hydra can say what it becomes
+        return []
+    there = next(path for path in (wanted.absolute(), *wanted.absolute().parents) if path.exists())
+    if there.is_dir() and os.access(there, os.W_OK):
+        return []
+    return [f"{key}={wanted}: cannot be written ({there} is {'read-only' if there.is_dir() else 'a file'})"]
+
+
+def _check_whole(checker: OverrideChecker, overrides: list[str], multirun: bool, faults: list[str]) -> None:
+    """Compose all that was found valid by itself and look at it as a whole."""
+    try:
+        cell = parse(checker.without_hydra(checker.compose(overrides, [])))
+    except ConfigError as error:
+        faults += error.faults
+        return
+    except (HydraException, OmegaConfBaseException) as error:
+        faults.append(first_line(error))
+        return
+    faults += missing_here(cell)
+    reason = cell.impossible()
+    if multirun:  # in a sweep such a cell is skipped with its reason
+        return
+    if reason:
+        faults.append(f"{cell.model.name} in {cell.precision.name} on {cell.delegate.name}: {reason}")
+    if cell.model.ready:
+        faults += [
+            f"{text}: {cell.model.name} is ready, with its own precision and delegate; leave this out"
+            for text in overrides
+            if text.startswith(("precision", "delegate"))
+        ]

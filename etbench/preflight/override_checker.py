@@ -1,0 +1,228 @@
+"""Look at overrides one by one, so that one fault does not hide another."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, QuotedString
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from etbench.config import parse
+from etbench.config.command import quoted
+from etbench.errors import ConfigError, closest, nearest
+from etbench.preflight.checks import missing_here
+from etbench.preflight.hydra_config import has_key, key_paths, list_options, own_part
+from etbench.preflight.override_text import first_line, override_key, override_value, quoting_fault
+
+__all__ = ["OverrideChecker"]
+
+
+class OverrideChecker:
+    """Looks at overrides one by one."""
+
+    def __init__(
+        self, loader: Any, search: list[str], config_name: str, config_dir: str | Path | None
+    ) -> None:
+        self.loader = loader
+        self.search = search
+        self.config_name = config_name
+        self.groups = {group: self.options(group) for group in loader.list_groups("") if group != "hydra"}
+        if config_dir:  # groups that only the user's folder has
+            for path in Path(config_dir).iterdir():
+                if path.is_dir():
+                    self.groups.setdefault(path.name, self.options(path.name))
+        self.refused: set[str] = set()  # groups of which an unknown option was asked for
+
+    def options(self, group: str) -> list[str]:
+        """Return the options of a group, those in folders of it as ``folder/option``."""
+        return list_options(self.loader, self.search, self.config_name, group)
+
+    def mandatory(self, values: Sequence[Override], base: DictConfig) -> tuple[list[str], list[str]]:
+        """Return the overrides that give what the YAML leaves to the user, and the keys that none gives.
+
+        Of a sweep the first value stands for all.
+        """
+        missing = OmegaConf.missing_keys(own_part(base))
+        empty = ("", "???")
+        of_missing = [item for item in values if item.key_or_group in missing]
+        given = {item.key_or_group: item for item in of_missing if item.value() not in empty}
+        needed = [f"{key}={self.texts(item)[0]}" for key, item in given.items()]
+        return needed, sorted(missing - given.keys())
+
+    def compose(self, choices: list[str], values: list[str]) -> DictConfig:
+        """Compose with these overrides, Hydra's own part included."""
+        return hydra.compose(
+            self.config_name, overrides=[*self.search, *choices, *values], return_hydra_config=True
+        )
+
+    @staticmethod
+    def without_hydra(config: DictConfig) -> dict[str, Any]:
+        """Return a composed configuration as plain values, without Hydra's own part."""
+        return dict(OmegaConf.to_container(own_part(config), resolve=True))  # type: ignore[arg-type]
+
+    def parsed(self, overrides: Sequence[str]) -> tuple[list[Override], list[str]]:
+        """Return the overrides that can be read, and the text of those that cannot."""
+        parser = OverridesParser.create()
+        read, unread = [], []
+        for text in overrides:
+            try:
+                item = parser.parse_override(text)
+            except HydraException:
+                unread.append(text)
+                continue
+            if isinstance(item.value(), Glob) and not self.is_group(item):
+                unread.append(text)
+            else:
+                read.append(item)
+        return read, unread
+
+    def unread_fault(self, text: str, base: DictConfig) -> str:
+        """Return what is wrong with an override that cannot be read, and what to write instead."""
+        key, equals, _ = text.partition("=")
+        known = [*self.groups, *key_paths(self.without_hydra(base))]
+        if not equals:
+            return f"{text}: expected key=value{self._meant(text.lstrip('+~'), known)}"
+        group, value = override_key(text), override_value(text)
+        if group in self.groups and value not in self.groups[group]:
+            return self._no_such(group, value)
+        parser = OverridesParser.create()
+        try:
+            parser.parse_override(f"{key}=0")
+        except HydraException:
+            return f"{text}: {key!r} is not a valid key{nearest(key, known)}"
+        try:
+            parser.parse_override(text)
+        except HydraException as error:
+            return quoting_fault(text, error)
+        return f"{text}: glob() selects options of a group, and {group} is not a group"
+
+    def _meant(self, word: str, keys: Sequence[str]) -> str:
+        """Return which override may be meant by a word alone: an option of a group, or the nearest key."""
+        meant = [f"{group}={word}" for group, options in self.groups.items() if word in options]
+        if not meant:
+            words = {option: f"{group}={option}" for group in self.groups for option in self.groups[group]}
+            words |= {key: f"{key}=…" for key in keys}
+            near = closest(word, words)
+            meant = [words[near]] if near else []
+        return f" (did you mean {' or '.join(map(repr, meant))}?)" if meant else ""
+
+    def is_group(self, item: Override) -> bool:
+        """Return whether an override chooses an option of a group."""
+        return item.key_or_group in self.groups
+
+    def valid_choice(self, item: Override, faults: list[str]) -> list[str]:
+        """Report each unknown option of a group; return the first known one as an override."""
+        group, options = item.key_or_group, self.groups[item.key_or_group]
+        if item.is_delete():
+            return [str(item.input_line)]
+        chosen = self.chosen(item)
+        known = []
+        for option in chosen:
+            if option in options or option == "null":
+                known.append(f"{group}={quoted(option)}")
+            else:
+                self.refused.add(group)
+                faults.append(self._no_such(group, option))
+        if not chosen:
+            faults.append(f"{item.input_line}: matches no {group}; there are: {_listed(options)}")
+        return known[:1]
+
+    def _no_such(self, group: str, option: str) -> str:
+        options = self.groups[group]
+        return f"{group}={option}: no such {group}{nearest(option, options)}; there are: {_listed(options)}"
+
+    def missing_here(self, choices: list[str], needed: list[str], base: DictConfig) -> list[str]:
+        """List what is not there with these choices alone; a value may give it, which the whole will show.
+
+        `base` is what the choices come to without what is needed.
+        """
+        try:
+            whole = self.compose([*choices, *needed], []) if needed else base
+            return missing_here(parse(self.without_hydra(whole)))
+        except (ConfigError, HydraException, OmegaConfBaseException):
+            return []
+
+    def check_value(
+        self, item: Override, choices: list[str], base: DictConfig, before: list[str], faults: list[str]
+    ) -> None:
+        """Report an unknown key, or each value that the schema refuses or that is not there."""
+        key = item.key_or_group
+        if not (item.is_add() or item.is_force_add()) and not has_key(base, key):
+            known = [*self.groups, *key_paths(self.without_hydra(base))]
+            faults.append(f"{item.input_line}: unknown key {key!r}{nearest(key, known)}")
+            return
+        prefix = {"ADD": "+", "FORCE_ADD": "++", "DEL": "~"}.get(item.type.name if item.type else "", "")
+        for value in self.texts(item):
+            single = str(item.input_line) if not item.is_sweep_override() else f"{prefix}{key}={value}"
+            try:
+                cell = parse(self.without_hydra(self.compose(choices, [single])))
+            except ConfigError as error:
+                faults += error.faults
+            except (HydraException, OmegaConfBaseException) as error:
+                faults.append(f"{single}: {first_line(error)}")
+            else:
+                faults += [fault for fault in missing_here(cell) if fault not in before]
+
+    def only_of_swept(
+        self, choices: Sequence[Override], values: Sequence[Override], faults: list[str]
+    ) -> list[str]:
+        """Return the overrides of keys that no default has; report the swept options that have them not."""
+        swept = {item.key_or_group: item for item in choices if item.is_sweep_override()}
+        fixed = [str(item.input_line) for item in choices if not item.is_sweep_override()]
+        plain = [item for item in values if not (item.is_add() or item.is_force_add() or item.is_delete())]
+        if not swept or not plain:
+            return []
+        start = self.compose(fixed, [])
+        forced = [item for item in plain if not has_key(start, item.key_or_group)]
+        for group in sorted({item.key_or_group.partition(".")[0] for item in forced} & swept.keys()):
+            for option in self.chosen(swept[group]):
+                config = self.compose([*fixed, f"{group}={quoted(option)}"], [])
+                faults += [
+                    f"{item.input_line}: {group}={option} has no {item.key_or_group}; sweep it by itself"
+                    for item in forced
+                    if item.key_or_group.startswith(f"{group}.") and not has_key(config, item.key_or_group)
+                ]
+        return [str(item.input_line) for item in forced]
+
+    def check_experiment(self, base: DictConfig, faults: list[str]) -> None:
+        """Report what an experiment sweeps and is not there."""
+        params = OmegaConf.select(base, "hydra.sweeper.params") or {}
+        read, unread = self.parsed([f"{key}={value}" for key, value in params.items()])
+        faults += [self.unread_fault(text, base) for text in unread]
+        for item in filter(self.is_group, read):
+            self.valid_choice(item, faults)
+
+    def chosen(self, item: Override) -> list[str]:
+        """Return the names of the options that an override of a group asks for."""
+        value = item.value()
+        if isinstance(value, Glob):
+            return list(value.filter(self.groups[item.key_or_group]))
+        if isinstance(value, IntervalSweep):  # is none of them
+            return self.texts(item)
+        elements = item.sweep_iterator() if item.is_sweep_override() else [value]
+        names = (one.text if isinstance(one, QuotedString) else one for one in elements)
+        return ["null" if name is None else str(name) for name in names]
+
+    @staticmethod
+    def texts(item: Override) -> list[str]:
+        """Return the values of an override as they are written, each for an override of its own."""
+        value = item.value()
+        if isinstance(value, IntervalSweep):  # for sweepers that optimize
+            return [str(value.start), str(value.end)]
+        if item.is_sweep_override():
+            return [str(element) for element in item.sweep_string_iterator()]
+        return [item.get_value_element_as_str()]
+
+
+def _listed(options: Sequence[str]) -> str:
+    """Name the options of a group; of those in a folder of it only how many there are."""
+    inside = Counter(option.partition("/")[0] for option in options if "/" in option)
+    folders = [f"{folder}/… ({count})" for folder, count in inside.items()]
+    return ", ".join([*(option for option in options if "/" not in option), *folders])

@@ -1,0 +1,83 @@
+"""etbench as a user runs it, in a process of its own; and programs that are built in this one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from etbench.results.files.schema import Result
+
+TESTS = Path(__file__).parent
+CONF = TESTS / "conf"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A finished sweep: what it printed, where it lies, its results by (model, precision, delegate)."""
+
+    process: subprocess.CompletedProcess[str]
+    folder: Path
+    results: dict[tuple[str, str, str], Result]
+    scratch: Path
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a child that can import this module."""
+    return os.environ | {"PYTHONPATH": str(TESTS), "COLUMNS": "200"} | more
+
+
+def etbench(*arguments: str, cwd: Path, timeout: float = 600, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m etbench` as a user would."""
+    return subprocess.run(
+        [sys.executable, "-m", "etbench", *arguments],
+        cwd=cwd,
+        env=environment(**env),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+@contextmanager
+def started_etbench(*arguments: str, cwd: Path, **env: str) -> Iterator[subprocess.Popen[str]]:
+    """Start `python -m etbench` as from a terminal; it is killed if the test ends before it."""
+    # A shell starts background jobs with Ctrl-C ignored; the tests may run in one, and children inherit it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "etbench", *arguments],
+        cwd=cwd,
+        env=environment(**env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    signal.signal(signal.SIGINT, before)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def build_here(folder: Path, *overrides: str) -> Any:
+    """Build a cell's program in this process, quicker than in one of its own; return the artifact."""
+    import warnings
+
+    from etbench.builder.pipeline import build_artifact, prepare
+    from etbench.builder.ready import adopt
+    from etbench.events import Stages
+    from etbench.preflight.compose import compose
+
+    folder.mkdir()
+    recipe, stages = compose(overrides, config_dir=CONF).recipe, Stages(lambda _: None)
+    with warnings.catch_warnings(action="ignore"):  # of the libraries, as in a builder
+        if recipe.model.ready:
+            return adopt(recipe.model, folder, stages)
+        return build_artifact(recipe, prepare(recipe, stages), folder, stages)
