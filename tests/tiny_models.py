@@ -45,6 +45,23 @@ def slow(size: int = 128) -> Any:
     return nn.Conv2d(3, 64, 5), torch.randn(1, 3, size, size)
 
 
+def resizing() -> Any:
+    """What XNNPACK looks for as a pattern: attention with a mask, and bilinear resizing."""
+    import torch
+    from torch import nn
+
+    class Resizing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(16, 16)
+
+        def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            larger = nn.functional.interpolate(x, scale_factor=2, mode="bilinear")
+            return nn.functional.scaled_dot_product_attention(self.layer(larger), larger, larger, mask)
+
+    return Resizing(), (torch.randn(1, 2, 8, 8), torch.zeros(16, 16))
+
+
 def unexportable() -> Any:
     import torch
     from torch import nn

@@ -6,7 +6,10 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["apply"]
+__all__ = ["IN_ATTENTION", "IN_RESIZING", "apply"]
+
+IN_ATTENTION = "aten.logical_not"  # every pattern of attention has it, for rows that are masked altogether
+IN_RESIZING = "aten.upsample_bilinear2d"
 
 
 def apply() -> None:
@@ -14,6 +17,7 @@ def apply() -> None:
     _share_provenance()
     _look_up_operators_once()
     _seek_batch_norms_where_there_are_some()
+    _seek_patterns_where_they_can_be()
 
 
 def _share_provenance() -> None:
@@ -73,3 +77,35 @@ def _seek_batch_norms_where_there_are_some() -> None:
         return []
 
     quantizer._do_annotate_conv_bn = annotate_if_any
+
+
+def _seek_patterns_where_they_can_be() -> None:
+    """Look for the patterns of XNNPACK only in a graph that has an operator of theirs.
+
+    executorch 1.5: two passes export six patterns, attention and bilinear resizing, to look for them. That is
+    more than half of lowering a small model, and few models have either.
+    """
+    from executorch.backends.xnnpack._passes.convert_to_sdpa import ConvertToSDPAPass
+    from executorch.backends.xnnpack._passes.convert_to_upsample_bilinear2d import ConvertToUpsampleBilinear2d
+
+    _search_only_with(ConvertToSDPAPass, IN_ATTENTION)
+    _search_only_with(ConvertToUpsampleBilinear2d, IN_RESIZING)
+
+
+def _search_only_with(converter: Any, operator: str) -> None:
+    """Leave out the search of a pass where no operator has this in its name."""
+    from executorch.backends.xnnpack._passes.xnnpack_pass import XNNPACKPass
+    from torch.fx.passes.infra.pass_base import PassResult
+
+    search: Callable[..., PassResult] = converter.call
+    if hasattr(search, "__wrapped__"):
+        return
+
+    @functools.wraps(search)
+    def search_if_any(self: Any, graph_module: Any) -> PassResult:
+        if any(operator in str(node.target) for node in graph_module.graph.nodes):
+            return search(self, graph_module)
+        graph_module.recompile()  # all that it does where it finds nothing
+        return PassResult(XNNPACKPass.call(self, graph_module).graph_module, True)
+
+    converter.call = search_if_any

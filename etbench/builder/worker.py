@@ -46,6 +46,7 @@ class _Builder:
     def _import(self) -> None:
         from etbench.models.torchvision_ops import ensure_importable
 
+        gc.disable()  # all that an import makes is kept: looking for garbage takes a fifth of the time
         ensure_importable()
         import etbench.builder.pipeline  # noqa: F401
         from etbench.builder import upstream
@@ -53,6 +54,7 @@ class _Builder:
         upstream.apply()
         gc.freeze()  # a million objects of torch that no collection need look at again
         gc.set_threshold(100_000, 20, 20)  # a lowering makes millions of objects, few of them garbage
+        gc.enable()
         self._imported = True
 
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import warnings
+from collections.abc import Sequence
+from typing import Any
 
+import pytest
 from alone import built_alone
+from executorch.backends.xnnpack.partition.graphs import bilinear_2d, sdpa
 
-RECIPES = [(f"model={model}", "precision=int8") for model in ("two_layers", "two_parts")]
+from etbench.builder.upstream import IN_ATTENTION, IN_RESIZING
+
+RECIPES = [("model=two_layers", "precision=int8"), ("model=two_parts", "precision=int8"), ("model=resizing",)]
 
 
 def test_programs_are_the_same_with_and_without_them() -> None:
@@ -33,3 +40,27 @@ def test_the_quantizer_still_exports_patterns_of_batch_norm_for_each_graph() -> 
 
     text = inspect.getsource(inspect.unwrap(quantizer._do_annotate_conv_bn))
     assert "_get_aten_graph_module_for_pattern(pattern" in text, "upstream.py need not avoid it"
+
+
+@pytest.mark.parametrize(
+    ("patterns", "operator"),
+    [(sdpa.get_graphs, IN_ATTENTION), (bilinear_2d.get_graphs, IN_RESIZING)],
+    ids=["attention", "resizing"],
+)
+def test_every_pattern_has_the_operator_without_which_it_is_not_looked_for(
+    patterns: Any, operator: str
+) -> None:
+    with warnings.catch_warnings(action="ignore"):  # of the libraries
+        found: Sequence[Any] = patterns()
+    assert len(found) >= 2
+    for pattern in found:
+        assert any(operator in str(node.target) for node in pattern.graph.nodes)
+
+
+def test_the_passes_of_xnnpack_still_export_their_patterns_for_every_graph() -> None:
+    from executorch.backends.xnnpack._passes import convert_to_sdpa, convert_to_upsample_bilinear2d
+
+    for module in (convert_to_sdpa, convert_to_upsample_bilinear2d):
+        (converter,) = [value for name, value in vars(module).items() if name.startswith("ConvertTo")]
+        text = inspect.getsource(inspect.unwrap(converter.call))
+        assert ".get_graphs" in text, "upstream.py need not avoid it"
