@@ -21,7 +21,7 @@
 #include <string>
 #include <vector>
 
-#include "json.h"
+#include "json_writer.h"
 #include "program.h"
 
 namespace etbench {

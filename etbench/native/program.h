@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include "json.h"
+#include "task.h"
 #include "tensors.h"
 
 // The pool of threads that kernels and XNNPACK share. The wheel exports it and leaves out its header.
@@ -60,18 +60,18 @@ inline void refuse_if(Error error, const std::string& what) {
 }
 
 // Set the options of XNNPACK's backend that the task gives; programs that are loaded from now on follow them.
-inline void set_runtime_options(const json::Value& runtime) {
+inline void set_runtime_options(const Task& task) {
   executorch::runtime::BackendOptions<2> options;
   bool any = false;
-  if (const json::Value* sharing = runtime.find("workspace_sharing"); sharing && !sharing->null()) {
+  if (const std::string* sharing = task.find("runtime.workspace_sharing")) {
     static constexpr const char* modes[] = {"disabled", "per_model", "global"};  // WorkspaceSharingMode
-    const auto found = std::find(std::begin(modes), std::end(modes), sharing->text());
-    if (found == std::end(modes)) throw Failure("load_program", "there is no workspace_sharing " + sharing->text());
+    const auto found = std::find(std::begin(modes), std::end(modes), *sharing);
+    if (found == std::end(modes)) throw Failure("load_program", "there is no workspace_sharing " + shown(*sharing));
     const int number = static_cast<int>(found - std::begin(modes));
     any = options.set_option("workspace_sharing_mode", number) == Error::Ok;
   }
-  if (const json::Value* cache = runtime.find("weight_cache"); cache && !cache->null()) {
-    any = options.set_option("weight_cache_enabled", cache->boolean()) == Error::Ok;
+  if (task.find("runtime.weight_cache")) {
+    any = options.set_option("weight_cache_enabled", task.flag("runtime.weight_cache")) == Error::Ok;
   }
   if (!any) return;
   if (Error error = executorch::runtime::set_option("XnnpackBackend", options.view()); error != Error::Ok) {

@@ -1,8 +1,8 @@
 // The native runner: does in a fresh process, without Python, what etbench/measure/worker/tasks.py asks for.
 //
-// It reads a task as JSON from standard input and answers on standard output with a line of JSON, in the words of
-// etbench/measure/worker/round_process.py. Its argument is the stage that errors name which do not say one; a second
-// one is the time at which it was started, by the monotonic clock, in ns.
+// It reads a task from standard input, in the form that task.h tells, and answers on standard output with a line of
+// JSON, in the words of etbench/system/messages.py. Its argument is the stage that errors name which do not say one;
+// a second one is the time at which it was started, by the monotonic clock, in ns.
 
 #include <sys/prctl.h>
 
@@ -18,9 +18,10 @@
 #include <utility>
 #include <vector>
 
-#include "json.h"
+#include "json_writer.h"
 #include "machine.h"
 #include "program.h"
+#include "task.h"
 #include "tensors.h"
 
 namespace etbench {
@@ -68,23 +69,8 @@ class Channel {
   std::FILE* file_;
 };
 
-// What every task says: which program, and how it is run.
-struct Task {
-  explicit Task(const json::Value& json)
-      : json(json),
-        folder(json.at("folder").text()),
-        threads(static_cast<uint32_t>(json.at("threads").number())) {
-    if (const json::Value* runtime = json.find("runtime")) set_runtime_options(*runtime);
-  }
-
-  std::string program() const { return folder + "/model.pte"; }
-  References references() const { return References(folder + "/reference.safetensors"); }
-  size_t count(const char* key) const { return static_cast<size_t>(json.at(key).number()); }
-
-  const json::Value& json;
-  const std::string folder;
-  const uint32_t threads;
-};
+std::string program_of(const Task& task) { return task.folder + "/model.pte"; }
+References references_of(const Task& task) { return References(task.folder + "/reference.safetensors", task); }
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -92,12 +78,12 @@ double median(std::vector<double> values) {
   return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-// Tell whether the warmup is over, as `_warm` of etbench/measure/passes/rounds.py: the wanted count is there, or the
-// median of a window falls no more.
-bool warm(const std::vector<double>& times_ms, const json::Value& warmup) {
+// Tell whether the warmup is over, as `_warm` of etbench/measure/passes/rounds.py: the wanted count is there or, where
+// none is wanted, the median of a window falls no more.
+bool warm(const std::vector<double>& times_ms, std::optional<size_t> wanted) {
   constexpr size_t kWindow = 5, kMost = 100;  // inferences
   constexpr double kFalling = 0.99;           // share of the median before
-  if (!warmup.is_text()) return static_cast<double>(times_ms.size()) >= warmup.number();
+  if (wanted) return times_ms.size() >= *wanted;
   if (times_ms.size() < 2 * kWindow) return false;
   const double before = median({times_ms.end() - 2 * kWindow, times_ms.end() - kWindow});
   const double last = median({times_ms.end() - kWindow, times_ms.end()});
@@ -122,14 +108,15 @@ void tell_if_slow(double inference_s, size_t samples, size_t at_least, double ti
 
 // Load the program, warm up and time a number of inferences: `time_round` of etbench/measure/passes/rounds.py.
 std::string time_round(const Task& task, Channel& channel) {
-  const size_t samples = task.count("samples"), at_least = task.count("at_least");
-  const double time_left_s = task.json.at("time_left_s").number();
-  const json::Value& warmup = task.json.at("warmup");
-  auto inputs = task.references().inputs(0);
+  const auto samples = task.count<size_t>("samples"), at_least = task.count<size_t>("at_least");
+  const double time_left_s = task.number("time_left_s");
+  std::optional<size_t> warmup;
+  if (task.text("warmup") != "stable") warmup = task.count<size_t>("warmup");
+  auto inputs = references_of(task).inputs(0);
   const LoadWatch watch;
   std::optional<Program> program;
   const double load_ms = timed_ms([&] {
-    program.emplace(task.program(), task.threads);
+    program.emplace(program_of(task), task.threads);
     program->load_method();
   });
   program->use(std::move(inputs));
@@ -154,12 +141,12 @@ std::string time_round(const Task& task, Channel& channel) {
 // Time the load of program and method and the first inference, once: etbench/measure/passes/load_time.py.
 std::string time_load(const Task& task, std::optional<Clock::time_point> started) {
   std::optional<double> share;
-  auto inputs = task.references().inputs(0);
+  auto inputs = references_of(task).inputs(0);
   double waited_ms = 0;
   {
     const auto start = Clock::now();
-    const CachedFile file(task.program());
-    if (task.json.at("cold").boolean()) {
+    const CachedFile file(program_of(task));
+    if (task.flag("cold")) {
       file.drop();
     } else {
       file.fill();
@@ -170,7 +157,7 @@ std::string time_load(const Task& task, std::optional<Clock::time_point> started
   std::optional<double> start_ms;
   if (started) start_ms = since_ms(*started) - waited_ms;
   std::optional<Program> program;
-  const double program_ms = timed_ms([&] { program.emplace(task.program(), task.threads); });
+  const double program_ms = timed_ms([&] { program.emplace(program_of(task), task.threads); });
   const double method_ms = timed_ms([&] { program->load_method(); });
   program->use(std::move(inputs));
   const double first_ms = timed_ms([&] { program->infer(); });
@@ -185,10 +172,10 @@ std::string time_load(const Task& task, std::optional<Clock::time_point> started
 
 // Load the program, run it once and say what that took: etbench/measure/passes/memory.py.
 std::string measure_memory(const Task& task) {
-  auto inputs = task.references().inputs(0);
+  auto inputs = references_of(task).inputs(0);
   const int64_t baseline = resident_bytes();
   const auto dirty_before = private_dirty_bytes();
-  Program program(task.program(), task.threads);
+  Program program(program_of(task), task.threads);
   program.load_method();
   program.use(std::move(inputs));
   program.infer();
@@ -204,8 +191,8 @@ std::string measure_memory(const Task& task) {
 
 // Run the reference batches and write their outputs to a file, for Python to compare.
 std::string write_outputs(const Task& task) {
-  References references = task.references();
-  Program program(task.program(), task.threads);
+  References references = references_of(task);
+  Program program(program_of(task), task.threads);
   program.load_method();
   Outputs outputs;
   for (size_t batch = 0; references.has(batch); ++batch) {
@@ -217,7 +204,7 @@ std::string write_outputs(const Task& task) {
       outputs.add("output." + std::to_string(batch) + "." + std::to_string(number++), value.toTensor());
     }
   }
-  outputs.write(task.json.at("file").text());
+  outputs.write(task.text("file"));
   std::vector<std::string> backends;
   for (size_t i = 0; i < executorch::runtime::get_num_registered_backends(); ++i) {
     if (const auto name = executorch::runtime::get_backend_name(i); name.ok()) backends.emplace_back(*name);
@@ -226,14 +213,13 @@ std::string write_outputs(const Task& task) {
   return json::Writer().add("threads", thread_count()).add("runtimes", backends).text();
 }
 
-std::string perform(const json::Value& json, std::optional<Clock::time_point> started, Channel& channel) {
-  const std::string& name = json.at("task").text();
-  const Task task(json);
-  if (name == "round") return time_round(task, channel);
-  if (name == "load") return time_load(task, started);
-  if (name == "memory") return measure_memory(task);
-  if (name == "outputs") return write_outputs(task);
-  throw std::runtime_error("the native runner knows no task " + json::quoted(name));
+std::string perform(const Task& task, std::optional<Clock::time_point> started, Channel& channel) {
+  set_runtime_options(task);
+  if (task.name == "round") return time_round(task, channel);
+  if (task.name == "load") return time_load(task, started);
+  if (task.name == "memory") return measure_memory(task);
+  if (task.name == "outputs") return write_outputs(task);
+  throw std::runtime_error("the native runner knows no task " + shown(task.name));
 }
 
 }  // namespace
@@ -247,8 +233,7 @@ int main(int count, char** arguments) {
   Channel channel;
   try {
     const std::string asked(std::istreambuf_iterator<char>(std::cin), {});
-    const json::Value task = json::Reader(asked).document();
-    channel.answer(perform(task, started, channel));
+    channel.answer(perform(Task(asked), started, channel));
   } catch (const Failure& failure) {
     channel.failure(failure.stage, failure.what(), failure.hint);
   } catch (const std::exception& error) {

@@ -12,12 +12,14 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "json.h"
+#include "json_writer.h"
+#include "task.h"
 
 namespace etbench {
 
@@ -47,62 +49,62 @@ inline const char* dtype_of(ScalarType type) {
 }
 
 // The reference inputs of an artifact, named `input.{batch}.{number}` by etbench/artifact/references.py.
+//
+// Where each lies in the file is a field of the task: its dtype, its place and size in bytes, its shape.
 class References {
  public:
-  explicit References(const std::string& path) : file_(path, std::ios::binary) {
-    uint64_t length = 0;
-    if (!file_.read(reinterpret_cast<char*>(&length), sizeof length)) {
-      throw std::runtime_error("the reference inputs cannot be read: " + path);
-    }
-    std::string header(length, ' ');
-    if (!file_.read(header.data(), static_cast<std::streamsize>(length))) {
-      throw std::runtime_error("the reference inputs are cut off: " + path);
-    }
-    header_ = json::Reader(header).document();
-    begin_ = sizeof length + length;
+  References(const std::string& path, const Task& task) : file_(path, std::ios::binary), task_(task) {
+    if (!file_) throw std::runtime_error("the reference inputs cannot be read: " + path);
   }
 
-  bool has(size_t batch) const { return header_.find(name(batch, 0)) != nullptr; }
+  bool has(size_t batch) const { return task_.find(key(batch, 0)) != nullptr; }
 
   // Return the inputs of a batch, each in memory of its own that is aligned as PyTorch's is.
   std::vector<TensorPtr> inputs(size_t batch) {
     std::vector<TensorPtr> found;
-    while (const json::Value* entry = header_.find(name(batch, found.size()))) found.push_back(read(*entry));
+    while (task_.find(key(batch, found.size()))) found.push_back(read(key(batch, found.size())));
     return found;
   }
 
  private:
   static constexpr size_t kAlignment = 64;
 
-  static std::string name(size_t batch, size_t number) {
+  static std::string key(size_t batch, size_t number) {
     return "input." + std::to_string(batch) + "." + std::to_string(number);
   }
 
-  TensorPtr read(const json::Value& entry) {
-    std::vector<executorch::aten::SizesType> sizes;
-    for (const json::Value& size : entry.at("shape").array()) {
-      sizes.push_back(static_cast<executorch::aten::SizesType>(size.number()));
+  TensorPtr read(const std::string& key) {
+    std::istringstream words(task_.text(key));
+    std::string dtype, place, length, size;
+    if (!(words >> dtype >> place >> length)) {
+      refuse_field(key, task_.text(key), "a dtype, a place, a length and sizes");
     }
-    const auto& place = entry.at("data_offsets").array();
-    const auto from = static_cast<size_t>(place.at(0).number()), to = static_cast<size_t>(place.at(1).number());
-    const size_t room = (to - from + kAlignment) / kAlignment * kAlignment;
+    const ScalarType type = scalar_type_of(dtype);
+    const auto from = count_in<uint64_t>(key, place), bytes_wanted = count_in<uint64_t>(key, length);
+    std::vector<executorch::aten::SizesType> sizes;
+    uint64_t bytes_of_shape = executorch::runtime::elementSize(type);
+    while (words >> size) {
+      sizes.push_back(static_cast<executorch::aten::SizesType>(count_in<uint32_t>(key, size)));
+      bytes_of_shape *= static_cast<uint64_t>(sizes.back());
+    }
+    if (bytes_of_shape != bytes_wanted) refuse_field(key, task_.text(key), "a tensor of " + length + " bytes");
+    const size_t room = (bytes_wanted + kAlignment) / kAlignment * kAlignment;
     std::shared_ptr<void> bytes(std::aligned_alloc(kAlignment, room), std::free);
-    file_.seekg(static_cast<std::streamoff>(begin_ + from));
-    if (!bytes || !file_.read(static_cast<char*>(bytes.get()), static_cast<std::streamsize>(to - from))) {
+    file_.seekg(static_cast<std::streamoff>(from));
+    if (!bytes || !file_.read(static_cast<char*>(bytes.get()), static_cast<std::streamsize>(bytes_wanted))) {
       throw std::runtime_error("the reference inputs are cut off");
     }
     return executorch::extension::from_blob(
         bytes.get(),
         std::move(sizes),
-        scalar_type_of(entry.at("dtype").text()),
+        type,
         executorch::aten::Device(executorch::aten::DeviceType::CPU),
         [bytes](void*) {},  // keeps them as long as the tensor lives
         executorch::aten::TensorShapeDynamism::STATIC);
   }
 
   std::ifstream file_;
-  json::Value header_;
-  uint64_t begin_ = 0;
+  const Task& task_;
 };
 
 // Outputs on their way into a safetensors file.

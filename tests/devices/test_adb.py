@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from phones import SERIAL, FakePhone, make_phone
 from running import CONF, TESTS, started_etbench
+from safetensors.numpy import save
 from waiting import wait_for
 
 import etbench as api
-from etbench.artifact import program_path
+from etbench.artifact import program_path, references_path
 from etbench.errors import ConfigError, EtbenchError
 from etbench.events import Event
 from etbench.host.adb import Adb, Phone
@@ -238,6 +239,12 @@ def _adb(tmp_path: Path, *, state: str, ends: str) -> Adb:
     return Adb(program=str(program), serial="a")
 
 
+def _artifact(tmp_path: Path) -> str:
+    """Return the folder of an artifact without inputs."""
+    references_path(tmp_path).write_bytes(save({}))
+    return str(tmp_path)
+
+
 def _end_of(adb: Adb, task: Any, log: Path) -> EtbenchError:
     phone = Phone(adb=adb, runner="/there/runner", folder="/there")
     with pytest.raises(EtbenchError) as caught:
@@ -261,9 +268,8 @@ def _end_of(adb: Adb, task: Any, log: Path) -> EtbenchError:
 def test_a_lost_phone_is_told_from_a_runner_that_died(
     state: str, ends: str, stage: str, message: str, tmp_path: Path
 ) -> None:
-    error = _end_of(
-        _adb(tmp_path, state=state, ends=ends), MemoryTask(folder="here", threads=1), tmp_path / "log"
-    )
+    task = MemoryTask(folder=_artifact(tmp_path), threads=1)
+    error = _end_of(_adb(tmp_path, state=state, ends=ends), task, tmp_path / "log")
     assert error.stage == stage
     assert message in error.message
     assert ("is device.runner compiled for a?" in error.hint) == (

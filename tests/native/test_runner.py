@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -142,18 +140,8 @@ def test_options_of_the_runtime_reach_it(runner: Path, folders: dict[str, Path])
     assert usual - private_dirty_bytes(weight_cache=True) > 2 * WEIGHTS, "packed once instead of four times"
 
 
-def test_it_takes_and_gives_json_so_that_it_works_over_a_wire(runner: Path, folders: dict[str, Path]) -> None:
-    task = {"task": "round", "folder": str(folders["repeated"]), "threads": 1}
-    task |= {"samples": 4, "at_least": 1, "warmup": 1, "time_left_s": 9}
-    done = subprocess.run([runner, "time"], input=json.dumps(task), capture_output=True, text=True)
-    *slow, line = done.stdout.splitlines()  # what the libraries print is not among it
-    assert all(json.loads(other)["message_type"] == "said" for other in slow)
-    assert len(json.loads(line)["body"]["samples_ms"]) == 4
-    assert "Resetting threadpool" in done.stderr
-
-
 def test_any_name_of_a_folder_is_understood(runner: Path, folders: dict[str, Path], tmp_path: Path) -> None:
-    strange = tmp_path / 'a "folder"\\ of\tmine\nü 名'
+    strange = tmp_path / 'a="folder"\\ of\tmine\nü 名'
     shutil.copytree(folders["repeated"], strange)
     assert len(_native(runner, _round(strange), Round).samples_ms) == 3
 
@@ -180,22 +168,10 @@ def test_inputs_that_do_not_fit_are_a_failure_of_the_stage_at_hand(
     assert "InvalidArgument" in caught.value.hint
 
 
-@pytest.mark.parametrize(
-    ("task", "message"),
-    [
-        ('{"task":"dance","folder":".","threads":1}', 'knows no task "dance"'),
-        ('{"task":"memory","folder":"."}', 'there is no "threads" in the JSON'),
-        ('{"task":"memory","folder":1,"threads":1}', "something else than a string"),
-        ('{"task":"memory"', "its end too early at byte 16"),
-        ('{"task":"memory","folder":"nowhere","threads":1}', "the reference inputs cannot be read: nowhere/"),
-    ],
-    ids=["unknown", "incomplete", "wrong type", "cut off", "no artifact"],
-)
-def test_a_wrong_task_is_answered_in_words(task: str, message: str, runner: Path) -> None:
-    done = subprocess.run([runner, "inspect"], input=task, capture_output=True, text=True)
-    (line,) = map(json.loads, done.stdout.splitlines())
-    assert (line["message_type"], line["stage"]) == ("failure", "inspect")
-    assert message in line["message"]
+def test_references_that_are_absent_are_a_failure_of_the_stage_at_hand(runner: Path, tmp_path: Path) -> None:
+    with pytest.raises(EtbenchError, match="the reference inputs cannot be read") as caught:
+        _native(runner, _round(tmp_path), Round)
+    assert (caught.value.stage, caught.value.kind) == ("time", "FileNotFoundError")
 
 
 def test_a_runner_that_crashes_is_named_by_the_signal(

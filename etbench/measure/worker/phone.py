@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from etbench.artifact.layout import stored_inputs
 from etbench.errors import EtbenchError
 from etbench.host.adb import Phone
-from etbench.measure.worker.round_process import in_spawned
+from etbench.measure.worker.round_process import in_program
 from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import EnergyTask, OutputsTask, Task
+from etbench.native.task import encode_task
 from etbench.runtime.error_codes import explain
 from etbench.system.process import exit_description, status_from_shell
 
@@ -37,21 +40,18 @@ def on_phone(phone: Phone, task: Task | OutputsTask, answer: type[T], supervisio
         supervision: goes with it.
 
     Raises:
-        EtbenchError: of stage ``connect`` if the device was lost; else what the runner reported, the signal
-            that killed it, or that it took too long.
+        EtbenchError: of stage ``connect`` if the device was lost; else that the reference inputs here cannot
+            be read, what the runner reported, the signal that killed it, or that it took too long.
 
     """
     if isinstance(task, EnergyTask):
         raise EtbenchError("the energy counters of a device are not read through adb", stage="energy")
     outputs = {"file": f"{phone.folder}/{OUTPUTS}"} if isinstance(task, OutputsTask) else {}
+    there = msgspec.structs.replace(task, folder=phone.folder, **outputs)
+    asked = encode_task(there, stored_inputs(Path(task.folder), stage=supervision.stage))
+    command = phone.adb.command(_words(phone, supervision.stage))
     try:
-        found = in_spawned(
-            msgspec.structs.replace(task, folder=phone.folder, **outputs),
-            answer,
-            supervision,
-            command=phone.adb.command(_words(phone, supervision.stage)),
-            dies_with_us=True,
-        )
+        found = in_program(command, asked, answer, supervision, dies_with_us=True)
     except EtbenchError as error:
         if error.kind == "ProcessDied":
             raise _ended(phone, error) from error

@@ -1,7 +1,8 @@
-"""The fresh process of a task, forked or spawned: the task goes in as JSON, its answer comes out as JSON.
+"""The fresh process of a task, forked or spawned: the task goes in, its answer comes out as JSON.
 
 A fork of this process is quick; where there is none or it is so wanted, a new interpreter runs this module.
-Both go through `etbench.measure.worker.tasks.perform`. The native runner, a program of its own, is spawned.
+Both go through `etbench.measure.worker.tasks.perform`. The native runner, a program of its own, is spawned;
+`etbench.native.task` has the form in which it takes a task.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from typing import Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
+from etbench.artifact.layout import stored_inputs
 from etbench.errors import EtbenchError
 from etbench.measure.worker import fork
 from etbench.measure.worker.supervision import Supervision, answer_from
 from etbench.measure.worker.tasks import NATIVE_TASKS, OutputsTask, Task, perform
+from etbench.native.task import encode_task
 from etbench.runtime.error_codes import explain
 from etbench.system.channel import Channel, die_with_parent
 
@@ -30,6 +33,7 @@ __all__ = [
     "Start",
     "in_fresh_process",
     "in_native",
+    "in_program",
     "in_spawned",
 ]
 
@@ -74,46 +78,60 @@ def in_fresh_process(
     return fork.in_fork(work, answer, supervision)
 
 
-def in_native(task: Struct, answer: type[T], supervision: Supervision, *, runner: str) -> T:
-    """Do the task in a process of the native runner; see `in_spawned`.
+def in_native(task: Task | OutputsTask, answer: type[T], supervision: Supervision, *, runner: str) -> T:
+    """Do the task in a process of the native runner; see `in_program`.
 
     Raises:
-        EtbenchError: what the runner reported, the signal that killed its process, or that it took too long.
+        EtbenchError: that the reference inputs cannot be read, what the runner reported, the signal that
+            killed its process, or that it took too long.
 
     """
+    # Before the start is timed: the runner's own start is not to wait for this.
+    asked = encode_task(task, stored_inputs(Path(task.folder), stage=supervision.stage))
     command = [runner, supervision.stage, str(time.monotonic_ns())]
     try:
-        return in_spawned(task, answer, supervision, command=command)
+        return in_program(command, asked, answer, supervision)
     except EtbenchError as error:
         error.hint = error.hint or explain(error.message)
         raise
 
 
-def in_spawned(
-    task: Struct,
-    answer: type[T],
-    supervision: Supervision,
-    *,
-    command: Sequence[str] | None = None,
-    dies_with_us: bool = False,
-) -> T:
+def in_spawned(task: Task, answer: type[T], supervision: Supervision) -> T:
     """Do the task in a new interpreter; see `in_fresh_process`.
-
-    Args:
-        task: what to do.
-        answer: the type of what comes of it.
-        supervision: goes with it.
-        command: starts another program than this module, with the same words on its pipes.
-        dies_with_us: see to it that the program ends with this process; ours do so themselves.
 
     Raises:
         EtbenchError: what the task raised, the signal that killed its process, or that it took too long.
 
     """
+    command = [sys.executable, "-m", MODULE, supervision.stage]
+    return in_program(command, msgspec.json.encode(task), answer, supervision)
+
+
+def in_program(
+    command: Sequence[str],
+    asked: bytes,
+    answer: type[T],
+    supervision: Supervision,
+    *,
+    dies_with_us: bool = False,
+) -> T:
+    """Do a task in a new process of any program that answers as `main` does.
+
+    Args:
+        command: starts it.
+        asked: the task, in the form that the program reads from its standard input.
+        answer: the type of what comes of it.
+        supervision: goes with it.
+        dies_with_us: see to it that the program ends with this process; ours do so themselves.
+
+    Raises:
+        EtbenchError: what the program reported, the signal that killed its process, or that it took too long.
+
+    """
     with (
         Path(supervision.log).open("ab") if supervision.log else nullcontext() as chatter,
         subprocess.Popen(
-            command or [sys.executable, "-m", MODULE, supervision.stage],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=chatter,
@@ -123,7 +141,7 @@ def in_spawned(
         assert child.stdin is not None and child.stdout is not None
         try:
             with suppress(BrokenPipeError), child.stdin:  # it died before it read; its exit status says how
-                child.stdin.write(msgspec.json.encode(task))  # the pipe holds it, whether it is read or not
+                child.stdin.write(asked)  # the pipe holds 64 KiB, whether they are read or not
             found = answer_from(child.stdout.fileno(), answer, supervision)
         except BaseException as error:
             child.kill()

@@ -1,4 +1,7 @@
-"""What a fresh process can be asked for, and the doing of it; a task travels as JSON."""
+"""What a fresh process can be asked for, and the doing of it.
+
+A task travels as JSON, and to the native runner in the form of `etbench.native.task`: its tasks are flat.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,82 @@
+"""Where the reference inputs lie in their file, for the native runner, which cannot read its header."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from etbench.artifact.description import references_path
+from etbench.errors import EtbenchError
+
+__all__ = ["StoredTensor", "stored_inputs"]
+
+LENGTH_BYTES = 8  # a safetensors file begins with the length of its header, little-endian
+
+
+class StoredTensor(Struct, frozen=True):
+    """A tensor of a safetensors file: its dtype, by its name there, and where in the file its bytes are."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    offset_bytes: int
+    size_bytes: int
+
+
+class _Entry(Struct):
+    """What the header says of a tensor; its offsets count from the end of the header."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data_offsets: tuple[int, int]
+
+
+def stored_inputs(folder: Path, *, stage: str) -> list[StoredTensor]:
+    """Return the reference inputs of an artifact, ``input.{batch}.{number}``, in no certain order.
+
+    Args:
+        folder: of the artifact.
+        stage: named in errors.
+
+    Raises:
+        EtbenchError: of that stage if the file cannot be read, is cut off, or its header is not valid.
+
+    """
+    path = references_path(folder)
+    try:
+        header = _header(path)
+        entries = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
+        inputs = {
+            name: msgspec.json.decode(entry, type=_Entry)
+            for name, entry in entries.items()
+            if name.startswith("input.")
+        }
+    except (OSError, EOFError, msgspec.MsgspecError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise EtbenchError(
+            f"the reference inputs cannot be read: {path}: {reason}", stage=stage, kind=type(error).__name__
+        ) from error
+    data = LENGTH_BYTES + len(header)
+    return [
+        StoredTensor(name, entry.dtype, entry.shape, data + begin, end - begin)
+        for name, entry in inputs.items()
+        for begin, end in [entry.data_offsets]
+    ]
+
+
+def _header(path: Path) -> bytes:
+    """Return the header of a safetensors file: a JSON object with an entry for each tensor.
+
+    Raises:
+        OSError: if the file cannot be read.
+        EOFError: if it ends within its header.
+
+    """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(LENGTH_BYTES), "little")
+        if LENGTH_BYTES + length > os.fstat(file.fileno()).st_size:
+            raise EOFError("it is cut off within its header")
+        return file.read(length)
