@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
@@ -18,7 +19,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from etbench.config import parse
+from etbench.config import Cell, parse
 from etbench.config.command import quoted
 from etbench.errors import ConfigError
 from etbench.preflight.checks import missing_here
@@ -50,10 +51,10 @@ def check_command_line(argv: Sequence[str]) -> list[str]:
         return list(argv)  # another primary config altogether: Hydra is the judge of it
     if args.config_dir and not Path(args.config_dir).is_dir():
         raise ConfigError([f"--config-dir {args.config_dir}: no such folder"])
-    forced = check_overrides(
+    checked = check_overrides(
         args.overrides, config_dir=args.config_dir, multirun=args.multirun, name=args.config_name
     )
-    return [f"++{text}" if text in forced else text for text in argv]
+    return [f"++{text}" if text in checked.forced else text for text in argv]
 
 
 def _of_first_cell(argv: Sequence[str], args: Namespace) -> list[str]:
@@ -72,10 +73,21 @@ def _of_first_cell(argv: Sequence[str], args: Namespace) -> list[str]:
     return [*flags, *firsts]
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What valid overrides come to: `forced` are those of keys that only the swept options have.
+
+    `cell` is what they compose, None for a sweep.
+    """
+
+    forced: list[str]
+    cell: Cell | None
+
+
 def check_overrides(
     overrides: list[str], *, config_dir: str | Path | None, multirun: bool, name: str | None = None
-) -> list[str]:
-    """Check overrides, and return those of keys that only the swept options have.
+) -> Checked:
+    """Check overrides, each by itself and all together.
 
     Raises:
         ConfigError: with every fault.
@@ -83,6 +95,7 @@ def check_overrides(
     """
     faults: list[str] = []
     forced: list[str] = []
+    cell = None
     with config_loader(config_dir) as (loader, search):
         checker = OverrideChecker(loader, search, name or "config", config_dir)
         parsed, unread = checker.parsed(overrides)
@@ -105,12 +118,12 @@ def check_overrides(
         faults += _unwritable(parsed, "hydra.sweep.dir" if multirun else "hydra.run.dir")
         if not faults:
             whole = needed if multirun else [str(item.input_line) for item in values]
-            _check_whole(checker, [*valid, *whole], multirun, faults)
+            cell = _check_whole(checker, [*valid, *whole], multirun, faults)
         if multirun and not faults:
             forced = checker.only_of_swept(choices, values, faults)
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
-    return forced
+    return Checked(forced, None if multirun else cell)
 
 
 def _check_values(
@@ -131,12 +144,14 @@ def _check_values(
     if lacking:
         return needed
     unsure = checker.refused | set(unread)
-    before = checker.missing_here(valid, needed, base) if values else []
+    alike = not (faults or unread) and (multirun or not any(item.is_sweep_override() for item in values))
+    all_valid = alike and checker.valid_together(values, valid, base)
+    before = [] if all_valid or not values else checker.missing_here(valid, needed, base)
     for item in values:
         if item.key_or_group.partition(".")[0] in unsure and not has_key(base, item.key_or_group):
             continue
         if multirun or not _may_be_text(item):
-            checker.check_value(item, [*valid, *needed], base, before, faults)
+            checker.check_value(item, [*valid, *needed], base, before, faults, first_is_valid=all_valid)
     return needed
 
 
@@ -167,20 +182,22 @@ def _unwritable(parsed: list[Override], key: str) -> list[str]:
     return [f"{key}={wanted}: cannot be written ({there} is {'read-only' if there.is_dir() else 'a file'})"]
 
 
-def _check_whole(checker: OverrideChecker, overrides: list[str], multirun: bool, faults: list[str]) -> None:
-    """Compose all that was found valid by itself and look at it as a whole."""
+def _check_whole(
+    checker: OverrideChecker, overrides: list[str], multirun: bool, faults: list[str]
+) -> Cell | None:
+    """Compose all that was found valid by itself, look at it as a whole and return it."""
     try:
         cell = parse(checker.without_hydra(checker.compose(overrides, [])))
     except ConfigError as error:
         faults += error.faults
-        return
+        return None
     except (HydraException, OmegaConfBaseException) as error:
         faults.append(first_line(error))
-        return
+        return None
     faults += missing_here(cell)
     reason = cell.impossible()
     if multirun:  # in a sweep such a cell is skipped with its reason
-        return
+        return cell
     if reason:
         faults.append(f"{cell.model.name} in {cell.precision.name} on {cell.delegate.name}: {reason}")
     if cell.model.ready:
@@ -189,3 +206,4 @@ def _check_whole(checker: OverrideChecker, overrides: list[str], multirun: bool,
             for text in overrides
             if text.startswith(("precision", "delegate"))
         ]
+    return cell

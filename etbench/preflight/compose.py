@@ -33,9 +33,10 @@ def compose(overrides: Sequence[str] = (), *, config_dir: str | Path | None = No
         ConfigError: with all faults of the overrides.
 
     """
-    check_overrides(list(overrides), config_dir=config_dir, multirun=False)
-    with config_loader(config_dir) as (_, search):
-        cell = parse(hydra.compose("config", overrides=[*search, *overrides]))
+    cell = check_overrides(list(overrides), config_dir=config_dir, multirun=False).cell
+    if cell is None:  # an experiment that is a sweep
+        with config_loader(config_dir) as (_, search):
+            cell = parse(hydra.compose("config", overrides=[*search, *overrides]))
     return msgspec.structs.replace(cell, command=cell_arguments(overrides, {"--config-dir": config_dir}))
 
 

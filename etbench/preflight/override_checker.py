@@ -39,6 +39,7 @@ class OverrideChecker:
                 if path.is_dir():
                     self.groups.setdefault(path.name, self.options(path.name))
         self.refused: set[str] = set()  # groups of which an unknown option was asked for
+        self._composed: dict[tuple[str, ...], DictConfig] = {}  # one takes some 100 ms
 
     def options(self, group: str) -> list[str]:
         """Return the options of a group, those in folders of it as ``folder/option``."""
@@ -58,9 +59,12 @@ class OverrideChecker:
 
     def compose(self, choices: list[str], values: list[str]) -> DictConfig:
         """Compose with these overrides, Hydra's own part included."""
-        return hydra.compose(
-            self.config_name, overrides=[*self.search, *choices, *values], return_hydra_config=True
-        )
+        overrides = (*self.search, *choices, *values)
+        if overrides not in self._composed:
+            self._composed[overrides] = hydra.compose(
+                self.config_name, overrides=list(overrides), return_hydra_config=True
+            )
+        return self._composed[overrides]
 
     @staticmethod
     def without_hydra(config: DictConfig) -> dict[str, Any]:
@@ -149,18 +153,37 @@ class OverrideChecker:
         except (ConfigError, HydraException, OmegaConfBaseException):
             return []
 
+    def valid_together(self, values: Sequence[Override], choices: list[str], base: DictConfig) -> bool:
+        """Return whether the first values of all these overrides are valid, which one composition shows.
+
+        If not, `check_value` finds out which are to blame.
+        """
+        if not all(self._is_known(item, base) for item in values):
+            return False
+        try:
+            whole = self.compose(choices, [self._singles(item)[0] for item in values])
+            return not missing_here(parse(self.without_hydra(whole)))
+        except (ConfigError, HydraException, OmegaConfBaseException):
+            return False
+
     def check_value(
-        self, item: Override, choices: list[str], base: DictConfig, before: list[str], faults: list[str]
+        self,
+        item: Override,
+        choices: list[str],
+        base: DictConfig,
+        before: list[str],
+        faults: list[str],
+        *,
+        first_is_valid: bool,
     ) -> None:
         """Report an unknown key, or each value that the schema refuses or that is not there."""
-        key = item.key_or_group
-        if not (item.is_add() or item.is_force_add()) and not has_key(base, key):
+        if not self._is_known(item, base):
             known = [*self.groups, *key_paths(self.without_hydra(base))]
-            faults.append(f"{item.input_line}: unknown key {key!r}{nearest(key, known)}")
+            faults.append(
+                f"{item.input_line}: unknown key {item.key_or_group!r}{nearest(item.key_or_group, known)}"
+            )
             return
-        prefix = {"ADD": "+", "FORCE_ADD": "++", "DEL": "~"}.get(item.type.name if item.type else "", "")
-        for value in self.texts(item):
-            single = str(item.input_line) if not item.is_sweep_override() else f"{prefix}{key}={value}"
+        for single in self._singles(item)[int(first_is_valid) :]:
             try:
                 cell = parse(self.without_hydra(self.compose(choices, [single])))
             except ConfigError as error:
@@ -169,6 +192,17 @@ class OverrideChecker:
                 faults.append(f"{single}: {first_line(error)}")
             else:
                 faults += [fault for fault in missing_here(cell) if fault not in before]
+
+    @staticmethod
+    def _is_known(item: Override, base: DictConfig) -> bool:
+        return item.is_add() or item.is_force_add() or has_key(base, item.key_or_group)
+
+    def _singles(self, item: Override) -> list[str]:
+        """Return an override for each value of one."""
+        if not item.is_sweep_override():
+            return [str(item.input_line)]
+        prefix = {"ADD": "+", "FORCE_ADD": "++", "DEL": "~"}.get(item.type.name if item.type else "", "")
+        return [f"{prefix}{item.key_or_group}={value}" for value in self.texts(item)]
 
     def only_of_swept(
         self, choices: Sequence[Override], values: Sequence[Override], faults: list[str]
