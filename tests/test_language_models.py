@@ -22,7 +22,13 @@ def decoder(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     """Two layers of llama in fp32 and dynamic int8 on XNNPACK."""
     cwd = tmp_path_factory.mktemp("decoder")
     command = ("-m", "--config-dir", str(CONF), "model=tiny_decoder", "precision=fp32,int8_dynamic")
-    brief = ("repeat.rounds=5", "repeat.spread_s=0", "passes.load=1", "report.enabled=false")
+    brief = (
+        "repeat.rounds=5",
+        "repeat.spread_s=0",
+        "passes.load=1",
+        "report.enabled=false",
+        "sweep.builders=1",
+    )
     process = etbench(*command, *brief, "hydra.sweep.dir=swept", cwd=cwd)
     found, unreadable = read_results([cwd / "swept"])
     assert not unreadable, unreadable

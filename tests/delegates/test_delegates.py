@@ -26,7 +26,13 @@ pytestmark = pytest.mark.build
 def _swept(cwd: Path, *grid: str) -> Cells:
     """A network of convolutions and linear layers."""
     command = ("-m", "--config-dir", str(CONF), "model=two_layers", *grid, "numerics=true", "profile=true")
-    brief = ("repeat=quick", "passes.load=1", "report.enabled=false", "hydra.sweep.dir=out")
+    brief = (
+        "repeat=quick",
+        "passes.load=1",
+        "report.enabled=false",
+        "sweep.builders=1",
+        "hydra.sweep.dir=out",
+    )
     done = etbench(*command, *brief, cwd=cwd, timeout=1800)
     assert done.returncode == 0, done.stdout + done.stderr
     found, unreadable = read_results([cwd / "out"])
@@ -103,7 +109,13 @@ def test_a_transformer_is_faithful_in_every_precision(tmp_path: Path) -> None:
         "8da4w": 10,
     }
     command = ("-m", "--config-dir", str(CONF), "model=attention", f"precision={','.join(floors)}")
-    brief = ("repeat=quick", "passes.load=1", "report.enabled=false", "hydra.sweep.dir=out")
+    brief = (
+        "repeat=quick",
+        "passes.load=1",
+        "report.enabled=false",
+        "sweep.builders=1",
+        "hydra.sweep.dir=out",
+    )
     done = etbench(*command, *brief, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     results = {result.precision_short: result for _, result in read_results([tmp_path / "out"])[0]}

@@ -12,7 +12,14 @@ from waiting import leftovers
 from etbench.results.files.schema import Result
 from etbench.results.files.store import read_results
 
-QUICK = ("repeat=quick", "repeat.runs=3", "repeat.warmup=1", "passes.load=1", "report.enabled=false")
+QUICK = (
+    "repeat=quick",
+    "repeat.runs=3",
+    "repeat.warmup=1",
+    "passes.load=1",
+    "report.enabled=false",
+    "sweep.builders=1",
+)
 
 
 @dataclass(frozen=True)

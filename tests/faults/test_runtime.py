@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,6 +53,17 @@ sys.exit(1)
 """
 
 
+TWO = ("model=tiny", "model.width=4,5")
+
+
+@pytest.fixture(scope="module")
+def two_programs(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    """A cache with a program that will be spoilt and one that will not."""
+    cwd = tmp_path_factory.mktemp("two")
+    sweep(cwd, *TWO, f"cache.dir={cwd / 'cache'}", status=0, cells=2)
+    return Cache(cwd / "cache", 10**9)
+
+
 @pytest.mark.parametrize(
     ("how", "runner"),
     [
@@ -62,17 +74,14 @@ sys.exit(1)
     ids=["SIGSEGV", "SIGABRT", "SIGSEGV native"],
 )
 def test_a_program_that_crashes_the_runtime(
-    how: signal.Signals, runner: str, tmp_path: Path, artifact_cache: Path
+    how: signal.Signals, runner: str, two_programs: Cache, tmp_path: Path, artifact_cache: Path
 ) -> None:
-    cache = Cache(tmp_path / "cache", 10**9)
-    cache.folder.mkdir()
+    cache = Cache(shutil.copytree(two_programs.folder, tmp_path / "cache"), 10**9)
     (compiled := artifact_cache / "native").mkdir(exist_ok=True)
     cache.native.symlink_to(compiled)  # once for all tests
-    sweep(tmp_path, "model=tiny", f"cache.dir={cache.folder}", status=0, cells=1)
-    (entry,) = cache.entries()
-    _spoil_as_if_built_so(entry.folder, how, tmp_path)
-    (tmp_path / "out").rename(tmp_path / "before")
-    grid = ("model=tiny", "model.width=4,5", f"runner={runner}")
+    narrow = min(cache.entries(), key=lambda entry: entry.artifact.pte_bytes)
+    _spoil_as_if_built_so(narrow.folder, how, tmp_path)
+    grid = (*TWO, f"runner={runner}")
     swept = sweep(tmp_path, *grid, f"cache.dir={cache.folder}", status=1, cells=2)
     statuses = {result.config["model"]["width"]: result for result in swept.results.values()}
     assert statuses[4].status == "failed"
