@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ from running import CONF, environment, etbench
 from etbench.cli.main import main
 from etbench.results.files.store import read_result
 from etbench.sweep.manifest import Manifest
+
+FIRST_CPU = min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
 
 
 @pytest.mark.usefixtures("_signals")
@@ -40,7 +43,7 @@ from etbench.sweep.manifest import Manifest
         (["model.weights=pretraned"], ["did you mean 'pretrained'?"]),
         (["calibration.images=/no/such"], ["calibration.images=/no/such: no such folder"]),
         (["calibration.text=/no/such"], ["calibration.text=/no/such: no such file"]),
-        (["measure.affinity=[4095]"], ["measure.affinity=[4095]: this process may use CPUs [0"]),
+        (["measure.affinity=[4095]"], [f"measure.affinity=[4095]: this process may use CPUs [{FIRST_CPU}"]),
         (["resnet18"], ["did you mean 'model=resnet18'?"]),
         (
             ["hydra.run.dir=/dev/null/out"],

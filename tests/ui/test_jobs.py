@@ -48,8 +48,8 @@ def test_runs_go_one_after_the_other_and_what_is_cancelled_never_starts(
         assert (first.state, second.state) == ("running", "queued")
         assert os.getpgid(first.process.pid) != os.getpgid(0), "a session of its own"
         jobs.cancel(second)
-        await first.process.wait()
-        await asyncio.sleep(0.05)
+        while not first.over:
+            await asyncio.sleep(0.01)
         driving.cancel()
         await jobs.close()
         return jobs
