@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 
 from etbench.cli.commands import COMMANDS
+from etbench.errors import closest
 
 __all__ = ["hint", "hints"]
-
-LEAST_LIKE = 0.6  # from 0 to 1
 
 
 def hint(word: str) -> str:
@@ -17,8 +15,8 @@ def hint(word: str) -> str:
     typed = {name: name for name in COMMANDS} | {
         option: f"{group}={option}" for option, group in _options().items()
     }
-    near = get_close_matches(word, typed, n=1, cutoff=LEAST_LIKE)
-    return f"; did you mean {typed[near[0]]!r}?" if near else f"; there are: {', '.join(COMMANDS)}"
+    near = closest(word, typed)
+    return f"; did you mean {typed[near]!r}?" if near else f"; there are: {', '.join(COMMANDS)}"
 
 
 def hints(arguments: Sequence[str]) -> Iterator[str]:
