@@ -16,8 +16,7 @@ from etbench.results.files.store import read_results
 
 PRECISIONS = ("fp32", "fp16", "bf16", "int8", "8da4w")
 RUN_HERE = ("xnnpack", "portable", "eager")
-COMPILED = ("inductor", "coreml", "vulkan", "webgpu", "openvino")  # some 10 s a cell
-OFTEN = ("fp32", "int8")
+COMPILED = ("inductor", "coreml", "vulkan", "webgpu", "openvino")  # some 10 s per cell: but for fp32 `long`
 Cells = dict[tuple[str, str], Result]
 
 pytestmark = pytest.mark.build
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.build
 
 def _swept(cwd: Path, *grid: str) -> Cells:
     """A network of convolutions and linear layers."""
-    command = ("-m", "--config-dir", str(CONF), "model=two_layers", *grid, "numerics=true", "profile=true")
+    command = ("-m", "--config-dir", str(CONF), "model=two_layers", *grid, "numerics=true")
     brief = (
         "repeat=quick",
         "passes.load=1",
@@ -42,27 +41,30 @@ def _swept(cwd: Path, *grid: str) -> Cells:
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory: pytest.TempPathFactory) -> Cells:
-    """All precisions on the delegates that are quick to build for, two on the others."""
+    """All precisions on the delegates that are quick to build for, fp32 on the others."""
     quick = (f"precision={','.join(PRECISIONS)}", f"delegate={','.join(RUN_HERE)}")
-    slow = (f"precision={','.join(OFTEN)}", f"delegate={','.join(COMPILED)}")
+    slow = ("precision=fp32", f"delegate={','.join(COMPILED)}")
     return _swept(tmp_path_factory.mktemp("quick"), *quick) | _swept(tmp_path_factory.mktemp("slow"), *slow)
 
 
 @pytest.fixture(scope="module")
 def rare_cells(tmp_path_factory: pytest.TempPathFactory) -> Cells:
     """The rest of the grid."""
-    rare = ",".join(precision for precision in PRECISIONS if precision not in OFTEN)
+    rare = ",".join(precision for precision in PRECISIONS if precision != "fp32")
     return _swept(tmp_path_factory.mktemp("rare"), f"precision={rare}", f"delegate={','.join(COMPILED)}")
 
 
 @pytest.fixture
 def cell(precision: str, delegate: str, request: pytest.FixtureRequest) -> Result:
     """One cell of the grid."""
-    often = precision in OFTEN or delegate in RUN_HERE
-    found: Cells = request.getfixturevalue("cells" if often else "rare_cells")
+    found: Cells = request.getfixturevalue("rare_cells" if _is_rare(precision, delegate) else "cells")
     if delegate == "inductor":
         need("compiler")
     return found[precision, delegate]
+
+
+def _is_rare(precision: str, delegate: str) -> bool:
+    return precision != "fp32" and delegate in COMPILED
 
 
 def _points(delegates: Sequence[str]) -> list[Any]:
@@ -71,7 +73,7 @@ def _points(delegates: Sequence[str]) -> list[Any]:
         pytest.param(
             precision,
             delegate,
-            marks=[] if precision in OFTEN or delegate in RUN_HERE else pytest.mark.long,
+            marks=pytest.mark.long if _is_rare(precision, delegate) else [],
             id=f"{precision}-{delegate}",
         )
         for delegate in delegates
@@ -162,11 +164,11 @@ def test_coverage_says_who_took_what(cells: Cells) -> None:
     assert portable.delegated_nodes == 0
 
 
-def test_programs_of_pytorch_have_no_profile_and_those_of_executorch_do(
-    cells: Cells,
-) -> None:
-    assert cells["fp32", "xnnpack"].profile is not None
-    assert cells["fp32", "eager"].profile is None
+def test_programs_of_pytorch_have_no_profile_and_those_of_executorch_do(tmp_path: Path) -> None:
+    profiled = _swept(tmp_path, "precision=fp32", f"delegate={','.join(RUN_HERE)}", "profile=true")
+    assert profiled["fp32", "xnnpack"].profile is not None
+    assert profiled["fp32", "portable"].profile is not None
+    assert profiled["fp32", "eager"].profile is None
 
 
 def test_numerics_name_the_layers_that_cost_accuracy(cells: Cells) -> None:
