@@ -13,7 +13,7 @@ BROKEN = {
     "exit": "load ProcessDied: the process of etbench.builder exited with status 3",
     "memory": "load MemoryError: MemoryError",
     "garbage": "load EtbenchError: the child process wrote",
-    "hang": "load Timeout: the process of etbench.builder gave no answer within 90 s and was killed",
+    "hang": "load Timeout: the process of etbench.builder gave no answer within 60 s and was killed",
 }
 
 
@@ -23,7 +23,7 @@ def test_builders_that_break_and_the_next_build_after_each(tmp_path: Path) -> No
     )  # one hangs while the other builds
     swept = sweep(
         tmp_path,
-        *("model=misbehaving", f"model.how={ways}", "build.timeout_s=90", "sweep.builders=2"),
+        *("model=misbehaving", f"model.how={ways}", "build.timeout_s=60", "sweep.builders=2"),
         status=1,
         cells=8,
     )
