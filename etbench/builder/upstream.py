@@ -16,6 +16,7 @@ def apply() -> None:
     """Apply all of them to this process, once."""
     _share_provenance()
     _look_up_operators_once()
+    _annotate_no_kernels()
     _seek_batch_norms_where_there_are_some()
     _seek_patterns_where_they_can_be()
 
@@ -37,11 +38,13 @@ def _share_provenance() -> None:
 def _look_up_operators_once() -> None:
     """Look up each operator of the C++ dispatcher once, not once for each namespace and decomposition.
 
-    torch 2.13: lowering calls `_materialize_cpp_cia_ops` (`torch._export.utils`) hundreds of times. Each call
-    gets some 1,000 attributes of `torch.ops`, so that a later walk finds them. Once got, they stay there.
+    torch 2.13: lowering calls `_materialize_cpp_cia_ops` (`torch._export.utils`) hundreds of times, for each
+    of forty namespaces. Each call asks for all operators and gets some 1,000 attributes of `torch.ops`, so
+    that a later walk finds them. Once got, they stay there.
     """
     import torch
     from torch._export import utils
+    from torch.export import decomp_utils, exported_program
 
     known: set[str] = set()
 
@@ -53,7 +56,47 @@ def _look_up_operators_once() -> None:
             getattr(getattr(getattr(torch.ops, namespace), packet), overload or "default")
             known.add(name)
 
+    def collect() -> set[Any]:
+        materialize()
+        utils._materialize_cpp_cia_ops = lambda: None
+        try:
+            found: set[Any] = for_all_namespaces()
+            return found
+        finally:
+            utils._materialize_cpp_cia_ops = materialize
+
+    if hasattr(utils._collect_all_valid_cia_ops, "__wrapped__"):
+        return
+    for_all_namespaces = utils._collect_all_valid_cia_ops
+    functools.update_wrapper(collect, for_all_namespaces)
     utils._materialize_cpp_cia_ops = materialize
+    for module in (utils, decomp_utils, exported_program):
+        module._collect_all_valid_cia_ops = collect  # type: ignore[attr-defined]
+
+
+def _annotate_no_kernels() -> None:
+    """Let an operator take a kernel without describing the type of that.
+
+    torch 2.13: `OperatorBase.py_impl` (`torch._ops`) makes an annotation of each function that it is given,
+    two `Callable[_P, _T]`, and each decomposition gives thousands of kernels to operators, to take them back.
+    """
+    import torch
+
+    torch._ops.Callable = _Undescribed  # type: ignore[assignment, attr-defined]
+
+
+class _AnyCallable(type):
+    """Stands for `Callable` where that is subscripted or asked about an instance, as `torch._ops` does."""
+
+    def __getitem__(cls, _: Any) -> type:
+        return cls
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return callable(instance)
+
+
+class _Undescribed(metaclass=_AnyCallable):
+    pass
 
 
 def _seek_batch_norms_where_there_are_some() -> None:

@@ -11,6 +11,7 @@ import pytest
 from alone import built_alone
 from executorch.backends.xnnpack.partition.graphs import bilinear_2d, sdpa
 
+from etbench.builder import upstream
 from etbench.builder.upstream import IN_ATTENTION, IN_RESIZING
 
 RECIPES = [("model=two_layers", "precision=int8"), ("model=resizing", "precision=fp32")]
@@ -33,6 +34,21 @@ def test_torch_still_looks_up_all_operators_for_each_namespace() -> None:
 
     text = inspect.getsource(utils._collect_all_valid_cia_ops_for_namespace)
     assert "_materialize_cpp_cia_ops()" in text, "upstream.py need not look them up once"
+
+
+def test_torch_still_annotates_each_kernel_that_an_operator_is_given() -> None:
+    from torch._ops import OperatorBase
+
+    assert "def inner(fn: Callable[_P, _T]) -> Callable[_P, _T]:" in inspect.getsource(OperatorBase.py_impl)
+
+
+def test_what_stands_for_callable_knows_callables() -> None:
+    upstream.apply()
+    from torch import _ops
+
+    assert isinstance(print, _ops.Callable)
+    assert not isinstance(1, _ops.Callable)
+    assert _ops.Callable[[int], str] is _ops.Callable
 
 
 def test_the_quantizer_still_exports_patterns_of_batch_norm_for_each_graph() -> None:
