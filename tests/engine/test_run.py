@@ -98,7 +98,7 @@ def meaningless(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Co
 def _swept(cwd: Path, models: Iterable[str]) -> tuple[subprocess.CompletedProcess[str], Path]:
     (scratch := cwd / "tmp").mkdir()
     grid = ("-m", "--config-dir", str(CONF), f"model={','.join(models)}", "delegate=portable")
-    brief = ("repeat=quick", "report.enabled=false", "hydra.sweep.dir=out")
+    brief = ("repeat=quick", "report.enabled=false", "sweep.builders=1", "hydra.sweep.dir=out")
     done = etbench(*grid, *brief, cwd=cwd, TMPDIR=str(scratch))
     assert "Traceback" not in done.stdout + done.stderr
     assert not list(scratch.iterdir()), "temporary files were left behind"
