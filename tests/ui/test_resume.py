@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 from browsing import choose, started, tick
 from playwright.sync_api import Browser, Page, expect
 from waiting import wait_for
 
 from etbench.results.files.store import find_files
+
+pytestmark = pytest.mark.build  # takes long, so it begins early
 
 
 def test_a_sweep_whose_server_was_killed_is_resumed_to_its_end(browser: Browser, tmp_path: Path) -> None:
