@@ -46,6 +46,9 @@ def _look_up_operators_once() -> None:
     from torch._export import utils
     from torch.export import decomp_utils, exported_program
 
+    for_all_namespaces = utils._collect_all_valid_cia_ops
+    if hasattr(for_all_namespaces, "__wrapped__"):
+        return
     known: set[str] = set()
 
     def materialize() -> None:
@@ -56,6 +59,7 @@ def _look_up_operators_once() -> None:
             getattr(getattr(getattr(torch.ops, namespace), packet), overload or "default")
             known.add(name)
 
+    @functools.wraps(for_all_namespaces)
     def collect() -> set[Any]:
         materialize()
         utils._materialize_cpp_cia_ops = lambda: None
@@ -65,10 +69,6 @@ def _look_up_operators_once() -> None:
         finally:
             utils._materialize_cpp_cia_ops = materialize
 
-    if hasattr(utils._collect_all_valid_cia_ops, "__wrapped__"):
-        return
-    for_all_namespaces = utils._collect_all_valid_cia_ops
-    functools.update_wrapper(collect, for_all_namespaces)
     utils._materialize_cpp_cia_ops = materialize
     for module in (utils, decomp_utils, exported_program):
         module._collect_all_valid_cia_ops = collect  # type: ignore[attr-defined]

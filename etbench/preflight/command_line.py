@@ -27,7 +27,7 @@ from etbench.preflight.hydra_config import config_loader, has_key
 from etbench.preflight.override_checker import OverrideChecker
 from etbench.preflight.override_text import first_line, if_comma_is_text, override_key
 
-__all__ = ["check_command_line", "check_overrides"]
+__all__ = ["Checked", "check_command_line", "check_overrides"]
 
 
 def check_command_line(argv: Sequence[str]) -> list[str]:
@@ -110,20 +110,19 @@ def check_overrides(
         checker.check_experiment(base, faults)
         multirun = multirun or OmegaConf.select(base, "hydra.mode") is not None
         values = [item for item in parsed if not checker.is_group(item) and not item.is_hydra_override()]
-        needed = _check_values(
+        whole = _check_values(
             checker, values, valid, base, {override_key(text) for text in unread}, multirun, faults
         )
         if not multirun:
             faults += [_more_than_one(item, checker) for item in parsed if item.is_sweep_override()]
         faults += _unwritable(parsed, "hydra.sweep.dir" if multirun else "hydra.run.dir")
         if not faults:
-            whole = needed if multirun else [str(item.input_line) for item in values]
             cell = _check_whole(checker, [*valid, *whole], multirun, faults)
         if multirun and not faults:
             forced = checker.only_of_swept(choices, values, faults)
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
-    return Checked(forced, None if multirun else cell)
+    return Checked(forced, cell)
 
 
 def _check_values(
@@ -135,8 +134,9 @@ def _check_values(
     multirun: bool,
     faults: list[str],
 ) -> list[str]:
-    """Report what is wrong with single values, and what is missing; return overrides of what is required.
+    """Report what is wrong with single values, and what is missing; return the overrides of the whole.
 
+    Those are all of them, of a sweep the first values, or what is required where these do not go together.
     A key of an option that is itself at fault, or whose value cannot be read, is not reported for that.
     """
     needed, lacking = checker.mandatory(values, base)
@@ -146,13 +146,13 @@ def _check_values(
     unsure = checker.refused | set(unread)
     alike = not (faults or unread) and (multirun or not any(item.is_sweep_override() for item in values))
     all_valid = alike and checker.valid_together(values, valid, base)
-    before = [] if all_valid or not values else checker.missing_here(valid, needed, base)
+    before = checker.missing_here(valid, needed, base) if values else []
     for item in values:
         if item.key_or_group.partition(".")[0] in unsure and not has_key(base, item.key_or_group):
             continue
         if multirun or not _may_be_text(item):
             checker.check_value(item, [*valid, *needed], base, before, faults, first_is_valid=all_valid)
-    return needed
+    return [checker.singles(item)[0] for item in values] if all_valid or not multirun else needed
 
 
 def _may_be_text(item: Override) -> bool:
@@ -185,7 +185,7 @@ def _unwritable(parsed: list[Override], key: str) -> list[str]:
 def _check_whole(
     checker: OverrideChecker, overrides: list[str], multirun: bool, faults: list[str]
 ) -> Cell | None:
-    """Compose all that was found valid by itself, look at it as a whole and return it."""
+    """Compose all that was found valid by itself, look at it as a whole and return it, but for a sweep."""
     try:
         cell = parse(checker.without_hydra(checker.compose(overrides, [])))
     except ConfigError as error:
@@ -195,10 +195,9 @@ def _check_whole(
         faults.append(first_line(error))
         return None
     faults += missing_here(cell)
-    reason = cell.impossible()
-    if multirun:  # in a sweep such a cell is skipped with its reason
-        return cell
-    if reason:
+    if multirun:  # in a sweep a cell that is impossible is skipped with its reason
+        return None
+    if reason := cell.impossible():
         faults.append(f"{cell.model.name} in {cell.precision.name} on {cell.delegate.name}: {reason}")
     if cell.model.ready:
         faults += [

@@ -161,7 +161,7 @@ class OverrideChecker:
         if not all(self._is_known(item, base) for item in values):
             return False
         try:
-            whole = self.compose(choices, [self._singles(item)[0] for item in values])
+            whole = self.compose(choices, [self.singles(item)[0] for item in values])
             return not missing_here(parse(self.without_hydra(whole)))
         except (ConfigError, HydraException, OmegaConfBaseException):
             return False
@@ -183,7 +183,7 @@ class OverrideChecker:
                 f"{item.input_line}: unknown key {item.key_or_group!r}{nearest(item.key_or_group, known)}"
             )
             return
-        for single in self._singles(item)[int(first_is_valid) :]:
+        for single in self.singles(item)[int(first_is_valid) :]:
             try:
                 cell = parse(self.without_hydra(self.compose(choices, [single])))
             except ConfigError as error:
@@ -197,7 +197,7 @@ class OverrideChecker:
     def _is_known(item: Override, base: DictConfig) -> bool:
         return item.is_add() or item.is_force_add() or has_key(base, item.key_or_group)
 
-    def _singles(self, item: Override) -> list[str]:
+    def singles(self, item: Override) -> list[str]:
         """Return an override for each value of one."""
         if not item.is_sweep_override():
             return [str(item.input_line)]

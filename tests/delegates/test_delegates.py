@@ -17,6 +17,10 @@ from etbench.results.files.store import read_results
 PRECISIONS = ("fp32", "fp16", "bf16", "int8", "8da4w")
 RUN_HERE = ("xnnpack", "portable", "eager")
 COMPILED = ("inductor", "coreml", "vulkan", "webgpu", "openvino")  # some 10 s per cell: but for fp32 `long`
+BRIEF = (
+    *("repeat=quick", "passes.load=1", "report.enabled=false"),
+    *("sweep.builders=1", "hydra.sweep.dir=out"),
+)
 Cells = dict[tuple[str, str], Result]
 
 pytestmark = pytest.mark.build
@@ -25,14 +29,7 @@ pytestmark = pytest.mark.build
 def _swept(cwd: Path, *grid: str) -> Cells:
     """A network of convolutions and linear layers."""
     command = ("-m", "--config-dir", str(CONF), "model=two_layers", *grid, "numerics=true")
-    brief = (
-        "repeat=quick",
-        "passes.load=1",
-        "report.enabled=false",
-        "sweep.builders=1",
-        "hydra.sweep.dir=out",
-    )
-    done = etbench(*command, *brief, cwd=cwd, timeout=1800)
+    done = etbench(*command, *BRIEF, cwd=cwd, timeout=1800)
     assert done.returncode == 0, done.stdout + done.stderr
     found, unreadable = read_results([cwd / "out"])
     assert not unreadable
@@ -111,14 +108,7 @@ def test_a_transformer_is_faithful_in_every_precision(tmp_path: Path) -> None:
         "8da4w": 10,
     }
     command = ("-m", "--config-dir", str(CONF), "model=attention", f"precision={','.join(floors)}")
-    brief = (
-        "repeat=quick",
-        "passes.load=1",
-        "report.enabled=false",
-        "sweep.builders=1",
-        "hydra.sweep.dir=out",
-    )
-    done = etbench(*command, *brief, cwd=tmp_path)
+    done = etbench(*command, *BRIEF, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     results = {result.precision_short: result for _, result in read_results([tmp_path / "out"])[0]}
     found = {name: results[name].parity.sqnr_db for name in floors}

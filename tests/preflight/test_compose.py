@@ -256,6 +256,16 @@ def test_a_key_that_only_the_swept_models_have_is_forced() -> None:
     assert check_command_line(single) == single
 
 
+def test_a_file_that_a_value_gives_need_not_be_that_of_the_option(tmp_path: Path) -> None:
+    (tmp_path / "calibration").mkdir()
+    (tmp_path / "calibration" / "mine.yaml").write_text("defaults: [samples, _self_]\ntext: /no/such.txt\n")
+    (text := tmp_path / "text.txt").write_text("One sentence.\n")
+    mine = ["-m", "--config-dir", str(tmp_path), "calibration=mine", "repeat.runs=3,4"]
+    check_command_line([*mine, f"calibration.text={text}"])
+    with pytest.raises(ConfigError, match=r"calibration\.text=/no/such\.txt: no such file"):
+        check_command_line(mine)
+
+
 def test_a_users_folder_may_have_any_name(tmp_path: Path) -> None:
     (folder := tmp_path / "mine (1), [all] 'of' them").symlink_to(CONF)
     assert compose(["model=tiny"], config_dir=folder).model.options == {"width": 4}
