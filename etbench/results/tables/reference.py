@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from pathlib import Path
 
@@ -59,7 +60,11 @@ def _unit(name: str) -> str:
 
 def json_schema() -> str:
     """Return the JSON Schema of a result file."""
-    return msgspec.json.format(msgspec.json.encode(msgspec.json.schema(Result)), indent=2).decode() + "\n"
+    schema = msgspec.json.schema(Result)
+    for definition in schema["$defs"].values():
+        if "description" in definition:  # a docstring, from which msgspec takes the indentation only since 0.23
+            definition["description"] = inspect.cleandoc(definition["description"])
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
 
 
 if __name__ == "__main__":
