@@ -17,6 +17,9 @@ from etbench.results.files.schema import Result
 TESTS = Path(__file__).parent
 CONF = TESTS / "conf"
 
+# For cells whose times no test looks at: one process of a few inferences, no report, one builder.
+BRIEF = ("repeat=quick", "passes.load=1", "report.enabled=false", "sweep.builders=1")
+
 
 @dataclass(frozen=True)
 class Sweep:

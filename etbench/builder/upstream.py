@@ -3,22 +3,54 @@
 from __future__ import annotations
 
 import functools
+import importlib
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
-__all__ = ["IN_ATTENTION", "IN_RESIZING", "apply"]
+__all__ = ["IN_ATTENTION", "IN_RESIZING", "REINPLACING", "apply", "reinplace"]
 
 IN_ATTENTION = "aten.logical_not"  # every pattern of attention has it, for rows that are masked altogether
 IN_RESIZING = "aten.upsample_bilinear2d"
+REINPLACING = "torch.export._remove_auto_functionalized_pass"
+TO_REINPLACE = ("auto_functionalized", "control_deps", "aten.copy_.default")
 
 
 def apply() -> None:
-    """Apply all of them to this process, once."""
+    """Apply all of them to this process, once; best before executorch is imported."""
+    _import_inductor_where_it_is_needed()
     _share_provenance()
     _look_up_operators_once()
     _annotate_no_kernels()
     _seek_batch_norms_where_there_are_some()
     _seek_patterns_where_they_can_be()
+
+
+def _import_inductor_where_it_is_needed() -> None:
+    """Import the compiler of torch only for a program with an operator that changes its input in place.
+
+    executorch 1.5: `exir.program._program` imports a pass for such operators from torch 2.13, and that pass
+    imports all of `torch._inductor`: a quarter of what a builder imports.
+    """
+    if REINPLACING not in sys.modules:
+        stand_in = ModuleType(REINPLACING, "Stands for the real module until a program needs it.")
+        stand_in.unsafe_remove_auto_functionalized_pass = reinplace  # type: ignore[attr-defined]
+        sys.modules[REINPLACING] = stand_in
+    from executorch.exir.program import _program
+
+    _program.unsafe_remove_auto_functionalized_pass = reinplace
+
+
+def reinplace(program: Any) -> Any:
+    """Put back, as torch does, what changes its input in place; most programs have nothing of that."""
+    graph = program.graph_module.graph
+    if not any(name in str(node.target) for node in graph.nodes for name in TO_REINPLACE):
+        graph.eliminate_dead_code()  # as torch does at the end
+        return program
+    if sys.modules[REINPLACING].unsafe_remove_auto_functionalized_pass is reinplace:
+        del sys.modules[REINPLACING]
+    return importlib.import_module(REINPLACING).unsafe_remove_auto_functionalized_pass(program)
 
 
 def _share_provenance() -> None:

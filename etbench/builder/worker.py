@@ -48,10 +48,11 @@ class _Builder:
 
         gc.disable()  # all that an import makes is kept: looking for garbage takes a fifth of the time
         ensure_importable()
-        import etbench.builder.pipeline  # noqa: F401
         from etbench.builder import upstream
 
         upstream.apply()
+        import etbench.builder.pipeline  # noqa: F401
+
         gc.freeze()  # a million objects of torch that no collection need look at again
         gc.set_threshold(100_000, 20, 20)  # a lowering makes millions of objects, few of them garbage
         gc.enable()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from alone import built_alone
 from executorch.backends.xnnpack.partition.graphs import bilinear_2d, sdpa
 
@@ -71,6 +73,35 @@ def test_every_pattern_has_the_operator_without_which_it_is_not_looked_for(
     assert len(found) >= 2
     for pattern in found:
         assert any(operator in str(node.target) for node in pattern.graph.nodes)
+
+
+def test_executorch_still_imports_the_whole_compiler_of_torch() -> None:
+    from executorch.exir.program import _program
+
+    assert f"from {upstream.REINPLACING} import" in inspect.getsource(_program)
+    text = (Path(torch.export.__file__).parent / "_remove_auto_functionalized_pass.py").read_text()
+    assert "from torch._inductor" in text, "upstream.py need not avoid it"
+
+
+def test_an_operator_that_changes_its_input_is_put_back_by_torch() -> None:
+    with torch.library._scoped_library("etbench_tests", "DEF") as library:
+        library.define("add_one_(Tensor(a!) x) -> ()")
+        library.impl("add_one_", lambda x: x.add_(1), "CPU")
+        library.impl("add_one_", lambda x: None, "Meta")
+
+        class Adds(torch.nn.Module):
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                y = x * 2
+                torch.ops.etbench_tests.add_one_(y)
+                return y
+
+        with warnings.catch_warnings(action="ignore"):  # of the libraries
+            program = torch.export.export(Adds(), (torch.ones(2),)).run_decompositions({})
+            before = {str(node.target) for node in program.graph.nodes}
+            after = {str(node.target) for node in upstream.reinplace(program).graph.nodes}
+    assert "auto_functionalized_v2" in before
+    assert "etbench_tests.add_one_.default" in after
+    assert "auto_functionalized_v2" not in after
 
 
 def test_the_passes_of_xnnpack_still_export_their_patterns_for_every_graph() -> None:

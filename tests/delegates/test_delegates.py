@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import CONF, etbench
+from running import BRIEF, CONF, etbench
 from tools import need
 
 from etbench.preflight.compose import compose
@@ -17,10 +17,6 @@ from etbench.results.files.store import read_results
 PRECISIONS = ("fp32", "fp16", "bf16", "int8", "8da4w")
 RUN_HERE = ("xnnpack", "portable", "eager")
 COMPILED = ("inductor", "coreml", "vulkan", "webgpu", "openvino")  # some 10 s per cell: but for fp32 `long`
-BRIEF = (
-    *("repeat=quick", "passes.load=1", "report.enabled=false"),
-    *("sweep.builders=1", "hydra.sweep.dir=out"),
-)
 Cells = dict[tuple[str, str], Result]
 
 pytestmark = pytest.mark.build
@@ -29,7 +25,7 @@ pytestmark = pytest.mark.build
 def _swept(cwd: Path, *grid: str) -> Cells:
     """A network of convolutions and linear layers."""
     command = ("-m", "--config-dir", str(CONF), "model=two_layers", *grid, "numerics=true")
-    done = etbench(*command, *BRIEF, cwd=cwd, timeout=1800)
+    done = etbench(*command, *BRIEF, "hydra.sweep.dir=out", cwd=cwd, timeout=1800)
     assert done.returncode == 0, done.stdout + done.stderr
     found, unreadable = read_results([cwd / "out"])
     assert not unreadable
@@ -108,7 +104,7 @@ def test_a_transformer_is_faithful_in_every_precision(tmp_path: Path) -> None:
         "8da4w": 10,
     }
     command = ("-m", "--config-dir", str(CONF), "model=attention", f"precision={','.join(floors)}")
-    done = etbench(*command, *BRIEF, cwd=tmp_path)
+    done = etbench(*command, *BRIEF, "hydra.sweep.dir=out", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     results = {result.precision_short: result for _, result in read_results([tmp_path / "out"])[0]}
     found = {name: results[name].parity.sqnr_db for name in floors}

@@ -7,19 +7,20 @@ import shutil
 from pathlib import Path
 
 import pytest
-from running import CONF, etbench
+from running import BRIEF, CONF, etbench
 
 from etbench.results.files.schema import InTurn
 from etbench.results.files.store import read_result, read_results
 
 TINY = ("--config-dir", str(CONF), "model=tiny", "delegate=portable")
+SHORT = ("repeat.spread_s=0", "passes.load=1", "report.enabled=false")  # 30 rounds are over in a second
 
 
 @pytest.fixture(scope="module")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that kept its program."""
     cwd = tmp_path_factory.mktemp("once")
-    done = etbench(*TINY, "keep_pte=true", "hydra.run.dir=base", cwd=cwd)
+    done = etbench(*TINY, "repeat=quick", "keep_pte=true", "hydra.run.dir=base", cwd=cwd)
     assert done.returncode == 0, done.stdout
     return cwd / "base"
 
@@ -31,7 +32,7 @@ def base(once: Path, tmp_path: Path) -> Path:
 
 
 def _compared(tmp_path: Path, *more: str, status: int = 0) -> InTurn:
-    done = etbench(*TINY, "compare_to=base", "hydra.run.dir=new", *more, cwd=tmp_path)
+    done = etbench(*TINY, *SHORT, "compare_to=base", "hydra.run.dir=new", *more, cwd=tmp_path)
     assert done.returncode == status, done.stdout + done.stderr
     result = read_result(tmp_path / "new" / "tiny_fp32_portable.json")
     assert result.in_turn is not None
@@ -94,7 +95,7 @@ def test_a_base_that_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_of_several_results_of_one_name_a_cell_is_given_its_own(tmp_path: Path) -> None:
-    grid = (*TINY, "model.width=4,5", "repeat=quick", "report.enabled=false")
+    grid = (*TINY, "model.width=4,5", *BRIEF)
     done = etbench("-m", *grid, "hydra.sweep.dir=base", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     done = etbench("-m", *grid, "hydra.sweep.dir=new", "compare_to=base", "fail_above=5", cwd=tmp_path)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from running import CONF, TESTS, etbench, started_etbench
+from running import BRIEF, CONF, TESTS, etbench, started_etbench
 from waiting import alive, descendants, wait_for
 
 import etbench as api
@@ -28,7 +28,8 @@ def test_python_api_tells_each_stage_in_order_and_returns_the_written_result(
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
     events: list[Event] = []
     cell = api.compose(
-        ["model=tiny", "delegate=portable", "keep_pte=true", "cache.enabled=false"], config_dir=CONF
+        ["model=tiny", "delegate=portable", "keep_pte=true", "cache.enabled=false", "repeat=quick"],
+        config_dir=CONF,
     )
     outcome = api.run(cell, out_dir=tmp_path, on_event=events.append)
 
@@ -50,7 +51,7 @@ def test_python_api_tells_each_stage_in_order_and_returns_the_written_result(
 
 
 def test_a_second_run_of_the_same_cell_replaces_nothing(tmp_path: Path, scratch: Path) -> None:
-    command = ("--config-dir", str(CONF), "model=tiny", "hydra.run.dir=out")
+    command = ("--config-dir", str(CONF), "model=tiny", "repeat=quick", "hydra.run.dir=out")
     for _ in range(2):
         assert etbench(*command, cwd=tmp_path, TMPDIR=str(scratch)).returncode == 0
     names = sorted(path.name for path in (tmp_path / "out").glob("*.json"))
@@ -58,13 +59,19 @@ def test_a_second_run_of_the_same_cell_replaces_nothing(tmp_path: Path, scratch:
     assert names == [f"tiny_fp32_xnnpack-{first['cell_id']}.json", "tiny_fp32_xnnpack.json"]
     assert first["cell_id"] == second["cell_id"]
     assert first["rounds"] != second["rounds"]
-    assert first["command"] == ["--config-dir", str(CONF), "model=tiny"]
+    assert first["command"] == ["--config-dir", str(CONF), "model=tiny", "repeat=quick"]
 
 
 def test_max_seconds_cuts_the_timing_short_after_three_samples_and_says_so(
     tmp_path: Path, scratch: Path
 ) -> None:
-    command = ("model=slow", "delegate=portable", "repeat.runs=1000", "repeat.max_seconds=0.1")
+    command = (
+        "model=slow",
+        "delegate=portable",
+        "repeat.runs=1000",
+        "repeat.max_seconds=0.1",
+        "passes.load=1",
+    )
     done = etbench(
         "--config-dir", str(CONF), *command, "hydra.run.dir=out", cwd=tmp_path, TMPDIR=str(scratch)
     )
@@ -98,8 +105,7 @@ def meaningless(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Co
 def _swept(cwd: Path, models: Iterable[str]) -> tuple[subprocess.CompletedProcess[str], Path]:
     (scratch := cwd / "tmp").mkdir()
     grid = ("-m", "--config-dir", str(CONF), f"model={','.join(models)}", "delegate=portable")
-    brief = ("repeat=quick", "report.enabled=false", "sweep.builders=1", "hydra.sweep.dir=out")
-    done = etbench(*grid, *brief, cwd=cwd, TMPDIR=str(scratch))
+    done = etbench(*grid, *BRIEF, "hydra.sweep.dir=out", cwd=cwd, TMPDIR=str(scratch))
     assert "Traceback" not in done.stdout + done.stderr
     assert not list(scratch.iterdir()), "temporary files were left behind"
     return done, cwd / "out"

@@ -6,20 +6,13 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from running import CONF, etbench
+from running import BRIEF, CONF, etbench
 from waiting import leftovers
 
 from etbench.results.files.schema import Result
 from etbench.results.files.store import read_results
 
-QUICK = (
-    "repeat=quick",
-    "repeat.runs=3",
-    "repeat.warmup=1",
-    "passes.load=1",
-    "report.enabled=false",
-    "sweep.builders=1",
-)
+QUICK = (*BRIEF, "repeat.runs=3", "repeat.warmup=1")
 
 
 @dataclass(frozen=True)

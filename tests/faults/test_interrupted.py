@@ -19,15 +19,14 @@ from etbench.events.event_log import EVENT_LOG, read_events
 from etbench.results.files.schema import Result
 from etbench.results.files.store import read_result
 
-# One quick cell, and one that times for long, in the same blocks.
+# One quick cell, and one with many rounds of its own 100 ms, in the same blocks.
 LONG = (
     "model=tiny,slow",
-    "repeat.runs=300",
-    "repeat.rounds=100",
     "repeat.rounds_s=9999",  # all rounds are short, and all in common blocks, however slow the machine
     "measure.block_max_s=9999",
-    "repeat.max_seconds=12",
 )
+SHORT = ("repeat.runs=45", "repeat.rounds=15")
+WHILE_PARTS_ARE_KEPT = ("repeat.runs=300", "repeat.rounds=100", "repeat.max_seconds=12")  # every few seconds
 
 
 def _kept(out: Path) -> bool:
@@ -50,7 +49,8 @@ def test_a_sweep_cut_short_is_completed_by_resume(how: signal.Signals, status: i
     out = tmp_path / "out"
     killed = how == signal.SIGKILL  # then what has been kept before is all there is
     cache = [f"cache.dir={tmp_path / 'cache'}"] if killed else []  # the others share what is built
-    with started_etbench(*arguments(*LONG, *cache), cwd=tmp_path) as process:
+    long = (*LONG, *(WHILE_PARTS_ARE_KEPT if killed else SHORT))
+    with started_etbench(*arguments(*long, *cache), cwd=tmp_path) as process:
         wait_for(lambda: _kept(out) if killed else _timing(out))
         family = descendants(process)
         process.send_signal(how)

@@ -105,8 +105,8 @@ def _spoil_as_if_built_so(folder: Path, how: signal.Signals, tmp_path: Path) -> 
 @pytest.mark.skipif(sys.platform != "linux", reason="a stopped process is found in /proc")
 def test_a_round_that_hangs_is_killed_at_its_limit(tmp_path: Path) -> None:
     # Many short rounds to catch one of; even on a busy machine none is near the limit by itself.
-    long = ("repeat.runs=30", "repeat.rounds=30", "repeat.rounds_s=999", "repeat.max_seconds=20")
-    command = arguments("model=slow,tiny", *long, "passes.load=1", "measure.timeout_s=15")
+    long = ("repeat.runs=36", "repeat.rounds=12", "repeat.rounds_s=999", "repeat.max_seconds=20")
+    command = arguments("model=slow,tiny", *long, "measure.timeout_s=15")
     with started_etbench(*command, cwd=tmp_path) as process:
         stopped = wait_for(lambda: _stop_a_round(process, tmp_path / "out"))
         printed, _ = process.communicate(timeout=300)

@@ -62,7 +62,7 @@ def json_schema() -> str:
     """Return the JSON Schema of a result file."""
     schema = msgspec.json.schema(Result)
     for definition in schema["$defs"].values():
-        if "description" in definition:  # a docstring, from which msgspec takes the indentation only since 0.23
+        if "description" in definition:  # msgspec before 0.23 leaves the indentation of docstrings
             definition["description"] = inspect.cleandoc(definition["description"])
     return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
 
