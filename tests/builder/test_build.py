@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from alone import built_alone
 from running import CONF, TESTS
 
 from etbench.artifact import program_path, references_path
@@ -60,12 +59,6 @@ def test_the_users_own_inputs_are_what_it_is_calibrated_on_and_compared_with(tmp
     assert artifact.data == f"{tmp_path / 'own.npz'}, which has 5"
     inputs, _ = read_references(tmp_path / "a")
     assert [batch[0].tolist() for batch in inputs] == own[:2].tolist()
-
-
-def test_the_same_recipe_gives_the_same_bytes() -> None:
-    command = ("model=tiny", "precision=int8", "delegate=xnnpack")
-    first, second, wider = built_alone(command, command, (*command, "model.width=5"))
-    assert first == second != wider
 
 
 def test_the_log_gets_the_traceback_free_chatter_and_the_error_its_stage(tmp_path: Path) -> None:

@@ -8,46 +8,25 @@ from pathlib import Path
 
 import psutil
 import pytest
-from running import CONF, TESTS
+from builds import Builds
+from running import TESTS
 
-from etbench.builder import Built, Job, build_all, memory
+from etbench.builder import Built, memory
 from etbench.errors import EtbenchError
-from etbench.preflight.compose import compose
-
-
-def _built(cwd: Path, *models: str, max_bytes: int | None) -> dict[str, Built | EtbenchError]:
-    jobs = []
-    for name in models:
-        folder = cwd / name
-        folder.mkdir()
-        jobs.append(
-            Job(name, compose([f"model={name}"], config_dir=CONF).recipe, folder, cwd / f"{name}.log")
-        )
-    done: dict[str, Built | EtbenchError] = {}
-    build_all(
-        jobs,
-        cache=None,
-        builders=1,
-        timeout_s=300,
-        max_bytes=max_bytes,
-        scratch=cwd,
-        on_event=lambda *_: None,
-        on_done=lambda job, what: done.update({job.name: what}),
-    )
-    return done
 
 
 def test_a_build_above_its_limit_is_ended_with_need_and_limit_and_the_next_one_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
-    done = _built(tmp_path, "swelling", "tiny", max_bytes=2_500_000_000)
-    error = done["swelling"]
+    builds = Builds(tmp_path)
+    builds.run("model=swelling", "model=tiny", max_bytes=2_500_000_000)
+    error = builds.done["model=swelling"]
     assert isinstance(error, EtbenchError)
     assert (error.stage, error.kind) == ("load", "OutOfMemory")
     took = re.fullmatch(r"the build took ([\d.]+) GB of memory, more than build\.max_gb=2\.5", error.message)
     assert took and 2.5 <= float(took[1]) < 5, error.message
-    assert isinstance(done["tiny"], Built)
+    assert isinstance(builds.done["model=tiny"], Built)
 
 
 def test_a_build_that_leaves_too_little_to_the_machine_is_ended_with_need_and_have(
@@ -56,7 +35,9 @@ def test_a_build_that_leaves_too_little_to_the_machine_is_ended_with_need_and_ha
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
     # The machine is made small: it counts as full once its builders, whatever else it does, take 2 GB.
     monkeypatch.setattr(memory, "available_bytes", lambda: memory.RESERVE_BYTES + 2_000_000_000 - _taken())
-    error = _built(tmp_path, "swelling", max_bytes=None)["swelling"]
+    builds = Builds(tmp_path)
+    builds.run("model=swelling")
+    error = builds.done["model=swelling"]
     assert isinstance(error, EtbenchError)
     assert error.kind == "OutOfMemory"
     assert f"of the {psutil.virtual_memory().total / 1e9:.1f} GB here" in error.message

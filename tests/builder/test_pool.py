@@ -7,11 +7,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from alone import ONE_THREAD, built_alone
+from builds import Builds
 from running import CONF, TESTS
 
 from etbench.artifact import program_path
-from etbench.builder import Built, Cache, Job, build_all, pool
+from etbench.builder import Built, Cache, Job, pool
 from etbench.builder.fingerprint import recipe_key
 from etbench.builder.times import BuildTimes
 from etbench.config import Recipe
@@ -23,43 +23,6 @@ from etbench.preflight.compose import compose
 @pytest.fixture(autouse=True)
 def _tests_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
-
-
-class _Builds:
-    """Builds cells of the tests and remembers what was told."""
-
-    def __init__(self, folder: Path, cache: Cache | None = None) -> None:
-        self.folder = folder
-        self.cache = cache
-        self.done: dict[str, Built | EtbenchError] = {}
-        self.order: list[str] = []
-        self.stages: list[tuple[str, str]] = []
-
-    def run(self, *cells: str, builders: int = 1) -> None:
-        jobs = []
-        for number, text in enumerate(cells):
-            folder = self.folder / f"program-{number}"
-            folder.mkdir(parents=True)
-            recipe = compose(text.split(), config_dir=CONF).recipe
-            jobs.append(Job(text, recipe, folder, self.folder / f"{number}.log"))
-        build_all(
-            jobs,
-            cache=self.cache,
-            builders=builders,
-            timeout_s=300,
-            scratch=self.folder,
-            on_event=self._event,
-            on_done=self._done,
-        )
-
-    def _event(self, job: Job, event: Event) -> None:
-        if event.kind == "stage_started":
-            self.stages.append((job.name, event.stage))
-            if event.stage == "quantize":
-                self.order.append(job.name)
-
-    def _done(self, job: Job, what: Built | EtbenchError) -> None:
-        self.done[job.name] = what
 
 
 SMALL_BERT = {
@@ -76,33 +39,8 @@ GRID = (
 )
 
 
-# Core ML's lowering takes constants out of the program it is given; so it goes first here.
-FIRST = (
-    "model=tiny delegate=coreml",
-    "model=tiny delegate=vulkan",
-    "model=tiny precision=fp16 delegate=xnnpack",
-)
-
-
-def test_programs_that_share_a_load_and_export_have_the_bytes_of_one_built_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in ONE_THREAD.items():
-        monkeypatch.setenv(name, value)
-    of_tiny = (*FIRST, GRID[2], *GRID[:2])
-    of_buffer = [text.replace("tiny", "with_buffer") for text in of_tiny]
-    builds = _Builds(tmp_path / "shared")
-    builds.run(*of_tiny, *of_buffer)
-    assert [stage for _, stage in builds.stages].count("export") == 2
-    assert [stage for _, stage in builds.stages].count("import") == 1
-    assert all(isinstance(what, Built) for what in builds.done.values()), builds.done
-    comparable = [*of_tiny[1:], *of_buffer[1:]]  # Core ML's bytes differ from one time to the next
-    alone = built_alone(*map(str.split, comparable))
-    assert [builds.done[text].artifact.sha256 for text in comparable] == alone
-
-
 def test_two_builders_take_a_model_each(tmp_path: Path) -> None:
-    builds = _Builds(tmp_path)
+    builds = Builds(tmp_path)
     builds.run(*GRID[:2], "model=two_parts precision=fp32", "model=two_parts precision=int8", builders=2)
     assert all(isinstance(what, Built) for what in builds.done.values())
     exported = [name.split()[0] for name, stage in builds.stages if stage == "export"]
@@ -114,7 +52,7 @@ def test_the_build_that_took_longest_before_goes_first(tmp_path: Path) -> None:
     cache.writable()
     for text, seconds in zip(GRID, (3e3, 5e4, 9e3), strict=True):
         BuildTimes(cache.folder).record(text, seconds)
-    builds = _Builds(tmp_path, cache)
+    builds = Builds(tmp_path, cache)
     builds.run(*GRID)
     assert builds.order == [GRID[1], GRID[2], GRID[0]]
     assert BuildTimes(cache.folder).expected(GRID[1]) < 5e4, "the new time is recorded"
@@ -132,7 +70,7 @@ def test_what_is_cached_is_not_built_a_configuration_of_the_hub_included(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     bert = "model=transformers model.id=owner/bert model.seq_len=8"
     cache = Cache(tmp_path / "cache", 10**9)
-    first, second = _Builds(tmp_path / "1", cache), _Builds(tmp_path / "2", cache)
+    first, second = Builds(tmp_path / "1", cache), Builds(tmp_path / "2", cache)
     first.run(GRID[0], bert)
     second.run(GRID[0], bert, GRID[1])
     assert all(isinstance(what, Built) for what in first.done.values()), first.done
@@ -151,8 +89,8 @@ def test_what_changed_while_a_program_was_built_keeps_it_out_of_the_cache(tmp_pa
     (text := tmp_path / "sentences.txt").write_text("It was there before.")
     changing = f"{GRID[0]} calibration.text={text}"
     cache = Cache(tmp_path / "cache", 10**9)
-    builds = _Builds(tmp_path / "jobs", cache)
-    hear, told = builds._event, []
+    builds = Builds(tmp_path / "jobs", cache)
+    hear, told = builds.hear, []
 
     def change(job: Job, event: Event) -> None:
         hear(job, event)
@@ -160,7 +98,7 @@ def test_what_changed_while_a_program_was_built_keeps_it_out_of_the_cache(tmp_pa
             text.write_text("It was written meanwhile.")
             told.append(event.message)
 
-    builds._event = change  # type: ignore[method-assign]
+    builds.hear = change  # type: ignore[method-assign]
     builds.run(changing, GRID[1])
     assert all(isinstance(what, Built) for what in builds.done.values()), builds.done
     assert [entry.name for entry in cache.entries()] == [GRID[1]]
@@ -168,12 +106,12 @@ def test_what_changed_while_a_program_was_built_keeps_it_out_of_the_cache(tmp_pa
 
 
 def test_what_a_callback_raises_stops_the_builders_and_comes_out(tmp_path: Path) -> None:
-    builds = _Builds(tmp_path)
+    builds = Builds(tmp_path)
 
     def stop(_job: Job, _what: object) -> None:
         raise KeyError("enough")
 
-    builds._done = stop  # type: ignore[method-assign]
+    builds.finish = stop  # type: ignore[method-assign]
     with pytest.raises(KeyError, match="enough"):
         builds.run(*GRID, builders=2)
     assert len(builds.order) < len(GRID)
@@ -181,10 +119,10 @@ def test_what_a_callback_raises_stops_the_builders_and_comes_out(tmp_path: Path)
 
 def test_nothing_is_built_any_more_once_another_etbench_lets_go(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache", 10**9)
-    builds, free = _Builds(tmp_path / "jobs", cache), threading.Event()
+    builds, free = Builds(tmp_path / "jobs", cache), threading.Event()
     key = recipe_key(compose(GRID[1].split(), config_dir=CONF).recipe)
     assert key is not None
-    waits, first_done = threading.Event(), builds._done
+    waits, first_done = threading.Event(), builds.finish
 
     def stop(job: Job, what: Built | EtbenchError) -> None:
         first_done(job, what)
@@ -201,7 +139,7 @@ def test_nothing_is_built_any_more_once_another_etbench_lets_go(tmp_path: Path) 
             held.set()
             free.wait(300)
 
-    builds._done, builds._event = stop, hear  # type: ignore[method-assign]
+    builds.finish, builds.hear = stop, hear  # type: ignore[method-assign]
     assert cache.writable()
     held = threading.Event()
     (holder := threading.Thread(target=hold)).start()
@@ -222,7 +160,7 @@ def test_a_recipe_whose_file_cannot_be_read_is_the_failure_of_its_job(
         return recipe_key(recipe)
 
     monkeypatch.setattr(pool, "recipe_key", key)
-    builds = _Builds(tmp_path / "jobs", Cache(tmp_path / "cache", 10**9))
+    builds = Builds(tmp_path / "jobs", Cache(tmp_path / "cache", 10**9))
     builds.run(*GRID[:2])
     assert isinstance(builds.done[GRID[0]], Built)
     failure = builds.done[GRID[1]]

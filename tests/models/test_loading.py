@@ -37,9 +37,12 @@ def test_anything_else_is_an_error_that_says_what_to_return() -> None:
     assert "a pair of a module and its example inputs" in caught.value.hint
 
 
+SMALL = "model.image_size=32"  # of the images that bring the batch norms to life
+
+
 def test_random_weights_are_the_same_for_the_same_seed_only() -> None:
     def weights(*overrides: str) -> torch.Tensor:
-        return next(load(compose(["model=resnet18", *overrides]).model).module.parameters())
+        return next(load(compose(["model=resnet18", SMALL, *overrides]).model).module.parameters())
 
     first = weights()
     assert torch.equal(first, weights())
@@ -58,9 +61,9 @@ def test_batch_norm_statistics_are_live_and_everything_else_is_left_alone() -> N
 
 
 def test_a_checkpoint_is_used_as_it_is(tmp_path: Path) -> None:
-    saved = load(compose(["model=mobilenet_v2", "model.seed=7"]).model).module
+    saved = load(compose(["model=mobilenet_v2", SMALL, "model.seed=7"]).model).module
     torch.save(saved.state_dict(), tmp_path / "net.pt")
-    loaded = load(compose(["model=mobilenet_v2", f"model.weights={tmp_path / 'net.pt'}"]).model)
+    loaded = load(compose(["model=mobilenet_v2", SMALL, f"model.weights={tmp_path / 'net.pt'}"]).model)
     for name, value in saved.state_dict().items():
         assert torch.equal(loaded.module.state_dict()[name], value), name
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from running import CONF, TESTS, etbench
+from running import BRIEF, CONF, TESTS, etbench
 
 from etbench.errors import ConfigError
 from etbench.preflight.command_line import check_command_line
@@ -79,8 +79,8 @@ def test_a_name_that_is_unknown_is_a_fault_before_any_work(override: str, words:
 
 def test_optuna_finds_the_precision_that_keeps_the_bound(tmp_path: Path) -> None:
     done = etbench(
-        *("-m", "--config-dir", str(CONF), "experiment=tune_threads", "model=tiny", "repeat=quick"),
-        *("bounds.sqnr_db=80", "passes.load=1", "hydra.sweeper.n_trials=4", "hydra.sweep.dir=out"),
+        *("-m", "--config-dir", str(CONF), "experiment=tune_threads", "model=tiny", *BRIEF),
+        *("bounds.sqnr_db=80", "hydra.sweeper.n_trials=4", "hydra.sweep.dir=out"),
         *("threads=choice(1,2)", "precision=choice(fp32,int8)"),
         cwd=tmp_path,
     )

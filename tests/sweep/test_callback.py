@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from omegaconf import OmegaConf
-from running import CONF, etbench
+from running import BRIEF, CONF, etbench
 
 from etbench.results.files.store import read_results
 from etbench.sweep import callback
@@ -17,7 +17,7 @@ from etbench.sweep.callback import ResultsCallback
 def test_a_failing_cell_fails_the_sweep_and_no_other_cell(tmp_path: Path, scratch: Path) -> None:
     done = etbench(
         *("-m", "--config-dir", str(CONF), "model=tiny,unexportable", "delegate=portable,picky"),
-        *("precision=fp32,int8", "hydra.sweep.dir=out"),
+        *("precision=fp32,int8", *BRIEF, "report.enabled=true", "hydra.sweep.dir=out"),
         cwd=tmp_path,
         TMPDIR=str(scratch),
     )
@@ -66,8 +66,15 @@ def test_a_table_that_cannot_be_made_is_no_success(
 def test_a_second_sweep_into_the_same_folder_keeps_both(tmp_path: Path) -> None:
     for _ in range(2):
         done = etbench(
-            *("-m", "--config-dir", str(CONF), "model=tiny", "hydra.sweep.dir=out", "repeat.runs=3,4"),
-            "report.enabled=false",
+            *(
+                "-m",
+                "--config-dir",
+                str(CONF),
+                "model=tiny",
+                *BRIEF,
+                "hydra.sweep.dir=out",
+                "repeat.runs=3,4",
+            ),
             cwd=tmp_path,
         )
         assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from rich.console import Console, Group
-from running import CONF, TESTS, etbench
+from running import BRIEF, CONF, TESTS, etbench
 
 from etbench import compose
 from etbench.config import Cell
@@ -26,7 +26,7 @@ from etbench.sweep.view import _LiveView
 
 GRID = ("-m", "--config-dir", str(CONF), "model=tiny", "precision=fp32,int8", "delegate=portable,xnnpack")
 PAIR = (*GRID[:4], "precision=fp32,int8", "delegate=portable")
-BRIEF = ("repeat=quick", "passes.load=1", "report.enabled=false", "hydra.sweep.dir=out")
+OUT = "hydra.sweep.dir=out"
 
 
 def _results(folder: Path) -> list[Result]:
@@ -37,13 +37,9 @@ def _results(folder: Path) -> list[Result]:
 
 def test_all_cells_of_a_grid_are_measured_in_the_same_blocks(tmp_path: Path) -> None:
     done = etbench(
-        *GRID,
-        "repeat.rounds=6",
-        "repeat.rounds_s=60",
-        "repeat.spread_s=0",
+        *(*GRID, *BRIEF, OUT),
+        *("repeat=recommended", "repeat.rounds=6", "repeat.rounds_s=60", "repeat.spread_s=0"),
         "measure.block_max_s=600",
-        "report.enabled=false",
-        "hydra.sweep.dir=out",
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -63,7 +59,7 @@ def test_all_cells_of_a_grid_are_measured_in_the_same_blocks(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local"])
 def test_other_launchers_run_the_same_cells_one_by_one(launcher: str, tmp_path: Path) -> None:
-    overrides = (*BRIEF, f"hydra/launcher={launcher}")
+    overrides = (*BRIEF, OUT, f"hydra/launcher={launcher}")
     done = etbench(*PAIR, *overrides, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     results = _results(tmp_path / "out")
@@ -77,7 +73,7 @@ def test_other_launchers_run_the_same_cells_one_by_one(launcher: str, tmp_path: 
 
 @pytest.mark.parametrize("launcher", ["joblib", "etbench"])
 def test_what_another_launcher_did_not_come_to_is_done_by_resume(launcher: str, tmp_path: Path) -> None:
-    overrides = (*BRIEF, "hydra/launcher=joblib")
+    overrides = (*BRIEF, OUT, "hydra/launcher=joblib")
     assert etbench(*PAIR, *overrides, cwd=tmp_path).returncode == 0
     kept = _results(tmp_path / "out")
     (tmp_path / "out" / "tiny_int8_portable.json").unlink()
@@ -97,7 +93,7 @@ def test_what_another_launcher_did_not_come_to_is_done_by_resume(launcher: str, 
 
 
 def test_a_cell_that_is_asked_for_twice_is_run_once(tmp_path: Path) -> None:
-    done = etbench(*GRID[:4], "threads=1,1", *BRIEF, cwd=tmp_path)
+    done = etbench(*GRID[:4], "threads=1,1", *BRIEF, OUT, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(_results(tmp_path / "out")) == 1
 

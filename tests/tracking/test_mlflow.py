@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from running import CONF, etbench
+from running import BRIEF, CONF, etbench
 
 from etbench.results.files.store import read_results
 
@@ -17,7 +17,7 @@ def test_every_result_is_a_run_with_its_figures_and_its_file(
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # the skinny package brings no database
     uri = (tmp_path / "runs").as_uri()
     done = etbench(
-        *("-m", "--config-dir", str(CONF), "model=tiny,unexportable", "delegate=portable", "repeat=quick"),
+        *("-m", "--config-dir", str(CONF), "model=tiny,unexportable", "delegate=portable", *BRIEF),
         *("tracking=mlflow", f"hydra.callbacks.mlflow.uri={uri}", "hydra.sweep.dir=out"),
         cwd=tmp_path,
     )

@@ -247,22 +247,22 @@ def test_the_operators_account_for_the_whole_of_the_inference(two_parts: BUILT) 
     assert longest[0].mean_ms == max(one.mean_ms for one in profile.operators)
 
 
-@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize(("start", "each"), [("fork", 2), ("spawn", 1)])
 def test_a_cell_has_all_passes_in_its_result_however_its_rounds_start(
-    start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: str, each: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
-    rounds = ["repeat.rounds=2", "repeat.spread_s=0"]
-    wanted = ["model=two_parts", *rounds, "passes.load=2", "passes.load_s=3600", "profile=true"]
+    rounds = [f"repeat.rounds={each}", "repeat.spread_s=0", f"passes.load={each}"]
+    wanted = ["model=two_parts", *rounds, "passes.load_s=3600", "profile=true"]
     cell = compose([*wanted, f"measure.start={start}"], config_dir=CONF)
     outcome = api.run(cell, out_dir=tmp_path)
     result = outcome.result
     assert result.status == "ok", result.failure
-    assert len(result.rounds) == 2
+    assert len(result.rounds) == each
     assert result.load is not None
-    assert len(result.load.warm.each) == 2
+    assert len(result.load.warm.each) == each
     assert result.load.cold is not None, result.load.cold_reason
-    assert len(result.load.cold.each) == 2
+    assert len(result.load.cold.each) == each
     assert result.memory is not None
     assert result.memory.private_dirty_bytes
     assert result.energy is not None
