@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -64,6 +66,33 @@ def two_programs(tmp_path_factory: pytest.TempPathFactory) -> Cache:
     return Cache(cwd / "cache", 10**9)
 
 
+@pytest.fixture(scope="module")
+def spoilt(
+    two_programs: Cache, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[signal.Signals], bytes]:
+    """Give the smaller of the two programs so spoilt that running it ends with a signal."""
+
+    @functools.cache
+    def spoil(how: signal.Signals) -> bytes:
+        target = tmp_path_factory.mktemp("spoilt") / "program"
+        command = [
+            sys.executable,
+            "-c",
+            SPOIL,
+            str(program_path(_narrow(two_programs))),
+            str(target),
+            str(int(how)),
+        ]
+        subprocess.run(command, env=environment(), check=True, capture_output=True)
+        return target.read_bytes()
+
+    return spoil
+
+
+def _narrow(cache: Cache) -> Path:
+    return min(cache.entries(), key=lambda entry: entry.artifact.pte_bytes).folder
+
+
 @pytest.mark.parametrize(
     ("how", "runner"),
     [
@@ -74,13 +103,17 @@ def two_programs(tmp_path_factory: pytest.TempPathFactory) -> Cache:
     ids=["SIGSEGV", "SIGABRT", "SIGSEGV native"],
 )
 def test_a_program_that_crashes_the_runtime(
-    how: signal.Signals, runner: str, two_programs: Cache, tmp_path: Path, artifact_cache: Path
+    how: signal.Signals,
+    runner: str,
+    two_programs: Cache,
+    spoilt: Callable[[signal.Signals], bytes],
+    tmp_path: Path,
+    artifact_cache: Path,
 ) -> None:
     cache = Cache(shutil.copytree(two_programs.folder, tmp_path / "cache"), 10**9)
     (compiled := artifact_cache / "native").mkdir(exist_ok=True)
     cache.native.symlink_to(compiled)  # once for all tests
-    narrow = min(cache.entries(), key=lambda entry: entry.artifact.pte_bytes)
-    _spoil_as_if_built_so(narrow.folder, how, tmp_path)
+    _replace_as_if_built_so(_narrow(cache), spoilt(how))
     grid = (*TWO, f"runner={runner}")
     swept = sweep(tmp_path, *grid, f"cache.dir={cache.folder}", status=1, cells=2)
     statuses = {result.config["model"]["width"]: result for result in swept.results.values()}
@@ -90,15 +123,13 @@ def test_a_program_that_crashes_the_runtime(
     assert statuses[5].status == "ok"
 
 
-def _spoil_as_if_built_so(folder: Path, how: signal.Signals, tmp_path: Path) -> None:
-    """Replace an entry's program by a spoilt one whose digest is right."""
+def _replace_as_if_built_so(folder: Path, body: bytes) -> None:
+    """Replace an entry's program by another one whose digest is right."""
     program = program_path(folder)
-    command = [sys.executable, "-c", SPOIL, str(program), str(tmp_path / "spoilt"), str(int(how))]
-    subprocess.run(command, env=environment(), check=True, capture_output=True)
     program.unlink()
-    (tmp_path / "spoilt").rename(program)
+    program.write_bytes(body)
     sidecar = msgspec.json.decode((folder / "entry.json").read_bytes())
-    sidecar["artifact"]["sha256"] = hashlib.sha256(program.read_bytes()).hexdigest()
+    sidecar["artifact"]["sha256"] = hashlib.sha256(body).hexdigest()
     (folder / "entry.json").write_bytes(msgspec.json.encode(sidecar))
 
 
