@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ __all__ = ["Column", "print_table"]
 
 GAP = 2
 LINE = 40  # characters of a name or of prose that columns of lower rank leave room for
+PADDING = re.compile(
+    r" +(?=(?:\x1b\[[0-9;]*m)*$)", re.MULTILINE
+)  # at the end of a line, before its colors end
 SHORTEST_WORD = 8  # a word of a name is folded down to this before a table gets wider than the terminal
 
 
@@ -62,7 +66,9 @@ def print_table(
     ]
     if _width(folded) > console.width:
         table.width = _width(folded)
-    console.print(table, soft_wrap=False, crop=False)
+    with console.capture() as captured:
+        console.print(table, soft_wrap=False, crop=False)
+    console.out(PADDING.sub("", captured.get()), highlight=False, end="")
     if left_out := [column for place, column in enumerate(columns) if place not in shown]:
         names = ", ".join(" ".join(column.header.split()) for column in left_out)
         also = f"; or {more}" if more else ""

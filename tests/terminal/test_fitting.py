@@ -24,7 +24,7 @@ COLUMNS = (Column("name", wraps=True), Column("a", rank=2), Column("b", rank=1),
 def _printed(width: int, print_it: Callable[[Console], None]) -> list[str]:
     out = StringIO()
     print_it(Console(width=width, file=out, soft_wrap=True))
-    return [line.rstrip() for line in out.getvalue().splitlines()]
+    return out.getvalue().splitlines()
 
 
 @pytest.fixture(scope="module", params=["sample_sweep", "zoo", "sample_profile"])
@@ -46,6 +46,19 @@ def test_what_is_always_shown_is_there_in_full_at_any_width(results: list[Result
         name = f"{result.model_name} {result.precision_short} "  # the delegate may be in the next line
         figures = {significant(result.latency_ms.p50), parity_words(result), state_of(result)}
         assert any(row.startswith(name) and figures <= set(row.split()) for row in rows), name
+
+
+@pytest.mark.parametrize("color_system", [None, "truecolor"])
+def test_no_line_ends_with_spaces(color_system: str | None) -> None:
+    out = StringIO()
+    console = Console(width=80, file=out, force_terminal=color_system is not None, color_system=color_system)
+    print_table(console, COLUMNS[:1], [("short",), (Text("longer than that", style="red"),)])
+    print_table(console, (Column("", left=True), Column("", left=True)), [("a", "b"), ("longer", "longer")])
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 6
+    for line in lines:
+        assert Text.from_ansi(line).plain == Text.from_ansi(line).plain.rstrip() != ""
+    assert ("\x1b[31m" in out.getvalue()) == (color_system is not None)
 
 
 def test_columns_that_found_no_room_are_named_and_all_are_there_at_the_width_that_is_said() -> None:
