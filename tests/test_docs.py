@@ -42,7 +42,9 @@ def test_the_two_commands_are_the_first_and_ci_runs_the_second() -> None:
         "pip install -e . && python -m etbench model=mobilenet_v2",
         'pip install -e ".[dev]" && pytest',
     ]
-    assert 'pip install --quiet -e ".[dev]" && pytest' in (ROOT / ".ci" / "run").read_text()
+    steps = (ROOT / ".ci" / "run").read_text().splitlines()
+    installs, tests = 'pip install --quiet -e ".[dev]"', "pytest --durations=25 -n 3 --dist loadfile"
+    assert steps.index(installs) < next(at for at, line in enumerate(steps) if line.startswith(tests))
 
 
 @pytest.mark.parametrize("text", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
