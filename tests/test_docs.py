@@ -43,7 +43,7 @@ def test_the_two_commands_are_the_first_and_ci_runs_the_second() -> None:
         'pip install -e ".[dev]" && pytest',
     ]
     steps = (ROOT / ".ci" / "run").read_text().splitlines()
-    installs, tests = 'pip install --quiet -e ".[dev]"', "pytest --durations=25 -n 3 --dist loadfile"
+    installs, tests = 'pip install --quiet -e ".[dev]"', "pytest --durations=25 -n 4 --dist loadfile"
     assert steps.index(installs) < next(at for at, line in enumerate(steps) if line.startswith(tests))
 
 

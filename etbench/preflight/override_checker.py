@@ -33,17 +33,17 @@ class OverrideChecker:
         self.loader = loader
         self.search = search
         self.config_name = config_name
-        self.groups = {group: self.options(group) for group in loader.list_groups("") if group != "hydra"}
-        if config_dir:  # groups that only the user's folder has
-            for path in Path(config_dir).iterdir():
-                if path.is_dir():
-                    self.groups.setdefault(path.name, self.options(path.name))
+        own = [path.name for path in Path(config_dir).iterdir() if path.is_dir()] if config_dir else []
+        self.groups = [name for name in dict.fromkeys([*loader.list_groups(""), *own]) if name != "hydra"]
         self.refused: set[str] = set()  # groups of which an unknown option was asked for
         self._composed: dict[tuple[str, ...], DictConfig] = {}  # one takes some 100 ms
+        self._options: dict[str, list[str]] = {}
 
     def options(self, group: str) -> list[str]:
         """Return the options of a group, those in folders of it as ``folder/option``."""
-        return list_options(self.loader, self.search, self.config_name, group)
+        if group not in self._options:
+            self._options[group] = list_options(self.loader, self.search, self.config_name, group)
+        return self._options[group]
 
     def mandatory(self, values: Sequence[Override], base: DictConfig) -> tuple[list[str], list[str]]:
         """Return the overrides that give what the YAML leaves to the user, and the keys that none gives.
@@ -94,7 +94,7 @@ class OverrideChecker:
         if not equals:
             return f"{text}: expected key=value{self._meant(text.lstrip('+~'), known)}"
         group, value = override_key(text), override_value(text)
-        if group in self.groups and value not in self.groups[group]:
+        if group in self.groups and value not in self.options(group):
             return self._no_such(group, value)
         parser = OverridesParser.create()
         try:
@@ -109,9 +109,9 @@ class OverrideChecker:
 
     def _meant(self, word: str, keys: Sequence[str]) -> str:
         """Return which override may be meant by a word alone: an option of a group, or the nearest key."""
-        meant = [f"{group}={word}" for group, options in self.groups.items() if word in options]
+        meant = [f"{group}={word}" for group in self.groups if word in self.options(group)]
         if not meant:
-            words = {option: f"{group}={option}" for group in self.groups for option in self.groups[group]}
+            words = {option: f"{group}={option}" for group in self.groups for option in self.options(group)}
             words |= {key: f"{key}=…" for key in keys}
             near = closest(word, words)
             meant = [words[near]] if near else []
@@ -123,7 +123,7 @@ class OverrideChecker:
 
     def valid_choice(self, item: Override, faults: list[str]) -> list[str]:
         """Report each unknown option of a group; return the first known one as an override."""
-        group, options = item.key_or_group, self.groups[item.key_or_group]
+        group, options = item.key_or_group, self.options(item.key_or_group)
         if item.is_delete():
             return [str(item.input_line)]
         chosen = self.chosen(item)
@@ -139,7 +139,7 @@ class OverrideChecker:
         return known[:1]
 
     def _no_such(self, group: str, option: str) -> str:
-        options = self.groups[group]
+        options = self.options(group)
         return f"{group}={option}: no such {group}{nearest(option, options)}; there are: {_listed(options)}"
 
     def missing_here(self, choices: list[str], needed: list[str], base: DictConfig) -> list[str]:
@@ -237,7 +237,7 @@ class OverrideChecker:
         """Return the names of the options that an override of a group asks for."""
         value = item.value()
         if isinstance(value, Glob):
-            return list(value.filter(self.groups[item.key_or_group]))
+            return list(value.filter(self.options(item.key_or_group)))
         if isinstance(value, IntervalSweep):  # is none of them
             return self.texts(item)
         elements = item.sweep_iterator() if item.is_sweep_override() else [value]

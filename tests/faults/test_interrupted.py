@@ -25,7 +25,7 @@ LONG = (
     "repeat.rounds_s=9999",  # all rounds are short, and all in common blocks, however slow the machine
     "measure.block_max_s=9999",
 )
-SHORT = ("repeat.runs=45", "repeat.rounds=15")
+SHORT = ("repeat.runs=24", "repeat.rounds=8")
 WHILE_PARTS_ARE_KEPT = ("repeat.runs=300", "repeat.rounds=100", "repeat.max_seconds=12")  # every few seconds
 
 

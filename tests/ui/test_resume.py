@@ -23,7 +23,7 @@ def test_a_sweep_whose_server_was_killed_is_resumed_to_its_end(browser: Browser,
         page = _page(browser, server)
         choose(page, "slow")
         tick(page, "Model", "unimportable", "slow")  # the one is over long before the other
-        page.get_by_label("Repeats").fill("20")
+        page.get_by_label("Repeats").fill("6")
         page.get_by_role("button", name="Start").click()
         (first,) = wait_for(lambda: server.results.exists() and find_files([server.results]))
         family = psutil.Process(server.process.pid).children(recursive=True)
