@@ -210,6 +210,36 @@ def channels_last() -> Any:
     return ChannelsLast(), torch.randn(2, 3, 6, 5)
 
 
+def fed_otherwise(which: str = "double") -> Any:
+    """A model whose example input lies in memory in another order than its indices."""
+    import torch
+    from torch import nn
+
+    class Double(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * 2
+
+    class Mean(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(5, 11, 3, padding=1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.sigmoid(self.conv(x)).mean(dim=(2, 3))
+
+    example = torch.randn(2, 5, 13, 7)
+    match which:
+        case "double":
+            return Double(), example.to(memory_format=torch.channels_last)
+        case "permuted":
+            return Double(), example.permute(1, 3, 0, 2)
+        case "mean":
+            return Mean(), example.to(memory_format=torch.channels_last)
+        case "one channel":
+            return nn.Conv2d(1, 5, 1), example[:, :1].to(memory_format=torch.channels_last)
+    raise ValueError(which)
+
+
 def with_buffer() -> Any:
     """A table looked up at positions that are a buffer of integers, as every transformer has one."""
     import torch

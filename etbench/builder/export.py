@@ -15,8 +15,9 @@ from torch.utils import _pytree as pytree
 from etbench.artifact.references import specs_of
 from etbench.config.sections import Dynamic
 from etbench.errors import EtbenchError
+from etbench.models.inputs import contiguous
 
-__all__ = ["explaining_call", "export"]
+__all__ = ["explaining_call", "export", "fits_contiguous"]
 
 NAMES = {0: "batch", 1: "seq_len"}
 
@@ -54,6 +55,12 @@ def export(module: nn.Module, inputs: tuple[Tensor, ...], dynamic: Dynamic) -> E
     return torch.export.export(
         module, tuple(repeated(tensor) for tensor in inputs), dynamic_shapes=shapes, strict=False
     )
+
+
+def fits_contiguous(program: ExportedProgram) -> bool:
+    """Return whether a program was exported with contiguous inputs, and so fits those that it is fed with."""
+    given = [value for value in (program.example_inputs or ((), {}))[0] if isinstance(value, Tensor)]
+    return all(mine.stride() == fed.stride() for mine, fed in zip(given, contiguous(given), strict=True))
 
 
 def _length(inputs: tuple[Tensor, ...], axis: int, largest: int) -> int:

@@ -15,7 +15,7 @@ from torch.export import ExportedProgram
 from etbench.artifact import Artifact, is_pytorch_program, program_path
 from etbench.artifact.decoding import decode
 from etbench.artifact.references import specs_of, write_references
-from etbench.builder.export import explaining_call, export
+from etbench.builder.export import explaining_call, export, fits_contiguous
 from etbench.builder.lowering import lower
 from etbench.builder.numerics import compare_layers
 from etbench.builder.segments import read_segments
@@ -60,7 +60,9 @@ def prepare(recipe: Recipe, stages: Stages) -> Prepared:
     with stages("export"), torch.no_grad():
         generation = loaded.generation
         dynamic = Dynamic(seq_len=generation.prompt_tokens) if generation else recipe.model.dynamic
-        program = loaded.exported or export(loaded.module, batches.references[0], dynamic)
+        program = loaded.exported
+        if program is None or not fits_contiguous(program):
+            program = export(loaded.module, batches.references[0], dynamic)
     return Prepared(loaded, batches, outputs, program, dynamic)
 
 

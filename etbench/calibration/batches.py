@@ -14,7 +14,7 @@ from torch import Tensor
 from etbench.calibration.arrays import read_arrays
 from etbench.config import Calibration
 from etbench.data import crops, photographs, sentences
-from etbench.models.inputs import ImageInputs, Inputs, PromptInputs, TextInputs
+from etbench.models.inputs import ImageInputs, Inputs, PromptInputs, TextInputs, contiguous
 
 __all__ = ["Batches", "read_batches"]
 
@@ -48,7 +48,17 @@ def read_batches(calibration: Calibration, inputs: Inputs, names: Sequence[str] 
 
     """
     if calibration.npz:
-        return _own_batches(calibration, calibration.npz, inputs, names)
+        found = _own_batches(calibration, calibration.npz, inputs, names)
+    else:
+        found = _usual_batches(calibration, inputs)
+    return Batches(
+        [contiguous(batch) for batch in found.references],
+        [contiguous(batch) for batch in found.calibration],
+        found.description,
+    )
+
+
+def _usual_batches(calibration: Calibration, inputs: Inputs) -> Batches:
     count = inputs.batch * (calibration.references + calibration.batches)
     split = calibration.references
     if isinstance(inputs, PromptInputs):
@@ -72,7 +82,7 @@ def read_batches(calibration: Calibration, inputs: Inputs, names: Sequence[str] 
 
 def _own_batches(calibration: Calibration, npz: str, inputs: Inputs, names: Sequence[str]) -> Batches:
     """Take the batches of the user's file in order, from the start again where they are too few."""
-    usual = read_batches(msgspec.structs.replace(calibration, npz=None, references=1, batches=1), inputs)
+    usual = _usual_batches(msgspec.structs.replace(calibration, references=1, batches=1), inputs)
     own = read_arrays(Path(npz), names, usual.references[0])
     split = calibration.references
     batches = list(islice(cycle(own), split + calibration.batches))

@@ -18,7 +18,8 @@ __all__ = ["program"]
 def program(*, path: str) -> LoadedModel:
     """Return the program in a `.pt2` file; in fp32 its open axes stay open.
 
-    Every other precision exports it again, with fixed shapes.
+    Every other precision exports it again, with fixed shapes. So does fp32 if its example inputs are not
+    contiguous, since a program only fits inputs of the memory layout it was exported with.
 
     Args:
         path: what `torch.export.save` wrote.

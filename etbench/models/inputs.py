@@ -21,6 +21,7 @@ __all__ = [
     "PromptInputs",
     "SpeechInputs",
     "TextInputs",
+    "contiguous",
     "shaped_inputs",
 ]
 
@@ -112,6 +113,16 @@ class PromptInputs:
 
 
 Inputs = ImageInputs | TextInputs | PromptInputs | FixedInputs
+
+
+def contiguous(batch: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return tensors that lie in memory in the order of their indices.
+
+    A program is compiled for the memory layout of its example inputs, and the inputs that are kept beside it,
+    which it is run with, are contiguous.
+    """
+    # Not `Tensor.contiguous`: it returns a tensor with an axis of length 1 as it is, whatever its strides.
+    return tuple(tensor.clone(memory_format=torch.contiguous_format) for tensor in batch)
 
 
 def shaped_inputs(specs: Sequence[InputSpec]) -> Inputs:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from running import build_here
+from tiny_models import fed_otherwise
 
 from etbench.artifact import program_path
 from etbench.artifact.references import read_references
@@ -23,6 +24,39 @@ def test_a_program_with_an_open_batch_takes_any_up_to_the_largest(tmp_path: Path
         assert method.call((torch.randn(batch, 3, 8, 8),))[0].shape == (batch, 5)
     with pytest.raises(RuntimeError, match="0x10"):
         method.call((torch.randn(7, 3, 8, 8),))
+
+
+@pytest.mark.parametrize(
+    ("which", "delegate"),
+    [
+        ("double", "portable"),
+        ("permuted", "portable"),
+        ("mean", "portable"),
+        ("mean", "xnnpack"),
+        ("one channel", "xnnpack"),
+    ],
+)
+def test_a_program_fits_the_memory_layout_of_the_inputs_that_are_kept(
+    which: str, delegate: str, tmp_path: Path
+) -> None:
+    build_here(tmp_path / "a", "model=fed_otherwise", f"model.which='{which}'", f"delegate={delegate}")
+    _assert_equal_to_eager(tmp_path / "a")
+
+
+def test_an_exported_program_with_another_memory_layout_is_exported_again(tmp_path: Path) -> None:
+    module, example = fed_otherwise("double")
+    torch.export.save(torch.export.export(module, (example,)), tmp_path / "net.pt2")
+    overrides = ("model=exported", f"model.path={tmp_path / 'net.pt2'}", "delegate=portable")
+    build_here(tmp_path / "a", *overrides)
+    _assert_equal_to_eager(tmp_path / "a")
+
+
+def _assert_equal_to_eager(folder: Path) -> None:
+    from executorch.extension.pybindings import _C
+
+    method = _C._load_program(str(program_path(folder))).load_method("forward")
+    for inputs, (expected,) in zip(*read_references(folder), strict=True):
+        torch.testing.assert_close(method.call(inputs)[0], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_largest_size_below_that_of_the_inputs_is_refused(tmp_path: Path) -> None:
