@@ -1,4 +1,4 @@
-"""docs/delegates.md against the tree and the installed wheel."""
+"""docs/reference/delegates.md against the tree and the installed wheel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from etbench.errors import ConfigError
 from etbench.preflight.compose import compose
 
 ROOT = TESTS.parent
-PAGE = (ROOT / "docs" / "delegates.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "delegates.md").read_text(encoding="utf-8")
 WHEEL = Path(str(files("executorch").joinpath("")))
 NO_BACKEND = {"example", "test", "transforms", "__pycache__"}
 PARENTS = {"apple", "arm"}  # folders of several backends
