@@ -165,7 +165,9 @@ def _positions(rows: Sequence[Sequence[Node]], edges: Mapping[Node, list[Node]])
         for row in rows:
             wanted = [fmean([across[other] for other in near[node]] or [across[node]]) for node in row]
             across.update(zip(row, _apart(row, wanted), strict=True))
-    return across
+    left = min(x - _width(node) / 2 for node, x in across.items())
+    right = max(x + _width(node) / 2 for node, x in across.items())
+    return {node: x + (WIDTH - left - right) / 2 for node, x in across.items()}
 
 
 def _apart(row: Sequence[Node], wanted: Sequence[float]) -> list[float]:
