@@ -84,7 +84,9 @@ def _first_sentence(text: str) -> str:
 
 
 def _facts(path: Path) -> str:
-    """Return what an option without a comment is, by the values that its file sets."""
+    """Return what an option without a sentence is: the command in its file, or the values that it sets."""
+    if command := re.search(r"^# (python -m etbench .*)$", path.read_text(encoding="utf-8"), re.MULTILINE):
+        return f"such as `{command[1]}`"
     content = OmegaConf.to_container(OmegaConf.load(path))
     assert isinstance(content, dict)
     known = (content.get(key) for key in ("label", "type", "id"))
@@ -99,7 +101,8 @@ def _group_keys(group: str) -> Iterator[str]:
             found.setdefault((key, comment), []).append(path.stem)
     whole = {path.stem for path in (CONF / group).glob("*.yaml")}
     place = "" if group == "experiment" else f"{group}."  # an experiment sets keys of any place
-    for (key, comment), options in found.items():
+    first = {key: number for number, (key, _) in reversed(list(enumerate(found)))}
+    for (key, comment), options in sorted(found.items(), key=lambda row: first[row[0][0]]):
         which = "all" if len(whole) > 1 and set(options) == whole else ", ".join(options)
         yield f"| `{place}{key}` | {which} | {_cell(comment)} |"
 
@@ -206,10 +209,14 @@ def _metavar(action: argparse.Action) -> str:
 
 def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
     """Yield the table of a parser's arguments, and those of the commands below it."""
-    yield from ("| argument | meaning |", "|---|---|")
-    for action in parser._actions:
-        if isinstance(action, argparse._HelpAction) or action.dest == HYDRAS_COMPLETION:
-            continue
+    actions = [
+        action
+        for action in parser._actions
+        if not isinstance(action, argparse._HelpAction) and action.dest != HYDRAS_COMPLETION
+    ]
+    if actions:
+        yield from ("| argument | meaning |", "|---|---|")
+    for action in actions:
         names = ", ".join(f"`{option}`" for option in action.option_strings)
         if isinstance(action, argparse._SubParsersAction):
             about = {choice.dest: choice.help or "" for choice in action._choices_actions}

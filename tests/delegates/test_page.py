@@ -47,11 +47,11 @@ def _rows(title: str) -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows[2:]]
 
 
-REJECTED = {row[0].strip("`"): (row[1], row[2]) for row in _rows("Not to be chosen")}
+REJECTED = {row[0].strip("`"): (row[1], row[2]) for row in _rows("Other backends of the wheel")}
 
 
 def test_the_delegates_of_the_page_are_those_of_the_tree() -> None:
-    chosen = {row[0].strip("`") for row in _rows("To be chosen")}
+    chosen = {row[0].strip("`") for row in _rows("Available delegates")}
     assert chosen == {path.stem for path in (ROOT / "conf" / "delegate").glob("*.yaml")}
 
 
