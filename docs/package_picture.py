@@ -228,5 +228,5 @@ def _legend(height: int) -> list[str]:
             f'<rect x="{x:.0f}" y="{y}" width="16" height="16" rx="3" fill="{fill}" stroke="{stroke}"/>',
             f'<text x="{x + 22:.0f}" y="{y + 13}" fill="#1f2328">{escape(words)}</text>',
         ]
-        x += 46 + len(words) * 7
+        x += 46 + len(words) * 7.6
     return lines
