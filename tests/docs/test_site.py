@@ -65,7 +65,7 @@ def test_the_site_is_searched_and_read_on_a_phone_and_asks_nobody_else(address: 
     page.on("request", lambda asked: asked.url.startswith((address, *OWN)) or noise.append(asked.url))
     page.on("console", lambda message: message.type == "error" and noise.append(message.text))
     page.on("pageerror", lambda error: noise.append(str(error)))
-    page.goto(f"{address}reference/options/")
+    page.goto(f"{address}reference/exit_statuses/")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate("document.body.dataset.mdColorScheme") == "slate"
     page.add_style_tag(content=STILL)
@@ -74,6 +74,6 @@ def test_the_site_is_searched_and_read_on_a_phone_and_asks_nobody_else(address: 
     page.locator("label[for=__search]").first.click()
     page.get_by_role("combobox", name="Search").fill("group_size")
     page.get_by_role("option").filter(has_text="Keys of precision").click()
-    page.wait_for_url(re.compile("reference/options/.*#keys-of-precision"))
+    page.wait_for_url(re.compile("reference/options/.*#keys-of-precision"), wait_until="commit")
     context.close()
     assert noise == []
