@@ -1,4 +1,4 @@
-"""Read from the sources which package imports which, lazy imports and those for type checkers included."""
+"""The order of the packages, and which imports which: read from the sources, at any depth of their text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,59 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["crossings", "cycle", "hidden_modules", "imports_of", "package_graph"]
+__all__ = [
+    "HYDRA",
+    "LAYERS",
+    "TORCH",
+    "crossings",
+    "cycle",
+    "hidden_modules",
+    "imports_of",
+    "package_graph",
+]
+
+TORCH = ("torch", "executorch", "torchao", "torchvision", "transformers")
+HYDRA = ("hydra", "omegaconf")
+
+# The packages, lowest first: each imports from those above its line only. Beside it, which of the guarded
+# libraries it may import: those take seconds (torch) or mean the command line (Hydra).
+LAYERS: dict[str, tuple[str, ...]] = {
+    "errors": (),
+    "version": (),
+    "stats": (),
+    "events": (),
+    "system": (),
+    "config": HYDRA,
+    "host": (),
+    "artifact": ("torch",),  # its references and the decoding of texts, not what is known of it
+    "native": (),
+    "runtime": ("torch", "executorch", "torchao"),
+    "data": (),
+    "models": TORCH,
+    "precisions": TORCH,
+    "delegates": TORCH,
+    "calibration": ("torch",),
+    "evaluate": ("torch",),
+    "builder": TORCH,
+    "measure": (),
+    "measure.passes": TORCH,
+    "measure.worker": ("executorch",),  # the libraries that every pass needs, once, before it forks
+    "devices": (),
+    "results.files": (),
+    "results.tables": (),
+    "results.comparison": (),
+    "results": (),
+    "results.charts": (),
+    "results.report": (),
+    "terminal": (),
+    "preflight": HYDRA,
+    "engine": (),
+    "sweep": HYDRA,
+    "tracking": (),
+    "ui": (),
+    "ui.pages": (),
+    "cli": HYDRA,
+}
 
 
 @dataclass(frozen=True)

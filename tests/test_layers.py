@@ -7,52 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from layers import crossings, cycle, hidden_modules, package_graph
+from layers import HYDRA, LAYERS, TORCH, crossings, cycle, hidden_modules, package_graph
 from running import TESTS
 
 ROOT = TESTS.parent
-TORCH = ("torch", "executorch", "torchao", "torchvision", "transformers")
-HYDRA = ("hydra", "omegaconf")
-
-# The packages, lowest first: each imports from those above its line only. Beside it, which of the guarded
-# libraries it may import: those take seconds (torch) or mean the command line (Hydra).
-LAYERS: dict[str, tuple[str, ...]] = {
-    "errors": (),
-    "version": (),
-    "stats": (),
-    "events": (),
-    "system": (),
-    "config": HYDRA,
-    "host": (),
-    "artifact": ("torch",),  # its references and the decoding of texts, not what is known of it
-    "native": (),
-    "runtime": ("torch", "executorch", "torchao"),
-    "data": (),
-    "models": TORCH,
-    "precisions": TORCH,
-    "delegates": TORCH,
-    "calibration": ("torch",),
-    "evaluate": ("torch",),
-    "builder": TORCH,
-    "measure": (),
-    "measure.passes": TORCH,
-    "measure.worker": ("executorch",),  # the libraries that every pass needs, once, before it forks
-    "devices": (),
-    "results.files": (),
-    "results.tables": (),
-    "results.comparison": (),
-    "results": (),
-    "results.charts": (),
-    "results.report": (),
-    "terminal": (),
-    "preflight": HYDRA,
-    "engine": (),
-    "sweep": HYDRA,
-    "tracking": (),
-    "ui": (),
-    "ui.pages": (),
-    "cli": HYDRA,
-}
 
 
 def _write(root: Path, files: dict[str, str]) -> None:

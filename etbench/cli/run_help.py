@@ -13,7 +13,7 @@ from etbench.preflight.compose import option_names
 from etbench.preflight.grid import composed
 from etbench.preflight.hydra_config import conf_dir
 
-__all__ = ["commented", "help_text"]
+__all__ = ["commented", "comments_of", "help_text", "keyed_lines", "sentences"]
 
 COLUMN = 32  # of the comments
 KEY = re.compile(r"^(?P<indent> *)(?P<key>[\w./@-]+):(?=\s|$)")
@@ -80,14 +80,14 @@ def commented(values: str, base: str, choices: dict[str, str | None], texts: dic
         texts: of the files of that option, what it builds on first.
 
     """
-    comments = dict(_comments(base))
+    comments = dict(comments_of(base))
     for group, text in texts.items():
-        comments |= {f"{group}.{key}": comment for key, comment in _comments(text)}
+        comments |= {f"{group}.{key}": comment for key, comment in comments_of(text)}
     lines = []
-    for key, line in _keys(values.splitlines()):
+    for key, line in keyed_lines(values.splitlines()):
         if key in choices:
             lines += [
-                *(f"# {about}" for about in _about(texts.get(key, ""))),
+                *(f"# {about}" for about in sentences(texts.get(key, ""))),
                 _beside(line, f"{key}={choices[key]}"),
             ]
         else:
@@ -122,15 +122,15 @@ def _files(roots: Sequence[Path], group: str, option: str) -> Iterator[Path]:
     yield path
 
 
-def _comments(text: str) -> Iterator[tuple[str, str]]:
+def comments_of(text: str) -> Iterator[tuple[str, str]]:
     """Yield each dotted key of a YAML text that has a comment behind its value."""
-    for key, line in _keys(text.splitlines()):
+    for key, line in keyed_lines(text.splitlines()):
         _, sign, comment = line.partition(" # ")
         if key and sign:
             yield key, comment.strip()
 
 
-def _keys(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+def keyed_lines(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield each line with the dotted key that it begins, empty where it begins none."""
     open_keys: list[tuple[int, str]] = []
     for line in lines:
@@ -143,7 +143,7 @@ def _keys(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield ".".join(key for _, key in open_keys), line
 
 
-def _about(text: str) -> Iterator[str]:
+def sentences(text: str) -> Iterator[str]:
     """Yield the sentences that the files of an option begin with."""
     for line in text.splitlines():
         if line.startswith("# ") and not line.startswith(("# @package", "# python -m", "# etbench")):

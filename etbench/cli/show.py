@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "The table of the end of a run or sweep, from its files. COLUMN is a word of the table "
         "(cell, p50, ci, mean, p95, min, max, std, n, size, load, parity, decode, first_token, equal, "
-        "prefill, state) or a column of results.csv (docs/columns.md)."
+        "prefill, state) or a column of results.csv (docs/reference/columns.md)."
     )
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="result files or their folders")
     parser.add_argument(

@@ -23,7 +23,7 @@ def faults(objective: str, bounds: Mapping[str, float]) -> list[str]:
     """List what is wrong with the names: each must be known before a sweep spends hours on it."""
     found = [] if objective in FIGURES else _path_faults(objective)
     return found + [
-        f"bounds.{name}: no figure of that name{nearest(name, FIGURES)}; docs/columns.md lists them"
+        f"bounds.{name}: no figure of that name{nearest(name, FIGURES)}; docs/reference/columns.md lists them"
         for name in bounds
         if name not in FIGURES
     ]
@@ -80,7 +80,8 @@ def _path_faults(path: str) -> list[str]:
         if part not in known:
             choices = [*known, *FIGURES] if kind is Result else list(known)
             return [
-                f"objective={path}: no figure {part!r}{nearest(part, choices)}; docs/columns.md lists them"
+                f"objective={path}: no figure {part!r}{nearest(part, choices)}; "
+                "docs/reference/columns.md lists them"
             ]
         kind = known[part]
     if _without_none(kind) not in (int, float):

@@ -224,7 +224,7 @@ def chosen_figures(words: Sequence[str]) -> list[Figure]:
         if word not in known:
             raise EtbenchError(
                 f"no column is called {word!r}{nearest(word, known)}; there are {', '.join(BY_WORD)}, and "
-                "those of results.csv (docs/columns.md)",
+                "those of results.csv (docs/reference/columns.md)",
                 stage="show",
             )
     return [replace(BY_WORD[word], rank=0) if word in BY_WORD else _of_csv(word) for word in words]

@@ -1,4 +1,4 @@
-"""docs/delegates.md against the tree and the installed wheel."""
+"""docs/reference/delegates.md against the tree and the installed wheel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from etbench.errors import ConfigError
 from etbench.preflight.compose import compose
 
 ROOT = TESTS.parent
-PAGE = (ROOT / "docs" / "delegates.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "delegates.md").read_text(encoding="utf-8")
 WHEEL = Path(str(files("executorch").joinpath("")))
 NO_BACKEND = {"example", "test", "transforms", "__pycache__"}
 PARENTS = {"apple", "arm"}  # folders of several backends
@@ -47,11 +47,11 @@ def _rows(title: str) -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows[2:]]
 
 
-REJECTED = {row[0].strip("`"): (row[1], row[2]) for row in _rows("Not to be chosen")}
+REJECTED = {row[0].strip("`"): (row[1], row[2]) for row in _rows("Other backends of the wheel")}
 
 
 def test_the_delegates_of_the_page_are_those_of_the_tree() -> None:
-    chosen = {row[0].strip("`") for row in _rows("To be chosen")}
+    chosen = {row[0].strip("`") for row in _rows("Available delegates")}
     assert chosen == {path.stem for path in (ROOT / "conf" / "delegate").glob("*.yaml")}
 
 
