@@ -1,14 +1,21 @@
-"""README and CONTRIBUTING: their commands are valid, and their worked examples work."""
+"""README, CONTRIBUTING and the pages under docs: commands are valid, examples work, links lead somewhere."""
 
 from __future__ import annotations
 
+import ast
+import importlib
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from running import TESTS, etbench
+import yaml
+from running import BRIEF, TESTS, environment, etbench
 
+from etbench.cli.commands import COMMANDS
 from etbench.preflight.command_line import check_command_line
 from etbench.results.files.schema import Result
 from etbench.results.files.store import read_result, read_results
@@ -17,6 +24,16 @@ from etbench.results.tables import metrics
 ROOT = TESTS.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs" / "guides" / "your_own_model.md").read_text(encoding="utf-8")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
+}
+# What the commands name: a user has these, the checkout does not.
+FILES = (
+    *("lines.txt", "resnet18.pt", "net.pt", "net.pt2", "net.pte", "labelled.npz", "photos/one.jpg"),
+    *("build/etbench-runner", "bin/adb", "outputs/base/a.json", "outputs/nightly/a.json"),
+)
 
 
 def _blocks(text: str) -> dict[str, str]:
@@ -24,10 +41,35 @@ def _blocks(text: str) -> dict[str, str]:
     return dict(re.findall(r"^```\w+ title=(\S+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
 
 
+def _fenced(text: str, language: str) -> list[str]:
+    """Return the fenced blocks of a language, with or without a title."""
+    return re.findall(rf"^```{language}(?: title=\S+)?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def _shell(text: str) -> str:
+    """Return the fenced bash blocks, each command on one line."""
+    return re.sub(r"\\\n\s*", " ", "\n".join(_fenced(text, "bash")))
+
+
 def _commands(text: str) -> list[str]:
     """Return each `python -m etbench` command of the fenced bash blocks, without its comment."""
-    shell = "\n".join(re.findall(r"^```bash\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
-    return re.findall(r"python -m etbench (?!-sc)(.*?)(?:\s+#.*)?$", shell.replace("\\\n", ""), re.MULTILINE)
+    return re.findall(r"python -m etbench (?!-sc)(.*?)(?:\s+#.*)?$", _shell(text), re.MULTILINE)
+
+
+def _subcommands(text: str) -> list[str]:
+    """Return each `etbench <subcommand>` of the fenced bash blocks, without its comment."""
+    return re.findall(r"(?:^|&& )etbench (.*?)(?:\s+#.*)?$", _shell(text), re.MULTILINE)
+
+
+def _prose(text: str) -> str:
+    """Return a page without its fenced blocks and code."""
+    return re.sub(r"`[^`\n]*`", "", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))
+
+
+def _anchors(text: str) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def _write(blocks: dict[str, str], folder: Path) -> None:
@@ -47,33 +89,84 @@ def test_the_two_commands_are_the_first_and_ci_runs_the_second() -> None:
     assert steps.index(installs) < next(at for at, line in enumerate(steps) if line.startswith(tests))
 
 
-@pytest.mark.parametrize("text", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
-def test_every_command_is_valid(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _write(_blocks(text), tmp_path)
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 180
+
+
+FIRST_ON = {command: name for name, text in reversed(PAGES.items()) for command in _commands(text)}
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name in FIRST_ON.values()])
+def test_every_command_is_valid(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for page in {name, "README.md"}:  # whose models the guides use as well
+        _write(_blocks(PAGES[page]), tmp_path)
     (tmp_path / "conf").mkdir(exist_ok=True)
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "one.jpg").touch()
-    for folder in ("base", "nightly"):
-        (tmp_path / "outputs" / folder).mkdir(parents=True)
-    (tmp_path / "lines.txt").write_text("One.\n")
-    (tmp_path / "resnet18.pt").touch()
+    for file in FILES:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
     monkeypatch.chdir(tmp_path)
-    commands = _commands(text)
-    assert len(commands) >= 2
-    for command in commands:
+    for command in (command for command, page in FIRST_ON.items() if page == name):
         arguments = shlex.split(command)
         own = [] if "--config-dir" in arguments else ["--config-dir", "conf"]
         check_command_line([*own, *arguments])
 
 
+@pytest.mark.parametrize("name", [name for name, text in PAGES.items() if _subcommands(text)])
+def test_every_subcommand_is_valid_and_its_samples_are_there(name: str) -> None:
+    for command in _subcommands(PAGES[name]):
+        subcommand, *arguments = shlex.split(command)
+        COMMANDS[subcommand].parser().parse_args(arguments)
+        for argument in arguments:
+            if argument.startswith("outputs/sample_"):
+                assert (ROOT / argument).exists(), command
+
+
+def test_the_pages_have_commands_to_check() -> None:
+    assert {"README.md", "CONTRIBUTING.md", "docs/getting_started.md"} <= PAGES.keys()
+    guides = {name for name in PAGES if name.startswith("docs/guides/")}
+    assert len(guides) >= 6
+    for name in {"README.md", "CONTRIBUTING.md", *guides}:
+        assert len(_commands(PAGES[name])) >= 2, name
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_yaml_and_python_of_a_page_can_be_read(name: str) -> None:
+    for block in _fenced(PAGES[name], "yaml"):
+        assert yaml.safe_load(block) is not None
+    titled = [Path(title).stem for title in _blocks(PAGES[name])]
+    for block in _fenced(PAGES[name], "python"):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module not in titled:
+                module = importlib.import_module(node.module)
+                for alias in node.names:
+                    assert hasattr(module, alias.name), f"{node.module}.{alias.name}"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_and_picture_of_a_page_is_there(name: str) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", _prose(PAGES[name])):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (ROOT / name).parent / path if path else ROOT / name
+        assert target.exists(), link
+        if anchor:
+            assert anchor in _anchors(target.read_text(encoding="utf-8")), link
+
+
+def test_the_readme_leads_to_every_guide() -> None:
+    links = re.findall(r"\]\(([^)\s#]+)", _prose(README))
+    assert {name for name in PAGES if name.startswith("docs/guides/")} <= set(links)
+
+
 def test_the_folders_of_the_tree_are_there() -> None:
-    for text in (README, CONTRIBUTING):
-        tree = re.search(r"^```\n(conf.*?)^```$", text, re.MULTILINE | re.DOTALL)
-        assert tree, "no tree"
-        names = re.findall(r"^(\S+/|\S+\.py)(?=\s)", tree[1], re.MULTILINE)
-        assert len(names) > 5
-        for name in names:
-            assert (ROOT / name.replace("<group>/", "")).exists(), name
+    tree = re.search(r"^```\n(conf.*?)^```$", CONTRIBUTING, re.MULTILINE | re.DOTALL)
+    assert tree, "no tree"
+    names = re.findall(r"^(\S+/|\S+\.py)(?=\s)", tree[1], re.MULTILINE)
+    assert len(names) > 5
+    for name in names:
+        assert (ROOT / name.replace("<group>/", "")).exists(), name
 
 
 def test_the_readme_example_of_a_model_of_ones_own_works(tmp_path: Path) -> None:
@@ -85,6 +178,26 @@ def test_the_readme_example_of_a_model_of_ones_own_works(tmp_path: Path) -> None
     assert result.status == "ok"
     assert result.parity is not None
     assert not result.parity.degenerate
+
+
+def test_the_guide_to_a_model_of_ones_own_works(tmp_path: Path) -> None:
+    _write(_blocks(GUIDE), tmp_path)
+    files = [sys.executable, "example_files.py"]
+    made = subprocess.run(files, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120)
+    assert made.returncode == 0, made.stderr
+    command = next(command for command in _commands(GUIDE) if "evaluate._target_" in command)
+    done = etbench(*shlex.split(command), *BRIEF, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = [result for _, result in read_results([tmp_path / "outputs" / "mine"])[0]]
+    assert {result.precision_short for result in results} == {"fp32", "int8"}
+    for result in results:
+        assert result.status == "ok"
+        assert result.weights == "net.pt"
+        assert result.evaluation
+        assert 0 <= result.evaluation["accuracy"] <= 1
+        assert result.parity is not None
+        assert not result.parity.degenerate
+    assert (tmp_path / "outputs" / "mine" / "precision_comparison.csv").is_file()
 
 
 def test_the_worked_examples_of_a_model_and_a_delegate_work(tmp_path: Path) -> None:
