@@ -424,7 +424,8 @@ def findings_in(text: Text, habits: Iterable[Habit] = HABITS) -> Iterator[Findin
         if text.kind not in habit.kinds:
             continue
         for found in habit.expression.finditer(text.words):
-            line = text.line + text.words.count("\n", 0, found.start())
+            lines_down = text.words.count("\n", 0, found.start())
+            line = text.line + (0 if text.path.suffix == ".ipynb" else lines_down)
             yield Finding(habit, text.path, line, _sentence(text, found))
 
 
