@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _record(overrides: list[str], count: int, parts: list[str]) -> dict[str, list[Any]]:
-    """Return the samples of each round: of the pairs, the runs (with their start in s) and the naive procedure."""
+    """Return the samples per round: of the pairs, the runs (with their start in s), the naive procedure."""
     pairs, runs, naive = [], [], []
     begun = time.monotonic()
     with built(*overrides) as (cell, subject):

@@ -42,7 +42,7 @@ class EtbenchLauncher(Launcher):
         self._context: HydraContext | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Store the context and configuration of Hydra; the task function, which runs a single cell, is not used."""
+        """Store the context and configuration of Hydra; the task function, for single cells, is not used."""
         from etbench.preflight.hydra_patches import compose_jobs_once
 
         compose_jobs_once(EtbenchLauncher)
