@@ -1,4 +1,4 @@
-"""Take the screenshots of the four tabs in docs/images: the sample sweep, and a model measured twice.
+"""Take the pictures of the four tabs for README and docs: the sample sweep, and a model measured twice.
 
 python benchmarks/ui_pictures.py --to docs/images
 """
