@@ -1,9 +1,9 @@
-"""The same program against itself: how often is a difference reported that is not there?
+"""The same program against itself: how often does etbench report a difference that does not exist?
 
     python benchmarks/aa.py --pairs 60
 
-Each pair is measured in turn with default settings. Between them the program is measured alone, and
-those runs are compared with each other minutes apart. The naive procedure is run beside them: two
+Each pair is measured interleaved with default settings. Between the pairs the program is measured alone, and
+those runs, minutes apart, are compared with each other. The naive procedure runs in between as well: two
 processes of 50 samples, and the Mann-Whitney test on the samples.
 """
 
@@ -34,7 +34,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--pairs", type=int, default=60)
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
-    parser.add_argument("--apart", type=int, default=12, help="runs between the two of a separate pair")
+    parser.add_argument(
+        "--apart", type=int, default=12, help="how many runs lie between the two runs of a separate pair"
+    )
     parser.add_argument("--cell", nargs="*", default=["model=mobilenet_v2", "precision=int8"])
     parser.add_argument("--save", type=Path, help="write all samples to this JSON file")
     parser.add_argument("--recorded", type=Path, help="judge the samples of such a file instead")
@@ -52,7 +54,7 @@ def main() -> None:
 
 
 def _record(overrides: list[str], count: int, parts: list[str]) -> dict[str, list[Any]]:
-    """Return the samples of each round: of the pairs, of the runs beside their start in s, and the naive."""
+    """Return the samples per round: of the pairs, the runs (with their start in s), the naive procedure."""
     pairs, runs, naive = [], [], []
     begun = time.monotonic()
     with built(*overrides) as (cell, subject):
@@ -82,7 +84,7 @@ def _report_in_turn(pairs: list) -> None:
         halves.append(ratio.half_width)
         logs.append(abs(np.log(ratio.ratio)))
     if pairs:
-        _print("in turn", words, halves, logs)
+        _print("interleaved", words, halves, logs)
 
 
 def _report_separate(runs: list, apart: int) -> None:

@@ -1,14 +1,14 @@
-"""What it costs to aggregate many result files, in time and memory, beside the least that it could.
+"""Time and memory that `aggregate` needs for many result files, compared with the least possible.
 
     python benchmarks/aggregate.py                      # 10,000 files
-    python benchmarks/aggregate.py --files 10000 100000 # and whether ten times as many take ten times as long
+    python benchmarks/aggregate.py --files 10000 100000 # do ten times as many take ten times as long?
 
-The files are those of the sample sweep with 30 rounds each, as a sweep has them today; each 28 are a sweep
-with a turn of its own. The floor is to read each file (`Path.read_bytes`), decode it with msgspec alone
-(`msgspec.json.Decoder(Result).decode`) and write the frame of all rows with pandas' `to_csv`; making that
-frame is not counted. `aggregate` is the whole of what the command does after its imports: results.csv, the
-four tables made of it, and results.parquet. Each figure is the median of trials in fresh processes, taken
-in turn; those with the index are single ones.
+The files are copies of the sample sweep with 30 rounds each, as a sweep has today; every 28 of them form one
+sweep. The floor is to read each file (`Path.read_bytes`), decode it with msgspec alone
+(`msgspec.json.Decoder(Result).decode`) and write the frame of all rows with pandas' `to_csv`; the time to
+make that frame is not counted. `aggregate` is everything the command does after its imports: results.csv,
+the four tables made from it, and results.parquet. Each figure is the median of interleaved trials in fresh
+processes; the figures with the index are single trials.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ def main() -> None:
     print_machine()
     per_file = [_benchmark(count, args.trials) for count in args.files]
     for count, each in zip(args.files[1:], per_file[1:], strict=True):
-        print(f"time a file, {count:,} to {args.files[0]:,} files: {each / per_file[0]:.2f}")
+        print(f"time per file, {count:,} against {args.files[0]:,} files: {each / per_file[0]:.2f}")
 
 
 def _benchmark(count: int, trials: int) -> float:
-    """Print all figures for that many files and return the seconds a file of `aggregate` without an index."""
+    """Print all figures for that many files; return the seconds per file of `aggregate` without an index."""
     with tempfile.TemporaryDirectory(prefix="aggregate-") as name:
         folder = Path(name)
         write_files(folder, count)
@@ -74,7 +74,7 @@ def _benchmark(count: int, trials: int) -> float:
         _print("floor", floor, parts)
         _print("results.csv alone", rows, f"{rows['seconds'] / floor['seconds']:.2f}x the floor")
         _print("aggregate", whole, f"{whole['seconds'] / floor['seconds']:.2f}x the floor")
-        _print("aggregate, index begun", _run("remember", folder))
+        _print("aggregate, new index", _run("remember", folder))
         _print("aggregate, index, nothing new", _run("remember", folder))
         renewed = int(count * CHANGED)
         write_files(folder, renewed, seed=1)
@@ -132,7 +132,7 @@ def _floor(folder: Path, out: Path) -> dict[str, float]:
 
 
 def write_files(folder: Path, count: int, seed: int = 0) -> None:
-    """Write that many files, 28 a sweep; another seed gives other figures under the same names."""
+    """Write that many files, 28 per sweep; another seed gives other figures under the same names."""
     noise = random.Random(seed)
     cells = [_today(result, noise) for _, result in read_results([SAMPLE])[0]]
     for number in range(count):
@@ -144,7 +144,7 @@ def write_files(folder: Path, count: int, seed: int = 0) -> None:
 
 
 def _today(result: Result, noise: random.Random) -> Result:
-    """Return a cell as it is measured today: 30 rounds, drawn from its samples, and what is known of them."""
+    """Return a cell as it is measured today: 30 rounds drawn from its samples, with their facts."""
     taken = [sample for samples in result.rounds for sample in samples]
     rounds = [
         [noise.choice(taken) * noise.uniform(0.99, 1.01) for _ in range(SAMPLES)] for _ in range(ROUNDS)
@@ -170,7 +170,7 @@ def _today(result: Result, noise: random.Random) -> Result:
 
 
 def _measured_again(result: Result, sweep: int, factor: float) -> Result:
-    """Return a cell as of another sweep, in which all was slower by a factor."""
+    """Return a cell of another sweep, in which everything was slower by a factor."""
     latency = {name: factor * ms for name, ms in msgspec.structs.asdict(result.latency_ms).items()}
     return msgspec.structs.replace(
         result,

@@ -1,4 +1,4 @@
-"""The web page as a user has it: a server over some folders, and Chromium."""
+"""The web page as a user sees it: a server for some folders, and Chromium."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-backgroun
 
 @contextmanager
 def serving(*results: Path, cwd: Path | None = None) -> Iterator[tuple[str, int]]:
-    """Serve the page of these folders, and give its address and the number of its process."""
+    """Serve the page of these folders; yield its address and its process id."""
     folders = [word for folder in results for word in ("--results", str(folder))]
     command = [sys.executable, "-m", "etbench", "ui", "--port", "0", "--no-browser", *folders]
     process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, text=True)

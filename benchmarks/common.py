@@ -1,4 +1,4 @@
-"""What the benchmarks share: one built program, and measurements of it as etbench takes them."""
+"""Shared by the benchmarks: a built program, and measurements of it as etbench takes them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from etbench.preflight.compose import compose
 
 @contextmanager
 def built(*overrides: str, config_dir: Path | None = None) -> Iterator[tuple[Cell, Subject]]:
-    """Build a cell's program into a temporary folder and give it as a subject with default settings."""
+    """Build a cell's program into a temporary folder; yield it as a subject with default settings."""
     cell = compose(list(overrides), config_dir=config_dir)
     with tempfile.TemporaryDirectory(prefix="etbench-") as name:
         folder = Path(name)
@@ -39,7 +39,7 @@ def built(*overrides: str, config_dir: Path | None = None) -> Iterator[tuple[Cel
 
 
 def measured(cell: Cell, subjects: Sequence[Subject], *, together: bool = False) -> list[Series]:
-    """Measure subjects as the cells of a user are measured; `together`, the others against the first."""
+    """Measure subjects as a user's cells are measured; with `together`, the others against the first."""
     scratch = Path(subjects[0].folder)
     if together:
         subjects = [subjects[0], *(msgspec.structs.replace(subject, base=0) for subject in subjects[1:])]
@@ -49,7 +49,7 @@ def measured(cell: Cell, subjects: Sequence[Subject], *, together: bool = False)
 
 
 def print_machine() -> None:
-    """Say where the figures come from."""
+    """Print which machine and versions the figures come from."""
     facts = read_environment(threads=None)
     versions = ", ".join(f"{name} {version}" for name, version in facts.libraries.items())
     print(f"{facts.cpu}, {facts.available_cores} cores, {facts.memory_bytes / 2**30:.0f} GiB; {versions}\n")

@@ -1,10 +1,10 @@
-"""Does the interval of a cell hold? On a recorded series of this machine, the plain bootstrap beside it.
+"""How often the interval of a cell covers the truth, on a recorded series, compared with a plain bootstrap.
 
     python benchmarks/coverage.py --recordings 3
 
-Rounds of one program are recorded back to back, a thousand at a time. Every stretch of 30 rounds then
-stands for a measurement, and the median of the whole series for the truth. What is left uncovered is drift
-that takes longer than a measurement does.
+Rounds of one program are recorded back to back, a thousand at a time. Every stretch of 30 rounds is treated
+as a measurement, and the median of the whole series as the truth. The intervals miss drift that is slower
+than one measurement.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ LAGS = (1, 5, 10, 20, 50)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--recordings", type=int, default=3, help="of a thousand rounds")
-    parser.add_argument("--rounds", type=int, default=30, help="of a stretch")
+    parser.add_argument("--recordings", type=int, default=3, help="how many series of a thousand rounds")
+    parser.add_argument("--rounds", type=int, default=30, help="rounds per stretch")
     parser.add_argument("--cell", nargs="*", default=["model=mobilenet_v2", "precision=int8"])
     parser.add_argument("--recorded", type=Path, help="read the series from this file instead")
     parser.add_argument("--save", type=Path, help="write the series to this file")

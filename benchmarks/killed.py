@@ -1,9 +1,9 @@
-"""A sweep of 28 cells, killed with -9 at random moments and resumed: does it end whole?
+"""A sweep of 28 cells, killed with -9 at random moments and resumed: is it complete in the end?
 
     python benchmarks/killed.py --kills 3
 
-Ends with status 1 unless the set of cells is the planned one, all are ok, each was measured once, no result
-that was there before a kill has changed, and nothing is left of what was killed.
+Exits with status 1 unless the cells are the planned ones, all are ok, each was measured once, no result from
+before a kill has changed, and no process or temporary file of a killed run is left.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ GRID = [
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--kills", type=int, default=3)
-    parser.add_argument("--within", type=float, default=150.0, help="seconds a leg lives at most")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument(
+        "--within", type=float, default=150.0, help="seconds after which a run is killed at the latest"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random moments")
     parser.add_argument("--grid", nargs="*", default=GRID)
     args = parser.parse_args()
     print_machine()
@@ -52,13 +54,13 @@ def main() -> int:
         _leg(folder, arguments, kill_after_s=None, number=args.kills)
         faults += _changed(before, out) + _not_whole(out)
     for fault in faults:
-        print(f"FAULT: {fault}")
-    print("no fault" if not faults else f"{len(faults)} faults")
+        print(f"ERROR: {fault}")
+    print(f"errors: {len(faults)}")
     return 1 if faults else 0
 
 
 def _leg(folder: Path, arguments: list[str], *, kill_after_s: float | None, number: int) -> None:
-    """Run the sweep until it ends or its time is over; then nothing of it may live on."""
+    """Run the sweep until it ends or its time limit is reached; no process of it may survive."""
     begun = time.monotonic()
     environment = os.environ | {"ETBENCH_CACHE": str(folder / "cache")}
     with (folder / "printed").open("ab") as printed:

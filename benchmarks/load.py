@@ -1,8 +1,8 @@
-"""One core kept busy during half the rounds: is it noticed, and does it cause a false alarm?
+"""One core is busy during half of the rounds: does etbench report it, and is there a false alarm?
 
     python benchmarks/load.py --trials 40
 
-Each trial measures the same program twice in turn while a busy process runs for half of every second.
+Each trial measures the same program twice, interleaved, while a busy process runs for half of every second.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
                 verdicts[_stability(new)] += 1
                 _, judgement = judge_in_turn(*in_turn(base.rounds, new.rounds), threshold=0.05)
                 words[judgement.verdict] += 1
-            print(f"{name}, {args.trials} trials: stability {dict(verdicts)}; in turn {dict(words)}")
+            print(f"{name}, {args.trials} trials: stability {dict(verdicts)}; interleaved {dict(words)}")
 
 
 def _stability(series) -> str:

@@ -1,9 +1,9 @@
-"""The native runner beside Python's: the same latency, less memory, an earlier first result?
+"""The native runner compared with Python: the same latency, less memory, an earlier first result?
 
     python benchmarks/native.py
 
-Each program is timed in turn by both, block by block, as a comparison is; an application's memory and cold
-start are taken from processes that do nothing else, in turn as well.
+Both runners time each program interleaved, block by block, as in a comparison. Peak memory and cold start are
+measured in processes that do nothing else, interleaved as well.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ MIB = 2**20
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=300, help="blocks of one round each")
-    parser.add_argument("--samples", type=int, default=5, help="inferences of a round")
+    parser.add_argument("--samples", type=int, default=5, help="inferences per round")
     parser.add_argument("--processes", type=int, default=10, help="for memory and cold start")
-    parser.add_argument("--cell", nargs="*", help="overrides of one other cell")
+    parser.add_argument("--cell", nargs="*", help="overrides of another cell")
     args = parser.parse_args()
     print_machine()
     with tempfile.TemporaryDirectory(prefix="etbench-") as name:
@@ -104,7 +104,7 @@ def _print_start(subject: Subject, runner: str, processes: int) -> None:
 
 
 def _both(runner: str, task: Task, answer: type) -> dict[str, Callable]:
-    """Return what does the task in a fresh process of Python and of the native runner."""
+    """Return functions that run the task in a fresh process of Python and of the native runner."""
     quiet = Supervision("inspect", lambda _: None, lambda _: None, log="/dev/null")
     return {
         "Python": lambda: in_spawned(task, answer, quiet),

@@ -1,9 +1,9 @@
-"""A true slowdown of 10 and of 3 %: how often is it found?
+"""A true slowdown of 10 % and of 3 %: how often does etbench find it?
 
     python benchmarks/power.py --trials 40
 
 The slowed program does a calibrated amount of extra work (matrix products in the same `.pte`). Each trial
-measures the plain and the slowed program in turn: 10 % with default settings, 3 % with repeat=adaptive.
+measures the plain and the slowed program interleaved: 10 % with default settings, 3 % with repeat=adaptive.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FIRST_GUESS = 100  # rows
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--trials", type=int, default=40)
-    parser.add_argument("--only", type=float, choices=[0.10, 0.03], help="one of the two slowdowns")
+    parser.add_argument("--only", type=float, choices=[0.10, 0.03], help="only one of the two slowdowns")
     args = parser.parse_args()
     os.environ["PYTHONPATH"] = str(HERE)  # the builder finds slowed.py there
     print_machine()
@@ -51,7 +51,7 @@ def _slowed(rows: int):
 
 
 def _rows(cell: Cell, plain: Subject, target: float) -> int:
-    """Return the amount of work that makes it slower by the target, found in three steps."""
+    """Return the amount of work that makes the program slower by the target, found in three steps."""
     rows = FIRST_GUESS
     for _ in range(3):
         with _slowed(rows) as (_, slower):
@@ -60,7 +60,7 @@ def _rows(cell: Cell, plain: Subject, target: float) -> int:
 
 
 def _long_ratio(cell: Cell, plain: Subject, slower: Subject) -> PairedRatio:
-    """Compare over 200 blocks: the truth, as far as it can be had."""
+    """Compare over 200 blocks, the best available estimate of the truth."""
     repeat = msgspec.structs.replace(plain.repeat, rounds=200, rounds_s=600, max_seconds=600)
     return _judged(cell, *(msgspec.structs.replace(side, repeat=repeat) for side in (plain, slower)))[0]
 
@@ -82,7 +82,7 @@ def _trials(cell: Cell, plain: Subject, slower: Subject, repeat: str, count: int
         words[judgement.verdict] += 1
     print(
         f"  repeat={repeat}: slower in {words['slower'] / count:.0%} of {count}, {dict(words)}; "
-        f"{median(blocks):.0f} blocks, {median(seconds):.1f} s a trial (at most {max(seconds):.1f})"
+        f"{median(blocks):.0f} blocks, {median(seconds):.1f} s per trial (at most {max(seconds):.1f})"
     )
 
 

@@ -1,9 +1,9 @@
-"""What a report of 200 cells costs, and what the seconds go to.
+"""The time that a report of 200 cells takes, and which parts take it.
 
     python benchmarks/report.py
 
-The cells are those of the sample sweep, under names of their own, each with 30 rounds drawn from its samples.
-The plain way beside it is to read the files and write them as one CSV.
+The cells are copies of the sample sweep with names of their own, each with 30 rounds drawn from its samples.
+For comparison, the same files are read and written as one CSV file.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def _write_cells(folder: Path, count: int) -> None:
-    """Write results with names and rounds of their own, made of the sample's."""
+    """Write copies of the sample's results with names and rounds of their own."""
     generator = np.random.default_rng(0)
     sample = [result for _, result in read_results([SAMPLE])[0]]
     for number in range(count):
@@ -80,7 +80,7 @@ def _command(*arguments: str) -> float:
 
 
 def _parts(folder: Path) -> None:
-    """Print the seconds of the parts, one after the other in this process."""
+    """Print the seconds of each part, run one after the other in this process."""
     results: list[Result] = []
     reported = None
 

@@ -1,10 +1,10 @@
-"""A farm of devices, simulated with the costs of a real sweep: what is the bottleneck, and what grows how?
+"""A farm of devices, simulated with the costs of a real sweep: where is the bottleneck, and what grows how?
 
     python benchmarks/scale.py outputs/sample_sweep
 
 Each program is built once, by whichever builder is free, and then measured on every device. A device measures
-one cell at a time, and fetches a program before its first cell of it. What a program costs (seconds of build,
-bytes, seconds of measuring) is drawn, with replacement, from the cells of the sweep that ran on XNNPACK.
+one cell at a time, and fetches a program before the first cell that needs it. The costs of a program (seconds
+to build, bytes, seconds to measure) are drawn, with replacement, from the XNNPACK cells of the sweep.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HOUR = 3600
 
 @dataclass(frozen=True)
 class Cost:
-    """What one program costs: seconds, and bytes of the program and of its result file."""
+    """The costs of one program: seconds, and bytes of the program and of its result file."""
 
     build_s: float
     measure_s: float
@@ -36,7 +36,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Farm:
-    """How many builders there are, and how many bytes a second each device gets."""
+    """The number of builders, and the bytes per second that each device receives."""
 
     builders: int
     bandwidth: float
@@ -44,7 +44,7 @@ class Farm:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Seconds until all is done, and in what share of them builders build and devices fetch and measure."""
+    """Seconds until the end, and the share of them in which builders build and devices fetch and measure."""
 
     seconds: float
     building: float
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--cells", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--builders", type=int, nargs="*", default=[2, 8, 32])
     parser.add_argument(
-        "--megabytes", type=float, nargs="*", default=[10, 100], help="a second, to each device"
+        "--megabytes", type=float, nargs="*", default=[10, 100], help="megabytes per second to each device"
     )
     args = parser.parse_args()
     costs = read_costs(args.sweep)
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def read_costs(sweep: Path) -> list[Cost]:
-    """Return what each measured XNNPACK cell of a sweep cost."""
+    """Return the cost of each measured XNNPACK cell of a sweep."""
     return [
         Cost(
             build_s=sum(result.artifact.build_s.values()),
@@ -100,13 +100,13 @@ def read_costs(sweep: Path) -> list[Cost]:
 
 
 def drawn(costs: Sequence[Cost], count: int) -> list[Cost]:
-    """Return costs of so many programs, the longest to build first, as etbench builds them."""
+    """Return the costs of that many programs, the longest build first, as etbench builds them."""
     chosen = random.Random(SEED).choices(costs, k=count)
     return sorted(chosen, key=lambda cost: -cost.build_s)
 
 
 def simulated(programs: Sequence[Cost], farm: Farm) -> Outcome:
-    """Run the farm: builders take programs in order, devices measure what is built in the order it was."""
+    """Run the farm: builders take programs in order, devices measure them in the order they were built."""
     free = [0.0] * farm.builders
     built: list[tuple[float, Cost]] = []
     for cost in programs:
@@ -114,7 +114,7 @@ def simulated(programs: Sequence[Cost], farm: Farm) -> Outcome:
         heapq.heappush(free, end)
         built.append((end, cost))
     built.sort(key=lambda one: one[0])
-    # Every device does the same cells in the same order, so one of them stands for all.
+    # Every device runs the same cells in the same order, so one of them represents all.
     now = 0.0
     for ready, cost in built:
         now = max(now, ready) + cost.pte_bytes / farm.bandwidth + cost.measure_s

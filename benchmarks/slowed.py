@@ -13,7 +13,7 @@ WIDTH = 512
 
 
 class Slowed(nn.Module):
-    """Adds the outcome of `rows` x WIDTH x WIDTH products, a thousandth of it, to the logits."""
+    """Adds a thousandth of the result of `rows` x WIDTH x WIDTH products to the logits."""
 
     def __init__(self, net: nn.Module, rows: int) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Slowed(nn.Module):
 
 
 def slowed(*, rows: int) -> LoadedModel:
-    """Return the model; the products take some `rows` x 262,144 multiplications, 294 rows at most."""
+    """Return the model; the products take about `rows` x 262,144 multiplications, with 294 rows at most."""
     ensure_importable()
     from torchvision.models import mobilenet_v2
 

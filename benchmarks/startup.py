@@ -1,4 +1,4 @@
-"""How long a user waits beside the measuring: the help, and one cell whose program is in the cache.
+"""How long a user waits apart from the measurement: for the help, and for a cell with a cached program.
 
 python benchmarks/startup.py
 """

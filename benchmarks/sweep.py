@@ -1,12 +1,12 @@
-"""What a sweep costs: written the plain way, by etbench cold and warm, and the pure measuring beside them.
+"""The time that a sweep takes: as a hand-written script, by etbench cold and warm, and its rounds alone.
 
     python benchmarks/sweep.py
     python benchmarks/sweep.py --no-plain --repeats quick    # does a second run build anything?
 
-The plain way is a process for each cell that loads, exports, quantizes, lowers and times in itself, as
-hand-written scripts do. The floor is the time that the rounds of the warm sweep took, nothing else; what it
-measures beside them (load, memory, energy) and the check against eager are named. A warm sweep that builds
-a program ends it with 1: something is in the key of the artifact that differs from one run to the next.
+The plain procedure is one process per cell that loads, exports, quantizes, lowers and times, as hand-written
+scripts do. The floor is the time of the rounds of the warm sweep and nothing else; the other measurements
+(load, memory, energy) and the check against eager are listed. If the warm sweep builds a program, the exit
+status is 1: the key of the artifact contains something that differs from one run to the next.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def main() -> None:
         folder, plain_s = Path(name), None
         if args.plain:
             plain_s = _plain(folder, args.models.split(","), args.precisions.split(","))
-            print(f"plain procedure, 10 samples a cell: {plain_s:.0f} s")
+            print(f"plain procedure, 10 samples per cell: {plain_s:.0f} s")
         grid = [f"model={args.models}", f"precision={args.precisions}"]
         built_again: set[str] = set()
         for repeat in args.repeats.split(","):
@@ -79,7 +79,7 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class _Swept:
-    """A sweep: how long it took, how long its stages took over all cells, and which cells it built."""
+    """A sweep: its duration, the time of each stage over all cells, and the cells that it built."""
 
     seconds: float
     stages_s: dict[str, float]

@@ -1,11 +1,11 @@
-"""What the timer adds to the runtime's own time: etbench's clock beside ETDump's, of the same inferences.
+"""What the timer adds to the runtime's own time: etbench's clock and ETDump's for the same inferences.
 
     python benchmarks/timer.py
 
-Each inference is timed from Python as a round times it, while ETDump notes the runtime's `Method::execute`
-of it. The difference is what setting the inputs, the binding and the clock itself cost. Setting the inputs
-is part of an inference whoever calls it: the runtime copies them into the program's arena. So that share is
-timed by itself, in inferences in between. (ETDump slows both sides alike, so it is no part of a measurement.)
+Each inference is timed from Python as in a round, while ETDump records the time of the runtime's
+`Method::execute`. The difference is the cost of setting the inputs, of the binding and of the clock itself.
+Any caller must set the inputs, since the runtime copies them into the program's arena. So this part is timed
+separately, in inferences in between. (ETDump slows both sides equally and is not used in a measurement.)
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 class _Times(msgspec.Struct):
-    """Milliseconds of each inference: by Python's clock, by the runtime's, and of its inputs alone."""
+    """Milliseconds of each inference: by Python's clock, by the runtime's, and for setting the inputs."""
 
     call_ms: list[float]
     execute_ms: list[float]

@@ -1,11 +1,11 @@
-"""What the web page costs: the latency that is measured with it open, and how soon it answers.
+"""The cost of the web page: the latency measured while it is open, and how fast it answers.
 
     python benchmarks/ui.py --pairs 20
     python benchmarks/ui.py --pairs 2 --tabs 20 --stretch 15 --settle 5
 
-One cell is measured for as long as this takes, while Chromium has the Run tab open on it or not, stretch by
-stretch, in random order within each pair. The rounds just after a switch are left out, since to open a page
-takes more than to show what is new on it. Beside that the page is asked, over HTTP and by a tick in its form.
+One cell is measured all the time, while Chromium has the Run tab open or not, stretch by stretch, in random
+order within each pair. The rounds just after a switch are left out, since opening a page takes more work than
+updating it. With several tabs, the response time is measured too, over HTTP and for a tick in the form.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ TICK = """() => new Promise(answered => {
 
 
 class Costs:
-    """What was found: rounds by stretch, answers in ms, and CPU time of the processes."""
+    """The measurements: rounds per stretch, answers in ms, and CPU time of the processes."""
 
     def __init__(self, log: Path) -> None:
         self.log = log
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--tabs", type=int, default=1)
     parser.add_argument("--stretch", type=float, default=5.0, help="seconds whose rounds count")
-    parser.add_argument("--settle", type=float, default=2.0, help="seconds after a switch that do not")
+    parser.add_argument("--settle", type=float, default=2.0, help="seconds after a switch, not counted")
     parser.add_argument("--cell", nargs="*", default=["model=mobilenet_v2", "precision=int8"])
     args = parser.parse_args()
     print_machine()
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def _start(cell: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
-    """Begin to measure a cell for hours, and wait until its rounds come in."""
+    """Start measuring a cell for hours, and wait until its first rounds arrive."""
     hours = ["repeat.spread_s=36000", "repeat.max_seconds=36000", f"hydra.run.dir={folder}"]
     run = subprocess.Popen(
         [sys.executable, "-m", "etbench", *cell, *hours], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -117,7 +117,7 @@ def _compare(costs: Costs, browser: Browser, address: str, server: int, args: ar
 
 
 def _ask(costs: Costs, tabs: list[Page], address: str) -> None:
-    """Ask many tabs how long an answer takes; after the stretch, since answers cost time too."""
+    """Time the answers of the page with many tabs; after the stretch, since answers cost time too."""
     for _ in range(ASKED if len(tabs) > 1 else 0):
         begun = time.perf_counter()
         with urlopen(address) as answer:
@@ -141,7 +141,7 @@ def _cpu_s(server: int) -> dict[str, float]:
 
 
 def _spent_s(process: psutil.Process, named: str = "") -> float:
-    """Return the CPU time of a process if its name has that in it; 0 for one that has just ended."""
+    """Return the CPU time of a process if its name contains `named`; 0 if it has just ended."""
     try:
         times = process.cpu_times()
         return times.user + times.system if named in process.name() else 0.0
@@ -156,7 +156,7 @@ def _report(costs: Costs, tabs: int) -> None:
     opened = "the page open" if tabs == 1 else f"{tabs} pages open"
     print(
         f"p50 {without:.3f} ms without, {with_page:.3f} ms with {opened}: ratio {ratio.ratio:.3f}"
-        f"{interval}, {ratio.blocks} pairs in turn"
+        f"{interval}, {ratio.blocks} interleaved pairs"
     )
     for name, spent in costs.cpu_s.items():
         print(f"  {name:<12} takes {spent / costs.open_s:.1%} of a core")

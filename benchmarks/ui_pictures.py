@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 SAMPLE = Path(__file__).resolve().parent.parent / "outputs" / "sample_sweep"
 WIDTH = 1280
-BUILT_MS = 600_000  # until then the programs are there
+BUILT_MS = 600_000  # the programs are built by then
 
 
 def main() -> None:
@@ -33,13 +33,13 @@ def main() -> None:
             height = takes[tab](page, address)
             page.set_viewport_size({"width": WIDTH, "height": height})
             page.evaluate("scrollTo(0, 0)")
-            page.wait_for_timeout(1_000)  # what fades in has done so
+            page.wait_for_timeout(1_000)  # animations have ended
             page.screenshot(path=args.to / f"ui_{tab}.png")
             page.close()
 
 
 def _run(page: Page, address: str) -> int:
-    """One run is over, the next is being timed."""
+    """Show one finished run and one that is being timed."""
     page.goto(address)
     page.get_by_role("button", name="Start").click()
     first = page.locator(".eb-card").filter(has=page.get_by_role("heading", name="Run 1", exact=True))

@@ -2,8 +2,8 @@
 
     python benchmarks/zoo.py outputs/zoo
 
-Each model that failed is exported and lowered once more by code written for its library alone, without
-etbench, so that the page can tell ExecuTorch's limits from etbench's.
+Each model that failed is exported and lowered again by code written for its library alone, without etbench.
+So the page separates the limits of ExecuTorch from those of etbench.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GIVEN_UP_S = 1_800
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="of the sweep; README.md is written into it")
+    parser.add_argument("folder", type=Path, help="folder of the sweep; README.md is written into it")
     parser.add_argument("--by-hand", metavar="MODEL", help=argparse.SUPPRESS)  # in a process of its own
     args = parser.parse_args()
     if args.by_hand:
@@ -39,11 +39,11 @@ def main() -> None:
 
 
 def coverage_page(results: list[Result], by_hand: dict[str, str]) -> str:
-    """Return the page: what share ran, by family, and where the rest ended.
+    """Return the page: the share of models that ran, by family, and where the others failed.
 
     Args:
-        results: of the sweep.
-        by_hand: what code without etbench came to, of the models that failed: nothing if it worked.
+        results: results of the sweep.
+        by_hand: for each model that failed, the error of the code without etbench; empty if that worked.
 
     """
     families: dict[str, list[Result]] = defaultdict(list)
@@ -58,8 +58,8 @@ def coverage_page(results: list[Result], by_hand: dict[str, str]) -> str:
         "# The zoo: which models run through the generic sources",
         "",
         "Written by `python benchmarks/zoo.py` from the results of `python -m etbench -m experiment=zoo` in "
-        "this folder: fp32 on XNNPACK, random weights. `repeat=quick` is one round a model: the times are "
-        "a first look.",
+        "this folder: fp32 on XNNPACK, random weights. `repeat=quick` is one round per model: the "
+        "times are only a first impression.",
         f"{facts.cpu}, {facts.available_cores} cores; {versions}.",
         "",
         f"**{ok} of {len(results)} ran, which is {share} of the {possible} that code written by hand can "
@@ -67,7 +67,7 @@ def coverage_page(results: list[Result], by_hand: dict[str, str]) -> str:
         "",
         "A model that ran was exported and lowered; the others were tried again by hand, without etbench.",
         "",
-        "| model | status | p50 ms | `.pte` MB | parity dB | delegated | where and why not, and by hand |",
+        "| model | status | p50 ms | `.pte` MB | parity dB | delegated | failed where and why, and by hand |",
         "|---|---|--:|--:|--:|--:|---|",
     ]
     for family, members in sorted(families.items()):
@@ -78,7 +78,7 @@ def coverage_page(results: list[Result], by_hand: dict[str, str]) -> str:
 
 
 def row(result: Result, by_hand: dict[str, str]) -> str:
-    """Return the line of a model."""
+    """Return the table row of a model."""
     name, artifact, parity = result.model_name, result.artifact, result.parity
     if result.status != "ok" or result.latency_ms is None or artifact is None:
         why = result.reason
@@ -100,12 +100,12 @@ def first_line(text: str) -> str:
 
 
 def tried_by_hand(model: dict[str, Any]) -> str:
-    """Build the model without etbench in a process of its own; return what went wrong, or nothing."""
+    """Build the model without etbench in a process of its own; return the error, or an empty text."""
     command = [sys.executable, __file__, ".", "--by-hand", json.dumps(model)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=GIVEN_UP_S)
     except subprocess.TimeoutExpired:
-        return f"no end within {GIVEN_UP_S} s"
+        return f"not finished within {GIVEN_UP_S} s"
     return "" if done.returncode == 0 else first_line("\n".join(done.stderr.strip().splitlines()[-1:]))
 
 

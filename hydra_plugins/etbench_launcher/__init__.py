@@ -1,4 +1,4 @@
-"""The default launcher of etbench: it is given the whole grid of a sweep at once.
+"""The default launcher of etbench: it receives the whole grid of a sweep at once.
 
 Hydra accepts a launcher only from this namespace package. Nothing heavy is imported here: Hydra imports every
 plugin at each start.
@@ -32,9 +32,9 @@ ConfigStore.instance().store(
 
 
 class EtbenchLauncher(Launcher):
-    """Builds the programs of all cells in parallel, then measures the cells in turn, block by block.
+    """Builds the programs of all cells in parallel, then measures the cells interleaved, block by block.
 
-    The value that each job returns to the sweeper is the objective of its cell, None where it has none.
+    Each job returns the objective of its cell to the sweeper, or None if it has none.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class EtbenchLauncher(Launcher):
         self._context: HydraContext | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take in what Hydra knows; the task function, which runs a single cell, is not used."""
+        """Store the context and configuration of Hydra; the task function, for single cells, is not used."""
         from etbench.preflight.hydra_patches import compose_jobs_once
 
         compose_jobs_once(EtbenchLauncher)
@@ -84,7 +84,7 @@ class EtbenchLauncher(Launcher):
         return jobs
 
     def _job(self, plan: TaskFunction, overrides: Sequence[str], number: int) -> JobReturn:
-        """Let Hydra compose a cell and make its folder, as it would to run it."""
+        """Let Hydra compose a cell and make its folder, as for running it."""
         assert self._config is not None and self._context is not None
         config = self._context.config_loader.load_sweep_config(self._config, list(overrides))
         with open_dict(config):
