@@ -27,6 +27,6 @@ def length_fault(options: dict[str, Any]) -> str | None:
     if prompt is None or new is None or most is None or prompt + new <= most:
         return None
     return (
-        f"model.prompt_tokens={prompt} and model.new_tokens={new}: the cache has model.max_tokens={most}; "
-        f"set that to {prompt + new} or more"
+        f"model.prompt_tokens={prompt} and model.new_tokens={new}: model.max_tokens={most} is too small "
+        f"for both; set it to {prompt + new} or more"
     )

@@ -92,7 +92,7 @@ def test_a_filter_keeps_the_cells_that_have_all_its_words(
 
 def test_a_filter_without_any_cell_names_the_words_there_are(shown: Callable[..., str]) -> None:
     told = shown("--filter", "resnet50", status=2)
-    assert "none of 4 cells" in told
+    assert "no cell matches all of 'resnet50'" in told
     assert "models: gpt2, mobilenet_v2, resnet18; precisions: fp32, int8" in told
 
 
