@@ -14,7 +14,7 @@ FORMATS = ("png", "svg", "pdf")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
-    parser.description = "Writes one file per chart; a chart without data is not written."
+    parser.description = "Writes one file per chart, except for charts without data."
     add_folders(parser)
     parser.add_argument(
         "--format",

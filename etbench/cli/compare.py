@@ -21,8 +21,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "The exit status is 3 if a cell is significantly slower (95 %) by more than --fail-above, meets a "
         "--fail-if condition, or was measured in BASELINE and not in NEW."
     )
-    parser.add_argument("base", type=Path, metavar="BASELINE", help="result file or folder to compare with")
-    parser.add_argument("new", type=Path, metavar="NEW", help="result file or folder to be compared")
+    parser.add_argument("base", type=Path, metavar="BASELINE", help="result file or folder of the baseline")
+    parser.add_argument(
+        "new", type=Path, metavar="NEW", help="result file or folder to compare with the baseline"
+    )
     parser.add_argument(
         "--fail-above",
         type=_share,

@@ -37,7 +37,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         'a state; such as "mobilenet int8" or "resnet18 xnn*"',
     )
     parser.add_argument(
-        "--sort", metavar="COLUMN", help="smallest first (default: by model, precision, delegate)"
+        "--sort",
+        metavar="COLUMN",
+        help="sort by this column, smallest first (default: by model, precision, delegate)",
     )
     parser.add_argument("--reverse", action="store_true", help="largest first")
     parser.add_argument(
@@ -45,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_words,
         default=[],
         metavar="COLUMN,…",
-        help="show these, however narrow the terminal is",
+        help="show these columns, however narrow the terminal is",
     )
     parser.add_argument(
         "--format", choices=list(FORMATS), default="table", help="output format (default: table)"

@@ -16,8 +16,10 @@ TOKEN_VARIABLE = "ETBENCH_UI_TOKEN"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = "It runs cells, and compares and inspects results."
-    parser.add_argument("--port", type=int, default=8765, help="0 chooses a free one (default: 8765)")
-    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    parser.add_argument(
+        "--port", type=int, default=8765, help="port of the page, or 0 for a free one (default: 8765)"
+    )
+    parser.add_argument("--no-browser", action="store_true", help="print the address, but open no browser")
     parser.add_argument(
         "--results",
         type=Path,

@@ -21,7 +21,7 @@ def shell_words(arguments: Sequence[str]) -> str:
 
 
 def python_command(arguments: Sequence[str]) -> list[str]:
-    """Return the same as words for a new process of this interpreter."""
+    """Return the same command as a list, for a new process of this interpreter."""
     return [sys.executable, "-m", "etbench", *arguments]
 
 

@@ -66,7 +66,7 @@ class AdbDevice(_Device, frozen=True, kw_only=True, tag="adb"):
     """An Android device.
 
     `runner` is the native runner, compiled for it; `serial` is None for the only device that is attached,
-    `adb` the program. What is copied is kept in `folder`. A lost device is looked for again, up to `retries`
+    `adb` the program. Copied files are kept in `folder`. A lost device is looked for again, up to `retries`
     times.
     """
 
