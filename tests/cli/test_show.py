@@ -170,7 +170,7 @@ def test_history_and_comparison_fit_the_terminal(
     command, *folders = arguments
     assert main([command, *(str(OUTPUTS / folder) for folder in folders)]) == 0
     printed = capsys.readouterr().out
-    table = [line for line in printed.splitlines()[1:] if not line.startswith(("more", "inconclusive"))]
+    table = [line for line in printed.splitlines()[1:] if not line.startswith(("not shown", "inconclusive"))]
     assert max(map(len, table)) <= width
     assert all(figure in printed for figure in figures)
     assert "…" not in printed

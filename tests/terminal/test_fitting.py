@@ -36,7 +36,7 @@ def results(request: pytest.FixtureRequest) -> list[Result]:
 def test_what_is_always_shown_is_there_in_full_at_any_width(results: list[Result], width: int) -> None:
     lines = _printed(width, lambda console: print_summary(results, console))
     rule = next(place for place, line in enumerate(lines) if line.startswith("──"))
-    end = next(place for place, line in enumerate(lines) if line.startswith(("more columns", "±: ")))
+    end = next(place for place, line in enumerate(lines) if line.startswith(("not shown", "±: ")))
     rows = lines[rule + 1 : end]
     assert all(name in lines[rule - 1] for name in ALWAYS)
     assert "…" not in "\n".join(rows)
