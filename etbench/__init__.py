@@ -28,7 +28,7 @@ MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name when it is first used: the children that build and measure need none of them."""
+    """Import a name on first use: the processes that build and measure need none of them."""
     if name in MODULES:
         return getattr(import_module(MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

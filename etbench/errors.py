@@ -1,4 +1,4 @@
-"""The errors of etbench: each says in which stage, what was wrong, and what to do about it."""
+"""The errors of etbench: each names the stage, what was wrong, and what to do about it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class EtbenchError(Exception):
     Args:
         message: what was being done and the value that was wrong.
         stage: the step of the cell in which it happened, such as ``load`` or ``lower``.
-        hint: what the user can do about it; empty where nothing is known.
+        hint: what the user can do about it; empty if there is no advice.
         kind: name of the original exception, if this one was translated.
         traceback: the original traceback as text, kept for the result file.
-        exit_status: of the process that ended so, where one did.
+        exit_status: exit status of the process that failed, if one did.
 
     """
 
@@ -56,11 +56,11 @@ class EtbenchError(Exception):
 
 
 class ConfigError(EtbenchError):
-    """One or more faults of the configuration, reported together (exit status 2)."""
+    """One or more errors in the configuration, reported together (exit status 2)."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
-        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        count = "1 error" if len(self.faults) == 1 else f"{len(self.faults)} errors"
         super().__init__(
             f"{count} in the configuration\n" + "\n".join(f"  - {fault}" for fault in self.faults),
             stage="config",
@@ -68,7 +68,7 @@ class ConfigError(EtbenchError):
 
     @classmethod
     def of_all(cls, errors: Sequence[Exception]) -> ConfigError:
-        """Return one error with the faults of several; an error of another kind is a fault by its message."""
+        """Combine several errors into one; an error of another kind contributes its message."""
         faults = [
             fault for error in errors for fault in (error.faults if isinstance(error, cls) else [str(error)])
         ]

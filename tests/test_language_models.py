@@ -90,4 +90,4 @@ def test_console_and_tables_show_tokens_per_second(decoder: Sweep) -> None:
 def test_a_text_longer_than_the_cache_is_refused_before_any_build(tmp_path: Path) -> None:
     done = etbench("--config-dir", str(CONF), "model=tiny_decoder", "model.new_tokens=20", cwd=tmp_path)
     assert done.returncode == 2
-    assert "the cache holds model.max_tokens=24; raise that to 28 or more" in done.stderr
+    assert "model.max_tokens=24 is too small for both; set it to 28 or more" in done.stderr

@@ -38,12 +38,15 @@ FIRST_CPU = min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") els
         (["+colour=blue"], ["colour: unknown key"]),
         (
             ["-m", "model=distilbert,resnet18", "model.seq_len=16"],
-            ["model.seq_len=16: model=resnet18 has no model.seq_len; sweep it by itself"],
+            ["model.seq_len=16: model=resnet18 has no model.seq_len; sweep it separately"],
         ),
         (["model.weights=pretraned"], ["did you mean 'pretrained'?"]),
         (["calibration.images=/no/such"], ["calibration.images=/no/such: no such folder"]),
         (["calibration.text=/no/such"], ["calibration.text=/no/such: no such file"]),
-        (["measure.affinity=[4095]"], [f"measure.affinity=[4095]: this process may use CPUs [{FIRST_CPU}"]),
+        (
+            ["measure.affinity=[4095]"],
+            [f"measure.affinity=[4095]: this process may use only CPUs [{FIRST_CPU}"],
+        ),
         (["resnet18"], ["did you mean 'model=resnet18'?"]),
         (
             ["hydra.run.dir=/dev/null/out"],

@@ -1,4 +1,4 @@
-"""What the program says about itself: its help and its versions."""
+"""The help and the versions that the program prints."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ usage: etbench [SUBCOMMAND] …
 
 How fast, how big and how accurate is this model, in this precision, on this ExecuTorch delegate?
 
-subcommands (`etbench SUBCOMMAND --help` has the arguments of each):
+subcommands (`etbench SUBCOMMAND --help` lists the arguments of each):
 {commands}
 
 examples:
   etbench model=resnet18 precision=int8                                  one cell
-  etbench -m model=resnet18,mobilenet_v2 precision=fp32,int8             a sweep of four
-  etbench -m --dry-run model=resnet18,mobilenet_v2 precision=fp32,int8   what it would do
+  etbench -m model=resnet18,mobilenet_v2 precision=fp32,int8             a sweep of four cells
+  etbench -m --dry-run model=resnet18,mobilenet_v2 precision=fp32,int8   list what it would do
   etbench --config-dir my_conf model=my_model                            a model of your own
-  etbench show outputs/<folder>                                          its table again
+  etbench show outputs/<folder>                                          the table of a finished run
   etbench run --help                                                     all groups and keys
 
 `python -m etbench …` is the same program; `etbench --version` prints the versions of etbench and its stack.
@@ -41,7 +41,7 @@ def help_text() -> str:
 
 
 def version_text() -> str:
-    """Return the versions of etbench and of what it measures with, read without importing any of it."""
+    """Return the versions of etbench and of the libraries it measures with, without importing them."""
     lines = [f"etbench {__version__}", f"python {platform.python_version()}"]
     return "\n".join([*lines, *(f"{name} {_version(name)}" for name in STACK)]) + "\n"
 

@@ -1,4 +1,4 @@
-"""`aggregate`: the comparison tables of any number of result files."""
+"""`aggregate`: write the comparison tables of any number of result files."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = (
-        "Also results.parquet where pyarrow is installed. Files that were read before are "
-        "taken from the index in DIR/.etbench."
+        "Also writes results.parquet if pyarrow is installed. Result files that were read before are "
+        "taken from the index in DIR/.etbench, unless they have changed."
     )
     add_folders(parser)
 

@@ -1,4 +1,4 @@
-"""`cache`: list, prune, verify or clear the built programs that are kept."""
+"""`cache`: list, prune, verify or clear the cache of built programs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
+from etbench.cli.common import counted
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import plain_console
 
@@ -27,22 +28,24 @@ COLUMNS = (
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = (
-        "`verify` ends with 1 if it found damage. A remote cache behind this one (cache.remote) is left "
-        "as it is: expire its objects by the rules of the store."
+        "The exit status of `verify` is 1 if it found damaged programs. A remote cache (cache.remote) is not "
+        "changed: let its store delete old objects."
     )
-    parser.add_argument("--dir", help="the cache folder, where it is not the usual one")
+    parser.add_argument(
+        "--dir", help="the cache folder (default: $ETBENCH_CACHE, or etbench/ in your cache folder)"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="show the programs, the one used last first")
-    prune = commands.add_parser("prune", help="remove the programs used longest ago")
+    commands.add_parser("list", help="list the programs, most recently used first")
+    prune = commands.add_parser("prune", help="remove the least recently used programs")
     prune.add_argument(
-        "--max-gb", type=_gigabytes, default=DEFAULT_MAX_GB, help="keep this much (default: 20)"
+        "--max-gb", type=_gigabytes, default=DEFAULT_MAX_GB, help="size to keep, in GB (default: 20)"
     )
-    commands.add_parser("verify", help="check every file against its digest, and remove what is damaged")
+    commands.add_parser("verify", help="check every file against its checksum, and remove damaged programs")
     commands.add_parser("clear", help="remove all programs")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run it and return the exit status: 1 if `verify` found damage."""
+    """Run it and return the exit status: 1 if `verify` found damaged programs."""
     from etbench.builder.cache import Cache, cache_folder
 
     cache = Cache(cache_folder(args.dir), int(getattr(args, "max_gb", DEFAULT_MAX_GB) * GB))
@@ -51,11 +54,12 @@ def run(args: argparse.Namespace) -> int:
             _list(cache)
         case "prune":
             removed = cache.prune(cache.max_bytes)
-            _say(f"removed {len(removed)} programs, {sum(entry.bytes for entry in removed) / GB:.2f} GB")
+            gb = sum(entry.bytes for entry in removed) / GB
+            _say(f"removed {counted(len(removed), 'program')}, {gb:.2f} GB")
         case "verify":
             return _verify(cache)
         case "clear":
-            _say(f"removed {cache.clear()} programs")
+            _say(f"removed {counted(cache.clear(), 'program')}")
     return 0
 
 
@@ -64,7 +68,7 @@ def _list(cache: Cache) -> None:
 
     entries = cache.entries()
     console = plain_console()
-    console.print(f"{len(entries)} programs in {cache.folder}", markup=False)
+    console.print(f"{counted(len(entries), 'program')} in {cache.folder}", markup=False)
     rows = (
         (
             entry.name,
@@ -82,7 +86,7 @@ def _verify(cache: Cache) -> int:
     damaged = cache.verify()
     for folder in damaged:
         _say(f"damaged, removed: {folder}")
-    _say(f"{len(cache.entries())} programs are sound, {len(damaged)} were not")
+    _say(f"{counted(len(cache.entries()), 'program')} intact, {len(damaged)} damaged")
     return 1 if damaged else 0
 
 

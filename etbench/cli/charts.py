@@ -1,4 +1,4 @@
-"""`charts`: every chart as a picture."""
+"""`charts`: draw every chart as an image file."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ FORMATS = ("png", "svg", "pdf")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
-    parser.description = "One file for each chart that has something to show."
+    parser.description = "Writes one file per chart, except for charts without data."
     add_folders(parser)
     parser.add_argument(
         "--format",
         type=_formats,
         default=["png"],
         metavar="png,svg,pdf",
-        help="one or several, separated by commas (default: png)",
+        help="one or more formats, separated by commas (default: png)",
     )
 
 
@@ -47,5 +47,5 @@ def _formats(text: str) -> list[str]:
     chosen = text.split(",")
     unknown = [name for name in chosen if name not in FORMATS]
     if unknown:
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(FORMATS)}")
+        raise argparse.ArgumentTypeError(f"unknown format {unknown[0]!r}; choose from {', '.join(FORMATS)}")
     return chosen

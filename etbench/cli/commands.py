@@ -2,7 +2,7 @@
 
 To add one, write a module beside this one with two functions, `configure(parser)`, which sets the description
 and the arguments, and `run(args)`, which returns the exit status; then add a line to `COMMANDS`. A module is
-imported when its subcommand is called, so import what takes long inside `run`.
+imported when its subcommand is called, so import slow packages inside `run`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Command:
     Args:
         name: the first word of the command line.
         help: its line in the help of the program.
-        module: in `etbench.cli`; that of the name if not given.
+        module: its module in `etbench.cli`; the one of the same name if not given.
 
     """
 
@@ -49,7 +49,7 @@ class Command:
 
 
 class _Run(Command):
-    """The one whose arguments are Hydra's."""
+    """The subcommand whose arguments are parsed by Hydra."""
 
     def parser(self) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = self.load().parser()
@@ -63,19 +63,21 @@ class _Run(Command):
 COMMANDS = {
     command.name: command
     for command in (
-        _Run("run", "build and measure a cell, or a grid of them with -m (the default)"),
-        Command("show", "print the table of finished results again"),
+        _Run("run", "build and measure one cell, or a grid of cells with -m (the default)"),
+        Command("show", "print the table of finished results"),
         Command("compare", "report which cells became faster or slower between two sets of results"),
-        Command("report", "write one page with words, charts and tables, or a comment for a pull request"),
-        Command("history", "show how latency went over many sweeps, and what changed where it did"),
+        Command(
+            "report", "write an HTML report with text, charts and tables, or a comment for a pull request"
+        ),
+        Command("history", "show how latency changed over many sweeps, and what else changed then"),
         Command("aggregate", "write the comparison tables as CSV"),
-        Command("charts", "draw every chart as a picture"),
-        Command("import", "turn files of other benchmarks into result files", "import_results"),
+        Command("charts", "draw every chart as an image file"),
+        Command("import", "convert the files of other benchmarks to result files", "import_results"),
         Command("export", "print results as ExecuTorch's v3 benchmark records", "export_results"),
-        Command("cache", "list, prune, verify or clear the built programs that are kept"),
-        Command("doctor", "report what this machine can build and run, and what spoils measurements on it"),
-        Command("ui", "serve the web page on this machine"),
-        Command("completion", "print what a shell needs to complete etbench's command lines"),
+        Command("cache", "list, prune, verify or clear the cache of built programs"),
+        Command("doctor", "report what this machine can build and run, and what disturbs measurements on it"),
+        Command("ui", "start the web interface on this machine"),
+        Command("completion", "print the script that completes etbench's command lines in a shell"),
     )
 }
-LATER = ("decide", "env", "upgrade", "diff", "trace", "graph", "baseline")  # names that are reserved
+LATER = ("decide", "env", "upgrade", "diff", "trace", "graph", "baseline")  # reserved names

@@ -1,4 +1,4 @@
-"""What the commands share: their folders, where they write, how they say what was left out."""
+"""What the subcommands share: folders of results, where they write, and how they report what was left out."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ __all__ = [
     "REGRESSION",
     "add_folders",
     "check_results",
+    "counted",
     "out_folder",
     "print_left_out",
     "print_paths",
@@ -42,10 +43,10 @@ def out_folder(args: argparse.Namespace) -> Path:
 
 
 def check_results(paths: Sequence[Path]) -> None:
-    """Name on stderr each path that holds no result.
+    """Print to stderr each path that has no result.
 
     Raises:
-        EtbenchError: if none of them does; says what was looked for and where.
+        EtbenchError: if no path has one.
 
     """
     empty = [words for path in paths if (words := _why_empty(path))]
@@ -70,16 +71,18 @@ def _why_empty(path: Path) -> str:
             return ""
     looked = f"no result in {path}"
     if not files:
-        return f"{looked}: there is no .json file in it or in the folders below"
-    of_all = f"none of {len(files)} .json files is one, such as " if len(files) > 1 else ""
+        return f"{looked}: there is no .json file in it or in its subfolders"
+    of_all = (
+        f"none of its {len(files)} .json files is a result; the first of them: " if len(files) > 1 else ""
+    )
     return f"{looked}: {of_all}{first}"
 
 
 def read_all(paths: Sequence[Path]) -> list[Result]:
-    """Read all results, and say on stderr what was left out.
+    """Read all results, and print to stderr what was left out.
 
     Raises:
-        EtbenchError: if there is none.
+        EtbenchError: if there are no results.
 
     """
     from etbench.results.files.store import read_results
@@ -91,13 +94,18 @@ def read_all(paths: Sequence[Path]) -> list[Result]:
 
 
 def print_left_out(errors: Iterable[UnreadableError]) -> None:
-    """Name each file that was left out, and why, on stderr."""
+    """Print to stderr each file that was left out, and why."""
     for error in errors:
         print(f"left out {error.message}", file=sys.stderr)
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a number of things: ``1 program``, ``2 programs``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def print_paths(paths: Iterable[Path]) -> int:
-    """Print a path a line."""
+    """Print one path per line."""
     for path in paths:
         print(path)
     return OK

@@ -1,4 +1,4 @@
-"""`compare`: what became slower, larger or less faithful, as a table, JSON or a pull request's comment."""
+"""`compare`: what became slower, larger or less accurate, as a table, JSON or a pull request's comment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etbench.cli.common import OK, REGRESSION, read_all
+from etbench.cli.common import OK, REGRESSION, counted, read_all
 from etbench.errors import EtbenchError
 
 if TYPE_CHECKING:
@@ -18,17 +18,19 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = (
-        "Exit status 3 if a cell is slower, beyond doubt and by more than --fail-above, "
-        "meets a --fail-if, or was measured in BASE and not in NEW."
+        "The exit status is 3 if a cell is significantly slower (95 %) by more than --fail-above, meets a "
+        "--fail-if condition, or was measured in BASELINE and not in NEW."
     )
-    parser.add_argument("base", type=Path, metavar="BASE", help="result file or folder to compare with")
-    parser.add_argument("new", type=Path, metavar="NEW", help="result file or folder that is judged")
+    parser.add_argument("base", type=Path, metavar="BASELINE", help="result file or folder of the baseline")
+    parser.add_argument(
+        "new", type=Path, metavar="NEW", help="result file or folder to compare with the baseline"
+    )
     parser.add_argument(
         "--fail-above",
         type=_share,
         default=0.05,
         metavar="5%",
-        help="slowdown that is let pass (default: 5%%)",
+        help="largest slowdown that is allowed (default: 5%%)",
     )
     parser.add_argument(
         "--fail-if",
@@ -39,10 +41,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         '"sqnr_db<-1" (in its own unit); may be repeated',
     )
     parser.add_argument(
-        "--allow-missing", action="store_true", help="let pass cells that NEW lacks or could not measure"
+        "--allow-missing", action="store_true", help="allow cells that NEW lacks or could not measure"
     )
     parser.add_argument("--format", choices=["table", "json", "markdown"], default="table")
-    parser.add_argument("--across-hosts", action="store_true", help="compare also what ran elsewhere")
+    parser.add_argument(
+        "--across-hosts", action="store_true", help="also compare results of other hosts, threads or versions"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -84,12 +88,15 @@ def _markdown(comparison: Comparison, *, failed: bool) -> str:
     lines = [
         f"### etbench: {'failed' if failed else 'passed'}",
         "",
-        f"{len(verdicts)} cells compared: {counts or 'none'}; "
-        f"up to {comparison.threshold:.3g} of slowdown is let pass.",
+        f"{counted(len(verdicts), 'cell')} compared: {counts or 'none'}; "
+        f"a slowdown of up to {comparison.threshold:.3g} is allowed.",
         "",
     ]
     if comparison.cells:
-        lines += ["| cell | base ms | new ms | new / base | 95 % | verdict |", "|---|--:|--:|--:|--:|---|"]
+        lines += [
+            "| cell | baseline ms | new ms | new / baseline | 95 % | verdict |",
+            "|---|--:|--:|--:|--:|---|",
+        ]
     for cell in comparison.cells:
         verdict = f"**{cell.verdict}**" if cell.regression else cell.verdict
         interval = f"{cell.low:.3f} to {cell.high:.3f}" if cell.low is not None else "none"
@@ -101,13 +108,13 @@ def _markdown(comparison: Comparison, *, failed: bool) -> str:
 
 
 def _beside(comparison: Comparison) -> list[str]:
-    """Return in words what no row of the table says."""
+    """Return lines about what the table does not show."""
     lines = [
         f"{violation.condition}: {violation.cell}: {violation.message}" for violation in comparison.violations
     ]
     for what, names in (
         ("no longer measured", comparison.failing),
-        ("only in base", comparison.only_base),
+        ("only in the baseline", comparison.only_base),
         ("only in new", comparison.only_new),
     ):
         if names:
@@ -126,5 +133,5 @@ def _share(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 < value < 10:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share such as 5% or 0.05")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a valid share; write it as 5% or 0.05")
     return value

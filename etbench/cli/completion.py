@@ -1,4 +1,4 @@
-"""`completion`: a script by which a shell completes subcommands, options and overrides."""
+"""`completion`: print a script that completes subcommands, options and overrides in a shell."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from etbench.cli.commands import COMMANDS
 __all__ = ["configure", "run", "script"]
 
 BASH = """\
-# Completes `etbench …` and `python -m etbench …`; Hydra is asked for groups and keys anew each time.
+# Completes `etbench …` and `python -m etbench …`; it asks Hydra for groups and keys each time.
 _etbench_words() {  # <subcommand> -: its options; <subcommand> <option>: values; <subcommand> .: other words
     case "$1 $2" in
 @CASES@
@@ -49,7 +49,7 @@ _etbench_python() {
     if [[ $COMP_LINE =~ $_etbench_module ]]; then _etbench; else compopt -o default; fi
 }
 complete -F _etbench etbench
-for _etbench_name in python python3; do  # a completion that is there already stays
+for _etbench_name in python python3; do  # keep a completion that already exists
     complete -p "$_etbench_name" &> /dev/null || complete -F _etbench_python "$_etbench_name"
 done
 unset _etbench_name
@@ -58,7 +58,7 @@ unset _etbench_name
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
-    parser.description = 'Put this into ~/.bashrc: eval "$(etbench completion bash)"'
+    parser.description = 'Add this line to ~/.bashrc: eval "$(etbench completion bash)"'
     parser.add_argument("shell", choices=["bash"])
 
 

@@ -1,4 +1,4 @@
-"""`doctor`: what this machine can build, run and measure well, and why not."""
+"""`doctor`: report what this machine can build, run and measure well, and why not."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = (
-        "It takes some seconds, since it asks the runtime. Exit status 1 if nothing could run here."
+        "It takes a few seconds, because it starts the runtime. The exit status is 1 if nothing can run here."
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the facts of this machine, the runtimes found, and advice; 1 if nothing could run here."""
+    """Print the facts of this machine, the runtimes found, and advice; 1 if nothing can run here."""
     import psutil
     from rich.text import Text
 

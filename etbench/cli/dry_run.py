@@ -12,6 +12,7 @@ from etbench.builder.cache import Cache, cache_folder
 from etbench.builder.fingerprint import recipe_key
 from etbench.builder.pool import UNKNOWN_S
 from etbench.builder.times import BuildTimes
+from etbench.cli.common import counted
 from etbench.config import Cell
 from etbench.errors import ConfigError
 from etbench.events import Event
@@ -32,15 +33,15 @@ MB = 1e6
 
 @dataclass(frozen=True)
 class Planned:
-    """A cell and what would become of it.
+    """A cell and what a run would do with it.
 
     Args:
         cell: of the grid.
-        program: where it comes from, in words; empty if it is not needed.
-        then: what is done with it.
-        builds: it is built.
-        measures: it is timed.
-        bytes: of the program, where one of this recipe or name is known.
+        program: where the program comes from, in words; empty if it is not needed.
+        then: what is done with the program.
+        builds: whether it is built.
+        measures: whether it is timed.
+        bytes: size of the program, if one of this recipe or name is known.
 
     """
 
@@ -56,7 +57,7 @@ def print_plan(argv: Sequence[str]) -> int:
     """Print what a checked command line would do, and return the exit status.
 
     Raises:
-        ConfigError: with every fault of the cells.
+        ConfigError: with all errors of the cells.
 
     """
     folder, cells = expanded(argv)
@@ -71,11 +72,11 @@ def print_plan(argv: Sequence[str]) -> int:
 
 
 def plan(cells: Sequence[Cell], folder: Path) -> list[Planned]:
-    """Say of each cell what a run would do with it.
+    """Return for each cell what a run would do with it.
 
     Args:
         cells: of the grid.
-        folder: of the results, where some may be from the sweep that is resumed.
+        folder: of the results; it may have some of the sweep that is resumed.
 
     """
     done = _finished(cells[0], folder)
@@ -87,7 +88,7 @@ def plan(cells: Sequence[Cell], folder: Path) -> list[Planned]:
     planned = []
     for cell in cells:
         if cell.cell_id in done:
-            planned.append(Planned(cell, "", "is finished"))
+            planned.append(Planned(cell, "", "already finished"))
         elif reason := cell.impossible():
             planned.append(Planned(cell, "", f"skipped: {reason}"))
         else:
@@ -99,18 +100,18 @@ def _wanted(
     cell: Cell, cache: Cache | None, sizes: dict[str, int], times: BuildTimes, seen: dict[bytes, str]
 ) -> Planned:
     reason = cell.no_runtime()
-    then = reason or "timed"  # the reason begins with what is done all the same
+    then = reason or "timed"  # the reason begins with what is still done
     recipe = msgspec.json.encode(cell.recipe, order="sorted")
     if recipe in seen:
-        return Planned(cell, f"that of {seen[recipe]}", then, measures=not reason)
+        return Planned(cell, f"same as {seen[recipe]}", then, measures=not reason)
     seen[recipe] = _name(cell)
     if cell.model.ready:
-        return Planned(cell, "is ready", then, measures=not reason)
+        return Planned(cell, "already built", then, measures=not reason)
     key = recipe_key(cell.recipe)
     if cache is not None and key is not None and (artifact := cache.find(key)):
         return Planned(cell, "in the cache", then, measures=not reason, bytes=artifact.pte_bytes)
     seconds = times.expected(cell.stem)
-    words = "to build" if seconds is None else f"to build, {seconds_text(seconds)} the last time"
+    words = "to build" if seconds is None else f"to build, {seconds_text(seconds)} last time"
     return Planned(cell, words, then, builds=True, measures=not reason, bytes=sizes.get(cell.stem))
 
 
@@ -124,28 +125,28 @@ def _finished(cell: Cell, folder: Path) -> set[str]:
 
 
 def _summary(planned: Sequence[Planned]) -> list[str]:
-    """Return in words how much there is to do, how long it takes and what stays on the disk."""
+    """Return lines about how much there is to do, how long it takes and what it keeps on the disk."""
     builds = [one for one in planned if one.builds]
     measured = [one for one in planned if one.measures]
-    lines = [f"{_counted(len(planned), 'cell')}: {len(builds)} to build, {len(measured)} to time"]
+    lines = [f"{counted(len(planned), 'cell')}: {len(builds)} to build, {len(measured)} to time"]
     if builds or measured:
         lines[0] += f"; about {seconds_text(_seconds(planned))}"
     if never := sum("last" not in one.program for one in builds):
-        lines[0] += f", with {UNKNOWN_S:.0f} s for each of {_counted(never, 'program')} never built before"
+        lines[0] += f", with {UNKNOWN_S:.0f} s for each of {counted(never, 'program')} never built before"
     settings = planned[0].cell.cache
     if builds:
         known = [one.bytes for one in builds if one.bytes is not None]
         unknown = len(builds) - len(known)
         sizes = [f"{sum(known) / MB:.1f} MB of programs"] if known else []
-        sizes += [f"{_counted(unknown, 'program')} of unknown size"] if unknown else []
+        sizes += [f"{counted(unknown, 'program')} of unknown size"] if unknown else []
         where = (
             f"in {cache_folder(settings.dir)}"
             if settings.enabled
-            else "while it runs, since the cache is off"
+            else "during the run, because the cache is off"
         )
         lines.append(f"disk: {' and '.join(sizes)} {where}")
     if settings.enabled and settings.remote:
-        lines.append(f"the remote cache {settings.remote} was not asked")
+        lines.append(f"the remote cache {settings.remote} was not checked")
     return lines
 
 
@@ -158,10 +159,6 @@ def _seconds(planned: Sequence[Planned]) -> float:
         if not (one.builds or one.measures):
             estimate.take(Event(kind="cell_finished", cell_id=one.cell.cell_id))
     return estimate.left_s() or 0.0
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _name(cell: Cell) -> str:

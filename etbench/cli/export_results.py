@@ -1,4 +1,4 @@
-"""`export`: results as ExecuTorch's v3 benchmark records."""
+"""`export`: print results as ExecuTorch's v3 benchmark records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="result files or their folders")
-    parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="(default: standard output)")
+    parser.add_argument(
+        "-o", "--out", type=Path, metavar="FILE", help="output file (default: standard output)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`history`: how the latency of each cell went over many sweeps, and what changed where it did."""
+"""`history`: show how the latency of each cell changed over many sweeps, and what else changed then."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ COLUMNS = (
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = (
-        "A change of level has to stand out from the drift of the machine between runs: of many "
-        "histories without any change, one in twenty has a false one. Files that were read before are taken "
-        "from the index in DIR/.etbench."
+        "A change of level is reported if it is larger than the drift of the machine between runs; in one of "
+        "twenty histories without a change, this is a false alarm. Result files that were read before are "
+        "taken from the index in DIR/.etbench, unless they have changed."
     )
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="result files or their folders")
     parser.add_argument("--format", choices=["table", "json", "markdown"], default="table")
@@ -86,7 +86,7 @@ def _markdown(histories: Sequence[CellHistory]) -> str:
 
 
 def _rows(histories: Sequence[CellHistory]) -> Iterable[tuple[str, ...]]:
-    """Yield a row a cell, and one more for each change after its first."""
+    """Yield one row per cell, and another for each change after the first."""
     from etbench.stats.changes import MIN_RUNS
 
     for history in histories:
@@ -100,13 +100,13 @@ def _rows(histories: Sequence[CellHistory]) -> Iterable[tuple[str, ...]]:
         )
         if not history.changes:
             enough = len(counted) >= 2 * MIN_RUNS
-            yield *about, "", "", "no change" if enough else "too few stable runs to tell"
+            yield *about, "", "", "no change" if enough else "too few stable runs"
         for number, change in enumerate(history.changes):
             yield *(about if not number else [""] * len(about)), *_change(change)
 
 
 def _change(change: ChangePoint) -> tuple[str, str, str]:
-    what = "; ".join(change.what) or "nothing else that is recorded"
+    what = "; ".join(change.what) or "no other recorded change"
     when = f"{_minute(change.before)} to {_minute(change.after)}"
     return f"{change.ratio:.3f}", f"{change.low:.3f} to {change.high:.3f}", f"{when}: {what}"
 

@@ -1,4 +1,4 @@
-"""`import`: files of other benchmarks as result files."""
+"""`import`: convert the files of other benchmarks to result files."""
 
 from __future__ import annotations
 
@@ -14,11 +14,17 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = (
-        "Reads the flat JSON of older scripts, ExecuTorch's v3 records and Google Benchmark's JSON; a "
-        "benchmark of Google's that is named model/precision/delegate is taken apart."
+        "Reads the flat JSON of older scripts, ExecuTorch's v3 records and Google Benchmark's JSON; a name "
+        "of the form model/precision/delegate in Google Benchmark's JSON is split."
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    parser.add_argument("-o", "--out", type=Path, default=Path("imported"), help="(default: imported)")
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        default=Path("imported"),
+        help="folder for the result files (default: imported)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The program `etbench`: finds the subcommand and hands over to it."""
+"""The program `etbench`: finds the subcommand and calls it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ BAD_USAGE = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line and return its exit status; a reader that leaves ends it quietly.
+    """Run a command line and return its exit status; if its reader closes the pipe, it ends quietly.
 
     Args:
-        argv: the words behind ``etbench``; those of this process if not given.
+        argv: the words after ``etbench``; those of this process if not given.
 
     """
     with ending_with_the_reader():

@@ -1,4 +1,4 @@
-"""`report`: one HTML file with words, charts and tables, or a comment for a pull request."""
+"""`report`: write one HTML file with text, charts and tables, or a comment for a pull request."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = (
-        "The HTML page is one file that needs no network; `--format markdown` is a comment for a "
-        "pull request, with the same words."
+        "The HTML page is one file that needs no network; `--format markdown` writes the same text as a "
+        "comment for a pull request."
     )
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="result files or their folders")
     parser.add_argument(
@@ -22,11 +22,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="FILE",
-        help="(default: report.html in the first DIR; Markdown goes to standard output)",
+        help="output file (default: report.html in the first DIR; standard output for Markdown)",
     )
     parser.add_argument("--format", choices=["html", "markdown"], default="html", help="(default: html)")
-    parser.add_argument("--title", help="what was measured (default: the name of the first DIR)")
-    parser.add_argument("--top", type=int, default=10, help="cells in the ranking (default: 10)")
+    parser.add_argument("--title", help="title of the report (default: the name of the first DIR)")
+    parser.add_argument("--top", type=int, default=10, help="number of cells in the ranking (default: 10)")
 
 
 def run(args: argparse.Namespace) -> int:

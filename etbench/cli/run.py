@@ -1,4 +1,4 @@
-"""`run`: one cell, or with -m a grid of them. Its arguments are Hydra's, which does the rest."""
+"""`run`: build and measure one cell, or a grid of cells with -m. Hydra parses its arguments."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ DRY_RUN = "--dry-run"
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of the options; check and composition of the overrides are not argparse's."""
+    """Return the parser of the options; the overrides are checked and composed elsewhere."""
     options: argparse.ArgumentParser = get_args_parser()
     options.prog = "etbench run"
-    options.add_argument(DRY_RUN, action="store_true", help="list what would be done, and do nothing")
+    options.add_argument(DRY_RUN, action="store_true", help="list what would be done, without doing it")
     return options
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check the command line, then hand over to Hydra.
+    """Check the command line, then call Hydra.
 
     Raises:
-        EtbenchError: with every fault of the command line.
+        EtbenchError: with all errors of the command line.
 
     """
     with ending_by_signals():

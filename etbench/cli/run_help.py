@@ -22,10 +22,10 @@ HELP = """\
 usage: etbench [run] [-m] [--dry-run] [--config-dir DIR] [group=option …] [key=value …]
 
 == Options ==
--m                   sweep over all values that are separated by commas
+-m                   sweep over all comma-separated values
 --dry-run            list the cells, what is cached, what would be skipped, and how long it takes; do nothing
---config-dir DIR     YAML groups of your own
---cfg job            print the composed YAML and do nothing; --hydra-help has all other options
+--config-dir DIR     folder with YAML groups of your own
+--cfg job            print the composed YAML and do nothing; --hydra-help lists all other options
 
 == Groups: choose one option of each (group=option) ==
 {groups}
@@ -35,14 +35,14 @@ usage: etbench [run] [-m] [--dry-run] [--config-dir DIR] [group=option …] [key
 == Examples ==
 One cell:   etbench model=resnet18 precision=int8
 A sweep:    etbench -m model=resnet18,mobilenet_v2 precision=fp32,int8
-Its plan:   etbench -m --dry-run model=resnet18,mobilenet_v2 precision=fp32,int8
-Your own:   etbench --config-dir my_conf model=my_model
-Its table:  etbench show outputs/<folder>
+Dry run:    etbench -m --dry-run model=resnet18,mobilenet_v2 precision=fp32,int8
+Your model: etbench --config-dir my_conf model=my_model
+The table:  etbench show outputs/<folder>
 """
 
 
 def help_text(overrides: Sequence[str], *, config_dir: str | None, name: str | None) -> str:
-    """Return the help for what is chosen on a command line.
+    """Return the help for the choices of a command line.
 
     Raises:
         ConfigError: if that cannot be composed.
@@ -77,7 +77,7 @@ def commented(values: str, base: str, choices: dict[str, str | None], texts: dic
         values: the YAML.
         base: the text of the primary configuration.
         choices: the option of each group.
-        texts: of the files of that option, what it builds on first.
+        texts: of the files of that option, those it builds on first.
 
     """
     comments = dict(comments_of(base))
@@ -100,14 +100,14 @@ def _beside(line: str, comment: str) -> str:
 
 
 def folded(options: Sequence[str]) -> str:
-    """Name the options of a group; of those in a folder of it only how many there are."""
+    """List the options of a group; for a folder in it, only how many it has."""
     inside = Counter(option.partition("/")[0] for option in options if "/" in option)
     folders = [f"{folder}/… ({count})" for folder, count in inside.items()]
     return ", ".join([*(option for option in options if "/" not in option), *folders])
 
 
 def _files(roots: Sequence[Path], group: str, option: str) -> Iterator[Path]:
-    """Yield the YAML files that an option is made of, what it builds on first."""
+    """Yield the YAML files that an option is made of, those it builds on first."""
     path = next((path for root in roots if (path := root / group / f"{option}.yaml").is_file()), None)
     if path is None:
         return
@@ -123,7 +123,7 @@ def _files(roots: Sequence[Path], group: str, option: str) -> Iterator[Path]:
 
 
 def comments_of(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each dotted key of a YAML text that has a comment behind its value."""
+    """Yield each dotted key of a YAML text that has a comment after its value."""
     for key, line in keyed_lines(text.splitlines()):
         _, sign, comment = line.partition(" # ")
         if key and sign:
@@ -131,7 +131,7 @@ def comments_of(text: str) -> Iterator[tuple[str, str]]:
 
 
 def keyed_lines(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield each line with the dotted key that it begins, empty where it begins none."""
+    """Yield each line with the dotted key that begins on it, or an empty one."""
     open_keys: list[tuple[int, str]] = []
     for line in lines:
         match = KEY.match(line)

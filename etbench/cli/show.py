@@ -1,4 +1,4 @@
-"""`show`: the table of finished results again, sorted, filtered, with columns of one's choice."""
+"""`show`: print the table of finished results, sorted, filtered, with the columns you choose."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = (
-        "The table of the end of a run or sweep, from its files. COLUMN is a word of the table "
+        "This is the table that a run or sweep prints at its end. COLUMN is a column of the table "
         "(cell, p50, ci, mean, p95, min, max, std, n, size, load, parity, decode, first_token, equal, "
         "prefill, state) or a column of results.csv (docs/reference/columns.md)."
     )
@@ -33,17 +33,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="WORDS",
-        help="only cells that have all these words: a part of the model, a precision, a delegate, a state; "
-        'such as "mobilenet int8" or "resnet18 xnn*"',
+        help="only cells that match all these words: part of a model's name, a precision, a delegate, "
+        'a state; such as "mobilenet int8" or "resnet18 xnn*"',
     )
     parser.add_argument(
-        "--sort", metavar="COLUMN", help="least first (default: by model, precision, delegate)"
+        "--sort",
+        metavar="COLUMN",
+        help="sort by this column, smallest first (default: by model, precision, delegate)",
     )
-    parser.add_argument("--reverse", action="store_true", help="greatest first")
+    parser.add_argument("--reverse", action="store_true", help="largest first")
     parser.add_argument(
-        "--columns", type=_words, default=[], metavar="COLUMN,…", help="these, however narrow the terminal is"
+        "--columns",
+        type=_words,
+        default=[],
+        metavar="COLUMN,…",
+        help="show these columns, however narrow the terminal is",
     )
-    parser.add_argument("--format", choices=list(FORMATS), default="table", help="(default: table)")
+    parser.add_argument(
+        "--format", choices=list(FORMATS), default="table", help="output format (default: table)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,7 +70,7 @@ def _filtered(results: Sequence[Result], words: Sequence[str]) -> list[Result]:
     """Return the cells that have all the words.
 
     Raises:
-        EtbenchError: if no cell has; says what words there are.
+        EtbenchError: if no cell has; the message lists the words that there are.
 
     """
     kept = [result for result in results if all(_has(result, word.lower()) for word in words)]
@@ -71,9 +79,7 @@ def _filtered(results: Sequence[Result], words: Sequence[str]) -> list[Result]:
             f"{what}s: {', '.join(sorted({read(result) for result in results}))}"
             for what, read in WORDS.items()
         )
-        raise EtbenchError(
-            f"none of {len(results)} cells has all of {' '.join(words)!r}; {there}", stage="show"
-        )
+        raise EtbenchError(f"no cell matches all of {' '.join(words)!r}; there are {there}", stage="show")
     return kept
 
 
@@ -97,7 +103,7 @@ WORDS: dict[str, Callable[[Result], str]] = {
 
 
 def _sorted(results: Iterable[Result], by: Figure, *, reverse: bool) -> list[Result]:
-    """Return the results in the order of a column, those without a figure last."""
+    """Return the results in the order of a column, those without a value last."""
     keyed = [(by.key(result), result) for result in results]
     known = [pair for pair in keyed if pair[0] is not None]
     known.sort(key=lambda pair: pair[0], reverse=reverse)

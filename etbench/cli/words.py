@@ -1,4 +1,4 @@
-"""What a word of the command line was probably meant to be."""
+"""What the user probably meant by a word of the command line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def hint(word: str) -> str:
 
 
 def hints(arguments: Sequence[str]) -> Iterator[str]:
-    """Yield a sentence on each word of a run's command line that looks like a subcommand."""
+    """Yield a sentence about each word of a run's command line that looks like a subcommand."""
     for text in arguments:
         name, assigned, _ = text.partition("=")
         if name in COMMANDS:

@@ -1,7 +1,7 @@
 """The typed form of a composed configuration.
 
 `parse` turns the composed YAML into a frozen `Cell`, or raises one `ConfigError` that lists every
-fault. Nothing here imports torch, so a mistake is answered at once.
+error. Nothing here imports torch, so errors are reported at once.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import OmegaConf where a configuration is parsed, not in the children that get the parsed one."""
+    """Import OmegaConf only to parse a configuration: child processes get the parsed one."""
     if name == "parse":
         from etbench.config.parsing import parse
 

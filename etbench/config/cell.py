@@ -31,7 +31,7 @@ from etbench.config.sections import (
 
 __all__ = ["Cell", "Recipe", "Settings", "decides_cell"]
 
-# Keys of the YAML and groups that do not decide what is measured: they leave `Cell.cell_id` alone.
+# Keys of the YAML and groups that do not decide what is measured: they do not change `Cell.cell_id`.
 UNMEASURED = (
     *("sweep", "cache", "build", "report", "tracking", "keep_pte", "event_log"),
     *("compare_to", "fail_above", "objective", "bounds"),
@@ -122,7 +122,7 @@ class Cell(Settings, frozen=True, kw_only=True):
         identity = [self.recipe, self.repeat, measured_how, self.passes, self.profile, self.threads]
         identity += [self.delegate.runtime, self.evaluate]
         identity += self.device.identity
-        if self.runner.name != "python":  # cells of Python's keep the names they had before there was another
+        if self.runner.name != "python":  # so that ids of older cells stay
             identity.append(self.runner.name)
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:12]
 
@@ -143,13 +143,13 @@ class Cell(Settings, frozen=True, kw_only=True):
         return self.compiles(self.runner.name)
 
     def compiles(self, runner: str) -> bool:
-        """Return whether a runner is compiled here: the native one, but that of a phone is brought along."""
+        """Return whether a runner is compiled here: the native one, except for a phone."""
         return runner == "native" and not isinstance(self.device, AdbDevice)
 
     def no_runtime(self) -> str | None:
-        """Return why the program can be built but not run where it is wanted, or None if it can.
+        """Return why the program can be built but not run on the device, or None if it can.
 
-        Which runtimes are in the runner of a phone is found out there.
+        Which runtimes the runner of a phone has is found out on the phone.
         """
         if isinstance(self.device, AdbDevice):
             return None
@@ -157,7 +157,7 @@ class Cell(Settings, frozen=True, kw_only=True):
         return self.delegate.no_runtime(there or sys.platform)
 
     def impossible(self) -> str | None:
-        """Return why model, precision, delegate and runner cannot go together, or None if they can."""
+        """Return why model, precision, delegate and runner do not work together, or None if they do."""
         rules = (*self.delegate.cannot, *self.runner.cannot)
         reasons = [rule.reason for rule in rules if rule.covers(self.names)]
         requires = (*self.model.requires, *self.delegate.requires)
@@ -165,6 +165,6 @@ class Cell(Settings, frozen=True, kw_only=True):
         reasons += filter(None, [runner, *(requirement.missing for requirement in requires)])
         if self.model.dynamic.sizes and self.precision.name != "fp32":
             reasons.append(
-                "model.dynamic goes with fp32 only: quantizing and casting export again, with fixed shapes"
+                "model.dynamic works only in fp32: quantizing and casting export again, with fixed shapes"
             )
         return reasons[0] if reasons else None

@@ -1,4 +1,4 @@
-"""Command lines that are printed to be copied, or kept to be run again."""
+"""Command lines that are printed for the user to copy, or recorded to be run again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 __all__ = ["cell_arguments", "python_command", "quoted", "resume_arguments", "shell_words"]
 
-# They say what is done with the sweep that a cell is part of, or what it is held against.
+# They concern the sweep that a cell is part of, or what the cell is compared with.
 OF_THE_OCCASION = ("sweep.", "hydra.", "hydra/", "compare_to=", "fail_above=")
 
 
@@ -21,20 +21,20 @@ def shell_words(arguments: Sequence[str]) -> str:
 
 
 def python_command(arguments: Sequence[str]) -> list[str]:
-    """Return the words of the same for a new process: this very interpreter."""
+    """Return the same command as a list, for a new process of this interpreter."""
     return [sys.executable, "-m", "etbench", *arguments]
 
 
 def resume_arguments(folder: Path) -> list[str]:
-    """Return what stands behind ``python -m etbench`` to go on with the sweep in a folder."""
+    """Return the arguments of ``python -m etbench`` that resume the sweep in a folder."""
     return ["-m", f"sweep.resume={quoted(str(folder))}"]
 
 
 def cell_arguments(overrides: Sequence[str], flags: Mapping[str, Any]) -> list[str]:
-    """Return what stands behind ``python -m etbench`` to ask for one cell by itself.
+    """Return the arguments of ``python -m etbench`` that run one cell by itself.
 
     Args:
-        overrides: that make the cell; those that are about a sweep are left out.
+        overrides: of the cell; those that concern a sweep are left out.
         flags: such as ``{"--config-dir": "conf"}``; those that are None are left out.
 
     """
@@ -43,9 +43,9 @@ def cell_arguments(overrides: Sequence[str], flags: Mapping[str, Any]) -> list[s
 
 
 def quoted(text: str) -> str:
-    """Quote a value for Hydra's grammar, where it is more than letters, digits and signs of a path."""
+    """Quote a value for Hydra's grammar if it has more than letters, digits and the signs of a path."""
     if re.fullmatch(r"[\w./:-]+", text, re.ASCII):
         return text
-    from hydra.core.override_parser.types import Quote, QuotedString  # who reads results does without Hydra
+    from hydra.core.override_parser.types import Quote, QuotedString  # reading results does not need Hydra
 
     return QuotedString(text, Quote.double).with_quotes()

@@ -1,4 +1,4 @@
-"""Call what a `_target_` in the YAML names."""
+"""Call the function that a `_target_` in the YAML names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def instantiate(target: str, options: dict[str, Any], *, stage: str) -> Any:
     """Import a dotted name and call it.
 
     Raises:
-        EtbenchError: of this stage if there is no such name, or it does not take these options.
+        EtbenchError: of this stage if there is no such name, or it does not accept these options.
 
     """
     try:
@@ -31,6 +31,7 @@ def instantiate(target: str, options: dict[str, Any], *, stage: str) -> Any:
         names = list(inspect.signature(function).parameters)
         odd = next((name for name in options if name not in names), "")
         raise EtbenchError(
-            f"{target} does not take these options: {error}{nearest(odd, names) if odd else ''}", stage=stage
+            f"{target} does not accept these options: {error}{nearest(odd, names) if odd else ''}",
+            stage=stage,
         ) from error
     return function(**options)

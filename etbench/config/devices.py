@@ -1,6 +1,6 @@
 """The devices of a configuration (`conf/device`): where the rounds are run.
 
-Programs are built on this host in any case. How each kind is reached is in `etbench.devices`.
+Programs are always built on this host. `etbench.devices` has the connection to each kind of device.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from etbench.config.sections import Name, Section
 
 __all__ = ["INSTALL_ADB", "AdbDevice", "Device", "HostDevice", "RayDevice", "SshDevice"]
 
-INSTALL_ADB = "install Android's platform-tools, such as by apt-get install adb, or name it: device.adb=…"
+INSTALL_ADB = (
+    "install Android's platform-tools, for example with apt-get install adb, or give its path: device.adb=…"
+)
 
 Text = Annotated[str, Meta(min_length=1)]
-Word = Annotated[str, Meta(pattern=r"^[^-\s]\S*$")]  # that no program takes for an option
+Word = Annotated[str, Meta(pattern=r"^[^-\s]\S*$")]  # not mistaken for an option
 Retries = Annotated[int, Meta(ge=0, le=100)]
 
 
@@ -30,7 +32,7 @@ class _Device(Section, frozen=True, kw_only=True, tag_field="kind"):
 
     @property
     def identity(self) -> list[Any]:
-        """What tells it from other devices; nothing for the host, whose cells got their names first."""
+        """What distinguishes it from other devices; empty for the host, so that its cells keep their ids."""
         return []
 
 
@@ -41,9 +43,9 @@ class HostDevice(_Device, frozen=True, kw_only=True, tag="host"):
 class SshDevice(_Device, frozen=True, kw_only=True, tag="ssh"):
     """Another machine with a Python.
 
-    `python` is its interpreter there, `options` are further ones of the `ssh` command. What is sent is kept
-    in `folder`, below `max_gb`; `platform` is what `sys.platform` says there, None if the same as here. A
-    connection that is lost is made again, `retries` times.
+    `python` is the interpreter there, `options` are additional options of the `ssh` command. Copied files are
+    kept in `folder`, below `max_gb`; `platform` is `sys.platform` there, None if the same as here. A lost
+    connection is made again, up to `retries` times.
     """
 
     host: Word
@@ -64,7 +66,7 @@ class AdbDevice(_Device, frozen=True, kw_only=True, tag="adb"):
     """An Android device.
 
     `runner` is the native runner, compiled for it; `serial` is None for the only device that is attached,
-    `adb` the program. What is sent is in `folder`. A device that is lost is looked for again, `retries`
+    `adb` the program. Copied files are kept in `folder`. A lost device is looked for again, up to `retries`
     times.
     """
 
@@ -83,8 +85,8 @@ class AdbDevice(_Device, frozen=True, kw_only=True, tag="adb"):
 class RayDevice(_Device, frozen=True, kw_only=True, tag="ray"):
     """The next free node of a Ray cluster.
 
-    `pool` is the resource whose unit a node gives while it measures, `address` that of the cluster, None to
-    find it as Ray does; `platform` is what `sys.platform` says there, None if the same as here.
+    `pool` is the resource of which a node uses one unit while it measures. `address` is the cluster's, None
+    to find it as Ray does; `platform` is `sys.platform` there, None if the same as here.
     """
 
     pool: Name = "device_pool"

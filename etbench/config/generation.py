@@ -1,4 +1,4 @@
-"""How long the texts are that a language model reads and writes."""
+"""The lengths of the text that a language model reads and generates."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from msgspec import Meta, Struct
 
 __all__ = ["GENERATE", "Generation", "Tokens", "length_fault"]
 
-GENERATE = "generate"  # the task of a model that writes token by token, from a cache inside of its program
+GENERATE = "generate"  # the task of a model that generates token by token, with a cache inside its program
 
 Tokens = Annotated[int, Meta(ge=2, le=131_072)]
 
 
 class Generation(Struct, frozen=True, kw_only=True):
-    """A prompt of so many tokens, to which so many are added, in a cache that holds `max_tokens` at most."""
+    """A prompt of `prompt_tokens`, followed by `new_tokens` generated ones, in a cache of `max_tokens`."""
 
     prompt_tokens: Tokens
     new_tokens: Tokens
@@ -22,11 +22,11 @@ class Generation(Struct, frozen=True, kw_only=True):
 
 
 def length_fault(options: dict[str, Any]) -> str | None:
-    """Return what is wrong with the lengths among a model's options: what is written must fit the cache."""
+    """Return what is wrong with the lengths in a model's options: all tokens must fit the cache."""
     prompt, new, most = (options.get(name) for name in Generation.__struct_fields__)
     if prompt is None or new is None or most is None or prompt + new <= most:
         return None
     return (
-        f"model.prompt_tokens={prompt} and model.new_tokens={new}: the cache holds model.max_tokens={most}; "
-        f"raise that to {prompt + new} or more"
+        f"model.prompt_tokens={prompt} and model.new_tokens={new}: model.max_tokens={most} is too small "
+        f"for both; set it to {prompt + new} or more"
     )

@@ -1,4 +1,4 @@
-"""Names that the YAML leaves open: of a model by its id, of a ready program's precision and delegate."""
+"""Names that the YAML leaves open: a model's, from its id, and a ready program's precision and delegate."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _UNNAMED = "model"
 
 
 def model_name(section: dict[str, Any]) -> str:
-    """Return the name of a model whose YAML has ``name: null``: of its id, file or function, and its part.
+    """Return the name of a model with ``name: null``: made from its id, file or function, and its part.
 
-    A hub id ``owner/name`` and a folder give their last part. One that generates text says so.
+    A hub id ``owner/name`` and a folder give their last part. For a model that generates text it ends in
+    ``-generate``.
     """
     options = section["options"]
     if path := options.get("path"):
@@ -40,12 +41,12 @@ def model_name(section: dict[str, Any]) -> str:
 
 
 def as_built(model: Model) -> dict[str, Any]:
-    """Return the precision and delegate of a ready program: whatever was built into it.
+    """Return the precision and delegate of a ready program: those that it was built with.
 
-    The delegate's name tells the backends that the file asks for, ``portable`` if there are none, and
-    ``unknown`` where the file cannot be read; the runtime will say what is wrong with it.
+    The delegate's name is made from the backends that the file asks for, ``portable`` if there are none, and
+    ``unknown`` if the file cannot be read; the runtime will report what is wrong with it.
     """
-    from etbench.config.program_head import backends_of  # brings numpy, which a word of help can do without
+    from etbench.config.program_head import backends_of  # imports numpy, which the help does not need
 
     backends = backends_of(Path(str(model.options.get("path"))))
     names = ["unknown"] if backends is None else [_DELEGATES.get(id, id) for id in backends] or ["portable"]

@@ -1,4 +1,4 @@
-"""From composed YAML to a cell, or to every fault in it; OmegaConf objects end here."""
+"""From composed YAML to a cell, or to all errors in it; OmegaConf objects are not used beyond this module."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from etbench.errors import ConfigError, nearest
 __all__ = ["parse"]
 
 
-# The sections that name a callable or a hook: what is not known of them is passed on as their options.
+# The sections that name a callable or a hook: their unknown keys are passed on as options.
 COMPONENTS: dict[str, type[Section]] = {
     "model": Model,
     "precision": Precision,
@@ -32,7 +32,7 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
     """Check a composed configuration and return it as a frozen `Cell`.
 
     Raises:
-        ConfigError: with every section's fault: an unknown key, a wrong type, a value out of range.
+        ConfigError: with the errors of all sections: unknown keys, wrong types, values out of range.
 
     """
     config = _plain(composed)
@@ -74,10 +74,10 @@ T = TypeVar("T")
 
 
 def _convert(section: Any, kind: type[T], prefix: str, faults: list[str]) -> T | Any:
-    """Convert one section; on a fault append its description and return None.
+    """Convert one section; on an error append its description and return None.
 
-    msgspec stops at the first fault of a section, so the faulty value is taken out and the rest is
-    looked at again, until nothing more is found.
+    msgspec stops at the first error of a section, so the wrong value is removed and the rest is
+    converted again, until no more errors are found.
     """
     rest, taken_out = section, set[tuple[str, ...]]()
     while True:
@@ -88,7 +88,7 @@ def _convert(section: Any, kind: type[T], prefix: str, faults: list[str]) -> T |
             text, _, path = str(error).partition(" - at `")
             path = (
                 path.strip("`$").strip(".").removesuffix("[...]")
-            )  # of a mapping it does not say which value
+            )  # for a mapping, msgspec does not name the key
             place = tuple(re.findall(r"[^.\[\]]+", path))
             unknown, missing = (
                 re.match(rf"Object {what} field `(.+)`", text)
@@ -112,7 +112,7 @@ def _convert(section: Any, kind: type[T], prefix: str, faults: list[str]) -> T |
 
 def _unknown_key(section: Any, kind: type[Any], prefix: str, path: str, name: str) -> str:
     known = [info.encode_name for info in msgspec.structs.fields(kind)]
-    if path:  # composed YAML has a key for all that may be set there
+    if path:  # composed YAML has a key for everything that can be set there
         known = [other for other in _lookup(section, path) if other != name]
     return f"{_key(prefix, path, name)}: unknown key{nearest(name, known)}"
 
@@ -122,7 +122,7 @@ def _key(*parts: str) -> str:
 
 
 def _take_out(section: Any, place: tuple[str, ...]) -> tuple[str, ...]:
-    """Remove what is at a place of nested mappings, or the last thing on the way to it; return which."""
+    """Remove what is at a place of nested mappings, or the last existing key on the way; return its place."""
     for depth, key in enumerate(place, 1):
         if not isinstance(section, dict) or key not in section:
             return ()

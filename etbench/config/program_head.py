@@ -12,14 +12,14 @@ from flatbuffers.table import Table
 __all__ = ["backends_of"]
 
 MAGIC = b"ET"
-EXTENDED = b"eh00"  # the header that tells where the segments begin
+EXTENDED = b"eh00"  # the header with the offset of the segments
 MOST_BYTES = 256 * 2**20
 # Positions of fields in executorch's program.fbs; they never change, or older programs could not be read.
 _EXECUTION_PLAN, _DELEGATES, _ID = 1, 7, 0
 
 
 def backends_of(path: Path) -> list[str] | None:
-    """Return the names of the backends, each once, or None if the file is no program that can be read."""
+    """Return the names of the backends, each once, or None if the file is not a readable program."""
     try:
         with path.open("rb") as file:
             body = file.read(64)

@@ -1,4 +1,4 @@
-"""The sections of the composed YAML, as typed and frozen structs; an unknown key is a fault."""
+"""The sections of the composed YAML, as typed and frozen structs; an unknown key is an error."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ Positive = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})  # of `calibration.images`
-INSTALL_COMPILER = "the native runner needs a C++ compiler, such as by apt-get install g++"
+INSTALL_COMPILER = "the native runner needs a C++ compiler, for example from apt-get install g++"
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A section of the composed YAML; a key it does not know is a fault."""
+    """A section of the composed YAML; an unknown key is an error."""
 
 
 class Component(Section, frozen=True, kw_only=True):
@@ -76,7 +76,7 @@ class Requirement(Section, frozen=True, kw_only=True):
 
     @property
     def missing(self) -> str | None:
-        """What is not here, and how to have it; None if it is here."""
+        """What is missing, and how to install it; None if nothing is."""
         if self.package and importlib.util.find_spec(self.package) is None:
             return f"the package {self.package!r} is not installed: {self.install}"
         if self.programs and not any(map(shutil.which, self.programs)):
@@ -92,9 +92,10 @@ class InputSpec(Section, frozen=True, kw_only=True):
 
 
 class Dynamic(Section, frozen=True, kw_only=True):
-    """Axes that the program leaves open, and the largest size it takes there; null for a fixed axis.
+    """Dynamic axes of the program, with the largest size that each accepts; null for a fixed axis.
 
-    `batch` is the first axis of the inputs, `seq_len` the second of those as long there as the first.
+    `batch` is the first axis of the inputs, `seq_len` the second axis of those inputs in which it is as long
+    as in the first one.
     """
 
     batch: Annotated[int, Meta(ge=2, le=65_536)] | None = None
@@ -102,7 +103,7 @@ class Dynamic(Section, frozen=True, kw_only=True):
 
     @property
     def sizes(self) -> dict[int, int]:
-        """The largest size by axis, of the axes that are open."""
+        """The largest size of each dynamic axis."""
         bounds = {0: self.batch, 1: self.seq_len}
         return {axis: size for axis, size in bounds.items() if size is not None}
 
@@ -110,7 +111,7 @@ class Dynamic(Section, frozen=True, kw_only=True):
 class Model(Component, frozen=True, kw_only=True):
     """What is measured.
 
-    `inputs` replace what the model would be fed with. A `ready` program was built elsewhere.
+    `inputs` replace the model's usual inputs. A `ready` program was built elsewhere.
     """
 
     type: str
@@ -127,7 +128,7 @@ class Model(Component, frozen=True, kw_only=True):
 
     @property
     def weights(self) -> str:
-        """``random``, ``pretrained``, a path, or ``custom`` where the model has no such option."""
+        """``random``, ``pretrained``, a path, or ``custom`` if the model has no such option."""
         return str(self.options.get("weights", "custom"))
 
 
@@ -141,8 +142,8 @@ class Precision(Component, frozen=True, kw_only=True):
 class Impossible(Section, frozen=True, kw_only=True):
     """A combination that a delegate cannot build or run, or a runner cannot run.
 
-    In the names of model, precision and delegate, the task and the kind of device, ``*`` stands for
-    anything; left out, they mean any.
+    In the names of model, precision and delegate, the task and the kind of device, ``*`` matches
+    anything; those left out match any.
     """
 
     reason: str
@@ -158,11 +159,11 @@ class Impossible(Section, frozen=True, kw_only=True):
 
 
 class XnnpackRuntime(Section, frozen=True, kw_only=True):
-    """Options of XNNPACK's backend in the runtime; None leaves its own choice.
+    """Options of XNNPACK's backend in the runtime; None is the backend's default.
 
-    `workspace_sharing` says which subgraphs share one memory for what they compute in between: none, those of
-    one program, or all of a process. With `weight_cache` subgraphs that use the same weights share them once
-    they are packed.
+    `workspace_sharing` chooses which subgraphs share one memory for intermediate results: none, those of one
+    program, or all of a process. With `weight_cache` subgraphs that use the same weights share one packed
+    copy.
     """
 
     workspace_sharing: Literal["disabled", "per_model", "global"] | None = None
@@ -170,11 +171,11 @@ class XnnpackRuntime(Section, frozen=True, kw_only=True):
 
 
 class Delegate(Component, frozen=True, kw_only=True):
-    """Who executes the program.
+    """The backend that executes the program.
 
     `runs_on` are the systems (as `sys.platform` names them) for which the ExecuTorch wheel has its runtime;
-    elsewhere programs for it are built and not run. None stands for all systems. `runtime` does not change
-    the program, only how it is run.
+    on others, programs for it are built and not run. None means all systems. `runtime` does not change
+    the program, only how it runs.
     """
 
     cannot: list[Impossible] = []
@@ -183,7 +184,7 @@ class Delegate(Component, frozen=True, kw_only=True):
     runtime: XnnpackRuntime = XnnpackRuntime()
 
     def no_runtime(self, platform: str = sys.platform) -> str | None:
-        """Return why a program for it can be built but not run on such a system, or None if it can."""
+        """Return why a program for it can be built but not run on a system, or None if it can be run."""
         if self.runs_on is None or platform in self.runs_on:
             return None
         return f"built ahead of time; the ExecuTorch wheel has no {self.name} runtime for {platform}"
@@ -192,8 +193,8 @@ class Delegate(Component, frozen=True, kw_only=True):
 class Runner(Section, frozen=True, kw_only=True):
     """What runs the program in the fresh processes of the rounds.
 
-    `cannot` and `runs_on` are as those of `Delegate`. The first of `compilers` that is found compiles the
-    runner where it has to be compiled.
+    `cannot` and `runs_on` are like those of `Delegate`. The first of `compilers` that is found compiles the
+    runner, if it must be compiled.
     """
 
     name: Literal["python", "native"] = "python"
@@ -210,11 +211,11 @@ class Runner(Section, frozen=True, kw_only=True):
 
 
 class Repeat(Section, frozen=True, kw_only=True):
-    """How often a cell is run; `max_seconds` bounds its timed part.
+    """How often a cell is run; `max_seconds` limits its timed part.
 
-    `runs` samples at least are spread over `rounds` fresh processes, fewer where that many would take
-    longer than `rounds_s`, more where they would be over in less than `spread_s`. With a `target_ci` it
-    goes on until the half width of the 95 % interval is this share of the latency, up to `max_rounds`.
+    At least `runs` samples are spread over `rounds` fresh processes, fewer if these would take longer than
+    `rounds_s`, more if they would take less than `spread_s`. With a `target_ci`, rounds are added until the
+    half width of the 95 % interval is this share of the latency, up to `max_rounds`.
     """
 
     runs: Runs
@@ -228,13 +229,13 @@ class Repeat(Section, frozen=True, kw_only=True):
 
 
 class Measure(Section, frozen=True, kw_only=True):
-    """How rounds are laid out on the machine.
+    """How rounds are scheduled on the machine.
 
     `affinity` pins them to these CPUs. Cells whose round takes longer than `block_max_s` are not
-    measured in turn with quicker ones. `seed` is of the random order within the blocks; without one it is
-    another each time, which is what keeps a comparison free of any effect of the order. `start` is how a
-    round's process comes to be: forked from one that has imported the runtime, or spawned, which takes
-    longer; ``auto`` forks where this system can. One that takes longer than `timeout_s` is killed.
+    interleaved with quicker ones. `seed` is that of the random order within the blocks; without one the order
+    is different each time, so that it has no effect on a comparison. `start` is how a round's process
+    starts: forked from one that has imported the runtime, or spawned, which takes longer; ``auto`` forks if
+    this system can. A round that takes longer than `timeout_s` is killed.
     """
 
     affinity: Annotated[list[NonNegative], Meta(min_length=1)] | None = None
@@ -245,10 +246,10 @@ class Measure(Section, frozen=True, kw_only=True):
 
 
 class CacheSettings(Section, frozen=True, kw_only=True):
-    """Where programs are kept for the next time; `dir` None is the user's cache folder.
+    """Where built programs are kept for later runs; `dir` None is the user's cache folder.
 
-    `remote` is an fsspec URL that machines share, `remote_options` go to its file system. An answer that
-    takes longer than `remote_timeout_s` is its last.
+    `remote` is an fsspec URL that machines share, `remote_options` are those of its file system. If an answer
+    takes longer than `remote_timeout_s`, the remote cache is not used again.
     """
 
     enabled: bool = True
@@ -267,10 +268,10 @@ class BuildSettings(Section, frozen=True, kw_only=True):
 
 
 class SweepSettings(Section, frozen=True, kw_only=True):
-    """How the cells of a sweep are worked on.
+    """How a sweep builds and runs its cells.
 
-    `builders` is the number of processes that build at once, None for as many as cores and memory carry.
-    `resume` names the folder of an earlier sweep to be completed, with `retry` also its failed cells.
+    `builders` is the number of processes that build at the same time, None for as many as cores and memory
+    allow. `resume` is the folder of an earlier sweep to complete, with `retry` also its failed cells.
     """
 
     builders: Annotated[int, Meta(ge=1, le=256)] | None = None
@@ -286,11 +287,11 @@ class ReportSettings(Section, frozen=True, kw_only=True):
 
 
 class Passes(Section, frozen=True, kw_only=True):
-    """The passes beside the timed rounds, each in processes of its own.
+    """The passes besides the timed rounds, each in its own processes.
 
     Loading is timed in `load` processes, or as many as there are rounds if those are fewer, with the file in
-    the page cache, and in as many with it dropped from there; none begins after `load_s`. Energy is taken
-    over `energy_s`, where the processor counts it.
+    the page cache, and in as many with it dropped from there; none starts after `load_s`. Energy is measured
+    over `energy_s`, if the processor has a counter.
     """
 
     load: Annotated[int, Meta(ge=1, le=1_000)] = 5
@@ -311,14 +312,14 @@ class Calibration(Section, frozen=True, kw_only=True):
 
 
 class Evaluate(Section, frozen=True, kw_only=True):
-    """The accuracy hook: a callable that gets the built program and these options; None is none."""
+    """The accuracy hook: a callable that gets the built program and these options; None for no hook."""
 
     target: Target | None = field(name="_target_", default=None)
     options: dict[str, Any] = {}
 
     @property
     def data(self) -> str | None:
-        """The file or folder that the option ``data`` names, if there is one and it is given."""
+        """The file or folder that the option ``data`` names, if it is set."""
         named = self.options.get("data")
         return named if isinstance(named, str) and named != "???" else None
 

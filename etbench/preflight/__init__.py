@@ -1,1 +1,1 @@
-"""What is checked before anything is built: a command line, a cell on this host, this machine."""
+"""Checks before anything is built: of the command line, of a cell on this host, of this machine."""

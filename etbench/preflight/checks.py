@@ -1,4 +1,4 @@
-"""What a cell names and this host must have; each check returns a fault, or None."""
+"""Checks of what a cell names and this host must have; each returns an error message, or None."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from etbench.results.objective import faults as objective_faults
 
 __all__ = ["missing_here"]
 
-# Words in the names of options that fsspec's file systems take credentials in.
+# Words in the names of options with which fsspec's file systems take credentials.
 SECRETS = frozenset(
     {
         "authorization",
@@ -37,7 +37,7 @@ SECRETS = frozenset(
 
 
 def missing_here(cell: Cell) -> list[str]:
-    """List what the cell names and is not there: files, folders, CPUs, figures, room in a cache."""
+    """List what the cell names and does not exist: files, folders, CPUs, columns, room in a cache."""
     local = isinstance(cell.device, HostDevice)
     faults = [
         folder_fault("calibration.images", cell.calibration.images),
@@ -61,18 +61,18 @@ def missing_here(cell: Cell) -> list[str]:
 
 
 def folder_fault(key: str, folder: str | None) -> str | None:
-    """Look for a folder with an image in it."""
+    """Check for a folder with an image in it."""
     if folder is None:
         return None
     if not Path(folder).is_dir():
         return f"{key}={folder}: no such folder"
     if not any(path.suffix.lower() in IMAGE_SUFFIXES for path in Path(folder).rglob("*")):
-        return f"{key}={folder}: no image in it ({', '.join(sorted(IMAGE_SUFFIXES))})"
+        return f"{key}={folder}: contains no image ({', '.join(sorted(IMAGE_SUFFIXES))})"
     return None
 
 
 def text_fault(key: str, file: str | None) -> str | None:
-    """Look for a file with text in it."""
+    """Check for a file with text in it."""
     if file is None:
         return None
     if not Path(file).is_file():
@@ -81,11 +81,11 @@ def text_fault(key: str, file: str | None) -> str | None:
         text = Path(file).read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         return f"{key}={file}: cannot be read: {error.strerror}"
-    return None if text.strip() else f"{key}={file}: the file holds no text"
+    return None if text.strip() else f"{key}={file}: the file contains no text"
 
 
 def npz_fault(key: str, file: str | None) -> str | None:
-    """Look for a file of arrays with as many batches each; the arrays themselves stay unread."""
+    """Check for a file of arrays with equal numbers of batches; the arrays themselves are not read."""
     if file is None:
         return None
     if not Path(file).is_file():
@@ -95,11 +95,11 @@ def npz_fault(key: str, file: str | None) -> str | None:
     except OSError as error:
         return f"{key}={file}: cannot be read: {error.strerror}"
     except (zipfile.BadZipFile, ValueError) as error:
-        return f"{key}={file}: no arrays as numpy.savez writes them ({error})"
+        return f"{key}={file}: not a file of arrays from numpy.savez ({error})"
     if not shapes:
-        return f"{key}={file}: there is no array in it"
+        return f"{key}={file}: contains no array"
     if empty := [name for name, shape in shapes.items() if not shape or not shape[0]]:
-        return f"{key}={file}: {', '.join(empty)} has no batch; the first axis counts them"
+        return f"{key}={file}: no batch in {', '.join(empty)}; the first axis counts the batches"
     counts = {name: shape[0] for name, shape in shapes.items()}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} has {count}" for name, count in counts.items())
@@ -108,10 +108,10 @@ def npz_fault(key: str, file: str | None) -> str | None:
 
 
 def _array_shapes(file: Path) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each array of an ``.npz`` file, from their heads.
+    """Return the shape of each array of an ``.npz`` file, from their headers.
 
     Raises:
-        ValueError: for an entry that is no array of numbers.
+        ValueError: for an entry that is not an array of numbers.
 
     """
     from numpy.lib import format as npy
@@ -123,35 +123,35 @@ def _array_shapes(file: Path) -> dict[str, tuple[int, ...]]:
                 older = npy.read_magic(entry) == (1, 0)
                 shape, _, dtype = (npy.read_array_header_1_0 if older else npy.read_array_header_2_0)(entry)
             if dtype.kind not in "biuf":
-                raise ValueError(f"{name} is of {dtype}")
+                raise ValueError(f"{name} has dtype {dtype}")
             shapes[name.removesuffix(".npy")] = shape
     return shapes
 
 
 def affinity_fault(cpus: list[int] | None) -> str | None:
-    """Look for CPUs that this process may use."""
+    """Check for CPUs that this process may use."""
     if cpus is None:
         return None
     if not hasattr(os, "sched_getaffinity"):
         return f"measure.affinity={cpus}: this system cannot pin processes to CPUs"
     allowed = os.sched_getaffinity(0)
     missing = sorted(set(cpus) - allowed)
-    return f"measure.affinity={cpus}: this process may use CPUs {sorted(allowed)}" if missing else None
+    return f"measure.affinity={cpus}: this process may use only CPUs {sorted(allowed)}" if missing else None
 
 
 def start_fault(start: str) -> str | None:
-    """Look for fork, where it is asked for."""
+    """Check that this system can fork, if fork is requested."""
     if start != "fork" or hasattr(os, "fork"):
         return None
-    return "measure.start=fork: this system cannot fork; take auto or spawn"
+    return "measure.start=fork: this system cannot fork; use auto or spawn"
 
 
 def device_fault(device: Device, evaluate: Evaluate) -> str | None:
-    """Look for what another machine is reached with, and for what cannot be done there."""
+    """Check for the program that connects to the device, and for what cannot be done there."""
     if isinstance(device, SshDevice) and shutil.which("ssh") is None:
-        return "device=ssh: this host has no `ssh`; install OpenSSH's client"
+        return "device=ssh: `ssh` is not installed on this host; install the OpenSSH client"
     if isinstance(device, AdbDevice) and shutil.which(device.adb) is None:
-        return f"device=adb: this host has no `{device.adb}`; {INSTALL_ADB}"
+        return f"device=adb: `{device.adb}` is not installed on this host; {INSTALL_ADB}"
     if isinstance(device, RayDevice) and importlib.util.find_spec("ray") is None:
         return "device=ray: the package 'ray' is not installed: pip install \"etbench[ray]\""
     if evaluate.target and not isinstance(device, HostDevice):
@@ -162,37 +162,37 @@ def device_fault(device: Device, evaluate: Evaluate) -> str | None:
 
 
 def phone_fault(device: Device, runner: Runner, profile: bool) -> str | None:
-    """Look for what a phone is measured with: a native runner compiled for it, and nothing of Python's."""
+    """Check for a native runner compiled for a phone, and for what only the Python runner does."""
     if not isinstance(device, AdbDevice):
         return None
     if runner.name != "native":
-        return f"runner={runner.name}: a phone has no Python; device=adb goes with runner=native"
+        return f"runner={runner.name}: a phone has no Python; use runner=native with device=adb"
     if profile:
-        return "profile=true: operators are timed by Python's runner; leave it out with device=adb"
+        return "profile=true: only the Python runner times operators; leave it out with device=adb"
     if not Path(device.runner).is_file():
-        return f"device.runner={device.runner}: no such file; docs/android.md says how to compile one"
+        return f"device.runner={device.runner}: no such file; docs/android.md describes how to compile one"
     return None
 
 
 def remote_fault(cache: CacheSettings) -> str | None:
-    """Look for what a remote cache is reached with, and for credentials, which results would keep."""
+    """Check for the package that opens a remote cache, and for credentials, which results would record."""
     if not cache.enabled or cache.remote is None:
         return None
     if secret := next(_secrets({"remote": cache.remote, "remote_options": cache.remote_options}), None):
         return (
-            f"cache.{secret}: results keep the configuration, so credentials must not be in it; "
-            "give them where their own tools look, such as AWS_ACCESS_KEY_ID or a profile"
+            f"cache.{secret}: results record the configuration, so it must not contain credentials; "
+            "set them in the environment or a profile, such as AWS_ACCESS_KEY_ID"
         )
-    from fsspec.registry import get_filesystem_class, known_implementations  # only where a remote is named
+    from fsspec.registry import get_filesystem_class, known_implementations  # only needed for a remote cache
 
     scheme = cache.remote.partition("://")[0]
     try:
         get_filesystem_class(scheme)
     except ValueError:
-        return f"cache.remote={cache.remote}: no scheme of fsspec{nearest(scheme, known_implementations)}"
+        return f"cache.remote={cache.remote}: not a scheme of fsspec{nearest(scheme, known_implementations)}"
     except ImportError as error:
         package = known_implementations[scheme]["class"].partition(".")[0]
-        if package == "fsspec":  # whose error says what is missing
+        if package == "fsspec":  # its error names what is missing
             return f"cache.remote={cache.remote}: {error}"
         install = "etbench[s3]" if package == "s3fs" else package
         return f'cache.remote={cache.remote}: {error}: pip install "{install}"'
@@ -200,7 +200,7 @@ def remote_fault(cache: CacheSettings) -> str | None:
 
 
 def _secrets(value: Any, at: str = "") -> Iterator[str]:
-    """Yield where options hold a credential, at any depth: by its name, or before the host in a URL."""
+    """Yield where options contain a credential, at any depth: by its name, or before the host in a URL."""
     if isinstance(value, str) and re.search("://[^/]*@", value):
         yield at
     inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -214,21 +214,21 @@ def _secrets(value: Any, at: str = "") -> Iterator[str]:
 
 
 def path_fault(key: str, path: str | None) -> str | None:
-    """Look for a file or folder."""
+    """Check for a file or folder."""
     return None if path is None or Path(path).exists() else f"{key}={path}: no such file or folder"
 
 
 def locks_fault(folder: str | None) -> str | None:
-    """Look for the folder of locks that several systems share."""
+    """Check for the folder of locks that several systems share."""
     return None if folder is None or Path(folder).is_dir() else f"ETBENCH_LOCKS={folder}: no such folder"
 
 
 def weights_fault(weights: str) -> str | None:
-    """Look for a checkpoint; words that stand for weights are no fault."""
+    """Check for a checkpoint, unless the value is one of the words for weights."""
     words = ("random", "pretrained", "custom")
     if weights in words or Path(weights).exists():
         return None
     return (
-        f"model.weights={weights}: neither 'random', 'pretrained' nor an existing path"
+        f"model.weights={weights}: expected 'random', 'pretrained' or an existing path"
         f"{nearest(weights, words[:2])}"
     )

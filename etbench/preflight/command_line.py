@@ -1,8 +1,8 @@
-"""Find every fault of a command line at once.
+"""Find all errors of a command line at once.
 
-Hydra stops at the first thing it does not know. `check_command_line` looks at each override by
-itself instead, so that one run tells the user all there is to mend, in under two seconds and
-without importing torch.
+Hydra stops at the first error. `check_command_line` checks each override by itself instead, so
+that one run reports everything the user must correct, in under two seconds and without
+importing torch.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ __all__ = ["Checked", "check_command_line", "check_overrides"]
 def check_command_line(argv: Sequence[str]) -> list[str]:
     """Check the arguments of ``python -m etbench`` before Hydra sees them, and return them for Hydra.
 
-    Hydra begins a sweep with the default of each group that is swept. What only the swept options have, such
-    as ``-m model=distilbert,gpt2 model.seq_len=16``, it takes only by ``++``. It cannot show a sweep, so
-    ``-m --cfg job`` shows the first cell.
+    Hydra begins a sweep with the default of each group that is swept. Keys that only the swept options have,
+    such as in ``-m model=distilbert,gpt2 model.seq_len=16``, it accepts only with ``++``. It cannot show a
+    sweep, so ``-m --cfg job`` shows the first cell.
 
     Raises:
-        ConfigError: with every fault: unknown groups, options and keys with the nearest valid name,
-            values of a wrong type or out of range, files that are not there, impossible pairs.
+        ConfigError: with all errors: unknown groups, options and keys with the nearest valid name,
+            values of a wrong type or out of range, missing files, impossible combinations.
 
     """
     args = get_args_parser().parse_args(list(argv))
@@ -48,7 +48,7 @@ def check_command_line(argv: Sequence[str]) -> list[str]:
     if args.help or args.hydra_help or args.shell_completion or args.info or args.cfg:
         return list(argv)
     if args.config_path or args.experimental_rerun:
-        return list(argv)  # another primary config altogether: Hydra is the judge of it
+        return list(argv)  # another primary config, which Hydra checks
     if args.config_dir and not Path(args.config_dir).is_dir():
         raise ConfigError([f"--config-dir {args.config_dir}: no such folder"])
     checked = check_overrides(
@@ -75,9 +75,9 @@ def _of_first_cell(argv: Sequence[str], args: Namespace) -> list[str]:
 
 @dataclass(frozen=True)
 class Checked:
-    """What valid overrides come to: `forced` are those of keys that only the swept options have.
+    """The result for valid overrides: `forced` are those of keys that only the swept options have.
 
-    `cell` is what they compose, None for a sweep.
+    `cell` is the cell they compose, None for a sweep.
     """
 
     forced: list[str]
@@ -90,7 +90,7 @@ def check_overrides(
     """Check overrides, each by itself and all together.
 
     Raises:
-        ConfigError: with every fault.
+        ConfigError: with all errors.
 
     """
     faults: list[str] = []
@@ -134,10 +134,10 @@ def _check_values(
     multirun: bool,
     faults: list[str],
 ) -> list[str]:
-    """Report what is wrong with single values, and what is missing; return the overrides of the whole.
+    """Report what is wrong with single values, and what is missing; return the overrides to check together.
 
-    Those are all of them, of a sweep the first values, or what is required where these do not go together.
-    A key of an option that is itself at fault, or whose value cannot be read, is not reported for that.
+    Those are all of them, for a sweep the first values, or only the required ones if these do not work
+    together. A key of an option that is itself wrong, or whose value cannot be read, is not reported again.
     """
     needed, lacking = checker.mandatory(values, base)
     faults += [f"{key} is required: {key}=…" for key in lacking if key not in unread]
@@ -174,7 +174,7 @@ def _unwritable(parsed: list[Override], key: str) -> list[str]:
         str(item.value()) for item in parsed if item.key_or_group == key and not item.is_sweep_override()
     ]
     wanted = Path(given[-1] if given else "outputs")
-    if "${" in str(wanted):  # only Hydra can say what it becomes
+    if "${" in str(wanted):  # only Hydra can resolve it
         return []
     there = next(path for path in (wanted.absolute(), *wanted.absolute().parents) if path.exists())
     if there.is_dir() and os.access(there, os.W_OK):
@@ -185,7 +185,7 @@ def _unwritable(parsed: list[Override], key: str) -> list[str]:
 def _check_whole(
     checker: OverrideChecker, overrides: list[str], multirun: bool, faults: list[str]
 ) -> Cell | None:
-    """Compose all that was found valid by itself, look at it as a whole and return it, but for a sweep."""
+    """Compose all valid overrides, check them together and return the cell, or None for a sweep."""
     try:
         cell = parse(checker.without_hydra(checker.compose(overrides, [])))
     except ConfigError as error:
@@ -195,13 +195,13 @@ def _check_whole(
         faults.append(first_line(error))
         return None
     faults += missing_here(cell)
-    if multirun:  # in a sweep a cell that is impossible is skipped with its reason
+    if multirun:  # in a sweep an impossible cell is skipped with its reason
         return None
     if reason := cell.impossible():
         faults.append(f"{cell.model.name} in {cell.precision.name} on {cell.delegate.name}: {reason}")
     if cell.model.ready:
         faults += [
-            f"{text}: {cell.model.name} is ready, with its own precision and delegate; leave this out"
+            f"{text}: {cell.model.name} is already built, with its own precision and delegate; leave this out"
             for text in overrides
             if text.startswith(("precision", "delegate"))
         ]

@@ -1,4 +1,4 @@
-"""From overrides to a cell, and from the options of a group to theirs."""
+"""From overrides to a cell, and from the options of a group to their cells."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def compose(overrides: Sequence[str] = (), *, config_dir: str | Path | None = No
     """Compose one cell from Python, as the command line would.
 
     Args:
-        overrides: what would stand behind ``python -m etbench``, such as ``["model=resnet18"]``.
+        overrides: the arguments of ``python -m etbench``, such as ``["model=resnet18"]``.
         config_dir: a folder with YAML groups of your own, as for ``--config-dir``.
 
     Raises:
-        ConfigError: with all faults of the overrides.
+        ConfigError: with all errors of the overrides.
 
     """
     cell = check_overrides(list(overrides), config_dir=config_dir, multirun=False).cell
@@ -44,7 +44,7 @@ def cell_of_job(config: DictConfig) -> Cell:
     """Return the cell of the job that Hydra is about to run, from what it composed.
 
     Raises:
-        ConfigError: with every fault in it.
+        ConfigError: with all errors in it.
 
     """
     job = HydraConfig.get()
@@ -55,7 +55,7 @@ def cell_of_job(config: DictConfig) -> Cell:
 
 
 def option_names(group: str, *, config_dir: str | Path | None = None) -> list[str]:
-    """Name the options of a group, those in folders of it as ``folder/option``."""
+    """List the options of a group, those in its folders as ``folder/option``."""
     with config_loader(config_dir) as (loader, search):
         return list_options(loader, search, "config", group)
 
@@ -63,7 +63,7 @@ def option_names(group: str, *, config_dir: str | Path | None = None) -> list[st
 def compose_options(
     group: str, names: Sequence[str], *, config_dir: str | Path | None = None
 ) -> dict[str, Cell | ConfigError]:
-    """Compose the default cell with each of some options: the cell, or the faults of that option's YAML.
+    """Compose the default cell with each of some options: the cell, or the errors of that option's YAML.
 
     Args:
         group: ``model``, ``precision`` or another folder of ``conf/``.

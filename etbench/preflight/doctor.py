@@ -18,7 +18,7 @@ GIB = 2**30
 LITTLE_MEMORY = 4 * GIB
 BUSY_SHARE = 0.1
 
-# Asked in a process of its own: importing the runtime takes seconds, and may crash.
+# Run in its own process: importing the runtime takes seconds, and may crash.
 RUNTIME_PROGRAM = """
 import json
 from executorch.extension.pybindings import _C
@@ -28,14 +28,14 @@ print(json.dumps(sorted(_C._get_registered_backend_names())))
 
 
 class Advice(msgspec.Struct, frozen=True):
-    """Something about this machine that spoils a measurement, and what to do about it."""
+    """Something about this machine that disturbs a measurement, and what to do about it."""
 
     trouble: str
     cure: str
 
 
 def advise(facts: Environment, busy_share: float) -> Iterator[Advice]:
-    """Name what is known to spoil measurements.
+    """Yield what is known to disturb measurements.
 
     Args:
         facts: of this machine.
@@ -49,28 +49,29 @@ def advise(facts: Environment, busy_share: float) -> Iterator[Advice]:
         )
     if facts.governor not in (None, "performance"):
         yield Advice(
-            f"the clock follows the load (governor {facts.governor})",
+            f"the CPU clock follows the load (governor {facts.governor})",
             "sudo cpupower frequency-set -g performance",
         )
     if facts.turbo:
         yield Advice(
-            "the clock may go above its nominal rate for a while (turbo)",
-            "switch it off to compare runs that are far apart; measuring in turn (compare_to=) does not mind",
+            "the CPU clock may exceed its nominal rate for a while (turbo)",
+            "turn it off to compare separate runs; interleaved runs (compare_to=) are not affected",
         )
     if facts.quota_cores is not None and facts.quota_cores < facts.logical_cores:
         yield Advice(
             f"a CPU quota of {facts.quota_cores} of {facts.logical_cores} CPUs throttles bursts",
-            "pin the container to whole CPUs (cpuset) rather than give it a quota",
+            "pin the container to whole CPUs (cpuset) instead of a quota",
         )
     memory = min(facts.memory_limit_bytes or facts.memory_bytes, facts.memory_bytes)
     if memory < LITTLE_MEMORY:
         yield Advice(
-            f"{memory / GIB:.1f} GiB of memory", "large models are lowered in more: build them elsewhere"
+            f"{memory / GIB:.1f} GiB of memory",
+            "lowering a large model needs more: build it on another machine",
         )
 
 
 def describe(facts: Environment) -> Iterator[tuple[str, str]]:
-    """Name each fact of a machine and say it in words."""
+    """Yield each fact of a machine as its name and a text."""
     limit = f", limited to {facts.memory_limit_bytes / GIB:.1f}" if facts.memory_limit_bytes else ""
     quota = f", a quota of {facts.quota_cores}" if facts.quota_cores else ""
     yield "host", f"{facts.host}, {facts.os}" + (f", in {facts.container}" if facts.container else "")
@@ -93,10 +94,10 @@ def _word(fact: bool | None) -> str:
 
 
 def registered_backends() -> tuple[list[str] | None, str]:
-    """Return the delegates that the installed runtime has, or None and why it cannot be asked."""
+    """Return the delegates that the installed runtime has, or None and why it does not start."""
     done = subprocess.run(
         [sys.executable, "-c", RUNTIME_PROGRAM], capture_output=True, text=True, env=os.environ, check=False
     )
     if done.returncode:
-        return None, (done.stderr.strip().splitlines() or ["no word"])[-1]
+        return None, (done.stderr.strip().splitlines() or ["no output"])[-1]
     return list(json.loads(done.stdout.strip().splitlines()[-1])), ""

@@ -1,4 +1,4 @@
-"""What a command line composes to, without running it: a configuration to look at, or all its cells."""
+"""What a command line composes, without running it: a configuration, or all its cells."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def expanded(argv: Sequence[str]) -> tuple[Path, list[Cell]]:
     """Return the folder of the results, and the cells that a checked command line asks for, in their order.
 
     Raises:
-        ConfigError: with every fault of the cells; for a sweeper that chooses its cells as it goes.
+        ConfigError: with all errors of the cells; for a sweeper that chooses its cells during the sweep.
 
     """
     args = get_args_parser().parse_args(list(argv))
@@ -66,7 +66,9 @@ def _jobs(whole: DictConfig, parser: OverridesParser, overrides: Sequence[str]) 
     """Return the overrides of each job, as Hydra's own sweeper lays them out."""
     if whole.hydra.sweeper._target_ != SWEEPER:
         choice = whole.hydra.runtime.choices["hydra/sweeper"]
-        raise ConfigError([f"hydra/sweeper={choice}: chooses its cells as it goes, so they cannot be listed"])
+        raise ConfigError(
+            [f"hydra/sweeper={choice}: chooses its cells during the sweep, so they cannot be listed before"]
+        )
     own = [text for text in overrides if not parser.parse_override(text).is_hydra_override()]
     swept = [f"{key}={value}" for key, value in (whole.hydra.sweeper.params or {}).items()]
     batches = BasicSweeper.split_arguments(parser.parse_overrides([*swept, *own]), None)

@@ -1,4 +1,4 @@
-"""Hydra's side of a composition: where the YAML lies, its loader, and the keys of what it composed."""
+"""Hydra's side of a composition: where the YAML is, its loader, and the keys of what it composed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def config_loader(config_dir: str | Path | None) -> Iterator[tuple[Any, list[str
 
 
 def list_options(loader: Any, search: list[str], config_name: str, group: str) -> list[str]:
-    """Return the options of a group, those in folders of it as ``folder/option``."""
+    """Return the options of a group, those in its folders as ``folder/option``."""
     found: list[str] = loader.get_group_options(group, config_name=config_name, overrides=search)
     inner = [
         f"{folder}/{name}"

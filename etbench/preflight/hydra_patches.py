@@ -1,12 +1,12 @@
-"""Two patches of Hydra (1.3.8), which does work twice; `tests/preflight/test_hydra_patches.py` watches it.
+"""Two patches of Hydra (1.3.8), which repeats work; `tests/preflight/test_hydra_patches.py` checks them.
 
-- To list a group it copies all that is loaded, for each group anew: `ConfigLoaderImpl.get_group_options`
-  makes a `CachingConfigRepository`, a deep copy of every source, to look into one folder. That is some 4 ms,
-  a hundred times for `--help` and thirty times for a check of the command line. Here one copy is kept for
-  each set of overrides.
+- To list a group it copies all that is loaded, again for each group: `ConfigLoaderImpl.get_group_options`
+  makes a `CachingConfigRepository`, a deep copy of every source, to look into one folder. That takes
+  about 4 ms, a hundred times for `--help` and thirty times for a check of the command line. Here one copy
+  is kept for each set of overrides.
 - Before a sweeper hands its jobs to a launcher it composes each of them, "as the launcher may be performing
-  this in a different process/machine", and throws that away. Ours composes them all before it runs one, at
-  some 50 ms each.
+  this in a different process/machine", and discards the results. Our launcher composes them all before it
+  runs one, at about 50 ms each.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["compose_jobs_once", "copy_sources_once"]
 
 
 def copy_sources_once() -> None:
-    """Let every config loader of this process list its groups from one copy of its sources."""
+    """Make every config loader of this process list its groups from one copy of its sources."""
     original = ConfigLoaderImpl.get_group_options
     if hasattr(original, "__wrapped__"):
         return
@@ -49,7 +49,7 @@ def copy_sources_once() -> None:
 
 
 def compose_jobs_once(launcher: type[Launcher]) -> None:
-    """Let no sweeper compose the jobs that it gives to a launcher of this type, which does that first."""
+    """Keep sweepers from composing the jobs for a launcher of this type, which composes them itself."""
     original = Sweeper.validate_batch_is_legal
     if hasattr(original, "__wrapped__"):
         return

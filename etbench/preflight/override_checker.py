@@ -1,4 +1,4 @@
-"""Look at overrides one by one, so that one fault does not hide another."""
+"""Check overrides one by one, so that one error does not hide another."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["OverrideChecker"]
 
 
 class OverrideChecker:
-    """Looks at overrides one by one."""
+    """Checks overrides one by one."""
 
     def __init__(
         self, loader: Any, search: list[str], config_name: str, config_dir: str | Path | None
@@ -35,20 +35,20 @@ class OverrideChecker:
         self.config_name = config_name
         own = [path.name for path in Path(config_dir).iterdir() if path.is_dir()] if config_dir else []
         self.groups = [name for name in dict.fromkeys([*loader.list_groups(""), *own]) if name != "hydra"]
-        self.refused: set[str] = set()  # groups of which an unknown option was asked for
-        self._composed: dict[tuple[str, ...], DictConfig] = {}  # one takes some 100 ms
+        self.refused: set[str] = set()  # groups with an unknown option
+        self._composed: dict[tuple[str, ...], DictConfig] = {}  # composing takes about 100 ms
         self._options: dict[str, list[str]] = {}
 
     def options(self, group: str) -> list[str]:
-        """Return the options of a group, those in folders of it as ``folder/option``."""
+        """Return the options of a group, those in its folders as ``folder/option``."""
         if group not in self._options:
             self._options[group] = list_options(self.loader, self.search, self.config_name, group)
         return self._options[group]
 
     def mandatory(self, values: Sequence[Override], base: DictConfig) -> tuple[list[str], list[str]]:
-        """Return the overrides that give what the YAML leaves to the user, and the keys that none gives.
+        """Return the overrides that set what the YAML leaves to the user, and the keys that none sets.
 
-        Of a sweep the first value stands for all.
+        For a sweep, the first value represents all of them.
         """
         missing = OmegaConf.missing_keys(own_part(base))
         empty = ("", "???")
@@ -88,7 +88,7 @@ class OverrideChecker:
         return read, unread
 
     def unread_fault(self, text: str, base: DictConfig) -> str:
-        """Return what is wrong with an override that cannot be read, and what to write instead."""
+        """Return what is wrong with an override that cannot be parsed, and what to write instead."""
         key, equals, _ = text.partition("=")
         known = [*self.groups, *key_paths(self.without_hydra(base))]
         if not equals:
@@ -108,7 +108,7 @@ class OverrideChecker:
         return f"{text}: glob() selects options of a group, and {group} is not a group"
 
     def _meant(self, word: str, keys: Sequence[str]) -> str:
-        """Return which override may be meant by a word alone: an option of a group, or the nearest key."""
+        """Return which override may be meant by a single word: an option of a group, or the nearest key."""
         meant = [f"{group}={word}" for group in self.groups if word in self.options(group)]
         if not meant:
             words = {option: f"{group}={option}" for group in self.groups for option in self.options(group)}
@@ -143,9 +143,9 @@ class OverrideChecker:
         return f"{group}={option}: no such {group}{nearest(option, options)}; there are: {_listed(options)}"
 
     def missing_here(self, choices: list[str], needed: list[str], base: DictConfig) -> list[str]:
-        """List what is not there with these choices alone; a value may give it, which the whole will show.
+        """List what is missing with these choices alone; a value may still set it.
 
-        `base` is what the choices come to without what is needed.
+        `base` is composed from the choices without the needed overrides.
         """
         try:
             whole = self.compose([*choices, *needed], []) if needed else base
@@ -154,9 +154,9 @@ class OverrideChecker:
             return []
 
     def valid_together(self, values: Sequence[Override], choices: list[str], base: DictConfig) -> bool:
-        """Return whether the first values of all these overrides are valid, which one composition shows.
+        """Return whether the first values of all these overrides are valid, which takes one composition.
 
-        If not, `check_value` finds out which are to blame.
+        If not, `check_value` finds out which are wrong.
         """
         if not all(self._is_known(item, base) for item in values):
             return False
@@ -176,7 +176,7 @@ class OverrideChecker:
         *,
         first_is_valid: bool,
     ) -> None:
-        """Report an unknown key, or each value that the schema refuses or that is not there."""
+        """Report an unknown key, or each value that the schema rejects or that does not exist."""
         if not self._is_known(item, base):
             known = [*self.groups, *key_paths(self.without_hydra(base))]
             faults.append(
@@ -198,7 +198,7 @@ class OverrideChecker:
         return item.is_add() or item.is_force_add() or has_key(base, item.key_or_group)
 
     def singles(self, item: Override) -> list[str]:
-        """Return an override for each value of one."""
+        """Return one override for each value of an override."""
         if not item.is_sweep_override():
             return [str(item.input_line)]
         prefix = {"ADD": "+", "FORCE_ADD": "++", "DEL": "~"}.get(item.type.name if item.type else "", "")
@@ -207,7 +207,7 @@ class OverrideChecker:
     def only_of_swept(
         self, choices: Sequence[Override], values: Sequence[Override], faults: list[str]
     ) -> list[str]:
-        """Return the overrides of keys that no default has; report the swept options that have them not."""
+        """Return the overrides of keys that no default has; report the swept options without them."""
         swept = {item.key_or_group: item for item in choices if item.is_sweep_override()}
         fixed = [str(item.input_line) for item in choices if not item.is_sweep_override()]
         plain = [item for item in values if not (item.is_add() or item.is_force_add() or item.is_delete())]
@@ -219,14 +219,14 @@ class OverrideChecker:
             for option in self.chosen(swept[group]):
                 config = self.compose([*fixed, f"{group}={quoted(option)}"], [])
                 faults += [
-                    f"{item.input_line}: {group}={option} has no {item.key_or_group}; sweep it by itself"
+                    f"{item.input_line}: {group}={option} has no {item.key_or_group}; sweep it separately"
                     for item in forced
                     if item.key_or_group.startswith(f"{group}.") and not has_key(config, item.key_or_group)
                 ]
         return [str(item.input_line) for item in forced]
 
     def check_experiment(self, base: DictConfig, faults: list[str]) -> None:
-        """Report what an experiment sweeps and is not there."""
+        """Report the options that an experiment sweeps and that do not exist."""
         params = OmegaConf.select(base, "hydra.sweeper.params") or {}
         read, unread = self.parsed([f"{key}={value}" for key, value in params.items()])
         faults += [self.unread_fault(text, base) for text in unread]
@@ -234,11 +234,11 @@ class OverrideChecker:
             self.valid_choice(item, faults)
 
     def chosen(self, item: Override) -> list[str]:
-        """Return the names of the options that an override of a group asks for."""
+        """Return the names of the options that an override of a group chooses."""
         value = item.value()
         if isinstance(value, Glob):
             return list(value.filter(self.options(item.key_or_group)))
-        if isinstance(value, IntervalSweep):  # is none of them
+        if isinstance(value, IntervalSweep):  # not an option of a group
             return self.texts(item)
         elements = item.sweep_iterator() if item.is_sweep_override() else [value]
         names = (one.text if isinstance(one, QuotedString) else one for one in elements)
@@ -246,7 +246,7 @@ class OverrideChecker:
 
     @staticmethod
     def texts(item: Override) -> list[str]:
-        """Return the values of an override as they are written, each for an override of its own."""
+        """Return the values of an override as they are written, one for each override."""
         value = item.value()
         if isinstance(value, IntervalSweep):  # for sweepers that optimize
             return [str(value.start), str(value.end)]
@@ -256,7 +256,7 @@ class OverrideChecker:
 
 
 def _listed(options: Sequence[str]) -> str:
-    """Name the options of a group; of those in a folder of it only how many there are."""
+    """List the options of a group; for a folder in it, only how many it has."""
     inside = Counter(option.partition("/")[0] for option in options if "/" in option)
     folders = [f"{folder}/… ({count})" for folder, count in inside.items()]
     return ", ".join([*(option for option in options if "/" not in option), *folders])

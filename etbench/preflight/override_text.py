@@ -1,4 +1,4 @@
-"""Overrides as they are written: their key and value, and what to write where Hydra cannot read them."""
+"""Overrides as they are written: their key and value, and what to write if Hydra cannot parse them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLAIN = re.compile(r"[\w./:\\+$%*@?| \t-]", re.ASCII)  # characters that need no
 
 
 def override_key(text: str) -> str:
-    """Return the key or group of an override, read or not."""
+    """Return the key or group of an override, parsed or not."""
     return text.partition("=")[0].lstrip("+~")
 
 
@@ -33,22 +33,22 @@ def override_value(text: str) -> str:
 
 
 def unquoted(text: str) -> str:
-    """Return the value that Hydra's grammar reads, where it is one."""
+    """Return the value as Hydra's grammar reads it, if it can."""
     try:
         return str(OverridesParser.create().parse_override(f"key={text}").value())
     except HydraException:
-        return text  # is reported with all other faults
+        return text  # is reported with all other errors
 
 
 def if_comma_is_text(text: str) -> str:
-    """Say how to write an override whose value has a comma in it."""
+    """Return how to write an override whose value has a comma in it."""
     return f"if ',' is part of the value, quote it: {_with_quotes(text)}"
 
 
 def quoting_fault(text: str, error: HydraException) -> str:
     """Return why Hydra's grammar cannot read the value of an override, and how to write it as text."""
     key, _, value = text.partition("=")
-    as_text = f"as text it needs quotes: {_with_quotes(text)}"
+    as_text = f"if it is text, quote it: {_with_quotes(text)}"
     if value.startswith(("'", '"')):
         whole = _with_quotes(f"{key}={value.replace(value[0], '')}")
         return f"{text}: quotes must enclose the whole value: {whole}"
@@ -64,11 +64,11 @@ def quoting_fault(text: str, error: HydraException) -> str:
 
 
 def _with_quotes(text: str) -> str:
-    """Return an override whose value is text as it stands, for a shell."""
+    """Return an override whose value is taken literally, for a shell."""
     key, _, value = text.partition("=")
     return shlex.quote(f"{key}={quoted(value)}")
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says."""
+    """Return the first line of an error's message."""
     return str(error).strip().splitlines()[0]

@@ -1,4 +1,4 @@
-"""What a run says on the terminal: stages with their times, then a table."""
+"""What a run prints on the terminal: stages with their times, then a table."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ STAGE_WORDS = {
     "start_runtime": "starting the runtime",
     "parity": "comparing with eager",
     "evaluate": "evaluating the accuracy",
-    "inspect": "taking load, memory, energy",
+    "inspect": "measuring load, memory, energy",
     "time": "timing",
 }
 TELL_EVERY_S = 10.0
 
 
 class ConsoleLog:
-    """Prints the events of one cell: on a terminal with a spinner for the running stage, else a line each.
+    """Prints the events of one cell: with a spinner on a terminal, otherwise one line per event.
 
     Args:
         console: standard error if not given.
@@ -84,7 +84,7 @@ class ConsoleLog:
                 self._line(f"[{color}]{event.status}[/{color}] in {took}: {escape(event.message)}")
 
     def close(self) -> None:
-        """Stop the spinner, which hides the cursor, where the run ends in the middle of a stage."""
+        """Stop the spinner, which hides the cursor, if the run ends in the middle of a stage."""
         if self._status:
             self._status.stop()
 
@@ -94,7 +94,7 @@ class ConsoleLog:
         self.console.print(f"  {text}")
 
     def _round(self, event: Event) -> None:
-        """Tell of rounds in the spinner; without one only from time to time."""
+        """Show rounds in the spinner; without a spinner, print one line from time to time."""
         text = f"timing: {event.done} of {event.of} rounds, {event.p50_ms:.3g} ms"
         if self._status:
             self._status.update(f"  {text} …")
@@ -106,18 +106,18 @@ class ConsoleLog:
 
 
 LEGEND = "±: 95 % interval of the median over rounds; parity: SQNR against eager fp32"
-SPEAKING = "p50 of a language model is of one more token; equal: tokens that eager fp32 writes too"
+SPEAKING = "p50 of a language model: one more token; equal: tokens that eager fp32 also generates"
 
 
 def print_summary(
     results: Iterable[Result], console: Console | None = None, *, columns: Sequence[Figure] = ()
 ) -> None:
-    """Print a table of the results, and what is to be known of them: in full of one, in short of many.
+    """Print a table of the results and remarks about them: in full for one result, in short for many.
 
     Args:
         results: in the order of the rows.
         console: standard output if not given.
-        columns: of the table; the usual ones if not given.
+        columns: of the table; the default ones if not given.
 
     """
     results = list(results)
@@ -138,7 +138,7 @@ def print_summary(
 
 
 def summary_line(result: Result) -> str:
-    """Say of a measured cell how sure its latency is, its size, parity and stability."""
+    """Return the interval, size, parity and stability of a measured cell as one line."""
     parts = []
     if result.latency_ms is not None:
         parts.append(f"±{_interval(result.latency_ms)}")
@@ -162,14 +162,14 @@ def _parity(result: Result) -> str:
 
 COMPARED = (
     Column("cell", wraps=True),
-    *(Column("base ms", rank=2), Column("new ms", rank=1), Column("new / base"), Column("95 %")),
+    *(Column("baseline ms", rank=2), Column("new ms", rank=1), Column("new / baseline"), Column("95 %")),
     Column("verdict", wraps=True),
 )
 VERDICTS = {"faster": "green", "slower": "red", "same": "dim"}
 
 
 def print_comparison(cells: Iterable[CellComparison], console: Console | None = None) -> None:
-    """Print a table of compared cells, and what would settle the inconclusive ones."""
+    """Print a table of compared cells, and what would decide the inconclusive ones."""
     console = console or plain_console()
     cells = list(cells)
     say(console, Text("median of round medians; ratio with its 95 % interval", style="dim"))
@@ -179,9 +179,9 @@ def print_comparison(cells: Iterable[CellComparison], console: Console | None = 
         if cell.advice:
             kinds[cell.verdict, cell.how].append(cell)
     for (verdict, how), of_kind in kinds.items():
-        first = " (the first of them)" if len(of_kind) > 1 else ""
-        told = f"{listed([cell.name for cell in of_kind])}, {how}: {of_kind[0].advice}{first}"
-        console.print(Text.assemble((verdict, "yellow"), f" {told}"))  # in one line: it has a command
+        first = " (for the first of them)" if len(of_kind) > 1 else ""
+        line = f"{listed([cell.name for cell in of_kind])}, {how}: {of_kind[0].advice}{first}"
+        console.print(Text.assemble((verdict, "yellow"), f" {line}"))  # no wrapping: it has a command
 
 
 def _compared(cell: CellComparison) -> tuple[str | Text, ...]:

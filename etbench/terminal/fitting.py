@@ -1,4 +1,4 @@
-"""Tables that fit the terminal: names wrap, columns leave in order, and a figure is never cut."""
+"""Tables that fit the terminal: names wrap, columns are left out in order, and a number is never cut."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from etbench.terminal.streams import UNBOUNDED, say
 __all__ = ["Column", "print_table"]
 
 GAP = 2
-LINE = 40  # characters of a name or of prose that columns of lower rank leave room for
+LINE = 40  # characters of a name or text for which columns of higher rank are left out
 PADDING = re.compile(
     r" +(?=(?:\x1b\[[0-9;]*m)*$)", re.MULTILINE
 )  # at the end of a line, before its colors end
@@ -30,9 +30,9 @@ class Column:
 
     Args:
         header: with its unit.
-        rank: 0 for what is always shown; of the others, the one with the highest rank is left out first.
-        wraps: its words go on in the next line where the room is short. What does not wrap is shown in full.
-        left: aligned to the left, as words are.
+        rank: 0 for a column that is always shown; the others are left out from the highest rank on.
+        wraps: whether it wraps at words if the terminal is narrow; otherwise it is shown in full.
+        left: whether it is aligned to the left, as text is.
 
     """
 
@@ -45,13 +45,13 @@ class Column:
 def print_table(
     console: Console, columns: Sequence[Column], rows: Iterable[Sequence[str | Text]], *, more: str = ""
 ) -> None:
-    """Print a table with all columns that there is room for, and a line that names the others.
+    """Print a table with all columns that fit, and a line that names the others.
 
     Args:
-        console: a table of which no more can be left out is printed wider than this one.
+        console: where it is printed; wider than the console if no more columns can be left out.
         columns: in their order.
         rows: a value for each column; markup is printed as it is.
-        more: how else to see the columns that are left out, such as ``--format csv``.
+        more: another way to see the columns that are left out, such as ``--format csv``.
 
     """
     texts = [[Text(value) if isinstance(value, str) else value for value in row] for row in rows]
@@ -71,12 +71,13 @@ def print_table(
     console.out(PADDING.sub("", captured.get()), highlight=False, end="")
     if left_out := [column for place, column in enumerate(columns) if place not in shown]:
         names = ", ".join(" ".join(column.header.split()) for column in left_out)
-        also = f"; or {more}" if more else ""
-        say(console, Text(f"more columns at {_width(wanted)} characters: {names}{also}", style="dim"))
+        also = f", or use {more}" if more else ""
+        text = f"not shown: {names} (widen the terminal to {_width(wanted)} characters{also})"
+        say(console, Text(text, style="dim"))
 
 
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[Text]]) -> Table:
-    """Return the table, with `GAP` between its columns; without any header it has no rule either."""
+    """Return the table, with `GAP` between its columns; without headers it has no rule either."""
     headed = any(column.header for column in columns)
     table = Table(
         box=box.SIMPLE_HEAD if headed else None,
@@ -108,7 +109,7 @@ def _fitting(columns: Sequence[Column], wanted: Sequence[int], width: int) -> li
 
 
 def _measured(console: Console, column: Column, cells: Sequence[Text]) -> Measurement:
-    """Return the least and greatest width of a column; the two are one for what does not wrap."""
+    """Return the least and greatest width of a column; they are equal for a column that does not wrap."""
     unbounded = console.options.update(max_width=UNBOUNDED)
     size = measure_renderables(console, unbounded, [Text(column.header), *cells])
     return size if column.wraps else Measurement(size.maximum, size.maximum)

@@ -1,4 +1,4 @@
-"""What happens when nobody reads standard output any more, as behind `… | head`."""
+"""What happens when the reader of standard output closes the pipe, as `… | head` does."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from contextlib import contextmanager
 
 __all__ = ["CLOSED_PIPE", "discard", "ending_with_the_reader", "outliving_the_reader"]
 
-CLOSED_PIPE = 128 + 13  # as a shell says of a program that SIGPIPE ended
+CLOSED_PIPE = 128 + 13  # the status that a shell reports for a program ended by SIGPIPE
 
 
 @contextmanager
 def ending_with_the_reader() -> Iterator[None]:
-    """Exit with `CLOSED_PIPE`, and without a traceback, where standard output is a pipe that was closed.
+    """Exit with `CLOSED_PIPE`, and without a traceback, if standard output is a closed pipe.
 
-    The way of https://docs.python.org/3/library/signal.html#note-on-sigpipe: what is still in Python's buffer
-    is flushed here, where the error can be caught, and then goes nowhere.
+    As in https://docs.python.org/3/library/signal.html#note-on-sigpipe: what is still in Python's buffer
+    is flushed here, where the error can be caught, and then discarded.
     """
     try:
         try:
@@ -31,7 +31,7 @@ def ending_with_the_reader() -> Iterator[None]:
 
 @contextmanager
 def outliving_the_reader() -> Iterator[None]:
-    """Leave out the rest of what is printed where nobody reads it any more, and go on behind it."""
+    """Discard the rest of the output if the reader has closed the pipe, and continue after the block."""
     try:
         yield
         sys.stdout.flush()
@@ -40,7 +40,7 @@ def outliving_the_reader() -> Iterator[None]:
 
 
 def discard(descriptor: int) -> None:
-    """Let go nowhere what is still written to a file descriptor."""
+    """Discard what is still written to a file descriptor."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""What is said below a table of results: in full of a single cell, in one line a kind of many."""
+"""The remarks below a table of results: in full for a single cell, one line per kind for many."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Remark(NamedTuple):
 
 
 def listed(names: Sequence[str]) -> str:
-    """Name a few cells, and count the others."""
+    """List a few cells, and count the others."""
     shown = ", ".join(names[:NAMED])
     return f"{shown} and {len(names) - NAMED} more" if len(names) > NAMED else shown
 
@@ -49,13 +49,13 @@ def listed(names: Sequence[str]) -> str:
 def print_kinds(results: Sequence[Result], names: Sequence[str], console: Console) -> None:
     """Print one line for each kind of failure and warning among many cells."""
     for remark in (*_without_figures(results, names), *_bases(results, names)):
-        console.print(remark.text)  # paths and commands in it can be copied: no line breaks
+        console.print(remark.text)  # no line breaks, so that its paths and commands can be copied
     for remark in _doubtful(results, names):
         say(console, remark.text)
     if profiled := _those(results, names, lambda result: result.profile is not None):
         say(console, Text(f"operators of {listed(profiled)}: {WHERE}, or profile.csv"))
     if layers := _those(results, names, lambda result: _numerics(result) is not None):
-        say(console, Text(f"layers of {listed(layers)} beside those of fp32: in the result files"))
+        say(console, Text(f"layers of {listed(layers)} compared with fp32: see the result files"))
 
 
 def _without_figures(results: Sequence[Result], names: Sequence[str]) -> Iterator[_Remark]:
@@ -72,7 +72,7 @@ def _doubtful(results: Sequence[Result], names: Sequence[str]) -> Iterator[_Rema
     for verdict, cells in _kinds(results, names, _unsteady).items():
         yield _Remark("yellow", _counted(cells, verdict), f": {listed(cells)}: {WHERE}")
     for seconds, cells in _kinds(results, names, _truncated).items():
-        rest = f" fewer runs than asked for fitted repeat.max_seconds={seconds:g}: {listed(cells)}"
+        rest = f" fewer runs than requested fit in repeat.max_seconds={seconds:g}: {listed(cells)}"
         yield _Remark("yellow", f"* {_counted(cells, 'truncated')}:", rest)
     for note, cells in _kinds(results, names, _parity_note).items():
         yield _Remark("bold yellow", f"parity of {_counted(cells)}", f": {listed(cells)}: {note}")
@@ -80,7 +80,7 @@ def _doubtful(results: Sequence[Result], names: Sequence[str]) -> Iterator[_Rema
 
 def _bases(results: Sequence[Result], names: Sequence[str]) -> Iterator[_Remark]:
     for (folder, program), cells in _kinds(results, names, _base).items():
-        yield _Remark("dim", f"base of {_counted(cells)}", f": {listed(cells)}: {folder}, {program}")
+        yield _Remark("dim", f"baseline of {_counted(cells)}", f": {listed(cells)}: {folder}, {program}")
 
 
 def _kinds(
@@ -109,7 +109,7 @@ def _failure(result: Result) -> tuple[str, str, str] | None:
 
 def _first_line(failure: Failure) -> str:
     first, *more = failure.message.splitlines() or [failure.kind]
-    return f"{first} … (all of it, and the traceback, in the result file)" if more else first
+    return f"{first} … (see the result file for the full message and the traceback)" if more else first
 
 
 def _left_out(result: Result) -> tuple[str, str] | None:
@@ -139,7 +139,7 @@ def _numerics(result: Result) -> Numerics | None:
 
 
 def print_details(result: Result, name: str, console: Console) -> None:
-    """Print all there is to say of a single cell."""
+    """Print all remarks about a single cell."""
     for remark in _details(result, name):
         console.print(remark.text)
     if (numerics := _numerics(result)) is not None:
@@ -156,18 +156,20 @@ def _details(result: Result, name: str) -> Iterator[_Remark]:
         built = f"\n  {_built(result.artifact)}" if result.artifact and result.status == "built" else ""
         yield _Remark("yellow", result.status, f" {name}: {result.reason}{built}")
     if result.truncated:
-        fitted = f"{result.repeat} of {result.requested.runs} runs fitted"
-        yield _Remark("yellow", "*", f" {name}: {fitted} repeat.max_seconds={result.requested.max_seconds:g}")
+        fitted = f"{result.repeat} of {result.requested.runs} runs fit"
+        yield _Remark(
+            "yellow", "*", f" {name}: {fitted} in repeat.max_seconds={result.requested.max_seconds:g}"
+        )
     if result.stability and (verdict := _unsteady(result)):
         yield _Remark("yellow", verdict, f" {name}: {'; '.join(result.stability.reasons)}")
     if result.in_turn:
         yield _Remark(
-            "dim", f"base of {name}", f": {result.in_turn.base_file}, {result.in_turn.base_program}"
+            "dim", f"baseline of {name}", f": {result.in_turn.base_file}, {result.in_turn.base_program}"
         )
     if result.evaluation is not None:
         figures = ((key, math.nan if value is None else value) for key, value in result.evaluation.items())
-        told = ", ".join(f"{key} {value:.4g}" for key, value in figures) or "no figures"
-        yield _Remark("default", f"evaluation of {name}", f": {told}")
+        line = ", ".join(f"{key} {value:.4g}" for key, value in figures) or "no figures"
+        yield _Remark("default", f"evaluation of {name}", f": {line}")
     if note := _parity_note(result):
         yield _Remark("bold yellow", "parity", f" {name}: {note}")
 
@@ -180,7 +182,7 @@ def _built(artifact: Artifact) -> str:
 
 def _print_operators(name: str, profile: Profile, console: Console) -> None:
     total = f"{significant(profile.execute_ms)} ms with the profiler on"
-    say(console, Text(f"{name}: where the time goes, of {total}"))
+    say(console, Text(f"{name}: time by operator, of {total}"))
     columns = [
         *(Column("operator", wraps=True), Column("kind", rank=1, left=True)),
         *(Column("ms"), Column("share")),
@@ -203,7 +205,7 @@ def _print_layers(name: str, numerics: Numerics, console: Console) -> None:
     ]
     if rows:
         compared = f"of {numerics.compared} compared"
-        say(console, Text(f"layers of {name} that are farthest from fp32, {compared}"))
+        say(console, Text(f"layers of {name} that differ most from fp32, {compared}"))
         print_table(console, columns, rows)
     if numerics.note:
         say(console, Text(f"layers of {name}: {numerics.note}"))

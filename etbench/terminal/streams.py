@@ -1,4 +1,4 @@
-"""Consoles for standard output and error: how wide they are, and how prose wraps on them."""
+"""Consoles for standard output and error: how wide they are, and how text wraps on them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ UNBOUNDED = 10_000  # characters
 
 class _OutputConsole(Console):
     def on_broken_pipe(self) -> None:
-        """Leave it to the command; rich's own way ends with 1, which says that a cell failed."""
+        """Leave it to the command; rich itself would exit with 1, the status for a failed cell."""
         raise BrokenPipeError
 
 
 class _ProgressConsole(Console):
     def on_broken_pipe(self) -> None:
-        """Be silent from now on: a run does not need anyone to watch it."""
+        """Print nothing from now on, and continue the run."""
         self.quiet = True
         discard(sys.stderr.fileno())
 
@@ -31,8 +31,8 @@ class _ProgressConsole(Console):
 def plain_console() -> Console:
     """Return a console for standard output.
 
-    It is as wide as the terminal, or as COLUMNS says; a pipe or file without COLUMNS has no bounds, so that
-    nothing is wrapped or left out there.
+    It is as wide as the terminal, or as COLUMNS; a pipe or file without COLUMNS has no limit, so nothing is
+    wrapped or left out there.
     """
     console = _OutputConsole(highlight=False, soft_wrap=True)
     if not console.file.isatty() and not os.environ.get("COLUMNS", "").isdigit():
@@ -41,10 +41,10 @@ def plain_console() -> Console:
 
 
 def progress_console() -> Console:
-    """Return a console for standard error, for what a run tells while it goes on."""
+    """Return a console for standard error, for the progress of a run."""
     return _ProgressConsole(stderr=True, highlight=False, soft_wrap=True)
 
 
 def say(console: Console, text: str | Text) -> None:
-    """Print a sentence: it wraps at words on a terminal, and stays a line elsewhere."""
+    """Print a sentence: wrapped at words on a terminal, in one line elsewhere."""
     console.print(text, soft_wrap=not console.is_terminal)

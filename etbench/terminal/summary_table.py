@@ -1,4 +1,4 @@
-"""The columns of the table of results: what each is called, how it is written, and which leaves first."""
+"""The columns of the table of results: their names, their format, and which are left out first."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class Figure:
     """A column of the table of results.
 
     Args:
-        word: what `--columns` and `--sort` call it.
+        word: its name for `--columns` and `--sort`.
         names: of the columns of results.csv that it is made of.
         header: with the unit.
         text: writes it for the terminal.
         rank: see `etbench.terminal.fitting.Column`.
-        value: orders cells by it; by `names` if not given.
-        wanted: tells by all results whether the usual table has it.
+        value: the value to sort cells by; that of `names` if not given.
+        wanted: returns for all results whether the default table has it.
 
     """
 
@@ -63,11 +63,11 @@ class Figure:
 
     @property
     def is_words(self) -> bool:
-        """Whether it is no figure: words stand at the left, and wrap."""
+        """Whether it has words, which are left-aligned and wrap, not numbers."""
         return self.word in WORDS
 
     def key(self, result: Result) -> Any:
-        """Return what cells are ordered by; None where a cell has no such figure."""
+        """Return the value to sort cells by; None if a cell has none."""
         if self.value is not None:
             return self.value(result)
         read = tuple(READ[name](result) for name in self.names)
@@ -89,7 +89,7 @@ def half_width(latency: LatencyMs | None) -> float | None:
 
 
 def parity_words(result: Result) -> str:
-    """Write the SQNR in dB, or what is said instead of it."""
+    """Write the SQNR in dB, or the word for its absence."""
     parity = result.parity
     if parity is None or parity.degenerate:
         return "n/a"
@@ -99,7 +99,7 @@ def parity_words(result: Result) -> str:
 
 
 def state_of(result: Result) -> str:
-    """Return the status of a cell, or how its rounds disagree where it is ok otherwise."""
+    """Return the status of a cell, or its stability if it is ok but noisy or unstable."""
     verdict = result.stability.verdict if result.stability else ""
     return verdict if result.status == "ok" and verdict in ("noisy", "unstable") else result.status
 
@@ -149,7 +149,7 @@ def _equal(result: Result) -> str:
 
 
 def _speak(results: Sequence[Result]) -> bool:
-    """Tell whether any is a language model."""
+    """Return whether any is a language model."""
     return any(result.generated for result in results)
 
 
@@ -194,7 +194,7 @@ CELL = FIGURES[0]
 
 
 def usual_figures(results: Sequence[Result]) -> list[Figure]:
-    """Return what is shown of these results, with a column for each figure of the user's accuracy hook."""
+    """Return the default columns for these results, with one for each figure of the user's accuracy hook."""
     keys = dict.fromkeys(key for result in results for key in result.evaluation or {})
     hooked = [Figure(key, ("evaluation",), key, _evaluation(key), 1) for key in keys]
     *figures, state = (figure for figure in FIGURES if figure.wanted(results))
@@ -213,18 +213,18 @@ def _evaluation(key: str) -> Callable[[Result], str]:
 
 
 def chosen_figures(words: Sequence[str]) -> list[Figure]:
-    """Return the columns of these words, none of which is ever left out.
+    """Return the columns of these names, none of which is ever left out.
 
     Raises:
-        EtbenchError: if one is neither a word of the usual table nor a column of results.csv.
+        EtbenchError: if one is neither in the default table nor a column of results.csv.
 
     """
     known = [*BY_WORD, *READ]
     for word in words:
         if word not in known:
             raise EtbenchError(
-                f"no column is called {word!r}{nearest(word, known)}; there are {', '.join(BY_WORD)}, and "
-                "those of results.csv (docs/reference/columns.md)",
+                f"unknown column {word!r}{nearest(word, known)}; choose from {', '.join(BY_WORD)}, and "
+                "the columns of results.csv (docs/reference/columns.md)",
                 stage="show",
             )
     return [replace(BY_WORD[word], rank=0) if word in BY_WORD else _of_csv(word) for word in words]
@@ -241,7 +241,7 @@ def _of_csv(name: str) -> Figure:
 
 
 def names_of(results: Sequence[Result]) -> list[str]:
-    """Name each cell by model, precision and delegate, and by what else tells it from its namesakes."""
+    """Return a name for each cell: model, precision and delegate, and what else makes it unique."""
     names = _names(results)
     if len(set(names)) == len(names):
         return names
@@ -258,7 +258,7 @@ def _names(results: Sequence[Result]) -> list[str]:
 def cells_of(
     results: Sequence[Result], names: Sequence[str], figures: Sequence[Figure]
 ) -> Iterator[list[str | Text]]:
-    """Yield the row of each cell, which has its name from `names`."""
+    """Yield the row of each cell, with its name from `names`."""
     for result, name in zip(results, names, strict=True):
         yield [name if figure.word == CELL.word else figure.text(result) for figure in figures]
 
@@ -272,7 +272,7 @@ def print_results(
         results: in the order of the rows.
         names: of their cells.
         figures: from `usual_figures` or `chosen_figures`.
-        console: decides how many of them fit.
+        console: where they are printed, which limits how many fit.
 
     """
     columns = [

@@ -1,1 +1,1 @@
-"""Where a team already looks: results as runs of an experiment tracker (`conf/tracking`)."""
+"""Experiment trackers that results are logged to (`conf/tracking`)."""

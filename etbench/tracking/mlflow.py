@@ -21,15 +21,15 @@ __all__ = ["MlflowCallback"]
 
 LONGEST = 500  # characters of a parameter, which MLflow limits
 CELL_ID = "etbench.cell_id"
-STATUS = {"failed": "FAILED"}  # every other word is a run that ended as it should
+STATUS = {"failed": "FAILED"}  # every other status is a run that finished
 
 
 class MlflowCallback(NewResultsCallback):
     """Logs the results of a run or sweep when it ends, under any launcher.
 
     Args:
-        experiment: name of the experiment; it is made where there is none.
-        uri: of the tracking server or database; None for ``MLFLOW_TRACKING_URI``.
+        experiment: name of the experiment; it is created if there is none.
+        uri: URI of the tracking server or database; None for ``MLFLOW_TRACKING_URI``.
 
     """
 
@@ -43,7 +43,7 @@ class MlflowCallback(NewResultsCallback):
         self._client = mlflow.MlflowClient(tracking_uri=uri)
 
     def close(self, folder: Path, results: Sequence[tuple[Path, Result]]) -> None:
-        """Log each new result as a run; a sweep that is resumed has logged some before."""
+        """Log each new result as a run; a resumed sweep has already logged some."""
         found = self._client.get_experiment_by_name(self._experiment)
         id_ = found.experiment_id if found else self._client.create_experiment(self._experiment)
         for path, result in results:
@@ -52,7 +52,7 @@ class MlflowCallback(NewResultsCallback):
 
 
 def _is_logged(client: MlflowClient, experiment_id: str, result: Result) -> bool:
-    """Whether a run holds this measurement; one that is "running" was cut short as it was written."""
+    """Whether a run has this measurement; one that is still RUNNING was interrupted while it was written."""
     filters = (
         f"tags.`{CELL_ID}` = '{result.cell_id}'",
         f"attributes.start_time = {_begun_ms(result)}",
@@ -62,7 +62,7 @@ def _is_logged(client: MlflowClient, experiment_id: str, result: Result) -> bool
 
 
 def _begun_ms(result: Result) -> int:
-    """Return when it was measured, as MLflow counts: in ms since 1970."""
+    """Return when it was measured, in MLflow's unit: ms since 1970."""
     return int(datetime.fromisoformat(result.created_at).timestamp() * 1e3)
 
 

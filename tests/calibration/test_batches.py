@@ -107,9 +107,9 @@ def test_every_array_that_does_not_fit_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({}, "no array in it"),
-        ({"x": np.zeros((0, 3))}, "x has no batch"),
-        ({"x": np.float32(1)}, "x has no batch"),
+        ({}, "contains no array"),
+        ({"x": np.zeros((0, 3))}, "no batch in x"),
+        ({"x": np.float32(1)}, "no batch in x"),
         ({"x": np.zeros((2, 3)), "y": np.zeros((3, 3))}, "x has 2, y has 3"),
         ({"x": np.array(["a"])}, "x.npy is of <U1"),
         ({"x": np.array([None])}, "x.npy is of object"),
@@ -126,7 +126,7 @@ def test_a_file_that_cannot_be_used_is_a_fault_before_any_work(
 
 def test_a_file_that_is_none_of_numpy_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "own.npz").write_text("no arrays")
-    with pytest.raises(ConfigError, match=r"no arrays as numpy\.savez writes them"):
+    with pytest.raises(ConfigError, match=r"not a file of arrays from numpy\.savez"):
         check_command_line([f"calibration.npz={tmp_path / 'own.npz'}"])
     with pytest.raises(ConfigError, match=r"gone\.npz: no such file"):
         check_command_line([f"calibration.npz={tmp_path / 'gone.npz'}"])

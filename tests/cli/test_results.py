@@ -56,7 +56,7 @@ def test_charts_writes_several_formats_at_once(tmp_path: Path, make_result: Call
     assert "speedup_bars.svg" not in heads, "there is nothing to compare"
     refused = _results("charts", str(tmp_path), "--format", "png,gif")
     assert refused.returncode == 2
-    assert "'gif' is none of png, svg, pdf" in refused.stderr
+    assert "unknown format 'gif'; choose from png, svg, pdf" in refused.stderr
 
 
 def test_report_writes_a_page_beside_the_results(tmp_path: Path, make_result: Callable[..., Result]) -> None:

@@ -198,10 +198,10 @@ def test_a_delegate_that_the_runner_lacks_is_the_failure_of_that_cell(phone: Fak
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["runner=python"], "runner=python: a phone has no Python; device=adb goes with runner=native"),
-        (["device.adb=no-adb"], "this host has no `no-adb`; install Android's platform-tools"),
+        (["runner=python"], "runner=python: a phone has no Python; use runner=native with device=adb"),
+        (["device.adb=no-adb"], "`no-adb` is not installed on this host; install Android's platform-tools"),
         (["device.runner=nowhere"], "device.runner=nowhere: no such file; docs/android.md"),
-        (["profile=true"], "profile=true: operators are timed by Python's runner"),
+        (["profile=true"], "profile=true: only the Python runner times operators"),
         (["evaluate._target_=accuracy_hooks.spread"], "your code is not sent to a device"),
     ],
     ids=["python", "no adb", "no runner", "profile", "hook"],

@@ -78,7 +78,7 @@ def test_max_seconds_cuts_the_timing_short_after_three_samples_and_says_so(
     result = read_result(tmp_path / "out" / "slow_fp32_portable.json")
     assert (result.status, result.truncated, result.repeat) == ("ok", True, 3)
     assert sum(map(len, result.rounds)) == 3
-    assert "3 of 1000 runs fitted repeat.max_seconds=0.1" in done.stdout
+    assert "3 of 1000 runs fit in repeat.max_seconds=0.1" in done.stdout
 
 
 FAILING = {

@@ -113,7 +113,7 @@ def test_a_cache_longer_than_the_models_positions_is_refused() -> None:
 
 
 def test_a_text_that_does_not_fit_the_cache_is_a_fault_of_the_configuration() -> None:
-    fault = r"model\.prompt_tokens=100 and model\.new_tokens=50: .*model\.max_tokens=128; raise that to 150"
+    fault = r"model\.prompt_tokens=100 and .*new_tokens=50: model\.max_tokens=128 is .*; set it to 150"
     with pytest.raises(ConfigError, match=fault):
         compose(["model=smollm2_135m", "model.prompt_tokens=100", "model.new_tokens=50"])
     with pytest.raises(ConfigError, match=r"model\.new_tokens=0: expected `int` >= 2"):

@@ -84,7 +84,7 @@ def test_without_a_compiler_cells_are_skipped_with_a_hint(
     assert result.status == "skipped"
     assert result.reason == (
         "none of g++, clang++, c++ is installed: "
-        "the native runner needs a C++ compiler, such as by apt-get install g++"
+        "the native runner needs a C++ compiler, for example from apt-get install g++"
     )
     assert result.environment.runner == "native"
 

@@ -153,7 +153,7 @@ def test_options_may_be_quoted_in_a_sweep() -> None:
 
 
 def test_the_precision_and_delegate_of_a_ready_program_cannot_be_chosen() -> None:
-    with pytest.raises(ConfigError, match=r"precision=int8: test_compose is ready"):
+    with pytest.raises(ConfigError, match=r"precision=int8: test_compose is already built"):
         compose(["model=pte", f"model.path={__file__}", "precision=int8"])
 
 
@@ -165,7 +165,7 @@ def test_a_model_whose_package_is_missing_is_refused_with_the_command() -> None:
 
 def test_open_axes_go_with_fp32_only() -> None:
     assert compose(["model=torchvision", "model.dynamic.batch=8"]).model.dynamic.sizes == {0: 8}
-    with pytest.raises(ConfigError, match=r"model\.dynamic goes with fp32 only"):
+    with pytest.raises(ConfigError, match=r"model\.dynamic works only in fp32"):
         compose(["model=torchvision", "model.dynamic.batch=8", "precision=int8"])
 
 

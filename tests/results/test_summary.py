@@ -42,9 +42,9 @@ def _told(result: Result) -> Result:
 def test_a_single_cell_is_told_of_in_full(make_result: MakeResult) -> None:
     printed = _summary(_told(make_result()))
     assert "noisy resnet18 fp32 xnnpack: other processes used 20% of the CPUs" in printed
-    assert "3 of 3 runs fitted repeat.max_seconds=10" in printed
-    assert "where the time goes" in printed
-    assert "layers of resnet18 fp32 xnnpack that are farthest from fp32, of 1 compared" in printed
+    assert "3 of 3 runs fit in repeat.max_seconds=10" in printed
+    assert "time by operator" in printed
+    assert "layers of resnet18 fp32 xnnpack that differ most from fp32, of 1 compared" in printed
 
 
 def test_many_cells_have_one_line_a_kind_and_no_table_of_operators_or_layers(make_result: MakeResult) -> None:
@@ -53,8 +53,8 @@ def test_many_cells_have_one_line_a_kind_and_no_table_of_operators_or_layers(mak
     assert sum("noisy" in line and "see the report" in line for line in lines) == 1
     assert "5 cells noisy: a fp32 xnnpack, b fp32 xnnpack, c fp32 xnnpack and 2 more: see the report" in lines
     assert sum("repeat.max_seconds=10" in line for line in lines) == 1
-    assert "where the time goes" not in printed
-    assert "farthest" not in printed
+    assert "time by operator" not in printed
+    assert "differ most" not in printed
     assert len(lines) == 2 + 5 + 1 + 4
 
 
@@ -104,5 +104,5 @@ def test_advice_of_one_kind_is_given_once() -> None:
     (advice,) = [line for line in out.getvalue().splitlines() if "in turn" in line]
     assert advice == (
         "inconclusive a fp32 xnnpack, b fp32 xnnpack, c fp32 xnnpack and 1 more, separate runs: "
-        "measure them in turn: a (the first of them)"
+        "measure them in turn: a (for the first of them)"
     )

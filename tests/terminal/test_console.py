@@ -1,4 +1,4 @@
-"""What a run says on a terminal."""
+"""What a run prints on a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables on real results, at several widths: columns leave in order, and no figure is cut."""
+"""Tables on real results, at several widths: columns are left out in order, and no number is cut."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def results(request: pytest.FixtureRequest) -> list[Result]:
 def test_what_is_always_shown_is_there_in_full_at_any_width(results: list[Result], width: int) -> None:
     lines = _printed(width, lambda console: print_summary(results, console))
     rule = next(place for place, line in enumerate(lines) if line.startswith("──"))
-    end = next(place for place, line in enumerate(lines) if line.startswith(("more columns", "±: ")))
+    end = next(place for place, line in enumerate(lines) if line.startswith(("not shown", "±: ")))
     rows = lines[rule + 1 : end]
     assert all(name in lines[rule - 1] for name in ALWAYS)
     assert "…" not in "\n".join(rows)
@@ -64,12 +64,12 @@ def test_no_line_ends_with_spaces(color_system: str | None) -> None:
 def test_columns_that_found_no_room_are_named_and_all_are_there_at_the_width_that_is_said() -> None:
     results = [result for _, result in read_results([OUTPUTS / "sample_sweep"])[0]]
     narrow = "\n".join(_printed(80, lambda console: print_summary(results, console)))
-    (said,) = [line for line in narrow.splitlines() if line.startswith("more columns at ")]
+    (said,) = [line for line in narrow.splitlines() if line.startswith("not shown: ")]
     assert said.split(": ")[1].startswith("mean ms, p95 ms, min ms, max ms, std ms, n, load ms")
-    width = int(said.split()[3])
+    width = int(said.partition("terminal to ")[2].split()[0])
     wide = "\n".join(_printed(width, lambda console: print_summary(results, console)))
-    assert "more columns" not in wide
-    assert "more columns" in "\n".join(_printed(width - 1, lambda console: print_summary(results, console)))
+    assert "not shown" not in wide
+    assert "not shown" in "\n".join(_printed(width - 1, lambda console: print_summary(results, console)))
 
 
 def _rows() -> list[tuple[str | Text, ...]]:
@@ -98,7 +98,7 @@ def test_names_wrap_at_words_and_are_folded_before_a_figure_is_cut() -> None:
     folded = _printed(8, lambda console: print_table(console, COLUMNS, _rows()))
     assert "33333" in "\n".join(folded)
     assert "other[/i" in "\n".join(folded)
-    assert max(len(line) for line in folded if not line.startswith("more")) == 8 + 2 + len("figure")
+    assert max(len(line) for line in folded if not line.startswith("not shown")) == 8 + 2 + len("figure")
 
 
 def test_how_to_see_the_other_columns_is_said_where_some_are_left_out() -> None:
@@ -107,5 +107,7 @@ def test_how_to_see_the_other_columns_is_said_where_some_are_left_out() -> None:
             _printed(width, lambda console: print_table(console, COLUMNS, _rows(), more="`--format csv`"))
         )
 
-    assert "more columns at 40 characters: a, b; or `--format csv`" in shown(30).replace("\n", " ")
+    assert "not shown: a, b (widen the terminal to 40 characters, or use `--format csv`)" in shown(
+        30
+    ).replace("\n", " ")
     assert "--format csv" not in shown(80)

@@ -151,7 +151,7 @@ def test_only_loopback_needs_no_token(host: str, loopback: bool) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--host", "0.0.0.0"], "others could start runs here; add --token"),
+        (["--host", "0.0.0.0"], "could start runs here; add --token"),
         (["--host", "0.0.0.0", "--token", "short"], "can be guessed"),
         (["--config-dir", "nowhere"], "no such folder"),
     ],

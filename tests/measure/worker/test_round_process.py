@@ -86,9 +86,7 @@ def test_where_there_is_no_fork_the_process_is_spawned(
     quiet = Supervision("time", lambda _: None, lambda _: None, 60, os.devnull)
     taken = in_fresh_process(_round(two_parts[0]), Round, quiet, start="auto")
     assert len(taken.samples_ms) == 3
-    with pytest.raises(
-        ConfigError, match=r"measure\.start=fork: this system cannot fork; take auto or spawn"
-    ):
+    with pytest.raises(ConfigError, match=r"measure\.start=fork: this system cannot fork; use auto or spawn"):
         _cell("measure.start=fork")
 
 

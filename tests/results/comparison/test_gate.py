@@ -87,7 +87,7 @@ def test_a_cell_without_figures_fails_unless_allowed(
         write_result(failed, tmp_path / "new", "b")
     assert main(["compare", base, str(tmp_path / "new")]) == 3
     failure = "no longer measured: gpt2 int8 xnnpack (failed: no such op)"
-    said = failure if failing else "only in base: gpt2 int8"
+    said = failure if failing else "only in the baseline: gpt2 int8"
     assert said in capsys.readouterr().out
     assert main(["compare", base, str(tmp_path / "new"), "--allow-missing"]) == 0
 
