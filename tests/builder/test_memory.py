@@ -24,7 +24,7 @@ def test_a_build_above_its_limit_is_ended_with_need_and_limit_and_the_next_one_g
     error = builds.done["model=swelling"]
     assert isinstance(error, EtbenchError)
     assert (error.stage, error.kind) == ("load", "OutOfMemory")
-    took = re.fullmatch(r"the build took ([\d.]+) GB of memory, more than build\.max_gb=2\.5", error.message)
+    took = re.fullmatch(r"the build used ([\d.]+) GB of memory, more than build\.max_gb=2\.5", error.message)
     assert took and 2.5 <= float(took[1]) < 5, error.message
     assert isinstance(builds.done["model=tiny"], Built)
 
