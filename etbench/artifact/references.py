@@ -38,7 +38,7 @@ def write_references(
 ) -> None:
     """Write the tensors of each reference batch as ``input.{batch}.{number}`` and ``output.…``.
 
-    For a language model, the inputs are a prompt, and the outputs the logits of all tokens generated after it.
+    For a language model, the inputs are a prompt, and the outputs are the logits of all generated tokens.
     """
     tensors = {}
     for kind, batches in (("input", inputs), ("output", outputs)):

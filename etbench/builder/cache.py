@@ -91,7 +91,7 @@ class Cache:
 
     @contextlib.contextmanager
     def building(self, key: str, on_wait: Callable[[], None]) -> Iterator[None]:
-        """Hold the lock of a key, so that one etbench builds the program while others wait and then find it."""
+        """Hold the lock of a key, so that one etbench builds the program while others wait for it."""
         with locked_where_possible(self._locks / f"{key}.lock", on_wait):
             yield
 
@@ -200,7 +200,7 @@ class Cache:
             try:
                 staging.rename(entry)
             except OSError as error:
-                first = error.errno in (errno.EEXIST, errno.ENOTEMPTY)  # another process was, without the lock
+                first = error.errno in (errno.EEXIST, errno.ENOTEMPTY)  # another was, without the lock
                 if not first and read_sidecar(entry) is None:  # else it was renamed, and the answer got lost
                     raise
         finally:
@@ -227,7 +227,7 @@ class Cache:
         return gone is not None
 
     def _set_aside(self, folder: Path) -> Path | None:
-        """Rename an entry, so that nobody finds half of it, and return its new path, or None if it is gone."""
+        """Rename an entry, so that nobody finds half of it; return its new path, or None if it is gone."""
         gone = self.work / f".gone-{uuid.uuid4().hex}"
         try:
             if folder.exists():

@@ -57,7 +57,7 @@ def coverage(module: fx.GraphModule, reason: Callable[[fx.Node], str]) -> Delega
 
 
 def coverage_of_none(graph: fx.Graph) -> Delegation:
-    """Count the operators of a graph that no delegate was asked to take."""
+    """Count the operators of a graph that is not lowered to a delegate."""
     left = _most_frequent_first(map(_name, _operators(graph)))
     return Delegation(
         subgraphs=0,

@@ -41,7 +41,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Built:
-    """A program whose files lie in the job's folder."""
+    """A program whose files are in the job's folder."""
 
     artifact: Artifact
     from_cache: bool
@@ -150,7 +150,7 @@ class _Pool:
     def _taken_or_not(self, job: Job) -> Built | EtbenchError | None:
         try:
             artifact = self._taken(job)
-        except Exception as error:  # a file that the recipe names cannot be read, say
+        except Exception as error:  # such as a file of the recipe that cannot be read
             return explained(error, "cache")
         return Built(artifact, from_cache=True) if artifact else None
 
@@ -205,7 +205,7 @@ class _Pool:
             process = Worker("etbench.builder.worker", scratch=self.scratch, log=job.log, env=BUILDER_ENV)
             with self.lock:
                 self.workers[number] = process
-                if self.stop:  # while it was started, so that nobody has killed it
+                if self.stop:  # stopped while it was started: it was not killed yet
                     process.kill()
         begun = perf_counter()
         try:

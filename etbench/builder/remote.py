@@ -168,7 +168,7 @@ def _send_bytes(body: bytes, name: str, store: AbstractFileSystem) -> None:
 def _whole(name: str, store: AbstractFileSystem) -> Iterator[str]:
     """Yield a name to write to, so that a file appears complete or not at all, and replaces an older one.
 
-    An object store does this itself. In a folder, two processes that write the same file would mix their data.
+    An object store does this itself. In a folder, two processes that write one file would mix their data.
     """
     if not getattr(store, "local_file", False):
         yield name

@@ -24,7 +24,7 @@ def top1(program: BuiltProgram, *, data: str) -> dict[str, float]:
     """
     with np.load(data, allow_pickle=False) as file:
         if missing := {"inputs", "labels"} - set(file.files):
-            raise EtbenchError(f"{data}: the file has no array {', '.join(sorted(missing))}", stage="evaluate")
+            raise EtbenchError(f"{data}: the array {', '.join(sorted(missing))} is missing", stage="evaluate")
         inputs, labels = file["inputs"], file["labels"]
     if labels.ndim != 1:  # compared with (items,) they would broadcast, to a share of items x items
         raise EtbenchError(f"{data}: labels must have shape (items,), not {labels.shape}", stage="evaluate")
@@ -32,8 +32,8 @@ def top1(program: BuiltProgram, *, data: str) -> dict[str, float]:
     items = len(labels) // batch * batch
     if len(inputs) != len(labels) or not items:
         raise EtbenchError(
-            f"{data}: {len(inputs)} inputs and {len(labels)} labels, but both must be equal and at least {batch}, "
-            "the batch size",
+            f"{data}: {len(inputs)} inputs and {len(labels)} labels; the numbers must be equal, and at least "
+            f"{batch} (the batch size)",
             stage="evaluate",
         )
     starts = range(0, items, batch)

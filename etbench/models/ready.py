@@ -21,7 +21,7 @@ def program(*, path: str, reference: str | None = None) -> ReadyProgram:
 
     Args:
         path: of the `.pte`.
-        reference: a `.safetensors` or `.npz` file with tensors ``input.{batch}.{number}`` and, optionally, the
+        reference: a `.safetensors` or `.npz` file with tensors ``input.{batch}.{number}`` and, if known, the
             expected ``output.{batch}.{number}``.
 
     """

@@ -28,14 +28,15 @@ def model(
 
     Args:
         id: its name in `timm.list_models`, with or without the tag of its weights.
-        weights: ``random`` (with batch-norm statistics from real data), ``pretrained`` or a checkpoint's path.
+        weights: ``random`` (with batch-norm statistics of real data), ``pretrained`` or a checkpoint's path.
         seed: of the random weights; the caller has set it.
         batch: images in one inference.
         image_size: pixels; None for the model's default.
         config: further arguments of `timm.create_model`, such as ``features_only: true``.
 
     Raises:
-        EtbenchError: of stage ``load`` for an unknown id, and for weights that are not available or do not fit.
+        EtbenchError: of stage ``load`` for an unknown id, and for weights that are not available or that do
+            not fit.
 
     """
     ensure_importable()

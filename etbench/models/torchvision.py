@@ -48,7 +48,7 @@ def model(
 
     Args:
         id: its name in `torchvision.models.list_models`.
-        weights: ``random`` (with batch-norm statistics from real data), ``pretrained`` or a checkpoint's path.
+        weights: ``random`` (with batch-norm statistics of real data), ``pretrained`` or a checkpoint's path.
         seed: of the random weights; the caller has set it.
         batch: images in one inference.
         image_size: pixels; None for 224.
@@ -87,5 +87,5 @@ def _check_known(id: str, names: list[str], what: str) -> None:
         raise EtbenchError(
             f"torchvision has no {what} {id!r}{nearest(id, names)}",
             stage="load",
-            hint=f"check model.id; torchvision has {len(names)} {what}s, see torchvision.models.list_models()",
+            hint=f"check model.id; torchvision.models.list_models() lists them ({len(names)} {what}s)",
         )

@@ -164,7 +164,8 @@ def _arguments(module: nn.Module, part: str | None) -> tuple[str, ...]:
     takes = inspect.signature(module.forward).parameters
     if main not in ("pixel_values", "input_ids", "input_values", "input_features") or main not in takes:
         raise EtbenchError(
-            f"model.part={part}: {type(module).__name__} takes ({', '.join(takes)}), not images, text or sound",
+            f"model.part={part}: {type(module).__name__} takes ({', '.join(takes)}), "
+            "but neither images nor text nor sound",
             stage="load",
             hint="use model=custom with a function that returns the module and its example inputs",
         )

@@ -18,8 +18,8 @@ def int4_groupwise(*, group_size: int, keep_fp32: list[str] | None = None) -> Co
     """Return a conversion of the linear layers; everything else stays fp32.
 
     Args:
-        group_size: how many weights of a row share a scale; a layer whose input size is not a multiple of it
-            stays fp32.
+        group_size: how many weights of a row share a scale. A layer stays fp32 if this does not divide its
+            input size.
         keep_fp32: module-name patterns that stay fp32, see `etbench.precisions.skip`.
 
     """
@@ -33,7 +33,7 @@ def int4_groupwise(*, group_size: int, keep_fp32: list[str] | None = None) -> Co
 
         if not any(fits(part, name) for name, part in module.named_modules()):
             raise EtbenchError(
-                f"precision.group_size={group_size}: no linear layer has an input size that is a multiple of it",
+                f"precision.group_size={group_size} does not divide the input size of any linear layer",
                 stage="quantize",
                 hint="this precision is for linear layers; use int8 for a convolutional network",
             )
