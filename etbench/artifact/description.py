@@ -45,8 +45,8 @@ class Delegation(Struct, frozen=True, kw_only=True):
     the delegate took, most frequent first; quantize and dequantize count as operators. `reasons` has the
     partitioner's reasons for the operators left behind, if it reports any. `tensors_in` and `tensors_out`
     count the inputs and outputs of subgraphs, including those of the whole graph; `border_copies` counts
-    the operators left behind that only copy or convert an input or output of a subgraph. Copies that a
-    delegate makes inside its subgraphs are not counted. These three are null in results of older versions.
+    the operators left behind that only copy or convert an input or output of a subgraph, without the copies
+    that a delegate makes inside its subgraphs. These three counts are null in results of older versions.
     """
 
     subgraphs: int

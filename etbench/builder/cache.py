@@ -200,7 +200,7 @@ class Cache:
             try:
                 staging.rename(entry)
             except OSError as error:
-                first = error.errno in (errno.EEXIST, errno.ENOTEMPTY)  # another was, without the lock
+                first = error.errno in (errno.EEXIST, errno.ENOTEMPTY)  # another process added it first
                 if not first and read_sidecar(entry) is None:  # else it was renamed, and the answer got lost
                     raise
         finally:

@@ -59,7 +59,7 @@ class MemoryWatch:
             thread.join()
 
     def explained(self, worker: Worker, error: EtbenchError) -> EtbenchError:
-        """Return the error of a builder: that it used too much memory, if it was killed for that."""
+        """Return an out-of-memory error if the watch killed the builder, else the given error."""
         why = self._why.pop(worker.pid, None)
         if why is None:
             return error

@@ -24,7 +24,7 @@ def top1(program: BuiltProgram, *, data: str) -> dict[str, float]:
     """
     with np.load(data, allow_pickle=False) as file:
         if missing := {"inputs", "labels"} - set(file.files):
-            raise EtbenchError(f"{data}: the array {', '.join(sorted(missing))} is missing", stage="evaluate")
+            raise EtbenchError(f"{data}: missing arrays: {', '.join(sorted(missing))}", stage="evaluate")
         inputs, labels = file["inputs"], file["labels"]
     if labels.ndim != 1:  # compared with (items,) they would broadcast, to a share of items x items
         raise EtbenchError(f"{data}: labels must have shape (items,), not {labels.shape}", stage="evaluate")
