@@ -108,9 +108,7 @@ def check_length(seq_len: int, limit: int) -> None:
 
     """
     if seq_len > limit:
-        raise EtbenchError(
-            f"model.seq_len={seq_len}: the model takes at most {limit} tokens", stage="load"
-        )
+        raise EtbenchError(f"model.seq_len={seq_len}: the model takes at most {limit} tokens", stage="load")
 
 
 def has_own_files(weights: str) -> bool:
