@@ -40,7 +40,7 @@ def test_a_build_that_leaves_too_little_to_the_machine_is_ended_with_need_and_ha
     error = builds.done["model=swelling"]
     assert isinstance(error, EtbenchError)
     assert error.kind == "OutOfMemory"
-    assert f"of the {psutil.virtual_memory().total / 1e9:.1f} GB here" in error.message
+    assert f"of {psutil.virtual_memory().total / 1e9:.1f} GB left" in error.message
 
 
 def _taken() -> int:
