@@ -1,4 +1,4 @@
-"""What a built program is: its description, its files, its references, and how it decodes texts."""
+"""A built program: its description, its files, its references, and how it generates text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decode greedily, call by call: the eager model for the reference, a program where it is checked."""
+"""Greedy decoding, call by call, with the eager model for the reference and with a program for the check."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def decode(call: Call, prompt: tuple[Tensor, ...], count: int, forced: Sequence[
     Args:
         call: runs the model on tokens of (1, n) and the position of the first, and returns logits of
             (1, vocabulary) after the last.
-        prompt: what it is called with first.
-        count: tokens to write.
-        forced: the tokens to go on with, whatever the model would choose; None for the model's own.
+        prompt: arguments of the first call.
+        count: number of tokens to generate.
+        forced: the tokens to continue with instead of those that the model chooses, or None.
 
     """
     tokens, position = prompt
@@ -35,5 +35,5 @@ def decode(call: Call, prompt: tuple[Tensor, ...], count: int, forced: Sequence[
 
 
 def greedy(logits: Tensor) -> int:
-    """Return the most likely token. NumPy looks for it: PyTorch would start threads for that."""
+    """Return the most likely token. NumPy finds it, since PyTorch would start threads."""
     return int(logits.float().numpy().argmax())

@@ -1,4 +1,4 @@
-"""What is known about a built program, and the names of its files."""
+"""The description of a built program, and the names of its files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 
 
 class BuildRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a builder is asked for: a recipe, an empty folder for its files, a file for what it prints."""
+    """A request to a builder: a recipe, an empty folder for its files, and a file for its output."""
 
     recipe: Recipe
     folder: str
@@ -42,11 +42,11 @@ class Delegation(Struct, frozen=True, kw_only=True):
     """How much of the graph the delegate took.
 
     `left_behind` counts the operators that stayed on the CPU kernels of the runtime, `delegated` those that
-    went, most frequent first; quantizing and dequantizing count as operators. `reasons` has what the
-    partitioner said of those left behind, where it says so. `tensors_in` and `tensors_out` are handed to
-    and by subgraphs, the inputs and outputs of the whole graph among them; `border_copies` are operators
-    left behind that only copy or convert what a subgraph gives or takes. What a delegate copies inside its
-    subgraphs it does not tell. All three are null in results of older versions.
+    the delegate took, most frequent first; quantize and dequantize count as operators. `reasons` has the
+    partitioner's reasons for the operators left behind, if it reports any. `tensors_in` and `tensors_out`
+    count the inputs and outputs of subgraphs, including those of the whole graph; `border_copies` counts
+    the operators left behind that only copy or convert an input or output of a subgraph, without the copies
+    that a delegate makes inside its subgraphs. These three counts are null in results of older versions.
     """
 
     subgraphs: int
@@ -64,11 +64,11 @@ class Artifact(Struct, frozen=True, kw_only=True):
     """A built program: sizes in bytes, times in seconds.
 
     `arena_bytes` is the memory planned for activations outside of delegates. `constant_bytes` are the
-    weights that the program's own operators use, `delegate_bytes` what belongs to delegates, their weights
-    included; null in results of older versions. `inputs` and `outputs` are flat; `references` counts
-    the batches that parity is taken over. `calibration` says what a calibrated precision took its ranges
-    from; `numerics` where it loses accuracy, if that was asked for. `generation` is of language models, how
-    long the texts are that they read and write; their inputs are those of a prompt.
+    weights that the program's own operators use, `delegate_bytes` the data of delegates, including their
+    weights; both are null in results of older versions. `inputs` and `outputs` are flat; `references` counts
+    the batches for which parity is computed. `calibration` describes the data from which a calibrated
+    precision took its ranges; `numerics` shows where it loses accuracy, if requested. `generation` is for
+    language models: how many tokens they read and generate; their inputs are those of a prompt.
     """
 
     pte_bytes: int
@@ -91,20 +91,20 @@ class Artifact(Struct, frozen=True, kw_only=True):
 
 
 def program_path(folder: Path) -> Path:
-    """Where the program lies in an artifact's folder."""
+    """Return the path of the program in an artifact's folder."""
     return folder / "model.pte"
 
 
 def is_pytorch_program(path: Path) -> bool:
-    """Tell a program that PyTorch runs (its formats are zip files) from one of ExecuTorch."""
+    """Return whether PyTorch runs the program (its formats are zip files), and not ExecuTorch."""
     return zipfile.is_zipfile(path)
 
 
 def references_path(folder: Path) -> Path:
-    """Where the reference inputs and outputs lie in an artifact's folder."""
+    """Return the path of the reference inputs and outputs in an artifact's folder."""
     return folder / "reference.safetensors"
 
 
 def shared_part(recipe: Recipe) -> bytes:
-    """Return what two recipes have in common when one loaded and exported model serves both."""
+    """Return the part of a recipe that is equal for two recipes if they can share one exported model."""
     return msgspec.json.encode([recipe.model, recipe.calibration], order="sorted")

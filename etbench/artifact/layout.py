@@ -1,4 +1,4 @@
-"""Where the reference inputs lie in their file, for the native runner, which cannot read its header."""
+"""Where the reference inputs are in their file, for the native runner, which cannot read its header."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LENGTH_BYTES = 8  # a safetensors file begins with the length of its header, lit
 
 
 class StoredTensor(Struct, frozen=True):
-    """A tensor of a safetensors file: its dtype, by its name there, and where in the file its bytes are."""
+    """A tensor in a safetensors file: its name, its dtype as named in the file, and where its bytes are."""
 
     name: str
     dtype: str
@@ -27,7 +27,7 @@ class StoredTensor(Struct, frozen=True):
 
 
 class _Entry(Struct):
-    """What the header says of a tensor; its offsets count from the end of the header."""
+    """The header's entry of a tensor; its offsets count from the end of the header."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -35,7 +35,7 @@ class _Entry(Struct):
 
 
 def stored_inputs(folder: Path, *, stage: str) -> list[StoredTensor]:
-    """Return the reference inputs of an artifact, ``input.{batch}.{number}``, in no certain order.
+    """Return the reference inputs of an artifact, ``input.{batch}.{number}``, in no particular order.
 
     Args:
         folder: of the artifact.
@@ -68,7 +68,7 @@ def stored_inputs(folder: Path, *, stage: str) -> list[StoredTensor]:
 
 
 def _header(path: Path) -> bytes:
-    """Return the header of a safetensors file: a JSON object with an entry for each tensor.
+    """Return the header of a safetensors file: a JSON object with one entry per tensor.
 
     Raises:
         OSError: if the file cannot be read.

@@ -38,7 +38,7 @@ def write_references(
 ) -> None:
     """Write the tensors of each reference batch as ``input.{batch}.{number}`` and ``output.…``.
 
-    Of a language model the inputs are a prompt, and the outputs the logits of all tokens written after it.
+    For a language model, the inputs are a prompt, and the outputs are the logits of all generated tokens.
     """
     tensors = {}
     for kind, batches in (("input", inputs), ("output", outputs)):
@@ -46,30 +46,30 @@ def write_references(
             for number, tensor in enumerate(members):
                 tensors[f"{kind}.{batch}.{number}"] = tensor.clone().contiguous()
     notes = {GENERATION: msgspec.json.encode(generation).decode()} if generation else None
-    # Not `save_file`: its files are for their owner's eyes only, and a cache may be shared.
+    # Not `save_file`: only their owner can read its files, and a cache may be shared.
     references_path(folder).write_bytes(save(tensors, metadata=notes))
 
 
 def read_references(folder: Path) -> tuple[Batches, Batches]:
-    """Return inputs and outputs of each reference batch; no outputs where there are none to compare."""
+    """Return inputs and outputs of each reference batch; no outputs if there are none to compare."""
     tensors = load_file(references_path(folder))
     return _batches(tensors, "input"), _batches(tensors, "output")
 
 
 def read_outputs(file: Path) -> Batches:
-    """Return the outputs of each reference batch, from a file with tensors of such names."""
+    """Return the outputs of each reference batch, from a file with tensors of these names."""
     return _batches(load_file(file), "output")
 
 
 def read_generation(folder: Path) -> Generation | None:
-    """Return how long the texts are, if the references are of a language model."""
+    """Return how many tokens are read and generated, if the references are for a language model."""
     with safe_open(references_path(folder), framework="numpy") as file:
         notes = file.metadata() or {}
     return msgspec.json.decode(notes[GENERATION], type=Generation) if GENERATION in notes else None
 
 
 def read_given(path: Path) -> tuple[Batches, Batches]:
-    """Return the inputs and outputs in a `.safetensors` or `.npz` file of the user's.
+    """Return the inputs and outputs in a `.safetensors` or `.npz` file of the user.
 
     Raises:
         EtbenchError: of stage ``load`` if it cannot be read, or its tensors have other names.
@@ -81,7 +81,8 @@ def read_given(path: Path) -> tuple[Batches, Batches]:
     if taken < len(tensors) or not inputs or len(outputs) not in (0, len(inputs)):
         found = ", ".join(sorted(tensors)[:SHOWN]) or "nothing"
         raise EtbenchError(
-            f"model.reference={path}: {len(inputs)} batches of inputs, {len(outputs)} of outputs in: {found}",
+            f"model.reference={path}: found {len(inputs)} batches of inputs and {len(outputs)} of outputs in "
+            f"the tensors: {found}",
             stage="load",
             hint="name the tensors input.0.0, input.0.1 … output.0.0 …: batch, then position",
         )

@@ -1,4 +1,4 @@
-"""From recipes to artifacts: `.pte` files, and the references they are compared with."""
+"""Build artifacts from recipes: `.pte` files, and the references they are compared with."""
 
 from __future__ import annotations
 

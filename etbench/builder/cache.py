@@ -1,8 +1,9 @@
-"""The artifact cache: programs already built, found again by the key of their recipe.
+"""The artifact cache: programs that are already built, found by the key of their recipe.
 
-An entry is a folder with `model.pte`, `reference.safetensors` and `entry.json`. It appears whole and goes
-whole, by a rename, and is checked at each use. So machines may share the folder over a network without any
-lock: what vanishes or changes while it is taken counts as none. Locks only save doing the same work twice.
+An entry is a folder with `model.pte`, `reference.safetensors` and `entry.json`. A rename adds or removes it
+as a whole, and its checksums are verified at each use. So machines can share the folder over a network
+without a lock: an entry that disappears or changes while it is copied counts as missing. Locks only avoid
+building the same program twice.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ ABANDONED_S = 86_400.0
 
 
 def cache_folder(configured: str | None) -> Path:
-    """Return where the cache lies: as configured, else ``ETBENCH_CACHE``, else the user's cache folder."""
+    """Return the cache folder: the configured one, else ``ETBENCH_CACHE``, else the user's cache folder."""
     chosen = configured or os.environ.get("ETBENCH_CACHE")
     if chosen:
         return Path(chosen).expanduser()
@@ -51,13 +52,13 @@ class Entry:
 
 
 class Cache:
-    """Programs by key, in a folder that several etbench may share.
+    """Programs by key, in a folder that several etbench processes can share.
 
     Args:
-        folder: is made where it is missing.
-        max_bytes: after each insertion the entries used longest ago are removed until all fit.
-        remote: a second level, which is asked for what is not here and given what is added here; all else
-            (pruning, listing, verifying) leaves it alone.
+        folder: created if it does not exist.
+        max_bytes: after each insertion, the least recently used entries are removed until the rest fits.
+        remote: a second level, which is searched for entries that are missing here and receives those that
+            are added here. Pruning, listing and verifying do not change it.
 
     """
 
@@ -68,16 +69,16 @@ class Cache:
 
     @property
     def work(self) -> Path:
-        """Where builds go on before they are entries: on the same file system, so that a rename will do."""
+        """The folder of unfinished entries, on the same file system, so that a rename completes them."""
         return self.folder / "work"
 
     @property
     def native(self) -> Path:
-        """Where the native runner is kept, by what it was compiled from."""
+        """The folder of compiled native runners, named after what they were compiled from."""
         return self.folder / "native"
 
     def writable(self) -> bool:
-        """Tell whether entries can be added; a cache that can only be read is still used."""
+        """Return whether entries can be added; a read-only cache is still used."""
         try:
             for folder in (self._entries, self._locks, self.work):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -90,16 +91,16 @@ class Cache:
 
     @contextlib.contextmanager
     def building(self, key: str, on_wait: Callable[[], None]) -> Iterator[None]:
-        """Hold the lock of a key, so that one etbench builds it and the others wait and then find it."""
+        """Hold the lock of a key, so that one etbench builds the program while others wait for it."""
         with locked_where_possible(self._locks / f"{key}.lock", on_wait):
             yield
 
     def take(self, key: str, folder: Path, on_lost: OnLost) -> Artifact | None:
         """Put the files of an entry into an empty folder and return its artifact, or None if there is none.
 
-        They are hard links where the file system allows, so that pruning cannot take them away from a
-        run. An entry that is damaged, or of another format, is removed and counts as none. One that only
-        the remote has becomes one here.
+        They are hard links if the file system supports them, so that pruning cannot remove them during a
+        run. An entry that is damaged or has another format is removed and counts as missing. An entry that
+        only the remote cache has is also added here.
         """
         sidecar = self._take_here(key, folder)
         if sidecar is None and self.remote is not None:
@@ -110,19 +111,19 @@ class Cache:
         return sidecar.artifact if sidecar else None
 
     def find(self, key: str) -> Artifact | None:
-        """Return the artifact of an entry that is here, without taking or checking its files."""
+        """Return the artifact of a local entry, without copying or checking its files."""
         sidecar = read_sidecar(self._entry(key))
         return sidecar.artifact if sidecar is not None and sidecar.key == key else None
 
     def put(self, key: str, name: str, artifact: Artifact, built: Path, on_lost: OnLost) -> None:
-        """Make an entry of the files in a folder, which stays as it is, here and in the remote."""
+        """Add the files in a folder as an entry, here and in the remote cache; the folder does not change."""
         sidecar = Sidecar.of(key, name, artifact, built)
         self._enter(sidecar, built)
         if self.remote is not None:
             self.remote.push(sidecar, built, on_lost)
 
     def entries(self) -> list[Entry]:
-        """Return the readable entries, the one used last first."""
+        """Return the readable entries, the most recently used first."""
         found = []
         for folder in self._entries.glob("*/*"):
             sidecar = read_sidecar(folder)
@@ -134,7 +135,7 @@ class Cache:
         return sorted(found, key=lambda entry: -entry.used_s)
 
     def prune(self, max_bytes: int, keep: str = "") -> list[Entry]:
-        """Remove the entries used longest ago until the rest fits, and return what was removed."""
+        """Remove the least recently used entries until the rest fits, and return the removed ones."""
         self._remove_abandoned()
         removed, total = [], 0
         for entry in self.entries():
@@ -144,7 +145,7 @@ class Cache:
         return removed
 
     def verify(self) -> list[Path]:
-        """Remove every folder that is no sound entry, and return what they were."""
+        """Remove every folder that is not a valid entry, and return these folders."""
         return [
             folder
             for folder in self._entries.glob("*/*")
@@ -177,7 +178,7 @@ class Cache:
                     with contextlib.suppress(OSError):
                         os.utime(sidecar_path(source))  # used now
                     return sidecar
-            except OSError as error:  # a full disk, or a network that is gone, is no fault of the entry
+            except OSError as error:  # a full disk or a lost network does not mean that the entry is damaged
                 damaged = isinstance(error, FileNotFoundError)
             for path in FILES:
                 with contextlib.suppress(OSError):
@@ -187,7 +188,7 @@ class Cache:
         return None
 
     def _enter(self, sidecar: Sidecar, built: Path) -> None:
-        """Make an entry here of the files in a folder, unless there is one."""
+        """Add the files in a folder as a local entry, unless there is one."""
         staging = self.work / f".entry-{uuid.uuid4().hex}"
         staging.mkdir(parents=True)
         try:
@@ -199,34 +200,34 @@ class Cache:
             try:
                 staging.rename(entry)
             except OSError as error:
-                first = error.errno in (errno.EEXIST, errno.ENOTEMPTY)  # someone else was, without the lock
-                if not first and read_sidecar(entry) is None:  # else it was done, and the answer got lost
+                first = error.errno in (errno.EEXIST, errno.ENOTEMPTY)  # another process added it first
+                if not first and read_sidecar(entry) is None:  # else it was renamed, and the answer got lost
                     raise
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         self.prune(self.max_bytes, keep=sidecar.key)
 
     def _discard_damaged(self, folder: Path) -> bool:
-        """Remove what was found damaged; what is sound once nobody else moves it is put back."""
+        """Remove a damaged entry; if it proves valid once no other process can move it, put it back."""
         gone = self._set_aside(folder)
         if gone is None:
             return False
         sound = _sound(gone, folder.name)
         if sound:
-            with contextlib.suppress(OSError):  # another has come meanwhile
+            with contextlib.suppress(OSError):  # another was added meanwhile
                 gone.rename(folder)
         shutil.rmtree(gone, ignore_errors=True)
         return not sound
 
     def _discard(self, folder: Path) -> bool:
-        """Remove an entry at once, and tell whether it was there."""
+        """Remove an entry at once, and return whether it existed."""
         gone = self._set_aside(folder)
         if gone is not None:
             shutil.rmtree(gone, ignore_errors=True)
         return gone is not None
 
     def _set_aside(self, folder: Path) -> Path | None:
-        """Rename an entry, so that nobody finds half of it, and return where it is now, if it was there."""
+        """Rename an entry, so that nobody finds half of it; return its new path, or None if it is gone."""
         gone = self.work / f".gone-{uuid.uuid4().hex}"
         try:
             if folder.exists():
@@ -238,7 +239,7 @@ class Cache:
         return gone
 
     def _remove_abandoned(self) -> None:
-        """Remove what others began to add or to remove, and did not live to finish."""
+        """Remove what killed processes began to add or to remove, and did not finish."""
         for folder in self.work.glob(".[eg]*-*"):
             with contextlib.suppress(OSError):
                 if time.time() - folder.stat().st_mtime > ABANDONED_S:

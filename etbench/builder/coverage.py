@@ -13,7 +13,7 @@ from etbench.artifact import Delegation
 
 __all__ = ["coverage", "coverage_of_none"]
 
-# Operators that give the values they were given, at most in another layout or dtype.
+# Operators that return their input, possibly in another layout or dtype.
 COPIES = frozenset(
     {
         "aten._to_copy.default",
@@ -25,11 +25,11 @@ COPIES = frozenset(
 
 
 def coverage(module: fx.GraphModule, reason: Callable[[fx.Node], str]) -> Delegation:
-    """Count the operators of a lowered graph by who runs them, and what passes between.
+    """Count the operators of a lowered graph by who runs them, and the tensors that pass between.
 
     Args:
         module: from `to_edge_transform_and_lower`, before its memory is planned.
-        reason: says why a node was left behind; empty where that is not known.
+        reason: returns why a node was left behind, or an empty string if that is not known.
 
     """
     left = list(_operators(module.graph))
@@ -57,7 +57,7 @@ def coverage(module: fx.GraphModule, reason: Callable[[fx.Node], str]) -> Delega
 
 
 def coverage_of_none(graph: fx.Graph) -> Delegation:
-    """Count the operators of a graph that no delegate was asked to take."""
+    """Count the operators of a graph that is not lowered to a delegate."""
     left = _most_frequent_first(map(_name, _operators(graph)))
     return Delegation(
         subgraphs=0,
@@ -71,9 +71,9 @@ def coverage_of_none(graph: fx.Graph) -> Delegation:
 
 
 def _operators(graph: fx.Graph) -> Iterator[fx.Node]:
-    """Yield the calls of operators; picking one of several outputs is none, nor is calling a delegate."""
+    """Yield the calls of operators, without calls of a delegate and without `getitem`."""
     for node in graph.nodes:
-        target = getattr(node.target, "_op", node.target)  # of the edge dialect, the operator beneath
+        target = getattr(node.target, "_op", node.target)  # in the edge dialect, the operator it wraps
         if node.target is not executorch_call_delegate and isinstance(
             target, (OpOverload, HigherOrderOperator)
         ):
@@ -86,7 +86,7 @@ def _name(node: fx.Node) -> str:
 
 
 def _inputs(call: fx.Node) -> dict[fx.Node, None]:
-    """Return what a subgraph is given, each once; the first argument is the subgraph itself."""
+    """Return the inputs of a subgraph, each once; the first argument is the subgraph itself."""
     return dict.fromkeys(source for source in call.all_input_nodes if source is not call.args[0])
 
 
@@ -100,7 +100,7 @@ def _is_tensor(node: fx.Node) -> bool:
 
 
 def _is_at_border(node: fx.Node) -> bool:
-    """Tell whether a node takes an output of a subgraph, or gives an input of one."""
+    """Return whether a node takes an output of a subgraph, or makes an input of one."""
     made_by = [source.args[0] if _picks_one(source) else source for source in node.all_input_nodes]
     beside = [*made_by, *node.users]
     return any(isinstance(one, fx.Node) and one.target is executorch_call_delegate for one in beside)

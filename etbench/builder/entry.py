@@ -1,6 +1,6 @@
-"""An entry of the artifact cache: a program, its references, and what both are checked against.
+"""An entry of the artifact cache: a program, its references, and the checksums of both.
 
-What is in it came from outside, and nothing in it is ever unpickled.
+Its content may come from another machine, so nothing in it is ever unpickled.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DIGEST = re.compile("[0-9a-f]{64}")  # nothing that leads to another folder
 
 
 class Sidecar(Struct, frozen=True, kw_only=True):
-    """`entry.json`: what the entry holds, with the digests it is checked against."""
+    """`entry.json`: what the entry contains, with the checksums that are verified."""
 
     format: int
     key: str
@@ -46,7 +46,7 @@ class Sidecar(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def decode(cls, body: bytes) -> Sidecar | None:
-        """Return what the bytes of an `entry.json` say, or None if they are none of this format."""
+        """Return the content of an `entry.json`, or None if it does not have this format."""
         try:
             sidecar = msgspec.json.decode(body, type=cls)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -64,7 +64,7 @@ class Sidecar(Struct, frozen=True, kw_only=True):
         return self.artifact.sha256, self.references_sha256
 
     def fits(self, folder: Path) -> bool:
-        """Tell whether the files in a folder are those described.
+        """Return whether the files in a folder are those described.
 
         Raises:
             OSError: if one of them cannot be read.
@@ -74,12 +74,12 @@ class Sidecar(Struct, frozen=True, kw_only=True):
 
 
 def sidecar_path(folder: Path) -> Path:
-    """Where an entry says what it holds."""
+    """Return the path of the file that describes an entry."""
     return folder / "entry.json"
 
 
 def read_sidecar(folder: Path) -> Sidecar | None:
-    """Return what the entry in a folder says it holds, or None if it is no entry of this format."""
+    """Return the description of the entry in a folder, or None if it is not an entry of this format."""
     try:
         return Sidecar.decode(sidecar_path(folder).read_bytes())
     except OSError:
@@ -90,9 +90,9 @@ def checked_key(key: str) -> str:
     """Return the key of an artifact, which becomes part of a path.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if it is not a valid key.
 
     """
     if not DIGEST.fullmatch(key):
-        raise ValueError(f"no key of an artifact: {key!r}")
+        raise ValueError(f"{key!r} is not a valid artifact key")
     return key

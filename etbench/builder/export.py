@@ -1,4 +1,4 @@
-"""Export a module, with the axes open that the user wants so, and explain a call that does not fit it."""
+"""Export a module, with the dynamic axes of the config, and explain a call that does not fit the module."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ NAMES = {0: "batch", 1: "seq_len"}
 
 
 def export(module: nn.Module, inputs: tuple[Tensor, ...], dynamic: Dynamic) -> ExportedProgram:
-    """Export a module for inputs of these shapes, or of any size up to a bound along open axes.
+    """Export a module for inputs of these shapes, or of any size up to a bound along dynamic axes.
 
     Args:
         module: in evaluation mode.
-        inputs: an example; along an open axis it is repeated up to the bound, since torch takes a size of 1
-            for a constant. Values do not matter to an export.
-        dynamic: which axes are open, and their largest sizes.
+        inputs: an example; along a dynamic axis it is repeated up to the bound, since torch treats a size of
+            1 as a constant. The values do not affect the export.
+        dynamic: the dynamic axes and their largest sizes.
 
     """
     if not dynamic.sizes:
@@ -64,17 +64,17 @@ def fits_contiguous(program: ExportedProgram) -> bool:
 
 
 def _length(inputs: tuple[Tensor, ...], axis: int, largest: int) -> int:
-    """Return how long the example is along an axis: as the first input that has the axis."""
+    """Return the size of the example along an axis, from the first input that has this axis."""
     length = next((tensor.shape[axis] for tensor in inputs if tensor.ndim > axis), None)
     if length is None or length > largest:
-        found = "no input has that axis" if length is None else f"the inputs have {length}"
+        found = "no input has this axis" if length is None else f"the inputs have {length}, which is larger"
         raise EtbenchError(f"model.dynamic.{NAMES[axis]}={largest}: {found}", stage="export")
     return length
 
 
 @contextmanager
 def explaining_call(module: nn.Module, inputs: tuple[Tensor, ...]) -> Iterator[None]:
-    """Let an error of calling the module with these inputs say what it takes and what it was given.
+    """Add to an error of the module's call which arguments it takes and which it was given.
 
     Raises:
         EtbenchError: of stage ``reference``.
@@ -91,5 +91,5 @@ def explaining_call(module: nn.Module, inputs: tuple[Tensor, ...]) -> Iterator[N
             stage="reference",
             kind=type(error).__name__,
             hint=f"forward takes {inspect.signature(module.forward)} and was given ({given}); "
-            "model.inputs=[{shape: [...], dtype: ...}] gives it others",
+            "set other inputs with model.inputs=[{shape: [...], dtype: ...}]",
         ) from error

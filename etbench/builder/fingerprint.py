@@ -1,7 +1,7 @@
-"""The key of an artifact: a digest of everything that decides its bytes. Imports neither torch nor the model.
+"""The key of an artifact: a hash of everything that its bytes depend on. Imports neither torch nor the model.
 
-What it cannot see is code that the target's module imports from elsewhere than its own package or folder:
-after a change there, `etbench cache clear` or `cache.enabled=false`.
+It does not cover code that the target's module imports from outside its own package or folder: after a
+change there, run `etbench cache clear` or set `cache.enabled=false`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["KEY_FORMAT", "is_still", "recipe_key"]
 KEY_FORMAT = 3
 LIBRARIES = ("torch", "torchao", "executorch", "torchvision", "transformers", "tokenizers", "timm", "numpy")
 DATA_LIBRARIES = ("scikit-learn", "pillow", "scipy")  # the photographs, how they are decoded, the speech
-# What transformers takes if it is installed, for tokenizers, features, adapters, kernels and checkpoints.
+# What transformers uses if it is installed, for tokenizers, features, adapters, kernels and checkpoints.
 BESIDE_TRANSFORMERS = (
     *("accelerate", "huggingface-hub", "kernels", "mistral-common", "peft", "protobuf", "safetensors"),
     *("sentencepiece", "tiktoken", "torchaudio"),
@@ -38,13 +38,13 @@ OWN_SOURCES = ("models", "precisions", "delegates", "calibration", "data", "arti
 def recipe_key(recipe: Recipe) -> str | None:
     """Return the key of the recipe's artifact: 64 hexadecimal digits.
 
-    It covers the targets and options of model, precision and delegate, the inputs and open axes asked for,
-    the calibration, the contents of every file that they name, what the hub's local cache has of the model,
-    the source of the code that loads and quantizes, and the versions of the libraries. None means that it
-    cannot be known beforehand, as where something would first be fetched.
+    It covers the targets and options of model, precision and delegate, the inputs and dynamic axes, the
+    calibration, the contents of every file that they name, the model's files in the local cache of the hub,
+    the source of the code that loads and quantizes, and the versions of the libraries. None means that the
+    key is not known before the build, for example if something must be downloaded first.
     """
     model = recipe.model
-    if model.ready:  # it lies there already
+    if model.ready:  # it is built already
         return None
     hub = taken_from_hub(model)
     if hub is None:
@@ -76,10 +76,10 @@ def recipe_key(recipe: Recipe) -> str | None:
 
 
 def is_still(recipe: Recipe, key: str) -> bool:
-    """Return whether the recipe has this key still.
+    """Return whether the recipe still has this key.
 
-    A build may have read something else than what its key was made from: a newer revision from the hub, a
-    file or code that was edited meanwhile.
+    A build may have read other data than its key was computed from: a newer revision from the hub, or a file
+    or code that was edited meanwhile.
     """
     _sources.cache_clear()
     return recipe_key(recipe) == key
@@ -116,16 +116,17 @@ def _digest(path: Path) -> str:
 
 @cache
 def _digest_of(path: Path, _size: int, _mtime_ns: int) -> str:
-    """Read a file once in this process, as long as it does not change."""
+    """Return the checksum of a file, which is read once in this process as long as it does not change."""
     return sha256(path)
 
 
 @cache
 def _sources(target: str) -> str:
-    """Return a digest of the files that a target's code is made of.
+    """Return a hash of the source files of a target's code.
 
-    That is its whole package, or, for a module that is in none, the modules beside it. Of etbench it is
-    what builds, and the sentences it brings along; of the libraries whose versions are in the key, nothing.
+    These are its whole package, or, for a module outside a package, the modules beside it. For etbench they
+    are the packages that build, and the bundled sentences. There are none for the libraries whose versions
+    are in the key.
     """
     top = target.split(".")[0]
     if top in LIBRARIES:
@@ -155,7 +156,7 @@ def _files_of(top: str) -> Iterator[Path]:
 
 
 def _packages(recipe: Recipe) -> tuple[str, ...]:
-    """Return the libraries that may have a hand in the bytes, those of model and delegate included."""
+    """Return the libraries that may affect the bytes, including those of the model and the delegate."""
     required = (needed.package for needed in (*recipe.model.requires, *recipe.delegate.requires))
     beside = BESIDE_TRANSFORMERS if is_of_transformers(recipe.model) else ()
     return (*LIBRARIES, *DATA_LIBRARIES, *beside, *filter(None, required))

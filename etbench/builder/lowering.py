@@ -1,4 +1,4 @@
-"""From a program in its precision to the file that is run."""
+"""Lower a program in its precision, and write the file that is run."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ __all__ = ["Lowered", "lower"]
 
 @dataclass(frozen=True)
 class Lowered:
-    """What is known of a program once it is lowered; `write` puts it into a file."""
+    """A lowered program and what is known about it; `write` writes it to a file."""
 
     arena_bytes: int
     delegation: Delegation
     executable: ExecutorchProgramManager | None
 
     def write(self, path: Path) -> None:
-        """Write the program, where lowering has not done so."""
+        """Write the program, unless lowering has already written it."""
         if self.executable is not None:
             with path.open("wb") as file:
                 self.executable.write_to_file(file)
 
 
 def lower(program: ExportedProgram, delegate: list[Any] | PyTorchProgram, path: Path) -> Lowered:
-    """Lower a program to the partitioners of a delegate, or write it in a form of PyTorch's own.
+    """Lower a program with the partitioners of a delegate, or write it in a format of PyTorch.
 
     Args:
         program: in its precision.
         delegate: what the `_target_` of `conf/delegate` returned.
-        path: where the program will lie; compilers write it there at once.
+        path: of the program's file; a compiler writes it in this call.
 
     """
     if isinstance(delegate, PyTorchProgram):
@@ -52,7 +52,7 @@ def lower(program: ExportedProgram, delegate: list[Any] | PyTorchProgram, path: 
     with listening(delegate) as rejections:
         edge = to_edge_transform_and_lower(program, partitioner=delegate)
     delegation = coverage(edge.exported_program().graph_module, rejections.reason)
-    # Else a buffer that the program writes to, such as a cache of keys and values, is copied twice each time.
+    # Otherwise a buffer that the program writes to, such as a key-value cache, is copied twice per call.
     in_place = bool(program.graph_signature.buffers_to_mutate)
     executable = edge.to_executorch(ExecutorchBackendConfig(run_reinplace_pass=in_place))
     return Lowered(_arena_bytes(executable), delegation, executable)

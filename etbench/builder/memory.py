@@ -1,4 +1,4 @@
-"""Watch the memory of builders: one that takes more than there is ends with that message."""
+"""Watch the memory of builders: one that uses too much is killed, and its error reports the reason."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["MemoryWatch", "available_bytes"]
 
 EVERY_S = 0.1
 AFTER_S = 1.0  # until the memory of a process that was killed is free again
-RESERVE_BYTES = 512 * 2**20  # left for all else; a build was seen to take 200 MB in a tenth of a second
+RESERVE_BYTES = 512 * 2**20  # for everything else; builds were observed to allocate 200 MB in 0.1 s
 CGROUP = Path("/sys/fs/cgroup")
 GB = 1e9
 
 
 def available_bytes() -> int:
-    """Return the memory that can still be had, on this machine and in this container."""
+    """Return the memory that is still available, on this machine and in this container."""
     free = int(psutil.virtual_memory().available)
     with suppress(OSError, ValueError):  # no container, no version 2 of control groups, or no limit ("max")
         limit = int((CGROUP / "memory.max").read_text())
@@ -33,11 +33,11 @@ def available_bytes() -> int:
 
 
 class MemoryWatch:
-    """Looks at builders ten times a second and kills the largest one when too little memory is left.
+    """Looks at builders ten times per second and kills the largest one when too little memory is left.
 
     Args:
-        limit_bytes: of each builder; None for what the machine has.
-        workers: returns the builders there are.
+        limit_bytes: for each builder; None for the memory of the machine.
+        workers: returns the running builders.
 
     """
 
@@ -48,7 +48,7 @@ class MemoryWatch:
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        """Watch as long as the body runs."""
+        """Watch while the body runs."""
         over = threading.Event()
         thread = threading.Thread(target=self._watch, args=(over,), daemon=True)
         thread.start()
@@ -59,7 +59,7 @@ class MemoryWatch:
             thread.join()
 
     def explained(self, worker: Worker, error: EtbenchError) -> EtbenchError:
-        """Return what ended a builder: its memory, if that was it, else the error that came of it."""
+        """Return an out-of-memory error if the watch killed the builder, else the given error."""
         why = self._why.pop(worker.pid, None)
         if why is None:
             return error
@@ -67,7 +67,7 @@ class MemoryWatch:
             why,
             stage=error.stage,
             kind="OutOfMemory",
-            hint="take a smaller model, batch or configuration, sweep.builders=1, or more memory",
+            hint="use a smaller model, batch or configuration, set sweep.builders=1, or add memory",
         )
 
     def _watch(self, over: threading.Event) -> None:
@@ -85,7 +85,7 @@ class MemoryWatch:
     def _too_much(self, taken: int) -> str | None:
         if self._limit is not None:
             return (
-                f"the build took {taken / GB:.1f} GB of memory, more than build.max_gb={self._limit / GB:g}"
+                f"the build used {taken / GB:.1f} GB of memory, more than build.max_gb={self._limit / GB:g}"
                 if taken > self._limit
                 else None
             )
@@ -93,13 +93,13 @@ class MemoryWatch:
         if left >= RESERVE_BYTES:
             return None
         return (
-            f"the build took {taken / GB:.1f} GB of memory and wanted more; of the "
-            f"{psutil.virtual_memory().total / GB:.1f} GB here {max(left, 0) / GB:.1f} GB were left"
+            f"the build used {taken / GB:.1f} GB of memory and needed more; this machine had "
+            f"{max(left, 0) / GB:.1f} of {psutil.virtual_memory().total / GB:.1f} GB left"
         )
 
 
 def _bytes_of(pid: int) -> int:
-    """Return the memory of a process and of what it has started; 0 if it is over."""
+    """Return the memory of a process and its children; 0 if it has ended."""
     try:
         process = psutil.Process(pid)
         family = [process, *process.children(recursive=True)]

@@ -1,4 +1,4 @@
-"""Run a program layer by layer in fp32 and in its precision, and compare what comes out of each layer."""
+"""Run a program layer by layer in fp32 and in its precision, and compare the output of each layer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def compare_layers(
         fp32: the program as it was exported.
         fp32_inputs: batches.
         converted: the same in its precision; it is run by PyTorch, not by a delegate.
-        inputs: the same batches as it takes them.
+        inputs: the same batches in the dtype that it takes.
 
     """
     original, other = fp32.module(), converted.module()
@@ -55,7 +55,7 @@ def _outputs(module: fx.GraphModule, inputs: tuple[Tensor, ...]) -> dict[str, Ar
 class _Recorder(fx.Interpreter):
     """Keeps the last floating-point tensor that each module makes.
 
-    A batch norm counts as part of the layer before it, since quantizing folds it into that.
+    A batch norm counts as part of the layer before it, since quantization folds it into that layer.
     """
 
     def __init__(self, module: fx.GraphModule) -> None:

@@ -67,7 +67,7 @@ def prepare(recipe: Recipe, stages: Stages) -> Prepared:
 
 
 def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> Artifact:
-    """Build the recipe's program into the folder and return what is known about it.
+    """Build the recipe's program into the folder and return its description.
 
     Raises:
         EtbenchError: of the stage that failed: quantize, lower or write.
@@ -118,10 +118,10 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
 
 
 def _with_own_constants(program: ExportedProgram) -> ExportedProgram:
-    """Return the program with a dictionary of constants of its own.
+    """Return the program with its own dictionary of constants.
 
-    Lowering for Core ML and for Vulkan (executorch 1.5.1) empties that of the program it is given, and the
-    next precision or delegate needs it; nothing else of a program was seen to change.
+    Lowering for Core ML and for Vulkan (executorch 1.5.1) empties the dictionary of its program, which the
+    next precision or delegate needs. No other change of a program was observed.
     """
     own = copy.copy(program)
     own._constants = dict(program.constants)
@@ -136,9 +136,9 @@ def _run_eager(loaded: LoadedModel, inputs: tuple[Tensor, ...]) -> list[Tensor]:
     tensors = flatten(outputs)
     if not tensors:
         raise EtbenchError(
-            f"the model returned {type(outputs).__name__} without a tensor in it",
+            f"the model returned {type(outputs).__name__}, which contains no tensor",
             stage="reference",
-            hint="wrap it so that it returns tensors",
+            hint="wrap the model so that it returns tensors",
         )
     return tensors
 

@@ -1,4 +1,4 @@
-"""Builds in parallel: a few processes that live on, each fed with what it can build best next."""
+"""Build in parallel: a few long-lived processes, each of which gets the job that suits it best next."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from etbench.system.process import Worker, worker
 
 __all__ = ["Built", "Job", "OnJobDone", "OnJobEvent", "build", "build_all", "default_builders"]
 
-BUILDER_BYTES = 5 * 2**30  # what lowering a model of some 600 MB was seen to take
+BUILDER_BYTES = 5 * 2**30  # observed while lowering a model of about 600 MB
 # Threads of torch that wait for work by spinning would take the cores from the other builders. The number of
 # threads stays as it is, since sums, and with them the bytes of a quantized program, may depend on it.
 BUILDER_ENV = {"OMP_WAIT_POLICY": "PASSIVE"}
-UNKNOWN_S = 60.0  # of a build that was never recorded
+UNKNOWN_S = 60.0  # assumed for a build that was never recorded
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A program that is wanted: its name for people, an existing empty folder for its files, and a log."""
+    """A program to build: a readable name, an existing empty folder for its files, and a log."""
 
     name: str
     recipe: Recipe
@@ -41,7 +41,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Built:
-    """A program whose files lie in the job's folder."""
+    """A program whose files are in the job's folder."""
 
     artifact: Artifact
     from_cache: bool
@@ -52,14 +52,14 @@ OnJobDone = Callable[[Job, Built | EtbenchError], None]
 
 
 def default_builders() -> int:
-    """Return how many builds this machine can carry at once, by its cores and its free memory."""
+    """Return how many builds this machine can run at once, from its cores and its free memory."""
     from etbench.host.environment import available_cores
 
     return max(1, min(available_cores(), available_bytes() // BUILDER_BYTES))
 
 
 def build(recipe: Recipe, folder: Path, *, log: Path, on_event: OnEvent) -> Artifact:
-    """Build one program into an existing, empty folder, past any cache, and return what is known of it.
+    """Build one program into an existing, empty folder without a cache, and return its description.
 
     Raises:
         EtbenchError: of the stage that failed: load, reference, export, quantize, lower or write.
@@ -81,20 +81,20 @@ def build_all(
     on_event: OnJobEvent,
     on_done: OnJobDone,
 ) -> None:
-    """Take from the cache what is there and build the rest, the longest first.
+    """Take programs from the cache if it has them, and build the rest, the longest build first.
 
-    Jobs of one model go to the same process where that saves a load and an export. The callbacks come one
-    at a time, from any thread; what they raise stops everything and is raised here.
+    Jobs of one model go to the same process if that saves a load and an export. Callbacks are called one at
+    a time, from any thread; an exception in one stops everything and is raised here.
 
     Args:
-        jobs: no two of the same recipe.
-        cache: where programs are looked for and kept, or None.
-        builders: processes at most; None for `default_builders`.
-        timeout_s: a build that takes longer is killed and has failed.
-        max_bytes: so is one that takes more memory; None for what the machine has.
+        jobs: each with a different recipe.
+        cache: for finding and storing programs, or None.
+        builders: maximum number of processes; None for `default_builders`.
+        timeout_s: a build that takes longer is killed and fails.
+        max_bytes: a build that uses more memory is killed and fails; None for the memory of the machine.
         scratch: an existing folder for the builders' temporary files.
-        on_event: is told about each stage of each job.
-        on_done: gets each job with what came of it.
+        on_event: called at each stage of each job.
+        on_done: called with each job and its program or error.
 
     """
     pool = _Pool(cache, timeout_s, max_bytes, scratch, on_event, on_done)
@@ -105,7 +105,7 @@ def build_all(
 
 
 class _Pool:
-    """The builders, what they still have to do, and what they share."""
+    """The builders, their pending jobs, and what they share."""
 
     def __init__(
         self,
@@ -133,9 +133,10 @@ class _Pool:
         self.raised: BaseException | None = None
 
     def not_found(self, jobs: Sequence[Job]) -> list[Job]:
-        """Take from the cache what it has into the jobs' folders, and return the other jobs.
+        """Put the programs that the cache has into the jobs' folders, and return the other jobs.
 
-        Large files are read to be checked, so several threads do it: hashing leaves the interpreter free.
+        Large files are read to verify their checksums. Several threads do so, since hashing releases the
+        interpreter lock.
         """
         missing = []
         with ThreadPoolExecutor() as readers:
@@ -149,14 +150,14 @@ class _Pool:
     def _taken_or_not(self, job: Job) -> Built | EtbenchError | None:
         try:
             artifact = self._taken(job)
-        except Exception as error:  # a file that the recipe names cannot be read, say
+        except Exception as error:  # such as a file of the recipe that cannot be read
             return explained(error, "cache")
         return Built(artifact, from_cache=True) if artifact else None
 
     def run(self, jobs: list[Job], count: int) -> None:
         """Build the jobs in so many processes."""
         if self.cache and not self.writable:
-            text = f"the cache folder {self.cache.folder} cannot be written: nothing is added to it"
+            text = f"the cache folder {self.cache.folder} is not writable: no program is added to it"
             self._tell(jobs[0], text)
         self.pending = list(jobs)
         threads = [threading.Thread(target=self._work, args=(number,)) for number in range(count)]
@@ -175,7 +176,7 @@ class _Pool:
             raise self.raised
 
     def _work(self, number: int) -> None:
-        """Be one builder: the process is started, asked and ended by this thread, as `Worker` wants it."""
+        """Run one builder: this thread starts, uses and ends the process, as `Worker` requires."""
         try:
             while (job := self._next(number)) is not None:
                 self._done(job, self._built(job, number))
@@ -194,7 +195,7 @@ class _Pool:
                 if (artifact := self._taken(job)) is not None:
                     return Built(artifact, from_cache=True)
                 return self._kept(job, key, self._build(job, number))
-        except Exception as error:  # a failed build is what came of its job; the others go on
+        except Exception as error:  # a failed build is the result of its job; the others continue
             return explained(error, "build")
 
     def _build(self, job: Job, number: int) -> Built:
@@ -204,7 +205,7 @@ class _Pool:
             process = Worker("etbench.builder.worker", scratch=self.scratch, log=job.log, env=BUILDER_ENV)
             with self.lock:
                 self.workers[number] = process
-                if self.stop:  # while it was started, so that nobody has killed it
+                if self.stop:  # stopped while it was started: it was not killed yet
                     process.kill()
         begun = perf_counter()
         try:
@@ -228,8 +229,8 @@ class _Pool:
             if is_still(job.recipe, key):
                 self.cache.put(key, job.name, built.artifact, job.folder, lambda text: self._tell(job, text))
             else:
-                self._tell(job, "the program was not added to the cache: what it is made from has changed")
-        except OSError as error:  # a full disk, say: the program is there all the same
+                self._tell(job, "the program was not added to the cache: its files or code have changed")
+        except OSError as error:  # such as a full disk: the program itself was built
             self._tell(job, f"the program was not added to the cache: {error}")
         return built
 
@@ -242,7 +243,7 @@ class _Pool:
         return self.cache.take(key, job.folder, lambda text: self._tell(job, text)) if key else None
 
     def _next(self, number: int) -> Job | None:
-        """Return what this builder does next: more of its model, else of the largest one that nobody has."""
+        """Return the builder's next job: one of its own model, else of the longest that no builder has."""
         with self.lock:
             own = self.busy.pop(number, b"")
             if self.stop or not self.pending:
@@ -268,10 +269,10 @@ class _Pool:
                 self.on_event(job, event)
 
     def _wait_for_another(self, job: Job) -> None:
-        """Tell that another etbench builds the same, unless the run is over."""
+        """Report that another etbench is building the same program, unless the run was stopped."""
         if self.stop:
             raise EtbenchError("the run was stopped", stage="build")
-        self._tell(job, "another etbench is building this: waiting")
+        self._tell(job, "another etbench is building this program: waiting for it")
 
     def _tell(self, job: Job, text: str) -> None:
         self._event(job, Event(kind="progress", stage="build", message=text))

@@ -1,8 +1,8 @@
-"""What a model takes from the hub, as the hub's local cache has it: files are read, no library is imported.
+"""What a model reads from the hub, found in the local cache of the hub without importing a library.
 
-The cache keeps the commit that a repository's default branch stood at in ``models--owner--name/refs/main``,
-and that commit's files in ``models--owner--name/snapshots/<commit>``. transformers writes the commit before
-it reads anything of it.
+The cache stores the last known commit of a repository's default branch in ``models--owner--name/refs/main``,
+and the files of that commit in ``models--owner--name/snapshots/<commit>``. transformers writes the commit
+before it reads its files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["deciding_options", "is_of_transformers", "taken_from_hub"]
 
 BUNDLED = "etbench.models.huggingface."  # their configurations are in the code, their ids only name weights
 CONFIGURED = ("etbench.models.transformers.model", "etbench.models.decoder.causal_lm")
-TORCHVISION = "etbench.models.torchvision."  # whose release names each file of weights by its digest
+TORCHVISION = "etbench.models.torchvision."  # a release names each file of weights by its checksum
 COMMIT = re.compile("[0-9a-f]{40}")
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 DECIDE_NOTHING = ("_name_or_path", "id2label", "label2id")  # values of a configuration that may look like one
@@ -33,7 +33,7 @@ def is_of_transformers(model: Model) -> bool:
 
 
 def deciding_options(model: Model) -> dict[str, Any]:
-    """Return the model's options, without the one that names pretrained weights where others are used."""
+    """Return the model's options, without the one that names pretrained weights if others are used."""
     if model.weights == "pretrained" or not is_of_transformers(model):
         return model.options
     unused = "id" if model.target.startswith(BUNDLED) else "pretrained"
@@ -43,10 +43,10 @@ def deciding_options(model: Model) -> dict[str, Any]:
 def taken_from_hub(model: Model) -> dict[str, list[str]] | None:
     """Return what the model reads from the hub: by repository, what identifies the files.
 
-    For a configuration alone these are the digests of its files. For pretrained weights it is the commit,
-    and the names of the files that are here: offline, a tokenizer or image processor that is not is replaced.
-    None means that it is not known before the build: it is not in the cache, or it is left to the code of
-    somebody else.
+    For a configuration alone, these are the checksums of its files. For pretrained weights, they are the
+    commit and the names of the cached files: offline, a missing tokenizer or image processor is replaced.
+    None means that the files are not known before the build: they are not in the cache, or third-party code
+    fetches them.
     """
     if model.target.startswith(TORCHVISION):
         return {}
@@ -80,14 +80,14 @@ def _state(snapshot: Path) -> list[str]:
 
 
 def _configuration(snapshot: Path) -> list[str]:
-    """Return the digests of `config.json` and of those for some versions of transformers only."""
+    """Return the checksums of `config.json` and of its variants for some versions of transformers."""
     return [f"{path.name}:{sha256(path)}" for path in sorted(snapshot.glob("config.*json"))]
 
 
 def _reads_elsewhere(folder: Path) -> bool:
-    """Return whether a saved model may be made of more than its own files, such as one with an adapter.
+    """Return whether a saved model may need more than its own files, such as one with an adapter.
 
-    So may one without a readable configuration, for all that can be seen.
+    This is assumed for a model without a readable configuration.
     """
     if (folder / "adapter_config.json").exists():
         return True
@@ -98,7 +98,7 @@ def _reads_elsewhere(folder: Path) -> bool:
 
 
 def _mentions_repository(value: Any, key: str = "") -> bool:
-    """Return whether a value of a configuration may name a repository; any name of a backbone may."""
+    """Return whether a value of a configuration may name a repository; any name of a backbone may do so."""
     if key in DECIDE_NOTHING:
         return False
     if isinstance(value, str):
@@ -112,7 +112,7 @@ def _mentions_repository(value: Any, key: str = "") -> bool:
 
 
 def _snapshot(repository: str) -> Path | None:
-    """Return the folder of the commit that the default branch was last seen at, or None if it is not here."""
+    """Return the folder of the last known commit of the default branch, or None if it is not in the cache."""
     folder = _hub_cache() / "--".join(["models", *repository.split("/")])
     try:
         commit = (folder / "refs" / "main").read_text(encoding="utf-8").strip()
@@ -123,7 +123,7 @@ def _snapshot(repository: str) -> Path | None:
 
 
 def _hub_cache() -> Path:
-    """Return where huggingface_hub keeps what it has fetched, by the environment variables it reads."""
+    """Return the cache folder of huggingface_hub, from the environment variables that it reads."""
     caches = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     home = os.environ.get("HF_HOME", f"{caches}/huggingface")
     older = os.environ.get("HUGGINGFACE_HUB_CACHE", f"{home}/hub")

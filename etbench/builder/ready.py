@@ -1,4 +1,4 @@
-"""Take in a program that was built elsewhere: nothing is exported or lowered, only looked at."""
+"""Use a program that was built elsewhere: it is only read, not exported or lowered."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ METHOD = "forward"
 
 
 def adopt(model: Model, folder: Path, stages: Stages) -> Artifact:
-    """Copy a ready program into the folder and return what it says of itself.
+    """Copy a ready program into the folder and return its description.
 
     Raises:
         EtbenchError: of stage ``load`` if a file cannot be read, ``load_program`` if the runtime refuses the
@@ -43,9 +43,7 @@ def adopt(model: Model, folder: Path, stages: Stages) -> Artifact:
     with stages("load_program"):
         from etbench.runtime.program import load_program
 
-        load_program(
-            folder, threads=1
-        )  # before anything else reads it: the runtime knows what is wrong with it
+        load_program(folder, threads=1)  # first, since the runtime best explains what is wrong with a file
         plan = _plan(program_path(folder))
     with stages("reference"):
         if ready.reference:
@@ -79,15 +77,15 @@ def _plan(path: Path) -> Any:
     plans = {plan.name: plan for plan in read_program(path).execution_plan}
     if METHOD not in plans:
         raise EtbenchError(
-            f"the program has no method {METHOD!r}; there are: {', '.join(plans)}",
+            f"the program has no method {METHOD!r}; its methods are: {', '.join(plans)}",
             stage="load_program",
-            hint="etbench times `forward`",
+            hint="etbench measures `forward`: export the program with a method of this name",
         )
     return plans[METHOD]
 
 
 def _made(model: Model, plan: Any) -> tuple[list[tuple[Tensor, ...]], str]:
-    """Return one batch of inputs, as the user or the program says, and what they are."""
+    """Return one batch of inputs, as specified by the user or the program, and their description."""
     values = [plan.values[index].val for index in plan.inputs]
     inputs = shaped_inputs(model.inputs or [_spec(value, number) for number, value in enumerate(values)])
     if isinstance(inputs, ImageInputs):
@@ -97,10 +95,10 @@ def _made(model: Model, plan: Any) -> tuple[list[tuple[Tensor, ...]], str]:
 
 
 def _spec(value: Any, number: int) -> InputSpec:
-    """Return shape and dtype of an input of the program, counted from 0; of an open axis the largest size."""
+    """Return shape and dtype of an input of the program, with the largest size of each dynamic axis."""
     if not _is_tensor(value):
         raise EtbenchError(
-            f"input {number} of the program is no tensor but {type(value).__name__}", stage="reference"
+            f"input {number} of the program is not a tensor but {type(value).__name__}", stage="reference"
         )
     dtype = _DTYPES.get(value.scalar_type.name)
     try:
@@ -109,7 +107,7 @@ def _spec(value: Any, number: int) -> InputSpec:
         raise EtbenchError(
             f"input {number} of the program is {value.scalar_type.name} {list(value.sizes)}: {error}",
             stage="reference",
-            hint="give the inputs: model.reference=<.safetensors or .npz>",
+            hint="provide the inputs in a file: model.reference=<.safetensors or .npz>",
         ) from error
 
 
@@ -126,7 +124,7 @@ def _is_tensor(value: Any) -> bool:
 
 
 def _delegation(plan: Any) -> Delegation:
-    """Count what the program calls; a delegate counts as one call, since its inside cannot be seen."""
+    """Count what the program calls; a delegate counts as one call, since its content is not visible."""
     calls = [instruction.instr_args for chain in plan.chains for instruction in chain.instructions]
     kernels = Counter(
         _name(plan.operators[call.op_index]) for call in calls if isinstance(call, schema.KernelCall)

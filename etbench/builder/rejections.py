@@ -1,4 +1,4 @@
-"""Why a partitioner left an operator behind, as far as it says so."""
+"""Why a partitioner left an operator behind, if it reports a reason."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from torch import fx
 
 __all__ = ["Rejections", "listening"]
 
-# The rules of XNNPACK's partitioner tell at level DEBUG which node they refuse, and why (executorch 1.5.1).
+# The rules of XNNPACK's partitioner log at level DEBUG which node they refuse, and why (executorch 1.5.1).
 RULES = "executorch.backends.xnnpack.partition.config"
 NO_RULE = "the partitioner has no rule for this operator"
 
 
 class Rejections(logging.Handler):
-    """Hears what partitioners say while they partition.
+    """Collects the reasons that partitioners log while they partition.
 
     Args:
-        partitioners: those that are asked, in their order.
+        partitioners: in the order in which they run.
 
     """
 
@@ -33,18 +33,18 @@ class Rejections(logging.Handler):
         super().__init__(logging.DEBUG)
         self._said: dict[str, str] = {}  # by the name of the node, the first reason counts
         rules = [one for one in partitioners if isinstance(one, ConfigerationBasedPartitioner)]
-        self._known: set[str] | None = None  # what there are rules for, where all partitioners have them
+        self._known: set[str] | None = None  # operators that have a rule, if all partitioners use rules
         if rules and len(rules) == len(partitioners):
             self._known = {name for one in rules for name in one.target_partitioner_configs}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take down why a node was refused."""
+        """Record why a node was refused."""
         said = record.msg
         if isinstance(said, WhyNoPartition) and said.node is not None:
             self._said.setdefault(said.node.name, said.reason)
 
     def reason(self, node: fx.Node) -> str:
-        """Return why this node of the lowered graph is in no subgraph; empty where nobody said."""
+        """Return why this node of the lowered graph is not in a subgraph, or an empty string if unknown."""
         if node.name in self._said:
             return self._said[node.name]
         name = format_target_name(getattr(node.target, "__name__", ""))
@@ -53,7 +53,7 @@ class Rejections(logging.Handler):
 
 @contextmanager
 def listening(partitioners: Sequence[Any]) -> Iterator[Rejections]:
-    """Give what the partitioners say within the body; the log stays free of it."""
+    """Yield the reasons that partitioners log within the body, and keep them out of other logs."""
     logger = logging.getLogger(RULES)
     rejections, level, propagates = Rejections(partitioners), logger.level, logger.propagate
     logger.addHandler(rejections)

@@ -1,8 +1,9 @@
-"""The second level of the artifact cache: what one machine has built, for all others, through fsspec.
+"""The second level of the artifact cache: programs built on one machine, for all others, through fsspec.
 
-In the folder that the URL names, `<key>.v1.json` is the `entry.json` of an entry, and its files lie beside it
-under their digests. They are written first: an entry that can be seen is whole, an upload that was cut short
-is none, and of two that write the same key at once either may win. What is fetched is checked like any entry.
+In the folder of the URL, `<key>.v1.json` is the `entry.json` of an entry, and its files are beside it, named
+by their checksums. They are written first, so that a visible entry is complete and an interrupted upload
+leaves no entry. If two machines write the same key at once, either may win. Downloads are verified like any
+entry.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ T = TypeVar("T")
 class RemoteCache:
     """Programs by key in an object store or a folder that machines share.
 
-    At its first failure, whatever it is, it is lost: from then on nothing is found there and nothing is sent
-    there, though a transfer that was given up on may still end. Programs of PyTorch are never shared: they
-    may hold code, compiled for the CPU that built them.
+    After its first failure, whatever the reason, it is disabled: nothing more is read from it or written to
+    it, though an abandoned transfer may still finish. Programs of PyTorch are never shared: they may contain
+    code that was compiled for the CPU that built them.
 
     Args:
         url: of an existing bucket or folder, with a prefix or without.
@@ -56,12 +57,12 @@ class RemoteCache:
         self._lost = False
 
     def fetch(self, key: str, folder: Path, on_lost: OnLost) -> Sidecar | None:
-        """Download the files of an entry into an empty folder; None if there is no sound one.
+        """Download the files of an entry into an empty folder; None if there is no valid one.
 
         Args:
             key: of the entry.
-            folder: is left empty where there is none.
-            on_lost: is told why, if this is the call that finds the remote lost.
+            folder: stays empty if there is no entry.
+            on_lost: called with the reason, if this call is the first that fails.
 
         """
         return self._unless_lost(lambda: self._download(checked_key(key), folder), on_lost)
@@ -72,7 +73,7 @@ class RemoteCache:
             self._unless_lost(lambda: self._upload(sidecar, built), on_lost)
 
     def _download(self, key: str, folder: Path) -> Sidecar | None:
-        # Not into the folder itself: a transfer that was given up on may still write.
+        # Not into the folder itself: an abandoned transfer may still write.
         with TemporaryDirectory(dir=folder.parent, prefix="remote-", ignore_cleanup_errors=True) as name:
             staging = Path(name)
             try:
@@ -80,7 +81,7 @@ class RemoteCache:
                 if sidecar is None or sidecar.key != key:
                     return None
                 for file, blob in self._blobs(sidecar, staging):
-                    size = self._within(0, methodcaller("size", blob)) or 0  # a web server may not tell
+                    size = self._within(0, methodcaller("size", blob)) or 0  # a web server may not report it
                     self._within(size, methodcaller("get_file", blob, str(file)))
             except FileNotFoundError:
                 return None
@@ -99,18 +100,18 @@ class RemoteCache:
         return f"{self.url}/{key}.v{FORMAT}.json"
 
     def _blobs(self, sidecar: Sidecar, folder: Path) -> Iterator[tuple[Path, str]]:
-        """Pair the files of an entry with their names here."""
+        """Pair the files of an entry with their names in the remote."""
         for path, digest in zip(FILES, sidecar.digests, strict=True):
             file = path(folder)
             yield file, f"{self.url}/{digest}{file.suffix}"
 
     @cached_property
     def _store(self) -> AbstractFileSystem:
-        from fsspec import url_to_fs  # only where a remote is named
+        from fsspec import url_to_fs  # only if a remote is configured
 
         scheme = self.url.partition("://")[0]
         options = dict(self._options)
-        if scheme in ("s3", "s3a"):  # its own defaults go on trying for minutes
+        if scheme in ("s3", "s3a"):  # its own defaults retry for minutes
             limits = {"connect_timeout": self.timeout_s, "read_timeout": self.timeout_s}
             given = options.get("config_kwargs", {})
             options["config_kwargs"] = {**limits, "retries": {"max_attempts": 1}, **given}
@@ -121,19 +122,19 @@ class RemoteCache:
         try:
             with self._transfers:
                 return None if self._lost else work()
-        except Exception as error:  # the libraries behind fsspec have no error in common
+        except Exception as error:  # the libraries behind fsspec have no common error class
             with self._lock:
                 first, self._lost = not self._lost, True
             if first:
                 why = " ".join(str(error).split()) or type(error).__name__
-                on_lost(f"the remote cache {self.url} is left alone from now on: {why}")
+                on_lost(f"the remote cache {self.url} is disabled for the rest of this run: {why}")
             return None
 
     def _within(self, size: int, ask: Callable[[AbstractFileSystem], T]) -> T:
-        """Ask in a thread that ends with the process: one that is never answered must hold up nothing.
+        """Send a request in a thread that ends with the process, so that a missing answer blocks nothing.
 
         Raises:
-            TimeoutError: if that takes longer than is allowed for so many bytes.
+            TimeoutError: if it takes longer than is allowed for this size in bytes.
 
         """
         future: Future[T] = Future()
@@ -165,9 +166,9 @@ def _send_bytes(body: bytes, name: str, store: AbstractFileSystem) -> None:
 
 @contextmanager
 def _whole(name: str, store: AbstractFileSystem) -> Iterator[str]:
-    """Give the name to write under, so that a file appears whole or not at all, in the place of another.
+    """Yield a name to write to, so that a file appears complete or not at all, and replaces an older one.
 
-    An object store does so itself. In a folder, two that write one file would write into each other's.
+    An object store does this itself. In a folder, two processes that write one file would mix their data.
     """
     if not getattr(store, "local_file", False):
         yield name

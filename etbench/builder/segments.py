@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 # No public function of executorch 1.5 reads a program without its weights; `tests/builder/test_segments.py`
-# tells if these two change.
+# fails if these two change.
 from executorch.exir._serialize._program import _flatbuffer_to_program, _get_extended_header
 from executorch.exir.schema import DataLocation
 from msgspec import Struct
@@ -17,9 +17,9 @@ HEAD_BYTES = 64
 
 
 class Segments(Struct, frozen=True, kw_only=True):
-    """Bytes of a program file: weights of its own operators, and all that belongs to delegates.
+    """Bytes of a program file: the weights of its own operators, and the data of delegates.
 
-    A delegate's are its processed graphs and the named data beside them, which XNNPACK keeps its weights in.
+    The data of a delegate are its processed graphs and its named data, in which XNNPACK stores its weights.
     """
 
     constant_bytes: int
@@ -27,7 +27,7 @@ class Segments(Struct, frozen=True, kw_only=True):
 
 
 def read_program(path: Path) -> Any:
-    """Read the head of a program file as executorch's own `Program`; the segments stay unread."""
+    """Read the head of a program file as executorch's own `Program`, without the segments."""
     with path.open("rb") as file:
         header = _get_extended_header(file.read(HEAD_BYTES))
         file.seek(0)

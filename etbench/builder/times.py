@@ -1,4 +1,4 @@
-"""How long builds took before, to start the longest first and to say when a sweep will be done."""
+"""How long earlier builds took, to start the longest first and to estimate when a sweep will finish."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ KEPT = 10_000
 
 
 class BuildTimes:
-    """Seconds of the last build by name, in a small file of the cache folder; lost without harm."""
+    """Seconds of the last build by name, in a small file of the cache folder, which is safe to delete."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "build_times.json"
         self.seconds = self._read()
 
     def expected(self, name: str) -> float | None:
-        """Return what building this name took last, or None if it never was."""
+        """Return how long the last build of this name took, or None if there was none."""
         return self.seconds.get(name)
 
     def record(self, name: str, seconds: float) -> None:
-        """Keep how long this name took just now."""
+        """Store how long the build of this name took."""
         self.seconds[name] = seconds
         with contextlib.suppress(OSError), FileLock(self.path.with_suffix(".lock"), timeout=5):
             merged = self._read() | {name: round(seconds, 3)}

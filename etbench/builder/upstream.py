@@ -1,4 +1,4 @@
-"""Cures for what slows a build upstream, each with the version it was seen in. They change no `.pte`."""
+"""Workarounds for slow builds in upstream libraries, with their versions. They do not change a `.pte`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TO_REINPLACE = ("auto_functionalized", "control_deps", "aten.copy_.default")
 
 
 def apply() -> None:
-    """Apply all of them to this process, once; best before executorch is imported."""
+    """Apply all workarounds to this process, once; preferably before executorch is imported."""
     _import_inductor_where_it_is_needed()
     _share_provenance()
     _look_up_operators_once()
@@ -34,7 +34,7 @@ def _import_inductor_where_it_is_needed() -> None:
     imports all of `torch._inductor`: a quarter of what a builder imports.
     """
     if REINPLACING not in sys.modules:
-        stand_in = ModuleType(REINPLACING, "Stands for the real module until a program needs it.")
+        stand_in = ModuleType(REINPLACING, "Replaces the real module until a program needs it.")
         stand_in.unsafe_remove_auto_functionalized_pass = reinplace  # type: ignore[attr-defined]
         sys.modules[REINPLACING] = stand_in
     from executorch.exir.program import _program
@@ -43,7 +43,7 @@ def _import_inductor_where_it_is_needed() -> None:
 
 
 def reinplace(program: Any) -> Any:
-    """Put back, as torch does, what changes its input in place; most programs have nothing of that."""
+    """Restore operators that change their input in place, as torch does; most programs have none."""
     graph = program.graph_module.graph
     if not any(name in str(node.target) for node in graph.nodes for name in TO_REINPLACE):
         graph.eliminate_dead_code()  # as torch does at the end
@@ -71,8 +71,8 @@ def _look_up_operators_once() -> None:
     """Look up each operator of the C++ dispatcher once, not once for each namespace and decomposition.
 
     torch 2.13: lowering calls `_materialize_cpp_cia_ops` (`torch._export.utils`) hundreds of times, for each
-    of forty namespaces. Each call asks for all operators and gets some 1,000 attributes of `torch.ops`, so
-    that a later walk finds them. Once got, they stay there.
+    of forty namespaces. Each call lists all operators and reads about 1,000 attributes of `torch.ops`, so
+    that a later search finds them. After the first read they stay there.
     """
     import torch
     from torch._export import utils
@@ -107,10 +107,10 @@ def _look_up_operators_once() -> None:
 
 
 def _annotate_no_kernels() -> None:
-    """Let an operator take a kernel without describing the type of that.
+    """Register a kernel of an operator without evaluating its type annotations.
 
-    torch 2.13: `OperatorBase.py_impl` (`torch._ops`) makes an annotation of each function that it is given,
-    two `Callable[_P, _T]`, and each decomposition gives thousands of kernels to operators, to take them back.
+    torch 2.13: each call of `OperatorBase.py_impl` (`torch._ops`) evaluates two annotations
+    `Callable[_P, _T]`, and each decomposition registers thousands of kernels and removes them afterwards.
     """
     import torch
 
@@ -118,7 +118,7 @@ def _annotate_no_kernels() -> None:
 
 
 class _AnyCallable(type):
-    """Stands for `Callable` where that is subscripted or asked about an instance, as `torch._ops` does."""
+    """Replaces `Callable` in subscripts and instance checks, as `torch._ops` uses it."""
 
     def __getitem__(cls, _: Any) -> type:
         return cls
@@ -168,7 +168,7 @@ def _seek_patterns_where_they_can_be() -> None:
 
 
 def _search_only_with(converter: Any, operator: str) -> None:
-    """Leave out the search of a pass where no operator has this in its name."""
+    """Skip the search of a pass if no operator has this in its name."""
     from executorch.backends.xnnpack._passes.xnnpack_pass import XNNPACKPass
     from torch.fx.passes.infra.pass_base import PassResult
 

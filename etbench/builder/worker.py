@@ -1,4 +1,4 @@
-"""A builder process: one recipe after another, the last model kept for its next precision."""
+"""A builder process: it builds one recipe after another, and keeps the last model for its next precision."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _Builder:
-    """What lives on between two builds of a process."""
+    """The state that a process keeps between two builds."""
 
     def __init__(self) -> None:
         self._imported = False

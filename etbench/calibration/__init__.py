@@ -1,4 +1,4 @@
-"""Real data shown to a model; the counterpart of `conf/calibration`."""
+"""Real data for a model; the counterpart of `conf/calibration`."""
 
 from __future__ import annotations
 

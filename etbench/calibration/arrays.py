@@ -1,4 +1,4 @@
-"""Inputs of the user's own: an ``.npz`` file with an array for each input of the model."""
+"""The user's own inputs: an ``.npz`` file with one array per input of the model."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from etbench.errors import EtbenchError, nearest
 
 __all__ = ["read_arrays"]
 
-UNNAMED = re.compile(r"arr_(\d+)")  # how numpy.savez names arrays that were given without one
+UNNAMED = re.compile(r"arr_(\d+)")  # how numpy.savez names arrays without a name
 
 
 def read_arrays(path: Path, names: Sequence[str], example: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
     """Return the batches of a file, each with the inputs in the order of the model.
 
-    The arrays carry the names of the model's inputs, or none (``arr_0``, ``arr_1`` …) and are in its order.
-    The first axis counts the batches; what is behind it is the shape of the input.
+    The arrays have the names of the model's inputs, or no names (``arr_0``, ``arr_1`` …) and the model's
+    order. The first axis counts the batches; the other axes are the shape of the input.
 
     Args:
         path: of the file.
-        names: of the model's inputs, as its `forward` calls them.
-        example: a batch as the model takes it, whose shapes and dtypes are wanted.
+        names: of the model's inputs, as in its `forward`.
+        example: a batch with the shapes and dtypes that the model takes.
 
     Raises:
-        EtbenchError: of stage ``calibrate``, with each array that is missing, too many, or of another shape
-            or dtype than the model takes.
+        EtbenchError: of stage ``calibrate``, with each array that is missing or unexpected, or that has
+            another shape or dtype than the model takes.
 
     """
     with np.load(path, allow_pickle=False) as file:
@@ -39,12 +39,12 @@ def read_arrays(path: Path, names: Sequence[str], example: Sequence[Tensor]) -> 
     if len(names) < len(example) or all(UNNAMED.fullmatch(key) for key in arrays):
         names = [f"arr_{number}" for number in range(len(example))]
     faults = [f"it has no array {name!r}{nearest(name, arrays)}" for name in names if name not in arrays]
-    faults += [f"{key!r} is no input of the model" for key in arrays if key not in names]
+    faults += [f"{key!r} is not an input of the model" for key in arrays if key not in names]
     for name, tensor in zip(names, example, strict=True):
         if name in arrays:
             given, wanted = _described(arrays[name][0]), _described(tensor.numpy())
             if given != wanted:
-                faults.append(f"a batch of {name!r} is {given}, and the model takes {wanted}")
+                faults.append(f"a batch of {name!r} is {given}, but the model takes {wanted}")
     if faults:
         raise EtbenchError(
             f"calibration.npz={path} does not fit the model: {'; '.join(faults)}",

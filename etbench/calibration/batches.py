@@ -24,9 +24,9 @@ class Batches:
     """Inputs of real data.
 
     Args:
-        references: what the program is compared with eager on; the first is also exported and timed with.
-        calibration: what the observers of static int8 see.
-        description: where they come from, for the result.
+        references: for comparing the program with eager; the first is also used for export and timing.
+        calibration: for the observers of static int8.
+        description: where the batches come from, for the result.
 
     """
 
@@ -36,12 +36,12 @@ class Batches:
 
 
 def read_batches(calibration: Calibration, inputs: Inputs, names: Sequence[str] = ()) -> Batches:
-    """Read the data that fits the kind of inputs the model takes.
+    """Read data of the kind that the model takes.
 
     Args:
         calibration: what to read, and how many batches.
         inputs: what the model takes.
-        names: what the model calls its inputs; `calibration.npz` names its arrays so.
+        names: of the model's inputs, which `calibration.npz` uses for its arrays.
 
     Raises:
         EtbenchError: of stage ``calibrate`` if the user's folder or file cannot be used.
@@ -81,7 +81,7 @@ def _usual_batches(calibration: Calibration, inputs: Inputs) -> Batches:
 
 
 def _own_batches(calibration: Calibration, npz: str, inputs: Inputs, names: Sequence[str]) -> Batches:
-    """Take the batches of the user's file in order, from the start again where they are too few."""
+    """Take the batches of the user's file in order, and start over if they are too few."""
     usual = _usual_batches(msgspec.structs.replace(calibration, references=1, batches=1), inputs)
     own = read_arrays(Path(npz), names, usual.references[0])
     split = calibration.references

@@ -1,4 +1,4 @@
-"""Photographs: the two that scikit-learn ships, or a folder of the user's own.
+"""Photographs: the two that scikit-learn ships, or those in a folder of the user.
 
 The bundled ones are "china.jpg" by danielbuechele and "flower.jpg" by vultilion, CC BY 2.0; see the
 README beside them in scikit-learn.
@@ -21,25 +21,25 @@ SMALLEST_SIDE = 0.4  # of the photograph's shorter side
 
 
 def photographs(folder: Path | None, most: int | None = None) -> list[Image.Image]:
-    """Return the RGB images of a folder and its subfolders by name; None stands for the bundled two.
+    """Return the RGB images of a folder and its subfolders by name.
 
     Args:
-        folder: of the images.
-        most: only so many are read, since all are held in memory at full resolution; None for no limit.
+        folder: of the images; None for the two bundled ones.
+        most: how many to read at most, since all are kept in memory at full resolution; None for no limit.
 
     Raises:
-        EtbenchError: of stage ``calibrate`` if the folder holds no image, or one cannot be read.
+        EtbenchError: of stage ``calibrate`` if the folder contains no image, or one cannot be read.
 
     """
     folder = folder or _bundled_folder()
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
-        raise EtbenchError(f"no image in {folder}", stage="calibrate", hint="give .jpg or .png files")
+        raise EtbenchError(f"no image in {folder}", stage="calibrate", hint="add .jpg or .png files")
     return [_read(path) for path in paths[:most]]
 
 
 def crops(images: list[Image.Image], count: int, *, seed: int) -> list[Image.Image]:
-    """Return `count` random squares, taken from the images in turn; the same for the same seed."""
+    """Return `count` random squares, one image after another; the same squares for the same seed."""
     random = np.random.default_rng(seed)
     squares = []
     for number in range(count):
@@ -64,5 +64,5 @@ def _read(path: Path) -> Image.Image:
             return image.convert("RGB")
     except OSError as error:
         raise EtbenchError(
-            f"cannot read the image {path}: {error}", stage="calibrate", hint="remove or mend it"
+            f"cannot read the image {path}: {error}", stage="calibrate", hint="remove or repair it"
         ) from error

@@ -1,8 +1,8 @@
-"""Sounds for models that listen: sentences sung by a formant synthesizer.
+"""Sounds for speech models: sentences spoken by a formant synthesizer.
 
-No recording ships with etbench or with what it depends on. A voice is modelled as a source and a filter: a
-train of pulses (vowels) or hiss (consonants) through three resonances of the mouth. So the sound has the
-pitch, the formants, the onsets and the pauses of speech, and a result says that it is synthetic.
+Neither etbench nor its dependencies ship recordings. A voice is modelled as a source and a filter: a train
+of pulses (vowels) or noise (consonants) through three resonances of the mouth. The sound has the pitch, the
+formants, the onsets and the pauses of speech, and a result records that it is synthetic.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 __all__ = ["RATE", "spoken"]
 
-RATE = 16_000  # samples a second, what speech models take
+RATE = 16_000  # samples per second, as speech models expect
 LETTER_S = 0.08
 PITCH_HZ = (140.0, 95.0)  # at the beginning and at the end of a sentence
 RMS = 0.1
@@ -33,7 +33,7 @@ Wave = NDArray[np.float32]
 
 
 def spoken(sentence: str, seconds: float) -> Wave:
-    """Return a sentence as so many seconds of sound at 16 kHz, repeated or cut to fit."""
+    """Return a sentence as sound at 16 kHz, repeated or cut to this length in seconds."""
     letters = [letter for letter in sentence.lower() if letter.isalpha() or letter == " "] or ["a"]
     length = int(seconds * RATE)
     each = int(LETTER_S * RATE)
@@ -58,8 +58,8 @@ def _letter(letter: str, pitch_hz: float, length: int) -> NDArray[np.float64]:
 
 
 def _through_mouth(source: NDArray[np.float64], formants_hz: tuple[float, ...]) -> NDArray[np.float64]:
-    """Let a source through resonances, one behind the other, each with unit gain at 0 Hz (Klatt, 1980)."""
-    from scipy.signal import lfilter  # takes half a second, for models that listen only
+    """Filter a source through resonances in series, each with unit gain at 0 Hz (Klatt, 1980)."""
+    from scipy.signal import lfilter  # takes half a second, and only speech models need it
 
     for formant, bandwidth in zip(formants_hz, BANDWIDTHS_HZ, strict=True):
         radius = np.exp(-np.pi * bandwidth / RATE)

@@ -1,4 +1,4 @@
-"""Sentences: those in `sentences.txt`, or a text file of the user's own, one a line."""
+"""Sentences: those in `sentences.txt`, or in a text file of the user, one per line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["sentences"]
 
 
 def sentences(file: Path | None) -> list[str]:
-    """Return the non-empty lines of a UTF-8 file; None stands for the bundled sentences."""
+    """Return the non-empty lines of a UTF-8 file, or the bundled sentences for None."""
     if file is None:
         text = files("etbench.data").joinpath("sentences.txt").read_text(encoding="utf-8")
         lines = [line for line in text.splitlines() if not line.startswith("#")]  # where they come from

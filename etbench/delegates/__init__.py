@@ -1,7 +1,7 @@
-"""Who executes which part of the program; the counterpart of `conf/delegate`.
+"""What executes which part of the program; the counterpart of `conf/delegate`.
 
-A delegate is a callable that returns the partitioners for lowering, or a `PyTorchProgram` where
-ExecuTorch is not to run it at all.
+A delegate is a callable that returns the partitioners for lowering, or a `PyTorchProgram` if ExecuTorch
+does not run the program at all.
 """
 
 from __future__ import annotations

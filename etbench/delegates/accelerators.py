@@ -1,4 +1,4 @@
-"""Delegates of certain hardware; each imports its own package when it is called."""
+"""Delegates for specific hardware; each imports its own package when it is called."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def openvino(*, device: str) -> list[Any]:
     """Return OpenVINO's partitioner.
 
     Args:
-        device: as OpenVINO names it: ``CPU``, ``GPU`` or ``NPU``.
+        device: OpenVINO's name of it: ``CPU``, ``GPU`` or ``NPU``.
 
     """
     from executorch.backends.openvino.partitioner import OpenvinoPartitioner
@@ -28,7 +28,7 @@ def vulkan() -> list[Any]:
 
 
 def webgpu() -> list[Any]:
-    """Return WebGPU's partitioner, which goes the way of Vulkan's."""
+    """Return WebGPU's partitioner, which works like Vulkan's."""
     from executorch.backends.webgpu.partitioner import WebGPUPartitioner
 
     return [WebGPUPartitioner()]

@@ -8,10 +8,10 @@ __all__ = ["portable", "xnnpack"]
 
 
 def xnnpack(*, per_op: bool = False) -> list[Any]:
-    """Return XNNPACK's partitioner; what it leaves runs on portable kernels.
+    """Return XNNPACK's partitioner; the operators that it does not take run on portable kernels.
 
     Args:
-        per_op: a subgraph for each operator instead of as few as possible: slower, but a profile then names
+        per_op: one subgraph per operator instead of as few as possible: slower, but a profile then names
             every operator.
 
     """
@@ -20,7 +20,7 @@ def xnnpack(*, per_op: bool = False) -> list[Any]:
     from etbench.delegates.partitions import AcyclicXnnpackPartitioner
 
     # In bf16 XNNPACK multiplies matrices and refuses convolutions ("xnn_status_invalid_parameter" on load,
-    # executorch 1.5.1), so the second partitioner takes only the former. It finds nothing in other types.
+    # executorch 1.5.1), so the second partitioner takes only the former. It takes nothing in other dtypes.
     multiplications = [LinearConfig, AddmmConfig, MMConfig]
     return [
         AcyclicXnnpackPartitioner(per_op_mode=per_op),
@@ -29,9 +29,9 @@ def xnnpack(*, per_op: bool = False) -> list[Any]:
 
 
 def portable() -> list[Any]:
-    """Return no partitioner: every operator runs on the kernels that the runtime itself has for the CPU.
+    """Return no partitioner: every operator runs on the runtime's own CPU kernels.
 
-    In the wheel (1.5.1) these are ExecuTorch's optimized ones where it has such, and portable ones else;
-    there is no other choice, since only one kernel of an operator can be registered.
+    In the wheel (1.5.1) these are ExecuTorch's optimized kernels for the operators that have one, and
+    portable kernels for the others. There is no other choice, since an operator can have only one kernel.
     """
     return []

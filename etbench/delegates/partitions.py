@@ -1,4 +1,4 @@
-"""Upstream cure: subgraphs for XNNPACK that do not wait for one another."""
+"""Workaround for upstream: subgraphs for XNNPACK that do not depend on each other in a cycle."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["AcyclicXnnpackPartitioner"]
 
 
 class AcyclicXnnpackPartitioner(XnnpackPartitioner):  # type: ignore[misc]  # it publishes no types
-    """XNNPACK's partitioner, but for graphs that it would cut into subgraphs that need each other's outputs.
+    """XNNPACK's partitioner, corrected for graphs whose subgraphs would need each other's outputs.
 
-    XnnpackPartitioner (executorch 1.5.1) looks that no subgraph needs its own outputs, not that two do not
-    need one another's, and then the graph cannot be lowered: "Invalid partition, found dependency cycles". A
-    decoder with a cache in dynamic int8 is such a graph: queries, keys and values share what their input was
-    quantized by, and keys and values pass through operators in between that stay outside.
-    Not every build of it meets this.
+    XnnpackPartitioner (executorch 1.5.1) checks that no subgraph needs its own outputs, but not whether two
+    subgraphs need each other's. Such a graph cannot be lowered: "Invalid partition, found dependency cycles".
+    A decoder with a cache in dynamic int8 is an example: queries, keys and values share the quantization of
+    their input, and keys and values pass through operators outside of any subgraph.
+    Not every build of it is affected.
     """
 
     def generate_partitions(self, ep: ExportedProgram) -> list[Partition]:
-        """Return the subgraphs; other ones than upstream's only where those could not be lowered."""
+        """Return the subgraphs; they differ from upstream's only if those cannot be lowered."""
         partitions: list[Partition] = super().generate_partitions(ep)
         if not any(_waits_for_itself(partition.nodes, partitions) for partition in partitions):
             return partitions
@@ -38,7 +38,7 @@ class AcyclicXnnpackPartitioner(XnnpackPartitioner):  # type: ignore[misc]  # it
 
 
 class _Careful(GroupBasedPartitioner):  # type: ignore[misc]
-    """Merges two subgraphs only if the others can still be run before or after the whole of it."""
+    """Merges two subgraphs only if each other one can still run before or after the merged one."""
 
     def _can_merge_partitions(self, p1: int, p2: int, partitions_by_id: Mapping[int, Partition]) -> bool:
         if not super()._can_merge_partitions(p1, p2, partitions_by_id):
@@ -57,7 +57,7 @@ class _Taken(OperatorSupportBase):
 
 
 def _waits_for_itself(nodes: Collection[fx.Node], partitions: Collection[Partition]) -> bool:
-    """Tell whether these nodes need what comes of their own outputs, other subgraphs being run as a whole."""
+    """Return whether these nodes depend on their own outputs, if every other subgraph runs as a whole."""
     members = {node: partition.nodes for partition in partitions for node in partition.nodes}
     seen: set[fx.Node] = set()
     waiting = [user for user in _users(nodes) if user not in nodes]
@@ -72,5 +72,5 @@ def _waits_for_itself(nodes: Collection[fx.Node], partitions: Collection[Partiti
 
 
 def _users(nodes: Iterable[fx.Node]) -> list[fx.Node]:
-    """Return who needs an output of these nodes; weights among them are there from the start."""
+    """Return the nodes that use an output of these nodes, without users of weights."""
     return [user for node in nodes if node.op != "placeholder" for user in node.users]

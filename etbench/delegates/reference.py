@@ -1,4 +1,4 @@
-"""Programs that ExecuTorch has no part in, to see what it gains: PyTorch itself, and its compiler."""
+"""Programs that run without ExecuTorch, for comparison: by PyTorch itself, and by its compiler."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["PyTorchProgram", "eager", "inductor"]
 
 @dataclass(frozen=True)
 class PyTorchProgram:
-    """A delegate that writes the exported program in a form of PyTorch's own instead of lowering it."""
+    """A delegate that writes the exported program in a format of PyTorch instead of lowering it."""
 
     write: Callable[[ExportedProgram, Path], None]
 
@@ -33,7 +33,7 @@ def inductor() -> PyTorchProgram:
     """Return a writer of a library compiled by TorchInductor ahead of time; it needs a C++ compiler."""
 
     def write(program: ExportedProgram, path: Path) -> None:
-        package = path.with_suffix(".pt2")  # the compiler insists on this end
+        package = path.with_suffix(".pt2")  # the compiler requires this suffix
         with torch.no_grad():
             torch._inductor.aoti_compile_and_package(program, package_path=str(package))
         package.rename(path)

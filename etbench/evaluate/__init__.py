@@ -1,7 +1,7 @@
-"""Accuracy on a data set that the user names; the counterpart of `conf/evaluate`.
+"""Accuracy on a data set of the user; the counterpart of `conf/evaluate`.
 
 An evaluation is a callable that gets a `BuiltProgram` as ``program`` and the options of its YAML, and returns
-a dict of figures by name. It runs in a process of its own before the timing; if it fails, so does the cell.
+a dict of figures by name. It runs in a separate process before the timing; if it fails, the cell fails.
 """
 
 from __future__ import annotations

@@ -11,28 +11,30 @@ __all__ = ["top1"]
 
 
 def top1(program: BuiltProgram, *, data: str) -> dict[str, float]:
-    """Return the share of items whose largest logit is that of their label, and how many items there were.
+    """Return the share of items whose largest logit is that of their label, and the number of items.
 
     Args:
-        program: a classifier of one input; its first output has the logits, of shape (batch, classes).
+        program: a classifier with one input; its first output is the logits, of shape (batch, classes).
         data: an ``.npz`` file with `inputs` of shape (items, …) and `labels` of shape (items,). Items beyond
             the last full batch are left out.
 
     Raises:
-        EtbenchError: of stage ``evaluate`` if the file does not hold that.
+        EtbenchError: of stage ``evaluate`` if the file does not contain these arrays.
 
     """
     with np.load(data, allow_pickle=False) as file:
         if missing := {"inputs", "labels"} - set(file.files):
-            raise EtbenchError(f"{data}: it has no array {', '.join(sorted(missing))}", stage="evaluate")
+            raise EtbenchError(f"{data}: missing arrays: {', '.join(sorted(missing))}", stage="evaluate")
         inputs, labels = file["inputs"], file["labels"]
     if labels.ndim != 1:  # compared with (items,) they would broadcast, to a share of items x items
-        raise EtbenchError(f"{data}: labels of shape {labels.shape}, not (items,)", stage="evaluate")
+        raise EtbenchError(f"{data}: labels must have shape (items,), not {labels.shape}", stage="evaluate")
     batch = program.shapes[0][0]
     items = len(labels) // batch * batch
     if len(inputs) != len(labels) or not items:
         raise EtbenchError(
-            f"{data}: {len(inputs)} inputs and {len(labels)} labels, for batches of {batch}", stage="evaluate"
+            f"{data}: {len(inputs)} inputs and {len(labels)} labels; the numbers must be equal, and at least "
+            f"{batch} (the batch size)",
+            stage="evaluate",
         )
     starts = range(0, items, batch)
     found = np.concatenate([program(inputs[at : at + batch])[0].argmax(axis=1) for at in starts])

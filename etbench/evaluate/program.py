@@ -18,11 +18,11 @@ __all__ = ["BuiltProgram"]
 
 @dataclass(frozen=True)
 class BuiltProgram:
-    """Runs the program on the runtime, as it is timed.
+    """Runs the program on the runtime, in the same way as for timing.
 
     Args:
         method: the loaded program.
-        example: a batch as it takes it.
+        example: a batch of inputs that it takes.
 
     """
 
@@ -38,7 +38,7 @@ class BuiltProgram:
         """Run one inference.
 
         Args:
-            inputs: of the model; floating-point ones are cast to the dtype of the program.
+            inputs: one array per input; floating-point ones are cast to the dtype of the program.
 
         Returns:
             The outputs, floating-point ones as float32.
@@ -66,4 +66,4 @@ class BuiltProgram:
     def _refused(self, inputs: Sequence[np.ndarray[Any, Any]]) -> EtbenchError:
         given = [(np.shape(array), str(np.asarray(array).dtype)) for array in inputs]
         wanted = [(tuple(t.shape), str(t.dtype).removeprefix("torch.")) for t in self.example]
-        return EtbenchError(f"the program does not run on {given}; it takes {wanted}", stage="evaluate")
+        return EtbenchError(f"the program does not accept {given}; it takes {wanted}", stage="evaluate")

@@ -1,4 +1,4 @@
-"""Load a model and know how to feed it; the counterpart of `conf/model`."""
+"""Load a model and prepare its inputs; the counterpart of `conf/model`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Live batch-norm statistics for models with random weights.
+"""Batch-norm statistics from real data, for models with random weights.
 
-Freshly initialized batch-norm nets come out dead (mobilenet_v2: output standard deviation 6e-10), so
-that neither int8 nor parity means anything. Two batches of real data give every layer the
-mean and variance of what it sees, as training would.
+Freshly initialized networks with batch norm have almost constant outputs (mobilenet_v2: standard deviation
+6e-10), so that neither int8 nor parity means anything. Two batches of real data give every layer the
+mean and variance of its inputs, as training would.
 """
 
 from __future__ import annotations

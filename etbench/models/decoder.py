@@ -19,17 +19,17 @@ __all__ = ["Decoder", "causal_lm"]
 EMBEDDING_SCALE = 0.1
 
 INSTEAD = (
-    "take a causal language model, such as model.id=llama; an encoder is measured by model=transformers "
-    "with a task of its own, such as model.task=fill-mask"
+    "use a causal language model, such as model.id=llama; measure an encoder with model=transformers "
+    "and a task for encoders, such as model.task=fill-mask"
 )
 
 
 class Decoder(nn.Module):
-    """``forward(tokens, start_pos)`` returns the logits after the last of these tokens and keeps all in mind.
+    """``forward(tokens, start_pos)`` returns the logits after the last of these tokens and caches them all.
 
-    Keys and values of every token seen lie in buffers of a fixed length. Tokens are int64 of (1, n),
-    start_pos int64 of (1,) is the position of the first of them, logits are (1, vocabulary). A prompt is one
-    call at position 0; what an earlier one left in the cache is masked until it is written over.
+    The keys and values of all tokens so far are in buffers of a fixed length. Tokens are int64 of (1, n),
+    start_pos int64 of (1,) is the position of the first one, logits are (1, vocabulary). A prompt is one
+    call at position 0; what an earlier prompt left in the cache is masked until it is overwritten.
     """
 
     slots: Tensor
@@ -40,7 +40,7 @@ class Decoder(nn.Module):
         super().__init__()
         from transformers.cache_utils import CacheLayerMixin
 
-        CacheLayerMixin.register(_Filled)  # for models that ask whether a layer of a cache is one
+        CacheLayerMixin.register(_Filled)  # for models that check the class of a cache layer
         self.model = model
         self.layers = len(shapes)
         for number, (keys, values) in enumerate(shapes):
@@ -72,7 +72,7 @@ class Decoder(nn.Module):
 
 
 class _Filled:
-    """The cache of one layer in the midst of a call, with what transformers asks of one."""
+    """The cache of one layer during a call, with the interface that transformers expects."""
 
     is_compileable = True
     is_sliding = False
@@ -82,7 +82,7 @@ class _Filled:
         self.keys, self.values, self.positions = keys, values, positions
 
     def update(self, keys: Tensor, values: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        """Put in what belongs to the new tokens, and return what belongs to all positions there are."""
+        """Store the keys and values of the new tokens, and return those of all positions."""
         self.keys.index_copy_(2, self.positions, keys)
         self.values.index_copy_(2, self.positions, values)
         return self.keys, self.values
@@ -108,7 +108,7 @@ def causal_lm(
     pretrained: str | None = None,
     config: dict[str, Any] | None = None,
 ) -> LoadedModel:
-    """Return a causal language model of transformers that writes token by token.
+    """Return a causal language model of transformers that generates token by token.
 
     Args:
         id: a model type (``llama``), the name of a configuration class (``LlamaConfig``), a name on the hub
@@ -116,15 +116,15 @@ def causal_lm(
         task: ``generate``.
         weights: ``random`` (the configuration alone is needed), ``pretrained`` or a path.
         seed: of the random weights; the caller has set it.
-        prompt_tokens: of a prompt, which is one call.
-        new_tokens: written after it, a call each.
-        max_tokens: what the cache holds; each call looks at all of it, so a longer one takes longer.
-        pretrained: what is fetched for pretrained weights; None for `id`.
+        prompt_tokens: length of a prompt, which is one call.
+        new_tokens: tokens generated after it, one call per token.
+        max_tokens: length of the cache; each call reads all of it, so a longer one takes longer.
+        pretrained: the source of pretrained weights; None for `id`.
         config: values of the configuration to change, such as ``num_hidden_layers: 2``.
 
     Raises:
         EtbenchError: of stage ``load`` for an unknown id or configuration value, a model that has no
-            cache of keys and values or does not look at the past alone, and weights that cannot be had.
+            key-value cache or is not causal, and weights that are not available.
 
     """
     transformers = import_transformers()
@@ -145,11 +145,11 @@ def causal_lm(
 
 
 def _forget_last_token(model: Any) -> None:
-    """Shrink an embedding of random weights that is also the head.
+    """Scale down an embedding of random weights that is also the head.
 
-    A token is most like itself, so that with the usual weights such a model says its last token over and
-    over: nothing could be told from its text. What the layers add does not depend on the embedding's scale,
-    as each begins with a norm.
+    A token is most similar to itself, so with the usual weights such a model would repeat its last token
+    forever, and errors would not show in its text. What the layers add does not depend on the scale of the
+    embedding, as each layer begins with a norm.
     """
     head, table = model.get_output_embeddings(), model.get_input_embeddings()
     if head is not None and head.weight is table.weight:
@@ -158,19 +158,19 @@ def _forget_last_token(model: Any) -> None:
 
 
 def _check_positions(settings: Any, max_tokens: int) -> None:
-    """Refuse a cache that is longer than what the model can look back on."""
+    """Refuse a cache that is longer than the context of the model."""
     for name in ("max_position_embeddings", "sliding_window"):
         limit = getattr(settings, name, None)
         if isinstance(limit, int) and max_tokens > limit:
             raise EtbenchError(
                 f"model.max_tokens={max_tokens}: the model's {name} is {limit}",
                 stage="load",
-                hint=f"give model.max_tokens={limit} or less",
+                hint=f"set model.max_tokens={limit} or less",
             )
 
 
 def _decoder(model: nn.Module, max_tokens: int, id: str) -> Decoder:
-    """Give the model a cache of the shapes that its own has after one token."""
+    """Return the model with a cache that has the shapes of the model's own cache after one token."""
     from transformers import DynamicCache
 
     cache = DynamicCache()
@@ -181,12 +181,12 @@ def _decoder(model: nn.Module, max_tokens: int, id: str) -> Decoder:
     except Exception as error:
         raise _no_decoder(id, f"{type(error).__name__}: {error}") from error
     if not shapes:
-        raise _no_decoder(id, "it puts nothing into a cache")
+        raise _no_decoder(id, "it does not use the cache")
     return Decoder(model, shapes, max_tokens)
 
 
 def _check_against_whole(decoder: Decoder, tokens: Tensor, id: str) -> None:
-    """Refuse a model that says something else step by step than of the whole text at once."""
+    """Refuse a model whose logits token by token differ from those of one call on the whole text."""
     length = tokens.shape[1]
     begun = max(1, length // 2)
     try:
@@ -197,7 +197,7 @@ def _check_against_whole(decoder: Decoder, tokens: Tensor, id: str) -> None:
     except Exception as error:
         raise _no_decoder(id, f"{type(error).__name__}: {error}") from error
     if not torch.allclose(torch.cat(steps), whole, rtol=1e-3, atol=1e-3 * float(whole.abs().max())):
-        raise _no_decoder(id, "it says something else token by token than of the whole text at once")
+        raise _no_decoder(id, "its logits differ from those of one call on the whole text")
 
 
 def _no_decoder(id: str, why: str) -> EtbenchError:

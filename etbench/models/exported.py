@@ -1,4 +1,4 @@
-"""A program that `torch.export` wrote: it is quantized, lowered and measured like any other model."""
+"""A program written by `torch.export`: it is quantized, lowered and measured like any other model."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["program"]
 
 
 def program(*, path: str) -> LoadedModel:
-    """Return the program in a `.pt2` file; in fp32 its open axes stay open.
+    """Return the program in a `.pt2` file; in fp32 its dynamic axes stay dynamic.
 
     Every other precision exports it again, with fixed shapes. So does fp32 if its example inputs are not
     contiguous, since a program only fits inputs of the memory layout it was exported with.
 
     Args:
-        path: what `torch.export.save` wrote.
+        path: of a file written by `torch.export.save`.
 
     Raises:
-        EtbenchError: of stage ``load`` if the file is none, or takes keyword arguments.
+        EtbenchError: of stage ``load`` if the file is not valid, or its program takes keyword arguments.
 
     """
     try:
@@ -36,19 +36,19 @@ def program(*, path: str) -> LoadedModel:
         raise EtbenchError(
             f"cannot read the exported program {path}: {type(error).__name__}: {first}",
             stage="load",
-            hint="write it with torch.export.save, by the same version of torch",
+            hint="write it with torch.export.save of the installed version of torch",
         ) from error
     return LoadedModel(exported.module(), _inputs(exported, path), exported=exported)
 
 
 def _inputs(exported: ExportedProgram, path: str) -> Inputs:
-    """Return photographs if it takes such, else the example inputs that are in the file."""
+    """Return photographs if the program takes images, else the example inputs in the file."""
     arguments, keywords = exported.example_inputs or ((), {})
     if keywords or not all(isinstance(value, torch.Tensor) for value in arguments):
         raise EtbenchError(
-            f"the exported program {path} takes other arguments than tensors by position",
+            f"the exported program {path} takes arguments that are not positional tensors",
             stage="load",
-            hint="export a module whose forward takes tensors alone",
+            hint="export a module whose forward takes only positional tensors",
         )
     specs = [InputSpec(shape=list(t.shape), dtype=str(t.dtype).removeprefix("torch.")) for t in arguments]  # type: ignore[arg-type]
     inputs = shaped_inputs(specs)

@@ -1,4 +1,4 @@
-"""What all models of transformers share: the import, the weights, the tokenizer that belongs to them."""
+"""What all models of transformers share: the import, the configuration, the weights and the tokenizer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 def import_transformers() -> Any:
-    """Return the library; it imports torchvision, which needs the cure for that."""
+    """Return the library; it imports torchvision, which may need `ensure_importable`."""
     ensure_importable()
     import transformers
 
@@ -40,7 +40,7 @@ def configuration(transformers: Any, id: str, weights: str, changes: dict[str, A
     """Return the configuration of a model type, a class, the hub or a folder, with the user's changes.
 
     Raises:
-        EtbenchError: of stage ``load`` for an unknown id or value, or a configuration that cannot be had.
+        EtbenchError: of stage ``load`` for an unknown id or value, or a configuration that is not available.
 
     """
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
@@ -56,12 +56,13 @@ def configuration(transformers: Any, id: str, weights: str, changes: dict[str, A
             plain = transformers.AutoConfig.from_pretrained(folder)
             given = transformers.PreTrainedConfig.get_config_dict(folder)[0]
         except Exception as error:
-            raise unreachable(f"{folder} (its configuration)", error) from error
+            raise unreachable(f"the configuration of {folder}", error) from error
     else:
         raise EtbenchError(
             f"model.id={id}: transformers has no such model type or configuration class{nearest(id, types)}",
             stage="load",
-            hint="give one of them, or owner/name on the hub, or a folder that save_pretrained wrote",
+            hint="use a model type, a configuration class, owner/name on the hub, or a folder written by "
+            "save_pretrained",
         )
     for name in changes:
         if not hasattr(plain, name):
@@ -70,29 +71,29 @@ def configuration(transformers: Any, id: str, weights: str, changes: dict[str, A
                 f"model.config.{name}: {type(plain).__name__} has no such value{nearest(name, known)}",
                 stage="load",
             )
-    # Made again rather than changed: some values are taken from others, such as the kinds of layers.
+    # Created again rather than changed: some values are derived from others, such as the types of layers.
     return type(plain).from_dict(given | changes) if changes else plain
 
 
 def architecture(auto: Any, settings: Any, id: str, task: str, hint: str) -> Any:
-    """Return the class that does the task with this configuration.
+    """Return the model class for this task and configuration.
 
     Args:
-        auto: transformers' own choice among classes by configuration.
+        auto: the class of transformers that chooses the model class.
         settings: the configuration.
-        id: what the user calls the model.
-        task: what it is to do.
-        hint: what to do where there is none.
+        id: the user's name of the model.
+        task: the name of the task, for the error.
+        hint: of the error if there is no such class.
 
     Raises:
         EtbenchError: of stage ``load`` if there is no such class.
 
     """
     try:
-        kind = auto._model_mapping[type(settings)]  # what `from_config` looks in too; it cannot be asked
+        kind = auto._model_mapping[type(settings)]  # `from_config` uses it too; there is no public one
     except KeyError:
         raise EtbenchError(
-            f"model.task={task}: transformers has no such model of {id} ({type(settings).__name__})",
+            f"model.task={task}: transformers has no {id} model for this task ({type(settings).__name__})",
             stage="load",
             hint=hint,
         ) from None
@@ -100,20 +101,18 @@ def architecture(auto: Any, settings: Any, id: str, task: str, hint: str) -> Any
 
 
 def check_length(seq_len: int, limit: int) -> None:
-    """Refuse a sequence for which the model has no positions.
+    """Refuse a sequence that is longer than the model allows.
 
     Raises:
         EtbenchError: of stage ``load``.
 
     """
     if seq_len > limit:
-        raise EtbenchError(
-            f"model.seq_len={seq_len}: the model has positions for {limit} tokens", stage="load"
-        )
+        raise EtbenchError(f"model.seq_len={seq_len}: the model takes at most {limit} tokens", stage="load")
 
 
 def has_own_files(weights: str) -> bool:
-    """Tell whether the weights come with a configuration; random ones and state dicts do not."""
+    """Return whether the weights come with a configuration; random ones and state dicts do not."""
     return weights != "random" and not Path(weights).is_file()
 
 
@@ -142,7 +141,7 @@ def with_weights(kind: Any, make: Callable[[], nn.Module], id: str, weights: str
     try:
         module, info = kind.from_pretrained(source, output_loading_info=True, dtype=torch.float32)
     except Exception as error:
-        raise unreachable(source, error) from error
+        raise unreachable(f"the pretrained weights of {source}", error) from error
     if info["missing_keys"]:
         raise missing_keys(source, sorted(info["missing_keys"]))
     return module

@@ -1,4 +1,4 @@
-"""Four models of transformers by name, wrapped to return one plain tensor, without a cache."""
+"""Four models of transformers, wrapped to return one tensor, without a key-value cache."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ MADE_UP = "seeded normal values and ones of the given shapes: no real data are k
 
 @dataclass(frozen=True)
 class Normalization:
-    """What is taken from pixels between 0 and 1, and what they are divided by, for each channel."""
+    """Mean to subtract from pixels between 0 and 1, and standard deviation to divide by, per channel."""
 
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
@@ -77,12 +77,12 @@ class TextInputs:
 
 @dataclass(frozen=True)
 class SpeechInputs(TextInputs):
-    """Sentences as sounds: `tokenize` speaks them and takes the features that the model listens to."""
+    """Sentences as sounds: `tokenize` synthesizes them and extracts the features that the model takes."""
 
 
 @dataclass(frozen=True)
 class FixedInputs:
-    """Example tensors that came with the model; there is no other data for it."""
+    """Example tensors that came with the model; there are no other data for it."""
 
     tensors: tuple[Tensor, ...]
     description: str = "the example inputs of the model's own _target_"
@@ -97,7 +97,7 @@ class FixedInputs:
 class PromptInputs:
     """Prompts of random tokens for a language model, each at position 0 of an empty text.
 
-    Tokens of a real text would be no more to random weights, and cost the same to any.
+    A real text would mean no more to random weights, and would take the same time with any weights.
     """
 
     vocabulary: int
@@ -106,7 +106,7 @@ class PromptInputs:
     description: ClassVar[str] = "prompts of random tokens, seeded"
 
     def draw(self, count: int, seed: int) -> list[tuple[Tensor, Tensor]]:
-        """Return so many prompts: int64 tokens of (1, tokens), and the position int64 of (1,)."""
+        """Return `count` prompts: int64 tokens of (1, tokens), and the position int64 of (1,)."""
         generator = torch.Generator().manual_seed(seed)
         drawn = torch.randint(self.vocabulary, (count, 1, self.tokens), generator=generator)
         return [(prompt, torch.zeros(1, dtype=torch.int64)) for prompt in drawn]
@@ -126,10 +126,10 @@ def contiguous(batch: Sequence[Tensor]) -> tuple[Tensor, ...]:
 
 
 def shaped_inputs(specs: Sequence[InputSpec]) -> Inputs:
-    """Return photographs where one square RGB image is asked for; else made-up tensors that say so.
+    """Return photographs if the only input is a square RGB image, else tensors described as made up.
 
-    Floats are drawn from a normal distribution of fixed seed. Integers are ones, which are an index of any
-    table and leave everything unmasked.
+    Floats are drawn from a normal distribution with a fixed seed. Integers are ones, which are a valid index
+    of any table and mask nothing.
     """
     match specs:
         case [InputSpec(shape=[batch, 3, height, width], dtype="float32")] if height == width:

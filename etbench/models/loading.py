@@ -19,15 +19,15 @@ __all__ = ["LoadedModel", "load"]
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A module ready for export, and what it takes and gives.
+    """A module ready for export, with its inputs and outputs.
 
     Args:
-        module: in evaluation mode, takes the tensors of `inputs` and returns tensors, nested as it likes.
+        module: in evaluation mode, takes the tensors of `inputs` and returns tensors in any nesting.
         inputs: turns photographs or sentences into tensors of the module's input shapes.
         logits_axis: the axis of the first output along which classes compete; None if there is none.
         weights: where the weights came from, for the result.
-        exported: its export, where it came as one; else it is exported later.
-        generation: of a language model that is called token by token, see `etbench.models.decoder.Decoder`.
+        exported: its export, if it was loaded as one; else it is exported later.
+        generation: for a language model that is called token by token, see `etbench.models.decoder.Decoder`.
 
     """
 
@@ -43,7 +43,7 @@ def load(model: Model) -> LoadedModel:
     """Load the model that the YAML describes.
 
     Raises:
-        EtbenchError: of stage ``load``, also where the target returns something else than promised.
+        EtbenchError: of stage ``load``, also if the target returns something of another type.
 
     """
     torch.manual_seed(int(model.options.get("seed", 0)))
@@ -58,12 +58,12 @@ def load(model: Model) -> LoadedModel:
         raise EtbenchError(
             f"{model.target} returned {type(loaded).__name__}",
             stage="load",
-            hint="return etbench.models.LoadedModel, or a pair of a module and its example inputs, "
-            "or a module alone and say its inputs: model.inputs=[{shape: [1, 3, 224, 224], dtype: float32}]",
+            hint="return etbench.models.LoadedModel, or a pair of a module and its example inputs, or only a "
+            "module and describe its inputs: model.inputs=[{shape: [1, 3, 224, 224], dtype: float32}]",
         )
     if model.inputs:
         loaded = dataclasses.replace(loaded, inputs=shaped_inputs(model.inputs))
-    if loaded.exported is None:  # a graph has no modes, and refuses to be asked
+    if loaded.exported is None:  # an exported graph has no modes, and `eval` fails
         loaded.module.eval()
     for parameter in loaded.module.parameters():
         parameter.requires_grad_(False)

@@ -10,19 +10,19 @@ __all__ = ["ReadyProgram", "program"]
 
 @dataclass(frozen=True)
 class ReadyProgram:
-    """A `.pte` as it is, and the file of inputs and outputs that came with it, if one did."""
+    """A `.pte` file, and the file with its inputs and outputs, if there is one."""
 
     path: Path
     reference: Path | None
 
 
 def program(*, path: str, reference: str | None = None) -> ReadyProgram:
-    """Return a ready program. None of it is read here: that is for a process of its own.
+    """Return a ready program, without reading the file.
 
     Args:
         path: of the `.pte`.
-        reference: a `.safetensors` or `.npz` file with tensors ``input.{batch}.{number}`` and, if there is
-            something to compare with, ``output.{batch}.{number}``.
+        reference: a `.safetensors` or `.npz` file with tensors ``input.{batch}.{number}`` and, if known, the
+            expected ``output.{batch}.{number}``.
 
     """
     return ReadyProgram(Path(path), Path(reference) if reference else None)

@@ -1,4 +1,4 @@
-"""Sentences, spoken by a synthesizer, as the features that a model of transformers listens to."""
+"""Sentences, spoken by a synthesizer, as the features that a model of transformers takes."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def speech_inputs(
         transformers: the library.
         settings: the model's configuration.
         name: of the model's argument.
-        source: where the extractor of features is read from; None for the default of the model's type.
+        source: where the feature extractor is read from; None for the default of the model's type.
         batch: sounds in one inference.
-        seconds: of sound; an extractor of features of one length cuts or pads it to that.
+        seconds: length of the sound; an extractor for a fixed length cuts or pads it to that length.
 
     Raises:
-        EtbenchError: of stage ``load`` if the type has no extractor of features.
+        EtbenchError: of stage ``load`` if the type has no feature extractor.
 
     """
     extract = _extractor(transformers, settings, source)
@@ -57,15 +57,15 @@ def _extractor(transformers: Any, settings: Any, source: str | None) -> Any:
         raise EtbenchError(
             f"transformers has no feature extractor for {type(settings).__name__}",
             stage="load",
-            hint="measure it with model=custom, by a function that returns it and its example inputs",
+            hint="use model=custom with a function that returns the model and its example inputs",
         )
     return kind(**_lengths(settings))
 
 
 def _lengths(settings: Any) -> dict[str, int]:
-    """Return what an extractor has to know of a configuration that is not its type's own."""
+    """Return the extractor's options that depend on the configuration of the model."""
     match settings.model_type:
-        case "whisper":  # two frames of 10 ms a position
+        case "whisper":  # two frames of 10 ms per position
             return {
                 "feature_size": settings.num_mel_bins,
                 "chunk_length": settings.max_source_positions // 50,

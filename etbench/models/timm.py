@@ -1,4 +1,4 @@
-"""Any model of timm (PyTorch Image Models), which is a package of its own: extra ``timm``."""
+"""Any model of timm (PyTorch Image Models), which is an optional dependency: the extra ``timm``."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ def model(
 
     Args:
         id: its name in `timm.list_models`, with or without the tag of its weights.
-        weights: ``random`` (with live batch-norm statistics), ``pretrained`` or a checkpoint's path.
+        weights: ``random`` (with batch-norm statistics of real data), ``pretrained`` or a checkpoint's path.
         seed: of the random weights; the caller has set it.
         batch: images in one inference.
-        image_size: pixels; None for what the model was made for.
+        image_size: pixels; None for the model's default.
         config: further arguments of `timm.create_model`, such as ``features_only: true``.
 
     Raises:
-        EtbenchError: of stage ``load`` for an unknown id, unreachable or unfitting weights.
+        EtbenchError: of stage ``load`` for an unknown id, and for weights that are not available or that do
+            not fit.
 
     """
     ensure_importable()
@@ -46,14 +47,14 @@ def model(
         raise EtbenchError(
             f"timm has no model {id!r}{nearest(id, names)}",
             stage="load",
-            hint=f"see model.id; it has {len(names)}",
+            hint=f"check model.id; timm.list_models() lists all {len(names)} models",
         )
     arguments = dict(config or {})
     made_for = timm.models.get_pretrained_cfg(id)
     size = image_size or (made_for.input_size[-1] if made_for else 224)
     if image_size and made_for and made_for.fixed_input_size:
         arguments["img_size"] = image_size
-    with fetching(f"timm's {id}", weights):
+    with fetching(f"{id} (timm)", weights):
         module = timm.create_model(id, pretrained=weights == "pretrained", **arguments)
     inputs = ImageInputs(size, batch, _normalization(made_for))
     if weights == "random":

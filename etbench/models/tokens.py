@@ -1,7 +1,7 @@
 """Token ids without a network.
 
-The vocabulary of a published tokenizer has to be downloaded; a model with random weights does not
-need it, since its embeddings carry no meaning. A byte-level BPE of real subwords is trained on the
+The vocabulary of a published tokenizer must be downloaded; a model with random weights does not
+need it, since its embeddings have no meaning. A byte-level BPE of real subwords is trained on the
 bundled sentences instead: same lengths, same special tokens, same repetition of frequent words.
 """
 
@@ -35,11 +35,11 @@ def offline_tokenizer(
 
     Args:
         seq_len: length of the sequences, the special tokens included.
-        pad: id that fills up short sentences; the mask is 0 there.
-        begin: id put before each sentence, if the model has one.
-        end: id put after each sentence, also when it was cut, if the model has one.
-        first_id: added to the subword ids, to keep clear of the special ones.
-        vocabulary: subwords at most; 256 are bytes.
+        pad: id that fills short sentences; the mask is 0 there.
+        begin: id before each sentence, if the model has one.
+        end: id after each sentence, also if it was cut, if the model has one.
+        first_id: added to the subword ids, so that they do not overlap with the special ones.
+        vocabulary: maximum number of subwords, of which 256 are bytes.
 
     """
     bpe = Tokenizer(models.BPE())

@@ -17,14 +17,14 @@ from etbench.models.wrapping import part_of
 __all__ = ["classifier", "model"]
 
 SIZE = 224
-SIZED = {"vit_": "image_size", "maxvit": "input_size"}  # families that are made for one size of image
+SIZED = {"vit_": "image_size", "maxvit": "input_size"}  # families that are built for one image size
 
 
 def classifier(*, id: str, weights: str, seed: int, batch: int, image_size: int) -> LoadedModel:
     """Return a classifier of torchvision with an input of (batch, 3, image_size, image_size); see `model`.
 
     Raises:
-        EtbenchError: of stage ``load``, also where the id is none of a classifier.
+        EtbenchError: of stage ``load``, also if the id is not that of a classifier.
 
     """
     ensure_importable()
@@ -48,7 +48,7 @@ def model(
 
     Args:
         id: its name in `torchvision.models.list_models`.
-        weights: ``random`` (with live batch-norm statistics), ``pretrained`` or a checkpoint's path.
+        weights: ``random`` (with batch-norm statistics of real data), ``pretrained`` or a checkpoint's path.
         seed: of the random weights; the caller has set it.
         batch: images in one inference.
         image_size: pixels; None for 224.
@@ -56,7 +56,8 @@ def model(
         config: further arguments of the model's builder.
 
     Raises:
-        EtbenchError: of stage ``load`` for an unknown id or part, unreachable or unfitting weights.
+        EtbenchError: of stage ``load`` for an unknown id or part, and for weights that are not available or
+            do not fit.
 
     """
     ensure_importable()
@@ -69,8 +70,8 @@ def model(
         if id.startswith(family) and size != SIZE:
             arguments[name] = size if name == "image_size" else (size, size)
     if "weights_backbone" in inspect.signature(models.get_model_builder(id)).parameters:
-        arguments["weights_backbone"] = None  # else it is downloaded
-    with fetching(f"torchvision's {id}", weights):
+        arguments["weights_backbone"] = None  # otherwise it is downloaded
+    with fetching(f"{id} (torchvision)", weights):
         whole = models.get_model(id, weights="DEFAULT" if weights == "pretrained" else None, **arguments)
     if weights not in ("random", "pretrained"):
         apply_checkpoint(whole, Path(weights))
@@ -86,5 +87,5 @@ def _check_known(id: str, names: list[str], what: str) -> None:
         raise EtbenchError(
             f"torchvision has no {what} {id!r}{nearest(id, names)}",
             stage="load",
-            hint=f"see model.id; there are {len(names)}",
+            hint=f"check model.id; torchvision.models.list_models() lists them ({len(names)} {what}s)",
         )

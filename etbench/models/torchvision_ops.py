@@ -1,8 +1,8 @@
-"""Upstream cure: torchvision's own wheel beside a CPU-only torch cannot register its operators.
+"""Workaround for upstream: torchvision's default wheel cannot register its operators in a CPU-only torch.
 
 `import torchvision` then fails with "operator torchvision::nms does not exist" (torchvision 0.28.0
 with torch 2.13.0+cpu). Declaring the two schemas it looks up is enough: no model here calls them.
-`tests/models/test_torchvision_ops.py` tells when the cure is no longer needed.
+`tests/models/test_torchvision_ops.py` fails when the workaround is no longer needed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _kept_alive: list[torch.library.Library] = []
 
 
 def extension_loads() -> bool:
-    """Tell whether torchvision's C extension fits the installed torch."""
+    """Return whether torchvision's C extension fits the installed torch."""
     spec = importlib.util.find_spec("torchvision")
     if spec is None or spec.origin is None:
         return False

@@ -31,7 +31,7 @@ from etbench.models.wrapping import flatten, part_of
 
 __all__ = ["model"]
 
-# The class that makes the model of a task (named as in the hub), and the axis of its logits.
+# The class that creates the model of a task (named as on the hub), and the axis of its logits.
 TASKS: dict[str, tuple[str, int | None]] = {
     "feature-extraction": ("AutoModel", None),
     "text-encoding": ("AutoModelForTextEncoding", None),
@@ -49,14 +49,14 @@ TASKS: dict[str, tuple[str, int | None]] = {
     "automatic-speech-recognition": ("AutoModelForCTC", 2),
 }
 SIZE = 224
-SPECIAL_IDS = 1_000  # of a large vocabulary that are kept clear of
-FEWEST_WORDS = 256 + 8  # of the offline tokenizer: the bytes and a few pairs
+SPECIAL_IDS = 1_000  # at the start of a large vocabulary, which are not used for words
+FEWEST_WORDS = 256 + 8  # in the offline tokenizer: the bytes and a few pairs
 
 
 def _named(model: nn.Module, names: tuple[str, ...]) -> nn.Module:
     """Return a module that takes tensors for these arguments of the model, and returns all its tensors, flat.
 
-    The signature of its ``forward`` has the names, which `calibration.npz` and `torch.export` go by.
+    The signature of its ``forward`` has the names, which `calibration.npz` and `torch.export` use.
     """
 
     class Named(nn.Module):
@@ -95,15 +95,15 @@ def model(
         weights: ``random`` (the configuration alone is needed), ``pretrained`` or a path.
         seed: of the random weights; the caller has set it.
         batch: images, sentences or sounds in one inference.
-        image_size: pixels; None for what the configuration says.
+        image_size: pixels; None for the size in the configuration.
         seq_len: tokens, special ones included.
-        audio_s: seconds of sound, where the configuration does not decide it.
+        audio_s: seconds of sound, if the configuration does not fix them.
         part: dotted name of the submodule that is measured, such as an ``encoder``.
         config: values of the configuration to change, such as ``num_hidden_layers: 2``.
 
     Raises:
         EtbenchError: of stage ``load`` for an unknown id, task, part or configuration value, and for weights
-            that cannot be had.
+            that are not available.
 
     """
     transformers = import_transformers()
@@ -134,14 +134,14 @@ def _auto_class(transformers: Any, task: str) -> tuple[Any, int | None]:
         raise EtbenchError(
             f"model.task={task}: no such task{nearest(task, TASKS)}",
             stage="load",
-            hint="model=causal_lm generates" if task == GENERATE else f"there are: {', '.join(TASKS)}",
+            hint="use model=causal_lm" if task == GENERATE else f"tasks are: {', '.join(TASKS)}",
         )
     name, logits_axis = TASKS[task]
     return getattr(transformers, name), logits_axis
 
 
 def _image_size(settings: Any, asked: int | None) -> int:
-    """Return the side of the images, and make the configuration that of the user."""
+    """Return the side of the images in pixels, and set it in the configuration."""
     own = getattr(settings, "image_size", None)
     if own is not None and asked is not None:
         settings.image_size = [asked, asked] if isinstance(own, (list, tuple)) else asked
@@ -152,7 +152,7 @@ def _image_size(settings: Any, asked: int | None) -> int:
 
 
 def _without_cache(whole: nn.Module) -> None:
-    """Let decoders return their logits alone."""
+    """Turn off the key-value caches, so that decoders return only their logits."""
     for module in whole.modules():
         if getattr(getattr(module, "config", None), "use_cache", False):
             module.config.use_cache = False  # type: ignore[union-attr]
@@ -164,9 +164,10 @@ def _arguments(module: nn.Module, part: str | None) -> tuple[str, ...]:
     takes = inspect.signature(module.forward).parameters
     if main not in ("pixel_values", "input_ids", "input_values", "input_features") or main not in takes:
         raise EtbenchError(
-            f"model.part={part}: {type(module).__name__} takes ({', '.join(takes)}): no images, text, sound",
+            f"model.part={part}: {type(module).__name__} takes ({', '.join(takes)}), "
+            "but neither images nor text nor sound",
             stage="load",
-            hint="measure it with model=custom, by a function that returns it and its example inputs",
+            hint="use model=custom with a function that returns the module and its example inputs",
         )
     more = ("attention_mask", "decoder_input_ids") if main == "input_ids" else ()
     return (main, *(name for name in more if name in takes))
@@ -175,7 +176,7 @@ def _arguments(module: nn.Module, part: str | None) -> tuple[str, ...]:
 def _sentences(
     transformers: Any, settings: Any, names: tuple[str, ...], id: str, weights: str, batch: int, seq_len: int
 ) -> TextInputs:
-    """Return inputs of ids, mask and, for an encoder-decoder, the decoder's ids, as the arguments say."""
+    """Return inputs of ids, mask and, for an encoder-decoder, the decoder's ids, as the arguments require."""
     text = settings.get_text_config()
     check_length(seq_len, getattr(text, "max_position_embeddings", None) or seq_len)
     words = min(
@@ -183,7 +184,7 @@ def _sentences(
     )
     if not has_own_files(weights) and words < FEWEST_WORDS:
         raise EtbenchError(
-            f"model.config.vocab_size={text.vocab_size}: give {FEWEST_WORDS} or more", stage="load"
+            f"model.config.vocab_size={text.vocab_size}: must be {FEWEST_WORDS} or more", stage="load"
         )
 
     def special(name: str) -> int | None:

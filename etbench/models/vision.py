@@ -1,4 +1,4 @@
-"""Photographs, normalized as the image processor of a model of transformers does it."""
+"""Photographs, normalized like those of a model's image processor in transformers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def image_inputs(transformers: Any, settings: Any, source: str | None, size: int
         settings: the model's configuration.
         source: where the image processor is read from; None, or a source that has none, for the default of
             the model's type.
-        size: of the images, in pixels.
+        size: side of the images, in pixels.
         batch: images in one inference.
 
     """
@@ -39,7 +39,7 @@ def _processor(transformers: Any, settings: Any, source: str | None) -> Any:
 
 
 def _normalization(processor: Any) -> Normalization | None:
-    """Return mean and standard deviation of a processor; None if it has no such thing for three channels."""
+    """Return mean and standard deviation of a processor; None if it has none for three channels."""
     source = type(processor).__name__
     if getattr(processor, "do_normalize", None) is False:
         return Normalization((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), f"{source} takes no")

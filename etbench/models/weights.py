@@ -1,4 +1,4 @@
-"""Checkpoints: read them without running code from them, and fit them without guessing."""
+"""Read checkpoints without running code from them, and load them only if they fit exactly."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def apply_checkpoint(module: nn.Module, path: Path) -> None:
     missing = [name for name in own if name not in state and name not in buffers]
     unexpected = [name for name in state if name not in own]
     misshapen = [
-        f"{name} {tuple(state[name].shape)} for {tuple(own[name].shape)}"
+        f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
         for name in own
         if name in state and state[name].shape != own[name].shape
     ]
@@ -39,21 +39,21 @@ def apply_checkpoint(module: nn.Module, path: Path) -> None:
         parts = [
             _list("missing", missing),
             _list("unexpected", unexpected),
-            _list("of another shape", misshapen),
+            _list("with another shape", misshapen),
         ]
         raise EtbenchError(
             f"the checkpoint {path} does not fit the model: {'; '.join(filter(None, parts))}",
             stage="load",
-            hint="is it a checkpoint of this very architecture, with the same number of classes?",
+            hint="use a checkpoint of exactly this architecture, with the same number of classes",
         )
     module.load_state_dict(state, strict=False)
 
 
 def unreachable(what: str, error: Exception) -> EtbenchError:
-    """Explain that pretrained weights could not be had."""
+    """Return the error for something that could not be downloaded, such as ``the tokenizer of …``."""
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return EtbenchError(
-        f"cannot get the pretrained weights of {what}: {type(error).__name__}: {first}",
+        f"cannot get {what}: {type(error).__name__}: {first}",
         stage="load",
         hint="check the network, or give a downloaded checkpoint: model.weights=<path>",
     )
@@ -61,7 +61,7 @@ def unreachable(what: str, error: Exception) -> EtbenchError:
 
 @contextmanager
 def fetching(what: str, weights: str) -> Iterator[None]:
-    """Explain an error of the body where it was to fetch pretrained weights; any other is let through.
+    """Explain an error of the body if it downloads pretrained weights; otherwise raise it unchanged.
 
     Raises:
         EtbenchError: of stage ``load``; see `unreachable`.
@@ -71,16 +71,16 @@ def fetching(what: str, weights: str) -> Iterator[None]:
         yield
     except Exception as error:
         if weights == "pretrained":
-            raise unreachable(what, error) from error
+            raise unreachable(f"the pretrained weights of {what}", error) from error
         raise
 
 
 def missing_keys(path: str, keys: Sequence[str]) -> EtbenchError:
-    """Explain that pretrained weights lack what the model needs."""
+    """Return the error for pretrained weights that lack what the model needs."""
     return EtbenchError(
         f"the weights of {path} do not fit the model: {_list('missing', keys)}",
         stage="load",
-        hint="is it a checkpoint of this very architecture?",
+        hint="use a checkpoint of exactly this architecture",
     )
 
 
@@ -101,7 +101,7 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         ) from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise EtbenchError(
-            f"the checkpoint {path} is no state dict", stage="load", hint="save model.state_dict()"
+            f"the checkpoint {path} is not a state dict", stage="load", hint="save model.state_dict()"
         )
     prefix = "module."
     if state and all(name.startswith(prefix) for name in state):  # saved from DataParallel

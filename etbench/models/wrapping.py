@@ -31,16 +31,16 @@ def part_of(module: nn.Module, name: str | None) -> nn.Module:
         raise EtbenchError(
             f"model.part={name}: {type(module).__name__} has no such part{nearest(name, parts)}",
             stage="load",
-            hint=f"its parts are: {first}, and theirs, such as model.part={next(reversed(parts))}",
+            hint=f"its parts are: {first}, and their parts, such as model.part={next(reversed(parts))}",
         )
     return parts[name]
 
 
 def flatten(outputs: Any) -> list[Tensor]:
-    """Return the tensors in nested tuples, lists, dictionaries and dataclasses; all else is dropped.
+    """Return the tensors in nested tuples, lists, dictionaries and dataclasses, without anything else.
 
-    Their order is that of the outputs of the exported program. A dataclass is registered with torch, without
-    which a model that returns it cannot be exported.
+    Their order is that of the outputs of the exported program. A dataclass is registered with torch;
+    otherwise a model that returns it cannot be exported.
     """
     tensors: list[Tensor] = []
     for leaf in pytree.tree_leaves(outputs):

@@ -1,4 +1,4 @@
-"""Turn a model into fp32, fp16, bf16, int8, int4; the counterpart of `conf/precision`.
+"""Convert a model to fp32, fp16, bf16, int8 or int4; the counterpart of `conf/precision`.
 
 A precision is a callable that returns a `Conversion`: what is done to the module before its export, to
 the program after it, or both.

@@ -17,7 +17,7 @@ Inputs = tuple[Tensor, ...]
 
 
 def export_fixed(module: nn.Module, inputs: Inputs) -> ExportedProgram:
-    """Export a module for inputs of just these shapes."""
+    """Export a module for inputs of exactly these shapes."""
     return torch.export.export(module, inputs, strict=False)
 
 
@@ -26,9 +26,9 @@ class Shown:
     """What a precision is given to work with.
 
     Args:
-        batches: that it may look at.
-        observer: takes their ranges.
-        export: exports a changed module as the original was, its open axes open.
+        batches: inputs that it may use.
+        observer: which observer records their ranges.
+        export: exports a changed module like the original, with the same dynamic axes.
 
     """
 
@@ -39,7 +39,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Conversion:
-    """The two places where a precision can change a model; left out, nothing is done there.
+    """The two places where a precision can change a model; None changes nothing there.
 
     Args:
         before_export: gets a copy of the eager fp32 module, which it may change, and returns the module to
@@ -68,7 +68,7 @@ def convert(
         conversion: what the precision does.
         module: the eager fp32 module; it stays as it is, for other precisions.
         program: its export in fp32.
-        shown: batches as the fp32 module takes them; the first is what a changed module is exported with.
+        shown: batches in the dtypes of the fp32 module; a changed module is exported with the first one.
 
     """
     cast = [cast_inputs(conversion, batch) for batch in shown.batches]

@@ -25,7 +25,7 @@ def cast(*, dtype: str) -> Conversion:
 
     """
     if dtype not in _DTYPES:
-        raise ValueError(f"precision.dtype={dtype}: give one of {', '.join(_DTYPES)}")
+        raise ValueError(f"precision.dtype={dtype}: must be one of {', '.join(_DTYPES)}")
 
     def before_export(module: nn.Module) -> nn.Module:
         return module.to(_DTYPES[dtype])

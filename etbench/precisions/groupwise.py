@@ -18,7 +18,8 @@ def int4_groupwise(*, group_size: int, keep_fp32: list[str] | None = None) -> Co
     """Return a conversion of the linear layers; everything else stays fp32.
 
     Args:
-        group_size: weights of one row that share a scale; a layer whose inputs it does not divide stays fp32.
+        group_size: how many weights of a row share a scale. A layer stays fp32 if this does not divide its
+            input size.
         keep_fp32: module-name patterns that stay fp32, see `etbench.precisions.skip`.
 
     """
@@ -32,9 +33,9 @@ def int4_groupwise(*, group_size: int, keep_fp32: list[str] | None = None) -> Co
 
         if not any(fits(part, name) for name, part in module.named_modules()):
             raise EtbenchError(
-                f"precision.group_size={group_size}: no linear layer whose inputs it divides",
+                f"precision.group_size={group_size} does not divide the input size of any linear layer",
                 stage="quantize",
-                hint="this precision is for linear layers; take int8 for a network of convolutions",
+                hint="this precision is for linear layers; use int8 for a convolutional network",
             )
         scheme = Int8DynamicActivationIntxWeightConfig(
             weight_dtype=torch.int4,  # type: ignore[attr-defined]  # made when torch is loaded

@@ -26,8 +26,8 @@ def int8(*, per_channel: bool, dynamic: bool, keep_fp32: list[str] | None = None
     """Return a conversion of weights to int8, and of activations statically or dynamically.
 
     Args:
-        per_channel: one scale for each output channel of a weight; else one for the whole tensor.
-        dynamic: activation ranges are found at run time; else from the calibration batches.
+        per_channel: one scale per output channel of a weight; else one for the whole tensor.
+        dynamic: activation ranges are computed at run time; else from the calibration batches.
         keep_fp32: module-name patterns that stay fp32, see `etbench.precisions.skip`.
 
     """
@@ -47,7 +47,7 @@ def int8(*, per_channel: bool, dynamic: bool, keep_fp32: list[str] | None = None
 
 
 def _scheme(per_channel: bool, dynamic: bool, observer: str) -> QuantizationConfig:
-    """Return XNNPACK's scheme, whose own observer is the histogram one, with the observer asked for."""
+    """Return XNNPACK's scheme with this observer; its default is the histogram observer."""
     scheme = get_symmetric_quantization_config(is_per_channel=per_channel, is_dynamic=dynamic)
     if dynamic or observer == "histogram":
         return scheme
@@ -64,7 +64,7 @@ def _scheme(per_channel: bool, dynamic: bool, observer: str) -> QuantizationConf
 
 
 def _filter(graph: fx.GraphModule, keep_fp32: list[str]) -> Callable[[fx.Node], bool]:
-    """Return a function that tells the quantizer which nodes it may touch."""
+    """Return a function that decides which nodes the quantizer may change."""
     nodes = [node for node in graph.graph.nodes if node.op == "call_function"]
     names = list(dict.fromkeys(name for node in nodes for name in _around(module_path(node))))
     layers = [module_path(node) for node in nodes if node.target in _LAYERS]
@@ -73,7 +73,7 @@ def _filter(graph: fx.GraphModule, keep_fp32: list[str]) -> Callable[[fx.Node], 
 
 
 def _around(path: str) -> list[str]:
-    """Return the names of a module and of all around it: ``a``, ``a.b`` and ``a.b.c``."""
+    """Return the names of a module and of all that contain it: ``a``, ``a.b`` and ``a.b.c``."""
     parts = path.split(".")
     return [".".join(parts[: end + 1]) for end in range(len(parts))]
 
@@ -87,12 +87,12 @@ _LAYERS = (
 
 
 class _Quantizer(XNNPACKQuantizer):  # type: ignore[misc]  # it publishes no types
-    """Upstream cure: leave index arithmetic alone.
+    """Workaround for upstream: do not quantize index arithmetic.
 
     XNNPACKQuantizer (executorch 1.5.1) turns the scalar of an integer add or mul into a float tensor,
     after which indices are floats: "tensors used as indices must be long". Every transformer has
     such nodes. Their scalars are made integer tensors here before it looks.
-    `tests/precisions/test_integer.py` tells when the cure is no longer needed.
+    `tests/precisions/test_integer.py` fails when the workaround is no longer needed.
     """
 
     def transform_for_annotation(self, model: fx.GraphModule) -> fx.GraphModule:

@@ -24,13 +24,15 @@ def module_path(node: fx.Node) -> str:
 def kept_modules(
     patterns: Sequence[str], names: Sequence[str], layers: Sequence[str]
 ) -> Callable[[str], bool]:
-    """Return a function that tells of a module's name whether it, or a module around it, is to stay fp32.
+    """Return a function that takes a module's name and returns whether the module stays fp32.
+
+    It does so if its name, or that of a module that contains it, matches a pattern.
 
     Args:
-        patterns: dotted module names, in which ``*`` stands for anything; ``<first>`` and ``<last>`` are the
-            first and the last layer that could be quantized.
+        patterns: dotted module names, in which ``*`` matches anything; ``<first>`` and ``<last>`` are the
+            first and the last layer that can be quantized.
         names: all modules.
-        layers: those that could be quantized, in the order they run.
+        layers: those that can be quantized, in the order they run.
 
     Raises:
         EtbenchError: of stage ``quantize`` if a pattern matches no module.
@@ -44,7 +46,7 @@ def kept_modules(
             raise EtbenchError(
                 f"precision.keep_fp32: {pattern!r} matches no module{nearest(pattern, names)}",
                 stage="quantize",
-                hint=f"there are, for instance: {', '.join(list(layers)[:8])}",
+                hint=f"layers of this model are, for example: {', '.join(list(layers)[:8])}",
             )
         kept.update(found)
     return lambda name: any(name == inner or name.startswith(f"{inner}.") for inner in kept)

@@ -123,7 +123,7 @@ def test_pruning_takes_no_file_from_a_run_that_uses_it(cache: Cache) -> None:
 
 
 def test_a_key_that_is_a_path_is_refused(cache: Cache) -> None:
-    with pytest.raises(ValueError, match="no key of an artifact"):
+    with pytest.raises(ValueError, match="is not a valid artifact key"):
         take(cache, "../" * 20 + "abcd")
 
 

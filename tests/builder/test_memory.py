@@ -24,7 +24,7 @@ def test_a_build_above_its_limit_is_ended_with_need_and_limit_and_the_next_one_g
     error = builds.done["model=swelling"]
     assert isinstance(error, EtbenchError)
     assert (error.stage, error.kind) == ("load", "OutOfMemory")
-    took = re.fullmatch(r"the build took ([\d.]+) GB of memory, more than build\.max_gb=2\.5", error.message)
+    took = re.fullmatch(r"the build used ([\d.]+) GB of memory, more than build\.max_gb=2\.5", error.message)
     assert took and 2.5 <= float(took[1]) < 5, error.message
     assert isinstance(builds.done["model=tiny"], Built)
 
@@ -40,7 +40,7 @@ def test_a_build_that_leaves_too_little_to_the_machine_is_ended_with_need_and_ha
     error = builds.done["model=swelling"]
     assert isinstance(error, EtbenchError)
     assert error.kind == "OutOfMemory"
-    assert f"of the {psutil.virtual_memory().total / 1e9:.1f} GB here" in error.message
+    assert f"of {psutil.virtual_memory().total / 1e9:.1f} GB left" in error.message
 
 
 def _taken() -> int:

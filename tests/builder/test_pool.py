@@ -102,7 +102,7 @@ def test_what_changed_while_a_program_was_built_keeps_it_out_of_the_cache(tmp_pa
     builds.run(changing, GRID[1])
     assert all(isinstance(what, Built) for what in builds.done.values()), builds.done
     assert [entry.name for entry in cache.entries()] == [GRID[1]]
-    assert any("not added to the cache: what it is made from has changed" in line for line in told)
+    assert any("not added to the cache: its files or code have changed" in line for line in told)
 
 
 def test_what_a_callback_raises_stops_the_builders_and_comes_out(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_an_input_that_is_no_tensor_is_named_by_its_place_among_the_inputs(tmp_p
 
     exported = torch.export.export(Scaled(2, 2).eval(), (torch.ones(1, 2), 3), strict=False)
     (tmp_path / "net.pte").write_bytes(to_edge(exported).to_executorch().buffer)
-    with pytest.raises(EtbenchError, match="input 1 of the program is no tensor but Int"):
+    with pytest.raises(EtbenchError, match="input 1 of the program is not a tensor but Int"):
         build_here(tmp_path / "a", "model=pte", f"model.path={tmp_path / 'net.pte'}")
 
 
@@ -110,7 +110,7 @@ def test_an_input_that_is_no_tensor_is_named_by_its_place_among_the_inputs(tmp_p
     [
         ("net.pte", "cannot be read"),
         ("no.npz", "cannot be read"),
-        ("wrong.npz", "0 batches of inputs.*in: x"),
+        ("wrong.npz", "found 0 batches of inputs.*tensors: x"),
     ],
 )
 def test_a_reference_of_another_form_is_an_error_of_load(

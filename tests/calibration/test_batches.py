@@ -98,8 +98,8 @@ def test_every_array_that_does_not_fit_is_named(tmp_path: Path) -> None:
     assert caught.value.stage == "calibrate"
     for words in (
         "it has no array 'ids' (did you mean 'idz'?)",
-        "'idz' is no input of the model",
-        "a batch of 'mask' is float32 2x9, and the model takes int64 2x8",
+        "'idz' is not an input of the model",
+        "a batch of 'mask' is float32 2x9, but the model takes int64 2x8",
     ):
         assert words in caught.value.message
 

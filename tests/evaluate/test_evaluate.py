@@ -84,7 +84,7 @@ def test_top1_counts_the_labels_that_the_program_finds(results: dict[str, Result
 def test_labels_that_are_no_list_of_numbers_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "column.npz", inputs=np.zeros((3, 2)), labels=np.zeros((3, 1), int))
     program = BuiltProgram(method=None, example=[torch.zeros(1, 2)])  # which is not run
-    with pytest.raises(EtbenchError, match=r"column\.npz: labels of shape \(3, 1\), not \(items,\)"):
+    with pytest.raises(EtbenchError, match=r"column\.npz: labels must have shape \(items,\), not \(3, 1\)"):
         top1(program, data=str(tmp_path / "column.npz"))
 
 
@@ -93,7 +93,7 @@ def test_labels_that_are_no_list_of_numbers_are_refused(tmp_path: Path) -> None:
     [
         ("broken", "the data set is not what it was"),
         ("list", "accuracy_hooks.no_figures returned ['a list']"),
-        ("shape", "does not run on [((7, 7), 'float32')]; it takes [((1, 3, 8, 8), 'float32')]"),
+        ("shape", "does not accept [((7, 7), 'float32')]; it takes [((1, 3, 8, 8), 'float32')]"),
         ("option", "did you mean 'scale'?"),
     ],
 )

@@ -59,7 +59,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("where a folder should be")
     swept = sweep(tmp_path, "model=tiny", f"cache.dir={file}/cache", status=0, cells=1)
-    assert "cannot be written: nothing is added to it" in swept.done.stderr
+    assert "is not writable: no program is added to it" in swept.done.stderr
     assert not swept.results["tiny_fp32_portable"].from_cache
 
 

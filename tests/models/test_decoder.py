@@ -88,7 +88,7 @@ def test_other_families_are_decoders_too(id: str, config: str) -> None:
     ("id", "why"),
     [
         ("bert", "bert cannot be run token by token with a cache"),
-        ("distilbert", "transformers has no such model of distilbert"),
+        ("distilbert", "transformers has no distilbert model for this task"),
     ],
 )
 def test_an_encoder_is_refused_with_what_to_do_instead(id: str, why: str) -> None:
@@ -102,7 +102,7 @@ def test_an_encoder_is_refused_with_what_to_do_instead(id: str, why: str) -> Non
 def test_the_generic_source_names_the_one_that_generates() -> None:
     with pytest.raises(EtbenchError, match=r"model\.task=generate") as caught:
         load(compose(["model=transformers", "model.id=llama", "model.task=generate"]).model)
-    assert caught.value.hint == "model=causal_lm generates"
+    assert "model=causal_lm" in caught.value.hint
 
 
 def test_a_cache_longer_than_the_models_positions_is_refused() -> None:

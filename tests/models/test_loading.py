@@ -74,7 +74,7 @@ def test_an_unknown_torchvision_id_names_the_nearest() -> None:
 
 
 def test_too_long_a_sequence_names_the_limit() -> None:
-    with pytest.raises(EtbenchError, match=r"model\.seq_len=78: the model has positions for 77 tokens"):
+    with pytest.raises(EtbenchError, match=r"model\.seq_len=78: the model takes at most 77 tokens"):
         load(compose(["model=clip_text", "model.seq_len=78"]).model)
 
 

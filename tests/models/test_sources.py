@@ -107,10 +107,10 @@ def test_images_are_prepared_by_the_image_processor_of_the_model(tmp_path: Path)
             "model=transformers +model.config.num_layrs=2",
             r"model\.config\.num_layrs: BertConfig has no such value",
         ),
-        ("model=transformers model.id=vit model.task=fill-mask", r"no such model of vit \(ViTConfig\)"),
+        ("model=transformers model.id=vit model.task=fill-mask", r"no vit model for this task \(ViTConfig\)"),
         ("model=transformers model.part=encoder", r"model\.part=encoder: BertEncoder takes \(hidden_states"),
-        (f"{BERT} +model.config.max_position_embeddings=8", r"model\.seq_len=16: .* positions for 8 tokens"),
-        (f"{BERT} +model.config.vocab_size=40", r"model\.config\.vocab_size=40: give 264 or more"),
+        (f"{BERT} +model.config.max_position_embeddings=8", r"model\.seq_len=16: .* at most 8 tokens"),
+        (f"{BERT} +model.config.vocab_size=40", r"model\.config\.vocab_size=40: must be 264 or more"),
     ],
 )
 def test_what_is_not_there_is_said_with_the_nearest_that_is(overrides: str, message: str) -> None:

@@ -62,7 +62,7 @@ def test_missing_unexpected_and_misshapen_keys_are_named_and_nothing_is_loaded(
     assert caught.value.stage == "load"
     assert "1 missing (0.bias)" in caught.value.message
     assert "1 unexpected (head.weight)" in caught.value.message
-    assert "0.weight (5, 3) for (2, 3)" in caught.value.message
+    assert "0.weight (5, 3) instead of (2, 3)" in caught.value.message
     assert torch.equal(net.state_dict()["0.weight"], before)
 
 
@@ -86,7 +86,7 @@ def test_a_file_that_is_no_checkpoint_is_an_error_of_load(
 
 def test_a_saved_list_is_no_state_dict(net: nn.Module, tmp_path: Path) -> None:
     torch.save([1, 2], tmp_path / "list.pt")
-    with pytest.raises(EtbenchError, match="is no state dict"):
+    with pytest.raises(EtbenchError, match="is not a state dict"):
         apply_checkpoint(net, tmp_path / "list.pt")
 
 
