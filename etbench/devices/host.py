@@ -1,4 +1,4 @@
-"""This host, which builds, as the machine that measures."""
+"""The host that builds, as the machine that measures."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ class RayNode:
 def _measured(
     request: MeasureRequest, programs: Sequence[ray.ObjectRef[Files]], silence_s: float
 ) -> Iterator[Message]:
-    """Measure on this node, and yield the messages as they come; the last one is the answer or the failure."""
+    """Measure on this node, and yield the messages as they come; the last one is the answer or failure."""
     node = os.environ[RAY_NODE] = ray.get_runtime_context().get_node_id()
     yield Event(kind="progress", stage="time", message=f"measuring on node {node[:12]}")
     messages: queue.SimpleQueue[Message] = queue.SimpleQueue()

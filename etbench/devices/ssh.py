@@ -58,7 +58,7 @@ class SshHost:
         self._lost = LostConnections(f"connection to {device.host}", device.retries, tell)
 
     def prepared(self, request: MeasureRequest) -> MeasureRequest:
-        """Send the programs and etbench's own code; the output of the rounds comes back over the connection."""
+        """Send the programs and etbench's own code; the rounds' output comes back over the connection."""
         programs = [program_files(Path(subject.folder)) for subject in request.subjects]
         package = Path(errors.__file__).parent
         code = {path.relative_to(package.parent).as_posix(): path for path in package.rglob("*.py")}

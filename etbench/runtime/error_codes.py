@@ -41,7 +41,7 @@ ERRORS = {
 
 
 def explain(message: str) -> str:
-    """Return the name and meaning of the code in a message of the runtime, or an empty text if there is none."""
+    """Return the name and meaning of the code in a message of the runtime, or an empty text."""
     code = re.search(r"0x:?([0-9a-fA-F]+)", message)  # written with the colon and without
     if code is None or int(code[1], 16) not in ERRORS:
         return ""

@@ -94,9 +94,7 @@ class Channel:
     def _leave_if_forked(self) -> None:
         """End a process that was forked during the work and continues as if it were its parent."""
         if os.getpid() != self._owner:
-            os.write(
-                2, b"a forked process returned from the function that forked it; etbench ends it here\n"
-            )
+            os.write(2, b"a forked process returned from the function that forked it; etbench ends it here\n")
             os._exit(CAME_BACK)
 
 

@@ -55,7 +55,7 @@ if sys.platform == "win32":
     from filelock import FileLock, Timeout
 
     def _try_to_lock(path: Path) -> Callable[[], object] | None:
-        """Take the lock and return what frees it, or None while another has it."""
+        """Take the lock and return a function that frees it, or None while another process has it."""
         lock = FileLock(path)
         try:
             lock.acquire(timeout=0)
@@ -69,7 +69,7 @@ else:
     import fcntl  # filelock refuses a file that another user has created in a folder such as /tmp
 
     def _try_to_lock(path: Path) -> Callable[[], object] | None:
-        """Take the lock and return what frees it, or None while another has it."""
+        """Take the lock and return a function that frees it, or None while another process has it."""
         try:
             file = _opened(path)
         except OSError as error:

@@ -125,7 +125,7 @@ def test_what_changes_on_its_way_is_noticed(phone: FakePhone) -> None:
     assert result.failure is not None
     assert result.failure.stage == "connect"
     assert "etbench-runner" in result.failure.message
-    assert "did not arrive whole" in result.failure.message
+    assert "did not arrive intact" in result.failure.message
     assert result.rounds == []
 
 
@@ -295,7 +295,7 @@ def test_a_large_file_has_as_much_time_to_come_as_to_go(
 
 
 def test_a_size_that_is_none_is_said(tmp_path: Path) -> None:
-    with pytest.raises(EtbenchError, match=r"the size of /there/a there is told as 'what\?'"):
+    with pytest.raises(EtbenchError, match=r"the size of /there/a on the device is 'what\?'"):
         _adb(tmp_path, state="device", ends="echo 'what?'").pull("/there/a", str(tmp_path / "a"))
 
 

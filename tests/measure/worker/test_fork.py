@@ -159,7 +159,7 @@ def test_garbage_is_no_answer(capfd: pytest.CaptureFixture[str]) -> None:
     class Other(Struct):
         colour: str
 
-    with pytest.raises(EtbenchError, match="which is no answer") as caught:
+    with pytest.raises(EtbenchError, match="which is not an answer") as caught:
         in_fork(lambda: Other("blue"))
     assert caught.value.kind == "Garbage"
 
