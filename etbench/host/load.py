@@ -94,7 +94,7 @@ def watch_load() -> Callable[[], MachineLoad]:
 
 
 def total_s(times: Mapping[str, float]) -> tuple[float, float, float | None]:
-    """Return the total, idle and stolen CPU time in `psutil.cpu_times`; a hypervisor steals it."""
+    """Return the total, idle and steal time in `psutil.cpu_times`; steal is the time a hypervisor took."""
     # guest time is part of user time already
     total = sum(value for name, value in times.items() if not name.startswith("guest"))
     return total, times["idle"] + times.get("iowait", 0.0), times.get("steal")

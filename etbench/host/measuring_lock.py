@@ -47,7 +47,7 @@ def turn_to_measure(on_wait: Callable[[], None], machine: str = "host") -> Itera
             held.enter_context(locked(path, on_wait))
         except LockError as error:
             raise EtbenchError(
-                f"cannot lock this machine for measuring: {path}: {error.strerror}",
+                f"cannot take the lock for measuring: {path}: {error.strerror}",
                 stage="time",
                 hint="remove that file, or set ETBENCH_LOCKS=… to a folder that all users may write to",
             ) from error

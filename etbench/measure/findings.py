@@ -98,7 +98,7 @@ class Memory(Struct, frozen=True, kw_only=True):
 
 
 class Energy(Struct, frozen=True, kw_only=True):
-    """Energy from the processor's own counters (RAPL); if they are not available, `reason` has the reason.
+    """Energy from the processor's counters (RAPL); without them, figures are null and `reason` is set.
 
     `joules_per_inference` is above idle: the idle power, measured just before, is subtracted.
     `gross_joules_per_inference` includes it. `domains` are the counters that were summed; they count
