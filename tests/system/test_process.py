@@ -104,7 +104,7 @@ def test_only_the_process_that_opened_the_channel_answers(
         assert child.ask(Ask(what), Answer, **about) == Answer("of the parent")
         assert child.ask(Ask("next"), Answer, **about) == Answer("next")
     assert len([event for event in events if event.kind == "stage_finished"]) <= 2
-    assert "came back from the function that forked it" in (tmp_path / "log").read_text()
+    assert "returned from the function that forked it" in (tmp_path / "log").read_text()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the child finds its pipe in /proc")
