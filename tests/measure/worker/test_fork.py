@@ -95,7 +95,7 @@ def test_a_process_that_comes_back_from_a_fork_of_its_own_does_not_answer(tmp_pa
 
     log = tmp_path / "log"
     assert in_fork(fork_and_both_return, log=str(log)).text == ""
-    assert "came back from the function that forked it" in log.read_text()
+    assert "returned from the function that forked it" in log.read_text()
 
 
 def test_slow_going_is_told_to_the_parent() -> None:
