@@ -80,7 +80,7 @@ def test_a_cell_is_measured_there_and_what_it_says_of_the_machine_is_the_phones(
     assert result.machine_after.temperature_c == 41.5
     assert result.machine_after.busy_s == pytest.approx(3.8)
     assert result.energy is not None
-    assert "not read through adb" in result.energy.reason
+    assert "not measured on a device" in result.energy.reason
     assert result.load is not None
     assert result.load.warm.start_to_first_ms is None, "the clocks of the two machines are not the same"
     assert any(f"MB to {SERIAL}" in line for line in said)
