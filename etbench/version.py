@@ -1,4 +1,4 @@
-"""The version of etbench, in this one place."""
+"""The version of etbench, defined only here."""
 
 __all__ = ["__version__"]
 

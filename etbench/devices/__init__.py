@@ -1,6 +1,6 @@
-"""Where the rounds are run: on this host, or on another machine while the programs are built here.
+"""The machines that run the rounds: this host, or another machine while the programs are built here.
 
-A kind of device (`conf/device`) is a `Place`: it says how programs get there and how its worker is started.
+Each kind of device (`conf/device`) is a `Place`: it sends programs to the machine and starts its worker.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ __all__ = ["place"]
 
 
 def place(device: Device, tell: Callable[[str], None], *, scratch: Path, log: Path) -> Place:
-    """Return the place that a device of the configuration is.
+    """Return the place for a device of the configuration.
 
     Args:
-        device: of the cells.
-        tell: gets a line where the user has to wait.
+        device: the device of the cells.
+        tell: receives a line when the user must wait.
         scratch: an existing folder for temporary files.
-        log: gets what the measuring process prints outside of the rounds.
+        log: the file for what the measuring process prints outside the rounds.
 
     """
     if isinstance(device, SshDevice):

@@ -1,6 +1,6 @@
-"""An Android device, reached by the `adb` of this host; its worker runs here, its rounds there.
+"""An Android device that is connected through `adb`; its worker runs on this host, its rounds there.
 
-A phone has no Python: what is sent is the native runner that the user has compiled for it, and the programs.
+A phone has no Python: only the native runner, which the user has compiled for it, and the programs are sent.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ RUNNER = "etbench-runner"
 
 
 class Android:
-    """Measures on an Android device; what is not there yet is sent, once."""
+    """Measures on an Android device; files that are not there yet are sent once."""
 
     def __init__(self, device: AdbDevice, *, scratch: Path, log: Path, tell: Callable[[str], None]) -> None:
         self._device = device
@@ -40,7 +40,7 @@ class Android:
         self._lost = LostConnections("connection to the Android device", device.retries, tell)
 
     def prepared(self, request: MeasureRequest) -> MeasureRequest:
-        """Send the runner and the programs, and say in the request where they are."""
+        """Send the runner and the programs, and return the request with their paths there."""
         adb = self._found()
         programs = [program_files(Path(subject.folder)) for subject in request.subjects]
         entries = [{RUNNER: Path(self._device.runner)}, *programs]
@@ -50,7 +50,7 @@ class Android:
             for folder, entry in zip(folders, entries, strict=True)
             for name, path in entry.items()
         }
-        with turn_of(*self._machine, self._tell):  # sending would disturb who measures there
+        with turn_of(*self._machine, self._tell):  # sending would disturb a measurement there
             self._send(adb, files)
         runner = f"{folders[0]}/{RUNNER}"
         cores = len(request.affinity or ()) or phone_cores(adb)
@@ -65,29 +65,29 @@ class Android:
         return msgspec.structs.replace(request, subjects=subjects, affinity=None)
 
     def worker(self) -> AbstractContextManager[Worker]:
-        """Give the measuring process, which leaves nothing running over there when it ends."""
+        """Provide the measuring process, which leaves nothing running on the device when it ends."""
         return worker_in_turn(*self._machine, scratch=self._scratch, log=self._log, tell=self._tell)
 
     def goes_on_after(self, error: EtbenchError) -> bool:
-        """Look for the device again after it was lost, as often as `device.retries` allows."""
+        """Connect to the device again after it was lost, as often as `device.retries` allows."""
         return self._lost.connected_again(error, self._found, is_loss=lambda error: error.stage == "connect")
 
     @property
     def _machine(self) -> tuple[str, str]:
-        """The device, for its lock and for the user."""
+        """The name of the device for its lock, and for the user."""
         return f"adb-{self._serial}", str(self._serial)
 
     def _found(self) -> Adb:
-        """Return the device, which stays the same one from the first time on."""
+        """Return the device; from the first call on it stays the same one."""
         adb = find_device(self._device.adb, self._serial)
         self._serial = adb.serial
         return adb
 
     def _send(self, adb: Adb, files: Mapping[str, Path]) -> None:
-        """Have these files there, by their names there.
+        """Send the files that are missing there; the keys are their paths there.
 
         Raises:
-            EtbenchError: of stage ``connect`` if one does not arrive as it is here.
+            EtbenchError: of stage ``connect`` if one does not arrive intact.
 
         """
         digests = {there: sha256(path) for there, path in files.items()}
@@ -96,20 +96,20 @@ class Android:
             return
         size = sum(files[there].stat().st_size for there in missing)
         self._tell(f"sending {size / 1e6:.1f} MB to {adb.serial}")
-        coming = f".coming-{uuid.uuid4().hex[:8]}"  # nobody finds a file that is half there
+        coming = f".coming-{uuid.uuid4().hex[:8]}"  # a file has its name only when it is complete
         _for_each(adb, missing, 'mkdir -p "${name%/*}" && rm -f "$name".coming-*')
         for there in missing:
             adb.push(files[there], f"{there}{coming}")
         _for_each(adb, missing, f'chmod 755 "$name{coming}" && mv -f "$name{coming}" "$name"')
         if broken := _missing(adb, {there: digests[there] for there in missing}):
             raise adb.error(
-                f"{', '.join(broken)} did not arrive whole",
-                hint=f"is there room? adb shell df {self._device.folder}",
+                f"{', '.join(broken)} did not arrive intact",
+                hint=f"check its free space: adb shell df {self._device.folder}",
             )
 
 
 def _missing(adb: Adb, digests: Mapping[str, str]) -> list[str]:
-    """Return those files that are not there, or not with this SHA-256."""
+    """Return those files that are missing there, or that have another SHA-256."""
     told = (
         line.split(maxsplit=1) for line in _for_each(adb, list(digests), 'sha256sum "$name"').splitlines()
     )
@@ -118,6 +118,6 @@ def _missing(adb: Adb, digests: Mapping[str, str]) -> list[str]:
 
 
 def _for_each(adb: Adb, names: Sequence[str], command: str) -> str:
-    """Run a command of the device's shell for each ``$name``; what fails shows in the files."""
+    """Run a command of the device's shell for each ``$name``; errors show up in the files."""
     text = f"while read -r name; do {command}; done 2>/dev/null; true"
     return adb.shell(text, feed="".join(f"{name}\n" for name in names))

@@ -1,4 +1,4 @@
-"""What all machines have in common that are reached over a connection."""
+"""Code for all machines that are reached over a connection."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ LONGEST_WAIT_S = 60.0
 
 
 def program_files(folder: Path) -> dict[str, Path]:
-    """Return what an artifact's folder has that a round needs, by name."""
+    """Return the files in an artifact's folder that a round needs, by name."""
     return {path.name: path for path in (program_path(folder), references_path(folder))}
 
 
 class LostConnections:
-    """Connects again, until it was lost too often.
+    """Connects again, until the connection was lost too often.
 
     Args:
-        what: the connection, in words.
-        retries: how often it is made again.
-        tell: gets a line where the user has to wait.
+        what: the connection, for messages.
+        retries: how often to connect again.
+        tell: receives a line when the user must wait.
 
     """
 
@@ -43,12 +43,12 @@ class LostConnections:
         *,
         is_loss: Callable[[EtbenchError], bool],
     ) -> bool:
-        """Tell whether there is a connection again after an error.
+        """Connect again after an error, and return whether that succeeded.
 
         Args:
             error: what ended a measurement.
-            connect: raises an error as long as there is none.
-            is_loss: tells a lost connection from an error that would come again.
+            connect: connects, or raises an error.
+            is_loss: returns whether an error is a lost connection, so that it may not occur again.
 
         """
         wait_s = WAIT_S

@@ -1,4 +1,4 @@
-"""The machine that builds, when it also measures."""
+"""The host that builds, as the machine that measures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Host", "turn_of", "worker_in_turn"]
 
 
 class Host:
-    """Measures where it builds."""
+    """Measures on the host that builds."""
 
     def __init__(self, *, scratch: Path, log: Path, tell: Callable[[str], None]) -> None:
         self._scratch = scratch
@@ -23,15 +23,15 @@ class Host:
         self._tell = tell
 
     def prepared(self, request: MeasureRequest) -> MeasureRequest:
-        """Return the request: all it names is here."""
+        """Return the request unchanged: its files are on this host."""
         return request
 
     def worker(self) -> AbstractContextManager[Worker]:
-        """Give a measuring process."""
+        """Provide a measuring process."""
         return worker_in_turn("host", "this machine", scratch=self._scratch, log=self._log, tell=self._tell)
 
     def goes_on_after(self, error: EtbenchError) -> bool:
-        """Return False: what ends a process here would end the next."""
+        """Return False: an error that ends a process here would end the next one, too."""
         return False
 
 
@@ -39,14 +39,14 @@ class Host:
 def worker_in_turn(
     machine: str, name: str, *, scratch: Path, log: Path, tell: Callable[[str], None]
 ) -> Iterator[Worker]:
-    """Give a measuring process on this host, once it is its turn.
+    """Provide a measuring process on this host, once no other etbench is measuring.
 
     Args:
-        machine: what is measured, for its lock.
-        name: the same, for the user.
+        machine: the name of the machine for its lock.
+        name: its name for the user.
         scratch: an existing folder for temporary files.
-        log: gets what the process prints outside of the rounds.
-        tell: gets a line if another etbench is measuring.
+        log: the file for what the process prints outside the rounds.
+        tell: receives a line if another etbench is measuring.
 
     """
     with (
@@ -58,7 +58,7 @@ def worker_in_turn(
 
 @contextmanager
 def turn_of(machine: str, name: str, tell: Callable[[str], None]) -> Iterator[None]:
-    """Have a machine for oneself; see `worker_in_turn`."""
+    """Hold the lock of a machine; see `worker_in_turn`."""
 
     def waiting() -> None:
         tell(OTHERS_TURN.format(name))

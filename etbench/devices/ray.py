@@ -1,7 +1,7 @@
-"""A node of a Ray cluster, which Ray gives out by a resource: as many measure at once as there are of it.
+"""A node of a Ray cluster, which Ray assigns by a resource: its units limit how many measure at once.
 
-The programs travel through Ray's object store, so the nodes need no folder in common. A measurement takes the
-CPUs of its node as well, so that Ray builds nothing there meanwhile; whoever waits for one holds none.
+The programs are sent through Ray's object store, so the nodes need no shared folder. A measurement also takes
+the CPUs of its node, so that Ray builds nothing there meanwhile; while it waits for a node it takes none.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from etbench.system.workspace import workspace
 
 __all__ = ["RayNode"]
 
-PATIENCE_S = 5.0  # until the user hears that all nodes are busy
+PATIENCE_S = 5.0  # until a message that all nodes are busy
 
 Files = dict[str, bytes]
 Message = Event | msgspec.Raw | bytes | Measured | Failure  # bytes are what the measuring process printed
@@ -48,8 +48,8 @@ class RayNode:
         self._programs: list[ray.ObjectRef[Files]] = []
 
     def prepared(self, request: MeasureRequest) -> MeasureRequest:
-        """Join the cluster, unless this process is part of it, and give the programs to its object store."""
-        with self._explaining(Exception):  # what its start raises has no type in common
+        """Join the cluster, unless this process is part of it, and put the programs into its object store."""
+        with self._explaining(Exception):  # the errors of its start have no common type
             if not ray.is_initialized():
                 with _own_handler_of_sigterm():
                     ray.init(self._address or "auto", log_to_driver=False, logging_level=logging.WARNING)
@@ -60,11 +60,11 @@ class RayNode:
 
     @contextmanager
     def worker(self) -> Iterator[RayNode]:
-        """Give what can be asked; Ray looks for a node when it is."""
+        """Provide this object; Ray looks for a node when it is asked."""
         yield self
 
     def goes_on_after(self, error: EtbenchError) -> bool:
-        """Return False: the rounds of a cell are to be those of one node."""
+        """Return False: all rounds of a cell must be measured on one node."""
         return False
 
     def ask(
@@ -77,7 +77,7 @@ class RayNode:
         on_part: Callable[[msgspec.Raw], None],
         silence_s: float,
     ) -> Measured:
-        """Have a node measure, as `Worker.ask` has a process here do it."""
+        """Measure on a node, as `Worker.ask` does in a process on this host."""
         task = _measured.options(num_cpus=self._cpus, resources={self._pool: 1}).remote(
             request, self._programs, silence_s
         )
@@ -97,30 +97,30 @@ class RayNode:
                         assert isinstance(message, reply)
                         return message
         finally:
-            with suppress(RayError):  # the cluster is gone, which is being said already
-                ray.cancel(task, force=True)  # is nothing to a task that is over
+            with suppress(RayError):  # the cluster is gone, which is reported already
+                ray.cancel(task, force=True)  # has no effect on a task that has finished
         raise self._error("the task of the measurement ended without an answer")
 
     def _messages(self, task: Any) -> Iterator[Message]:
         if not ray.wait([task], timeout=PATIENCE_S)[0]:
-            self._tell(f"waiting until a node of the Ray cluster has a {self._pool} and its CPUs free")
+            self._tell(f"waiting for a node of the Ray cluster with a free {self._pool} and free CPUs")
         for message in task:
             yield ray.get(message)
 
     def _cpus_of_a_node(self) -> float:
-        """Return how many CPUs each node of the pool that has any can give: all, if the nodes are alike."""
+        """Return the CPUs of the smallest node of the pool: all CPUs of each node, if they are equal."""
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
         able = [resources for resources in nodes if resources.get(self._pool, 0) >= 1]
         if not able:
             raise self._error(
                 f"none of the {len(nodes)} nodes of the Ray cluster has this resource",
-                hint=f"start those that measure with: ray start --resources='{{\"{self._pool}\": 1}}' …",
+                hint=f"start the nodes that measure with: ray start --resources='{{\"{self._pool}\": 1}}' …",
             )
         return float(min(filter(None, (resources.get("CPU", 0) for resources in able)), default=0))
 
     @contextmanager
     def _explaining(self, *kinds: type[Exception]) -> Iterator[None]:
-        """Turn what Ray itself raises into an error of etbench."""
+        """Turn errors of Ray into `EtbenchError`."""
         try:
             yield
         except EtbenchError:
@@ -128,7 +128,7 @@ class RayNode:
         except kinds as error:
             text = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise self._error(
-                text, kind=type(error).__name__, hint="`ray status` tells which nodes live"
+                text, kind=type(error).__name__, hint="`ray status` shows which nodes are alive"
             ) from error
 
     def _error(self, words: str, *, kind: str = "", hint: str = "") -> EtbenchError:
@@ -139,9 +139,9 @@ class RayNode:
 def _measured(
     request: MeasureRequest, programs: Sequence[ray.ObjectRef[Files]], silence_s: float
 ) -> Iterator[Message]:
-    """Measure on this node, and give the messages as they come; the last one is the answer or the failure."""
+    """Measure on this node, and yield the messages as they come; the last one is the answer or failure."""
     node = os.environ[RAY_NODE] = ray.get_runtime_context().get_node_id()
-    yield Event(kind="progress", stage="time", message=f"to be measured on node {node[:12]}")
+    yield Event(kind="progress", stage="time", message=f"measuring on node {node[:12]}")
     messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
     thread = threading.Thread(target=_measure, args=(request, programs, silence_s, messages.put), daemon=True)
     thread.start()
@@ -157,7 +157,7 @@ def _measure(
     silence_s: float,
     put: Callable[[Message], None],
 ) -> None:
-    """Measure as on a host of its own; a thread, since a worker has to be asked from the one that made it."""
+    """Measure as on a single host, in one thread: only the thread that creates a worker may ask it."""
 
     def tell(text: str) -> None:
         put(Event(kind="progress", stage="time", message=text))
@@ -185,7 +185,7 @@ def _measure(
 
 @contextmanager
 def _own_handler_of_sigterm() -> Iterator[None]:
-    """Keep the handler that is there: Ray puts one in its place which ends the process with status 15."""
+    """Keep the current handler: Ray replaces it with one that ends the process with status 15."""
     handler = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -196,7 +196,7 @@ def _own_handler_of_sigterm() -> Iterator[None]:
 
 @contextmanager
 def _printed(log: Path, put: Callable[[Message], None]) -> Iterator[Path]:
-    """Give a file for what is printed and send it on, however this ends."""
+    """Provide a file for what is printed, and send its content at the end, also after an error."""
     try:
         yield log
     finally:

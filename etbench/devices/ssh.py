@@ -1,6 +1,6 @@
-"""Another machine, reached by the `ssh` of this system, with the user's own settings, keys and known hosts.
+"""Another machine, reached through `ssh` with the user's own settings, keys and known hosts.
 
-Over there are a folder of what it was sent (`store`) and, while it measures, one process (`supervisor`).
+It has a folder of the files it was sent (`store`) and, while it measures, one process (`supervisor`).
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from etbench.system.process import Worker
 
 __all__ = ["SshHost"]
 
-# No password is asked for, since nobody may be there to give one; a dead connection is noticed in 15 s.
+# No password is asked for, since nobody may be there to enter one; a dead connection is noticed in 15 s.
 OPTIONS = ("-T", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
 SSH_FAILED, NO_PROGRAM = 255, 127  # exit statuses of ssh itself, and of a shell that finds no such program
 
 
 class _Found(msgspec.Struct, frozen=True):
-    """What `store.look` tells."""
+    """The answer of `store.look`."""
 
     root: str
     missing: list[str]
@@ -46,7 +46,7 @@ class _Found(msgspec.Struct, frozen=True):
 
 
 class SshHost:
-    """Measures on a machine whose Python has ExecuTorch; what is not there yet is sent, once."""
+    """Measures on a machine whose Python has ExecuTorch; files that are not there yet are sent once."""
 
     def __init__(self, device: SshDevice, *, scratch: Path, log: Path, tell: Callable[[str], None]) -> None:
         self._device = device
@@ -58,7 +58,7 @@ class SshHost:
         self._lost = LostConnections(f"connection to {device.host}", device.retries, tell)
 
     def prepared(self, request: MeasureRequest) -> MeasureRequest:
-        """Send the programs and etbench's own code; what the rounds print comes back with the connection."""
+        """Send the programs and etbench's own code; the rounds' output comes back over the connection."""
         programs = [program_files(Path(subject.folder)) for subject in request.subjects]
         package = Path(errors.__file__).parent
         code = {path.relative_to(package.parent).as_posix(): path for path in package.rglob("*.py")}
@@ -76,7 +76,7 @@ class SshHost:
 
     @contextmanager
     def worker(self) -> Iterator[Worker]:
-        """Give the measuring process over there, which ends with the connection."""
+        """Provide the measuring process on that machine, which ends with the connection."""
         command = ["env", f"PYTHONPATH={self._root}/{self._code}", "PYTHONDONTWRITEBYTECODE=1"]
         command += [self._device.python, "-m", "etbench.devices.supervisor"]
         process = Worker(
@@ -99,25 +99,25 @@ class SshHost:
         )
 
     def _look(self, names: Sequence[str]) -> list[str]:
-        """Return those entries that the other machine has not, once it is clear that it can measure."""
+        """Check that the other machine can measure, and return the entries that it does not have."""
         answer = self._ask("look", *names)
         try:
             found = msgspec.json.decode(answer, type=_Found)
         except msgspec.DecodeError as error:
             raise self._error(
                 f"its shell prints {answer[:80]!r} after the answer or instead of it",
-                hint=f"does `ssh {self._device.host} {self._device.python} --version` print nothing else?",
+                hint=f"`ssh {self._device.host} {self._device.python} --version` must print nothing else",
             ) from error
         if found.lacking:
             words = " ".join(found.lacking)
             raise self._error(
                 f"its {self._device.python} lacks {', '.join(found.lacking)}",
-                hint=f"there: {self._device.python} -m pip install {words}; or name another device.python",
+                hint=f"run there: {self._device.python} -m pip install {words}; or set another device.python",
             )
         if found.platform != (self._device.platform or sys.platform):
             raise self._error(
                 f"its sys.platform is {found.platform}, not {self._device.platform or sys.platform}",
-                hint=f"what it can run depends on that: device.platform={found.platform}",
+                hint=f"set device.platform={found.platform}: the programs it can run depend on it",
             )
         self._root = found.root
         return found.missing
@@ -135,10 +135,10 @@ class SshHost:
         self._ask("take", str(int(self._device.max_gb * 1e9)), *wanted, feed=feed)
 
     def _ask(self, what: str, *arguments: str, feed: Callable[[Any], None] | None = None) -> str:
-        """Run the store over there and return the last line that it prints.
+        """Run the store on that machine and return the last line that it prints.
 
         Raises:
-            EtbenchError: of stage ``connect``, with what ssh, the shell or Python had to say.
+            EtbenchError: of stage ``connect``, with the error of ssh, the shell or Python.
 
         """
         command = self._ssh([self._device.python, "-c", _store_text(), what, self._device.folder, *arguments])
@@ -158,15 +158,15 @@ class SshHost:
                                 feed(process.stdin)
                             process.stdin.close()
             except BaseException:
-                process.kill()  # else it is waited for, and it for its turn
+                process.kill()  # else this would wait for it, and it for the lock
                 raise
             words = process.stderr.read()
         if process.returncode == 0:
             return last
-        said = (words.decode(errors="replace").strip().splitlines() or ["no word of why"])[-1]
+        said = (words.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
         hints = {
-            SSH_FAILED: f"does `ssh {self._device.host} true` work without a question asked?",
-            NO_PROGRAM: f"name its interpreter: device.python=… (now {self._device.python})",
+            SSH_FAILED: f"`ssh {self._device.host} true` must work without asking a question",
+            NO_PROGRAM: f"set device.python=… to an interpreter of that machine (now {self._device.python})",
         }
         raise self._error(said, hint=hints.get(process.returncode, ""), status=process.returncode)
 
@@ -180,7 +180,7 @@ class SshHost:
 
 
 def _store_text() -> str:
-    """Return the text of the store, after those of what it imports of etbench, which is not there yet."""
+    """Return the source of the store, after the sources of what it imports; etbench is not there yet."""
     texts = {module.__name__: _text_of(module) for module in (errors, locks, measuring_lock)}
     return (
         "import sys, types\n"
@@ -196,6 +196,6 @@ def _text_of(module: ModuleType) -> str:
 
 
 def _beat(process: Worker, done: threading.Event) -> None:
-    """Show the other end that this one lives."""
+    """Send heartbeats to the other end."""
     while not done.wait(BEAT_S):
         process.send_line(b"")

@@ -1,8 +1,8 @@
-"""The folder of another machine that keeps what it was sent; runs there before anything of etbench does.
+"""The folder of another machine for the files it was sent; runs there before the rest of etbench.
 
-This text is sent itself, with those of the modules that it imports: ``python -c … look|take ROOT …``. So they
-make do with the standard library. Each entry is a folder named by the digest of its files, so a thing is sent
-once, and one that has rotted is told from a whole one.
+This source is sent itself, with those of the modules that it imports: ``python -c … look|take ROOT …``. So
+they use only the standard library. Each entry is a folder named by the checksum of its files, so that it is
+sent once and a damaged entry is detected.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from etbench.host.measuring_lock import turn_to_measure
 
 NEEDED = ("torch", "executorch", "msgspec", "psutil", "safetensors")  # executorch does not bring torch
 WAITING, READY = "waiting", "ready"  # lines on standard output, before the answer
-SILENCE_S = 60.0  # of a sender; a connection that died must not keep the turn to measure
+SILENCE_S = 60.0  # of a sender; a dead connection must not keep the lock for measuring
 
 
 def digest(files: dict[str, Path]) -> str:
-    """Return the name of an entry with these files, by their paths inside of it."""
+    """Return the name of an entry with these files, which are given by their paths inside it."""
     whole = hashlib.sha256()
     for name in sorted(files):
         with files[name].open("rb") as file:
@@ -39,13 +39,13 @@ def digest(files: dict[str, Path]) -> str:
 
 
 def digest_of_folder(folder: Path) -> str:
-    """Return the name that the files in a folder make."""
+    """Return the entry name for the files in a folder."""
     found = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     return digest({path.relative_to(folder).as_posix(): path for path in found})
 
 
 def look(root: Path, names: list[str]) -> dict[str, object]:
-    """Tell where the folder is, which entries it lacks, and which packages this interpreter does."""
+    """Return the path of the folder, its missing entries, and the missing packages of this interpreter."""
     root.mkdir(parents=True, exist_ok=True)
     missing = []
     for name in names:
@@ -64,12 +64,12 @@ def look(root: Path, names: list[str]) -> dict[str, object]:
 
 
 def take(root: Path, limit_bytes: int, wanted: Collection[str]) -> None:
-    """Take in entries from a tar on standard input, after those used longest ago have made room.
+    """Add entries from a tar on standard input, after removing those that were not used for longest.
 
     Args:
         root: the folder.
-        limit_bytes: what it may hold before.
-        wanted: entries that stay in any case.
+        limit_bytes: entries are removed until it is not larger than this.
+        wanted: entries that are never removed.
 
     """
     sizes = {
@@ -83,18 +83,18 @@ def take(root: Path, limit_bytes: int, wanted: Collection[str]) -> None:
             del sizes[entry]
     with tempfile.TemporaryDirectory(dir=root, prefix=".coming-") as coming:
         with tarfile.open(fileobj=_Sender(), mode="r|") as archive:
-            # Before Python 3.11.4 there is none; who sends an archive may run all he likes here anyway.
+            # Before Python 3.11.4 there is none; the sender of an archive may run any program here anyway.
             archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
             archive.extractall(coming)
         for entry in Path(coming).iterdir():
             if digest_of_folder(entry) != entry.name:
-                sys.exit(f"{entry.name} did not arrive whole")
+                sys.exit(f"{entry.name} did not arrive intact")
             if not (root / entry.name).exists():
                 entry.rename(root / entry.name)
 
 
 class _Sender(io.BufferedIOBase):
-    """Standard input, for as long as something comes."""
+    """Standard input, with a limit for how long nothing may come."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         assert size
@@ -104,7 +104,7 @@ class _Sender(io.BufferedIOBase):
 
 
 def main(what: str, folder: str, *rest: str) -> None:
-    """Do what the command line asks for, in turn with those who measure here, whom it would disturb."""
+    """Run a command; if it has entries, wait until no etbench measures here, which it would disturb."""
     root = Path(folder).expanduser().resolve()
     try:
         with turn_to_measure(lambda: _say(WAITING)) if rest else nullcontext():

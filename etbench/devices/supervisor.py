@@ -1,7 +1,7 @@
-"""The process on another machine that holds its lock and its worker, and ends with the connection.
+"""The process on another machine that holds its lock, runs its worker, and ends with the connection.
 
-Its standard input and output are those of the worker, which it starts once it is its turn to measure. A cut
-connection is the end of the input, or silence: whoever is at the other end sends an empty line now and then.
+Its standard input and output are those of the worker, which it starts once it has the lock. The connection is
+lost if the input ends, or is silent for too long: the other end sends an empty line every few seconds.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from etbench.system.process import SIGNALS_FROM
 __all__ = ["BEAT_S", "WORKER"]
 
 WORKER = "etbench.measure.worker.main"
-BEAT_S = 5.0  # between two signs of life
+BEAT_S = 5.0  # between two heartbeats
 SILENCE_S = 6 * BEAT_S
-LOST = 3  # exit status, which nobody is there to read
+LOST = 3  # exit status after a lost connection
 
 
 def main() -> None:
-    """Wait for the turn of this machine, then be the worker until either end closes."""
+    """Wait for the lock of this machine, then run the worker until either end closes."""
     requests, inlet = os.pipe()
     ending = _Ending()
     threading.Thread(target=_pass_on, args=(inlet, ending), daemon=True).start()
@@ -45,16 +45,16 @@ def main() -> None:
         ending.group = child.pid
         os.close(requests)
         code = child.wait()
-    os._exit(code if code >= 0 else SIGNALS_FROM - code)  # as a shell tells it
+    os._exit(code if code >= 0 else SIGNALS_FROM - code)  # as a shell reports it
 
 
 class _Ending:
-    """What has to be killed when the connection is gone."""
+    """The processes to kill when the connection is lost."""
 
     group: int | None = None
 
     def now(self) -> None:
-        """Leave nothing of the worker running, and end."""
+        """Kill the worker and everything it started, and exit."""
         if self.group is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.group, signal.SIGKILL)
@@ -62,7 +62,7 @@ class _Ending:
 
 
 def _pass_on(inlet: int, ending: _Ending) -> None:
-    """Hand the lines that come in to the worker, all but the signs of life."""
+    """Pass the lines that come in to the worker, except for the heartbeats."""
     buffer = b""
     while select.select([0], [], [], SILENCE_S)[0] and (part := os.read(0, 1 << 16)):
         *lines, buffer = (buffer + part).split(b"\n")

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on; console, log file and user interface hear the same events."""
+"""The events that a run reports; console, log file and user interface receive the same events."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ OnEvent = Callable[[Event], None]
 
 
 class Stages:
-    """Names the stages of a cell in order, times them, and says in which one an error happened.
+    """Names the stages of a cell in order, times them, and adds the stage to an error.
 
     Args:
-        emit: gets a ``stage_started`` and a ``stage_finished`` event for each stage.
+        emit: receives a ``stage_started`` and a ``stage_finished`` event for each stage.
 
     """
 
@@ -56,7 +56,7 @@ class Stages:
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        """Run the body as the stage of this name; an unexplained exception comes out as `EtbenchError`."""
+        """Run the body as the stage of this name; any other exception becomes an `EtbenchError`."""
         self.emit(Event(kind="stage_started", stage=stage))
         start = perf_counter()
         try:
@@ -67,7 +67,7 @@ class Stages:
         self.emit(Event(kind="stage_finished", stage=stage, seconds=self.seconds[stage]))
 
     def progress(self, stage: str, message: str) -> None:
-        """Tell what is going on within a stage."""
+        """Report the progress of a stage."""
         self.emit(Event(kind="progress", stage=stage, message=message))
 
 

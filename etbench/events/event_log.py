@@ -1,4 +1,4 @@
-"""Each event of a run as a line of JSON, for whoever follows it: the web page, a script, ``tail -f``."""
+"""A log with one line of JSON per event of a run, for the web page, a script or ``tail -f``."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _MILLISECOND = 1_000  # microseconds
 
 
 class LoggedEvent(Event, frozen=True, kw_only=True, omit_defaults=True, tag=False):
-    """An event with when it happened, in UTC, and the process that ran the cell.
+    """An event with its time in UTC, and the process that ran the cell.
 
-    `host` has the name that results give it in their environment; logs of older versions name none.
+    `host` is the same name as in the environment of results; logs of older versions do not have it.
     """
 
     at: datetime
@@ -31,7 +31,7 @@ class LoggedEvent(Event, frozen=True, kw_only=True, omit_defaults=True, tag=Fals
 
     @property
     def foreign(self) -> bool:
-        """Whether the process is one of another machine, or of a container, where `pid` says nothing here."""
+        """Whether the process ran on another machine or in a container, so that `pid` has no meaning here."""
         return self.host not in ("", platform.node())
 
 
@@ -41,8 +41,8 @@ _decoder = msgspec.json.Decoder(LoggedEvent)
 class EventLog:
     """Appends events to a file, each line at once: several processes may write to the same one.
 
-    What cannot be written is lost without a word, since a full disk must not end a measurement; the results
-    say it.
+    An event that cannot be written is lost without an error, since a full disk must not end a measurement;
+    the results report the full disk.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,8 +63,8 @@ class EventLog:
 def read_events(path: Path, offset: int = 0) -> tuple[list[LoggedEvent], int]:
     """Read the events from a position on, and return them with the position to go on from.
 
-    A line that is still being written is left for the next time, one that is no event is passed over. A
-    file that is not there has no events.
+    A line that is still being written is left for the next call; a line that is not an event is skipped. A
+    file that does not exist has no events.
     """
     try:
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""An error as it travels between processes, and as a result keeps it."""
+"""An error as it is sent between processes, and as it is stored in a result."""
 
 from __future__ import annotations
 

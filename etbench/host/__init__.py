@@ -1,1 +1,1 @@
-"""Facts of a machine: its environment, load and git revision, and the lock of who measures on it."""
+"""Facts about a machine: its environment, load and git revision, and its measuring lock."""

@@ -1,4 +1,4 @@
-"""An Android device as this host's `adb` reaches it: its shell and its files."""
+"""An Android device that is connected through this host's `adb`: its shell and its files."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from etbench.errors import EtbenchError
 
 __all__ = ["Adb", "Phone", "find_device"]
 
-ANSWER_S = 60.0  # of a device that is there, or is not: a dead connection may say nothing for ever
-SLOWEST_BYTES_PER_S = 250_000  # of a file, on top of that
+ANSWER_S = 60.0  # limit of a command: a dead connection may never answer
+SLOWEST_BYTES_PER_S = 250_000  # adds to the limit for the size of a file
 READY = "device"  # what adb calls the state of a device that can be used
 HINTS = {
     "unauthorized": "unlock it and allow this computer in the dialog that it shows",
-    "offline": "unplug it and plug it in again, or: adb reconnect offline",
+    "offline": "unplug it and plug it in again, or run: adb reconnect offline",
 }
 
 
@@ -29,11 +29,11 @@ class Adb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     serial: str
 
     def command(self, text: str) -> list[str]:
-        """Return what to start here for the device's shell to run a text, with its exit status and pipes."""
+        """Return a command of this host that runs a text in the device's shell, with its status and pipes."""
         return [self.program, "-s", self.serial, "shell", "-T", text]
 
     def shell(self, text: str, *, feed: str = "") -> str:
-        """Run a text in the device's shell, with these words on its standard input; return what it prints."""
+        """Run a text in the device's shell, with `feed` on its standard input; return what it prints."""
         return self._said(self.command(text), feed)
 
     def push(self, here: Path, there: str) -> None:
@@ -45,7 +45,7 @@ class Adb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Copy a file from the device."""
         size = self.shell(shlex.join(["stat", "-c", "%s", there])).strip()
         if not size.isdecimal():
-            raise self.error(f"the size of {there} there is told as {size[:80]!r}")
+            raise self.error(f"the size of {there} on the device is {size[:80]!r}, which is not a number")
         self._said([self.program, "-s", self.serial, "pull", there, here], size=int(size))
 
     @property
@@ -68,7 +68,7 @@ class Adb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Phone(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The device that a subject is measured on.
 
-    `runner` is the executable of the native runner there, `folder` that of the program, and `affinity` pins
+    `runner` is the native runner's executable there, `folder` the program's folder, and `affinity` pins
     the runner to these CPUs.
     """
 
@@ -79,10 +79,10 @@ class Phone(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def find_device(program: str, serial: str | None) -> Adb:
-    """Return the device with this serial, or without one the only device that is attached.
+    """Return the device with this serial or, without a serial, the only device that is attached.
 
     Raises:
-        EtbenchError: of stage ``connect`` if there is none, or several to choose from, or it cannot be used.
+        EtbenchError: of stage ``connect`` if there are none or several of them, or the device cannot be used.
 
     """
     done = _run([program, "devices"])
@@ -95,7 +95,7 @@ def find_device(program: str, serial: str | None) -> Adb:
             raise EtbenchError(
                 "no Android device is attached",
                 stage="connect",
-                hint="switch on USB debugging and plug it in, until `adb devices` lists it",
+                hint="switch on USB debugging and plug the device in; `adb devices` must list it",
             )
         if len(states) > 1:
             raise EtbenchError(
@@ -114,7 +114,7 @@ def find_device(program: str, serial: str | None) -> Adb:
 def _run(
     command: Sequence[str], feed: str = "", timeout_s: float = ANSWER_S
 ) -> subprocess.CompletedProcess[str]:
-    """Run `adb`; where it gives no answer, it has failed."""
+    """Run `adb`; if it does not answer in time, it has failed."""
     try:
         return subprocess.run(
             command,
@@ -131,4 +131,4 @@ def _run(
 
 
 def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no word of why"])[-1]
+    return (text.strip().splitlines() or ["no reason given"])[-1]

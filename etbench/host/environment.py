@@ -1,4 +1,4 @@
-"""The facts about host and libraries that a measurement depends on; imports no torch."""
+"""Facts about the host and its libraries that a measurement depends on; imports no torch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
     "vector_extensions",
 ]
 
-RAY_NODE = "ETBENCH_RAY_NODE"  # the variable by which a process knows the node that it was started on
+RAY_NODE = "ETBENCH_RAY_NODE"  # environment variable: the node a process runs on
 
 VECTOR = re.compile(r"(avx|amx|fma|f16c|sse4|neon|asimd|sve|sme2?$|i8mm|bf16)")
 CPUFREQ, CGROUP = Path("/sys/devices/system/cpu"), Path("/sys/fs/cgroup")
@@ -35,13 +35,14 @@ LIBRARIES = ("torch", "torchao", "executorch", "torchvision", "transformers", "n
 
 
 class Environment(Struct, frozen=True, kw_only=True):
-    """Where a cell was measured. Sizes in bytes; null where this system does not tell.
+    """Where a cell was measured. Sizes in bytes; a value is null if the system does not report it.
 
-    `runtimes` are the delegates that the installed runtime can execute, beside its own kernels.
-    `threads` is what the runtime's pool really had, `runner` what called it (``python`` or ``native``).
-    `cpu_flags` are the vector extensions, `quota_cores` and `memory_limit_bytes` the limits of the container
-    or cgroup, `governor` and `turbo` how the clock is run. `node` is what a Ray cluster calls this host.
-    `commit` is that of the git repository etbench was started in, `dirty` whether its tracked files differed.
+    `runtimes` are the delegates that the installed runtime can execute, in addition to its own kernels.
+    `threads` is the actual size of the runtime's thread pool, `runner` what called it (``python`` or
+    ``native``). `cpu_flags` are the vector extensions, `quota_cores` and `memory_limit_bytes` the limits of
+    the container or cgroup, `governor` and `turbo` the settings of the clock. `node` is the name of this host
+    in a Ray cluster. `commit` is the commit of the git repository in which etbench was started, `dirty`
+    whether its tracked files differed.
     """
 
     host: str
@@ -72,7 +73,7 @@ class Environment(Struct, frozen=True, kw_only=True):
 def read_environment(
     *, threads: int | None, runtimes: Sequence[str] = (), runner: str = "python"
 ) -> Environment:
-    """Return the facts of this host now, with what only a process that has loaded the runtime can tell."""
+    """Return the current facts about this host; the arguments come from a process with the runtime."""
     commit, dirty = read_revision()
     return Environment(
         host=platform.node(),
@@ -91,7 +92,7 @@ def read_environment(
         available_cores=available_cores(),
         memory_bytes=psutil.virtual_memory().total,
         python=platform.python_version(),
-        libraries={"etbench": __version__}  # also of a checkout that nobody has installed
+        libraries={"etbench": __version__}  # also for a checkout that is not installed
         | {name: found for name in LIBRARIES if (found := _version(name))},
         runtimes=list(runtimes),
         commit=commit,
@@ -103,7 +104,7 @@ def read_environment(
 
 
 def available_cores() -> int:
-    """Return the physical cores this process may use: those of the host, its affinity, its cgroup's quota."""
+    """Return how many physical cores this process may use, by its affinity and its cgroup's quota."""
     physical = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
     return max(1, min(physical, allowed, _cgroup_quota_cores() or physical))
@@ -120,7 +121,7 @@ def _cgroup_quota_cores() -> int | None:
 
 @cache
 def _cpu() -> tuple[str, list[str]]:
-    """Return the CPU's name and flags: from the kernel where it tells, since `py-cpuinfo` takes a second."""
+    """Return the CPU's name and flags: from the kernel if possible, since `py-cpuinfo` takes a second."""
     try:
         lines = (line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines())
         facts = {key.strip(): value.strip() for key, _, value in lines}
@@ -133,12 +134,12 @@ def _cpu() -> tuple[str, list[str]]:
 
 
 def own_vector_extensions() -> list[str]:
-    """Return the flags of this machine's CPU that matter here."""
+    """Return the vector extensions of this machine's CPU."""
     return vector_extensions(_cpu()[1])
 
 
 def vector_extensions(flags: Sequence[str]) -> list[str]:
-    """Return a CPU's flags that matter here; some come in two spellings, with and without underscores."""
+    """Return the vector extensions in a CPU's flags; some are spelled with and without underscores."""
     found = [flag for flag in flags if VECTOR.match(flag)]
     return sorted(
         {flag.replace("_", ""): flag for flag in sorted(found, key=lambda f: f.count("_"))}.values()
@@ -146,7 +147,7 @@ def vector_extensions(flags: Sequence[str]) -> list[str]:
 
 
 def _turbo() -> bool | None:
-    """Tell whether the clock may go above its nominal rate, on Intel's driver or any other."""
+    """Return whether the clock may exceed its nominal rate, with Intel's driver or any other."""
     if (no_turbo := _number(CPUFREQ / "intel_pstate/no_turbo")) is not None:
         return not no_turbo
     boost = _number(CPUFREQ / "cpufreq/boost")
@@ -154,7 +155,7 @@ def _turbo() -> bool | None:
 
 
 def _container() -> str | None:
-    """Return the kind of container this runs in, by the files that each leaves inside."""
+    """Return the kind of container this runs in, by the files that each kind creates."""
     if Path("/.dockerenv").exists():
         return "docker"
     if Path("/run/.containerenv").exists():

@@ -12,16 +12,16 @@ from msgspec import Struct
 
 __all__ = ["MachineLoad", "MachineNow", "machine_now", "total_s", "watch_load"]
 
-# Of all CPUs together. The system counts in ticks of 10 ms, while one's own time is exact and no load is less
-# than none, so that shares of a shorter time are mostly too high.
+# Of all CPUs together. The system counts in ticks of 10 ms, while the time of this process is exact and a
+# load cannot be negative, so that shares of a shorter time are mostly too high.
 LEAST_CPU_S = 0.1
 
 
 class MachineLoad(Struct, frozen=True, kw_only=True):
-    """What else went on during a round; None where this system does not tell.
+    """What else the machine did during a round; a value is None if the system does not report it.
 
-    `other_cpu_share` and `steal_share` are of all logical CPUs' time: 0.5 on two CPUs is one of them
-    busy with something else. The first is None of a round too short for the system's clock ticks, too.
+    `other_cpu_share` and `steal_share` are shares of the time of all logical CPUs: 0.5 on two CPUs means that
+    one was busy with something else. The first is also None if the round is too short for the clock's ticks.
     `frequency_mhz` is the mean over the CPUs, `temperature_c` the highest of the sensors, at the end of the
     round. `cpus` are those that the process was allowed to use.
     """
@@ -36,10 +36,10 @@ class MachineLoad(Struct, frozen=True, kw_only=True):
 
 
 class MachineNow(Struct, frozen=True, kw_only=True):
-    """The state of the machine at one moment; None where this system does not tell.
+    """The state of the machine at one moment; a value is None if the system does not report it.
 
-    `busy_s` and `steal_s` are CPU time since the machine started, over all its CPUs, and `cpu_s` is all there
-    was, so that two moments tell what happened between them. `load_average` is over 1, 5 and 15 minutes.
+    `busy_s` and `steal_s` are CPU time since the machine started, over all its CPUs, and `cpu_s` is the
+    total, so that two states show the load between them. `load_average` is over 1, 5 and 15 minutes.
     """
 
     load_average: list[float]
@@ -52,7 +52,7 @@ class MachineNow(Struct, frozen=True, kw_only=True):
 
 
 def machine_now() -> MachineNow:
-    """Return the state of the machine at this moment."""
+    """Return the current state of the machine."""
     times = psutil.cpu_times()
     total, idle, steal = total_s(times._asdict())
     return MachineNow(
@@ -67,9 +67,9 @@ def machine_now() -> MachineNow:
 
 
 def watch_load() -> Callable[[], MachineLoad]:
-    """Start to watch and return a function that tells what has happened since.
+    """Start to watch the load and return a function that returns what has happened since.
 
-    The CPU time of this process is not counted as other load; that of its parent, which waits, is none.
+    The CPU time of this process does not count as other load; its parent only waits and uses none.
     """
     before, own = psutil.cpu_times(), _own_cpu_s()
     usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -94,7 +94,7 @@ def watch_load() -> Callable[[], MachineLoad]:
 
 
 def total_s(times: Mapping[str, float]) -> tuple[float, float, float | None]:
-    """Return all CPU time, the idle part of it, and what a hypervisor took, of `psutil.cpu_times`."""
+    """Return the total, idle and steal time in `psutil.cpu_times`; steal is the time a hypervisor took."""
     # guest time is part of user time already
     total = sum(value for name, value in times.items() if not name.startswith("guest"))
     return total, times["idle"] + times.get("iowait", 0.0), times.get("steal")

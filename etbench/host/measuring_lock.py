@@ -1,4 +1,4 @@
-"""One etbench times at a time on a machine: a second one waits for its turn."""
+"""A lock, so that only one etbench measures at a time on a machine: a second one waits."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from etbench.system.locks import LockError, locked
 
 __all__ = ["OTHERS_TURN", "turn_to_measure"]
 
-OTHERS_TURN = "another etbench is measuring on {}: waiting for its turn to end"
+OTHERS_TURN = "another etbench is measuring on {}: waiting until it has finished"
 
 
 def _lock_path(machine: str) -> Path:
-    """One place for all users of this host, whatever TMPDIR they have set.
+    """Return the lock's path, which is the same for all users of this host, whatever their TMPDIR is.
 
-    Containers of one host do not see each other's: ``ETBENCH_LOCKS`` names a folder that they share.
+    Containers on one host do not share that folder: ``ETBENCH_LOCKS`` names a folder that they share.
     """
     shared = Path(os.environ.get("ETBENCH_LOCKS", "/tmp"))
     name = re.sub(r"[^\w.-]", "_", machine)
@@ -29,16 +29,16 @@ def _lock_path(machine: str) -> Path:
 
 @contextmanager
 def turn_to_measure(on_wait: Callable[[], None], machine: str = "host") -> Iterator[None]:
-    """Hold the lock of a machine; where another etbench has it, tell so and wait.
+    """Hold the lock of a machine; if another etbench has it, report that and wait.
 
     The kernel frees the lock when its holder dies, however it dies.
 
     Args:
-        on_wait: tells that there is another, at once and then each minute.
-        machine: this host, or one that is measured from here.
+        on_wait: reports that another etbench has it; called at once and then every minute.
+        machine: this host, or a device that is measured from this host.
 
     Raises:
-        EtbenchError: of stage ``time`` if the lock cannot be had at all.
+        EtbenchError: of stage ``time`` if the file cannot be locked.
 
     """
     path = _lock_path(machine)
@@ -47,8 +47,8 @@ def turn_to_measure(on_wait: Callable[[], None], machine: str = "host") -> Itera
             held.enter_context(locked(path, on_wait))
         except LockError as error:
             raise EtbenchError(
-                f"the turn to measure cannot be taken: {path}: {error.strerror}",
+                f"cannot take the lock for measuring: {path}: {error.strerror}",
                 stage="time",
-                hint="remove that file, or name a folder where all users here may write: ETBENCH_LOCKS=…",
+                hint="remove that file, or set ETBENCH_LOCKS=… to a folder that all users may write to",
             ) from error
         yield

@@ -1,6 +1,6 @@
-"""The facts about an Android device that a measurement depends on, as its shell tells them.
+"""Facts about an Android device that a measurement depends on, read through its shell.
 
-What it does not tell is left out; nothing of this host takes its place.
+What the device does not report is left out; it is not replaced by facts about this host.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ FACTS = (
         "governor": f"cat {CPU}/cpu0/cpufreq/scaling_governor",
     }
 )
-TICKS_PER_S = 100.0  # of /proc/stat, on every Linux
+TICKS_PER_S = 100.0  # in /proc/stat, on every Linux
 TIMES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice")
 
 
 def phone_environment(adb: Adb, *, threads: int, runtimes: Sequence[str]) -> Environment:
-    """Return the facts of the device now, with what only the runner can tell.
+    """Return the current facts about the device; the arguments come from the runner.
 
-    A core of a phone is one logical CPU. There is no Python on it, and which version of ExecuTorch is in the
-    runner nobody tells.
+    A core of a phone is one logical CPU. It has no Python, and the runner does not report its version of
+    ExecuTorch.
     """
     told = _ask(adb, FACTS)
     facts = _fields(told["cpuinfo"])
@@ -69,7 +69,7 @@ def phone_environment(adb: Adb, *, threads: int, runtimes: Sequence[str]) -> Env
 
 
 def phone_now(adb: Adb) -> MachineNow:
-    """Return the state of the device at this moment."""
+    """Return the current state of the device."""
     told = _ask(adb, NOW)
     ticks = _numbers(told["stat"])
     times = {name: count / TICKS_PER_S for name, count in zip(TIMES, ticks, strict=False)}
@@ -92,7 +92,7 @@ def phone_cores(adb: Adb) -> int:
 
 
 def _ask(adb: Adb, commands: Mapping[str, str]) -> dict[str, str]:
-    """Return what each command prints in the device's shell, by name; nothing where it fails."""
+    """Return what each command prints in the device's shell, by name; empty if it fails."""
     text = "; ".join(f"echo; echo '#{name}'; {command} 2>/dev/null" for name, command in commands.items())
     parts = re.split(r"^#(\w+)\n", adb.shell(f"{text}; true").replace("\r\n", "\n"), flags=re.MULTILINE)
     told = {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}

@@ -8,7 +8,7 @@ from functools import cache
 
 __all__ = ["read_revision"]
 
-TIMEOUT_S = 5.0  # a repository on a slow disk may take longer to tell of its changes; the run does not wait
+TIMEOUT_S = 5.0  # a repository on a slow disk may take longer; the run does not wait for it
 STATUS = ("git", "status", "--porcelain=v2", "--branch", "--untracked-files=no", "--ignore-submodules")
 
 
@@ -16,8 +16,8 @@ STATUS = ("git", "status", "--porcelain=v2", "--branch", "--untracked-files=no",
 def read_revision() -> tuple[str | None, bool | None]:
     """Return the commit of the working directory, and whether tracked files differ from it.
 
-    Read once a process, when it is first asked for: what the process runs is what was there then. Both are
-    None outside of a repository, without git, and where git does not answer.
+    Read once per process, at the first call: the process runs the code as it was then. Both are None outside
+    a repository, without git, and if git does not answer.
     """
     try:
         asked = subprocess.run(
@@ -29,7 +29,7 @@ def read_revision() -> tuple[str | None, bool | None]:
             errors="replace",
             timeout=TIMEOUT_S,
             check=True,
-            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},  # asking takes no lock from a git at work
+            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},  # does not block other git commands
         )
     except (OSError, subprocess.SubprocessError):
         return None, None

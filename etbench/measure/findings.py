@@ -1,4 +1,4 @@
-"""What the passes beside the timed rounds find: load, memory, energy, operators; pure values, no torch."""
+"""Results of the passes other than the timed rounds: load, memory, energy, operators; imports no torch."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ __all__ = [
 
 
 class OneLoad(Struct, frozen=True, kw_only=True):
-    """What one fresh process needed to get a program going, in ms.
+    """Times of one fresh process until it has run its first inference, in ms.
 
-    `program_ms` maps the file and checks it, `method_ms` sets up the method, the delegate's packing of
-    weights included. `cached_share` is the share of the file that was in the page cache before, null where
-    this system does not tell. `start_ms` is what the process took from its start to the load, its libraries
-    and inputs read: the native runner's, null for a process that Python forked or spawned.
+    `program_ms` is the time to map and check the file, `method_ms` the time to set up the method, including
+    the delegate's packing of weights. `cached_share` is the share of the file that was in the page cache
+    before; it is null if the system does not report it. `start_ms` is the time from the start of the process
+    to the load, in which it reads its libraries and inputs; only the native runner measures it, and it is
+    null for a process that Python forked or spawned.
     """
 
     program_ms: float
@@ -44,9 +45,10 @@ class OneLoad(Struct, frozen=True, kw_only=True):
 
 
 class LoadTimes(Struct, frozen=True, kw_only=True):
-    """Medians over fresh processes, in ms, and the processes themselves in `each`.
+    """Medians over fresh processes, in ms; `each` has the values of every process.
 
-    `start_to_first_ms` is from the start of the process to its first result, with the native runner.
+    `start_to_first_ms` is the time from the start of the process to its first result; only the native runner
+    measures it.
     """
 
     program_ms: float
@@ -69,10 +71,10 @@ class LoadTimes(Struct, frozen=True, kw_only=True):
 
 
 class LoadPass(Struct, frozen=True, kw_only=True):
-    """Loading with the file in the page cache, and with it dropped from there.
+    """Load times with the file in the page cache (`warm`) and after it was dropped from there (`cold`).
 
-    `cold` is null where that could not be done, for the reason in `cold_reason`. Only the `.pte` is
-    dropped, not the runtime's libraries, and a virtual machine's host may still hold it.
+    `cold` is null if the file could not be dropped; `cold_reason` has the reason. Only the `.pte` is
+    dropped, not the runtime's libraries, and the host of a virtual machine may still cache it.
     """
 
     warm: LoadTimes
@@ -83,10 +85,10 @@ class LoadPass(Struct, frozen=True, kw_only=True):
 class Memory(Struct, frozen=True, kw_only=True):
     """Resident memory of a process that loads the program and runs it once, in bytes.
 
-    `peak_over_baseline_bytes` leaves out what the interpreter and its libraries took before; pages of the
-    program's file count in it, as far as they were touched. `private_dirty_bytes` is what the process got
-    for itself alone and backed by no file, such as packed weights and activations; null where the system
-    does not tell.
+    `peak_over_baseline_bytes` excludes what the interpreter and its libraries used before; it includes the
+    pages of the program's file that were read. `private_dirty_bytes` is new memory that only this process
+    has and that no file backs, such as packed weights and activations; it is null if the system does not
+    report it.
     """
 
     baseline_bytes: int
@@ -96,11 +98,11 @@ class Memory(Struct, frozen=True, kw_only=True):
 
 
 class Energy(Struct, frozen=True, kw_only=True):
-    """Energy by the processor's own counters (RAPL); null figures where it has none, for the `reason`.
+    """Energy from the processor's counters (RAPL); without them, figures are null and `reason` is set.
 
-    `joules_per_inference` is above idle: the idle power, taken just before, is subtracted.
-    `gross_joules_per_inference` is not. `domains` are the counters that were summed; they count all that the
-    processor packages did, other processes included.
+    `joules_per_inference` is above idle: the idle power, measured just before, is subtracted.
+    `gross_joules_per_inference` includes it. `domains` are the counters that were summed; they count
+    everything that the processor packages did, including other processes.
     """
 
     joules_per_inference: float | None = None
@@ -114,7 +116,7 @@ class Energy(Struct, frozen=True, kw_only=True):
 
 
 class Evaluation(Struct, frozen=True, kw_only=True):
-    """What the user's accuracy hook returned: figures by name; null is one that is not finite."""
+    """Figures that the user's accuracy hook returned, by name; a figure that is not finite is null."""
 
     figures: dict[str, float | None]
 
@@ -122,10 +124,10 @@ class Evaluation(Struct, frozen=True, kw_only=True):
 class Operator(Struct, frozen=True, kw_only=True):
     """One operator of the program, in the order of execution; times are means over the inferences.
 
-    `kind` is ``portable`` for a kernel outside of delegates, ``delegated`` for one inside, and
-    ``delegate`` for what a call into a delegate takes beyond the operators it reports, or for all of it if it
-    reports none. What has the same `instruction` and is not portable is of one subgraph. `share` is of the
-    whole inference, null if that took no measurable time.
+    `kind` is ``portable`` for a kernel outside delegates, ``delegated`` for an operator inside one, and
+    ``delegate`` for the time of a call into a delegate that the operators it reports do not account for, or
+    for the whole call if it reports none. Operators with the same `instruction` that are not portable belong
+    to one subgraph. `share` is the share of the whole inference, null if that took no measurable time.
     """
 
     name: str
@@ -136,11 +138,11 @@ class Operator(Struct, frozen=True, kw_only=True):
 
 
 class Profile(Struct, frozen=True, kw_only=True):
-    """Where the time of an inference goes, from ETDump, in a process of its own.
+    """Where the time of an inference goes, from ETDump, measured in a separate process.
 
-    `execute_ms` is the runtime's own `Method::execute` with the profiler on, which costs time itself. XNNPACK
-    counts in whole microseconds, so means are taken over the `inferences`; what no operator accounts for is
-    `elsewhere_ms`.
+    `execute_ms` is the time of the runtime's `Method::execute` with the profiler on, which takes time itself.
+    XNNPACK counts in whole microseconds, so all times are means over the `inferences`. `elsewhere_ms` is the
+    time that no operator accounts for.
     """
 
     execute_ms: float
@@ -154,7 +156,7 @@ class Profile(Struct, frozen=True, kw_only=True):
 
 
 class Inspection(Struct, frozen=True, kw_only=True):
-    """What all passes beside the timed rounds found."""
+    """Results of all passes other than the timed rounds."""
 
     load: LoadPass
     memory: Memory

@@ -1,4 +1,4 @@
-"""A machine that measures, as a session sees it; `etbench.devices` has those that there are."""
+"""The interface of a machine that measures; `etbench.devices` has the implementations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Measurer", "Place", "PlaceFor"]
 
 
 class Measurer(Protocol):
-    """A measuring process, such as a `Worker` is."""
+    """A measuring process, such as a `Worker`."""
 
     def ask(
         self,
@@ -29,10 +29,10 @@ class Measurer(Protocol):
         on_part: Callable[[msgspec.Raw], None],
         silence_s: float,
     ) -> Measured:
-        """Measure and return the end of the answer, whose parts come before it.
+        """Measure and return the end of the answer; `on_part` receives its parts before.
 
         Raises:
-            EtbenchError: what the process reported, or how it ended where it could not report.
+            EtbenchError: what the process reported, or how it ended if it could not report.
 
         """
 
@@ -41,18 +41,18 @@ class Place(Protocol):
     """A machine that measures."""
 
     def prepared(self, request: MeasureRequest) -> MeasureRequest:
-        """Bring there what is to be measured, and return the request as it is made there.
+        """Send the programs to the machine, and return the request with their paths there.
 
         Raises:
-            EtbenchError: of stage ``connect`` if that cannot be done.
+            EtbenchError: of stage ``connect`` if that fails.
 
         """
 
     def worker(self) -> AbstractContextManager[Measurer]:
-        """Give the measuring process of that machine, once it is its turn to measure."""
+        """Provide the machine's measuring process, once no other etbench is measuring there."""
 
     def goes_on_after(self, error: EtbenchError) -> bool:
-        """Tell whether a measurement that ended so is worth another worker, which is then there to be had."""
+        """Return whether a new worker can continue the measurement after this error."""
 
 
-PlaceFor = Callable[[Callable[[str], None]], Place]  # is given a function for lines that the user should see
+PlaceFor = Callable[[Callable[[str], None]], Place]  # its argument shows a line to the user

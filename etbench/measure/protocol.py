@@ -1,4 +1,4 @@
-"""What is asked of the measuring process and what it sends back; pure values, no torch."""
+"""Messages to and from the measuring process; imports no torch."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = [
 
 
 class Done(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A round that was taken before a connection was lost, and the seconds it took in all."""
+    """A round that was measured before the connection was lost, and its total duration in seconds."""
 
     round: Round
     seconds: float
@@ -46,14 +46,14 @@ class Done(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An artifact to measure: its folder, how often, with how many threads, and where its log goes.
 
-    Without `threads` it gets the physical cores that may be used; without a `log` its processes print to
-    the standard error of the measuring one. `runtime` is set in each of its processes. `runner` is the
-    executable of the native runner, which does what it can; None leaves all to Python. A `phone` has a runner
-    of its own, and what is measured is run there. `passes` are those beside the timed rounds; None leaves
-    them out, and `evaluate` without a target leaves that out. `base` is the number of another subject that
-    this one is to be compared with: the two then stay in the same blocks to the end, and adaptive repeats
-    look at their ratio. What an earlier process came to before it was lost is in `checked`, `done` and
-    `over`.
+    Without `threads`, it uses the available physical cores; without a `log`, its processes print to the
+    standard error of the measuring process. `runtime` is set in each of its processes. `runner` is the
+    executable of the native runner, which runs the tasks that it supports; None leaves all to Python. A
+    `phone` has its own runner, and the program runs there. `passes` are the passes other than the timed
+    rounds; None skips them, and `evaluate` without a target skips the evaluation. `base` is the number of the
+    subject that is the baseline of this one: the two then stay in the same blocks to the end, and adaptive
+    repeats look at their ratio. `checked`, `done` and `over` are the results of an earlier process that was
+    lost.
     """
 
     folder: str
@@ -74,9 +74,9 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class MeasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the measuring process is asked for: subjects that are measured in turn, block by block.
+    """A request to the measuring process: subjects to measure in turn (interleaved), block by block.
 
-    `affinity` pins the rounds to these CPUs; `seed` is of the order within each block. A round or check
+    `affinity` pins the rounds to these CPUs; `seed` determines the order within each block. A round or check
     that takes longer than `timeout_s` is killed.
     """
 
@@ -89,13 +89,14 @@ class MeasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Round(Struct, frozen=True, kw_only=True):
-    """What one fresh process measured; times in ms unless the name says otherwise.
+    """The measurements of one fresh process; times in ms unless the name says otherwise.
 
-    `load_ms` covers the program and its method, the delegate's packing of weights included;
+    `load_ms` covers the program and its method, including the delegate's packing of weights;
     `first_inference_ms` is the first inference after it, which is also the first of the warmup.
     `block` is the number of the block it belongs to, and `started_s` when it began, in seconds since
-    the first. Of a language model a sample is the next token, `first_inference_ms` is the first prompt, and
-    `prefill_ms` are the later ones, each until its first token; none of them is a sample.
+    the first. For a language model, a sample is the time of one next token, `first_inference_ms` is the time
+    of the first prompt, and `prefill_ms` are those of the later prompts, each until its first token; prompts
+    are not samples.
     """
 
     samples_ms: list[float]
@@ -109,7 +110,7 @@ class Round(Struct, frozen=True, kw_only=True):
 
 
 class CheckPass(Struct, frozen=True, kw_only=True):
-    """What a process that ran the reference inputs found; nothing is timed in it.
+    """The results of a process that ran the reference inputs; nothing is timed in it.
 
     `runtimes` are the delegates that its runtime can execute.
     """
@@ -120,7 +121,7 @@ class CheckPass(Struct, frozen=True, kw_only=True):
 
 
 class NativeOutputs(Struct, frozen=True, kw_only=True):
-    """What the native runner tells of itself when it has written the outputs of the reference inputs."""
+    """What the native runner reports when it has written the outputs of the reference inputs."""
 
     threads: int
     runtimes: list[str]
@@ -130,9 +131,10 @@ class Series(Struct, frozen=True, kw_only=True):
     """All rounds of one subject, and the passes before them; `stage_s` in seconds.
 
     `stopped_by` is ``rounds`` (all that were planned), ``max_seconds``, ``target_ci`` or ``max_rounds``.
-    `own_blocks` says that a round was too slow to be measured in turn with the quick ones. `before` and
-    `after` are the machine when the first round began and when the last was over. `lost_connections` counts
-    how often the measuring process was lost with the connection to it, and another one went on.
+    `own_blocks` is true if its rounds were too slow to be interleaved with the quick ones. `before` and
+    `after` are the state of the machine at the start of the first round and at the end of the last.
+    `lost_connections` counts how often the connection to the measuring process was lost and a new process
+    continued.
     """
 
     check: CheckPass
@@ -149,7 +151,7 @@ class Series(Struct, frozen=True, kw_only=True):
 
 
 class Checked(Struct, frozen=True, kw_only=True, tag=True):
-    """A part of the answer: what the passes before the rounds of a subject found, and where."""
+    """A part of the answer: the results of the passes before the rounds, and the environment."""
 
     subject: int
     check: CheckPass
@@ -160,7 +162,7 @@ class Checked(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Timed(Struct, frozen=True, kw_only=True, tag=True):
-    """A part of the answer: a round, the seconds it took in all, and how many are planned by now."""
+    """A part of the answer: a round, its total duration in seconds, and how many rounds are now planned."""
 
     subject: int
     round: Round
@@ -169,7 +171,7 @@ class Timed(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Ended(Struct, frozen=True, kw_only=True, tag=True):
-    """A part of the answer: a subject has all its rounds."""
+    """A part of the answer: all rounds of a subject are measured."""
 
     subject: int
     stopped_by: str
@@ -180,7 +182,7 @@ class Ended(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Broken(Struct, frozen=True, kw_only=True, tag=True):
-    """A part of the answer: a subject failed, and the others go on."""
+    """A part of the answer: a subject failed; the others continue."""
 
     subject: int
     failure: Failure
@@ -190,7 +192,7 @@ MeasurePart = Checked | Timed | Ended | Broken
 
 
 class Measured(Struct, frozen=True, kw_only=True):
-    """The end of the answer: all subjects have ended or are broken."""
+    """The end of the answer: all subjects have finished or failed."""
 
     start_s: float
 
@@ -205,7 +207,7 @@ def in_turn(base: Sequence[Round], new: Sequence[Round]) -> tuple[list[float], l
 
 
 def seconds_text(seconds: float) -> str:
-    """Write a duration with the precision a reader wants.
+    """Format a duration with a precision that suits its size.
 
     >>> [seconds_text(value) for value in (0.0042, 0.9996, 1.34, 42.6, 99.6, 700)]
     ['4.2 ms', '1 s', '1.3 s', '43 s', '100 s', '11 min 40 s']

@@ -1,4 +1,4 @@
-"""A measurement from outside: ask the measuring process of a place, and put its answer together."""
+"""Run a measurement: send the request to a machine's measuring process and collect its answer."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ from etbench.measure.protocol import (
 
 __all__ = ["Listener", "measure", "measure_series"]
 
-SILENCE_S = 120.0  # of a process that tells every 15 s that a slow round goes on
+SILENCE_S = 120.0  # a process reports every 15 s that a slow round is still running
 
 
 class Listener(Protocol):
-    """Hears of the subjects of a measurement, by their number, as things happen."""
+    """Receives what happens to the subjects of a measurement, which are given by their number."""
 
     def on_event(self, subject: int | None, event: Event) -> None:
-        """Hear of a stage, of this subject or of all."""
+        """Receive an event of this subject, or of all if it is None."""
 
     def on_round(self, subject: int, rounds: list[Round], planned: int) -> None:
-        """Hear that a subject has these rounds now, of so many planned."""
+        """Receive all rounds of a subject so far, and how many are planned."""
 
     def on_end(self, subject: int, series: Series) -> None:
-        """Hear that a subject has all its rounds."""
+        """Receive the complete series of a subject."""
 
     def on_failure(self, subject: int, error: EtbenchError, rounds: list[Round]) -> None:
-        """Hear that a subject failed, and which rounds it had; the others go on."""
+        """Receive the error of a subject that failed and the rounds it had; the others continue."""
 
 
 def measure(
@@ -60,16 +60,16 @@ def measure(
 ) -> None:
     """Check the outputs of artifacts against their references and time their inferences, in turn.
 
-    Only one etbench measures at a time on a machine; a second one waits here, and says so. Where a device
-    loses the connection, the round is repeated once there is another. Each subject
-    ends with a call of `Listener.on_end` or `Listener.on_failure`, as soon as it is known.
+    Only one etbench measures at a time on a machine; a second one waits here, and reports that it waits. If
+    the connection to a device is lost, the round is repeated after a new connection. Each subject
+    ends with a call of `Listener.on_end` or `Listener.on_failure`, as soon as its result is known.
 
     Args:
         subjects: the artifacts, and how often each is run.
-        how: how the rounds are laid out.
-        listener: hears what comes of each.
-        place_for: gives the machine that measures.
-        log: gets what the measuring process prints outside of the rounds.
+        how: the settings of the measurement.
+        listener: receives the events and the result of each.
+        place_for: returns the machine that measures.
+        log: the file for what the measuring process prints outside the rounds.
 
     """
     request = MeasureRequest(
@@ -117,7 +117,7 @@ def measure_series(
     """Measure subjects in turn as `measure` does, and return the series of each.
 
     Raises:
-        EtbenchError: of the first subject that failed, once all are over.
+        EtbenchError: of the first subject that failed, after all have finished.
 
     """
     ends = _Ends()
@@ -128,7 +128,7 @@ def measure_series(
 
 
 class _ErrorTranslator:
-    """What lies between a listener and a place: the words of the one, and the exceptions of either."""
+    """Passes lines from a place to a listener, and tells their exceptions apart."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
@@ -144,7 +144,7 @@ class _ErrorTranslator:
 
     @contextmanager
     def explaining(self) -> Iterator[None]:
-        """Turn what goes wrong at the place into an error of etbench; the listener's own exceptions pass."""
+        """Turn an error of the place into an `EtbenchError`; exceptions of the listener are not changed."""
         try:
             yield
         except Exception as error:
@@ -154,7 +154,7 @@ class _ErrorTranslator:
 
 
 class _Ends:
-    """A listener that waits for the ends."""
+    """A listener that collects the results."""
 
     def __init__(self) -> None:
         self.series: dict[int, Series] = {}
@@ -175,7 +175,7 @@ class _Ends:
 
 @dataclass
 class _Taken:
-    """What has come of a subject so far."""
+    """The results of a subject so far."""
 
     checked: Checked | None = None
     done: list[Done] = field(default_factory=list)
@@ -187,7 +187,7 @@ class _Taken:
 
 
 class _Collector:
-    """Puts the parts of the answer together, subject by subject."""
+    """Collects the parts of the answer, subject by subject."""
 
     def __init__(self, listener: Listener, count: int) -> None:
         self.listener = listener
@@ -196,7 +196,7 @@ class _Collector:
         self.lost_connections = 0
 
     def rest_of(self, request: MeasureRequest) -> MeasureRequest:
-        """Return the request without what has come of it already."""
+        """Return the request with the results so far, for the process that continues it."""
         subjects = [
             msgspec.structs.replace(
                 subject, checked=taken.checked is not None, done=taken.done, over=taken.over
@@ -241,9 +241,9 @@ class _Collector:
                 self.listener.on_failure(part.subject, part.failure.error(), taken.rounds)
 
     def fail_the_rest(self, error: EtbenchError) -> None:
-        """Let the subjects that are not over share the fate of the measuring process.
+        """Report the error of the measuring process for all subjects that have not finished.
 
-        The last first, so that a cell hears of it before its base does: it is not the base that failed.
+        They are reported in reverse order, a cell before its baseline: it is not the baseline that failed.
         """
         for number, taken in reversed(list(enumerate(self.taken))):
             if not taken.over:

@@ -1,4 +1,4 @@
-"""The native runner: rounds in a C++ program of ours, compiled against ExecuTorch's wheel."""
+"""The native runner: a C++ program that runs rounds, compiled against ExecuTorch's wheel."""
 
 from __future__ import annotations
 

@@ -20,10 +20,10 @@ from etbench.system.locks import locked_where_possible
 __all__ = ["compile_runner"]
 
 SOURCES = Path(__file__).parent
-SHOWN = 12  # lines of a compiler's complaint
+SHOWN = 12  # lines of the compiler's output in the error
 TIMEOUT_S = 600.0
 
-# What the wheel's own share/cmake/executorch-config.cmake tells a consumer to compile with and to link.
+# The flags and libraries in the wheel's own share/cmake/executorch-config.cmake.
 FLAGS = (
     *("-std=c++17", "-O2", "-Wall", "-Wextra"),
     *("-DC10_USING_CUSTOM_GENERATED_MACROS", "-DET_USE_THREADPOOL", "-DET_EVENT_TRACER_ENABLED"),
@@ -40,17 +40,17 @@ LIBRARIES = (
 def compile_runner(
     folder: Path, compilers: Sequence[str], *, scratch: Path, log: Path, on_wait: Callable[[], None]
 ) -> Path:
-    """Return the executable of the runner, compiled now unless the folder has it from before.
+    """Return the executable of the runner, and compile it if the folder does not have it yet.
 
     Args:
-        folder: keeps it for the next time; several etbench may share it.
-        compilers: the first of them that is found does it.
+        folder: where the executable is kept; several etbench processes may share it.
+        compilers: the first of them that is found is used.
         scratch: an existing folder for temporary files, on the same file system.
-        log: gets what the compiler prints.
-        on_wait: is called if another etbench compiles it just now.
+        log: the file for the compiler's output.
+        on_wait: called if another etbench is compiling it.
 
     Raises:
-        EtbenchError: of stage ``compile``: there is no compiler, or with what it says.
+        EtbenchError: of stage ``compile`` if there is no compiler, or with the compiler's errors.
 
     """
     command = _command(compilers)
@@ -65,7 +65,7 @@ def compile_runner(
 
 
 def _command(compilers: Sequence[str]) -> list[str]:
-    """Return the command that compiles the runner, without where to."""
+    """Return the command that compiles the runner, without its output file."""
     compiler = next(filter(None, map(shutil.which, compilers)), None)
     if compiler is None:
         raise EtbenchError(
@@ -86,7 +86,7 @@ def _command(compilers: Sequence[str]) -> list[str]:
 
 
 def _executorch() -> Path:
-    """Return where the package lies; it is not imported."""
+    """Return the folder of the package without importing it."""
     found = importlib.util.find_spec("executorch")
     if found is None or not found.submodule_search_locations:
         raise EtbenchError("executorch is not installed", stage="compile")
@@ -94,7 +94,7 @@ def _executorch() -> Path:
 
 
 def _key(command: list[str]) -> str:
-    """Return a digest of all that the executable depends on."""
+    """Return a checksum of everything that the executable depends on."""
     told = subprocess.run([command[0], "--version"], capture_output=True, text=True, check=False).stdout
     digest = hashlib.sha256("\n".join([version("executorch"), told, *command]).encode())
     for source in sorted([*SOURCES.glob("*.h"), *SOURCES.glob("*.cpp")]):
@@ -112,16 +112,16 @@ def _compile(command: list[str], into: Path, log: Path) -> None:
     with log.open("a", encoding="utf-8") as file:
         file.write(done.stderr)
     if done.returncode:
-        said = "\n".join(done.stderr.strip().splitlines()[:SHOWN]) or "without a word"
+        said = "\n".join(done.stderr.strip().splitlines()[:SHOWN]) or "it printed no error"
         raise EtbenchError(
             f"{command[0]} could not compile the native runner:\n{said}",
             stage="compile",
-            hint=f"it takes a compiler of C++17; all that it said is in {log}",
+            hint=f"a compiler for C++17 is required; see {log} for its full output",
         )
 
 
 def _run_to_its_end(command: list[str], *, scratch: Path) -> subprocess.CompletedProcess[str]:
-    """Run a compiler; where it is not waited for to its end, nothing that it started is left at work."""
+    """Run a compiler; if waiting for it is interrupted, kill it and everything that it started."""
     with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

@@ -58,7 +58,7 @@ std::string written(Integer value) {
   return std::to_string(value);
 }
 
-// Write a double so that it reads back as the same; what is not finite is null, as JSON has no word for it.
+// Write a double so that it reads back as the same; what is not finite is null, since JSON cannot represent it.
 inline std::string written(double value) {
   if (!std::isfinite(value)) return "null";
   char digits[32];

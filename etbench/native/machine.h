@@ -1,4 +1,4 @@
-// What Linux tells of this process and of the machine: load, memory, and whether a file lies in memory.
+// What Linux reports about this process and the machine: load, memory, and whether a file is in memory.
 //
 // The figures are those of etbench/host/load.py, memory.py and page_cache.py, from the same sources.
 #pragma once
@@ -54,12 +54,12 @@ inline std::vector<double> numbers_below(
 
 inline std::string or_null(std::optional<double> value) { return value ? json::written(*value) : "null"; }
 
-// Watches what else the machine does from its making on.
+// Watches what else the machine does after it was created.
 class LoadWatch {
  public:
   LoadWatch() : cpu_(cpu_ticks()), usage_(usage()) {}
 
-  // What has happened since, as etbench.measure.protocol.MachineLoad; this process' own CPU time is no load.
+  // What has happened since, as etbench.measure.protocol.MachineLoad; this process' own CPU time is not load.
   std::string text() const {
     const std::vector<double> now = cpu_ticks();
     const rusage used = usage();
@@ -84,7 +84,7 @@ class LoadWatch {
  private:
   static constexpr size_t kIdle = 3, kWait = 4, kSteal = 7, kGuest = 8;  // fields of the first line of /proc/stat
 
-  static constexpr double kLeastCpuS = 0.1;  // as in load.py: ticks of less time say little beside an exact one
+  static constexpr double kLeastCpuS = 0.1;  // as in load.py: the system's ticks are too coarse for less
 
   static std::vector<double> cpu_ticks() {
     std::ifstream file("/proc/stat");
@@ -139,7 +139,7 @@ class LoadWatch {
   rusage usage_;
 };
 
-// Return the bytes that a line such as `VmHWM:  1234 kB` stands for.
+// Return the bytes in a line such as `VmHWM:  1234 kB`.
 inline std::optional<int64_t> bytes_in(const char* file, const std::string& key) {
   std::ifstream lines(file);
   for (std::string line; std::getline(lines, line);) {
@@ -150,14 +150,14 @@ inline std::optional<int64_t> bytes_in(const char* file, const std::string& key)
 
 inline int64_t required_bytes(const std::string& key) {
   if (const auto found = bytes_in("/proc/self/status", key)) return *found;
-  throw std::runtime_error("this system does not tell " + key + " of a process");
+  throw std::runtime_error("/proc/self/status has no line " + key);
 }
 
 inline int64_t resident_bytes() { return required_bytes("VmRSS:"); }
 inline int64_t peak_resident_bytes() { return required_bytes("VmHWM:"); }
 inline std::optional<int64_t> private_dirty_bytes() { return bytes_in("/proc/self/smaps_rollup", "Private_Dirty:"); }
 
-// A file that is asked about the page cache, or taken out of it, or put into it.
+// A file whose pages are counted in the page cache, dropped from it, or read into it.
 class CachedFile {
  public:
   explicit CachedFile(const std::string& path) : file_(open(path.c_str(), O_RDONLY)) {
@@ -169,21 +169,21 @@ class CachedFile {
   CachedFile& operator=(const CachedFile&) = delete;
   ~CachedFile() { close(file_); }
 
-  // Make the next reader fetch it from the disk; a failure of stage `load` if it stays all the same.
+  // Make the next reader fetch it from the disk; a failure of stage `load` if it stays.
   void drop() const {
     fsync(file_);  // pages that are not on the disk yet cannot be dropped
     posix_fadvise(file_, 0, 0, POSIX_FADV_DONTNEED);
     const auto stayed = share();
-    if (!stayed) throw Failure("load", "this system does not tell what is in its page cache");
+    if (!stayed) throw Failure("load", "this system does not report what is in its page cache");
     if (*stayed > kLittle) {
       throw Failure(
           "load",
           std::to_string(std::lround(*stayed * 100)) +
-              "% of the file stayed in memory: its file system lies in memory, or another process has it mapped");
+              "% of the file stayed in memory: its file system is in memory, or another process has mapped it");
     }
   }
 
-  // Have all of it in the page cache, as far as memory allows.
+  // Read all of it into the page cache, as far as memory allows.
   void fill() const {
     if (share() == 1.0) return;
     std::vector<char> part(1 << 22);
@@ -192,7 +192,7 @@ class CachedFile {
     }
   }
 
-  // The share of its pages that lie in memory, 0 to 1.
+  // The share of its pages that are in memory, 0 to 1.
   std::optional<double> share() const {
     if (size_ == 0) return std::nullopt;
     void* view = mmap(nullptr, size_, PROT_READ, MAP_SHARED, file_, 0);
@@ -207,7 +207,7 @@ class CachedFile {
   }
 
  private:
-  static constexpr double kLittle = 0.01;  // share that may stay, such as a page that another process looks at
+  static constexpr double kLittle = 0.01;  // share that may stay, such as a page that another process uses
   int file_;
   size_t size_ = 0;
 };

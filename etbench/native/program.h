@@ -39,7 +39,7 @@ using executorch::runtime::Method;
 using executorch::runtime::Result;
 using executorch::runtime::Span;
 
-// Something that went wrong in a stage other than the one at hand; `what()` is the message.
+// An error in a stage other than the current one; `what()` is the message.
 struct Failure : std::runtime_error {
   Failure(std::string stage, const std::string& message, std::string hint = "")
       : std::runtime_error(message), stage(std::move(stage)), hint(std::move(hint)) {}
@@ -59,14 +59,17 @@ inline void refuse_if(Error error, const std::string& what) {
   }
 }
 
-// Set the options of XNNPACK's backend that the task gives; programs that are loaded from now on follow them.
+// Set the options of XNNPACK's backend that the task gives; programs that are loaded afterwards use them.
 inline void set_runtime_options(const Task& task) {
   executorch::runtime::BackendOptions<2> options;
   bool any = false;
   if (const std::string* sharing = task.find("runtime.workspace_sharing")) {
     static constexpr const char* modes[] = {"disabled", "per_model", "global"};  // WorkspaceSharingMode
     const auto found = std::find(std::begin(modes), std::end(modes), *sharing);
-    if (found == std::end(modes)) throw Failure("load_program", "there is no workspace_sharing " + shown(*sharing));
+    if (found == std::end(modes)) {
+      throw Failure(
+          "load_program", "workspace_sharing is " + shown(*sharing) + ", which is not disabled, per_model or global");
+    }
     const int number = static_cast<int>(found - std::begin(modes));
     any = options.set_option("workspace_sharing_mode", number) == Error::Ok;
   }
@@ -77,8 +80,8 @@ inline void set_runtime_options(const Task& task) {
   if (Error error = executorch::runtime::set_option("XnnpackBackend", options.view()); error != Error::Ok) {
     throw Failure(
         "load_program",
-        "the runtime does not take the options of delegate.runtime: error " + code_of(error),
-        "set them to null for the runtime's own choice");
+        "the runtime does not accept the options of delegate.runtime: error " + code_of(error),
+        "set them to null to use the runtime's defaults");
   }
 }
 
@@ -88,7 +91,7 @@ class Program {
  public:
   // Map the file and check it, with a pool of so many threads.
   Program(const std::string& path, uint32_t threads) {
-    // Only before a program is loaded; a pool that is replaced later stays in the hands of the delegates.
+    // Only before a program is loaded; delegates keep using a pool that is replaced later.
     executorch::extension::threadpool::get_threadpool()->_unsafe_reset_threadpool(threads);
     using executorch::extension::MmapDataLoader;
     auto loader = MmapDataLoader::from(path.c_str(), MmapDataLoader::MlockConfig::UseMlockIgnoreErrors);
@@ -99,7 +102,7 @@ class Program {
     program_ = std::make_unique<executorch::runtime::Program>(std::move(*program));
   }
 
-  // Set up the method, the delegates' packing of weights included.
+  // Set up the method, including the delegates' packing of weights.
   void load_method() {
     const auto meta = program_->method_meta(kMethod);
     refuse_if(meta.error(), "finding its method");
@@ -146,7 +149,7 @@ class Program {
     if (error != Error::Ok) throw std::runtime_error(std::string(what) + " failed with error " + code_of(error));
   }
 
-  // The memory plan may leave out the outputs; then they are the caller's to place.
+  // The memory plan may leave out the outputs; then the caller allocates them.
   void make_room_for_outputs() {
     const auto meta = method_->method_meta();
     outputs_.resize(method_->outputs_size());
@@ -160,7 +163,7 @@ class Program {
     }
   }
 
-  // In the order of their making: each refers to those before it.
+  // In the order of their creation: each refers to those before it.
   std::unique_ptr<executorch::extension::MmapDataLoader> loader_;
   std::unique_ptr<executorch::runtime::Program> program_;
   executorch::extension::MallocMemoryAllocator method_allocator_, temporary_allocator_;

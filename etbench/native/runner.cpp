@@ -1,8 +1,8 @@
-// The native runner: does in a fresh process, without Python, what etbench/measure/worker/tasks.py asks for.
+// The native runner: runs a task of etbench/measure/worker/tasks.py in a fresh process, without Python.
 //
-// It reads a task from standard input, in the form that task.h tells, and answers on standard output with a line of
-// JSON, in the words of etbench/system/messages.py. Its argument is the stage that errors name which do not say one;
-// a second one is the time at which it was started, by the monotonic clock, in ns.
+// It reads a task from standard input, in the format of task.h, and answers on standard output with one line of JSON,
+// a message of etbench/system/messages.py. Its argument is the stage of errors that do not name one; a second one is
+// the time at which it was started, by the monotonic clock, in ns.
 
 #include <sys/prctl.h>
 
@@ -41,7 +41,7 @@ double timed_ms(Work&& work) {
   return since_ms(start);
 }
 
-// The way back to the one who asked. What libraries print on standard output goes to the log instead.
+// The pipe for answers. What libraries print on standard output goes to the log instead.
 class Channel {
  public:
   Channel() : file_(fdopen(dup(STDOUT_FILENO), "w")) { dup2(STDERR_FILENO, STDOUT_FILENO); }
@@ -78,8 +78,8 @@ double median(std::vector<double> values) {
   return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-// Tell whether the warmup is over, as `_warm` of etbench/measure/passes/rounds.py: the wanted count is there or, where
-// none is wanted, the median of a window falls no more.
+// Return whether the warmup is complete, as `_warm` of etbench/measure/passes/rounds.py: it has the wanted count or,
+// without one, the median of a window no longer falls.
 bool warm(const std::vector<double>& times_ms, std::optional<size_t> wanted) {
   constexpr size_t kWindow = 5, kMost = 100;  // inferences
   constexpr double kFalling = 0.99;           // share of the median before
@@ -98,7 +98,7 @@ void tell_if_slow(double inference_s, size_t samples, size_t at_least, double ti
   std::snprintf(
       text,
       sizeof text,
-      "slow, not hanging: one inference takes about %.1f s; timing %zu of %zu in this round, some %.0f s",
+      "slow, but not hanging: one inference takes about %.1f s; timing %zu of %zu in this round, about %.0f s",
       inference_s,
       fitting,
       samples,
@@ -152,7 +152,7 @@ std::string time_load(const Task& task, std::optional<Clock::time_point> started
       file.fill();
     }
     share = file.share();
-    waited_ms = since_ms(start);  // no part of the start
+    waited_ms = since_ms(start);  // does not count as start
   }
   std::optional<double> start_ms;
   if (started) start_ms = since_ms(*started) - waited_ms;
@@ -170,7 +170,7 @@ std::string time_load(const Task& task, std::optional<Clock::time_point> started
       .text();
 }
 
-// Load the program, run it once and say what that took: etbench/measure/passes/memory.py.
+// Load the program, run it once and return the memory that this took: etbench/measure/passes/memory.py.
 std::string measure_memory(const Task& task) {
   auto inputs = references_of(task).inputs(0);
   const int64_t baseline = resident_bytes();
@@ -219,7 +219,7 @@ std::string perform(const Task& task, std::optional<Clock::time_point> started, 
   if (task.name == "load") return time_load(task, started);
   if (task.name == "memory") return measure_memory(task);
   if (task.name == "outputs") return write_outputs(task);
-  throw std::runtime_error("the native runner knows no task " + shown(task.name));
+  throw std::runtime_error("the native runner has no task " + shown(task.name));
 }
 
 }  // namespace
@@ -227,7 +227,7 @@ std::string perform(const Task& task, std::optional<Clock::time_point> started, 
 
 int main(int count, char** arguments) {
   using namespace etbench;
-  prctl(PR_SET_PDEATHSIG, SIGKILL);  // nothing of it outlives the one who asked
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // this process does not outlive its parent
   std::optional<Clock::time_point> started;
   if (count > 2) started = Clock::time_point(std::chrono::nanoseconds(std::atoll(arguments[2])));
   Channel channel;

@@ -13,7 +13,7 @@
 
 namespace etbench {
 
-// Return a text as messages show it: in quotation marks, and not all of it if it is long.
+// Return a text as messages show it: in quotation marks, and shortened if it is long.
 inline std::string shown(std::string_view text) {
   constexpr size_t kMost = 80;  // bytes
   return '"' + std::string(text.substr(0, kMost)) + (text.size() > kMost ? "…" : "") + '"';
@@ -35,7 +35,7 @@ Unsigned count_in(std::string_view key, std::string_view value) {
   return count;
 }
 
-// The fields of a task, and what every task says: what to do, with which program, in how many threads.
+// The fields of a task, and those that every task has: what to do, with which program, in how many threads.
 class Task {
   using Fields = std::map<std::string, std::string, std::less<>>;
   const Fields fields_;  // declared first: the members below are read from it
@@ -44,7 +44,7 @@ class Task {
   explicit Task(std::string_view written)
       : fields_(read(written)), name(text("task")), folder(text("folder")), threads(count<uint32_t>("threads")) {}
 
-  // Return the value of a field, or nothing where the task has none.
+  // Return the value of a field, or nothing if the task does not have it.
   const std::string* find(std::string_view key) const {
     const auto found = fields_.find(key);
     return found == fields_.end() ? nullptr : &found->second;
@@ -85,7 +85,7 @@ class Task {
     while (true) {
       const size_t end = written.find('\0', at);
       if (end == std::string_view::npos) {
-        throw std::runtime_error("the task is cut off at byte " + std::to_string(written.size()));
+        throw std::runtime_error("the task is truncated at byte " + std::to_string(written.size()));
       }
       const std::string_view field = written.substr(at, end - at);
       at = end + 1;
@@ -99,7 +99,9 @@ class Task {
         throw std::runtime_error("the task has " + shown(key) + " twice");
       }
     }
-    if (at != written.size()) throw std::runtime_error("the task goes on after its end at byte " + std::to_string(at));
+    if (at != written.size()) {
+      throw std::runtime_error("the task continues after its end at byte " + std::to_string(at));
+    }
     return fields;
   }
 };

@@ -1,7 +1,7 @@
-"""The form in which the native runner takes a task: flat fields, so that it needs no parser of JSON.
+"""The format of the native runner's tasks: flat fields, so that it needs no JSON parser.
 
-A field is ``key=value`` and ends with a NUL byte. An empty field ends the task; without it the task is cut
-off. `task.h` reads it.
+A field is ``key=value`` and ends with a NUL byte. An empty field ends the task; without it the task is
+truncated. `task.h` reads it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def encode_task(task: Struct, inputs: Iterable[StoredTensor]) -> bytes:
     """Return a task as the native runner reads it.
 
     Args:
-        task: its fields are texts, numbers, booleans and structs of such; what is None is left out.
-        inputs: of the artifact's references; each is a field ``{name}={dtype} {offset} {bytes} {size} …``.
+        task: its fields are strings, numbers, booleans and structs of them; None is left out.
+        inputs: the artifact's reference inputs; each is a field ``{name}={dtype} {offset} {bytes} {size} …``.
 
     Raises:
         ValueError: if a value contains a NUL byte.

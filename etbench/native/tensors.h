@@ -1,7 +1,7 @@
 // Tensors of a safetensors file, read one at a time and written all at once.
 //
 // The format: eight bytes with the length of the header, little-endian; the header, a JSON object of each
-// tensor's dtype, shape and place; the bytes of the tensors.
+// tensor's dtype, shape and offsets; the bytes of the tensors.
 #pragma once
 
 #include <executorch/extension/tensor/tensor.h>
@@ -38,19 +38,19 @@ inline ScalarType scalar_type_of(const std::string& dtype) {
   for (const auto& [name, type] : kDtypes) {
     if (dtype == name) return type;
   }
-  throw std::runtime_error("the native runner knows no tensors of dtype " + dtype);
+  throw std::runtime_error("the native runner does not support tensors of dtype " + dtype);
 }
 
 inline const char* dtype_of(ScalarType type) {
   for (const auto& [name, found] : kDtypes) {
     if (type == found) return name;
   }
-  throw std::runtime_error("the native runner knows no outputs of this dtype");
+  throw std::runtime_error("the native runner does not support outputs of this dtype");
 }
 
 // The reference inputs of an artifact, named `input.{batch}.{number}` by etbench/artifact/references.py.
 //
-// Where each lies in the file is a field of the task: its dtype, its place and size in bytes, its shape.
+// A field of the task describes each of them: its dtype, its offset in the file and size in bytes, its shape.
 class References {
  public:
   References(const std::string& path, const Task& task) : file_(path, std::ios::binary), task_(task) {
@@ -77,7 +77,7 @@ class References {
     std::istringstream words(task_.text(key));
     std::string dtype, place, length, size;
     if (!(words >> dtype >> place >> length)) {
-      refuse_field(key, task_.text(key), "a dtype, a place, a length and sizes");
+      refuse_field(key, task_.text(key), "a dtype, an offset, a length and sizes");
     }
     const ScalarType type = scalar_type_of(dtype);
     const auto from = count_in<uint64_t>(key, place), bytes_wanted = count_in<uint64_t>(key, length);
@@ -92,7 +92,7 @@ class References {
     std::shared_ptr<void> bytes(std::aligned_alloc(kAlignment, room), std::free);
     file_.seekg(static_cast<std::streamoff>(from));
     if (!bytes || !file_.read(static_cast<char*>(bytes.get()), static_cast<std::streamsize>(bytes_wanted))) {
-      throw std::runtime_error("the reference inputs are cut off");
+      throw std::runtime_error("the reference inputs are truncated");
     }
     return executorch::extension::from_blob(
         bytes.get(),
@@ -107,7 +107,7 @@ class References {
   const Task& task_;
 };
 
-// Outputs on their way into a safetensors file.
+// Outputs that are written to a safetensors file.
 class Outputs {
  public:
   void add(const std::string& name, const Tensor& tensor) {
@@ -133,7 +133,7 @@ class Outputs {
   }
 
  private:
-  // Elements go into the file in the order of their indices, whatever their order in memory: channels last, say.
+  // Elements go into the file in the order of their indices, whatever their order in memory, such as channels last.
   void append(const Tensor& tensor) {
     const auto* data = static_cast<const char*>(tensor.const_data_ptr());
     const auto sizes = tensor.sizes();

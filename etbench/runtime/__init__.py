@@ -1,1 +1,1 @@
-"""Load a program with ExecuTorch's runtime, or with PyTorch where it is PyTorch's own."""
+"""Load a program with ExecuTorch's runtime, or with PyTorch if it is a PyTorch program."""

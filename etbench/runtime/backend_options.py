@@ -2,7 +2,7 @@
 
 The Python binding of executorch 1.5.1 has no call for them. The C++ one, `executorch::runtime::set_option`
 of `runtime/backend/interface.h`, is an exported symbol of the wheel's library; it is called here, with the
-structs of `runtime/backend/options.h` as compilers of the Itanium ABI (all but Microsoft's) lay them out.
+structs of `runtime/backend/options.h` as compilers of the Itanium ABI (all except Microsoft's) lay them out.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Span(ctypes.Structure):
 
 
 def set_options(options: XnnpackRuntime) -> None:
-    """Set the options that are given; programs that are loaded from now on follow them.
+    """Set the options that are given; programs that are loaded afterwards use them.
 
     Raises:
         EtbenchError: of stage ``load_program`` if this runtime has no such option.
@@ -51,7 +51,7 @@ def set_options(options: XnnpackRuntime) -> None:
 
 
 def get_option(name: str) -> int:
-    """Return what the runtime holds an option of `XnnpackRuntime` to be; a flag is 0 or 1."""
+    """Return the runtime's value of an option of `XnnpackRuntime`; a flag is 0 or 1."""
     return _call("get_option", name, 0)
 
 
@@ -71,7 +71,7 @@ def _call(function: str, name: str, value: int) -> int:
 
 def _refusal(name: str, value: int, why: str) -> EtbenchError:
     return EtbenchError(
-        f"the runtime does not take delegate.runtime.{name}={value}: {why}",
+        f"the runtime does not accept delegate.runtime.{name}={value}: {why}",
         stage="load_program",
-        hint="set it to null for the runtime's own choice",
+        hint="set it to null to use the runtime's default",
     )

@@ -1,4 +1,4 @@
-"""What runs a program: the binding of ExecuTorch, or PyTorch for the programs that are its own."""
+"""What runs a program: the binding of ExecuTorch, or PyTorch for PyTorch programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Executor(Protocol):
         """Run one inference and return its outputs in a flat sequence."""
 
     def get_outputs(self, clone_outputs: bool = True) -> Any:
-        """Return once more what the last inference came to."""
+        """Return the outputs of the last inference again."""
 
 
 class PyTorchProgram:
@@ -35,7 +35,7 @@ class PyTorchProgram:
             return torch.utils._pytree.tree_leaves(self._forward(*inputs))
 
     def get_outputs(self, clone_outputs: bool = True) -> list[Any]:
-        """Return nothing: its outputs are not kept, they are the caller's."""
+        """Return an empty list: its outputs belong to the caller and are not kept."""
         return []
 
     def _forward(self, *inputs: Tensor) -> Any:

@@ -1,4 +1,4 @@
-"""Load a program and its method with the runtime's raw bindings; a refusal is explained."""
+"""Load a program and its method with the runtime's raw bindings; errors are explained."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def load(folder: Path, threads: int) -> Executor:
     """Return the method of an artifact, ready to be called.
 
     Args:
-        folder: of the artifact.
-        threads: of the runtime's pool; it counts only for the first program of a process.
+        folder: the artifact's folder.
+        threads: the size of the runtime's thread pool; only the first program of a process sets it.
 
     Raises:
         EtbenchError: of stage ``load_program``, with what the runtime's error code means.
@@ -35,7 +35,7 @@ def load(folder: Path, threads: int) -> Executor:
 
 
 def load_program(folder: Path, threads: int, *, profiled: bool = False) -> Any:
-    """Return the program of an artifact, whose method is still to be loaded; see `load`."""
+    """Return the program of an artifact, whose method is not loaded yet; see `load`."""
     path = program_path(folder)
     if is_pytorch_program(path):
         return load_pytorch(path, threads)
@@ -49,7 +49,7 @@ def load_program(folder: Path, threads: int, *, profiled: bool = False) -> Any:
 
 
 def load_method(program: Any) -> Executor:
-    """Return the method of a program, its delegates set up; see `load`. PyTorch's programs are their own."""
+    """Return the method of a program, with its delegates set up, or a PyTorch program itself; see `load`."""
     if isinstance(program, PyTorchProgram):
         return program
     try:
@@ -61,7 +61,7 @@ def load_method(program: Any) -> Executor:
 
 @cache
 def _point_to_openvino() -> None:
-    """Say where OpenVINO's library is: executorch's `portable_lib` (1.5.1) does that on import, `_C` not."""
+    """Set the path of OpenVINO's library, as executorch's `portable_lib` (1.5.1) does and `_C` does not."""
     found = importlib.util.find_spec("openvino")
     if found and found.submodule_search_locations and "OPENVINO_LIB_PATH" not in os.environ:
         libraries = sorted(Path(found.submodule_search_locations[0]).glob("libs/libopenvino_c.so*"))
@@ -73,5 +73,5 @@ def _refusal(error: RuntimeError) -> EtbenchError:
     return EtbenchError(
         f"the runtime refuses the program: {error}",
         stage="load_program",
-        hint=explain(str(error)) or "the log has what the runtime printed",
+        hint=explain(str(error)) or "see the end of the log for what the runtime printed",
     )

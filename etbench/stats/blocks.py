@@ -1,4 +1,4 @@
-"""Rounds by their blocks: those of one block were timed close together, so they can be compared."""
+"""Rounds by block: the rounds of one block were timed close together, so they can be compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a series of separate runs changes its level, on a machine that drifts from run to run."""
+"""Find the changes of level in a series of separate runs, on a machine that drifts from run to run."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 __all__ = ["LEAST_DRIFT", "MIN_RUNS", "Change", "find_changes", "levels"]
 
 # Standard deviation of the log of a run's location between runs on a quiet day of the machine. Two runs alone
-# are judged as on a busy day (`etbench.stats.separate`), but a series shows by itself where there is more.
+# are judged as on a busy day (`etbench.stats.separate`), but a series itself shows if its drift is larger.
 LEAST_DRIFT = 0.075
-MIN_RUNS = 2  # on each side of a change: a single run that lies far off may be an accident
+MIN_RUNS = 2  # on each side of a change: a single run that is far off may be an accident
 FAR_OFF = 3.0  # standard deviations from the median of a run and its two neighbours
 MAD_TO_STD = 1.4826
 NORMAL = NormalDist()
@@ -25,8 +25,8 @@ NORMAL = NormalDist()
 class Change(Struct, frozen=True, kw_only=True):
     """A change of level before the run numbered `at`, which is the likeliest of `earliest` to `latest`.
 
-    `ratio` is the level after it over that before, `low` to `high` its 95 % interval, with the drift between
-    runs in it. Of changes, 95 % lie between `earliest` and `latest`.
+    `ratio` is the level after the change over the level before, and `low` to `high` its 95 % interval, which
+    includes the drift between runs. `earliest` to `latest` is a 95 % interval of the place of the change.
     """
 
     at: int
@@ -50,22 +50,22 @@ def find_changes(
     of the run itself (from its interval): both normal and independent. Every place with `MIN_RUNS` on both
     sides is tested by the difference of the weighted means there, which with known variances is the
     likelihood ratio test (Hinkley, "Inference about the change-point in a sequence of random variables",
-    Biometrika 57, 1970); the largest difference counts if it does after Bonferroni over all places of the
-    series. The parts before and after it are searched in the same way (binary segmentation: Scott & Knott,
+    Biometrika 57, 1970); the largest difference counts if it is significant after Bonferroni over all places.
+    The parts before and after it are searched in the same way (binary segmentation: Scott & Knott,
     "A cluster analysis method for grouping means", Biometrics 30, 1974). So the chance of any false change in
-    a series is at most `alpha`. A run that lies far from both its neighbours is drawn towards them first (a
+    a series is at most `alpha`. A run that is far from both its neighbours is moved towards them first (a
     Hampel filter of three runs).
 
-    The drift is that of a quiet day (`LEAST_DRIFT`), or what the series itself shows from one run to
-    the next where that is more; differences do not see a few changes of level (Rice, "Bandwidth choice for
-    nonparametric regression", Annals of Statistics 12, 1984; here by their median).
+    The drift is that of a quiet day (`LEAST_DRIFT`), or the one that the series itself shows from one run to
+    the next if that is larger; a few changes of level hardly affect these differences (Rice, "Bandwidth
+    choice for nonparametric regression", Annals of Statistics 12, 1984; here by their median).
 
     Args:
-        locations_ms: of each run, in the order of time.
-        half_widths: of each run's 95 % interval on the log scale; None where a run has none, and then its
-            error is taken to be as large as the drift.
+        locations_ms: the location of each run, in the order of time.
+        half_widths: the half width of each run's 95 % interval on the log scale; None if a run has none, and
+            then its error is assumed to be as large as the drift.
         alpha: the chance of any false change.
-        drift: standard deviation of the log of a run's location, between runs; the least that is assumed.
+        drift: standard deviation of the log of a run's location, between runs; the smallest that is assumed.
 
     """
     places = len(locations_ms) - 2 * MIN_RUNS + 1
@@ -99,7 +99,7 @@ def levels(
 def _weighted(
     locations_ms: Sequence[float], half_widths: Sequence[float | None], drift: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the logs, and one over the variance of each."""
+    """Return the logs, and the inverse of the variance of each."""
     logs = np.log(np.asarray(locations_ms, dtype=np.float64))
     drift = max(drift, _drift(logs))
     normal = NORMAL.inv_cdf(0.975)
@@ -117,8 +117,8 @@ def _drift(logs: NDArray[np.float64]) -> float:
 def _critical(alpha: float, *, estimated_from: int | None) -> float:
     """Return what a difference must exceed, in standard deviations, on either side.
 
-    Where these are estimated it is a quantile of Student's t; the median of the differences is worth about
-    half as many degrees of freedom as there are differences.
+    If these are estimated, it is a quantile of Student's t; the median of the differences has about half as
+    many degrees of freedom as there are differences.
     """
     if estimated_from is None:
         return NORMAL.inv_cdf(1 - alpha / 2)
@@ -128,7 +128,7 @@ def _critical(alpha: float, *, estimated_from: int | None) -> float:
 
 
 def _hampel(logs: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Draw a run that lies far from the median of itself and its neighbours to the edge of what is near."""
+    """Clip each run that is far from the median of itself and its neighbours to `FAR_OFF` deviations."""
     windows = np.lib.stride_tricks.sliding_window_view(logs, 3)
     inner = np.median(windows, axis=1)
     middle = np.concatenate([inner[:1], inner, inner[-1:]])

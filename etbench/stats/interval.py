@@ -1,4 +1,4 @@
-"""An interval for a cell's latency that knows of the machine's drift."""
+"""An interval for a cell's latency that takes the machine's drift into account."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["Interval", "location_interval"]
 # 95 % point of the statistic below over rounds in a row for 3 s whose medians are correlated as on the
 # machine this was developed on: 0.82 after 0.05 s, 0.61 after 0.2 s, 0.34 after 0.9 s, 0.19 after 2.2 s.
 # Independent rounds need 6.5, so for them, as for rounds that a sweep spreads over a minute, the interval is
-# twice as wide as it had to be. `tests/stats/test_interval.py` simulates them.
+# twice as wide as necessary. `tests/stats/test_interval.py` simulates them.
 CRITICAL_95 = 16.0
 MIN_ROUNDS = 5
-WITHIN_ROUNDS_FROM = 50  # of fewer, the true median is too often beyond all of them
+WITHIN_ROUNDS_FROM = 50  # with fewer, the true median is too often outside their range
 
 
 class Interval(Struct, frozen=True, kw_only=True):
@@ -36,14 +36,14 @@ class Interval(Struct, frozen=True, kw_only=True):
 def location_interval(rounds_ms: Sequence[Sequence[float]]) -> Interval | None:
     """Return the median of round medians with a 95 % interval; None below five rounds.
 
-    Rounds that follow each other are correlated, since the machine drifts, so an interval that takes
-    them for independent is too narrow. This one is self-normalized: how the median of the first, and of
-    the last, 1, 2, … n rounds wanders stands in for the long-run variance, without a bandwidth to choose
+    Rounds that follow each other are correlated, since the machine drifts, so an interval that assumes
+    independent rounds is too narrow. This one is self-normalized: the variation of the median of the first,
+    and of the last, 1, 2, … n rounds replaces the long-run variance, without a bandwidth to choose
     (Shao, "A self-normalized approach to confidence interval construction in time series", JRSS B 72,
-    2010, in both directions). Its critical value is not that of the limit law, which is too small for
-    few rounds, but `CRITICAL_95`. It is taken on the log scale and holds for the time over which the rounds
-    were spread: drift that is slower than that is not in it. From 50 rounds on it does not go beyond the
-    rounds themselves, as it would where the machine changes its speed in the middle.
+    2010, in both directions). Its critical value is `CRITICAL_95`, since that of the limit law is too small
+    for few rounds. It is computed on the log scale and is valid for the time over which the rounds were
+    spread: it does not include slower drift. From 50 rounds on it does not exceed the range of the rounds, as
+    it would if the machine changed its speed in the middle.
 
     Args:
         rounds_ms: the samples of each round, in ms, in the order in which they were taken.

@@ -17,8 +17,8 @@ WORST = 10
 class Layer(Struct, frozen=True, kw_only=True):
     """One module: its dotted name and class, and SQNR in dB.
 
-    That is null where the two are equal or fp32 is all zeros, and where the outputs are not `finite`: NaN or
-    infinite, as those of a half precision that overflows.
+    SQNR is null if the two are equal, if fp32 is all zeros, or if the outputs are not `finite`: NaN or
+    infinite, such as after an overflow in half precision.
     """
 
     name: str
@@ -30,8 +30,8 @@ class Layer(Struct, frozen=True, kw_only=True):
 class Numerics(Struct, frozen=True, kw_only=True):
     """The layers of a converted model against fp32, on the reference inputs.
 
-    The error of a layer includes that of all layers before it. `worst` are the ten farthest from fp32: the
-    first that are not finite, then the farthest; `layers` all, in the order they run.
+    The error of a layer includes that of all layers before it. `worst` are the ten layers farthest from
+    fp32, those that are not finite first; `layers` are all layers, in the order they run.
     """
 
     compared: int
@@ -47,8 +47,8 @@ def worst_layers(
 
     Args:
         kinds: class of each layer.
-        fp32: of each batch, the output of each layer by its name, in the order they run.
-        other: the same of the converted model; layers that it has not, or in another shape, are left out.
+        fp32: for each batch, the output of each layer by its name, in the order they run.
+        other: the same for the converted model; layers that it lacks or that differ in shape are left out.
 
     """
     layers = []

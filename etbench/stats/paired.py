@@ -1,4 +1,4 @@
-"""Two programs measured in turn: how far they are apart, and whether that is real."""
+"""Compare two programs measured in turn (interleaved): the ratio of their times, with an interval."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 __all__ = ["PairedRatio", "paired_intervals", "paired_ratio"]
 
-EXACT_UP_TO = 100  # blocks; above, the signed rank is as good as normal
+EXACT_UP_TO = 100  # blocks; above, the signed rank is nearly normal
 AVERAGES_AT_ONCE = 1_000_000  # 8 MB
 
 
 class PairedRatio(Struct, frozen=True, kw_only=True):
-    """How many times as long the new program takes as the base: 1.1 is 10 % slower.
+    """How many times as long the new program takes as the baseline: 1.1 is 10 % slower.
 
-    `low` and `high` bound the ratio with the confidence asked for; they are 0 and infinity where there
-    are too few blocks for any bound.
+    `low` and `high` bound the ratio with the requested confidence; they are 0 and infinity if there are too
+    few blocks for any bound.
     """
 
     ratio: float
@@ -31,7 +31,7 @@ class PairedRatio(Struct, frozen=True, kw_only=True):
 
     @property
     def half_width(self) -> float | None:
-        """Half of the interval's width on the log scale; None where it has no bounds."""
+        """Half of the interval's width on the log scale; None if it has no bounds."""
         return math.log(self.high / self.low) / 2 if self.low > 0 else None
 
 
@@ -40,21 +40,21 @@ def paired_ratio(
 ) -> PairedRatio:
     """Compare the round medians of two programs, block by block.
 
-    The statistic is Wilcoxon's signed rank of the log-ratios, the estimate that of Hodges and Lehmann
-    ("Estimates of location based on rank tests", Annals of Mathematical Statistics 34, 1963), the
-    interval the test turned round. Were the order drawn anew in each block, chance alone would decide the
-    sign of each log-ratio of two programs that are the same, however the machine drifts, and the test would
-    be exact. Every second block is the mirror of the one before, which takes a steady drift out of the ratio
-    and ties two neighbours together where noise lasts from round to round: of simulated pairs alike with
-    a correlation of 0.5, 2.7 % fell outside of an interval of 98 % instead of 2 %.
+    The statistic is Wilcoxon's signed rank of the log-ratios, the estimate is that of Hodges and Lehmann
+    ("Estimates of location based on rank tests", Annals of Mathematical Statistics 34, 1963), and the
+    interval is the inverse of the test. If each block had its own random order, the sign of each log-ratio of
+    two equal programs would be random, however the machine drifts, and the test would be exact. Instead,
+    every second block has the reverse order of the one before, which removes a steady drift from the ratio,
+    but makes the two blocks dependent if noise lasts from round to round: with a correlation of 0.5, 2.7 % of
+    simulated equal pairs were outside an interval of 98 % instead of 2 %.
 
     Args:
-        base_ms: median of the base's round in each block.
+        base_ms: median of the baseline's round in each block.
         new_ms: median of the new program's round in the same blocks.
         confidence: of the interval.
 
     Raises:
-        ValueError: if the two have different lengths or there is no block.
+        ValueError: if the two have different lengths or there are no blocks.
 
     """
     ratios = _log_ratios(base_ms, new_ms)
@@ -65,7 +65,7 @@ def paired_ratio(
 def paired_intervals(
     base_ms: NDArray[np.float64], new_ms: NDArray[np.float64], *, confidence: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return ratios and bounds as `paired_ratio` does, of many pairs at once: (pairs, blocks)."""
+    """Return ratios and bounds as `paired_ratio` does, for many pairs at once: (pairs, blocks)."""
     ratios = np.log(new_ms) - np.log(base_ms)
     pairs, blocks = ratios.shape
     step = max(1, AVERAGES_AT_ONCE // (blocks * (blocks + 1) // 2))
@@ -89,7 +89,7 @@ def _intervals(
 
 def _log_ratios(base_ms: Sequence[float], new_ms: Sequence[float]) -> NDArray[np.float64]:
     if len(base_ms) != len(new_ms) or not len(base_ms):
-        raise ValueError(f"{len(base_ms)} base rounds and {len(new_ms)} new ones do not make blocks")
+        raise ValueError(f"{len(base_ms)} baseline rounds and {len(new_ms)} new rounds are not pairs")
     base, new = np.asarray(base_ms, dtype=np.float64), np.asarray(new_ms, dtype=np.float64)
     ratios: NDArray[np.float64] = np.log(new) - np.log(base)
     return ratios
@@ -104,7 +104,7 @@ def _walsh_averages(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @cache
 def _walsh_skipped(count: int, alpha: float) -> int:
-    """Return how many Walsh averages lie outside of the interval at each end; -1 if none may.
+    """Return how many Walsh averages lie outside the interval at each end; -1 if none may.
 
     The number of negative Walsh averages has the signed rank's distribution under the null.
     """

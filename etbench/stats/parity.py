@@ -1,4 +1,4 @@
-"""How faithful a program's outputs are to the eager fp32 model's on the same inputs."""
+"""Parity: how accurate a program's outputs are against the eager fp32 model's on the same inputs."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Array = NDArray[np.float32]
 class Parity(Struct, frozen=True, kw_only=True):
     """Agreement of all outputs together with the reference.
 
-    `sqnr_db` is 10 log10(sum(reference^2) / sum(error^2)) in dB, and null where the outputs are equal
-    to the last bit (`exact`) or nothing can be said. `top1_agreement` is the share of positions where
-    the largest logit is the same class. `note` says in words what makes the figures meaningless: a
-    constant reference or none at all, values that are not finite, another number of outputs.
-    `token_agreement` is of language models: the share of tokens that are the same as the eager model's when
-    the program goes on with its own; the other figures are of its logits along the eager model's tokens.
+    `sqnr_db` is 10 log10(sum(reference^2) / sum(error^2)) in dB, and null if the outputs are equal to the
+    last bit (`exact`) or cannot be compared. `top1_agreement` is the share of positions where the largest
+    logit is the same class. `note` explains what makes the figures meaningless: a constant reference or none
+    at all, values that are not finite, another number of outputs. `token_agreement` is for language models:
+    the share of tokens that equal those of the eager model when the program continues with its own tokens;
+    the other figures compare its logits along the eager model's tokens.
     """
 
     sqnr_db: float | None
@@ -80,7 +80,7 @@ def compare_outputs(
 
 
 def _not_finite(outputs: Sequence[Array]) -> str:
-    """Say how many values are NaN or infinite, or nothing if none is."""
+    """Return how many values are NaN or infinite as a text, which is empty if there are none."""
     size, count = sum(array.size for array in outputs), sum(int((~np.isfinite(a)).sum()) for a in outputs)
     return f"{count} of {size} output values are NaN or infinite" if count else ""
 

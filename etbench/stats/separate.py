@@ -1,4 +1,4 @@
-"""Two programs measured at different times: the machine's drift between them is part of the doubt."""
+"""Compare two programs measured at different times: the interval includes the machine's drift."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = [
 ]
 
 # Standard deviation of the log of a run's location between runs minutes apart, printed by
-# `benchmarks/aa.py`: what no run can see by itself.
+# `benchmarks/aa.py`: a single run cannot show it.
 DRIFT_BETWEEN_RUNS = 0.125
 
 
 class SeparateRatio(Struct, frozen=True, kw_only=True):
-    """How many times as long the new program took as the base, with bounds; see `PairedRatio`."""
+    """How many times as long the new program took as the baseline, with bounds; see `PairedRatio`."""
 
     ratio: float
     low: float
@@ -41,12 +41,12 @@ def separate_ratio(
 ) -> SeparateRatio | None:
     """Compare the locations of two runs; None if one of them has fewer than five rounds.
 
-    The variance of the log-ratio is that of each location (from its self-normalized interval) and twice
-    that of the drift between runs, as if the three were normal and independent.
+    The variance of the log-ratio is the sum of that of each location (from its self-normalized interval) and
+    twice that of the drift between runs, on the assumption that all are normal and independent.
 
     Args:
-        base_ms: the samples of each round of the base, in ms.
-        new_ms: the same of the new program.
+        base_ms: the samples of each round of the baseline, in ms.
+        new_ms: the same for the new program.
         confidence: of the interval.
         drift: standard deviation of the log of a run's location, between runs.
 
@@ -76,9 +76,9 @@ def ratios_of_intervals(
     """Return the ratios and bounds of many pairs as `ratio_of_intervals` does.
 
     Args:
-        base: location and bounds of each base, in ms: (pairs, 3). What is unknown is not a number, and gives
-            bounds that are not.
-        new: the same of the new programs.
+        base: location and bounds of each baseline, in ms: (pairs, 3). Unknown values are NaN, and give bounds
+            that are NaN.
+        new: the same for the new programs.
         confidence: of the intervals.
         drift: standard deviation of the log of a run's location, between runs.
 

@@ -17,22 +17,22 @@ Verdict = Literal["stable", "noisy", "unstable", "unknown"]
 
 OUTLYING_Z = 3.5  # Iglewicz & Hoaglin, "How to Detect and Handle Outliers", 1993
 MAD_TO_STD = 1.4826
-# (what, how it is said, noisy above, unstable above), all of them shares
+# (figure, its text, noisy above, unstable above), all of them shares
 LIMITS = (
     ("half_width", "the 95 % interval is ±{:.1%}", 0.05, 0.15),
     ("drift", "the second half of the rounds differs from the first by {:.1%}", 0.05, 0.15),
-    ("outlying_share", "{:.0%} of the rounds are outlying", 0.20, 0.40),
+    ("outlying_share", "{:.0%} of the rounds are outliers", 0.20, 0.40),
     ("other_cpu_share", "other processes used {:.0%} of the CPUs", 0.10, 0.40),
     ("steal_share", "the hypervisor took {:.1%} of the CPUs", 0.02, 0.10),
 )
 
 
 class Stability(Struct, frozen=True, kw_only=True):
-    """The verdict on a cell's rounds, and the figures behind it; shares unless said otherwise.
+    """The verdict on a cell's rounds, and the figures behind it; shares unless named otherwise.
 
     `between_rounds` is the robust standard deviation of the log of the round medians (0.05 is about
     5 %), `drift` how far the medians of the two halves of the rounds are apart. `outlying_rounds` are the
-    numbers of rounds that lie far off; they stay in the file, and in the statistics, which bear them.
+    numbers of rounds that are outliers; they stay in the file, and in the statistics, which are robust.
     The verdict is ``unknown`` below five rounds.
     """
 
@@ -74,8 +74,8 @@ def assess(
     }
     verdict, reasons = _verdict(figures)
     if len(logs) < MIN_ROUNDS:
-        rounds = "1 round says" if len(logs) == 1 else f"{len(logs)} rounds say"
-        verdict, reasons = "unknown", [f"{rounds} little about how far rounds are apart", *reasons]
+        rounds = "1 round is" if len(logs) == 1 else f"{len(logs)} rounds are"
+        verdict, reasons = "unknown", [f"{rounds} too few to show how much rounds differ", *reasons]
     return Stability(
         verdict=verdict,
         reasons=reasons,

@@ -39,7 +39,7 @@ def summarize(rounds_ms: Sequence[Sequence[float]]) -> LatencyMs:
     """Summarize the pooled samples of all rounds.
 
     Args:
-        rounds_ms: the samples of each round, in ms; at least one sample in all.
+        rounds_ms: the samples of each round, in ms; at least one sample in total.
 
     Raises:
         ValueError: if there is no sample.

@@ -1,4 +1,4 @@
-"""From a ratio with its interval to a word."""
+"""Turn a ratio with its interval into a verdict."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from etbench.stats.separate import SeparateRatio, separate_ratio
 
 __all__ = ["ALARM_CONFIDENCE", "Judgement", "judge", "judge_in_turn", "judge_separate"]
 
-# `faster` and `slower` need more than the 95 % of the interval that is shown: of twenty comparisons of a
-# program with itself, one would be wrong.
+# `faster` and `slower` need more than the 95 % of the interval that is shown: with 95 %, one of twenty
+# comparisons of a program with itself would be wrong.
 ALARM_CONFIDENCE = 0.98
 Word = Literal["faster", "slower", "same", "inconclusive"]
 
 
 class Judgement(Struct, frozen=True, kw_only=True):
-    """The verdict on a ratio of new over base.
+    """The verdict on a ratio of the new program's time over the baseline's.
 
-    `times_more` is how many times as many rounds would settle what is inconclusive, if the machine
-    stays as it is; null where the verdict is clear or more rounds would not help.
+    `times_more` is how many times as many rounds would make an inconclusive verdict clear, if the machine
+    stays as it is; it is null if the verdict is clear or more rounds would not help.
     """
 
     verdict: Word
@@ -35,14 +35,14 @@ def judge(
 ) -> Judgement:
     """Judge a ratio.
 
-    ``faster`` or ``slower`` where the strict interval leaves out 1, whatever the size of the difference;
-    ``same`` where the plain interval lies within the threshold; else ``inconclusive``.
+    ``faster`` or ``slower`` if the strict interval excludes 1, whatever the size of the difference;
+    ``same`` if the plain interval lies within the threshold; else ``inconclusive``.
 
     Args:
-        ratio: new over base.
-        interval: of 95 %.
-        strict: of the confidence that ``faster`` and ``slower`` need.
-        threshold: 0.05 stands for ±5 %, on the log scale.
+        ratio: new over baseline.
+        interval: the 95 % interval.
+        strict: the interval with the confidence that ``faster`` and ``slower`` need.
+        threshold: 0.05 means ±5 %, on the log scale.
 
     """
     low, high = interval
@@ -62,11 +62,11 @@ def judge_in_turn(
     """Return the ratio of two programs measured in turn, with its 95 % interval, and the verdict.
 
     Args:
-        base_ms: median of the base's round in each block.
+        base_ms: median of the baseline's round in each block.
         new_ms: median of the new program's round in the same blocks.
-        threshold: 0.05 stands for ±5 %.
+        threshold: 0.05 means ±5 %.
         family: how many cells are compared at once. The chance of any false ``faster`` or ``slower`` among
-            them is kept at 2 % by asking each for family times the evidence (Bonferroni).
+            them is kept at 2 % by a stricter confidence for each (Bonferroni).
 
     """
     ratio = paired_ratio(base_ms, new_ms)
@@ -102,5 +102,5 @@ def _times_more(ratio: float, low: float, high: float, bound: float) -> float | 
     if low <= 0 or not math.isfinite(high):
         return None
     half, distance = math.log(high / low) / 2, abs(math.log(ratio))
-    room = max(bound - distance, distance)  # to lie within the threshold, or to leave out 1
+    room = max(bound - distance, distance)  # to lie within the threshold, or to exclude 1
     return max(1.0, (half / room) ** 2) if room > 0 else None

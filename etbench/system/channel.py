@@ -1,7 +1,7 @@
-"""Be a child process of etbench: answer on one pipe, and print to a log.
+"""Run as a child process of etbench: answer on one pipe, and print to a log.
 
-All children do it alike: the builders and the measuring process, which are asked again and again (`serve`),
-and the fresh process of a round or check, which answers once.
+All children use this: the builders and the measuring process, which answer many requests (`serve`), and the
+fresh process of a round or check, which answers once.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from etbench.system.messages import Answer, Failed, Part, Request, Said
 
 __all__ = ["Channel", "die_with_parent", "flush_printed", "print_to", "serve"]
 
-CAME_BACK = 70  # exit status of a process that was forked while an answer was made, and went on as its parent
+CAME_BACK = 70  # exit status of a forked process that returned as if it were its parent
 
 Handler = Callable[[Any, OnEvent, Callable[[Struct], None]], Struct]
 
 
 class Channel:
-    """The pipe on which this process answers; what is forked from it has no part in that.
+    """The pipe on which this process answers; processes that are forked from it cannot use it.
 
     Args:
         pipe: its descriptor.
@@ -39,12 +39,12 @@ class Channel:
     def __init__(self, pipe: int) -> None:
         self._owner = os.getpid()
         self._pipe = os.fdopen(pipe, "wb", buffering=0)
-        if hasattr(os, "register_at_fork"):  # what is forked here, a pool's say, may outlive the answer
+        if hasattr(os, "register_at_fork"):  # a forked process, of a pool for example, may outlive the answer
             os.register_at_fork(after_in_child=self._pipe.close)
 
     @classmethod
     def in_place_of_stdout(cls) -> Channel:
-        """Answer on standard output; what anything else prints there goes to standard error, the log."""
+        """Answer on standard output; what else is printed there goes to standard error, the log."""
         die_with_parent()
         pipe = os.dup(1)
         os.dup2(2, 1)
@@ -56,7 +56,7 @@ class Channel:
         self._pipe.write(msgspec.json.encode(message) + b"\n")
 
     def say(self, text: str) -> None:
-        """Send a line about slow going."""
+        """Send a line about slow progress."""
         self.send(Said(text=text))
 
     def answer(
@@ -67,13 +67,13 @@ class Channel:
         request: int | None = None,
         catching: type[BaseException] = BaseException,
     ) -> None:
-        """Do the work and send what comes of it: the border of the process, where failures become messages.
+        """Do the work and send its result; at this border of the process, failures become messages.
 
         Args:
             work: returns the body of the answer.
-            stage: named in errors that name none.
-            request: the number of what is answered.
-            catching: what the work may raise that is its failure rather than the end of this process.
+            stage: the stage of errors that do not name one.
+            request: the number of the request.
+            catching: exceptions that are a failure of the work; others end this process.
 
         """
         message: Answer | Failed
@@ -82,7 +82,7 @@ class Channel:
         except catching as error:
             failed = Failed.of(explained(error, stage))
             message = msgspec.structs.replace(failed, request=request)
-        self._leave_if_forked()  # before it prints what it has copied of its parent
+        self._leave_if_forked()  # before it prints what it has copied from its parent
         flush_printed()
         self.send(message)
 
@@ -92,20 +92,18 @@ class Channel:
         os._exit(0)
 
     def _leave_if_forked(self) -> None:
-        """End a process that was forked while an answer was made and goes on as if it was its parent."""
+        """End a process that was forked during the work and continues as if it were its parent."""
         if os.getpid() != self._owner:
-            os.write(
-                2, b"a process that was forked came back from the function that forked it; it ends here\n"
-            )
+            os.write(2, b"a forked process returned from the function that forked it; etbench ends it here\n")
             os._exit(CAME_BACK)
 
 
 def serve(request_type: type[Any], handler: Handler) -> NoReturn:
-    """Be the process behind a `etbench.system.process.Worker`: answer each request until the pipe ends.
+    """Run as the process of a `etbench.system.process.Worker`: answer requests until the pipe ends.
 
     Args:
-        request_type: what is asked.
-        handler: gets a request, a function that tells an event, and one that sends a part of the answer.
+        request_type: the type of the requests.
+        handler: gets a request, a function that sends an event, and one that sends a part of the answer.
 
     """
     channel = Channel.in_place_of_stdout()
@@ -123,7 +121,7 @@ def serve(request_type: type[Any], handler: Handler) -> NoReturn:
 
 
 def print_to(log: str) -> None:
-    """Append to this file from now on what this process prints, C++ included; none is standard error."""
+    """Append all output of this process, also of C++, to this file or, if empty, to standard error."""
     flush_printed()
     if not log:
         os.dup2(2, 1)
@@ -134,7 +132,7 @@ def print_to(log: str) -> None:
 
 
 def flush_printed() -> None:
-    """Put into the log what `print` has kept back; a full disk or a closed stream loses that and no more."""
+    """Write the buffers of `print` to the log; a full disk or a closed stream loses only these."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
@@ -144,7 +142,7 @@ def die_with_parent(parent: int | None = None) -> None:
     """Ask Linux to kill this process when its parent dies, even by SIGKILL; elsewhere do nothing.
 
     Args:
-        parent: number of the parent, where it is known: it may have died before it was asked.
+        parent: process id of the parent, if known: it may have died before this call.
 
     """
     if sys.platform == "linux":

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and what tells that they are the same."""
+"""Write files that appear complete or not at all, and compute their checksums."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["link_or_copy", "name_file", "replace_file", "replacing", "sha256", "
 
 
 def replace_file(path: Path, body: bytes) -> None:
-    """Put a file in the place of another at once; what reads it sees the one or the other."""
+    """Replace a file atomically: a reader sees either the old or the new content."""
     with replacing(path) as file:
         file.write(body)
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write that takes its place at the end, at once; after an error it never does."""
+    """Provide a file to write that replaces the target atomically at the end, but not after an error."""
     temporary = temporary_beside(path)
     try:
         with temporary.open("xb") as file:
@@ -33,15 +33,15 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def temporary_beside(path: Path) -> Path:
-    """Return a hidden name beside a file; unlike one of `tempfile`, others may read it, by the umask."""
+    """Return a hidden path next to a file; unlike with `tempfile`, the umask sets who may read it."""
     return path.with_name(f".{path.name}.{uuid4().hex}.tmp")
 
 
 def name_file(temporary: Path, path: Path) -> None:
-    """Give a complete file its name, at once.
+    """Give a complete file its name, atomically.
 
     Raises:
-        FileExistsError: if there is one of that name; it stays as it is.
+        FileExistsError: if a file of that name exists; it stays unchanged.
 
     """
     try:
@@ -56,7 +56,7 @@ def name_file(temporary: Path, path: Path) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Have a file that does not change under another name too, by a hard link where that can be."""
+    """Make a file that does not change available under another name, by a hard link if possible."""
     try:
         os.link(source, target)
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""Ctrl-C and SIGTERM: noted as they come, so that a run ends by them even where Python loses the exception.
+"""Ctrl-C and SIGTERM: recorded when they arrive, so that they end a run even if Python loses the exception.
 
-The exception that a signal handler raises can get lost: in a callback of a weak reference, of which each
-import calls one, Python prints "Exception ignored in …" and goes on; a C extension may make an ImportError
-of it. So the signal is noted as well, and a run looks at the note wherever something happens.
+The exception that a signal handler raises can get lost: in a callback of a weak reference, which each import
+calls, Python prints "Exception ignored in …" and continues; a C extension may turn it into an ImportError. So
+the signal is recorded as well, and a run checks the record wherever something happens.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass
 class _Note:
-    by: int | None = None  # the first signal that came
+    by: int | None = None  # the first signal that arrived
 
 
 _note = _Note()
@@ -33,8 +33,8 @@ _note = _Note()
 def ending_by_signals() -> Iterator[None]:
     """Let SIGINT and SIGTERM end the body, which cleans up, and then the process with status 130 or 143.
 
-    That is the status whatever became of the exception, and of the cells. A second signal ends the process at
-    once, its children with it. SIGINT stays ignored where it is, as a shell has it for background jobs.
+    The status does not depend on the fate of the exception or of the cells. A second signal ends the process
+    at once, together with its children. SIGINT stays ignored if it is, as in background jobs of a shell.
     """
     _note.by = None
     heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
@@ -46,7 +46,7 @@ def ending_by_signals() -> Iterator[None]:
         finally:
             _hear_no_more(heard)
     except BaseException:
-        _hear_no_more(heard)  # the signal may have come while the `finally` above was at work
+        _hear_no_more(heard)  # the signal may have arrived during the `finally` above
         if _note.by is not None:
             sys.exit(_status(_note.by))
         raise
@@ -55,18 +55,18 @@ def ending_by_signals() -> Iterator[None]:
 
 
 def interrupted() -> bool:
-    """Tell whether a signal has come that ends this process."""
+    """Return whether a signal has arrived that ends this process."""
     return _note.by is not None
 
 
 def raise_if_interrupted() -> None:
-    """Raise again what the signal raised, in case that it got lost; may be called from any thread."""
+    """Raise the signal's exception again, in case it got lost; may be called from any thread."""
     if _note.by is not None:
         _raise(_note.by)
 
 
 def _interrupt(number: int, _: FrameType | None) -> None:
-    """Note the first signal and raise its exception; end at once at the second, of either kind."""
+    """Record the first signal and raise its exception; exit at once at the second, of either kind."""
     if _note.by is not None:
         os._exit(_status(_note.by))
     _note.by = number
@@ -81,7 +81,7 @@ def _raise(number: int) -> NoReturn:
 
 def _hear_no_more(numbers: list[signal.Signals]) -> None:
     for number in numbers:
-        signal.signal(number, signal.SIG_IGN)  # all is written; one more would spoil the status
+        signal.signal(number, signal.SIG_IGN)  # all is written; another signal would change the status
 
 
 def _status(number: int) -> int:

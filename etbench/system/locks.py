@@ -1,6 +1,6 @@
-"""Wait for a lock, and say so; the kernel frees it when its holder dies, however it dies.
+"""Wait for a lock, and report the wait; the kernel frees the lock when its holder dies, in whatever way.
 
-Standard library only where there is `flock`: this text also runs on machines that have no etbench.
+On systems with `flock` it uses only the standard library: this source also runs on machines without etbench.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 __all__ = ["LockError", "locked", "locked_where_possible"]
 
-TELL_EVERY_S = 60.0  # a watcher takes longer silence for a process that hangs
+TELL_EVERY_S = 60.0  # after a longer silence, a watcher takes a process to hang
 POLL_S = 0.1
 
 
@@ -24,10 +24,10 @@ class LockError(OSError):
 
 @contextmanager
 def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock of a file that any user may take; while another has it, call `on_wait` each minute.
+    """Hold the lock of a file for any user; while another process has it, call `on_wait` every minute.
 
     Raises:
-        LockError: if nobody has it and it cannot be had all the same.
+        LockError: if the file cannot be locked, although no other process has the lock.
 
     """
     told_at: float | None = None
@@ -44,7 +44,7 @@ def locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def locked_where_possible(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock that only saves work: where the file system has none (NFS, say), go on without."""
+    """Hold a lock that only saves work; if the file system has no locks (such as NFS), continue without."""
     with ExitStack() as held:
         with suppress(OSError):
             held.enter_context(locked(path, on_wait))
@@ -55,7 +55,7 @@ if sys.platform == "win32":
     from filelock import FileLock, Timeout
 
     def _try_to_lock(path: Path) -> Callable[[], object] | None:
-        """Take the lock and return what frees it, or None while another has it."""
+        """Take the lock and return a function that frees it, or None while another process has it."""
         lock = FileLock(path)
         try:
             lock.acquire(timeout=0)
@@ -66,17 +66,17 @@ if sys.platform == "win32":
         return lock.release
 
 else:
-    import fcntl  # filelock refuses a file that another user has made in a folder such as /tmp
+    import fcntl  # filelock refuses a file that another user has created in a folder such as /tmp
 
     def _try_to_lock(path: Path) -> Callable[[], object] | None:
-        """Take the lock and return what frees it, or None while another has it."""
+        """Take the lock and return a function that frees it, or None while another process has it."""
         try:
             file = _opened(path)
         except OSError as error:
             raise LockError(*error.args) from error
 
         def release() -> None:
-            fcntl.flock(file, fcntl.LOCK_UN)  # a fork that has the descriptor, too, does not keep the lock
+            fcntl.flock(file, fcntl.LOCK_UN)  # so that a fork with the descriptor does not keep the lock
             os.close(file)
 
         try:
@@ -84,7 +84,7 @@ else:
             if os.path.samestat(os.fstat(file), path.stat()):
                 return release
         except (BlockingIOError, FileNotFoundError):
-            pass  # another has it; or the file is a new one, since somebody has tidied up
+            pass  # another process has it, or the file was removed and created again
         except OSError as error:
             os.close(file)
             raise LockError(*error.args) from error
@@ -92,18 +92,18 @@ else:
         return None
 
     def _opened(path: Path) -> int:
-        """Open the file, whoever has made it, or make it for all users.
+        """Open the file, whoever has created it, or create it for all users.
 
-        Linux refuses to open another user's file in a folder such as /tmp for writing as one that might have
-        to be made (``fs.protected_regular``), so making it is asked for only where it is not there.
+        In a folder such as /tmp, Linux refuses O_CREAT for a file of another user
+        (``fs.protected_regular``), so O_CREAT is used only if the file does not exist.
         """
-        flags = os.O_NOFOLLOW | os.O_NONBLOCK  # nobody leads us elsewhere, or to something that never opens
+        flags = os.O_NOFOLLOW | os.O_NONBLOCK  # follow no link, and do not block on a FIFO
         while True:
             with suppress(FileNotFoundError):
                 try:
                     return os.open(path, os.O_RDWR | flags)
                 except PermissionError:
-                    return os.open(path, os.O_RDONLY | flags)  # which is enough for all but network drives
+                    return os.open(path, os.O_RDONLY | flags)  # which is enough except on network drives
             with suppress(FileExistsError):
                 file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | flags, 0o666)
                 os.fchmod(file, 0o666)  # whatever the umask

@@ -1,4 +1,4 @@
-"""What goes over the pipes between etbench and its children, a line of JSON each."""
+"""The messages over the pipes between etbench and its children, one line of JSON per message."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ FIELD = "message_type"
 
 
 class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a child that lives on is asked; the messages that answer it repeat its number."""
+    """A request to a long-lived child; the messages that answer it repeat its number."""
 
     number: int
     body: msgspec.Raw
 
 
 class Said(Struct, frozen=True, kw_only=True, tag="said", tag_field=FIELD):
-    """A line about slow going."""
+    """A line about slow progress."""
 
     text: str
 
@@ -33,14 +33,14 @@ class Part(Struct, frozen=True, kw_only=True, tag="part", tag_field=FIELD):
 
 
 class Answer(Struct, frozen=True, kw_only=True, tag="answer", tag_field=FIELD):
-    """The answer, or the end of it; a child that is asked only once does not number it."""
+    """The answer, or the end of it; a child that gets only one request does not number it."""
 
     request: int | None = None
     body: msgspec.Raw
 
 
 class Failed(Failure, frozen=True, kw_only=True, tag="failure", tag_field=FIELD):
-    """Why there is no answer: the last message of a child that failed in an orderly way."""
+    """The error instead of an answer: the last message of a child that failed without a crash."""
 
     request: int | None = None
 

@@ -1,7 +1,7 @@
-"""Child processes that build or measure: requests go in as JSON, events and answers come out.
+"""Child processes that build or measure: they read requests as JSON, and write events and answers.
 
-The heavy and dangerous work of a cell (torch, the ExecuTorch runtime) happens in children, so that a
-crash there is a result here, and what they print at any level, C++ included, goes to the log file.
+The work of a cell that is heavy or may crash (torch, the ExecuTorch runtime) runs in children, so that a
+crash becomes a result, and all their output, including that of C++, goes to the log file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
     "worker",
 ]
 
-SIGNALS_FROM = 128  # in what a shell, and so ssh and adb, gives as exit status
+SIGNALS_FROM = 128  # a shell, and so ssh and adb, adds a signal's number to it
 
 
 T = TypeVar("T")
@@ -42,16 +42,16 @@ T = TypeVar("T")
 class Worker:
     """A child process that answers one request after another.
 
-    It must be asked from the thread that made it: Linux ends a child whose `die_with_parent` is set when
+    Only the thread that creates it may ask it: Linux ends a child whose `die_with_parent` is set when
     the *thread* that started it ends.
 
     Args:
         module: a module whose ``__main__`` part calls `etbench.system.channel.serve`.
         scratch: the child's folder for temporary files (torch leaves some behind); the caller removes it.
-        log: gets what the child prints until a request names another file.
-        env: variables on top of those of this process.
-        command: what to start instead of this interpreter with the module, on another machine say, whose
-            shell may print something of its own first; that goes to the log.
+        log: the file for the child's output, until a request names another file.
+        env: variables in addition to those of this process.
+        command: replaces this interpreter with the module, for example on another machine, whose shell may
+            print something first; that goes to the log.
 
     """
 
@@ -81,12 +81,12 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the process can still be asked."""
+        """Whether the process is still running."""
         return self._child.poll() is None
 
     @property
     def pid(self) -> int:
-        """Number of the process, which is also that of its group."""
+        """The process id, which is also that of its group."""
         return self._child.pid
 
     def ask(
@@ -106,15 +106,15 @@ class Worker:
         Args:
             request: goes to the child's standard input as a line of JSON.
             reply: the type of the answer.
-            log: named in hints; the request tells the child to write there, and its shell's words go there.
+            log: named in hints; the child writes to it, and so does the shell that starts the child.
             on_event: is called with each event of the child as it comes.
             on_part: is called with each part of the answer that comes before its end.
             timeout_s: the child is killed if it takes longer.
-            silence_s: the child is killed if it says nothing for longer.
+            silence_s: the child is killed if it sends no message for longer.
             stage: named in errors until the child names one.
 
         Raises:
-            EtbenchError: what the child reported, or how it ended where it could not report.
+            EtbenchError: what the child reported, or how it ended if it could not report.
 
         """
         decoder = msgspec.json.Decoder(Message)
@@ -141,7 +141,7 @@ class Worker:
                     continue
                 self.close()
                 raise EtbenchError(
-                    f"the child process wrote {line[:80]!r}, which is no message", stage=stage
+                    f"the child process wrote {line[:80]!r}, which is not a message", stage=stage
                 ) from error
             self._shell_talks = False
             if isinstance(message, Part | Answer | Failed) and message.request not in (self._asked, None):
@@ -172,20 +172,20 @@ class Worker:
         )
 
     def send_line(self, line: bytes) -> None:
-        """Put a line on the child's standard input; a child that is gone does not hear it."""
+        """Write a line to the child's standard input; the line is lost if the child is gone."""
         assert self._child.stdin is not None
         with contextlib.suppress(BrokenPipeError, ValueError):  # closed at the other end, or at this one
             self._child.stdin.write(line + b"\n")
             self._child.stdin.flush()
 
     def kill(self) -> None:
-        """Kill the process and all it has started; may be called from any thread."""
+        """Kill the process and everything it has started; may be called from any thread."""
         if self._child.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._child.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Kill the process and all it has started, and free what belongs to it here."""
+        """Kill the process and everything it has started, and free its resources here."""
         self.kill()
         with contextlib.suppress(BrokenPipeError):
             self._child.__exit__(None, None, None)  # closes the pipes and reaps it
@@ -196,8 +196,8 @@ class Worker:
 
     def _timed_out(self, stage: str, timeout_s: float | None, silence_s: float | None) -> EtbenchError:
         if timeout_s is None:
-            words = f"said nothing for {silence_s:g} s"
-            hint = "where it is only slow it says so; does it hang, or the machine or the connection to it?"
+            words = f"sent no message for {silence_s:g} s"
+            hint = "a slow process sends messages: does it hang, or the machine or the connection to it?"
         else:
             words = f"gave no answer within {timeout_s:g} s"
             hint = "raise build.timeout_s if it is slow rather than hanging"
@@ -208,7 +208,7 @@ class Worker:
 
 @contextlib.contextmanager
 def worker(module: str, *, scratch: Path, log: Path) -> Iterator[Worker]:
-    """Give a `Worker`; whatever happens, nothing of it is left running."""
+    """Provide a `Worker`, and kill everything that it has started at the end, also after an error."""
     child = Worker(module, scratch=scratch, log=log)
     try:
         yield child
@@ -217,7 +217,7 @@ def worker(module: str, *, scratch: Path, log: Path) -> Iterator[Worker]:
 
 
 class Lines:
-    """Lines of a pipe, each waited for no longer than is asked."""
+    """The lines of a pipe, each with a limit for how long to wait."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -245,18 +245,18 @@ class Lines:
 
 
 def exit_description(code: int) -> str:
-    """Say in words how a process ended: ``was killed by SIGKILL`` or ``exited with status 3``."""
+    """Describe how a process ended: ``was killed by SIGKILL`` or ``exited with status 3``."""
     if code < 0:
         return f"was killed by {signal.Signals(-code).name}"
     return f"exited with status {code}"
 
 
 def status_from_shell(status: int) -> int:
-    """Return the exit status of a process as a shell tells it, as a parent sees it: -9 for 137."""
+    """Convert the exit status that a shell returns to the one that a parent gets: 137 to -9."""
     return SIGNALS_FROM - status if status - SIGNALS_FROM in set(signal.Signals) else status
 
 
 def _death_hint(code: int, log: Path) -> str:
     if code == -signal.SIGKILL:
-        return f"often the kernel, out of memory: see `dmesg`, and the log {log}"
-    return f"the log has its last words: {log}"
+        return f"often by the kernel, since the system ran out of memory: see `dmesg` and the log {log}"
+    return f"see the end of the log: {log}"

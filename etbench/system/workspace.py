@@ -1,4 +1,4 @@
-"""A folder for temporary files: gone afterwards, or removed by the next run where a kill left it."""
+"""A folder for temporary files, removed at the end or, after a kill, by the next run."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["workspace"]
 
 OWNED = ".owned"  # locked while its owner lives; the kernel frees it however the owner ends
 HOST = re.sub(r"\W", "_", platform.node())
-# Over a network the lock of another host's process may not be seen here, so only age tells that it is dead.
+# A network file system may not show the locks of other hosts, so only its age shows that a process is dead.
 FOREIGN_S = 30 * 86_400.0
 
 
 @contextlib.contextmanager
 def workspace(root: Path | None = None) -> Iterator[Path]:
-    """Give a fresh folder inside `root`, or inside the system's temporary folder, and remove it at the end.
+    """Provide a new folder inside `root`, or inside the system's temporary folder, and remove it at the end.
 
     Folders there whose owner is dead are removed first; other hosts may share the root.
     """
@@ -40,7 +40,7 @@ def workspace(root: Path | None = None) -> Iterator[Path]:
 
 
 def _owned_folder(root: Path) -> tuple[Path, FileLock]:
-    """Make a folder and lock it; again, if another took it for an orphan before it was locked."""
+    """Create a folder and lock it; repeat if another process removed it before it was locked."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=f"etbench-{HOST}-", dir=root))
         lock = FileLock(folder / OWNED)
@@ -56,7 +56,7 @@ def _remove_orphans(root: Path) -> None:
         owned = folder / OWNED
         if not folder.name.startswith(f"etbench-{HOST}-") and not _older(folder, FOREIGN_S):
             continue
-        if not owned.exists() or not os.access(folder, os.W_OK):  # being made, or someone else's
+        if not owned.exists() or not os.access(folder, os.W_OK):  # being created, or another user's
             continue
         lock = FileLock(owned)
         with contextlib.suppress(Timeout, OSError):

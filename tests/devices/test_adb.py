@@ -80,7 +80,7 @@ def test_a_cell_is_measured_there_and_what_it_says_of_the_machine_is_the_phones(
     assert result.machine_after.temperature_c == 41.5
     assert result.machine_after.busy_s == pytest.approx(3.8)
     assert result.energy is not None
-    assert "not read through adb" in result.energy.reason
+    assert "not measured on a device" in result.energy.reason
     assert result.load is not None
     assert result.load.warm.start_to_first_ms is None, "the clocks of the two machines are not the same"
     assert any(f"MB to {SERIAL}" in line for line in said)
@@ -125,7 +125,7 @@ def test_what_changes_on_its_way_is_noticed(phone: FakePhone) -> None:
     assert result.failure is not None
     assert result.failure.stage == "connect"
     assert "etbench-runner" in result.failure.message
-    assert "did not arrive whole" in result.failure.message
+    assert "did not arrive intact" in result.failure.message
     assert result.rounds == []
 
 
@@ -295,7 +295,7 @@ def test_a_large_file_has_as_much_time_to_come_as_to_go(
 
 
 def test_a_size_that_is_none_is_said(tmp_path: Path) -> None:
-    with pytest.raises(EtbenchError, match=r"the size of /there/a there is told as 'what\?'"):
+    with pytest.raises(EtbenchError, match=r"the size of /there/a on the device is 'what\?'"):
         _adb(tmp_path, state="device", ends="echo 'what?'").pull("/there/a", str(tmp_path / "a"))
 
 

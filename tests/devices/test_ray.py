@@ -87,7 +87,7 @@ def test_all_nodes_build(sweep: Sweep) -> None:
 
 
 def test_a_node_measures_one_cell_at_a_time_and_builds_none_meanwhile(sweep: Sweep) -> None:
-    begun, over = sweep.events("progress", "to be measured"), sweep.events("stage_started", "result")
+    begun, over = sweep.events("progress", "measuring on node"), sweep.events("stage_started", "result")
     building, built = sweep.events("stage_started", "import"), sweep.events("program_ready")
     measured_on = {result.cell_id: str(result.environment.node)[:12] for result in sweep.results}
     assert {cell: event.message.split()[-1] for cell, event in begun.items()} == measured_on

@@ -53,7 +53,7 @@ def test_what_was_sent_is_found_again(python: str, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_changed_on_its_way_is_not_taken_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="other did not arrive whole"):
+    with pytest.raises(SystemExit, match="other did not arrive intact"):
         _send({"other": _files(tmp_path, "a")}, monkeypatch, tmp_path / "root", "1000000")
     assert not list((tmp_path / "root").iterdir())
 

@@ -181,7 +181,7 @@ def test_a_run_says_that_it_waits(tmp_path: Path) -> None:
     with ExitStack() as turn:
         turn.enter_context(turn_to_measure(lambda: None))
         with started_etbench(*command, cwd=tmp_path, PYTHONPATH=str(TESTS)) as process:
-            wait_for(lambda: log.exists() and "waiting for its turn" in log.read_text())
+            wait_for(lambda: log.exists() and "waiting until it has finished" in log.read_text())
             assert "stage_finished time" not in log.read_text()
             turn.close()
             printed, _ = process.communicate(timeout=300)

@@ -154,7 +154,7 @@ def test_a_refused_program_comes_out_with_its_stage_and_hint(
     with pytest.raises(EtbenchError, match="refuses the program: loading it failed") as caught:
         _native(runner, _round(tmp_path), Round)
     assert caught.value.stage == "load_program"
-    assert "is no ExecuTorch program" in caught.value.hint
+    assert "is not an ExecuTorch program" in caught.value.hint
 
 
 def test_inputs_that_do_not_fit_are_a_failure_of_the_stage_at_hand(

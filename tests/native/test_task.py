@@ -96,15 +96,15 @@ def test_it_takes_fields_and_gives_json_so_that_it_works_over_a_wire(runner: Pat
     ("task", "message"),
     [
         (b"", "the task is empty"),
-        (b"[" * 10**6, "the task is cut off at byte 1000000"),
-        (b'{"task":"memory","folder":".","threads":1}', "the task is cut off at byte 42"),
+        (b"[" * 10**6, "the task is truncated at byte 1000000"),
+        (b'{"task":"memory","folder":".","threads":1}', "the task is truncated at byte 42"),
         (b"\0", 'the task has no "task"'),
         (b"task=memory\0folder=.\0\0", 'the task has no "threads"'),
         (b"task=memory\0folder\0threads=1\0\0", 'the task\'s field "folder" has no value'),
         (b"[" * 10**6 + b"\0\0", f'the task\'s field "{"[" * 80}…" has no value'),
-        (_written(MEMORY) + b"threads=2\0\0", "the task goes on after its end at byte 38"),
+        (_written(MEMORY) + b"threads=2\0\0", "the task continues after its end at byte 38"),
         (b"threads=2\0" + _written(MEMORY), 'the task has "threads" twice'),
-        (_written(MEMORY | {"task": "dance"}), 'the native runner knows no task "dance"'),
+        (_written(MEMORY | {"task": "dance"}), 'the native runner has no task "dance"'),
         (_written(MEMORY), "the reference inputs cannot be read: nowhere/reference.safetensors"),
     ],
     ids=[
@@ -119,7 +119,7 @@ def test_a_wrong_task_is_answered_in_words(task: bytes, message: str, runner: Pa
 def test_a_task_that_is_cut_off_anywhere_is_not_begun(runner: Path) -> None:
     whole = _written(MEMORY)
     for length in range(1, len(whole)):
-        assert _failure(runner, whole[:length]) == f"the task is cut off at byte {length}"
+        assert _failure(runner, whole[:length]) == f"the task is truncated at byte {length}"
 
 
 @pytest.mark.parametrize("value", ["", "-1", "+1", " 1", "1 ", "1.5", "1e3", "many", "4294967296", "9" * 30])
@@ -139,11 +139,14 @@ def test_a_count_that_is_none_is_refused(value: str, runner: Path) -> None:
         ({"task": "load"}, 'the task has no "cold"'),
         ({"task": "outputs"}, 'the task has no "file"'),
         ({"runtime.weight_cache": "1"}, '"runtime.weight_cache" is "1", which is not true or false'),
-        ({"input.0.0": "F32 0"}, '"input.0.0" is "F32 0", which is not a dtype, a place, a length and sizes'),
+        (
+            {"input.0.0": "F32 0"},
+            '"input.0.0" is "F32 0", which is not a dtype, an offset, a length and sizes',
+        ),
         ({"input.0.0": "F32 0 4 -1"}, '"input.0.0" is "-1", which is not a whole number'),
         ({"input.0.0": "F32 0 4 2"}, '"input.0.0" is "F32 0 4 2", which is not a tensor of 4 bytes'),
-        ({"input.0.0": "F32 999999999 4 1"}, "the reference inputs are cut off"),
-        ({"input.0.0": "C64 0 8 1"}, "the native runner knows no tensors of dtype C64"),
+        ({"input.0.0": "F32 999999999 4 1"}, "the reference inputs are truncated"),
+        ({"input.0.0": "C64 0 8 1"}, "the native runner does not support tensors of dtype C64"),
     ],
     ids=lambda value: " ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else "",
 )
@@ -156,7 +159,7 @@ def test_a_field_that_does_not_fit_is_named(
 def test_an_unknown_option_of_the_runtime_is_a_failure_of_the_load(runner: Path) -> None:
     told, _ = _told(runner, _written(MEMORY | {"runtime.workspace_sharing": "some"}))
     assert (told["message_type"], told["stage"]) == ("failure", "load_program")
-    assert told["message"] == 'there is no workspace_sharing "some"'
+    assert told["message"] == 'workspace_sharing is "some", which is not disabled, per_model or global'
 
 
 @pytest.mark.parametrize(
@@ -181,4 +184,4 @@ def test_an_unknown_option_of_the_runtime_is_a_failure_of_the_load(runner: Path)
 )
 def test_what_is_not_utf_8_is_shown_as_replaced(text: bytes, shown: str, runner: Path) -> None:
     task = b"task=" + text + b"\0folder=.\0threads=1\0\0"
-    assert _failure(runner, task) == f'the native runner knows no task "{shown}"'
+    assert _failure(runner, task) == f'the native runner has no task "{shown}"'

@@ -23,6 +23,6 @@ def test_the_codes_and_names_are_those_of_the_header_in_the_wheel() -> None:
 
 
 def test_a_code_is_found_as_the_runtime_writes_it() -> None:
-    assert explain("Failed to load program, error: 0x:23").startswith("0x23 InvalidProgram: the file is no")
+    assert explain("Failed to load program, error: 0x:23").startswith("0x23 InvalidProgram: the file is not")
     assert explain("set_inputs() for method 'forward' failed with error 0x10").startswith("0x10 NotSupported")
     assert explain("something else") == ""

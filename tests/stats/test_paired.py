@@ -51,9 +51,9 @@ def test_too_few_blocks_have_no_bounds() -> None:
 
 
 def test_blocks_that_are_none_are_refused() -> None:
-    with pytest.raises(ValueError, match="2 base rounds and 1 new ones"):
+    with pytest.raises(ValueError, match="2 baseline rounds and 1 new rounds"):
         paired_ratio([1.0, 2.0], [1.0])
-    with pytest.raises(ValueError, match="0 base rounds"):
+    with pytest.raises(ValueError, match="0 baseline rounds"):
         paired_ratio([], [])
 
 

@@ -89,4 +89,4 @@ def test_outlying_rounds_are_marked_and_do_not_move_the_verdict() -> None:
 def test_a_single_round_is_unknown() -> None:
     judged = assess([[1.0, 2.0]])
     assert (judged.verdict, judged.between_rounds, judged.drift) == ("unknown", None, None)
-    assert judged.reasons == ["1 round says little about how far rounds are apart"]
+    assert judged.reasons == ["1 round is too few to show how much rounds differ"]

@@ -67,7 +67,7 @@ def test_each_end_without_an_answer_is_explained(what: str, stage: str, kind: st
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the child finds its pipe in /proc")
 def test_garbage_in_the_channel_is_an_error_of_the_stage(ask) -> None:
-    with pytest.raises(EtbenchError, match="which is no message") as caught:
+    with pytest.raises(EtbenchError, match="which is not a message") as caught:
         ask("garbage")
     assert caught.value.stage == "acting"
 
@@ -104,7 +104,7 @@ def test_only_the_process_that_opened_the_channel_answers(
         assert child.ask(Ask(what), Answer, **about) == Answer("of the parent")
         assert child.ask(Ask("next"), Answer, **about) == Answer("next")
     assert len([event for event in events if event.kind == "stage_finished"]) <= 2
-    assert "came back from the function that forked it" in (tmp_path / "log").read_text()
+    assert "returned from the function that forked it" in (tmp_path / "log").read_text()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the child finds its pipe in /proc")
@@ -130,7 +130,7 @@ def test_parts_come_before_the_answer(ask) -> None:
     ("limit", "said", "hint"),
     [
         ("timeout_s", "gave no answer within 1 s and was killed", "raise build.timeout_s"),
-        ("silence_s", "said nothing for 1 s and was killed", "where it is only slow it says so"),
+        ("silence_s", "sent no message for 1 s and was killed", "a slow process sends messages"),
     ],
     ids=["timeout_s", "silence_s"],
 )
@@ -149,7 +149,10 @@ def test_a_child_that_hangs_is_killed(
 
 @pytest.mark.parametrize(
     ("status", "said", "hint"),
-    [(137, "was killed by SIGKILL", "out of memory"), (255, "exited with status 255", "last words")],
+    [
+        (137, "was killed by SIGKILL", "out of memory"),
+        (255, "exited with status 255", "see the end of the log"),
+    ],
 )
 def test_a_shell_between_tells_of_signals_too(status: int, said: str, hint: str, tmp_path: Path) -> None:
     about = {"scratch": tmp_path, "log": tmp_path / "log"}

@@ -1,1 +1,1 @@
-"""What a fresh process does: check, time, load, and count memory, energy or operators. Imports torch."""
+"""What a fresh process does: check, time, load, and measure memory, energy or operators. Imports torch."""

@@ -1,4 +1,4 @@
-"""The energy pass: joules an inference, by the counters of Intel's and AMD's processors (RAPL)."""
+"""The energy pass: joules per inference, from the counters of Intel's and AMD's processors (RAPL)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ IDLE_S = 0.5
 
 @dataclass(frozen=True)
 class Counter:
-    """An energy counter in microjoules that starts again at zero after `range_uj`."""
+    """An energy counter in microjoules that wraps around to zero after `range_uj`."""
 
     name: str
     file: Path
     range_uj: int
 
     def read_uj(self) -> int:
-        """Return what it stands at."""
+        """Return its current value."""
         return int(self.file.read_text())
 
 
@@ -39,15 +39,15 @@ def find_counters(root: Path = POWERCAP) -> list[Counter]:
     controllers are parts of a package; memory that has a counter of its own is not counted.
 
     Args:
-        root: where the kernel shows them.
+        root: the folder in which the kernel shows them.
 
     Raises:
-        EtbenchError: of stage ``energy`` if there is none, or it must not be read; says which.
+        EtbenchError: of stage ``energy`` if there are none, or they cannot be read.
 
     """
     zones = [zone for zone in sorted(root.glob("*-rapl:*")) if _name(zone).startswith("package")]
     if not zones:
-        raise EtbenchError(f"this processor shows no RAPL counters (no package in {root})", stage="energy")
+        raise EtbenchError(f"this system has no RAPL counters (no package in {root})", stage="energy")
     try:
         counters = [
             Counter(_name(zone), zone / "energy_uj", int((zone / "max_energy_range_uj").read_text()))
@@ -59,7 +59,7 @@ def find_counters(root: Path = POWERCAP) -> list[Counter]:
         raise EtbenchError(
             f"the RAPL counters cannot be read: {error}",
             stage="energy",
-            hint="they are for root alone since Linux 5.10; let your user read the files energy_uj",
+            hint="since Linux 5.10 only root may read them: allow your user to read the files energy_uj",
         ) from error
     return counters
 
@@ -68,9 +68,9 @@ def measure_energy(folder: Path, threads: int, *, seconds: float, root: Path = P
     """Load the program, rest, and run it for a while, reading the counters before and after each.
 
     Args:
-        folder: of the artifact.
-        threads: of the runtime's pool.
-        seconds: how long it runs at least, and how long at most but for the last inference.
+        folder: the artifact's folder.
+        threads: the size of the runtime's thread pool.
+        seconds: how long to run; only the last inference may take longer.
         root: see `find_counters`.
 
     Raises:
@@ -80,14 +80,14 @@ def measure_energy(folder: Path, threads: int, *, seconds: float, root: Path = P
     counters = find_counters(root)
     inputs, generation = read_references(folder)[0][0], read_generation(folder)
     work = work_of(load(folder, threads), inputs, generation)
-    work.begin()  # the first one has more to do than the others
+    work.begin()  # the first inference does more than the others
     return energy_of(work.step, counters, seconds=seconds, idle_s=IDLE_S)
 
 
 def energy_of(
     infer: Callable[[], None], counters: Sequence[Counter], *, seconds: float, idle_s: float
 ) -> Energy:
-    """Return the energy of one call, from as many as fit so many seconds, after a rest of `idle_s`."""
+    """Return the energy per call: call for so many seconds, after a rest of `idle_s`."""
     before, begun = _read(counters), time.perf_counter()
     time.sleep(idle_s)
     rested, started = _read(counters), time.perf_counter()
@@ -110,7 +110,7 @@ def energy_of(
 
 
 def spent_joules(counters: Sequence[Counter], before: Sequence[int], after: Sequence[int]) -> float:
-    """Return the energy between two readings in µJ, where each counter may have started again once."""
+    """Return the energy between two readings in µJ; each counter may have wrapped around once."""
     return sum(
         (end - begin) % (counter.range_uj + 1) / 1e6
         for counter, begin, end in zip(counters, before, after, strict=True)

@@ -1,4 +1,4 @@
-"""The evaluation pass: give the built program to the user's function and take down its figures."""
+"""The evaluation pass: call the user's function with the built program and record its figures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def evaluate_program(folder: Path, threads: int, target: str, options: dict[str,
 
     Raises:
         EtbenchError: of stage ``load_program`` if the runtime refuses the program, ``evaluate`` if the
-            function is not to be had, or returns something else than a dict of numbers.
+            function is not available, or returns something other than a dict of numbers.
 
     """
     program = BuiltProgram(load(folder, threads), read_references(folder)[0][0])

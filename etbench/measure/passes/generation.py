@@ -1,4 +1,4 @@
-"""The check of a language model: the program writes the texts that the eager model wrote."""
+"""The check of a language model: compare its tokens with those that the eager model wrote."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from etbench.stats.parity import Parity, compare_outputs
 
 __all__ = ["compare_generated"]
 
-REPEATED = "the eager model writes the same token over and over: equal tokens say little here"
+REPEATED = "the eager model repeats a single token, so equal tokens are a weak check"
 
 
 def compare_generated(
     method: Executor, prompts: Sequence[tuple[Tensor, ...]], references: Sequence[Tensor]
 ) -> Parity:
-    """Decode from each prompt twice: along the reference's tokens for the logits, then freely for the tokens.
+    """Decode each prompt twice: with the reference's tokens to compare logits, then freely for tokens.
 
     Args:
         method: the program.
-        prompts: what it is called with first.
-        references: the eager model's logits of (tokens, vocabulary) for each prompt; its tokens are their
-            largest.
+        prompts: the inputs of its first call.
+        references: the eager model's logits for each prompt, (tokens, vocabulary); its tokens are their
+            argmax.
 
     """
 

@@ -22,8 +22,8 @@ def time_load(folder: Path, threads: int, *, cold: bool) -> OneLoad:
     """Time the load of program and method, and the first inference, once in this process.
 
     Args:
-        folder: of the artifact.
-        threads: of the runtime's pool.
+        folder: the artifact's folder.
+        threads: the size of the runtime's thread pool.
         cold: drop the program from the page cache first, instead of making sure that it is there.
 
     Raises:
@@ -44,7 +44,7 @@ def time_load(folder: Path, threads: int, *, cold: bool) -> OneLoad:
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:
-    """Return what the work gives and how many ms it took."""
+    """Return the result of the work and its duration in ms."""
     start = time.perf_counter_ns()
     given = work()
     return given, (time.perf_counter_ns() - start) / 1e6

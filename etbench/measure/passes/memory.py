@@ -1,4 +1,4 @@
-"""The memory pass: what a process takes that loads a program and runs it once."""
+"""The memory pass: the memory of a process that loads a program and runs it once."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ PROC = Path("/proc/self")
 
 
 def measure_memory(folder: Path, threads: int) -> Memory:
-    """Load the program, run it once and say what that took.
+    """Load the program, run it once and return the memory that this took.
 
-    Nothing is sampled beside it: the peak is the kernel's own high-water mark, set back just before.
+    Nothing is sampled meanwhile: the peak is the kernel's own high-water mark, which is reset just before.
 
     Raises:
         EtbenchError: of stage ``load_program`` if the runtime refuses it.
@@ -32,7 +32,7 @@ def measure_memory(folder: Path, threads: int) -> Memory:
     _give_back_free_memory()
     _forget_peak()
     baseline, dirty_before = psutil.Process().memory_info().rss, _private_dirty_bytes()
-    method = load(folder, threads)  # kept until all is read: its memory goes with it
+    method = load(folder, threads)  # kept until all is read: its memory is freed with it
     method.call(inputs, clone_outputs=False)
     dirty, peak = _private_dirty_bytes(), max(_peak_rss_bytes(), baseline)
     return Memory(
@@ -44,19 +44,19 @@ def measure_memory(folder: Path, threads: int) -> Memory:
 
 
 def _give_back_free_memory() -> None:
-    """Return what the allocator holds in reserve, where it is glibc's, so that its use again is seen."""
+    """Return the free memory of glibc's allocator to the system, so that using it again is counted."""
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
         libc.malloc_trim(0)
 
 
 def _forget_peak() -> None:
-    """Set the high-water mark back to what is resident now, where Linux lets a process do that."""
+    """Reset the high-water mark to what is resident now, if Linux allows that."""
     with contextlib.suppress(OSError):
         (PROC / "clear_refs").write_text("5")
 
 
 def _peak_rss_bytes() -> int:
-    """Return the high-water mark of resident memory; elsewhere than on Linux, that since the start."""
+    """Return the high-water mark of resident memory; on systems other than Linux, since the start."""
     peak = _kilobytes(PROC / "status", "VmHWM:")
     if peak is not None:
         return peak
@@ -65,12 +65,12 @@ def _peak_rss_bytes() -> int:
 
 
 def _private_dirty_bytes() -> int | None:
-    """Return the memory that is this process's alone and backed by no file; None elsewhere than on Linux."""
+    """Return the memory that only this process has and no file backs; None if the system is not Linux."""
     return _kilobytes(PROC / "smaps_rollup", "Private_Dirty:")
 
 
 def _kilobytes(file: Path, key: str) -> int | None:
-    """Return the bytes that a line such as ``VmHWM:  1234 kB`` stands for."""
+    """Return the bytes in a line such as ``VmHWM:  1234 kB``."""
     with contextlib.suppress(OSError):
         for line in file.read_text().splitlines():
             if line.startswith(key):

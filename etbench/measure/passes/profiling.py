@@ -26,8 +26,8 @@ PORTABLE_CALL, DELEGATE_CALL, EXECUTE = "native_call_", "DELEGATE_CALL", "Method
 def profile_program(folder: Path, threads: int) -> Profile:
     """Run the program with the runtime's profiler on and return the time of each operator.
 
-    One inference goes before, and is left out: of a language model the prompt. Reading what the profiler
-    wrote takes some seconds, since it imports the exporter.
+    The first inference, for a language model the prompt, is left out. Reading what the profiler wrote takes
+    some seconds, since that imports the exporter.
 
     Raises:
         EtbenchError: of stage ``load_program`` if the runtime refuses the program, ``profile`` if it wrote
@@ -53,12 +53,12 @@ def profile_program(folder: Path, threads: int) -> Profile:
 
 
 def _read_profile(etdump: Path, *, warmup: int) -> Profile:
-    from executorch.devtools import Inspector  # drags in the exporter: seconds
+    from executorch.devtools import Inspector  # imports the exporter: some seconds
 
     if not etdump.stat().st_size:
         raise EtbenchError("this runtime was built without ETDump: it wrote no profile", stage="profile")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that there is no debug buffer, which nobody asked for
+        warnings.simplefilter("ignore")  # there is no debug buffer, and none is needed
         blocks = Inspector(etdump_path=str(etdump)).event_blocks
     events = next(block.events for block in blocks if block.name == "Execute")
     execute = next(event for event in events if event.name == EXECUTE)
@@ -73,7 +73,7 @@ def _read_profile(etdump: Path, *, warmup: int) -> Profile:
 
 
 def _operators(events: Iterable[Any], execute_ms: float, warmup: int) -> Iterable[Operator]:
-    """Make operators of the events; those inside of a delegate come before the call into it."""
+    """Turn events into operators; those inside a delegate come before the call into it."""
     inside_ms = 0.0
     for event in events:
         name, took_ms = event.name, _mean_ms(event, warmup)
@@ -85,7 +85,7 @@ def _operators(events: Iterable[Any], execute_ms: float, warmup: int) -> Iterabl
         elif name.startswith(PORTABLE_CALL):
             kind, name = "portable", name.removeprefix(PORTABLE_CALL)
         else:
-            continue  # OPERATOR_CALL is the kernel once more, with what it took to call it
+            continue  # OPERATOR_CALL is the kernel again, including the time to call it
         yield Operator(
             name=name,
             kind=kind,
@@ -96,4 +96,4 @@ def _operators(events: Iterable[Any], execute_ms: float, warmup: int) -> Iterabl
 
 
 def _mean_ms(event: Any, warmup: int) -> float:
-    return round(float(mean(event.perf_data.raw[warmup:])), 6)  # the clock's nanosecond
+    return round(float(mean(event.perf_data.raw[warmup:])), 6)  # the clock counts nanoseconds

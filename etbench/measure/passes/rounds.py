@@ -1,4 +1,4 @@
-"""What happens inside the fresh processes: a check against the reference, and timed rounds."""
+"""The work of the fresh processes: a check against the reference, and timed rounds."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def time_round(
     """Load the program, warm up and time a number of inferences.
 
     Args:
-        folder: of the artifact.
-        threads: of the runtime's pool.
-        samples: timed inferences wanted.
-        at_least: how many of them are taken even when the time is up.
-        warmup: untimed inferences wanted, or ``stable``: until they get no faster. One is always done,
-            and none begins after a quarter of the time left.
-        time_left_s: no further sample begins after this many seconds.
-        tell: gets a line about slow going.
+        folder: the artifact's folder.
+        threads: the size of the runtime's thread pool.
+        samples: the number of timed inferences.
+        at_least: how many of them are timed even if no time is left.
+        warmup: the number of untimed inferences, or ``stable``: until they get no faster. At least one is
+            run, and none starts after a quarter of the time left.
+        time_left_s: no further sample starts after this many seconds.
+        tell: receives a line about slow progress.
 
     Raises:
         EtbenchError: of stage ``load_program`` or ``time``.
@@ -117,7 +117,7 @@ def _checked(parity: Parity, method: Executor) -> CheckPass:
 
 
 def _warm(times_ms: Sequence[float], warmup: int | Literal["stable"]) -> bool:
-    """Tell whether the warmup is over: the wanted count, or the median of a window falls no more."""
+    """Return whether the warmup is complete: it has its count, or the median of a window no longer falls."""
     count = len(times_ms)
     if warmup != "stable":
         return count >= warmup
@@ -128,13 +128,13 @@ def _warm(times_ms: Sequence[float], warmup: int | Literal["stable"]) -> bool:
 
 
 def _sample_ms(work: Work) -> float:
-    """Time one inference, after whatever must go before it."""
+    """Time one inference, after its preparation."""
     work.make_ready()
     return timed_ms(work.step)
 
 
 def _joined(batches: Sequence[Sequence[Tensor]]) -> list[NDArray[np.float32]]:
-    """Put the batches of each output one behind the other, as fp32."""
+    """Concatenate the batches of each output, as fp32."""
     return [
         np.concatenate([np.atleast_1d(tensor.float().numpy()) for tensor in members])
         for members in zip(*batches, strict=True)
@@ -148,6 +148,6 @@ def _tell_if_slow(
         return
     fitting = max(at_least, min(samples, int(time_left_s / inference_s) + 1))
     tell(
-        f"slow, not hanging: one inference takes about {inference_s:.1f} s; "
-        f"timing {fitting} of {samples} in this round, some {fitting * inference_s:.0f} s"
+        f"slow, but not hanging: one inference takes about {inference_s:.1f} s; "
+        f"timing {fitting} of {samples} in this round, about {fitting * inference_s:.0f} s"
     )

@@ -1,4 +1,4 @@
-"""What a sample is the time of: the same call each time, or the next token of a text."""
+"""What a sample times: the same call each time, or the next token of a text."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ __all__ = ["Work", "timed_ms", "work_of"]
 
 
 class Work(Protocol):
-    """A loaded program and what it is asked for, again and again."""
+    """A loaded program and the inference that is repeated with it."""
 
     prefill_ms: list[float]
 
     def begin(self) -> None:
-        """Do what comes first, as the first inference of a process."""
+        """Run the first inference of a process."""
 
     def start_over(self) -> None:
-        """Forget what was done to warm up."""
+        """Discard the state of the warmup."""
 
     def make_ready(self) -> None:
-        """Do what must go before the next step and is no part of it."""
+        """Prepare the next step; this does not belong to its time."""
 
     def step(self) -> None:
-        """Do one inference."""
+        """Run one inference."""
 
 
 def work_of(method: Executor, inputs: tuple[Tensor, ...], generation: Generation | None) -> Work:
-    """Return what the program does: one call is an inference, or one of many that a text is made of."""
+    """Return the work of a program: the same call each time, or with `generation` the decoding of a text."""
     return _Decoding(method, inputs, generation) if generation else _Calls(method, inputs)
 
 
 def timed_ms(work: Callable[[], None]) -> float:
-    """Return how many ms it takes."""
+    """Return the duration of the work in ms."""
     start = time.perf_counter_ns()
     work()
     return (time.perf_counter_ns() - start) / 1e6
@@ -49,9 +49,9 @@ def timed_ms(work: Callable[[], None]) -> float:
 class _Calls:
     """The same call each time, as a caller sees it: inputs set, method executed, outputs not copied.
 
-    Before each one the outputs of the last are fetched once more. An inference of some ms drives the code of
-    the binding out of the CPU's caches, which the next would pay for: 1 to 2 % of 3 ms, and no property of
-    the program (`benchmarks/timer.py`).
+    Before each call the outputs of the last one are fetched again. An inference of some ms evicts the code of
+    the binding from the CPU's caches, which would slow down the next one: by 1 to 2 % of 3 ms, which is not a
+    property of the program (`benchmarks/timer.py`).
     """
 
     def __init__(self, method: Executor, inputs: tuple[Tensor, ...]) -> None:
@@ -73,17 +73,17 @@ class _Calls:
 
 
 class _Decoding:
-    """Greedy decoding: a step is one call and the choice of the next token; a prompt goes before the first.
+    """Greedy decoding: a step is one call and the choice of the next token; the prompt comes first.
 
-    After as many tokens as are wanted the prompt begins again. A step beyond them, where nobody calls
-    `make_ready`, repeats the last one.
+    After the requested number of tokens, decoding starts again with the prompt. Further steps without
+    `make_ready` repeat the last one.
     """
 
     def __init__(self, method: Executor, prompt: tuple[Tensor, ...], generation: Generation) -> None:
         self.prefill_ms: list[float] = []
         self._method = method
         self._prompt = prompt
-        self._end = generation.prompt_tokens + generation.new_tokens - 1  # the last token is not called with
+        self._end = generation.prompt_tokens + generation.new_tokens - 1  # the last token is not an input
         self._token = torch.zeros(1, 1, dtype=torch.int64)
         self._position = torch.tensor([self._end])
 

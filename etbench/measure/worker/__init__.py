@@ -1,1 +1,1 @@
-"""The measuring process, which forks or spawns a fresh one for each pass and round."""
+"""The measuring process, which forks or spawns a fresh process for each pass and round."""

@@ -1,4 +1,4 @@
-"""Rounds of all subjects in turn, block by block, until each has what it was asked for."""
+"""Rounds of all subjects in turn (interleaved), block by block, until each has all its rounds."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ __all__ = ["Blocks"]
 class Blocks:
     """Times the subjects in turn: each block is one round of every subject, in random order.
 
-    A subject and the base it is compared with are a team: they are in the same blocks to the end. The
-    first block tells what a round of each costs. Teams that are too slow then go on in blocks of their own
-    class, so that the quick ones stay close together in time.
+    A subject and its baseline are a team: they are in the same blocks to the end. The first block shows how
+    long a round of each subject takes. Teams that are too slow then continue in separate blocks, so that the
+    rounds of the quick ones stay close together in time.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Blocks:
 
     def run(self) -> None:
         """Time all rounds of all subjects."""
-        self._end_finished(self.teams)  # those of which only the word was lost that they are over
+        self._end_finished(self.teams)  # had all their rounds when the connection was lost
         self._time_block([team for team in self.teams if _unfinished(team)])
         for team in self.teams:
             slow = max(subject.progress.round_s for subject in team) > self.block_max_s
@@ -62,9 +62,9 @@ class Blocks:
                 self._time_block(teams)
 
     def _time_block(self, teams: list[list[RunningSubject]]) -> None:
-        """Time a round of each member, in random order; the next block of the same members in its reverse.
+        """Time a round of each member in random order; the next block of the same members reverses the order.
 
-        So what comes of the order, and of a steady drift, is alike for all of them after two blocks.
+        After two blocks, the order and a steady drift have affected all members equally.
         """
         members = [subject for team in teams if _unfinished(team) for subject in team]
         order, self.reverse = self.reverse, []
@@ -87,9 +87,9 @@ class Blocks:
 
 
 def _agree(team: list[RunningSubject]) -> None:
-    """Let a team end for one reason: that of the one that is compared, or that the time of any is up.
+    """End a team for one reason: that of the subject with a baseline, or that a member has no time left.
 
-    More rounds of the one that has time left would need rounds of the other in the same blocks.
+    More rounds of a member that has time left would need rounds of the other in the same blocks.
     """
     ended = [subject.progress.stopped_by for subject in team]
     if "max_seconds" in ended or None not in ended:
@@ -98,14 +98,14 @@ def _agree(team: list[RunningSubject]) -> None:
 
 
 def _unfinished(team: list[RunningSubject]) -> bool:
-    """Tell whether a team has rounds to come; one whose member is broken has not."""
+    """Return whether a team needs more rounds; a team with a failed member does not."""
     if any(subject.broken for subject in team):
         return False
     return any(subject.progress.stopped_by is None for subject in team)
 
 
 def _half_width(team: list[RunningSubject]) -> Callable[[], float | None]:
-    """Return a function that tells how wide the interval of the last subject is by now."""
+    """Return a function that returns the current half width of the last subject's interval."""
     new = team[-1].progress
 
     def alone() -> float | None:

@@ -1,4 +1,4 @@
-"""Run a function in a forked process and bring its answer back, however that process ends."""
+"""Run a function in a forked process and return its answer; report how the process ended if it has none."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def in_fork(function: Callable[[Tell], T], answer: type[T], supervision: Supervi
     The caller must not have started a thread pool: threads do not survive a fork.
 
     Args:
-        function: what to do; it may use all that this process has imported, and is given a function that
-            tells of slow going.
+        function: the work; it may use everything that this process has imported. Its argument is a function
+            that reports slow progress.
         answer: the type it returns.
-        supervision: goes with it.
+        supervision: its stage, time limit and log.
 
     Raises:
         EtbenchError: what the function raised, the signal that killed its process, or that it took too long.
@@ -64,4 +64,4 @@ def _be_the_child(function: Callable[[Tell], Struct], pipe: int, supervision: Su
         return function(channel.say)
 
     channel.answer(work, stage=supervision.stage)
-    channel.end()  # the pipe ends only now, so that a child which never gets here is late, not waited for
+    channel.end()  # closes the pipe only now: a child that hangs before reaches the time limit

@@ -1,4 +1,4 @@
-"""The passes beside the timed rounds, each in a fresh process, so that none disturbs another."""
+"""The passes other than the timed rounds, each in a fresh process, so that none affects another."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ T = TypeVar("T", bound=Struct)
 
 
 class RunTask(Protocol):
-    """Does a task in a fresh process and returns its answer."""
+    """Runs a task in a fresh process and returns its answer."""
 
     def __call__(self, task: Task, answer: type[T], /) -> T:
-        """Raise an `EtbenchError` where the process fails."""
+        """Raise an `EtbenchError` if the process fails."""
 
 
 def inspect_program(folder: str, threads: int, passes: Passes, *, profile: bool, run: RunTask) -> Inspection:
-    """Return what loading the program takes, in time and memory, and where its time and energy go.
+    """Measure the load time, memory and energy of a program and, if wanted, profile its operators.
 
     Args:
-        folder: of the artifact.
-        threads: of the runtime's pool.
-        passes: how much of each.
-        profile: whether the operators are timed too; programs that PyTorch runs have no such clock.
-        run: does a task in a fresh process.
+        folder: the artifact's folder.
+        threads: the size of the runtime's thread pool.
+        passes: the settings of the passes.
+        profile: whether to time the operators too; this is not possible for programs that PyTorch runs.
+        run: runs a task in a fresh process.
 
     Raises:
         EtbenchError: of stage ``load_program`` if the runtime refuses it, or with how a process died.
@@ -50,7 +50,7 @@ def inspect_program(folder: str, threads: int, passes: Passes, *, profile: bool,
 
 
 def _load(folder: str, threads: int, passes: Passes, run: RunTask) -> LoadPass:
-    """Load in one process after another, first with the file in memory; a slow program gets one process."""
+    """Load in several processes, first with the file in the page cache; a slow program is loaded once."""
     begun = time.monotonic()
 
     def load(*, cold: bool, at_least: int, until_s: float) -> list[OneLoad]:

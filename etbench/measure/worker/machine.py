@@ -1,4 +1,4 @@
-"""The machine that the processes of a subject are run on: this one, or a phone that is reached from here."""
+"""The machine on which the processes of a subject run: this one, or a phone that is connected to it."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ T = TypeVar("T", bound=Struct)
 
 
 class Machine(Protocol):
-    """Runs the tasks of a subject, each in a fresh process, and tells what it is."""
+    """Runs the tasks of a subject, each in a fresh process, and describes itself."""
 
     def run(self, task: Task | OutputsTask, answer: type[T], supervision: Supervision) -> T:
-        """Do a task; see `etbench.measure.worker.round_process.in_fresh_process`."""
+        """Run a task; see `etbench.measure.worker.round_process.in_fresh_process`."""
 
     def environment(self, *, threads: int, runtimes: Sequence[str]) -> Environment:
-        """Return its facts, with what only a process that has loaded the runtime can tell."""
+        """Return its facts; the arguments come from a process that has loaded the runtime."""
 
     def now(self) -> MachineNow:
-        """Return its state at this moment."""
+        """Return its current state."""
 
 
 def machine_of(asked: Subject, start: Start) -> Machine:
-    """Return the machine that a subject is measured on; `start` is how processes are started here."""
+    """Return the machine that a subject is measured on; `start` is how processes are started on this host."""
     here = _Here(start, asked.runner)
     return _There(here, asked.phone) if asked.phone else here
 
@@ -60,7 +60,7 @@ class _Here:
 
 
 class _There:
-    """A phone; what its outputs are worth is found out here."""
+    """A phone; its outputs are compared with the reference on this host."""
 
     def __init__(self, here: _Here, phone: Phone) -> None:
         self._here = here

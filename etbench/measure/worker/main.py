@@ -18,7 +18,7 @@ from etbench.system.channel import serve
 def _handle(request: MeasureRequest, emit: OnEvent, send: Callable[[MeasurePart], None]) -> Measured:
     stages = Stages(emit)
     with stages("start_runtime"):
-        gc.disable()  # all that an import makes is kept
+        gc.disable()  # everything that an import creates is kept
         import executorch.kernels.quantized  # noqa: F401  registers the kernels of int8 on portable
 
         from etbench.measure.passes import energy, load_time, memory, rounds  # noqa: F401  forks inherit them
@@ -27,7 +27,7 @@ def _handle(request: MeasureRequest, emit: OnEvent, send: Callable[[MeasurePart]
         for asked in request.subjects:
             preload(program_path(Path(asked.folder)))
         gc.collect()
-        gc.freeze()  # else each fork looks through, and so copies, a hundred MB of what was imported
+        gc.freeze()  # else each fork visits, and so copies, 100 MB of imported objects
         gc.enable()
     if request.affinity:
         os.sched_setaffinity(0, request.affinity)

@@ -1,4 +1,4 @@
-"""Tasks of the native runner on an Android device: it is run there through `adb`, and answers here."""
+"""Run tasks of the native runner on an Android device through `adb`."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ __all__ = ["on_phone"]
 
 T = TypeVar("T", bound=Struct)
 
-# The exit statuses of `adb shell` are the program's, as in a shell. Where the device was lost there is none:
-# `adb` then gives 0, or 255 if it is newer.
+# `adb shell` exits with the status of the program, as a shell does. If the device was lost there is none:
+# `adb` then exits with 0, newer versions with 255.
 NO_STATUS = (0, 255)
-NOT_STARTED = (1, 126, 127)  # by Android's linker, and by its shell
+NOT_STARTED = (1, 126, 127)  # statuses of Android's linker and of its shell
 OUTPUTS = "outputs.safetensors"
 
 
 def on_phone(phone: Phone, task: Task | OutputsTask, answer: type[T], supervision: Supervision) -> T:
-    """Do the task on a device; see `etbench.measure.worker.round_process.in_fresh_process`.
+    """Run the task on a device; see `etbench.measure.worker.round_process.in_fresh_process`.
 
     Args:
-        phone: where.
-        task: names the program's folder and files on this host.
-        answer: the type of what comes of it.
-        supervision: goes with it.
+        phone: the device.
+        task: the task, with the program's folder and files on this host.
+        answer: the type of its answer.
+        supervision: its stage, time limit and log.
 
     Raises:
-        EtbenchError: of stage ``connect`` if the device was lost; else that the reference inputs here cannot
-            be read, what the runner reported, the signal that killed it, or that it took too long.
+        EtbenchError: of stage ``connect`` if the device was lost; else that the reference inputs cannot be
+            read, what the runner reported, the signal that killed it, or that it took too long.
 
     """
     if isinstance(task, EnergyTask):
-        raise EtbenchError("the energy counters of a device are not read through adb", stage="energy")
+        raise EtbenchError("energy is not measured on a device that is connected through adb", stage="energy")
     outputs = {"file": f"{phone.folder}/{OUTPUTS}"} if isinstance(task, OutputsTask) else {}
     there = msgspec.structs.replace(task, folder=phone.folder, **outputs)
     asked = encode_task(there, stored_inputs(Path(task.folder), stage=supervision.stage))
@@ -66,13 +66,13 @@ def on_phone(phone: Phone, task: Task | OutputsTask, answer: type[T], supervisio
 
 
 def _words(phone: Phone, stage: str) -> str:
-    """Return what the shell there is to run; the runner takes its place, so that a hang-up ends it."""
+    """Return the command for the device's shell; the runner replaces the shell, so that a hang-up ends it."""
     pinned = ["taskset", f"{sum(1 << cpu for cpu in phone.affinity):x}"] if phone.affinity else []
     return shlex.join(["exec", *pinned, phone.runner, stage])
 
 
 def _ended(phone: Phone, error: EtbenchError) -> EtbenchError:
-    """Tell the end of the connection from that of the process over there."""
+    """Return the error of a lost connection, or else that of the process on the device."""
     status = error.exit_status
     if status is None or status in NO_STATUS or not phone.adb.attached:
         return phone.adb.error("the connection was lost")
@@ -80,5 +80,5 @@ def _ended(phone: Phone, error: EtbenchError) -> EtbenchError:
     if error.exit_status < 0:
         error.message = f"the process of a round {exit_description(error.exit_status)}"
     elif status in NOT_STARTED:
-        error.hint = f"the log says why; is device.runner compiled for {phone.adb.serial}?"
+        error.hint = f"see the end of the log; is device.runner compiled for {phone.adb.serial}?"
     return error

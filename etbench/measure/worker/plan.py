@@ -1,4 +1,4 @@
-"""How many rounds a subject gets, and how many samples each: decided as its rounds come in."""
+"""Decide how many rounds a subject gets, and how many samples each, from its rounds so far."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from etbench.measure.protocol import Done, Round
 
 __all__ = ["MIN_SAMPLES", "Progress", "plan_rounds"]
 
-MIN_SAMPLES = 3  # of a round, and of a whole cell however slow it is
-MIN_ROUNDS = 5  # fewer say nothing about how far rounds are apart
-CHECK_EVERY = 5  # rounds between two looks at the interval of an adaptive repeat
+MIN_SAMPLES = 3  # per round, and per cell even if it is very slow
+MIN_ROUNDS = 5  # fewer do not show how much rounds differ
+CHECK_EVERY = 5  # rounds between two checks of the interval of an adaptive repeat
 
 StoppedBy = Literal["rounds", "max_seconds", "target_ci", "max_rounds"]
 
 
 def plan_rounds(repeat: Repeat, start_s: float, inference_s: float) -> tuple[int, int]:
-    """Return how many rounds of how many samples fit `repeat.rounds_s`, between five and `repeat.rounds`.
+    """Return how many rounds (five to `repeat.rounds`) of how many samples fit `repeat.rounds_s`.
 
     Args:
-        repeat: what is asked for.
-        start_s: what a round costs before its first sample: fork, load, warmup.
-        inference_s: what a sample costs.
+        repeat: the requested repeats.
+        start_s: the duration of a round before its first sample: fork, load, warmup.
+        inference_s: the duration of a sample.
 
     >>> repeat = Repeat(runs=50, warmup=5, rounds=30, rounds_s=6, max_seconds=60)
     >>> plan_rounds(repeat, start_s=0.06, inference_s=0.002)
@@ -50,13 +50,13 @@ def _samples(repeat: Repeat, rounds: int) -> int:
 
 @dataclass
 class Progress:
-    """The rounds of one subject so far, and what is still to be done.
+    """The rounds of one subject so far, and what remains to be done.
 
     Args:
-        repeat: what is asked for.
-        half_width: the half width of the interval that an adaptive repeat is to narrow, or None while
-            there is none; called only between rounds. Without it, as for the base of a comparison, only the
-            number of rounds is the end.
+        repeat: the requested repeats.
+        half_width: returns the half width of the interval that an adaptive repeat narrows, or None while
+            there is none; called only between rounds. Without it, as for a baseline, only the number of
+            rounds counts.
 
     """
 
@@ -68,44 +68,44 @@ class Progress:
     samples: int = 0
     stopped_by: StoppedBy | None = None
     _last_end_s: float = 0.0
-    _start_s: float = math.inf  # what a round costs before its first sample
+    _start_s: float = math.inf  # duration of a round before its first sample
 
     def __post_init__(self) -> None:
-        """Plan the first round, which tells what a round costs."""
+        """Plan the first round, which shows how long a round takes."""
         self.samples = _samples(self.repeat, self.repeat.rounds)
 
     @property
     def taken(self) -> int:
-        """How many samples there are."""
+        """The number of samples so far."""
         return sum(len(round_.samples_ms) for round_ in self.rounds)
 
     @property
     def still_needed(self) -> int:
-        """How many samples must still be taken though the time is up."""
+        """The number of samples that are still required, even if no time is left."""
         return max(0, min(MIN_SAMPLES, self.repeat.runs) - self.taken)
 
     @property
     def left_s(self) -> float:
-        """What is left of `max_seconds`."""
+        """The time left of `max_seconds`."""
         return max(0.0, self.repeat.max_seconds - self.spent_s)
 
     @property
     def spread_s(self) -> float:
-        """How long the rounds have gone on, those of other subjects between them included."""
+        """The time from the first to the last round, including rounds of other subjects between them."""
         return self._last_end_s - self.rounds[0].started_s if self.rounds else 0.0
 
     @property
     def round_s(self) -> float:
-        """What a round costs, on the average."""
+        """The mean duration of a round."""
         return self.spent_s / len(self.rounds) if self.rounds else 0.0
 
     def add(self, round_: Round, seconds: float) -> None:
-        """Take in a round that took so many seconds in all, and decide whether it was the last."""
+        """Add a round with its total duration, and decide whether it was the last."""
         self._take_in(round_, seconds)
         self.stopped_by = self._decide()
 
     def restore(self, done: Sequence[Done]) -> None:
-        """Take in the rounds that another process took, and decide whether there are more to come."""
+        """Add the rounds that another process measured, and decide whether more are needed."""
         for earlier in done:
             self._take_in(earlier.round, earlier.seconds)
         if done:
@@ -123,7 +123,7 @@ class Progress:
 
     def _decide(self) -> StoppedBy | None:
         count, target = len(self.rounds), self.repeat.target_ci
-        if self.left_s <= self._start_s and not self.still_needed:  # a round without its warmup is not one
+        if self.left_s <= self._start_s and not self.still_needed:  # too short even for the warmup
             return "max_seconds"
         enough = count >= self.planned and self.spread_s >= self.repeat.spread_s
         if target is None or self.half_width is None:

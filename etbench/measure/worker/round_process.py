@@ -1,8 +1,8 @@
-"""The fresh process of a task, forked or spawned: the task goes in, its answer comes out as JSON.
+"""Run a task in a fresh process, forked or spawned, that sends its answer as JSON.
 
-A fork of this process is quick; where there is none or it is so wanted, a new interpreter runs this module.
-Both go through `etbench.measure.worker.tasks.perform`. The native runner, a program of its own, is spawned;
-`etbench.native.task` has the form in which it takes a task.
+A fork of this process is quick; if the system cannot fork, or if wanted, a new interpreter runs this module.
+Both call `etbench.measure.worker.tasks.perform`. The native runner, a separate program, is spawned;
+`etbench.native.task` writes its tasks.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ def in_fresh_process(
     start: Start,
     runner: str | None = None,
 ) -> T:
-    """Do the task in a process that does nothing else and return its answer.
+    """Run the task in a process that does nothing else and return its answer.
 
     Args:
-        task: what to do.
-        answer: the type of what comes of it.
-        supervision: goes with it.
+        task: the task.
+        answer: the type of its answer.
+        supervision: its stage, time limit and log.
         start: ``fork`` from this process, which must not have started a thread pool, or ``spawn`` a new
             interpreter; ``auto`` forks where this system can.
-        runner: the executable of the native runner, which does the task if it is one of `NATIVE_TASKS`.
+        runner: the executable of the native runner, which runs the task if it is one of `NATIVE_TASKS`.
 
     Raises:
         EtbenchError: what the task raised, the signal that killed its process, or that it took too long.
@@ -66,7 +66,7 @@ def in_fresh_process(
     """
     if runner is not None and isinstance(task, NATIVE_TASKS):
         return in_native(task, answer, supervision, runner=runner)
-    assert not isinstance(task, OutputsTask)  # only the native runner is asked for that
+    assert not isinstance(task, OutputsTask)  # only the native runner has this task
     if start == "spawn" or not hasattr(os, "fork"):
         return in_spawned(task, answer, supervision)
 
@@ -79,14 +79,14 @@ def in_fresh_process(
 
 
 def in_native(task: Task | OutputsTask, answer: type[T], supervision: Supervision, *, runner: str) -> T:
-    """Do the task in a process of the native runner; see `in_program`.
+    """Run the task in a process of the native runner; see `in_program`.
 
     Raises:
         EtbenchError: that the reference inputs cannot be read, what the runner reported, the signal that
             killed its process, or that it took too long.
 
     """
-    # Before the start is timed: the runner's own start is not to wait for this.
+    # Before the start is timed, so that this does not count as the runner's own start.
     asked = encode_task(task, stored_inputs(Path(task.folder), stage=supervision.stage))
     command = [runner, supervision.stage, str(time.monotonic_ns())]
     try:
@@ -97,7 +97,7 @@ def in_native(task: Task | OutputsTask, answer: type[T], supervision: Supervisio
 
 
 def in_spawned(task: Task, answer: type[T], supervision: Supervision) -> T:
-    """Do the task in a new interpreter; see `in_fresh_process`.
+    """Run the task in a new interpreter; see `in_fresh_process`.
 
     Raises:
         EtbenchError: what the task raised, the signal that killed its process, or that it took too long.
@@ -115,14 +115,14 @@ def in_program(
     *,
     dies_with_us: bool = False,
 ) -> T:
-    """Do a task in a new process of any program that answers as `main` does.
+    """Run a task in a new process of any program that answers as `main` does.
 
     Args:
         command: starts it.
-        asked: the task, in the form that the program reads from its standard input.
-        answer: the type of what comes of it.
-        supervision: goes with it.
-        dies_with_us: see to it that the program ends with this process; ours do so themselves.
+        asked: the task, in the format that the program reads from its standard input.
+        answer: the type of its answer.
+        supervision: its stage, time limit and log.
+        dies_with_us: kill the program when this process ends; etbench's own programs do that themselves.
 
     Raises:
         EtbenchError: what the program reported, the signal that killed its process, or that it took too long.
@@ -140,8 +140,8 @@ def in_program(
     ):
         assert child.stdin is not None and child.stdout is not None
         try:
-            with suppress(BrokenPipeError), child.stdin:  # it died before it read; its exit status says how
-                child.stdin.write(asked)  # the pipe holds 64 KiB, whether they are read or not
+            with suppress(BrokenPipeError), child.stdin:  # it died before it read; its exit status shows how
+                child.stdin.write(asked)  # the pipe buffers 64 KiB, whether they are read or not
             found = answer_from(child.stdout.fileno(), answer, supervision)
         except BaseException as error:
             child.kill()
@@ -154,9 +154,9 @@ def in_program(
 
 
 def main() -> None:
-    """Be a spawned process: read a task from standard input, do it, answer on standard output.
+    """Run as a spawned process: read a task from standard input, run it, answer on standard output.
 
-    The first argument is the stage that errors name which do not say one. What a library prints goes to
+    The first argument is the stage of errors that do not name one. The output of libraries goes to
     standard error, which is the log.
     """
     channel = Channel.in_place_of_stdout()

@@ -1,4 +1,4 @@
-"""A program that is measured: its passes, its rounds, and how far it is."""
+"""A program that is measured: its passes, its rounds and its progress."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ __all__ = ["RunningSubject", "failing_alone"]
 STAGE_TEXT = {
     "parity": "running the reference inputs",
     "evaluate": "evaluating the accuracy",
-    "inspect": "loading, or taking memory, energy or profile",
+    "inspect": "measuring the load, memory, energy or operators",
     "time": "this round",
 }
 
@@ -49,14 +49,14 @@ T = TypeVar("T", bound=Struct)
 
 
 class _Run(RunTask, Protocol):
-    """Does a task of the native runner, too."""
+    """Runs a task of the native runner, too."""
 
     def __call__(self, task: Task | OutputsTask, answer: type[T], /) -> T:
-        """Raise an `EtbenchError` where the process fails."""
+        """Raise an `EtbenchError` if the process fails."""
 
 
 class RunningSubject:
-    """A program to measure, and how far it is; `broken` once it has failed."""
+    """A program to measure, and its progress; `broken` is set once it has failed."""
 
     def __init__(self, number: int, asked: Subject, request: MeasureRequest, emit: OnEvent) -> None:
         self.number = number
@@ -71,7 +71,7 @@ class RunningSubject:
         self._emit = emit
 
     def check(self, send: Callable[[MeasurePart], None]) -> None:
-        """Run the reference inputs and the passes beside the rounds, each in a process of its own."""
+        """Run the reference inputs and the passes other than the rounds, each in a separate process."""
         asked, stages, inspection, evaluation = self.asked, Stages(self._tell), None, None
         with stages("parity"):
             check = self._check()
@@ -87,7 +87,7 @@ class RunningSubject:
                     Evaluation,
                 )
         if asked.passes:
-            # A first look with one round has one load, too.
+            # A quick run with one round has one load, too.
             loads = min(asked.passes.load, asked.repeat.rounds)
             passes = msgspec.structs.replace(asked.passes, load=loads)
             with stages("inspect"):
@@ -106,7 +106,7 @@ class RunningSubject:
         )
 
     def _check(self) -> CheckPass:
-        """Compare with the reference what the runner that is to be timed makes of its inputs."""
+        """Run the reference inputs with the runner that is timed, and compare its outputs."""
         folder, threads, axis = self.asked.folder, self.threads, self.asked.logits_axis
         run = self._run("parity")
         if not (self.asked.runner or self.asked.phone):
@@ -118,12 +118,12 @@ class RunningSubject:
             return CheckPass(parity=run(task, Parity), threads=told.threads, runtimes=told.runtimes)
 
     def restore(self) -> None:
-        """Go on from the rounds that an earlier process took."""
+        """Continue after the rounds that an earlier process measured."""
         self.progress.restore(self.asked.done)
         self.broken |= self.asked.over and self.progress.stopped_by is None
 
     def time_round(self, block: int, begun: float) -> Timed:
-        """Time one round in a process of its own."""
+        """Time one round in a separate process."""
         progress, start = self.progress, time.monotonic()
         if self._before is None:
             self._before = self._machine.now()
@@ -143,23 +143,23 @@ class RunningSubject:
         return Timed(subject=self.number, round=taken, seconds=seconds, planned=progress.planned)
 
     def end(self) -> Ended:
-        """Tell that the timing is over."""
+        """Report that the timing has finished."""
         seconds = self.progress.spent_s
         self._tell(Event(kind="stage_finished", stage="time", seconds=seconds))
         return Ended(
             subject=self.number,
             stopped_by=str(self.progress.stopped_by),
             own_blocks=self.slow,
-            before=self._before or self._machine.now(),  # all its rounds were another process's
+            before=self._before or self._machine.now(),  # None if another process measured all rounds
             after=self._machine.now(),
             seconds=seconds,
         )
 
     def _run(self, stage: str) -> _Run:
-        """Return a function that does a task in a fresh process and tells when that takes long."""
+        """Return a function that runs a task in a fresh process and reports when that takes long."""
 
         def waiting(seconds: float) -> None:
-            progress(f"{STAGE_TEXT[stage]}: {seconds_text(seconds)} so far, not hanging")
+            progress(f"{STAGE_TEXT[stage]}: still running after {seconds_text(seconds)}")
 
         def progress(text: str) -> None:
             self._tell(Event(kind="progress", stage=stage, message=text))
@@ -177,12 +177,12 @@ class RunningSubject:
 
 @contextmanager
 def failing_alone(subject: RunningSubject, send: Callable[[MeasurePart], None]) -> Iterator[None]:
-    """Make of an error the end of this subject only."""
+    """Make an error the failure of this subject only."""
     try:
         yield
-    except Exception as error:  # what a program does in its own process is its own failure
+    except Exception as error:  # a failure of one program does not affect the others
         failure = explained(error, "measure")
         if failure.stage == "connect":
-            raise  # nothing more can be measured before the device is there again
+            raise  # nothing more can be measured until the device is connected again
         subject.broken = True
         send(Broken(subject=subject.number, failure=Failure.of(failure)))

@@ -1,4 +1,4 @@
-"""Wait for the answer of a fresh process: with a sign of life now and then, and a time limit."""
+"""Wait for the answer of a fresh process, with reports of its progress and a time limit."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ T = TypeVar("T", bound=Struct)
 
 @dataclass(frozen=True)
 class Supervision:
-    """What goes with a task, however and wherever its process is started.
+    """The settings of a task, however and wherever its process is started.
 
-    `stage` is named in errors. `waiting` is called after every 15 s of silence with the seconds it has taken
-    so far, `tell` gets a line about slow going. The process is killed if it takes longer than `timeout_s`;
-    `log` is a file that gets what it prints, without one the standard error of this process does.
+    Errors name the `stage`. `waiting` is called every 15 s without a message, with the seconds spent so far;
+    `tell` receives a line about slow progress. The process is killed if it takes longer than `timeout_s`. Its
+    output goes to the file `log` or, without one, to the standard error of this process.
     """
 
     stage: str
@@ -46,9 +46,9 @@ class Supervision:
         )
 
     def garbage(self, written: bytes) -> EtbenchError:
-        """Return the error of a process that wrote something else than an answer."""
+        """Return the error of a process that wrote something other than an answer."""
         return EtbenchError(
-            f"the process of a round wrote {written[:80]!r}, which is no answer",
+            f"the process of a round wrote {written[:80]!r}, which is not an answer",
             stage=self.stage,
             kind="Garbage",
         )
@@ -59,7 +59,7 @@ class Supervision:
             f"the process of a round {exit_description(exit_status)}",
             stage=self.stage,
             kind="ProcessDied",
-            hint="the log has its last words; a kill without a word is often the kernel, out of memory",
+            hint="see the end of the log; the kernel kills a process without a message when memory runs out",
             exit_status=exit_status,
         )
 
@@ -70,14 +70,14 @@ def answer_from(pipe: int, answer: type[T], supervision: Supervision) -> T | Non
     Args:
         pipe: its descriptor.
         answer: the type of the answer.
-        supervision: says how long that may take, and hears that it goes on.
+        supervision: sets the time limit, and receives reports of progress.
 
     Returns:
         The answer, or None if there is none.
 
     Raises:
         TimeoutError: if the end does not come in time.
-        EtbenchError: what the process reported, or that what it wrote is no answer.
+        EtbenchError: what the process reported, or that it wrote something other than an answer.
 
     """
     lines, begun = Lines(pipe), time.monotonic()

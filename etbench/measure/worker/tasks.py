@@ -1,6 +1,6 @@
-"""What a fresh process can be asked for, and the doing of it.
+"""The tasks of a fresh process, and a function that runs them.
 
-A task travels as JSON, and to the native runner in the form of `etbench.native.task`: its tasks are flat.
+A task is sent as JSON, or to the native runner in the format of `etbench.native.task`, which is flat.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 
 
 class _Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="task"):
-    """Something to do with the artifact in a folder; `threads` are of the runtime's pool."""
+    """A task for the artifact in a folder; `threads` is the size of the runtime's thread pool."""
 
     folder: str
     threads: int
@@ -44,13 +44,13 @@ class CheckTask(_Task, frozen=True, kw_only=True, tag="check"):
 
 
 class OutputsTask(_Task, frozen=True, kw_only=True, tag="outputs"):
-    """Write the outputs of the reference batches to a file; only the native runner is asked for that."""
+    """Write the outputs of the reference batches to a file; only the native runner has this task."""
 
     file: str
 
 
 class ParityTask(_Task, frozen=True, kw_only=True, tag="parity"):
-    """Compare outputs in such a file with the reference: `etbench.measure.passes.rounds.compare`."""
+    """Compare the outputs in that file with the reference: `etbench.measure.passes.rounds.compare`."""
 
     file: str
     logits_axis: int | None
@@ -72,17 +72,17 @@ class LoadTask(_Task, frozen=True, kw_only=True, tag="load"):
 
 
 class MemoryTask(_Task, frozen=True, kw_only=True, tag="memory"):
-    """Take the memory: `etbench.measure.passes.memory.measure_memory`."""
+    """Measure the memory: `etbench.measure.passes.memory.measure_memory`."""
 
 
 class EnergyTask(_Task, frozen=True, kw_only=True, tag="energy"):
-    """Take the energy: `etbench.measure.passes.energy.measure_energy`."""
+    """Measure the energy: `etbench.measure.passes.energy.measure_energy`."""
 
     seconds: float
 
 
 class EvaluateTask(_Task, frozen=True, kw_only=True, tag="evaluate"):
-    """Take the accuracy: `etbench.measure.passes.evaluation.evaluate_program`."""
+    """Evaluate the accuracy: `etbench.measure.passes.evaluation.evaluate_program`."""
 
     target: str
     options: dict[str, Any]
@@ -97,11 +97,11 @@ NATIVE_TASKS = (RoundTask, LoadTask, MemoryTask, OutputsTask)  # what `etbench/n
 
 
 def perform(task: Task, tell: Callable[[str], None]) -> Struct:
-    """Do the task in this process and return its answer.
+    """Run the task in this process and return its answer.
 
     Args:
-        task: what to do.
-        tell: gets a line about slow going.
+        task: the task.
+        tell: receives a line about slow progress.
 
     Raises:
         EtbenchError: of the stage that failed.

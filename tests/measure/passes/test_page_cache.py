@@ -53,7 +53,7 @@ def test_a_file_system_in_memory_keeps_its_files_and_that_is_said() -> None:
     with tempfile.NamedTemporaryFile(dir=SHM) as held:
         held.write(b"x" * (1 << 20))
         held.flush()
-        with pytest.raises(EtbenchError, match="its file system lies in memory"):
+        with pytest.raises(EtbenchError, match="its file system is in memory"):
             drop_from_cache(Path(held.name))
 
 

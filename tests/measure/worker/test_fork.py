@@ -95,7 +95,7 @@ def test_a_process_that_comes_back_from_a_fork_of_its_own_does_not_answer(tmp_pa
 
     log = tmp_path / "log"
     assert in_fork(fork_and_both_return, log=str(log)).text == ""
-    assert "came back from the function that forked it" in log.read_text()
+    assert "returned from the function that forked it" in log.read_text()
 
 
 def test_slow_going_is_told_to_the_parent() -> None:
@@ -159,7 +159,7 @@ def test_garbage_is_no_answer(capfd: pytest.CaptureFixture[str]) -> None:
     class Other(Struct):
         colour: str
 
-    with pytest.raises(EtbenchError, match="which is no answer") as caught:
+    with pytest.raises(EtbenchError, match="which is not an answer") as caught:
         in_fork(lambda: Other("blue"))
     assert caught.value.kind == "Garbage"
 

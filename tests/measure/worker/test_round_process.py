@@ -119,7 +119,7 @@ def test_a_refused_program_comes_out_with_its_stage_and_hint(two_parts: BUILT, t
     with pytest.raises(EtbenchError, match="refuses the program") as caught:
         _spawned(_round(str(tmp_path)), Round)
     assert caught.value.stage == "load_program"
-    assert "is no ExecuTorch program" in caught.value.hint
+    assert "is not an ExecuTorch program" in caught.value.hint
 
 
 def test_what_no_one_explained_gets_the_stage_that_was_given(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_slow_going_is_told_from_a_spawned_process(tmp_path: Path, monkeypatch: 
     task = RoundTask(folder=str(tmp_path), threads=1, samples=1, at_least=1, warmup=1, time_left_s=0.1)
     _spawned(task, Round, tell=said.append)
     assert len(said) == 1
-    assert said[0].startswith("slow, not hanging: one inference takes about ")
+    assert said[0].startswith("slow, but not hanging: one inference takes about ")
 
 
 def test_loading_takes_time_and_a_dropped_file_is_not_in_memory(two_parts: BUILT) -> None:
