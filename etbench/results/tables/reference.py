@@ -1,4 +1,4 @@
-"""Pages that are generated from the code: `python -m etbench.results.tables.reference docs`."""
+"""Generate the reference pages from the code: `python -m etbench.results.tables.reference docs`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def columns_page() -> str:
         "",
         "# Columns of delegation.csv",
         "",
-        "One row an operator of each program, from `etbench/results/tables/delegation.py`.",
+        "One row per operator of each program, from `etbench/results/tables/delegation.py`.",
         "",
         "| column | meaning | unit |",
         "|---|---|---|",
@@ -44,8 +44,8 @@ def columns_page() -> str:
         "",
         "# Columns of the other tables",
         "",
-        "What precision_comparison, delegate_comparison, ranking, pivot, profile and history have beside "
-        "columns of results.csv.",
+        "The columns that precision_comparison, delegate_comparison, ranking, pivot, profile and history "
+        "have in addition to columns of results.csv.",
         "",
         "| column | meaning | unit | better |",
         "|---|---|---|---|",
