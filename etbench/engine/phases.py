@@ -72,7 +72,9 @@ class Phases:
                     first.cell.runner.compilers,
                     scratch=self.scratch,
                     log=first.log,
-                    on_wait=lambda: stages.progress("compile", "waiting: another etbench is compiling the runner"),
+                    on_wait=lambda: stages.progress(
+                        "compile", "waiting: another etbench is compiling the runner"
+                    ),
                 )
         except EtbenchError as error:
             for run in runs:

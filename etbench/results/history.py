@@ -29,8 +29,8 @@ class Run(Struct, frozen=True, kw_only=True):
     """One result of a cell; latencies in ms.
 
     `location` is the median of the round medians with its 95 % interval, or the p50 of a summary without
-    rounds; `level` is the median of all runs between two changes. `counted` is false for an unstable run: it is
-    shown, but it has no level and is ignored in the search for changes.
+    rounds; `level` is the median of all runs between two changes. `counted` is false for an unstable run: it
+    is shown, but it has no level and is ignored in the search for changes.
     """
 
     created_at: str

@@ -71,7 +71,7 @@ def _failing_aloud(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not isinstance(error, OSError | EtbenchError):  # these errors, such as that of a full disk, explain themselves
+        if not isinstance(error, OSError | EtbenchError):  # such as that of a full disk: clear as it is
             traceback.print_exc()
         _say(f"results are in {folder}; their tables could not be written: {error}")
         sys.exit(FAILED)

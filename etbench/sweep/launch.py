@@ -31,7 +31,7 @@ def run_sweep(
         The result of each cell; None for those that `sweep.fail_fast` left out.
 
     Raises:
-        ConfigError: if a file is missing, another sweep runs in the folder, or the resumed sweep is another one.
+        ConfigError: if a file is missing, another sweep runs in the folder, or it is not the same sweep.
 
     """
     cells = [cell for cell, _ in planned]

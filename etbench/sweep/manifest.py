@@ -106,7 +106,9 @@ class Manifest(Struct, frozen=True, kw_only=True):
             else:
                 faults.append(f"{planned.stem}: {_differences(planned.config, other.config)}")
         if not self.growing:
-            faults += [f"{stem}: is in this sweep, but was not in the resumed one" for stem in sorted(by_stem)]
+            faults += [
+                f"{stem}: is in this sweep, but was not in the resumed one" for stem in sorted(by_stem)
+            ]
         if faults:
             more = [f"and {len(faults) - SHOWN} more cells"] if len(faults) > SHOWN else []
             raise ConfigError(["sweep.resume: not the same sweep", *faults[:SHOWN], *more])

@@ -1,7 +1,7 @@
 """Settings of `ray.init` that Hydra's launcher for Ray (1.2.2) needs before it starts.
 
 - It always names an object store of 75 MiB, which Ray rejects when it joins a cluster, and which is too
-  small for large programs: https://github.com/facebookresearch/hydra/issues/2893, fixed there but not released yet.
+  small for large programs: https://github.com/facebookresearch/hydra/issues/2893, fixed but not released yet.
   `tests/sweep/test_ray_launcher.py` fails once it is.
 - The processes of a cluster start in the folder in which `ray start` was called, so that every relative path
   of a cell would refer to another file. They change to the folder of the sweep's command.

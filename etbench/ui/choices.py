@@ -34,7 +34,7 @@ GROUPS: tuple[Group, ...] = ("model", "precision", "delegate")
 
 
 class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A requested grid of cells; the default of `runs` is what each model recommends, of `threads` all cores."""
+    """A requested grid of cells; by default, `runs` are what each model recommends, `threads` all cores."""
 
     model: Annotated[list[str], Meta(min_length=1)]
     precision: Annotated[list[str], Meta(min_length=1)]

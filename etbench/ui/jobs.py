@@ -1,10 +1,10 @@
 """Runs that the page starts: one after the other, each a child process in its own session.
 
-Nothing is measured in the server. A run does not depend on the page: it continues when the tab is closed. When
-the server is stopped (Ctrl-C, SIGTERM), the run is interrupted as from a terminal and saves its data, and a
-sweep can be resumed. When the server is killed, the run continues to its end, and a new server shows it; when
-both are killed, a new server offers to resume the sweep. Runs that only wait in the queue are lost with the
-server.
+Nothing is measured in the server. A run does not depend on the page: it continues when the tab is closed.
+When the server is stopped (Ctrl-C, SIGTERM), the run is interrupted as from a terminal and saves its data,
+and a sweep can be resumed. When the server is killed, the run continues to its end, and a new server shows
+it; when both are killed, a new server offers to resume the sweep. Runs that only wait in the queue are lost
+with the server.
 """
 
 from __future__ import annotations

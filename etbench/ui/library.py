@@ -17,7 +17,10 @@ from etbench.results.files.store import UnreadableError, find_files, read_result
 __all__ = ["Entry", "Library"]
 
 LOOK_EVERY_S = 3.0
-ANEW = (0, 0)  # the stamp of a file that could not be read: the cause may disappear without a change of the file
+ANEW = (
+    0,
+    0,
+)  # the stamp of a file that could not be read: the cause may disappear without a change of the file
 
 
 @dataclass(frozen=True)

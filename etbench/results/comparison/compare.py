@@ -73,7 +73,7 @@ def compare_results(
         base_path: path of base, for the command that interleaves the two if the verdict is inconclusive.
 
     Raises:
-        EtbenchError: if a pair was measured with different hosts, threads or libraries; the message names them.
+        EtbenchError: if a pair was measured with different hosts, threads or libraries; it names them.
 
     """
     paired = pair_results(base, new)

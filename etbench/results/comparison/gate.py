@@ -22,7 +22,7 @@ FORM = re.compile(r"\s*(\w+)\s*([<>])\s*([+-]?\d+(?:\.\d+)?)\s*(%?)\s*")
 
 
 class Condition(Struct, frozen=True, kw_only=True):
-    """A change from base to new that fails the comparison; `limit` is in percent or in the metric's own unit."""
+    """A change from base to new that fails the comparison; `limit` is in percent or in the metric's unit."""
 
     text: str
     metric: str
@@ -62,7 +62,9 @@ def parse_condition(text: str) -> Condition:
     name, side, limit, percent = match.groups()
     metric = ALIASES.get(name, name)
     if metric not in METRICS:
-        raise EtbenchError(f"{text!r}: there is no metric {name!r}; the metrics are {', '.join(METRICS)}", stage="compare")
+        raise EtbenchError(
+            f"{text!r}: there is no metric {name!r}; the metrics are {', '.join(METRICS)}", stage="compare"
+        )
     return Condition(
         text=text.strip(),
         metric=metric,

@@ -16,7 +16,7 @@ __all__ = ["Pairing", "cell_name", "cell_settings", "is_summary", "pair_results"
 
 Key = tuple[str, ...]
 Pair = tuple[Result, Result]
-ABOUT = ("recommended", "requires", "cannot", "runs_on")  # what a YAML describes of a part, but does not request
+ABOUT = ("recommended", "requires", "cannot", "runs_on")  # descriptions in a YAML, not requests
 
 
 class Pairing(Struct, frozen=True, kw_only=True):

@@ -54,9 +54,7 @@ def import_file(path: Path) -> list[Result]:
         return [msgspec.convert(fields, Result) for fields in found]
     except UnreadableError as error:
         forms = "a result of etbench, the flat form, v3 records, Google Benchmark"
-        raise UnreadableError(
-            path, f"not in a format that can be read ({forms}): {error.message}"
-        ) from error
+        raise UnreadableError(path, f"not in a format that can be read ({forms}): {error.message}") from error
     except (KeyError, TypeError, ValueError, AttributeError, msgspec.ValidationError) as error:
         raise UnreadableError(path, f"a field is missing or has the wrong type: {error!r}") from error
 
@@ -180,7 +178,10 @@ def _from_google(raw: Mapping[str, Any], written: str) -> list[dict[str, Any]]:
         )
         if not times:
             messages = [run.get("error_message", "") for run in entries]
-            fields |= {"status": "failed", "reason": "; ".join(filter(None, messages)) or "no time was recorded"}
+            fields |= {
+                "status": "failed",
+                "reason": "; ".join(filter(None, messages)) or "no time was recorded",
+            }
         results.append(fields)
     return results
 

@@ -137,7 +137,9 @@ def _read_carefully(path: Path, body: bytes) -> Result:
     if version != SCHEMA_VERSION:
         newer = isinstance(version, int) and version > SCHEMA_VERSION
         hint = "; update etbench to read it" if newer else ""
-        raise UnreadableError(path, f"schema version {version}, but this etbench reads {SCHEMA_VERSION}{hint}")
+        raise UnreadableError(
+            path, f"schema version {version}, but this etbench reads {SCHEMA_VERSION}{hint}"
+        )
     try:
         return msgspec.convert(raw, Result)
     except msgspec.ValidationError as error:

@@ -55,7 +55,9 @@ def summary_fields(figures: Mapping[str, Any], *, source: str, created_at: str) 
     for name in ("avg", "p50"):
         value = latency.get(name) if isinstance(latency, Mapping) else None
         if isinstance(value, int | float) and not value > 0:
-            raise msgspec.ValidationError(f"a latency ({name}) of {value} ms is not a measurement: it must be above 0")
+            raise msgspec.ValidationError(
+                f"a latency ({name}) of {value} ms is not a measurement: it must be above 0"
+            )
     identity = [source, *(str(figures[name]) for name in FLAT[:5])]
     return {
         **figures,

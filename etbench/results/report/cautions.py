@@ -115,7 +115,7 @@ def _conditions(frame: pd.DataFrame) -> Iterator[str]:
         values = own[column].dropna().astype(str)
         varied = values.groupby(own["model"]).nunique()
         if len(varied) and varied.max() > 1:
-            yield f"Cells of one model differ in {noun}; each is compared only with cells under the same conditions."
+            yield f"Cells of one model differ in {noun}; only cells with the same one are compared."
     repeated = int(frame["subject"].ne(frame["setting"]).sum())
     if repeated:
         yield f"{counted(repeated, 'cell')} measured more than once, numbered #1, #2 … in order of time."

@@ -124,8 +124,8 @@ def _comparisons(frame: pd.DataFrame) -> Iterator[Section]:
     yield Section(
         name="speedups",
         title="Speedups",
-        text="How many times faster than fp32. Interleaved cells (measured in turn) are compared block by block; "
-        "for others, the interval includes the drift of the machine between the runs.",
+        text="How many times faster than fp32. Interleaved cells (measured in turn) are compared block by "
+        "block; for others, the interval includes the drift of the machine between the runs.",
         specs=_specs(charts.speedup_bars(frame)),
         numbers=[tables.speedup_grid(frame, "precision", BASE_PRECISION)],
     )
@@ -135,7 +135,11 @@ def _rounds(frame: pd.DataFrame, results: Sequence[Result]) -> Section:
     rounds = round_table(results)
     spread = rounds["deviation"].abs().groupby(rounds["cell"]).max().sort_values(ascending=False)
     drawn = rounds[rounds["cell"].isin(spread.index[:STRIPS])]
-    whose = f" Shown are the {STRIPS} of {len(spread)} cells with the widest spread." if len(spread) > STRIPS else ""
+    whose = (
+        f" Shown are the {STRIPS} of {len(spread)} cells with the widest spread."
+        if len(spread) > STRIPS
+        else ""
+    )
     return Section(
         name="rounds",
         title="Rounds",
@@ -151,8 +155,8 @@ def _operators(frame: pd.DataFrame) -> Section:
     return Section(
         name="operators",
         title="Where the time goes",
-        text=f"The operators that take longest, for {counted(profiled, 'profiled cell')}. The profiler itself takes "
-        "time, so these times add up to more than the latency.",
+        text=f"The operators that take longest, for {counted(profiled, 'profiled cell')}. The profiler itself "
+        "takes time, so these times add up to more than the latency.",
         specs=_specs(charts.operator_bars(frame)),
         numbers=[tables.operator_grid(frame, TOP)],
     )

@@ -118,7 +118,7 @@ def fastest(frame: pd.DataFrame) -> pd.DataFrame:
 def pivot(frame: pd.DataFrame, value: str = METRIC) -> pd.DataFrame:
     """Return one row per model and one column per (precision, delegate), with the median of repeated cells.
 
-    A model that was measured in several conditions (host, threads, runner, inputs, weights) has a row for each.
+    A model that was measured in several conditions (host, threads, runner, inputs, weights) has several rows.
     """
     measured = _measured(frame)
     return measured.pivot_table(

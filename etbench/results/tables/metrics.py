@@ -138,12 +138,12 @@ COLUMNS = (
     Column("latency_std_ms", "sample standard deviation of latency", _latency("std_dev"), "lower"),
     Column("throughput_per_s", "items per second, at the median", lambda r: r.throughput_per_s, "higher"),
     Column("load_ms", "time to load the program and the method", lambda result: result.load_ms, "lower"),
-    Column("first_inference_ms", "time of the first inference", lambda result: result.first_inference_ms, "lower"),
+    Column("first_inference_ms", "first inference", lambda result: result.first_inference_ms, "lower"),
     Column("load_program_ms", "time to load the program", _of("load.warm", "program_ms"), "lower"),
     Column("load_method_ms", "time to load the method", _of("load.warm", "method_ms"), "lower"),
     Column("cold_program_ms", "time to load the program from disk", _of("load.cold", "program_ms"), "lower"),
     Column("cold_method_ms", "time to load the method from disk", _of("load.cold", "method_ms"), "lower"),
-    Column("cold_first_ms", "time of the first inference from disk", _of("load.cold", "first_inference_ms"), "lower"),
+    Column("cold_first_ms", "first inference from disk", _of("load.cold", "first_inference_ms"), "lower"),
     Column(
         "cold_start_ms",
         "time from the start of the native runner to its first result, from disk",
@@ -152,12 +152,17 @@ COLUMNS = (
     ),
     Column("pte_bytes", "size of the .pte", _of("artifact", "pte_bytes"), "lower"),
     Column("arena_bytes", "memory planned for activations", _of("artifact", "arena_bytes"), "lower"),
-    Column("constant_bytes", "size of the weights outside delegates", _of("artifact", "constant_bytes"), "lower"),
-    Column("delegate_bytes", "graphs and weights of the delegates", _of("artifact", "delegate_bytes"), "lower"),
-    Column("peak_memory_bytes", "peak memory above that before loading", _of("memory", "peak_over_baseline_bytes"), "lower"),
+    Column("constant_bytes", "weights outside delegates", _of("artifact", "constant_bytes"), "lower"),
+    Column("delegate_bytes", "graphs and weights of delegates", _of("artifact", "delegate_bytes"), "lower"),
+    Column(
+        "peak_memory_bytes",
+        "peak memory above that before loading",
+        _of("memory", "peak_over_baseline_bytes"),
+        "lower",
+    ),
     Column("process_memory_bytes", "peak memory of the whole process", _of("memory", "peak_bytes"), "lower"),
     Column("private_memory_bytes", "private dirty memory", _of("memory", "private_dirty_bytes"), "lower"),
-    Column("joules_per_inference", "energy per inference, above idle", _of("energy", "joules_per_inference"), "lower"),
+    Column("joules_per_inference", "energy above idle", _of("energy", "joules_per_inference"), "lower"),
     Column("sqnr_db", "signal-to-noise ratio against eager fp32", _of("parity", "sqnr_db"), "higher"),
     Column("cosine", "cosine similarity with eager fp32", _of("parity", "cosine"), "higher"),
     Column("max_abs_error", "largest absolute error", _of("parity", "max_abs"), "lower"),
@@ -191,13 +196,13 @@ COLUMNS = (
     Column("delegated_time_share", "share of the profiled time spent in the delegate", _time_share, "higher"),
     Column("subgraphs", "number of subgraphs given to the delegate", _of("artifact.delegation", "subgraphs")),
     Column("border_tensors", "number of tensors that enter or leave subgraphs", _border_tensors),
-    Column("border_copies", "copy operators left at the borders of subgraphs", _of("artifact.delegation", "border_copies")),
-    Column("samples", "number of timed inferences", lambda result: result.repeat if result.latency_ms else None),
+    Column("border_copies", "copies left at subgraph borders", _of("artifact.delegation", "border_copies")),
+    Column("samples", "timed inferences", lambda result: result.repeat if result.latency_ms else None),
     Column("rounds", "number of rounds, each a fresh process", lambda result: len(result.rounds) or None),
     Column("stability", "whether the rounds agree", _of("stability", "verdict")),
     Column("warmup", "warmup inferences per round", lambda result: result.warmup),
     Column("truncated", "true if max_seconds left no time for all runs", lambda result: result.truncated),
-    Column("turn_id", "cells with the same value were interleaved (measured in turn)", lambda result: result.turn_id),
+    Column("turn_id", "equal for cells measured in turn (interleaved)", lambda result: result.turn_id),
     Column("own_blocks", "true if too slow to be interleaved with fast cells", lambda r: r.own_blocks),
     Column("threads", "threads of the runtime", lambda result: result.environment.threads),
     Column("runner", "runner that executed the program", lambda result: result.environment.runner),
@@ -213,7 +218,7 @@ COLUMNS = (
     Column("source", "tool that measured; others than `etbench` are imported", lambda result: result.source),
     Column("center", "`median`, or `mean` if an imported summary has no median", _center),
     Column(
-        "reason", "why there are no measurements", lambda r: r.failure.message if r.failure else r.reason or None
+        "reason", "why it was not measured", lambda r: r.failure.message if r.failure else r.reason or None
     ),
     Column(
         "round_medians_ms",
@@ -252,8 +257,8 @@ DERIVED: tuple[tuple[str, str, Direction], ...] = (
     ("speedup_ci95_high", "upper bound of its 95 % interval", "higher"),
     (
         "how",
-        "`in turn`: interleaved with the baseline and compared block by block; `separate`: measured at another "
-        "time, so the interval includes the machine's drift",
+        "`in turn`: interleaved with the baseline and compared block by block; `separate`: measured at "
+        "another time, so the interval includes the machine's drift",
         "",
     ),
     ("size_ratio", "size of the .pte divided by that of the baseline", "lower"),

@@ -44,7 +44,7 @@ def _repeated(measured: pd.DataFrame) -> Iterator[str]:
     if len(cells) > SHOWN:
         yield f"and {len(cells) - SHOWN} more cells were measured more than once"
     if cells:
-        yield "tables with one value per cell use the run interleaved with its baseline, or else the median run"
+        yield "tables with one value per cell use the run interleaved with its baseline, or the median run"
 
 
 def _mixed(measured: pd.DataFrame, name: str) -> Iterator[str]:

@@ -111,8 +111,8 @@ class Chooser:
         self.more.classes("w-full mt-1").props("outlined dense use-chips options-dense")
         self.more.on_value_change(self._take_in).set_visibility(bool(more))
         words(
-            "This page does not accept names or paths. For any other model of a library, use the command line, "
-            "such as python -m etbench model=torchvision model.id=swin_t"
+            "This page does not accept names or paths. For any other model of a library, use the command "
+            "line, such as python -m etbench model=torchvision model.id=swin_t"
             + (f"; also for {', '.join(self.choices.open_ended)}." if self.choices.open_ended else ".")
         )
 

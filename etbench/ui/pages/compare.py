@@ -88,7 +88,7 @@ class _Compare:
         self.results = [one for one in self.library.results(self.folders.value) if self._wanted(one)]
         self.frame = to_frame(self.results)
         measured = int(self.frame["status"].eq("ok").sum())
-        self.count.set_text(f"{counted(measured, 'measured cell')}" if self.library.entries else "No results yet")
+        self.count.set_text(counted(measured, "measured cell") if self.library.entries else "No results yet")
         drawn = await asyncio.to_thread(_draw, self.frame) if measured else {}
         if not wanted():
             return

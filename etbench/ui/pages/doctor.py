@@ -17,7 +17,7 @@ __all__ = ["build"]
 
 
 def build(jobs: Jobs) -> None:
-    """Build the page for one browser tab; the load of the machine is added later, since that takes a while."""
+    """Build the page for one browser tab; the load of the machine is added later, since it takes time."""
     with (
         page_frame("Doctor"),
         ui.element("div").classes("grid grid-cols-1 lg:grid-cols-2 gap-4 items-start"),
