@@ -110,7 +110,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
                 f"{stem}: is in this sweep, but was not in the resumed one" for stem in sorted(by_stem)
             ]
         if faults:
-            more = [f"and {len(faults) - SHOWN} more cells"] if len(faults) > SHOWN else []
+            rest = len(faults) - SHOWN
+            more = [f"and {rest} more cell{'' if rest == 1 else 's'}"] if rest > 0 else []
             raise ConfigError(["sweep.resume: not the same sweep", *faults[:SHOWN], *more])
 
 

@@ -127,7 +127,7 @@ class Choices:
             self.take_in(group, [name for name in asked if name in self._in_folders[group]])
             faults += [self.faulty[group][name] for name in asked if name in self.faulty[group]]
         if request.threads is not None and request.threads > self.cores:
-            faults.append(f"threads={request.threads}: this machine has {self.cores} available cores")
+            faults.append(f"threads={request.threads}: the maximum on this machine is {self.cores}")
         if faults:
             raise ConfigError(faults)
         return request

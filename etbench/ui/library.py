@@ -17,10 +17,7 @@ from etbench.results.files.store import UnreadableError, find_files, read_result
 __all__ = ["Entry", "Library"]
 
 LOOK_EVERY_S = 3.0
-ANEW = (
-    0,
-    0,
-)  # the stamp of a file that could not be read: the cause may disappear without a change of the file
+STALE = (0, 0)  # the stamp of a file that could not be read: the cause may pass without a change of the file
 
 
 @dataclass(frozen=True)
@@ -106,14 +103,14 @@ class Library:
             self.version += 1
 
     def _once(self, path: Path) -> tuple[tuple[int, int], Result | str]:
-        stamp = ANEW
+        stamp = STALE
         try:
             stat = path.stat()
             stamp = (stat.st_mtime_ns, stat.st_size)
             known = self._read.get(path)
             return known if known and known[0] == stamp else (stamp, read_result(path))
         except (UnreadableError, OSError) as error:
-            return ANEW if isinstance(error.__cause__ or error, OSError) else stamp, str(error)
+            return STALE if isinstance(error.__cause__ or error, OSError) else stamp, str(error)
 
     def _key(self, number: int, relative: Path) -> str:
         name = self.roots[number].name or str(self.roots[number])

@@ -155,8 +155,8 @@ def _operators(frame: pd.DataFrame) -> Section:
     return Section(
         name="operators",
         title="Where the time goes",
-        text=f"The operators that take longest, for {counted(profiled, 'profiled cell')}. The profiler itself "
-        "takes time, so these times add up to more than the latency.",
+        text=f"The operators that take longest, for {counted(profiled, 'profiled cell')}. The profiler "
+        "itself takes time, so these times add up to more than the latency.",
         specs=_specs(charts.operator_bars(frame)),
         numbers=[tables.operator_grid(frame, TOP)],
     )

@@ -156,7 +156,7 @@ COLUMNS = (
     Column("delegate_bytes", "graphs and weights of delegates", _of("artifact", "delegate_bytes"), "lower"),
     Column(
         "peak_memory_bytes",
-        "peak memory above that before loading",
+        "peak memory above the level before the program is loaded",
         _of("memory", "peak_over_baseline_bytes"),
         "lower",
     ),
@@ -215,7 +215,9 @@ COLUMNS = (
     Column("pte_sha256", "SHA-256 checksum of the .pte", _of("artifact", "sha256")),
     Column("created_at", "date and time of the run", lambda result: result.created_at),
     Column("cell_id", "identifier of the cell", lambda result: result.cell_id),
-    Column("source", "tool that measured; others than `etbench` are imported", lambda result: result.source),
+    Column(
+        "source", "tool that measured; any other than `etbench` is imported", lambda result: result.source
+    ),
     Column("center", "`median`, or `mean` if an imported summary has no median", _center),
     Column(
         "reason", "why it was not measured", lambda r: r.failure.message if r.failure else r.reason or None
@@ -284,5 +286,5 @@ DERIVED: tuple[tuple[str, str, Direction], ...] = (
     ("change", "level after a change divided by the level before", "lower"),
     ("change_low", "lower bound of its 95 % interval", "lower"),
     ("change_high", "upper bound of its 95 % interval", "lower"),
-    ("what", "what else changed together with the level", ""),
+    ("what", "what else changed when the level changed", ""),
 )

@@ -41,8 +41,8 @@ def _repeated(measured: pd.DataFrame) -> Iterator[str]:
     for key, files in cells[:SHOWN]:
         names = " ".join(map(str, key[:3]))
         yield f"{names} was measured {len(files)} times, each has its own row: {_some(files)}"
-    if len(cells) > SHOWN:
-        yield f"and {len(cells) - SHOWN} more cells were measured more than once"
+    if (rest := len(cells) - SHOWN) > 0:
+        yield f"and {rest} more {'cell was' if rest == 1 else 'cells were'} measured more than once"
     if cells:
         yield "tables with one value per cell use the run interleaved with its baseline, or the median run"
 

@@ -166,7 +166,7 @@ def _program(result: Result) -> None:
                 rows = list(taken.left_behind.items())
                 table(["left on portable kernels", "count"], rows[:OPERATORS], numbers=1)
                 if len(rows) > OPERATORS:
-                    words(f"and {len(rows) - OPERATORS} more kinds, in the JSON file")
+                    words(f"and {counted(len(rows) - OPERATORS, 'more kind')} in the JSON file")
     if result.profile is not None:
         with card("Operators that take longest"):
             operators = [
