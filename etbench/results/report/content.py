@@ -94,9 +94,9 @@ def _pareto(frame: pd.DataFrame) -> Section:
         name="pareto",
         title="Fast, accurate and small",
         text="Filled marks on the line are Pareto-optimal: no other cell of the model is as good in latency, "
-        "SQNR (in steps of 3 dB, up to 100 dB) and size (in steps of 1 %), and better in one of them. Hollow "
-        "marks are not. SQNR is the signal-to-noise ratio against eager fp32; 20 dB is an error of a "
-        "tenth of the signal.",
+        "SQNR (in steps of 3 dB, up to 100 dB) and size (in steps of 1 %), and better in one of them. Other "
+        "cells have hollow marks. SQNR is the signal-to-noise ratio against eager fp32; 20 dB is an error of "
+        "a tenth of the signal.",
         specs=_specs(charts.pareto(frame)),
         numbers=[tables.pareto_grid(frame)],
     )
@@ -143,8 +143,8 @@ def _rounds(frame: pd.DataFrame, results: Sequence[Result]) -> Section:
     return Section(
         name="rounds",
         title="Rounds",
-        text="A round is a fresh process. If the rounds of a cell differ, the machine changed during the "
-        f"measurement; outlying rounds are marked, and remain in the results.{whose}",
+        text="A round is a fresh process. If the rounds of a cell differ, the state of the machine changed "
+        f"during the measurement; outlying rounds are marked, and remain in the results.{whose}",
         specs=_specs(charts.round_strips(drawn), charts.round_boxes(drawn)),
         numbers=[tables.stability_grid(frame, results)],
     )
