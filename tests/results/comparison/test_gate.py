@@ -108,4 +108,4 @@ def test_the_markdown_summary_says_what_failed(
 
 def test_an_unknown_metric_is_bad_usage(base: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", base, base, "--fail-if", "bytes>1"]) == 2
-    assert "there are latency_p50_ms" in capsys.readouterr().err
+    assert "the metrics are latency_p50_ms" in capsys.readouterr().err
