@@ -82,7 +82,7 @@ def test_a_cell_from_the_keyboard_to_its_json_through_a_reload(open_tab: Opened,
     assert page.evaluate("navigator.clipboard.readText()").startswith("python -m etbench --config-dir")
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject() }")
     run.get_by_role("button", name="Copy the command line").click()
-    expect(page.get_by_text("The browser does not let this page copy")).to_be_visible()
+    expect(page.get_by_text("The browser does not allow copying")).to_be_visible()
     run.get_by_role("link", name="tiny_fp32_portable").click()
     expect(card(page, "tiny fp32 portable")).to_be_visible()
     assert not (server.cwd / ".nicegui").exists()
@@ -207,7 +207,7 @@ def test_a_model_of_a_folder_is_chosen_from_a_list_and_others_are_said_to_need_t
     open_tab: Opened,
 ) -> None:
     page = open_tab()
-    expect(page.get_by_text(re.compile("takes no names or paths.*custom, exported, pte"))).to_be_visible()
+    expect(page.get_by_text(re.compile("does not accept names or paths.*custom, exported, pte"))).to_be_visible()
     tick(page, "Precision", "fp32")
     page.get_by_label(re.compile("more models$")).fill("swin_t")
     page.get_by_role("option", name="zoo/swin_t", exact=True).click()
