@@ -207,7 +207,9 @@ def test_a_model_of_a_folder_is_chosen_from_a_list_and_others_are_said_to_need_t
     open_tab: Opened,
 ) -> None:
     page = open_tab()
-    expect(page.get_by_text(re.compile("does not accept names or paths.*custom, exported, pte"))).to_be_visible()
+    expect(
+        page.get_by_text(re.compile("does not accept names or paths.*custom, exported, pte"))
+    ).to_be_visible()
     tick(page, "Precision", "fp32")
     page.get_by_label(re.compile("more models$")).fill("swin_t")
     page.get_by_role("option", name="zoo/swin_t", exact=True).click()
