@@ -1,1 +1,1 @@
-"""A run from cells to results: its phases, a cell on its way, its baseline and its record."""
+"""Run cells and produce results: the phases of a run, the state of a cell, its baseline and its record."""

@@ -1,4 +1,4 @@
-"""The base of a comparison in turn: find its result, and have its program again."""
+"""The baseline of an interleaved comparison: find its result, and get its program again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Baseline:
 
     @property
     def settings(self) -> Settings:
-        """How it was run; of an older result what can still be understood."""
+        """How it was run; for an older result, the settings that are still known."""
         config = self.result.config
         threads = config.get("threads")
         try:
@@ -48,9 +48,9 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a program is run, as far as that is part of what is compared.
+    """How a program is run, as far as that is part of the comparison.
 
-    `threads` of None are as many as the physical cores that may be used.
+    If `threads` is None, all available physical cores are used.
     """
 
     threads: int | None
@@ -63,7 +63,7 @@ class Settings:
         return cls(cell.threads, cell.delegate.runtime, cell.runner.name)
 
     def unlike(self, other: Settings) -> str:
-        """Return in words what is not as in the other; empty if all is."""
+        """Describe the differences from the other; empty if there are none."""
         theirs = other._by_name()
         differing = {name: value for name, value in self._by_name().items() if value != theirs[name]}
         return ", ".join(f"{name}={'null' if value is None else value}" for name, value in differing.items())
@@ -73,17 +73,17 @@ class Settings:
 
 
 def find_base(cell: Cell, where: str) -> Baseline:
-    """Return the measured result of this model, precision and delegate that is most like the cell.
+    """Return the measured result of this model, precision and delegate that is most similar to the cell.
 
-    That is one of the very same cell, else one of the same model options, else one run in the same way; the
-    newest of several.
+    That is one of the same cell, or else one with the same model options, or else one run in the same way; if
+    there are several, the newest.
 
     Args:
-        cell: the cell that is to be compared.
-        where: a result file, or a folder with some.
+        cell: the cell to compare.
+        where: a result file, or a folder with result files.
 
     Raises:
-        EtbenchError: of stage ``compare_to`` if there is none; names those that are there.
+        EtbenchError: of stage ``compare_to`` if there is none; the message lists the results that were found.
 
     """
     found, unreadable = read_results([where])
@@ -93,7 +93,7 @@ def find_base(cell: Cell, where: str) -> Baseline:
         there = ", ".join(sorted({_stem(base.result) for base in measured})) or "none"
         broken = "".join(f"; {error.message}" for error in unreadable)
         raise EtbenchError(
-            f"compare_to={where}: no measured result of {cell.stem} there; there are: {there}{broken}",
+            f"compare_to={where}: there is no measured result of {cell.stem}; found: {there}{broken}",
             stage=STAGE,
             hint="give the folder or file of an earlier run of the same model, precision and delegate",
         )
@@ -106,12 +106,12 @@ def _likeness(base: Baseline, cell: Cell) -> tuple[bool, bool, bool]:
 
 
 def kept_program(base: Baseline, new: Artifact, new_folder: Path, folder: Path) -> tuple[Path, str] | None:
-    """Return a folder with the base's program and where it came from, or None if it must be built again.
+    """Return a folder with the baseline's program and its origin, or None if it must be built again.
 
     Args:
         base: from `find_base`.
-        new: the artifact it will be measured in turn with; the inputs must have the same shapes.
-        new_folder: where that one lies.
+        new: the artifact that it is interleaved with; the inputs must have the same shapes.
+        new_folder: the folder of that artifact.
         folder: an existing, empty folder.
 
     Raises:
@@ -123,24 +123,24 @@ def kept_program(base: Baseline, new: Artifact, new_folder: Path, folder: Path) 
     assert old is not None  # find_base gives no other
     if old.inputs != new.inputs:
         shapes = [[spec.shape for spec in artifact.inputs] for artifact in (old, new)]
-        raise EtbenchError(f"the base takes inputs of {shapes[0]}, this cell of {shapes[1]}", stage=STAGE)
+        raise EtbenchError(f"the baseline has inputs of {shapes[0]}, this cell of {shapes[1]}", stage=STAGE)
     if old.sha256 == new.sha256:
-        return new_folder, "the very same program"
+        return new_folder, "the same program"
     kept = base.path.with_name(base.result.pte_file) if base.result.pte_file else None
-    if old.generation != new.generation:  # the new references may not fit the base's cache
+    if old.generation != new.generation:  # the new references may not fit the baseline's cache
         return None
     if kept and kept.exists() and sha256(kept) == old.sha256:
         shutil.copyfile(kept, program_path(folder))
         link_or_copy(references_path(new_folder), references_path(folder))
-        return folder, "the program kept beside the base's result"
+        return folder, "the program kept next to the baseline's result"
     return None
 
 
 def base_recipe(base: Baseline, cell: Cell) -> Recipe:
-    """Return the recipe in the base's result; what is no part of it is taken from the cell.
+    """Return the recipe in the baseline's result; what the recipe does not contain is taken from the cell.
 
     Raises:
-        EtbenchError: of stage ``compare_to`` if it is of an etbench with other options.
+        EtbenchError: of stage ``compare_to`` if it was written by a version of etbench with other options.
 
     """
     try:
@@ -148,19 +148,19 @@ def base_recipe(base: Baseline, cell: Cell) -> Recipe:
         return parse(cell.config | sections).recipe
     except (KeyError, ConfigError) as error:
         raise EtbenchError(
-            f"the base's program is gone, and its configuration builds no more: {error.args[0]}",
+            f"the baseline's program was not kept, and its configuration cannot be built: {error.args[0]}",
             stage=STAGE,
-            hint="measure the base anew with this etbench; with keep_pte=true its program stays beside it",
+            hint="measure the baseline again with this version; keep_pte=true keeps its program",
         ) from error
 
 
 def origin_of_rebuilt(base: Baseline, built: Built) -> str:
-    """Say where a base's program came from that was not kept beside its result."""
+    """Describe the origin of a baseline's program that was not kept next to its result."""
     old = base.result.artifact
     assert old is not None
     where = "the artifact cache" if built.from_cache else "a new build"
-    same = "with the same bytes" if built.artifact.sha256 == old.sha256 else "with other bytes than it had"
-    return f"{where}, by the configuration in the base's result, {same}"
+    same = "with the same bytes" if built.artifact.sha256 == old.sha256 else "with different bytes"
+    return f"{where}, from the configuration in the baseline's result, {same}"
 
 
 def _stem(result: Result) -> str:

@@ -1,4 +1,4 @@
-"""A cell on its way to its result: what it tells, what it has so far, and the file at its end."""
+"""The state of one cell during a run: its events, its data so far, and its result file."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from etbench.system.interrupt import raise_if_interrupted
 
 __all__ = ["CellRun", "Outcome", "Program"]
 
-PARTIAL = ".partial"  # hidden, so that no table takes a part for a result
+PARTIAL = ".partial"  # hidden, so that tables do not read partial results
 INTERRUPTED = EtbenchError(
-    "the run ended before this cell had all its rounds",
+    "the run ended before all rounds of this cell were measured",
     stage="time",
     kind="Interrupted",
     hint="complete the sweep with sweep.resume=<folder>",
@@ -40,7 +40,7 @@ INTERRUPTED = EtbenchError(
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a cell came to: its result, and the file that holds it; none where it could not be written."""
+    """The result of a cell, and its file; the path is None if it could not be written."""
 
     result: Result
     path: Path | None
@@ -58,10 +58,10 @@ class CellRun:
     """One cell of a run.
 
     Args:
-        cell: what is asked for.
+        cell: its configuration.
         out: folder of its result.
         log_dir: folder of its log.
-        on_event: hears of it.
+        on_event: is called with its events.
 
     """
 
@@ -80,18 +80,18 @@ class CellRun:
 
     @property
     def compiles_runner(self) -> bool:
-        """Whether the cell or its base runs in the native runner, which is compiled here."""
+        """Whether the cell or its baseline needs the native runner that is compiled on this machine."""
         of_base = self.base is not None and self.cell.compiles(self.base.settings.runner)
         return self.cell.compiles_runner or of_base
 
     def start(self) -> None:
-        """Tell that work on the cell begins, once."""
+        """Report once that work on the cell begins."""
         if self._begun is None:
             self._begun = perf_counter()
             self.emit(Event(kind="cell_started", message=self.cell.cell_id))
 
     def emit(self, event: Event) -> None:
-        """Name the cell in an event, log it and pass it on."""
+        """Add the cell to an event, log it and pass it on."""
         event = msgspec.structs.replace(event, cell=self.cell.stem, cell_id=self.cell.cell_id)
         with contextlib.suppress(OSError), self.log.open("a", encoding="utf-8") as file:
             stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -102,7 +102,7 @@ class CellRun:
             self._on_event(event)
 
     def has(self, program: Program) -> None:
-        """Take in the program; what is known of it is part of the result, even if the rest fails."""
+        """Store the program; its properties are part of the result, even if a later stage fails."""
         self.program = program
         artifact = program.built.artifact
         self.blank = msgspec.structs.replace(
@@ -110,7 +110,7 @@ class CellRun:
         )
 
     def finish(self, result: Result) -> None:
-        """Write the result, and the program and its operators beside it if they are wanted."""
+        """Write the result, and next to it the program and its operators if requested."""
         self.start()
         if self.cell.keep_pte and self.program and result.status in ("ok", "built"):
             result = msgspec.structs.replace(result, pte_file=f"{self.cell.stem}.pte")
@@ -118,18 +118,18 @@ class CellRun:
         self._forget_partial()
         result, path = self.outcome.result, self.outcome.path
         seconds = perf_counter() - (self._begun or perf_counter())
-        where = str(path) if path else f"no file: {result.failure.message if result.failure else ''}"
+        where = str(path) if path else f"no result file: {result.failure.message if result.failure else ''}"
         self.emit(Event(kind="cell_finished", status=result.status, message=where, seconds=seconds))
 
     def _written(self, result: Result) -> Outcome:
-        """Write the result; where that cannot be done, a short one that says so, and else none."""
+        """Write the result; if that fails, a short one with the error, and if that fails too, none."""
         try:
             with Stages(self.emit)("result"), self._program_beside(result) as program:
                 path = write_result(result, self.out, self.cell.stem)
                 if program:
                     result = with_program_of(path, result)
                     program.replace(path.with_name(str(result.pte_file)))
-        except EtbenchError as error:  # a full disk, say
+        except EtbenchError as error:  # such as a full disk
             raise_if_interrupted()
             short = failed(self.blank, error)
             with contextlib.suppress(OSError):
@@ -137,13 +137,13 @@ class CellRun:
             return Outcome(short, None)
         try:
             write_profile(result, path)
-        except OSError as error:  # it is in the result, too
+        except OSError as error:  # the result contains it, too
             self.emit(Event(kind="progress", stage="result", message=f"the profile was not written: {error}"))
         return Outcome(result, path)
 
     @contextlib.contextmanager
     def _program_beside(self, result: Result) -> Iterator[Path | None]:
-        """Give a copy of the program that is complete and has no name yet, if the result is to keep it."""
+        """Yield a complete copy of the program under a temporary name, if the result keeps it."""
         if not (result.pte_file and self.program):
             yield None
             return
@@ -156,12 +156,12 @@ class CellRun:
             copy.unlink(missing_ok=True)
 
     def fail(self, error: EtbenchError, rounds: Sequence[Round] = ()) -> None:
-        """Make the failure of the cell its result, unless an interrupt may have caused it."""
+        """Write the failure as the result of the cell, unless an interrupt may have caused it."""
         raise_if_interrupted()
         self.finish(failed(self.blank, error, rounds))
 
     def keep(self, rounds: Sequence[Round]) -> None:
-        """Keep what is measured so far, in case that this process does not live to finish it."""
+        """Save the rounds measured so far, in case this process is killed before the end."""
         with contextlib.suppress(OSError):
             self._partial.parent.mkdir(parents=True, exist_ok=True)
             replace_file(self._partial, msgspec.json.encode(failed(self.blank, INTERRUPTED, rounds)))

@@ -1,4 +1,4 @@
-"""Cells while they are measured: what is heard of their programs becomes their results."""
+"""Cells while they are measured: turn the events of their programs into results."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Fail = Callable[[CellRun, EtbenchError, Sequence[Round]], None]
 
 @dataclass
 class _InTurn:
-    """A cell that is measured, with the baseline that is measured in turn with it, if it has one.
+    """A cell that is measured, with the baseline that is interleaved with it, if it has one.
 
-    `rounds` are those of the cell as long as it is not over, `base` is all of the baseline.
+    `rounds` are those of the cell until it is finished, `base` is the whole series of the baseline.
     """
 
     run: CellRun
@@ -39,19 +39,19 @@ class _InTurn:
 
 @dataclass(frozen=True)
 class _Role:
-    """What a subject of the measurement is: the program of a cell, or of its baseline."""
+    """The role of a subject of the measurement: the program of a cell, or of its baseline."""
 
     of: _InTurn
     is_baseline: bool
 
 
 class Measuring:
-    """Turns what is heard of the subjects of a measurement into results of their cells.
+    """Turns the events of the subjects of a measurement into results of their cells.
 
     Args:
         runs: the cells, whose programs are built.
         runner: the executable of the native runner.
-        fail: makes an error the result of a cell.
+        fail: writes an error as the result of a cell.
 
     """
 
@@ -66,13 +66,13 @@ class Measuring:
             self._add(_InTurn(run))
 
     def on_event(self, subject: int | None, event: Event) -> None:
-        """Pass an event on to its cell; one of all cells to the first, as is one of a baseline to none."""
+        """Pass an event on to its cell; a common event goes to the first cell, that of a baseline to none."""
         role = self._roles[subject or 0]
         if subject is None or not role.is_baseline:
             role.of.run.emit(event)
 
     def on_round(self, subject: int, rounds: list[Round], planned: int) -> None:
-        """Tell how far a cell is, and keep from time to time what there is."""
+        """Report the progress of a cell, and save the rounds from time to time."""
         role = self._roles[subject]
         if role.is_baseline:
             return
@@ -92,7 +92,7 @@ class Measuring:
             self.keep_all()
 
     def on_end(self, subject: int, series: Series) -> None:
-        """Write the result of a cell that is complete; its baseline is so before it."""
+        """Write the result of a complete cell; its baseline is completed before it."""
         of = self._roles[subject].of
         if self._roles[subject].is_baseline:
             of.base = series
@@ -112,21 +112,21 @@ class Measuring:
         """Write the result of a cell that failed, or whose baseline did."""
         of = self._roles[subject].of
         if self._roles[subject].is_baseline:
-            failure = msgspec.structs.replace(Failure.of(error), message=f"the base: {error.message}")
+            failure = msgspec.structs.replace(Failure.of(error), message=f"the baseline: {error.message}")
             error, rounds = failure.error(), of.rounds
         of.rounds = []
         if of.run.outcome is None:
             self._fail(of.run, error, rounds)
 
     def keep_all(self) -> None:
-        """Keep the rounds of all cells that are not over."""
+        """Save the rounds of all cells that are not finished."""
         for role in self._roles:
             if role.of.rounds and not role.is_baseline:
                 role.of.run.keep(role.of.rounds)
         self._kept_at = monotonic()
 
     def _add(self, of: _InTurn) -> None:
-        """Make a cell a subject, after its baseline if it has one."""
+        """Add a cell as a subject, after its baseline if it has one."""
         run = of.run
         assert run.program is not None
         base = None
@@ -147,7 +147,7 @@ class Measuring:
         )
 
     def _subject(self, run: CellRun, folder: Path, how: Settings) -> Subject:
-        """Return a program to time, without the passes beside the rounds."""
+        """Return a program to time, without the additional passes."""
         assert run.program is not None
         return Subject(
             folder=str(folder),

@@ -1,4 +1,4 @@
-"""The phases of a run, one after the other for all cells: build, check, time in turn, write the results."""
+"""The phases of a run, one after the other for all cells: build, check, time interleaved, write results."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ __all__ = ["FailFastError", "Phases"]
 
 
 class FailFastError(Exception):
-    """A cell failed and the rest is not wanted."""
+    """A cell failed and `sweep.fail_fast` ends the run."""
 
 
 class Phases:
-    """What is done to all cells, phase by phase: nothing is timed while anything is built."""
+    """Processes all cells, phase by phase: nothing is timed while anything is built."""
 
     def __init__(self, settings: Cell, cache: Cache | None, scratch: Path) -> None:
         self.settings = settings
@@ -38,7 +38,7 @@ class Phases:
         self.runner: Path | None = None
 
     def do(self, runs: Sequence[CellRun]) -> None:
-        """Bring every run to its result."""
+        """Produce the result of every run."""
         for run in runs:
             if reason := run.cell.impossible():
                 run.finish(msgspec.structs.replace(run.blank, status="skipped", reason=reason))
@@ -53,13 +53,13 @@ class Phases:
             self._measure(group, group[0].cell)
 
     def fail(self, run: CellRun, error: EtbenchError, rounds: Sequence[Round] = ()) -> None:
-        """Make the failure of a cell its result; with `sweep.fail_fast` also the end of the run."""
+        """Write the failure as the result of a cell; with `sweep.fail_fast`, also end the run."""
         run.fail(error, rounds)
         if self.settings.sweep.fail_fast:
             raise FailFastError
 
     def _compile_runner(self, runs: Sequence[CellRun]) -> None:
-        """Have the native runner where a cell wants it, compiled now unless the cache has it."""
+        """Get the native runner if a cell needs it: from the cache, or compiled now."""
         if not runs:
             return
         first = runs[0]
@@ -72,7 +72,9 @@ class Phases:
                     first.cell.runner.compilers,
                     scratch=self.scratch,
                     log=first.log,
-                    on_wait=lambda: stages.progress("compile", "another etbench compiles it: waiting"),
+                    on_wait=lambda: stages.progress(
+                        "compile", "waiting: another etbench is compiling the runner"
+                    ),
                 )
         except EtbenchError as error:
             for run in runs:
@@ -87,7 +89,7 @@ class Phases:
                     self.fail(run, error)
 
     def _build(self, runs: Sequence[CellRun]) -> None:
-        """Build each distinct program once, for all the cells that want it."""
+        """Build each distinct program once, for all cells that need it."""
         wanting: dict[bytes, list[CellRun]] = defaultdict(list)
         for run in runs:
             wanting[msgspec.json.encode(run.cell.recipe, order="sorted")].append(run)
@@ -117,7 +119,7 @@ class Phases:
         self._build_all(list(jobs), on_event, on_done)
 
     def _build_bases(self, runs: Sequence[CellRun]) -> None:
-        """Have the programs that cells are compared with: kept, cached, or built again."""
+        """Get the programs that cells are compared with: kept, cached, or built again."""
         jobs: dict[Job, CellRun] = {}
         for run in runs:
             assert run.base is not None and run.program is not None

@@ -1,4 +1,4 @@
-"""From what was asked, built and measured to the result of a cell."""
+"""Make the result of a cell from its configuration, program and measurement."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
     """Return the result of a cell that was built and measured.
 
     Args:
-        cell: what was asked for.
+        cell: its configuration.
         blank: from `blank_result`.
         built: its program.
         series: the rounds of this cell.
-        turn_id: names the measuring in turn that they are part of.
+        turn_id: identifies the interleaved measurement that they are part of.
 
     """
     artifact, seen = built.artifact, series.inspection
@@ -74,7 +74,7 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
 
 
 def _where(measured_on: Environment, here: Environment) -> Environment:
-    """Return the environment of the measurement; what only the caller's checkout can tell comes from here."""
+    """Return the environment of the measurement, with the commit and version of the caller's checkout."""
     return msgspec.structs.replace(
         measured_on,
         commit=here.commit,
@@ -84,7 +84,7 @@ def _where(measured_on: Environment, here: Environment) -> Environment:
 
 
 def _generated(lengths: Generation | None, rounds: Sequence[Round], p50_ms: float | None) -> Generated | None:
-    """Return what the times of a language model's prompts and tokens come to; None for any other model."""
+    """Return the speed of a language model's prompts and tokens; None for any other model."""
     if lengths is None or not p50_ms:
         return None
     first_ms = median(median(taken.prefill_ms) for taken in rounds)
@@ -96,10 +96,10 @@ def _generated(lengths: Generation | None, rounds: Sequence[Round], p50_ms: floa
 
 
 def compared(cell: Cell, result: Result, base: Baseline, origin: str, old: Series) -> Result:
-    """Add the comparison with the base that was measured in turn with the cell.
+    """Add the comparison with the baseline that was interleaved with the cell.
 
     Args:
-        cell: what was asked for.
+        cell: its configuration.
         result: from `measured`.
         base: an earlier result.
         origin: where its program came from.
@@ -121,13 +121,13 @@ def compared(cell: Cell, result: Result, base: Baseline, origin: str, old: Serie
 
 
 def facts(taken: Round) -> RoundFacts:
-    """Return what the result keeps of a round beside its samples."""
+    """Return what the result keeps of a round in addition to its samples."""
     fields = msgspec.structs.asdict(taken)
     return RoundFacts(**{name: fields[name] for name in RoundFacts.__struct_fields__})
 
 
 def blank_result(cell: Cell, log_file: str) -> Result:
-    """Return what is known of the result before anything is done."""
+    """Return the part of the result that is known before any work."""
     return Result(
         model_name=cell.model.name,
         model_type=cell.model.type,
@@ -156,7 +156,7 @@ def blank_result(cell: Cell, log_file: str) -> Result:
 
 
 def failed(blank: Result, error: EtbenchError, rounds: Sequence[Round] = ()) -> Result:
-    """Return the result of a cell that came to this error, with the rounds it had before."""
+    """Return the result of a cell that failed with this error, with the rounds measured before."""
     return msgspec.structs.replace(
         blank,
         status="failed",

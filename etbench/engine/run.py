@@ -1,4 +1,4 @@
-"""Cells, from their recipes to their results: build what is missing, measure in turn, write each result."""
+"""Run cells from recipes to results: build missing programs, measure them interleaved, write each result."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def run(
 ) -> Outcome:
     """Build, check and time one cell, and write its result.
 
-    A failure of the cell is not raised: it is its result, with status ``failed``.
+    A failure of the cell is not raised; its result then has the status ``failed``.
 
     Args:
         cell: from `etbench.compose` or `etbench.config.parse`.
         out_dir: folder of the result file, which is named ``{model}_{precision}_{delegate}.json``.
-        log_dir: folder of ``etbench.log`` with all that the libraries print; `out_dir` if not given.
+        log_dir: folder of ``etbench.log``, with all output of the libraries; `out_dir` if not given.
         on_event: is called with each `etbench.events.Event` as it happens.
 
     Raises:
-        ConfigError: before any work, if a file that the cell names is not there.
+        ConfigError: before any work, if a file that the cell names does not exist.
 
     """
     (outcome,) = run_cells([cell], out_dir=out_dir, log_dirs=[log_dir or out_dir], on_event=on_event)
@@ -54,25 +54,25 @@ def run_cells(
     log_dirs: Sequence[str | Path] | None = None,
     on_event: OnEvent | None = None,
 ) -> list[Outcome | None]:
-    """Build the programs of all cells, then measure them in turn, block by block.
+    """Build the programs of all cells, then measure them in turn, block by block (interleaved).
 
     Each result is written as soon as it is complete. The settings of cache, build and sweep are those of
     the first cell.
 
     Args:
-        cells: the points of a grid, or any others.
+        cells: the points of a grid, or any other cells.
         out_dir: folder of the result files and of the event log.
         log_dirs: one folder for the log of each cell; ``out_dir/cells/<number>`` if not given.
         on_event: is called with each `etbench.events.Event` as it happens, never from two threads at once.
 
     Returns:
-        What each cell came to, in their order; None for those that `sweep.fail_fast` left out.
+        The outcome of each cell, in their order; None for those that `sweep.fail_fast` left out.
 
     Raises:
-        ConfigError: before any work, if a file that a cell names is not there.
+        ConfigError: before any work, if a file that a cell names does not exist.
 
     """
-    # Imported here, since every command imports this module and few get as far: 0.1 s.
+    # Imported here, since every command imports this module and few need them: 0.1 s.
     from etbench.engine.cell_run import CellRun
     from etbench.engine.phases import FailFastError, Phases
     from etbench.system.workspace import workspace
@@ -88,14 +88,14 @@ def run_cells(
     runs = [CellRun(cell, out, Path(folder), heard) for cell, folder in zip(cells, folders, strict=True)]
     cache = _cache(first)
     root = cache.work if cache and cache.writable() else None
-    raise_if_interrupted()  # one that got lost in an import
+    raise_if_interrupted()  # an interrupt during an import can be lost
     with workspace(root) as scratch, contextlib.suppress(FailFastError):
         Phases(first, cache, scratch).do(runs)
     return [run.outcome for run in runs]
 
 
 def _heard(out: Path, event_log: str | None, on_event: OnEvent | None) -> OnEvent:
-    """Let the event log of the folder hear what the caller does; each event may be the end of a run."""
+    """Pass each event to the event log and to the caller; an interrupt ends the run after an event."""
     log = None if event_log is None else EventLog(out / event_log)
 
     def heard(event: Event) -> None:

@@ -1,4 +1,4 @@
-"""Result files and what is made of them; no torch here.
+"""Result files, and the tables, charts and reports made from them; torch is not imported here.
 
 >>> from etbench.results import load_results, compare_precisions   # doctest: +SKIP
 >>> compare_precisions(load_results("outputs/sample_sweep"))       # doctest: +SKIP
@@ -38,12 +38,12 @@ __all__ = [
     "to_frame",
 ]
 
-# The modules of what is not in `frames`.
+# The modules of the functions that are not in `frames`.
 OTHER_MODULES = {"aggregate": "aggregation", "pareto_front": "pareto", "round_table": "rounds"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import pandas when a table is asked for, not when a result is written."""
+    """Import pandas when a table is requested, not when a result is written."""
     if name in __all__:
         module = import_module(f"etbench.results.tables.{OTHER_MODULES.get(name, 'frames')}")
         return getattr(module, name)

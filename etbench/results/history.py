@@ -1,4 +1,4 @@
-"""How the latency of a cell went over many sweeps, and what changed where it did."""
+"""The latency of a cell over many sweeps, and what else changed when it changed."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Run(Struct, frozen=True, kw_only=True):
     """One result of a cell; latencies in ms.
 
     `location` is the median of the round medians with its 95 % interval, or the p50 of a summary without
-    rounds; `level` that of all runs between two changes. `counted` is false for a run that was unstable: it
-    is shown, and no change is found by it, nor has it a level.
+    rounds; `level` is the median of all runs between two changes. `counted` is false for an unstable run: it
+    is shown, but it has no level and is ignored in the search for changes.
     """
 
     created_at: str
@@ -43,10 +43,10 @@ class Run(Struct, frozen=True, kw_only=True):
 
 
 class ChangePoint(Struct, frozen=True, kw_only=True):
-    """A change of level, likeliest at the run that began `at`, and within 95 % from `before` to `after`.
+    """A change of level, most likely at the run that began `at`, and with 95 % between `before` and `after`.
 
-    `ratio` is the level after it over the level before, with its 95 % interval. `what` says what else changed
-    between the runs of `before` and `after`; it is empty where nothing that is recorded did.
+    `ratio` is the level after it divided by the level before, with its 95 % interval. `what` lists what else
+    changed between the runs of `before` and `after`; it is empty if nothing that is recorded changed.
     """
 
     at: str
@@ -59,9 +59,9 @@ class ChangePoint(Struct, frozen=True, kw_only=True):
 
 
 class CellHistory(Struct, frozen=True, kw_only=True):
-    """All measured results of a cell, in the order of time, and where its level changed.
+    """All measured results of a cell, in the order of time, and the changes of its level.
 
-    `setting` tells it from cells that were measured beside it with other threads or by another runner.
+    `setting` distinguishes it from cells of the same sweep with other threads or another runner.
     """
 
     model: str
@@ -75,19 +75,19 @@ class CellHistory(Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """Model, with its setting where it needs one, precision and delegate."""
+        """Model, its setting if it has one, precision and delegate."""
         return cell_words(self.model, self.precision, self.delegate, self.setting)
 
 
 def cell_histories(frame: pd.DataFrame, *, alpha: float = ALPHA) -> list[CellHistory]:
     """Return the history of each cell: of one model, precision, delegate, inputs and weights.
 
-    Hosts, threads, versions and commits may differ between its runs: they are what a change is put down to.
-    Where they were swept, runs of other threads, or of another runner, are cells of their own.
+    Hosts, threads, versions and commits may differ between its runs: they may explain a change. If a sweep
+    varied threads or runners, runs with different values are separate cells.
 
     Args:
-        frame: of `etbench.results.load_results`, in any order.
-        alpha: the chance of any false change in all of the histories; each has an equal share.
+        frame: from `etbench.results.load_results`, in any order.
+        alpha: the probability of any false change in all histories together; each gets an equal share.
 
     """
     measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
@@ -97,7 +97,7 @@ def cell_histories(frame: pd.DataFrame, *, alpha: float = ALPHA) -> list[CellHis
 
 
 def _apart(group: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield what was measured beside each other in one turn as cells of their own, each with its setting."""
+    """Yield runs with different threads or runners in one sweep as separate cells, each with its setting."""
     swept = [name for name in BESIDE if (group.groupby("turn_id")[name].nunique() > 1).any()]
     if not swept:
         yield "", group
@@ -108,7 +108,7 @@ def _apart(group: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def history_table(histories: list[CellHistory]) -> pd.DataFrame:
-    """Return one row a run; `change` is the ratio of levels where one changed, see `ChangePoint`."""
+    """Return one row per run; `change` is the ratio of levels at a change, see `ChangePoint`."""
     rows = []
     for history in histories:
         changes = {change.at: change for change in history.changes}
@@ -176,7 +176,7 @@ def _point(counted: list[dict[Any, Any]], change: Change) -> ChangePoint:
 
 
 def _difference(name: str, old: Any, new: Any) -> list[str]:
-    """Return in words how a condition differs; each library in words of its own."""
+    """Describe how a condition differs; each library has its own description."""
     if old == new:
         return []
     if name == "libraries":
@@ -210,5 +210,5 @@ def _half_width(row: dict[Any, Any]) -> float | None:
 
 
 def _known(value: Any) -> Any:
-    """Return None for what pandas holds as missing."""
+    """Return None for a value that pandas represents as missing."""
     return None if pd.isna(value) else value

@@ -1,4 +1,4 @@
-"""What a job returns to a sweeper that optimizes: a figure of its result, under bounds on others."""
+"""The value that a job returns to an optimizing sweeper: a metric of its result, with bounds on others."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ FIGURES = {column.name: column for column in COLUMNS if column.better}
 
 
 def faults(objective: str, bounds: Mapping[str, float]) -> list[str]:
-    """List what is wrong with the names: each must be known before a sweep spends hours on it."""
+    """List unknown names, before a sweep spends hours on them."""
     found = [] if objective in FIGURES else _path_faults(objective)
     return found + [
-        f"bounds.{name}: no figure of that name{nearest(name, FIGURES)}; docs/reference/columns.md lists them"
+        f"bounds.{name}: there is no such metric{nearest(name, FIGURES)}; docs/reference/columns.md lists them"
         for name in bounds
         if name not in FIGURES
     ]
 
 
 def objective_value(result: Result | None, objective: str, bounds: Mapping[str, float]) -> float | None:
-    """Return the figure of a result; infinitely bad where it breaks a bound, None where there is none.
+    """Return the metric of a result; infinitely bad if a bound is violated, None if there is no value.
 
     Args:
-        result: of the cell; None if it was left out.
+        result: that of the cell; None if it was left out.
         objective: a column of results.csv, or a dotted path into the result.
-        bounds: columns and what they must not fall below, or not rise above, as the column has it which way
-            is better. An output that equals the reference bit by bit keeps every bound of `sqnr_db`.
+        bounds: columns with their limits: a minimum if higher is better, a maximum if lower is better. An
+            output that equals the reference bit by bit meets every bound of `sqnr_db`.
 
     """
     if result is None or result.status in ("failed", "skipped"):
@@ -80,12 +80,12 @@ def _path_faults(path: str) -> list[str]:
         if part not in known:
             choices = [*known, *FIGURES] if kind is Result else list(known)
             return [
-                f"objective={path}: no figure {part!r}{nearest(part, choices)}; "
+                f"objective={path}: there is no metric {part!r}{nearest(part, choices)}; "
                 "docs/reference/columns.md lists them"
             ]
         kind = known[part]
     if _without_none(kind) not in (int, float):
-        return [f"objective={path}: that is no number"]
+        return [f"objective={path}: not a number"]
     return []
 
 

@@ -1,1 +1,1 @@
-"""What belongs to many cells at once."""
+"""Sweeps: many cells in one run, with progress, resuming and a summary."""

@@ -1,4 +1,4 @@
-"""A Hydra callback that closes a run or sweep under any launcher: summary, tables, exit status."""
+"""A Hydra callback that completes a run or sweep under any launcher: summary, tables, exit status."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ OWN_LAUNCHER = "hydra_plugins.etbench_launcher.EtbenchLauncher"  # writes the ma
 class ResultsCallback(NewResultsCallback):
     """Prints the summary and sets the exit status.
 
-    It may exit, so it has to be the first of the callbacks: Hydra ends them from the last on.
+    It may exit, so it must be the first of the callbacks: Hydra calls them in reverse order at the end.
     """
 
     def on_multirun_start(self, config: DictConfig, **more: Any) -> None:
-        """Begin the manifest for launchers that run cell by cell: their jobs do not know this command."""
+        """Create the manifest for launchers that run cell by cell: their jobs do not know this command."""
         super().on_multirun_start(config, **more)
         if config.hydra.launcher._target_ == ray_launcher.LAUNCHER:
             ray_launcher.prepare(config.hydra.launcher)
@@ -42,19 +42,19 @@ class ResultsCallback(NewResultsCallback):
             Manifest.of([], growing=True).write(Path(config.hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **more: Any) -> None:
-        """Write tables and report, and say how to have them if that is interrupted."""
+        """Write tables and report, and print how to get them if that is interrupted."""
         what = "the sweep was interrupted before its tables were written"
         with saying_how_to_go_on(Path(config.hydra.sweep.dir), what, only_interrupted=True):
             super().on_multirun_end(config, **more)
 
     def close(self, folder: Path, results: Sequence[tuple[Path, Result]]) -> None:
-        """Print the summary of the cells; exit with 1 if one failed, with 3 if one got slower."""
+        """Print the summary of the cells; exit with 1 if one failed, with 3 if one is a regression."""
         with _failing_aloud(folder), outliving_the_reader():
             print_summary(result for _, result in results)
         _exit_by(results)
 
     def close_sweep(self, folder: Path, results: Sequence[tuple[Path, Result]], config: DictConfig) -> None:
-        """Write tables and report as well."""
+        """Also write tables and report."""
         with _failing_aloud(folder):
             if has_manifest(folder):
                 close_manifest(folder)
@@ -67,13 +67,13 @@ class ResultsCallback(NewResultsCallback):
 
 @contextmanager
 def _failing_aloud(folder: Path) -> Iterator[None]:
-    """Exit with 1 where a summary or table cannot be made: Hydra makes a warning of it, and goes on."""
+    """Exit with 1 if a summary or table cannot be made; Hydra would print a warning and continue."""
     try:
         yield
     except Exception as error:
-        if not isinstance(error, OSError | EtbenchError):  # those of a full disk, say, explain themselves
+        if not isinstance(error, OSError | EtbenchError):  # such as that of a full disk: clear as it is
             traceback.print_exc()
-        _say(f"results in {folder}; their tables could not be written: {error}")
+        _say(f"results are in {folder}; their tables could not be written: {error}")
         sys.exit(FAILED)
 
 
@@ -85,7 +85,7 @@ def _exit_by(results: Sequence[tuple[Path, Result]]) -> None:
 
 
 def _write_tables(folder: Path, config: DictConfig) -> None:
-    """Write the tables and the report of a folder and say so."""
+    """Write the tables and the report of a folder and print their names."""
     from etbench.results.tables.aggregation import aggregate
 
     paths = aggregate([folder], folder, remember=False)
@@ -95,7 +95,7 @@ def _write_tables(folder: Path, config: DictConfig) -> None:
 
         cache = cache_folder(config.cache.dir) if config.cache.enabled else None
         paths.append(write_report(folder, cache=cache))
-    _say(f"results and tables ({', '.join(path.name for path in paths)}) in {folder}")
+    _say(f"results and tables ({', '.join(path.name for path in paths)}) are in {folder}")
 
 
 def _say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""When a sweep will be done: from recorded build times, and from the rounds measured so far."""
+"""Estimate when a sweep will finish, from recorded build times and the rounds measured so far."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["Estimate"]
 
 
 class Estimate:
-    """What is left to do, kept up to date by the events of a sweep.
+    """The remaining work of a sweep, updated by its events.
 
     Args:
-        cells: of the sweep.
-        now: tells the time in seconds, for events that are taken in after they happened.
+        cells: those of the sweep.
+        now: returns the time in seconds, for events that are read after they happened.
 
     """
 
@@ -35,11 +35,11 @@ class Estimate:
 
     @property
     def building(self) -> int:
-        """How many builds go on."""
+        """How many builds are running."""
         return len(self._at_work)
 
     def take(self, event: Event) -> None:
-        """Take in what happened."""
+        """Update the estimate with an event."""
         measuring = event.stage in ("parity", "time", "result")
         if event.kind == "stage_started" and event.cell_id in self._build_s and not measuring:
             self._at_work.setdefault(event.cell_id, self._now())

@@ -1,4 +1,4 @@
-"""The last words of a sweep that was cut short."""
+"""Print how to resume a sweep that was interrupted."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["saying_how_to_go_on"]
 
 @contextmanager
 def saying_how_to_go_on(folder: Path, what: str, *, only_interrupted: bool = False) -> Iterator[None]:
-    """Print the command that resumes a sweep where the body does not get to its end.
+    """Print the command that resumes a sweep if the body does not finish.
 
     Args:
-        folder: of the sweep; one without a manifest cannot be resumed.
-        what: happened, in words.
-        only_interrupted: what ends the body otherwise is not worth these words.
+        folder: the folder of the sweep; without a manifest, it cannot be resumed.
+        what: a description of what happened.
+        only_interrupted: print it only after an interrupt, not after errors.
 
     """
     try:
@@ -31,5 +31,5 @@ def saying_how_to_go_on(folder: Path, what: str, *, only_interrupted: bool = Fal
         raise
     except BaseException:
         if has_manifest(folder) and (interrupted() or not only_interrupted):
-            sys.stderr.write(f"{what}; go on with: {shell_words(resume_arguments(folder))}\n")
+            sys.stderr.write(f"{what}; resume it with: {shell_words(resume_arguments(folder))}\n")
         raise

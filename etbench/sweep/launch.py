@@ -1,4 +1,4 @@
-"""A whole sweep: plan it, leave out what is done, run the rest, and say how to go on if it is cut short."""
+"""A whole sweep: plan it, skip finished cells, run the rest, and print how to resume if interrupted."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def run_sweep(
 
     Args:
         planned: the cells, each with the folder of its log.
-        folder: of the results.
-        more: the cells come on top of those already planned there.
+        folder: the folder of the results.
+        more: add the cells to those already planned in that folder.
 
     Returns:
         The result of each cell; None for those that `sweep.fail_fast` left out.
 
     Raises:
-        ConfigError: if a file is missing, another sweep runs there, or what is resumed is another sweep.
+        ConfigError: if a file is missing, another sweep runs in the folder, or it is not the same sweep.
 
     """
     cells = [cell for cell, _ in planned]
@@ -39,7 +39,7 @@ def run_sweep(
         manifest, done = _plan(cells, folder, more)
         todo = {cell.cell_id: (cell, log) for cell, log in planned if cell.cell_id not in done}
         with (
-            saying_how_to_go_on(folder, "the sweep ended before all its cells"),
+            saying_how_to_go_on(folder, "the sweep ended before all cells were finished"),
             sweep_view([cell for cell, _ in todo.values()], len(done)) as on_event,
         ):
             manifest.write(folder)
@@ -56,7 +56,7 @@ def run_sweep(
 
 
 def _plan(cells: Sequence[Cell], folder: Path, more: bool) -> tuple[Manifest, dict[str, Result]]:
-    """Return the manifest, and the results that are there already."""
+    """Return the manifest, and the results that already exist."""
     settings = cells[0].sweep
     if settings.resume is None:
         return (read_manifest(folder).extended(cells) if more else Manifest.of(cells)), {}

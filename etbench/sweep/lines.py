@@ -1,4 +1,4 @@
-"""What a sweep says where it has no terminal: a plain line for each event that matters."""
+"""The output of a sweep without a terminal: one plain line per important event."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["SweepLines"]
 
 
 class SweepLines:
-    """Prints when a cell is built, ready and finished, and every ten seconds how far the timing is.
+    """Prints when a cell is built, ready and finished, and the progress of the timing every ten seconds.
 
     Args:
-        cells: of the sweep; each line has the number of its cell where there are several.
+        cells: those of the sweep; each line has the number of its cell if there are several.
         console: standard error if not given.
-        now: tells the time in seconds.
+        now: returns the time in seconds.
 
     """
 
@@ -44,7 +44,7 @@ class SweepLines:
         self._told = now()
 
     def __call__(self, event: Event) -> None:
-        """Print one event, if it matters."""
+        """Print one event, if it is important."""
         self._estimate.take(event)
         match event.kind:
             case "stage_started" if event.stage == "compile":

@@ -1,4 +1,4 @@
-"""What a sweep set out to do, written before anything is built: so a dead one can be told, and resumed."""
+"""The plan of a sweep, written before anything is built, so that an interrupted one can be resumed."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class PlannedCell(Struct, frozen=True, kw_only=True):
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
-    """The cells that a sweep has to do, in order; `finished_at` is null until all of them are done.
+    """The cells of a sweep, in order; `finished_at` is null until all of them are finished.
 
-    `argv` is the command line that started it. One that is `growing` gets its cells as they are run, since
-    the launcher does not have the whole grid.
+    `argv` is the command line that started it. If it is `growing`, cells are added as they are run,
+    since the launcher does not have the whole grid.
     """
 
     version: int = 1
@@ -58,15 +58,15 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, cells: Sequence[Cell], *, growing: bool = False) -> Manifest:
-        """Return the manifest of a sweep that begins now."""
+        """Return the manifest of a sweep that starts now."""
         return cls(argv=sys.argv[1:], created_at=_now(), cells=_planned(cells), growing=growing)
 
     def extended(self, cells: Sequence[Cell]) -> Manifest:
-        """Return it with more cells, as sweepers ask for that think of them as they go."""
+        """Return it with more cells, for sweepers that choose cells during the sweep."""
         return msgspec.structs.replace(self, cells=[*self.cells, *_planned(cells)], finished_at=None)
 
     def resumed(self, cells: Sequence[Cell]) -> Manifest:
-        """Return the manifest of a sweep that goes on with these cells: itself, unless it is growing.
+        """Return the manifest of a sweep that is resumed with these cells: itself, unless it is growing.
 
         Raises:
             ConfigError: if they are not the cells of this manifest.
@@ -78,19 +78,19 @@ class Manifest(Struct, frozen=True, kw_only=True):
         return self.extended(new) if new else self
 
     def finished(self) -> Manifest:
-        """Return it as of a sweep that ends now."""
+        """Return the manifest with the current time as its end."""
         return msgspec.structs.replace(self, finished_at=_now())
 
     def write(self, folder: Path) -> None:
-        """Put it into the sweep's folder."""
+        """Write it into the sweep's folder."""
         (folder / HIDDEN).mkdir(parents=True, exist_ok=True)
         replace_file(manifest_path(folder), msgspec.json.encode(self))
 
     def check_same(self, cells: Sequence[Cell]) -> None:
-        """Make sure that these are the very cells of the manifest; one that is growing may lack some.
+        """Check that these are the cells of the manifest; a growing one may lack some.
 
         Raises:
-            ConfigError: names the cells that only one side has, or the values that differ.
+            ConfigError: if they are not; the message lists missing cells and different values.
 
         """
         now = {cell.cell_id: cell for cell in cells}
@@ -102,18 +102,21 @@ class Manifest(Struct, frozen=True, kw_only=True):
         for planned in sorted(gone, key=lambda planned: planned.stem):
             other = by_stem.pop(planned.stem, None)
             if other is None:
-                faults.append(f"{planned.stem}: was in that sweep, is not in this one")
+                faults.append(f"{planned.stem}: was in the resumed sweep, but is not in this one")
             else:
                 faults.append(f"{planned.stem}: {_differences(planned.config, other.config)}")
         if not self.growing:
-            faults += [f"{stem}: is in this sweep, was not in that one" for stem in sorted(by_stem)]
+            faults += [
+                f"{stem}: is in this sweep, but was not in the resumed one" for stem in sorted(by_stem)
+            ]
         if faults:
-            more = [f"and {len(faults) - SHOWN} more cells"] if len(faults) > SHOWN else []
+            rest = len(faults) - SHOWN
+            more = [f"and {rest} more cell{'' if rest == 1 else 's'}"] if rest > 0 else []
             raise ConfigError(["sweep.resume: not the same sweep", *faults[:SHOWN], *more])
 
 
 def manifest_path(folder: Path) -> Path:
-    """Return where the manifest of a sweep's folder lies."""
+    """Return the path of the manifest of a sweep's folder."""
     return folder / HIDDEN / "manifest.json"
 
 
@@ -121,24 +124,24 @@ def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a sweep's folder.
 
     Raises:
-        ConfigError: if there is none that can be read.
+        ConfigError: if there is no manifest, or it cannot be read.
 
     """
     try:
         return msgspec.json.decode(manifest_path(folder).read_bytes(), type=Manifest)
     except FileNotFoundError:
-        raise ConfigError([f"sweep.resume={folder}: no sweep was started there"]) from None
+        raise ConfigError([f"sweep.resume={folder}: no sweep was started in this folder"]) from None
     except (OSError, msgspec.DecodeError) as error:
         raise ConfigError([f"sweep.resume={folder}: its manifest cannot be read: {error}"]) from error
 
 
 def has_manifest(folder: Path) -> bool:
-    """Tell whether a sweep was started in this folder."""
+    """Return whether a sweep was started in this folder."""
     return manifest_path(folder).exists()
 
 
 def close_manifest(folder: Path) -> None:
-    """Note that a sweep is finished, if its folder has a result of each cell it set out to do."""
+    """Mark a sweep as finished, if its folder has a result of each planned cell."""
     manifest = read_manifest(folder)
     if manifest.finished_at is None:
         done = {result.cell_id for _, result in read_results(sorted(folder.glob("*.json")))[0]}
@@ -148,7 +151,7 @@ def close_manifest(folder: Path) -> None:
 
 @contextlib.contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Be the only sweep of this folder; the kernel frees the lock however its holder ends.
+    """Lock the folder for one sweep; the kernel frees the lock even if the process is killed.
 
     Raises:
         ConfigError: if another sweep is running there.
@@ -169,11 +172,11 @@ def alone_in(folder: Path) -> Iterator[None]:
 def finished_cells(
     folder: Path, *, retry_failed: bool, retried: Collection[str] | None = None
 ) -> tuple[dict[str, Result], list[str]]:
-    """Return the results of the folder that need no other run, by cell, and words on what was set aside.
+    """Return the results of the folder that do not need another run, by cell, and messages on moved files.
 
-    A file that is no result any more, and with `retry_failed` one of a failed cell, goes to a hidden folder:
-    nothing is deleted, and its name is free for the new result. Of the failed, only those of `retried` do so,
-    if it is given.
+    A file that is not a valid result, and with `retry_failed` that of a failed cell, is moved to a hidden
+    folder: nothing is deleted, and its name is free for the new result. If `retried` is given, only failed
+    cells in it are moved.
     """
     done: dict[str, Result] = {}
     words = []
@@ -198,14 +201,14 @@ def _set_aside(path: Path, why: str) -> str:
     while (target := aside / f"{path.stem}-{number}.json").exists():
         number += 1
     path.rename(target)
-    return f"{why}; set aside as {target}"
+    return f"{why}; moved to {target}"
 
 
 def _differences(then: dict[str, Any], now: dict[str, Any]) -> str:
     old, new = dict(_flat(then)), dict(_flat(now))
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key) and decides_cell(key)]
     words = [f"{key} was {old.get(key)}, is {new.get(key)}" for key in keys[:SHOWN]]
-    return "; ".join(words) or "another version of etbench planned it"
+    return "; ".join(words) or "planned by another version of etbench"
 
 
 def _flat(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

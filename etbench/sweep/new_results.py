@@ -1,4 +1,4 @@
-"""A Hydra callback that is given what is new in the folder when a run or sweep ends, under any launcher."""
+"""A Hydra callback that gets the new results of a run or sweep when it ends, under any launcher."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ __all__ = ["NewResultsCallback"]
 
 
 class NewResultsCallback(Callback):
-    """Looks at the result files: jobs may have run in other processes or on other machines."""
+    """Reads the result files, since jobs may have run in other processes or on other machines."""
 
     def __init__(self) -> None:
         self._before: set[Path] = set()
 
     def close(self, folder: Path, results: Sequence[tuple[Path, Result]]) -> None:
-        """Do what is to be done with the new results of a run."""
+        """Process the new results of a run."""
         raise NotImplementedError
 
     def close_sweep(self, folder: Path, results: Sequence[tuple[Path, Result]], config: DictConfig) -> None:
-        """Do what is to be done with the new results of a sweep."""
+        """Process the new results of a sweep."""
         self.close(folder, results)
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        """Note which results lie there already."""
+        """Note which results already exist."""
         self._before = _files(Path(config.hydra.run.dir))
 
     def on_run_end(self, config: DictConfig, job_return: JobReturn | None = None, **_: Any) -> None:
-        """Hand over the new results, unless etbench itself has failed, which Hydra is about to raise."""
+        """Process the new results, unless etbench itself failed, which Hydra raises afterwards."""
         if job_return is None or job_return.status != JobStatus.FAILED:
             folder = Path(config.hydra.run.dir)
             self.close(folder, self._new(folder))
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Note which results lie there already; a sweep that is resumed counts them as its own."""
+        """Note which results already exist; for a resumed sweep, they count as its own."""
         self._before = set() if config.sweep.resume else _files(Path(config.hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Hand over the new results."""
+        """Process the new results."""
         folder = Path(config.hydra.sweep.dir)
         self.close_sweep(folder, self._new(folder), config)
 

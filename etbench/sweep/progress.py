@@ -1,4 +1,4 @@
-"""How far a cell is, as its events tell: what the terminal and the web page show of it."""
+"""The progress of a cell, from its events, as the terminal and the web page show it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ STATUSES = ("ok", "failed", "skipped", "built")
 
 @dataclass
 class CellProgress:
-    """One cell as it stands.
+    """The current state of one cell.
 
-    `state` is ``waiting``, ``working``, ``ready`` (its program is there) or the status of its result;
-    `doing` says it in words. `done` and `of` count its rounds, `medians_ms` are the medians of those, and
+    `state` is ``waiting``, ``working``, ``ready`` (its program is built) or the status of its result;
+    `doing` describes it. `done` and `of` count its rounds, `medians_ms` are the medians of those, and
     `p50_ms` is the median of them.
     """
 
@@ -30,8 +30,8 @@ class CellProgress:
     medians_ms: list[float] = field(default_factory=list)
 
     def take(self, event: Event) -> None:
-        """Take in an event of this cell."""
-        if event.kind == "cell_started":  # anew, where a sweep is resumed
+        """Update the state with an event of this cell."""
+        if event.kind == "cell_started":  # again, when a sweep is resumed
             self.done, self.of, self.p50_ms, self.medians_ms = 0, 0, None, []
         elif event.kind == "stage_started" and event.stage in STAGE_WORDS:
             self.doing, self.state = STAGE_WORDS[event.stage], "working"

@@ -1,15 +1,15 @@
-"""What Hydra's launcher for Ray (1.2.2) leaves to be done before it starts: settings of `ray.init`.
+"""Settings of `ray.init` that Hydra's launcher for Ray (1.2.2) needs before it starts.
 
-- It always names an object store of 75 MiB, which Ray refuses where it joins a cluster, and which no large
-  program fits into: https://github.com/facebookresearch/hydra/issues/2893, mended there but not released yet.
+- It always names an object store of 75 MiB, which Ray rejects when it joins a cluster, and which is too
+  small for large programs: https://github.com/facebookresearch/hydra/issues/2893, fixed but not released yet.
   `tests/sweep/test_ray_launcher.py` fails once it is.
 - The processes of a cluster start in the folder in which `ray start` was called, so that every relative path
-  of a cell would mean another file. They are sent to the folder of the sweep's command.
-- The dashboard of a Ray that starts with the sweep would be one more thing that runs beside the measurements.
-- Ray lets OpenMP have as many threads as a task has CPUs, unless OMP_NUM_THREADS is set (2.60, in
+  of a cell would refer to another file. They change to the folder of the sweep's command.
+- The dashboard of a Ray that starts with the sweep would be one more process that disturbs the measurements.
+- Ray gives OpenMP as many threads as a task has CPUs, unless OMP_NUM_THREADS is set (2.60, in
   `ray/_private/utils.py`), and TorchInductor compiles that number into its programs: those of a build with
   one CPU would be slow.
-- Of lines that are alike Ray prints only the first, and no two cells would be seen to do the same.
+- Ray prints only the first of several equal lines, so the same step of a second cell would not be shown.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ FOLDER = "ETBENCH_RAY_FOLDER"
 
 
 def prepare(launcher: DictConfig) -> None:
-    """Complete the settings that the launcher gives to `ray.init`; what the user says there counts."""
+    """Complete the settings that the launcher passes to `ray.init`; settings of the user have priority."""
     settings = launcher.ray.init
     with open_dict(settings):
-        settings.setdefault("object_store_memory", None)  # as much as Ray takes by itself
+        settings.setdefault("object_store_memory", None)  # the default of Ray
         settings.setdefault("include_dashboard", False)
         settings.setdefault("runtime_env", {})
         settings.runtime_env.setdefault("worker_process_setup_hook", f"{__name__}.{enter_folder.__name__}")
@@ -41,7 +41,7 @@ def prepare(launcher: DictConfig) -> None:
 
 
 def enter_folder() -> None:
-    """Start a process of Ray in the folder of the sweep's command, and let it know its node and all CPUs.
+    """Start a process of Ray in the folder of the sweep's command, with its node and all CPUs.
 
     Raises:
         FileNotFoundError: if the node has no such folder.

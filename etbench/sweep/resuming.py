@@ -1,4 +1,4 @@
-"""What `sweep.resume=<folder>` stands for on a command line."""
+"""Expand `sweep.resume=<folder>` on a command line."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from etbench.sweep.manifest import read_manifest
 
 __all__ = ["resuming"]
 
-LAUNCHER = "etbench"  # is given the whole grid, and compares it with that of the sweep that it resumes
-PACKAGES = {"tracking": "hydra.callbacks"}  # where a group's options stand, unless under its own name
+LAUNCHER = "etbench"  # gets the whole grid, and compares it with that of the resumed sweep
+PACKAGES = {"tracking": "hydra.callbacks"}  # the package of a group's options, if it is not the group's name
 
 
 def resuming(argv: Sequence[str]) -> list[str]:
-    """Return the arguments with what ``sweep.resume=<folder>`` stands for.
+    """Return the arguments with ``sweep.resume=<folder>`` expanded.
 
-    They join the command line that started the sweep, and replace what it says about the same key or flag.
-    Results go to that folder.
+    They are added to the command line that started the sweep, and replace its values of the same keys and
+    flags. Results are written to that folder.
 
     Raises:
-        ConfigError: if no sweep was started there, or this cannot be the same one.
+        ConfigError: if no sweep was started in the folder, or this is not the same sweep.
 
     """
     args = get_args_parser().parse_args(list(argv))
@@ -43,7 +43,7 @@ def resuming(argv: Sequence[str]) -> list[str]:
     if folder is None:
         return list(argv)
     if not args.multirun:
-        raise ConfigError([f"{given['sweep.resume']}: add -m to go on with a sweep"])
+        raise ConfigError([f"{given['sweep.resume']}: add -m to resume a sweep"])
     manifest = read_manifest(folder)
     started = get_args_parser().parse_args(manifest.argv)
     before = {override_key(text): text for text in started.overrides}
@@ -59,7 +59,7 @@ def resuming(argv: Sequence[str]) -> list[str]:
 def _still_valid(before: dict[str, str], given: dict[str, str]) -> list[str]:
     """Return the overrides of a sweep that those given now do not replace.
 
-    A launcher or tracker of another kind does not take the options of the former one.
+    A different launcher or tracker does not accept the options of the previous one.
     """
     changed = [
         key
@@ -85,7 +85,7 @@ def _resumed_folder(text: str) -> Path | None:
 
 
 def _joined_flags(argv: Sequence[str], args: Namespace, started: Namespace) -> list[str]:
-    """Return the flags given now, and those that say where the YAML of the sweep is, unless given now."""
+    """Return the flags given now, and those of the sweep that locate its YAML, unless given now."""
     flags = [text for text in argv if text not in args.overrides]
     for name in ("config_path", "config_name", "config_dir"):
         value = getattr(started, name)
@@ -97,19 +97,19 @@ def _joined_flags(argv: Sequence[str], args: Namespace, started: Namespace) -> l
 def _check_same_command(
     given: dict[str, str], before: dict[str, str], folder: Path, *, growing: bool
 ) -> None:
-    """Refuse what the sweep itself would not notice: another folder, or other cells that are run one by one.
+    """Reject what the sweep itself would not notice: another folder, or other cells that are run one by one.
 
-    The cells themselves are compared by etbench's own launcher, with a manifest that was complete at once.
+    etbench's own launcher compares the cells themselves, with a manifest that was complete from the start.
     """
     asked = given.get("hydra.sweep.dir")
     if asked is not None and Path(unquoted(override_value(asked))).resolve() != folder.resolve():
-        raise ConfigError([f"{asked}: the results of a sweep that is resumed go to {folder}; leave this out"])
+        raise ConfigError([f"{asked}: a resumed sweep writes its results to {folder}; remove this option"])
     if not growing and override_value((before | given).get("hydra/launcher", "")) in ("", LAUNCHER):
         return
     faults = [
         f"{text}: that sweep had {before.get(key, f'no {key}=…')}"
         for key, text in given.items()
-        if ("=" in text or text.startswith("~"))  # a word alone is reported with all other faults
+        if ("=" in text or text.startswith("~"))  # a single word is reported with all other errors
         and decides_cell(key)
         and override_value(before.get(key, "")) != override_value(text)
     ]

@@ -17,15 +17,15 @@ __all__ = ["run_in_sweep"]
 
 
 def run_in_sweep(cell: Cell, folder: Path, log_dir: str | Path, on_event: OnEvent) -> Result:
-    """Run a cell, or return its result where the sweep that is resumed has it.
+    """Run a cell, or return its result if the resumed sweep has it.
 
-    Others of the same sweep may run at the same time. The manifest, which the callback began, grows as they
-    do, since such a launcher does not tell the whole grid.
+    Other cells of the same sweep may run at the same time. The callback writes the manifest, and each cell
+    is added to it, since such a launcher does not provide the whole grid.
 
     Args:
         cell: the one to run.
-        folder: of the sweep's results.
-        log_dir: of the cell's log.
+        folder: the folder of the sweep's results.
+        log_dir: the folder of the cell's log.
         on_event: is called with each event as it happens.
 
     """
@@ -34,7 +34,7 @@ def run_in_sweep(cell: Cell, folder: Path, log_dir: str | Path, on_event: OnEven
 
 
 def _enrolled(cell: Cell, folder: Path) -> Result | None:
-    """Put the cell on the manifest; return its result if there is one that counts."""
+    """Add the cell to the manifest; return its result if a valid one exists."""
     with FileLock(folder / HIDDEN / "manifest.lock"):
         manifest = read_manifest(folder)
         if all(planned.cell_id != cell.cell_id for planned in manifest.cells):

@@ -1,4 +1,4 @@
-"""What a sweep shows while it goes on: a live table on a terminal, one plain line an event elsewhere."""
+"""The display of a running sweep: a live table on a terminal, one plain line per event elsewhere."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from etbench.terminal.summary_table import significant
 
 __all__ = ["sweep_view"]
 
-REFRESH_S = 0.5  # and only when something happened: drawing takes time from what is measured
-SCROLL_S = 3.0  # the rows stay where they are while anything has happened in them for so long
+REFRESH_S = 0.5  # and only after an event: drawing disturbs the measurement
+SCROLL_S = 3.0  # rows that changed within this time are not scrolled away
 FIGURES = ("rounds", "p50 ms")
 GAP = 2
-SHORTEST_STAGE = 12  # its words are cut down to this before a name wraps
+SHORTEST_STAGE = 12  # the stage is shortened to this width before a name wraps
 LONGEST_STAGE = max(map(len, STAGE_WORDS.values()))
 COLORS = {
     **{"waiting": "dim", "working": "cyan", "ready": "blue"},
@@ -40,10 +40,10 @@ COLORS = {
 
 @contextlib.contextmanager
 def sweep_view(cells: Sequence[Cell], done_before: int) -> Iterator[OnEvent]:
-    """Give the callback that shows the events of these cells."""
+    """Yield the callback that shows the events of these cells."""
     console = progress_console()
     if done_before:
-        console.print(f"{done_before} cells are there already, {len(cells)} are still to be run")
+        console.print(f"{_counted(done_before)} already finished, {_counted(len(cells))} to run")
     if not console.is_terminal or os.environ.get("CI"):
         yield SweepLines(cells, console)
         return
@@ -54,12 +54,12 @@ def sweep_view(cells: Sequence[Cell], done_before: int) -> Iterator[OnEvent]:
 
 
 class _LiveView:
-    """Keeps a table of the cells up to date, with as many rows as the screen has, around those at work.
+    """Updates a table of the cells, with as many rows as the screen has, around the active ones.
 
     Args:
-        cells: of the sweep.
-        console: that is drawn on.
-        now: tells the time in seconds.
+        cells: those of the sweep.
+        console: the console to draw on.
+        now: returns the time in seconds.
 
     """
 
@@ -77,7 +77,7 @@ class _LiveView:
         self._latest = self._top = 0  # the row that changed last, and the first on the screen
 
     def __call__(self, event: Event) -> None:
-        """Take in an event, and draw if the last drawing is old enough."""
+        """Update the table with an event, and draw if the last drawing is old enough."""
         self.estimate.take(event)
         if (row := self.rows.get(event.cell_id)) is not None:
             row.take(event)
@@ -88,7 +88,7 @@ class _LiveView:
             self.drawn_at = self._now()
 
     def drawn(self) -> Group:
-        """Return the rows that fit the screen, how many there are above and below, and how far all is."""
+        """Return the rows that fit the screen, how many are above and below, and the total progress."""
         rows = list(self.rows.values())
         free = self.live.console.width - sum(
             max(map(cell_len, texts)) + GAP for texts in zip(*map(_figures, rows), FIGURES, strict=True)
@@ -115,7 +115,7 @@ class _LiveView:
         )
 
     def _scrolled(self, count: int, room: int) -> range:
-        """Return the rows to show: they move on to where something happens only when they are quiet."""
+        """Return the rows to show; they scroll to an active row only if no shown row changed recently."""
         if count <= room:
             return range(count)
         shown = range(self._top, min(self._top + room, count))
@@ -126,9 +126,9 @@ class _LiveView:
         return range(self._top, self._top + room)
 
     def headline(self) -> Text:
-        """Say how far the sweep is as a whole."""
+        """Return the progress of the whole sweep."""
         rows = self.rows.values()
-        words = [f"{sum(row.over for row in rows)} of {len(rows)} cells"]
+        words = [f"{sum(row.over for row in rows)} of {_counted(len(rows))}"]
         if failed := sum(row.state == "failed" for row in rows):
             words.append(f"{failed} failed")
         words.append(seconds_text(self._now() - self.begun))
@@ -136,8 +136,12 @@ class _LiveView:
         if left is not None and not all(row.over for row in rows):
             words.append(f"about {seconds_text(left)} left")
         if building := self.estimate.building:
-            words.append(f"{building} builder{'s' if building > 1 else ''} at work")
+            words.append(f"{building} build{'s' if building > 1 else ''} running")
         return Text(" · ".join(words), style="bold")
+
+
+def _counted(cells: int) -> str:
+    return "1 cell" if cells == 1 else f"{cells} cells"
 
 
 def _figures(row: CellProgress) -> tuple[str, str]:

@@ -1,7 +1,7 @@
-"""What can be chosen on the page, and the only way from there to a command line.
+"""The choices on the page, and their conversion to a command line.
 
-What a browser sends is not trusted: a choice must be among the options that this server offers, and a number
-within its range. No text of it reaches the command line otherwise, so it can name no `_target_` and no file.
+Data from a browser is not trusted: a choice must be among the options that this server offers, and a number
+within its range. No other text reaches the command line, so it cannot name a `_target_` or a file.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ GROUPS: tuple[Group, ...] = ("model", "precision", "delegate")
 
 
 class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A grid of cells that is asked for; no `runs` are what each model recommends, no `threads` all cores."""
+    """A requested grid of cells; by default, `runs` are what each model recommends, `threads` all cores."""
 
     model: Annotated[list[str], Meta(min_length=1)]
     precision: Annotated[list[str], Meta(min_length=1)]
@@ -45,17 +45,17 @@ class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A cell of the grid that cannot be, and why."""
+    """A cell of the grid that is not possible, and why."""
 
     name: str
     reason: str
 
 
 class Choices:
-    """The options of model, precision and delegate; each is composed once, those in folders when asked for.
+    """The options of model, precision and delegate; each is composed once, those in folders on request.
 
-    `faulty` are those whose YAML is wrong, with the faults; `open_ended` the models whose YAML leaves
-    something to the user, such as a path, which a browser may not give.
+    `faulty` are those whose YAML is wrong, with the errors; `open_ended` are the models whose YAML requires
+    a value from the user, such as a path, which a browser must not provide.
 
     Args:
         config_dir: the user's folder with groups of their own, as for ``--config-dir``.
@@ -78,15 +78,15 @@ class Choices:
             del self.faulty["model"][name]
 
     def options(self, group: Group) -> list[str]:
-        """List what is offered of a group, by name, without those in folders of it."""
+        """List the options of a group, by name, without those in folders."""
         return sorted(name for name in self._cells[group] if "/" not in name)
 
     def in_folders(self, group: Group) -> list[str]:
-        """List what is offered of the folders of a group, as ``folder/option``."""
+        """List the options in folders of a group, as ``folder/option``."""
         return self._in_folders[group]
 
     def take_in(self, group: Group, names: Sequence[str]) -> None:
-        """Compose those of these options that are not yet, at some 0.1 s each."""
+        """Compose the options that are not composed yet, at some 0.1 s each."""
         new = [name for name in names if name not in self._cells[group] and name not in self.faulty[group]]
         if not new:
             return
@@ -97,7 +97,7 @@ class Choices:
                 self.faulty[group][name] = "; ".join(found.faults)
 
     def recommended_runs(self, model: str) -> int:
-        """Return how often this model is worth running."""
+        """Return the number of runs that this model recommends."""
         return self._cells["model"][model].model.recommended.runs
 
     def delegate(self, name: str) -> Delegate:
@@ -105,10 +105,10 @@ class Choices:
         return self._cells["delegate"][name].delegate
 
     def checked(self, values: dict[str, Any]) -> Request:
-        """Return what a browser sent as a request.
+        """Return data from a browser as a request.
 
         Raises:
-            ConfigError: if anything of it is not among the options or not in its range.
+            ConfigError: if a value is not among the options or not in its range.
 
         """
         try:
@@ -127,17 +127,17 @@ class Choices:
             self.take_in(group, [name for name in asked if name in self._in_folders[group]])
             faults += [self.faulty[group][name] for name in asked if name in self.faulty[group]]
         if request.threads is not None and request.threads > self.cores:
-            faults.append(f"threads={request.threads}: this machine has {self.cores} cores for it")
+            faults.append(f"threads={request.threads}: the maximum on this machine is {self.cores}")
         if faults:
             raise ConfigError(faults)
         return request
 
     def cells(self, request: Request) -> list[Cell]:
-        """Return the cells of a grid that can be."""
+        """Return the possible cells of a grid."""
         return [cell for cell in self._grid(request) if not cell.impossible()]
 
     def left_out(self, request: Request) -> list[LeftOut]:
-        """Return the cells of a grid that cannot be, with their reasons."""
+        """Return the cells of a grid that are not possible, with the reasons."""
         return [
             LeftOut(f"{cell.model.name} {cell.precision.name} {cell.delegate.name}", reason)
             for cell in self._grid(request)
@@ -145,7 +145,7 @@ class Choices:
         ]
 
     def why_not(self, group: Group, name: str, ticked: dict[Group, list[str]]) -> str | None:
-        """Return why an option fits nothing of what else is ticked, or None if it fits something."""
+        """Return why an option does not fit any of the other selected options, or None if it fits one."""
         grid = {other: [name] if other == group else ticked[other] for other in GROUPS}
         if not all(grid.values()):
             return None
@@ -154,11 +154,11 @@ class Choices:
         return None if None in reasons else reasons[0]
 
     def arguments(self, request: Request, folder: Path | None = None) -> list[str]:
-        """Return what stands behind ``python -m etbench`` for this grid.
+        """Return the arguments of ``python -m etbench`` for this grid.
 
         Args:
-            request: what `checked` let through.
-            folder: of the results; Hydra makes one if it is not given.
+            request: from `checked`.
+            folder: the folder of the results; by default, Hydra creates one.
 
         """
         grid = [(group, list(dict.fromkeys(getattr(request, group)))) for group in GROUPS]

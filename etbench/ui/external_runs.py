@@ -19,21 +19,21 @@ class ExternalRuns:
     """The latest runs of the folders, each read once however many pages show it.
 
     Args:
-        roots: the folders of results.
+        roots: the folders with results.
 
     """
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self.roots = list(roots)
-        self.watches: dict[Path, Watch] = {}  # the one written to last comes first
+        self.watches: dict[Path, Watch] = {}  # the most recently written one first
         self._looked_at = -FIND_EVERY_S
         self._lock = threading.Lock()
 
     def look(self, own: Collection[Path | None] = ()) -> None:
-        """Find what is new, at most every few seconds.
+        """Find new runs, at most every few seconds.
 
         Args:
-            own: folders of runs that this server did start.
+            own: folders of runs that this server started.
 
         """
         with self._lock:

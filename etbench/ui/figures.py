@@ -1,4 +1,4 @@
-"""Charts for the page, drawn in the server: the browser needs no script for them, and no network."""
+"""Charts for the page, drawn in the server: the browser does not need a script or a network for them."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def draw(name: str, frame: pd.DataFrame, *, delegate: str, precision: str) -> An
     """Draw one of `CHARTS`.
 
     Args:
-        name: of the chart.
-        frame: of `etbench.results.to_frame`.
-        delegate: on which the precisions are compared.
-        precision: in which the delegates are compared.
+        name: the name of the chart.
+        frame: from `etbench.results.to_frame`.
+        delegate: the delegate on which the precisions are compared.
+        precision: the precision in which the delegates are compared.
 
     """
     if name == "precision_bars":
@@ -54,7 +54,7 @@ def inline_svg(chart: AnyChart) -> str:
     spec = chart.to_dict()
     spec["config"] = {**spec.get("config", {}), **_INKED}
     svg = str(vl_convert.vegalite_to_svg(spec))
-    return svg.replace("<svg ", '<svg aria-hidden="true" ', 1)  # the page says in words what it shows
+    return svg.replace("<svg ", '<svg aria-hidden="true" ', 1)  # the page has a description of what it shows
 
 
 def as_file(chart: AnyChart, form: str) -> bytes:

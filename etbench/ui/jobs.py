@@ -1,10 +1,10 @@
-"""Runs that the page starts: one after the other, each a child process in a session of its own.
+"""Runs that the page starts: one after the other, each a child process in its own session.
 
-Nothing is measured in the server. A run does not hang on the page: it goes on when the tab is closed. When
-the server is stopped (Ctrl-C, SIGTERM), the run is interrupted as from a terminal, keeps what it has, and a
-sweep can be resumed. When the server is killed, the run goes on to its end by itself, and a new server shows
-it; when both are killed, a new server offers to resume the sweep. What only waits in the queue is lost with
-the server.
+Nothing is measured in the server. A run does not depend on the page: it continues when the tab is closed.
+When the server is stopped (Ctrl-C, SIGTERM), the run is interrupted as from a terminal and saves its data,
+and a sweep can be resumed. When the server is killed, the run continues to its end, and a new server shows
+it; when both are killed, a new server offers to resume the sweep. Runs that only wait in the queue are lost
+with the server.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ __all__ = ["Job", "Jobs"]
 CLOSE_S = 30.0
 POLL_S = 0.01
 INTERRUPTED = 128 + signal.SIGINT
-WORDS = {0: "finished", 1: "finished; a cell failed", 2: "refused", 3: "finished; a regression"}
+WORDS = {0: "finished", 1: "finished; a cell failed", 2: "rejected; see the log", 3: "finished; a regression"}
 
 
 @dataclass
 class Job:
-    """A run that was asked for; it has a folder, arguments and a process once its turn has come.
+    """A requested run; it gets a folder, arguments and a process when it starts.
 
-    `request` is what a new run consists of; without one the sweep in `folder` is resumed.
+    `request` describes a new run; without one, the sweep in `folder` is resumed.
     """
 
     number: int
@@ -49,26 +49,26 @@ class Job:
 
     @property
     def running(self) -> bool:
-        """Whether its process is at work."""
+        """Whether its process is running."""
         return self.process is not None and self.process.returncode is None
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will come of it."""
+        """Whether it is finished, cancelled or could not be started."""
         if self.process is None:
             return bool(self.fault) or (self.interrupts > 0 and not self.starting)
         return self.process.returncode is not None
 
     @property
     def state(self) -> str:
-        """Say in a few words how it stands."""
+        """The state of the run in a few words."""
         if self.fault:
             return f"could not be started: {self.fault}"
         if self.process is None and not self.starting:
             return "cancelled" if self.interrupts else "queued"
         status = self.process.returncode if self.process else None
         if status is None:
-            return "ending: it writes what it has" if self.interrupts else "running"
+            return "stopping: saving its data" if self.interrupts else "running"
         if status in (INTERRUPTED, -signal.SIGINT):
             return "cancelled"
         return WORDS.get(status, f"ended with status {status}")
@@ -78,8 +78,8 @@ class Jobs:
     """The queue of runs.
 
     Args:
-        choices: what they may consist of.
-        root: folder in which each has one of its own.
+        choices: the available options.
+        root: folder in which each run gets its own folder.
 
     """
 
@@ -91,7 +91,7 @@ class Jobs:
 
     @property
     def folders(self) -> set[Path | None]:
-        """The folders of these runs; None is of those whose turn has not come."""
+        """The folders of these runs; None represents those that have not started."""
         return {job.folder for job in self.all}
 
     def add(self, request: Request) -> Job:
@@ -102,7 +102,7 @@ class Jobs:
         return job
 
     def resume(self, folder: Path) -> Job:
-        """Put what is missing of a sweep into the queue, unless it is there or running."""
+        """Put the missing cells of a sweep into the queue, unless it is queued or running."""
         job = next((job for job in self.all if job.folder == folder), None)
         if job is None:
             job = Job(len(self.all) + 1, None, folder, watch=Watch(folder))
@@ -113,15 +113,15 @@ class Jobs:
         return job
 
     def cancel(self, job: Job) -> None:
-        """Take a run out of the queue, or interrupt it: once to let it finish writing, twice to end it."""
+        """Remove a run from the queue, or interrupt it: once so that it saves its data, twice to end it."""
         if job.over:
             return
         job.interrupts += 1
-        if job.process is not None:  # one that is being started is interrupted as soon as it is there
+        if job.process is not None:  # a process that is being started is interrupted as soon as it exists
             _interrupt(job.process)
 
     async def drive(self) -> None:
-        """Run what is in the queue, for ever; one that cannot be started does not hold up the next."""
+        """Run the queue forever; a run that cannot be started does not block the next."""
         while True:
             self._wake.clear()
             while job := next((job for job in self.all if job.process is None and not job.over), None):
@@ -132,7 +132,7 @@ class Jobs:
             await self._wake.wait()
 
     async def close(self) -> None:
-        """Empty the queue, interrupt what runs, and wait until it has written what it has."""
+        """Empty the queue, interrupt the current run, and wait until it has saved its data."""
         for job in self.all:
             self.cancel(job)
         for job in self.all:
@@ -165,7 +165,7 @@ async def _ended(job: Job) -> None:
 
 
 async def _started(arguments: list[str], log: Path) -> asyncio.subprocess.Process:
-    """Start a run in a session of its own; a cancellation meanwhile kills it."""
+    """Start a run in its own session; a cancellation meanwhile kills it."""
     with log.open("ab") as output, _interruptible_children():
         return await asyncio.create_subprocess_exec(
             *python_command(arguments),
@@ -179,9 +179,9 @@ async def _started(arguments: list[str], log: Path) -> asyncio.subprocess.Proces
 
 @contextlib.contextmanager
 def _interruptible_children() -> Iterator[None]:
-    """Let SIGINT reach what is started here, even if it is ignored here, as in a shell's background job.
+    """Let SIGINT reach child processes, even if this process ignores it, as a shell's background job does.
 
-    Children inherit what is ignored, and a run that ignores SIGINT cannot be cancelled.
+    Children inherit ignored signals, and a run that ignores SIGINT cannot be cancelled.
     """
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         yield
@@ -199,7 +199,7 @@ def _interrupt(process: asyncio.subprocess.Process) -> None:
 
 
 def _new_folder(root: Path, now: Callable[[], datetime] = datetime.now) -> Path:
-    """Make a folder of this second, as Hydra would; with a number where there is one already."""
+    """Create a folder named after this second, like Hydra; with a number if it already exists."""
     base = root / now().strftime("%Y-%m-%d/%H-%M-%S")
     base.parent.mkdir(parents=True, exist_ok=True)
     number = 1

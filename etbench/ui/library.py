@@ -1,6 +1,6 @@
-"""The results in the folders that the page was given; each file is read once, and again when it changes.
+"""The results in the folders of the page; each file is read once, and again when it changes.
 
-A browser names a result by its key in this listing, and never a path: what is not listed is not read.
+A browser names a result by its key in this list, never by a path: a file that is not listed is not read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from etbench.results.files.store import UnreadableError, find_files, read_result
 __all__ = ["Entry", "Library"]
 
 LOOK_EVERY_S = 3.0
-ANEW = (0, 0)  # the stamp of a file that could not be had: the reason may pass without a change of the file
+STALE = (0, 0)  # the stamp of a file that could not be read: the cause may pass without a change of the file
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Library:
     """All results below some folders.
 
     Args:
-        roots: the folders; one that is not there yet is empty.
+        roots: the folders; one that does not exist yet is empty.
 
     """
 
@@ -48,7 +48,7 @@ class Library:
         self._lock = threading.Lock()
 
     def look(self) -> int:
-        """Take in what is new, at most every few seconds; return a number that grows when something was."""
+        """Read new files, at most every few seconds; return a number that grows with each change."""
         with self._lock:
             if time.monotonic() - self._looked_at >= LOOK_EVERY_S:
                 self._scan()
@@ -56,7 +56,7 @@ class Library:
         return self.version
 
     def key_of(self, path: Path) -> str | None:
-        """Return the key that a file has or will have here; None if it lies outside of the folders."""
+        """Return the key that a file has or will have; None if it is outside the folders."""
         for number, root in enumerate(self.roots):
             if path.is_relative_to(root):
                 return self._key(number, path.relative_to(root))
@@ -75,7 +75,7 @@ class Library:
         return [entry.result for entry in self.entries.values() if entry.folder in wanted]
 
     def left_out(self, folders: Iterable[str]) -> list[tuple[str, str]]:
-        """Name what has no figures in these folders, each with the reason."""
+        """List the cells and files without measurements in these folders, each with the reason."""
         wanted = set(folders)
         words = [
             (f"{result.model_name} {result.precision_short} {result.delegate}", _reason(result))
@@ -103,14 +103,14 @@ class Library:
             self.version += 1
 
     def _once(self, path: Path) -> tuple[tuple[int, int], Result | str]:
-        stamp = ANEW
+        stamp = STALE
         try:
             stat = path.stat()
             stamp = (stat.st_mtime_ns, stat.st_size)
             known = self._read.get(path)
             return known if known and known[0] == stamp else (stamp, read_result(path))
         except (UnreadableError, OSError) as error:
-            return ANEW if isinstance(error.__cause__ or error, OSError) else stamp, str(error)
+            return STALE if isinstance(error.__cause__ or error, OSError) else stamp, str(error)
 
     def _key(self, number: int, relative: Path) -> str:
         name = self.roots[number].name or str(self.roots[number])

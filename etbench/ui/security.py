@@ -1,4 +1,4 @@
-"""Who may talk to the page: the browser of this machine, and no other site that is open in it.
+"""Access control of the page: only the browser of this machine, and no other site that is open in it.
 
 A page of another site can send requests to 127.0.0.1, and one whose name is rebound to 127.0.0.1 could even
 read the answers. So every request, the websocket's handshake too, must name this server in its Host header,
@@ -48,12 +48,12 @@ SAFE_HEADERS = {
 
 
 class Guard:
-    """Refuses what does not come from the page itself; an ASGI application around another.
+    """Rejects requests that do not come from the page itself; an ASGI application around another.
 
     Args:
-        app: gets what is let through.
-        hosts: ``name:port`` by which this server may be called, see `names_of`.
-        token: if given, is asked of everyone, once as ``?token=…`` and then as a cookie.
+        app: receives the allowed requests.
+        hosts: ``name:port`` under which this server may be addressed, see `names_of`.
+        token: if given, it is required, once as ``?token=…`` and then as a cookie.
 
     """
 
@@ -63,7 +63,7 @@ class Guard:
         self._digest = None if token is None else _digest(token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it."""
+        """Answer a request, or reject it."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
@@ -72,7 +72,7 @@ class Guard:
             if self._digest is not None and scope["type"] == "http" and self._brings_token(scope):
                 await self._give_cookie(scope, receive, send)
                 return
-            refusal = "a token is needed: open the address that `etbench ui` printed"
+            refusal = "a token is required: open the address that `etbench ui` printed"
         if refusal is None:
             await self.app(scope, receive, _with_safe_headers(send))
         elif scope["type"] == "websocket":
@@ -84,11 +84,11 @@ class Guard:
     def _refusal(self, scope: Scope, headers: Headers) -> str | None:
         host = headers.get("host", "").lower()
         if host not in self._hosts:
-            return f"this server is not called {host!r}"
+            return f"unknown host name {host!r}"
         origin = headers.get("origin")
         changing = scope["type"] == "websocket" or scope["method"] not in READING
         if origin is None and changing:
-            return "no Origin"
+            return "the Origin header is missing"
         if origin is not None and origin.lower() != f"http://{host}":
             return f"the origin {origin!r} is another site"
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not _opens_page(headers):
@@ -107,7 +107,7 @@ class Guard:
         return hmac.compare_digest(_digest(given), self._digest)
 
     async def _give_cookie(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Put the token into a cookie and take it out of the address, where others could read it."""
+        """Move the token from the address, where others could read it, into a cookie."""
         assert self._digest is not None
         query = [(key, value) for key, value in parse_qsl(scope["query_string"].decode()) if key != "token"]
         answer = RedirectResponse(
@@ -118,7 +118,7 @@ class Guard:
 
 
 def names_of(host: str, port: int) -> frozenset[str]:
-    """Return every ``name:port`` by which a server that is bound to this address may be called."""
+    """Return every ``name:port`` under which a server that is bound to this address may be addressed."""
     names = {*LOOPBACK, _bracketed(host)}
     if host in ("0.0.0.0", "::"):
         addresses = [address for found in psutil.net_if_addrs().values() for address in found]
@@ -133,7 +133,7 @@ def names_of(host: str, port: int) -> frozenset[str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether an address is this machine's own and no one else can reach it."""
+    """Return whether an address is a loopback address, which other machines cannot reach."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -145,7 +145,7 @@ def _bracketed(host: str) -> str:
 
 
 def _opens_page(headers: Headers) -> bool:
-    """Tell whether the browser follows a link or reads an address, which changes nothing here."""
+    """Return whether the browser opens a link or an address, which does not change anything."""
     return headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
 
 

@@ -1,4 +1,4 @@
-"""The server of the page: NiceGUI behind the `Guard`, on a socket of its own."""
+"""The server of the page: NiceGUI behind the `Guard`, on its own socket."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line asks for; `results` are folders, of which the first gets new runs."""
+    """The options of the command line; new runs are written to the first folder of `results`."""
 
     host: str
     port: int
@@ -42,8 +42,8 @@ def serve(settings: Settings, add_pages: Callable[[Jobs, ExternalRuns, Library],
     """Serve the page until Ctrl-C.
 
     Args:
-        settings: of the command line.
-        add_pages: gives the server its pages.
+        settings: the options of the command line.
+        add_pages: adds the pages to the server.
 
     Raises:
         OSError: if the port is taken.
@@ -64,9 +64,9 @@ def serve(settings: Settings, add_pages: Callable[[Jobs, ExternalRuns, Library],
             favicon="⏱️",
             dark=None,  # as the system has it
             language="en-US",
-            binding_refresh_interval=None,  # nothing is bound; a loop would take time from what is measured
+            binding_refresh_interval=None,  # nothing is bound; a loop would disturb the measurement
             show_welcome_message=False,
-            reconnect_timeout=30,  # s; the cores may be busy with what the page shows
+            reconnect_timeout=30,  # s; the cores may be busy with the measurement
         )
         guard = Guard(app, names_of(settings.host, port), settings.token)
         config = uvicorn.Config(guard, log_level="warning", ws="wsproto", server_header=False)
@@ -80,7 +80,7 @@ def _bound(settings: Settings) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((settings.host, settings.port))
-        bound.listen()  # whoever hears the address may come before uvicorn is ready to accept
+        bound.listen()  # a client may connect before uvicorn is ready to accept
     except OSError:
         bound.close()
         raise
@@ -94,11 +94,11 @@ def _address(settings: Settings, port: int) -> str:
 
 
 def _lifespan(jobs: Jobs, address: str, *, browser: bool) -> Lifespan:
-    """Say where the page is, drive the queue, and close it at the end."""
+    """Print the address of the page, run the queue, and close it at the end."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        print(f"etbench is at {address} (Ctrl-C ends it)", flush=True)
+        print(f"etbench is running at {address} (press Ctrl-C to stop)", flush=True)
         if browser:
             webbrowser.open(address)
         driving = asyncio.create_task(jobs.drive())

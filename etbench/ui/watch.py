@@ -1,4 +1,4 @@
-"""A run as its folder tells of it: the event log and the manifest, whoever started it."""
+"""The state of a run, read from the event log and the manifest in its folder, whoever started it."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from etbench.terminal.console import summary_line
 __all__ = ["CONSOLE_LOG", "LOOK_EVERY_S", "Watch", "find_runs"]
 
 CONSOLE_LOG = "console.log"
-LOOK_EVERY_S = 1.0  # reading takes time from what is measured
+LOOK_EVERY_S = 1.0  # reading disturbs the measurement
 RECENT_S = 86_400.0
-BEGINS_S = 30.0  # a sweep without an event for so long was killed before its first
-FOREIGN_S = 1_800.0  # an export may say nothing for so long, and its process cannot be seen from here
+BEGINS_S = 30.0  # a sweep without an event for this time was killed before its first
+FOREIGN_S = 1_800.0  # an export may be silent for this time, and a process on another machine is not visible
 
 
 class Watch:
-    """What is known of the run in a folder.
+    """The state of the run in a folder.
 
     Args:
-        folder: of the results.
-        cells: that were asked for, if they are known; else they are taken from the manifest.
+        folder: the folder of the results.
+        cells: the requested cells, if they are known; by default those of the manifest.
 
     """
 
@@ -42,20 +42,20 @@ class Watch:
         self.folder = folder
         self.rows: dict[str, CellProgress] = {}
         self.files: dict[str, Path] = {}  # results, by cell
-        self.notes: dict[str, str] = {}  # its figures in short, or why a cell has none
+        self.notes: dict[str, str] = {}  # its results in short, or why a cell has none
         self.last: LoggedEvent | None = None
-        self.alive = False  # the process that wrote last is still there, as far as can be told from here
+        self.alive = False  # the process that wrote last is still running, as far as is known
         self._offset = 0
         self._looked_at = 0.0
         self._estimate: Estimate | None = None
-        self._event_time: float | None = None  # of the event that is being taken in
+        self._event_time: float | None = None  # of the current event
         self._processes: set[tuple[str, int]] = set()
         self._cells = list(cells) or _planned(folder)
         self.rows = {cell.cell_id: CellProgress(cell.stem) for cell in self._cells}
         self._estimate_anew()
 
     def look(self) -> None:
-        """Take in what is new, at most once a second however many ask."""
+        """Read new events, at most once per second."""
         if time.monotonic() - self._looked_at < LOOK_EVERY_S:
             return
         self._looked_at = time.monotonic()
@@ -67,7 +67,7 @@ class Watch:
             self._find_results()
 
     def left_s(self) -> float | None:
-        """Return how long the rest will take, in seconds, or None where that is not known."""
+        """Return how long the rest will take, in seconds, or None if that is not known."""
         return self._estimate.left_s() if self._estimate and not self.complete else None
 
     @property
@@ -77,28 +77,28 @@ class Watch:
 
     @property
     def resumable(self) -> bool:
-        """Whether it is a sweep that ended before all its cells."""
+        """Whether it is a sweep that ended before all cells were finished."""
         return not self.alive and not self.complete and manifest_path(self.folder).exists()
 
     def _lives(self, event: LoggedEvent) -> bool:
-        """Tell whether the process of an event is still there, and is not another with its number."""
+        """Return whether the process of an event still exists, and is not another one with the same id."""
         if event.foreign:
             age_s = _age_s(self.folder)
             return age_s is not None and age_s < FOREIGN_S
         try:
             process = psutil.Process(event.pid)
-            over = process.status() == psutil.STATUS_ZOMBIE  # its parent has yet to hear of it
+            over = process.status() == psutil.STATUS_ZOMBIE  # its parent has not collected its status yet
             return not over and process.create_time() <= event.at.timestamp()
         except psutil.NoSuchProcess:
             return False
 
     def _estimate_anew(self) -> None:
-        """Forget how long things took, as when a sweep is resumed: the time between does not count."""
+        """Start a new estimate, as when a sweep is resumed: the time in between does not count."""
         left = [cell for cell in self._cells if not self.rows[cell.cell_id].over]
         self._estimate = Estimate(left, self._now) if left else None
 
     def _now(self) -> float:
-        """Return the time of the event that is being taken in, or else of now."""
+        """Return the time of the current event, or else the current time."""
         return self._event_time if self._event_time is not None else time.time()
 
     def _take(self, event: LoggedEvent) -> None:
@@ -116,7 +116,7 @@ class Watch:
             self._finish(event)
 
     def _finish(self, event: LoggedEvent) -> None:
-        file = self.folder / Path(event.message).name  # a log may name any path; only this folder counts
+        file = self.folder / Path(event.message).name  # a log may name any path; only this folder is read
         try:
             result = read_result(file)
         except UnreadableError:
@@ -155,7 +155,7 @@ def find_runs(roots: Sequence[Path]) -> list[Path]:
 
 
 def _age_s(folder: Path) -> float | None:
-    """Return how long ago a run last wrote into this folder; None if none did, or one that only begins."""
+    """Return how long ago a run last wrote into this folder; None if none did, or if it only begins."""
     with contextlib.suppress(OSError):
         return time.time() - (folder / EVENT_LOG).stat().st_mtime
     with contextlib.suppress(OSError):
@@ -171,7 +171,7 @@ def _note(result: Result) -> str:
 
 
 def _planned(folder: Path) -> list[Cell]:
-    """Return the cells of a sweep's manifest; none where there is none, or one of another version."""
+    """Return the cells of a sweep's manifest; none without a manifest, or if it is of another version."""
     try:
         return [parse(planned.config) for planned in read_manifest(folder).cells]
     except ConfigError:

@@ -67,7 +67,7 @@ def test_report_writes_a_page_beside_the_results(tmp_path: Path, make_result: Ca
     assert "left out" in done.stderr
     page = (tmp_path / "nightly" / "report.html").read_text(encoding="utf-8")
     assert "<h1>nightly</h1>" in page
-    assert "half.json: no valid JSON" in page
+    assert "half.json: not valid JSON" in page
 
 
 def test_report_as_markdown_goes_to_standard_output(

@@ -138,7 +138,7 @@ def test_a_folder_without_results_is_bad_usage(
     assert list((tmp_path / "empty").iterdir()) == []
     (tmp_path / "empty" / "half.json").write_text('{"schema_version": 1, "mod')
     assert main([command, str(tmp_path / "empty")]) == 2
-    assert "half.json: no valid JSON" in capsys.readouterr().err
+    assert "half.json: not valid JSON" in capsys.readouterr().err
 
 
 def test_comparing_with_a_folder_without_results_is_bad_usage(

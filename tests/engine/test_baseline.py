@@ -46,7 +46,7 @@ def _compared(tmp_path: Path, *more: str, status: int = 0) -> InTurn:
 def test_the_very_same_program_is_not_built_again(base: Path, tmp_path: Path) -> None:
     # All rounds however slow the machine, and no regression where noise looks like one.
     in_turn = _compared(tmp_path, "repeat.rounds_s=600", "fail_above=5")
-    assert in_turn.base_program == "the very same program"
+    assert in_turn.base_program == "the same program"
     assert in_turn.base_file == str(Path("base") / base.name)
     assert in_turn.comparison.how == "in turn"
     assert len(in_turn.base_rounds) >= 30
@@ -54,7 +54,7 @@ def test_the_very_same_program_is_not_built_again(base: Path, tmp_path: Path) ->
 
 def test_a_wider_model_is_a_regression_against_the_kept_program(base: Path, tmp_path: Path) -> None:
     in_turn = _compared(tmp_path, "model.width=64", status=3)
-    assert in_turn.base_program == "the program kept beside the base's result"
+    assert in_turn.base_program == "the program kept next to the baseline's result"
     assert (in_turn.comparison.verdict, in_turn.comparison.regression) == ("slower", True)
     assert in_turn.comparison.low > 1
 
@@ -63,7 +63,7 @@ def test_a_program_that_is_gone_is_built_again_from_the_result(base: Path, tmp_p
     base.with_suffix(".pte").unlink()
     in_turn = _compared(tmp_path, "model.width=5", "fail_above=5")
     assert in_turn.base_program == (
-        "the artifact cache, by the configuration in the base's result, with the same bytes"
+        "the artifact cache, from the configuration in the baseline's result, with the same bytes"
     )
 
 
@@ -71,7 +71,8 @@ def test_a_program_that_is_gone_from_the_cache_too_is_built_again(base: Path, tm
     base.with_suffix(".pte").unlink()
     in_turn = _compared(tmp_path, "model.width=5", "fail_above=5", "cache.enabled=false")
     assert (
-        in_turn.base_program == "a new build, by the configuration in the base's result, with the same bytes"
+        in_turn.base_program
+        == "a new build, from the configuration in the baseline's result, with the same bytes"
     )
 
 
@@ -102,14 +103,14 @@ def test_of_several_results_of_one_name_a_cell_is_given_its_own(tmp_path: Path) 
     assert done.returncode == 0, done.stdout + done.stderr
     results, _ = read_results([tmp_path / "new"])
     assert [result.in_turn.base_program for _, result in results if result.in_turn] == (
-        2 * ["the very same program"]
+        2 * ["the same program"]
     )
 
 
 def test_what_the_base_was_run_with_is_its_own_and_said(base: Path, tmp_path: Path) -> None:
     more = ("threads=1", "+delegate.runtime.weight_cache=true", "repeat=quick", "fail_above=5")
     found = _compared(tmp_path, *more).base_program
-    assert found == "the very same program, with its own threads=null, weight_cache=null"
+    assert found == "the same program, with its own threads=null, weight_cache=null"
 
 
 def test_a_base_of_an_older_etbench_serves_as_long_as_its_program_is_there(
@@ -119,9 +120,9 @@ def test_a_base_of_an_older_etbench_serves_as_long_as_its_program_is_there(
     older["config"]["calibration"]["forgotten"] = 1
     base.write_text(json.dumps(older))
     quick = ("repeat=quick", "fail_above=5")
-    assert _compared(tmp_path, *quick).base_program == "the very same program"
+    assert _compared(tmp_path, *quick).base_program == "the same program"
     shutil.rmtree(tmp_path / "new")
-    assert "kept beside" in _compared(tmp_path, *quick, "model.width=5").base_program
+    assert "kept next to" in _compared(tmp_path, *quick, "model.width=5").base_program
     base.with_suffix(".pte").unlink()
     done = etbench(*TINY, "compare_to=base", "model.width=5", "hydra.run.dir=none", cwd=tmp_path)
     assert done.returncode == 1
@@ -129,4 +130,4 @@ def test_a_base_of_an_older_etbench_serves_as_long_as_its_program_is_there(
     assert failure is not None
     assert failure.stage == "compare_to"
     assert "calibration.forgotten: unknown key" in failure.message
-    assert "measure the base anew" in failure.hint
+    assert "measure the baseline again" in failure.hint

@@ -54,7 +54,7 @@ def test_a_base_that_fails_leaves_the_cell_its_own_rounds(run: CellRun) -> None:
     assert run.outcome is not None
     result = run.outcome.result
     assert result.failure is not None
-    assert (result.failure.message, result.failure.hint) == ("the base: crashed", "look")
+    assert (result.failure.message, result.failure.hint) == ("the baseline: crashed", "look")
     assert result.rounds == [[2.0]]
     measuring.keep_all()
     assert [path.name for path in run.out.rglob("*.json")] == ["tiny_fp32_xnnpack.json"]

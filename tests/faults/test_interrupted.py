@@ -134,7 +134,7 @@ def test_retry_measures_the_failed_cells_again_and_deletes_nothing(swept: Path) 
 def test_resume_measures_again_what_is_no_result_any_more(spoil: object, swept: Path) -> None:
     spoil(swept / "tiny_fp32_portable.json")
     done = _resume(swept, status=1)
-    assert "set aside as" in done.stderr
+    assert "moved to" in done.stderr
     assert _by_stem(swept)["tiny_fp32_portable"].status == "ok"
     assert len(list((swept / ".sweep" / "aside").iterdir())) == 1
 
@@ -147,7 +147,7 @@ def test_resume_of_another_sweep_says_what_differs(swept: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        (["-m", "sweep.resume=nowhere"], "no sweep was started there"),
+        (["-m", "sweep.resume=nowhere"], "no sweep was started in this folder"),
         (["sweep.resume=out"], "add -m"),
         (["-m", "model=tiny", "sweep.retry=all"], "sweep.retry=all"),
     ],

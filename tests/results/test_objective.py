@@ -63,11 +63,11 @@ def test_an_exact_output_keeps_every_bound_and_a_failed_cell_has_no_objective(re
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("objective=latency_ms.p55", "no figure 'p55' (did you mean 'p95'?)"),
+        ("objective=latency_ms.p55", "no metric 'p55' (did you mean 'p95'?)"),
         ("objective=latency_p5_ms", "did you mean 'latency_p95_ms'?"),
-        ("objective=latency_ms", "that is no number"),
-        ("objective=rounds", "that is no number"),
-        ("+bounds.sqnr=20", "bounds.sqnr: no figure of that name (did you mean 'sqnr_db'?)"),
+        ("objective=latency_ms", "not a number"),
+        ("objective=rounds", "not a number"),
+        ("+bounds.sqnr=20", "bounds.sqnr: there is no such metric (did you mean 'sqnr_db'?)"),
         ("+bounds.sqnr_db=much", "bounds={'sqnr_db': 'much'}: expected `float`"),
     ],
 )

@@ -33,7 +33,7 @@ def test_the_number_of_repeats_is_what_the_model_recommends(open_tab: Opened) ->
     tick(page, "Model", "tiny")
     expect(runs).to_have_value("6")
     runs.fill("20000")
-    expect(page.get_by_text("A number is out of its range")).to_be_visible()
+    expect(page.get_by_text("A number is out of range")).to_be_visible()
     expect(page.get_by_role("button", name="Start")).to_be_disabled()
 
 
@@ -60,7 +60,7 @@ def test_a_cell_from_the_keyboard_to_its_json_through_a_reload(open_tab: Opened,
     expect(card(page, "Run 1").get_by_text(re.compile("^running"))).to_be_visible()
     page.reload()
     run = card(page, "Run 1")
-    expect(run.get_by_text(re.compile(r"^finished · 1 of 1 cells"))).to_be_visible()
+    expect(run.get_by_text(re.compile(r"^finished · 1 of 1 cell"))).to_be_visible()
     expect(run.get_by_role("cell", name=re.compile(r"^ok: ±\S+%, 0.0 MB, parity \S+ dB"))).to_be_visible()
     spread = run.get_by_role("img", name=re.compile(r"^\d+ round medians from .* ms$"))
     expect(spread.locator("rect")).to_have_count(24)
@@ -82,7 +82,7 @@ def test_a_cell_from_the_keyboard_to_its_json_through_a_reload(open_tab: Opened,
     assert page.evaluate("navigator.clipboard.readText()").startswith("python -m etbench --config-dir")
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject() }")
     run.get_by_role("button", name="Copy the command line").click()
-    expect(page.get_by_text("The browser does not let this page copy")).to_be_visible()
+    expect(page.get_by_text("The browser does not allow copying")).to_be_visible()
     run.get_by_role("link", name="tiny_fp32_portable").click()
     expect(card(page, "tiny fp32 portable")).to_be_visible()
     assert not (server.cwd / ".nicegui").exists()
@@ -120,7 +120,7 @@ def test_a_sweep_of_a_terminal_shows_live(open_tab: Opened, server: Any) -> None
     overrides = [text for text in wanted if "sweep.dir" not in text]
     with started_etbench(*overrides, f"hydra.sweep.dir={server.results / 'mine'}", cwd=server.cwd):
         elsewhere = page.locator(".eb-card").filter(has_text="Started elsewhere")
-        expect(elsewhere.get_by_text(re.compile(r"^running · 0 of 1 cells"))).to_be_visible()
+        expect(elsewhere.get_by_text(re.compile(r"^running · 0 of 1 cell"))).to_be_visible()
         expect(elsewhere.get_by_role("button", name="Cancel")).to_have_count(0)
     expect(elsewhere.get_by_text(re.compile("^ended"))).to_be_visible()
 
@@ -186,7 +186,7 @@ def test_what_has_no_figures_is_listed_with_its_reason(open_tab: Opened, server:
         left_out.get_by_role("row", name="gpt3 int8 xnnpack failed at stage lower: no such op")
     ).to_be_visible()
     half = left_out.get_by_role("row").filter(has_text="sample/half.json")
-    expect(half).to_contain_text("no valid JSON")
+    expect(half).to_contain_text("not valid JSON")
     path.unlink()
     (server.sample / "half.json").unlink()
 
@@ -207,13 +207,15 @@ def test_a_model_of_a_folder_is_chosen_from_a_list_and_others_are_said_to_need_t
     open_tab: Opened,
 ) -> None:
     page = open_tab()
-    expect(page.get_by_text(re.compile("takes no names or paths.*custom, exported, pte"))).to_be_visible()
+    expect(
+        page.get_by_text(re.compile("does not accept names or paths.*custom, exported, pte"))
+    ).to_be_visible()
     tick(page, "Precision", "fp32")
     page.get_by_label(re.compile("more models$")).fill("swin_t")
     page.get_by_role("option", name="zoo/swin_t", exact=True).click()
     page.keyboard.press("Escape")
     expect(page.get_by_text("2 cells", exact=True)).to_be_visible()
-    expect(page.get_by_label("The same command line")).to_contain_text("model=mobilenet_v2,zoo/swin_t")
+    expect(page.get_by_label("The equivalent command line")).to_contain_text("model=mobilenet_v2,zoo/swin_t")
 
 
 def test_two_folders_are_judged_side_by_side(open_tab: Opened, server: Any) -> None:

@@ -36,8 +36,10 @@ def test_a_sweep_whose_server_was_killed_is_resumed_to_its_end(browser: Browser,
     with started(tmp_path) as server:
         page = _page(browser, server)
         earlier = page.locator(".eb-card").filter(has_text="Earlier: ")
-        expect(earlier.get_by_text(re.compile("^ended before all its cells · 1 of 2 cells"))).to_be_visible()
-        expect(earlier.get_by_label("Its command line")).to_contain_text("-m sweep.resume=")
+        expect(
+            earlier.get_by_text(re.compile("^ended before all cells were finished · 1 of 2 cells"))
+        ).to_be_visible()
+        expect(earlier.get_by_label("The command line of this run")).to_contain_text("-m sweep.resume=")
         earlier.get_by_role("button", name="Resume").click()
         run = page.locator(".eb-card").filter(has_text="Run 1")
         expect(run.get_by_text(re.compile("^finished; a cell failed · 2 of 2 cells"))).to_be_visible(

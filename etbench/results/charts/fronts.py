@@ -1,4 +1,4 @@
-"""Latency against faithfulness against size: what can be had together."""
+"""Latency against accuracy against size, with the Pareto-optimal cells."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DRAWN = ["subject", "precision", "delegate", METRIC, "sqnr_db", "size_mb", "pare
 def pareto(frame: pd.DataFrame) -> AnyChart:
     """Draw latency, SQNR and, as the area of the mark, size of each cell, a panel for each model.
 
-    Filled marks on the line are Pareto-optimal, see `etbench.results.pareto_front`; hollow ones are beaten.
+    Filled marks on the line are Pareto-optimal, see `etbench.results.pareto_front`; hollow ones are not.
     """
     marked = label_cells(mark_pareto(frame))
     drawn = slim(marked.assign(size_mb=marked["pte_bytes"].astype("float64") / 1e6), DRAWN)
@@ -61,5 +61,5 @@ def pareto(frame: pd.DataFrame) -> AnyChart:
         .properties(width=SIDE, height=SIDE * 0.7)
         .facet(facet=alt.Facet("subject:N", header=alt.Header(title=None, labelFontSize=12)), columns=COLUMNS)
         .resolve_scale(x="independent")
-        .properties(title=alt.Title("Fast, faithful and small: up and to the left is better", anchor="start"))
+        .properties(title=alt.Title("Fast, accurate and small: up and to the left is better", anchor="start"))
     )

@@ -1,4 +1,4 @@
-"""A chart of how the latency of cells went over many sweeps."""
+"""A chart of the latency of cells over many sweeps."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TITLE = "median of round medians (ms)"
 def history_lines(frame: pd.DataFrame) -> alt.FacetChart:
     """Draw each run of each cell with its 95 % interval, the level between changes, and the changes.
 
-    Hollow points are runs that were unstable: they do not count. A figure at a change is the level after it
-    over the level before.
+    Hollow points are unstable runs, which are ignored. The number at a change is the level after it divided
+    by the level before.
     """
     table = history_table(cell_histories(frame))
     table["cell"] = table[CELL[:3]].agg(" ".join, axis=1) if len(table) else table["model"]

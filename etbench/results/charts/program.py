@@ -1,4 +1,4 @@
-"""What a program is made of: how much of it a delegate runs, and which operators take the time."""
+"""Charts of a program: how much of it a delegate runs, and which operators take longest."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KINDS = ["delegated", "delegate", "portable"]
 def coverage_bars(frame: pd.DataFrame) -> AnyChart:
     """Draw the share of graph nodes that a delegate runs, for each model and precision, by delegate.
 
-    Delegates that take nothing from anyone, such as portable kernels, are left out.
+    Delegates that never run anything, such as portable kernels, are left out.
     """
     known = label_cells(frame[frame["delegated_share"].notna()])
     takes = known["delegated_share"].groupby(known["delegate"]).transform("max") > 0
@@ -38,7 +38,7 @@ def coverage_bars(frame: pd.DataFrame) -> AnyChart:
     chart = alt.Chart(inline(drawn)).encode(
         x=alt.X(
             "delegated_share:Q",
-            title="graph nodes delegated",
+            title="share of graph nodes delegated",
             scale=alt.Scale(domain=[0, 1]),
             axis=alt.Axis(format=".0%", tickCount=6),
         ),
@@ -65,8 +65,8 @@ def operator_bars(frame: pd.DataFrame, cell: str | None = None, top: int = 10) -
 
     Args:
         frame: the cells.
-        cell: as `label_cells` names it; without, the first one, and a menu of all
-            profiled cells where the chart is interactive.
+        cell: as `label_cells` names it; by default the first one, with a menu of all profiled cells if the
+            chart is interactive.
         top: how many operators.
 
     """
@@ -74,7 +74,7 @@ def operator_bars(frame: pd.DataFrame, cell: str | None = None, top: int = 10) -
     names = list(dict.fromkeys(drawn["cell"])) if cell is None else [cell]
     drawn = drawn[drawn["cell"].isin(names)]
     if drawn.empty:
-        return nothing("no cell was profiled; profile=true does")
+        return nothing("no cell was profiled; profile cells with profile=true")
     chart = alt.Chart(inline(drawn)).encode(
         x=alt.X("mean_ms:Q", title="mean time with the profiler on (ms)"),
         y=alt.Y("label:N", title=None, sort=alt.EncodingSortField("mean_ms", op="max", order="descending")),

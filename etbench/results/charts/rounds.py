@@ -1,4 +1,4 @@
-"""How far the rounds of a cell are apart, and the samples within them."""
+"""The spread of the rounds of a cell, and of the samples within them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ HEIGHT = 220
 
 
 def round_strips(rounds: pd.DataFrame) -> AnyChart:
-    """Draw the median of each round, relative to the cell's, a strip for each cell, most spread first.
+    """Draw the median of each round, relative to the cell's, a strip for each cell, widest spread first.
 
     Args:
-        rounds: of `etbench.results.round_table`.
+        rounds: from `etbench.results.round_table`.
 
     """
     if rounds.empty:
@@ -40,7 +40,7 @@ def round_strips(rounds: pd.DataFrame) -> AnyChart:
         .encode(
             x=alt.X(
                 "deviation:Q",
-                title="round median against the cell's",
+                title="round median relative to that of the cell",
                 axis=alt.Axis(format="+.0%", tickCount=8),
             ),
             y=alt.Y("cell:N", title=None, sort=list(spread.index), axis=alt.Axis(grid=True)),
@@ -60,8 +60,8 @@ def round_boxes(rounds: pd.DataFrame, cell: str | None = None) -> AnyChart:
     """Draw the samples of each round of one cell: a box between the quartiles, a line to the extremes.
 
     Args:
-        rounds: of `etbench.results.round_table`.
-        cell: the one of its cells that is drawn; without, the most spread one, and a menu of all where the
+        rounds: from `etbench.results.round_table`.
+        cell: the cell to draw; by default the one with the widest spread, with a menu of all cells if the
             chart is interactive.
 
     """

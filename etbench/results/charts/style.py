@@ -1,4 +1,4 @@
-"""What the charts have in common: colours, sizes, axes, and data cut down to what is drawn."""
+"""Shared by all charts: colours, sizes, axes, and data reduced to what is drawn."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ __all__ = [
 
 AnyChart: TypeAlias = alt.Chart | alt.LayerChart | alt.FacetChart
 
-# Okabe & Ito, "Color Universal Design", 2008: told apart with any colour vision.
+# Okabe & Ito, "Color Universal Design", 2008: distinguishable with any colour vision.
 PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]
 WARNING = "#D55E00"
-INK = "currentColor"  # of the page a chart stands in; black in a picture
+INK = "currentColor"  # the text colour of the page around a chart; black in a picture
 LATENCY_TITLE = "p50 latency (ms)"
 WIDTH, BAR = 460, 17
 BLANK = "blank"
@@ -42,7 +42,7 @@ LOG_ABOVE = 30  # a linear axis hides what is this many times smaller than the l
 
 
 def latency_axis(value: str, values: pd.Series, *, log: bool = False) -> tuple[alt.X, float]:
-    """Return an axis from zero, or one of whole decades if asked for or needed, and where its bars begin."""
+    """Return an axis from zero, or one of whole decades if requested or needed, and where its bars begin."""
     if not log and (values.empty or values.max() < LOG_ABOVE * values.min()):
         return alt.X(f"{value}:Q", title=LATENCY_TITLE), 0.0
     powers = decades(values)
@@ -65,24 +65,24 @@ def decades(values: pd.Series) -> list[float]:
 
 
 def log_ticks(values: pd.Series) -> list[float]:
-    """Return the powers of ten around the values, and 2 and 5 times them where there are few."""
+    """Return the powers of ten around the values, and 2 and 5 times them if there are few."""
     powers = decades(values)
     return [power * step for power in powers for step in ((1, 2, 5) if len(powers) <= 3 else (1,))]
 
 
 def nothing(why: str) -> alt.Chart:
-    """Draw in words why there is nothing to draw."""
+    """Return a blank chart with the reason why there is nothing to draw."""
     mark = alt.Chart(pd.DataFrame({"why": [why]})).mark_text(color=INK, fontSize=12)
     return mark.encode(text="why:N").properties(name=BLANK, width=WIDTH, height=3 * BAR)
 
 
 def one_cell(chart: alt.Chart, names: Sequence[str], what: str) -> tuple[alt.Chart, alt.Title]:
-    """Show the first of these cells, with a menu of all where the chart is interactive, and say which one.
+    """Show the first of these cells and name it, with a menu of all if the chart is interactive.
 
     Args:
-        chart: of data with a column `cell`.
+        chart: a chart of data with a column `cell`.
         names: its cells.
-        what: is shown of the cell, for the title.
+        what: what the chart shows of the cell, for the title.
 
     """
     if len(names) == 1:
@@ -99,7 +99,7 @@ def is_blank(chart: AnyChart) -> bool:
 
 
 def color(field: str, **more: object) -> alt.Color:
-    """Return the colours of a group, with its legend above, where it takes no width."""
+    """Return the colours of a group, with its legend above, so that it takes no width."""
     legend = alt.Legend(orient="top", title=None)
     return alt.Color(f"{field}:N", scale=alt.Scale(range=PALETTE), legend=legend, **more)
 

@@ -1,1 +1,1 @@
-"""Two sets of results against each other: who belongs to whom, what changed, what fails."""
+"""Compare two sets of results: pair their cells, judge what changed, check conditions."""

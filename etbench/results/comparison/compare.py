@@ -1,4 +1,4 @@
-"""Compare two sets of results, cell by cell: what became faster or slower, and what cannot be said."""
+"""Compare two sets of results, cell by cell: what became faster or slower, and what is inconclusive."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ LIBRARIES = ("torch", "torchao", "executorch")
 class Comparison(Struct, frozen=True, kw_only=True):
     """All cells that both sides have, and those that only one has.
 
-    `failing` says what became of cells that base measured and new could not; `violations` are figures
-    beyond the conditions that were asked for.
+    `failing` names the cells that base measured and new could not, with the reason; `violations` are the
+    cells that violate a condition.
     """
 
     threshold: float
@@ -60,20 +60,20 @@ def compare_results(
 ) -> Comparison:
     """Compare the measured cells of two sets, paired by model, precision, delegate, inputs and weights.
 
-    Each cell counts with its latest result. The verdicts ``faster`` and ``slower`` hold for the whole
-    family: the chance that any of them is false is kept at 2 % (Bonferroni). An imported summary has no
-    rounds, so it gives a ratio and no verdict.
+    Only the latest result of each cell is used. The verdicts ``faster`` and ``slower`` hold for the whole
+    family: the probability that any of them is false is limited to 2 % (Bonferroni). An imported summary has
+    no rounds, so it has a ratio but no verdict.
 
     Args:
         base: the results to compare with.
         new: the results that are judged.
-        threshold: 0.05 lets a cell be 5 % slower.
-        across_hosts: compare also what was measured under other conditions.
-        conditions: further changes that are not let pass.
-        base_path: where base lies, for the command that settles what two separate runs cannot.
+        threshold: 0.05 allows a cell to be 5 % slower.
+        across_hosts: also compare results that were measured under different conditions.
+        conditions: further changes that fail the comparison.
+        base_path: path of base, for the command that interleaves the two if the verdict is inconclusive.
 
     Raises:
-        EtbenchError: if a pair was measured on other hosts, threads or libraries; names what differs.
+        EtbenchError: if a pair was measured with different hosts, threads or libraries; it names them.
 
     """
     paired = pair_results(base, new)
@@ -110,13 +110,13 @@ def compare_in_turn(
     threshold: float,
     family: int = 1,
 ) -> CellComparison:
-    """Compare a cell with the base that was measured in turn with it.
+    """Compare a cell with the baseline that was interleaved with it.
 
     Args:
         new: the result that is judged.
-        base_medians: median of the base's round in each block, in ms.
+        base_medians: median of the baseline's round in each block, in ms.
         new_medians: the same of the new one, in the same blocks.
-        threshold: 0.05 lets the cell be 5 % slower.
+        threshold: 0.05 allows the cell to be 5 % slower.
         family: how many cells are compared at once.
 
     """
@@ -140,7 +140,7 @@ def _compare_cell(
         ratio = SeparateRatio(ratio=_location(new) / base_ms, low=0.0, high=math.inf)
         judged = ratio, Judgement(verdict="inconclusive")
     if any(side.stability and side.stability.verdict == "unstable" for side in (base, new)):
-        judged = judged[0], Judgement(verdict="inconclusive")  # its rounds say little about its next run
+        judged = judged[0], Judgement(verdict="inconclusive")  # unstable rounds do not predict the next run
     cell = _put_in_words(new, *judged, base_ms=base_ms, how="separate runs", threshold=threshold)
     if cell.verdict != "inconclusive":
         return cell
@@ -161,12 +161,12 @@ def _ratio_alone(base: Result, new: Result) -> CellComparison:
         high=None,
         verdict="none",
         regression=False,
-        advice="an imported summary has no rounds to judge by",
+        advice="an imported summary has no rounds, so there is no verdict",
     )
 
 
 def _in_turn_command(new: Result, base_path: str) -> str:
-    # Results of before this was kept have but the names of what was chosen.
+    # Older results have only the names of the chosen options.
     chosen = {"model": new.model_name, "precision": new.precision_short, "delegate": new.delegate}
     arguments = new.command or [f"{group}={name}" for group, name in chosen.items()]
     return shell_words([*arguments, f"compare_to={quoted(base_path)}"])
@@ -228,8 +228,8 @@ def _refuse_other_conditions(pairs: Sequence[tuple[Result, Result]]) -> None:
     if differing:
         listed = "\n".join(f"  - {line}" for line in differing)
         raise EtbenchError(
-            f"base and new were measured under other conditions:\n{listed}\n"
-            "add --across-hosts to compare them all the same",
+            f"base and new were measured under different conditions:\n{listed}\n"
+            "add --across-hosts to compare them anyway",
             stage="compare",
         )
 

@@ -22,7 +22,7 @@ FORM = re.compile(r"\s*(\w+)\s*([<>])\s*([+-]?\d+(?:\.\d+)?)\s*(%?)\s*")
 
 
 class Condition(Struct, frozen=True, kw_only=True):
-    """A change from base to new that is not let pass; `limit` is in percent or in the metric's own unit."""
+    """A change from base to new that fails the comparison; `limit` is in percent or in the metric's unit."""
 
     text: str
     metric: str
@@ -34,7 +34,7 @@ class Condition(Struct, frozen=True, kw_only=True):
 class Violation(Struct, frozen=True, kw_only=True):
     """A cell that meets a condition. `change` is in percent or in the metric's own unit.
 
-    `new` and `change` are null where the base has a figure and new has none; infinite ones are too.
+    `new` and `change` are null if base has a value and new has none, or if they are infinite.
     """
 
     cell: str
@@ -49,20 +49,22 @@ def parse_condition(text: str) -> Condition:
     """Read ``metric>+2%`` (of the base) or ``metric<-1`` (in its own unit).
 
     Raises:
-        EtbenchError: if it has another form or names no metric; names the metrics there are.
+        EtbenchError: if it has another form or an unknown metric; the message lists the metrics.
 
     """
     match = FORM.fullmatch(text)
     if match is None:
         raise EtbenchError(
-            f"{text!r} is no condition: write metric, > or <, and a change, "
+            f"{text!r} is not a valid condition: write metric, > or <, and a change, "
             'such as "pte_bytes>+2%" or "sqnr_db<-1"',
             stage="compare",
         )
     name, side, limit, percent = match.groups()
     metric = ALIASES.get(name, name)
     if metric not in METRICS:
-        raise EtbenchError(f"{text!r}: no metric {name!r}; there are {', '.join(METRICS)}", stage="compare")
+        raise EtbenchError(
+            f"{text!r}: there is no metric {name!r}; the metrics are {', '.join(METRICS)}", stage="compare"
+        )
     return Condition(
         text=text.strip(),
         metric=metric,
@@ -75,10 +77,10 @@ def parse_condition(text: str) -> Condition:
 def check_conditions(
     conditions: Sequence[Condition], pairs: Sequence[tuple[Result, Result]]
 ) -> list[Violation]:
-    """Return what violates the conditions; a figure that base has and new lacks does.
+    """Return the violations of the conditions; a value that base has and new lacks is one.
 
     Raises:
-        EtbenchError: if no base has a condition's figure, so that it could never fail.
+        EtbenchError: if no cell of base has the metric of a condition, which could then never fail.
 
     """
     found: list[Violation] = []

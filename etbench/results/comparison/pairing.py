@@ -1,4 +1,4 @@
-"""Which result of one set belongs to which of another, and which have no partner."""
+"""Pair the results of one set with those of another, and list those without a partner."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["Pairing", "cell_name", "cell_settings", "is_summary", "pair_results"
 
 Key = tuple[str, ...]
 Pair = tuple[Result, Result]
-ABOUT = ("recommended", "requires", "cannot", "runs_on")  # what a YAML says of a part, and does not ask for
+ABOUT = ("recommended", "requires", "cannot", "runs_on")  # descriptions in a YAML, not requests
 
 
 class Pairing(Struct, frozen=True, kw_only=True):
     """Pairs of (base, new), and the measured cells that only one side has.
 
-    `failing` are those of base that new has too, but without figures: the result of new that says why.
+    `failing` are cells that base measured and new could not: the new result has the reason.
     """
 
     pairs: list[Pair]
@@ -34,10 +34,10 @@ class Pairing(Struct, frozen=True, kw_only=True):
 def pair_results(base: Iterable[Result], new: Iterable[Result]) -> Pairing:
     """Pair the measured cells of two sets by model, precision, delegate, inputs and weights.
 
-    Each cell counts with its latest result. Several cells of one key, such as those of ``threads=1,2``, are
-    told apart by all they ask for, else by threads and runner; of one on each side it does not matter in what
-    else the two differ, which the comparison is to say. An imported summary knows neither inputs nor weights,
-    so it is paired by model, precision and delegate where nothing fits better.
+    Only the latest result of each cell is used. Several cells of one key, such as those of ``threads=1,2``,
+    are distinguished by all options that they request, or else by threads and runner. If each side has one,
+    they are paired even if they differ otherwise; the comparison reports that. An imported summary has
+    neither inputs nor weights, so it is paired by model, precision and delegate if nothing fits better.
     """
     all_new = list(new)
     only_base, only_new = _latest(base), _latest(all_new)
@@ -70,20 +70,20 @@ def pair_results(base: Iterable[Result], new: Iterable[Result]) -> Pairing:
 
 
 def is_summary(result: Result) -> bool:
-    """Whether a result has figures but no rounds, as an imported one."""
+    """Whether a result has a latency but no rounds, like an imported one."""
     return result.latency_ms is not None and not result.rounds
 
 
 def cell_name(result: Result, setting: str = "") -> str:
-    """Model, with a setting of `cell_settings` where it needs one, precision and delegate."""
+    """Model, its setting from `cell_settings` if it has one, precision and delegate."""
     return cell_words(*_short(result), setting)
 
 
 def cell_settings(results: Sequence[Result]) -> dict[int, str]:
-    """Return what tells each result, by its `id`, from the others of its model, precision and delegate.
+    """Return, by `id`, what distinguishes each result from others of its model, precision and delegate.
 
-    That are those of inputs, weights, threads and runner in which they differ, or the cell's id; empty for
-    the only one of its name.
+    These are the inputs, weights, threads and runner in which they differ, or the cell's id; empty for the
+    only result of its name.
     """
     alike: dict[Key, list[Result]] = defaultdict(list)
     for result in results:
@@ -118,7 +118,7 @@ def _alone_on_each_side(
     key: Callable[[Result], Key],
     fits: Callable[[Pair], bool] | None,
 ) -> list[Pair]:
-    """Pair those of which each side has but one of this key."""
+    """Pair the results of which each side has only one with this key."""
     sides: list[dict[Key, list[Result]]] = [defaultdict(list), defaultdict(list)]
     for side, results in zip(sides, (bases, news), strict=True):
         for result in results:
@@ -132,7 +132,7 @@ def _alone_on_each_side(
 
 
 def _superseded(result: Result, paired: Sequence[Result]) -> bool:
-    """Whether it is an older state of a cell that was paired, not one measured beside it."""
+    """Whether it is an older result of a cell that was paired, not another cell of the same sweep."""
     return any(
         _key(other) == _key(result)
         and _way(other) == _way(result)
@@ -162,7 +162,7 @@ def _latest(results: Iterable[Result]) -> list[Result]:
 
 
 def _asked(result: Result) -> Key:
-    """Return all that a cell asks for, but how often it is measured."""
+    """Return all that a cell requests, except how often it is measured."""
     parts = [_without_words(result.config.get(name)) for name in ("model", "precision", "delegate")]
     asked = [*parts, *_way(result), result.config.get("calibration")]
     return (*_key(result), msgspec.json.encode(asked, order="sorted").decode())
@@ -186,5 +186,5 @@ def _short(result: Result) -> tuple[str, str, str]:
 
 
 def _loose_keys(result: Result) -> tuple[Key, Key]:
-    """Return what a result without figures, whose inputs are unknown, can be found by."""
+    """Return the keys by which a result without a latency, whose inputs are unknown, can be found."""
     return (result.cell_id,), _short(result)

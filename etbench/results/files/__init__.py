@@ -1,1 +1,1 @@
-"""Result files: their schema, older and foreign forms, writing and reading them."""
+"""Result files: their schema, older and foreign formats, writing and reading."""

@@ -29,10 +29,10 @@ LOAD, MEMORY, FAILURE = "model_load_time(ms)", "peak_inference_mem_usage(mb)", "
 
 
 def import_file(path: Path) -> list[Result]:
-    """Read one file of any known form as results.
+    """Read one file of any known format as results.
 
     Raises:
-        UnreadableError: if it has none of the forms; says which there are.
+        UnreadableError: if it has none of the known formats; the message lists them.
 
     """
     try:
@@ -41,7 +41,7 @@ def import_file(path: Path) -> list[Result]:
     except OSError as error:
         raise UnreadableError(path, f"cannot be read: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UnreadableError(path, f"no valid JSON: {error}") from error
+        raise UnreadableError(path, f"not valid JSON: {error}") from error
     try:
         if isinstance(raw, dict) and "benchmarks" in raw and "context" in raw:
             found = _from_google(raw, written)
@@ -54,15 +54,13 @@ def import_file(path: Path) -> list[Result]:
         return [msgspec.convert(fields, Result) for fields in found]
     except UnreadableError as error:
         forms = "a result of etbench, the flat form, v3 records, Google Benchmark"
-        raise UnreadableError(
-            path, f"none of the forms that can be read ({forms}): {error.message}"
-        ) from error
+        raise UnreadableError(path, f"not in a format that can be read ({forms}): {error.message}") from error
     except (KeyError, TypeError, ValueError, AttributeError, msgspec.ValidationError) as error:
-        raise UnreadableError(path, f"a part is missing or of another kind: {error!r}") from error
+        raise UnreadableError(path, f"a field is missing or has the wrong type: {error!r}") from error
 
 
 def to_v3(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """Return the v3 records of results: latency, load and memory of each measured cell, failures too."""
+    """Return the v3 records of results: latency, load and memory of each measured cell, and failures."""
     return [
         _record(result, name, value)
         for result in results
@@ -159,7 +157,7 @@ def _from_google(raw: Mapping[str, Any], written: str) -> list[dict[str, Any]]:
         runs.setdefault(run.get("run_name", run["name"]), []).append(run)
     results = []
     for name, entries in runs.items():
-        # A repetition is a mean over its iterations, so nothing is known of single inferences.
+        # A repetition is a mean over its iterations, so single inferences are unknown.
         times = [
             run["real_time"] * TO_MS[run.get("time_unit", "ns")]
             for run in entries
@@ -180,7 +178,10 @@ def _from_google(raw: Mapping[str, Any], written: str) -> list[dict[str, Any]]:
         )
         if not times:
             messages = [run.get("error_message", "") for run in entries]
-            fields |= {"status": "failed", "reason": "; ".join(filter(None, messages)) or "no time"}
+            fields |= {
+                "status": "failed",
+                "reason": "; ".join(filter(None, messages)) or "no time was recorded",
+            }
         results.append(fields)
     return results
 
@@ -210,7 +211,7 @@ def _summary(
 
 
 def _split(backend: str, dtype: str) -> tuple[str, str]:
-    """Take ``xnnpack_q8`` apart; ``unknown`` where no precision is told."""
+    """Split ``xnnpack_q8`` into delegate and precision; ``unknown`` if there is no precision."""
     head, _, tail = backend.rpartition("_")
     if dtype:
         return backend, PRECISIONS.get(dtype, dtype)

@@ -1,10 +1,10 @@
-"""What cells are called, and what tells those apart that share a model, a precision and a delegate."""
+"""Names of cells, and of the conditions that distinguish cells of one model, precision and delegate."""
 
 from __future__ import annotations
 
 __all__ = ["SAID", "cell_words"]
 
-SAID = {  # how a condition is told
+SAID = {  # how a condition is written
     "inputs": "{}",
     "weights": "{} weights",
     "threads": "{} threads",

@@ -1,6 +1,6 @@
-"""The result file: one JSON object a cell, schema version 1.
+"""The result file: one JSON object per cell, schema version 1.
 
-The fields down to `latency_ms` have the names, types and units of older tools; the rest is beside them.
+The fields down to `latency_ms` have the names, types and units of older tools; all others are additions.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Status = Literal["ok", "built", "skipped", "failed"]
 
 
 class RoundFacts(Struct, frozen=True, kw_only=True):
-    """A round beside its samples: see `etbench.measure.protocol.Round`."""
+    """What is recorded of a round in addition to its samples, see `etbench.measure.protocol.Round`."""
 
     block: int
     started_s: float
@@ -52,9 +52,9 @@ class CellComparison(Struct, frozen=True, kw_only=True):
     """One cell in base and new; latencies are medians of round medians, in ms.
 
     `how` is ``in turn`` or ``separate runs``. `ratio` is new over base, `low` to `high` its 95 %
-    interval, null where there are too few rounds for one. `regression` says that the cell is slower, and
-    by more than the threshold. `advice` says what would settle an inconclusive one. `setting` tells it from
-    other cells of its name.
+    interval, null if there are too few rounds for one. `regression` is true if the cell is slower by more
+    than the threshold. `advice` suggests how to settle an inconclusive verdict. `setting` distinguishes it
+    from other cells of its name.
     """
 
     model: str
@@ -73,15 +73,15 @@ class CellComparison(Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """Model, with its setting where it needs one, precision and delegate."""
+        """Model, its setting if it has one, precision and delegate."""
         return cell_words(self.model, self.precision, self.delegate, self.setting)
 
 
 class InTurn(Struct, frozen=True, kw_only=True):
-    """The base that this cell was measured in turn with, and what came of it.
+    """The baseline that was interleaved with this cell, and the comparison with it.
 
-    `base_program` says where the base's program came from; `base_rounds` and `base_facts` are its rounds in
-    the same blocks.
+    `base_program` describes where the program of the baseline came from; `base_rounds` and `base_facts` are
+    its rounds in the same blocks.
     """
 
     base_file: str
@@ -93,11 +93,12 @@ class InTurn(Struct, frozen=True, kw_only=True):
 
 
 class Generated(Struct, frozen=True, kw_only=True):
-    """How fast a language model reads and writes; how much alike it is in `parity.token_agreement`.
+    """How fast a language model processes a prompt and generates tokens; see also `parity.token_agreement`.
 
-    `time_to_first_token_ms` is from the prompt to the choice of its first token, by a program that is loaded
-    and warm: the median of the round medians. `prefill_tokens_per_s` are the prompt's tokens over that time,
-    and `decode_tokens_per_s` is one over the median latency, which is of one more token, its choice included.
+    `time_to_first_token_ms` is the time from the prompt to the choice of the first token, with a program that
+    is loaded and warm: the median of the round medians. `prefill_tokens_per_s` is the number of prompt tokens
+    divided by that time. `decode_tokens_per_s` is one divided by the median latency, which is the time of one
+    more token, including its choice.
     """
 
     time_to_first_token_ms: float
@@ -106,7 +107,7 @@ class Generated(Struct, frozen=True, kw_only=True):
 
 
 class Requested(Struct, frozen=True, kw_only=True):
-    """How often the cell was to be run; `repeat` and `warmup` say how often it was.
+    """How often the cell should run; `repeat` and `warmup` of the result are how often it did.
 
     `stopped_by` is what ended the rounds: ``rounds``, ``max_seconds``, ``target_ci`` or ``max_rounds``.
     """
@@ -123,19 +124,20 @@ class Result(Struct, frozen=True, kw_only=True):
     """One cell's result. Times in ms unless the name says otherwise, sizes in bytes.
 
     `repeat` is the number of samples taken, `warmup` the least number of warmup inferences of a round;
-    `truncated` says that `max_seconds` left no time for all. `rounds` are the raw samples of each fresh
-    process, `round_facts` what else is known of it. Results of one `turn_id` were measured in turn:
-    rounds of one block belong together; not so a cell so slow that it had its `own_blocks`.
-    `machine_before` and `machine_after` are the machine around the rounds. `lost_connections` counts how
-    often a device was lost while its cells were measured; the round at hand was then repeated.
+    `truncated` is true if `max_seconds` left no time for all. `rounds` are the raw samples of each fresh
+    process, `round_facts` what else is recorded of it. Results with one `turn_id` were measured in turn
+    (interleaved): rounds of one block belong together, except for a cell so slow that it had its
+    `own_blocks`. `machine_before` and `machine_after` describe the machine around the rounds.
+    `lost_connections` counts how often a device was lost while its cells were measured; the current round
+    was then repeated.
     `load_ms` and `first_inference_ms` are medians over the rounds; `load` has them from processes that did
-    nothing else. `from_cache` says that the program was built for an earlier run; `artifact.build_s` is what
-    that took. `evaluation` has the figures of the user's accuracy hook. `reason` says why a cell was
-    skipped, or only built.
-    `command` is what stood behind ``python -m etbench`` for this cell alone, from the folder it was run in.
-    `pte_file` and `log_file` are relative to the result. `stage_s` is where the time went; `config` is
-    the whole composed YAML. `source` is the tool that measured: anything but ``etbench`` is an imported
-    summary without rounds, whose environment has 0 and ``unknown`` where nothing is known.
+    nothing else. `from_cache` is true if the program was built for an earlier run; `artifact.build_s` is how
+    long that took. `evaluation` has the results of the user's accuracy hook. `reason` explains why a cell
+    was skipped, or only built.
+    `command` has the arguments of ``python -m etbench`` for this cell alone, in the folder it was run in.
+    `pte_file` and `log_file` are relative to the result. `stage_s` is the time of each stage; `config` is
+    the whole composed YAML. `source` is the tool that measured: all others than ``etbench`` are imported
+    summaries without rounds, whose environment has 0 and ``unknown`` for unknown values.
     """
 
     model_name: str
@@ -187,7 +189,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
     @property
     def round_medians_ms(self) -> dict[int, float]:
-        """The median of each round in ms, by its block; empty where rounds have no blocks."""
+        """The median of each round in ms, by its block; empty if rounds have no blocks."""
         if len(self.round_facts) != len(self.rounds):
             return {}
         return round_medians((facts.block for facts in self.round_facts), self.rounds)

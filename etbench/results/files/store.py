@@ -1,4 +1,4 @@
-"""Write result files so that none is ever lost, and read them wherever they lie."""
+"""Write result files so that none is lost, and read them from files and folders."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _decoder = msgspec.json.Decoder(Result)
 
 
 class UnreadableError(EtbenchError):
-    """A file that is no result of this schema."""
+    """A file that is not a result of this schema."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"{path}: {why}", stage="read")
@@ -38,17 +38,17 @@ class UnreadableError(EtbenchError):
 
 
 class DuplicateError(UnreadableError):
-    """A file with the very measurement that another file has."""
+    """A file with the same measurement as another file."""
 
     def __init__(self, path: Path, first: Path) -> None:
         super().__init__(path, f"a copy of {first}")
 
 
 def write_result(result: Result, folder: Path, stem: str) -> Path:
-    """Write ``{stem}.json``, or ``{stem}-{cell_id}.json`` and so on where that name is taken.
+    """Write ``{stem}.json``, or ``{stem}-{cell_id}.json`` and so on if that name is taken.
 
-    The file appears whole or not at all, and never replaces another one. A program that it names as kept has
-    its name.
+    The file appears whole or not at all, and never replaces another one. A kept program
+    gets the name of the result.
 
     Returns:
         The path of the new file.
@@ -69,16 +69,16 @@ def write_result(result: Result, folder: Path, stem: str) -> Path:
                 return path
     finally:
         temporary.unlink(missing_ok=True)
-    raise AssertionError("the names never end")
+    raise AssertionError("unreachable: there is always another name")
 
 
 def with_program_of(path: Path, result: Result) -> Result:
-    """Return the result with a kept program that is called as this result file is."""
+    """Return the result with a kept program that has the name of this result file."""
     return msgspec.structs.replace(result, pte_file=path.with_suffix(".pte").name)
 
 
 def _write_through(path: Path, body: bytes) -> None:
-    """Write a file down to the disk."""
+    """Write a file and flush it to the disk."""
     with path.open("wb") as file:
         file.write(body)
         file.flush()
@@ -86,7 +86,7 @@ def _write_through(path: Path, body: bytes) -> None:
 
 
 def find_files(paths: Iterable[str | Path]) -> list[Path]:
-    """Return the JSON files among the paths and in the folders among them, by name, hidden ones left out."""
+    """Return the given files and the JSON files in the given folders, by name, without hidden ones."""
     found: dict[Path, None] = {}
     for path in map(Path, paths):
         if path.is_dir():
@@ -102,7 +102,7 @@ def read_result(path: Path) -> Result:
     """Read one result file, of this schema or an older one.
 
     Raises:
-        UnreadableError: if it cannot be read, is no result, or is of a newer schema version.
+        UnreadableError: if it cannot be read, is not a result, or has a newer schema version.
 
     """
     try:
@@ -115,16 +115,16 @@ def read_result(path: Path) -> Result:
     except OSError as error:
         raise UnreadableError(path, f"cannot be read: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError):
-        pass  # what is wrong is found out below, slower
+        pass  # the slower path below finds out what is wrong
     return _read_carefully(path, body)
 
 
 def _read_carefully(path: Path, body: bytes) -> Result:
-    """Read an older file, or say what is wrong with this one."""
+    """Read an older file, or raise an error that explains what is wrong with this one."""
     try:
         raw = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UnreadableError(path, f"no valid JSON: {error}") from error
+        raise UnreadableError(path, f"not valid JSON: {error}") from error
     if isinstance(raw, dict) and is_flat(raw):
         written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         try:
@@ -132,12 +132,14 @@ def _read_carefully(path: Path, body: bytes) -> Result:
         except msgspec.ValidationError as error:
             raise UnreadableError(path, str(error)) from error
     if not isinstance(raw, dict) or "schema_version" not in raw:
-        raise UnreadableError(path, "no result of etbench (it has no schema_version)")
+        raise UnreadableError(path, "not a result of etbench (it has no schema_version)")
     version = raw["schema_version"]
     if version != SCHEMA_VERSION:
         newer = isinstance(version, int) and version > SCHEMA_VERSION
-        hint = "; a newer etbench reads it" if newer else ""
-        raise UnreadableError(path, f"schema version {version}, this etbench reads {SCHEMA_VERSION}{hint}")
+        hint = "; update etbench to read it" if newer else ""
+        raise UnreadableError(
+            path, f"schema version {version}, but this etbench reads {SCHEMA_VERSION}{hint}"
+        )
     try:
         return msgspec.convert(raw, Result)
     except msgspec.ValidationError as error:
@@ -145,7 +147,7 @@ def _read_carefully(path: Path, body: bytes) -> Result:
 
 
 def read_results(paths: Iterable[str | Path]) -> tuple[list[tuple[Path, Result]], list[UnreadableError]]:
-    """Read all results among files and folders; what is none is returned beside them, never raised."""
+    """Read all results in files and folders; errors of other files are returned, not raised."""
     results: list[tuple[Path, Result]] = []
     unreadable: list[UnreadableError] = []
     for path in find_files(paths):

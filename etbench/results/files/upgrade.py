@@ -1,4 +1,4 @@
-"""Bring files of older schemas up to the present one."""
+"""Convert files of older schemas to the current one."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ UNKNOWN_ENVIRONMENT: dict[str, Any] = {
 
 
 def is_flat(raw: Mapping[str, Any]) -> bool:
-    """Whether this is the simple form of older scripts, from before there was a schema version."""
+    """Whether this is the flat form of older scripts, from before there was a schema version."""
     return "schema_version" not in raw and all(name in raw for name in FLAT)
 
 
 def upgrade(raw: Mapping[str, Any], *, created_at: str) -> dict[str, Any]:
-    """Return a flat file (version 0) in the present schema: a summary with the source ``flat``.
+    """Return a flat file (version 0) in the current schema: a summary with the source ``flat``.
 
     Args:
-        raw: the decoded JSON object, of which `is_flat` holds.
-        created_at: when a file that does not say so was written, ISO 8601.
+        raw: the decoded JSON object, for which `is_flat` is true.
+        created_at: when the file was written, ISO 8601.
 
     """
     figures = {name: raw[name] for name in FLAT}
@@ -45,17 +45,19 @@ def upgrade(raw: Mapping[str, Any], *, created_at: str) -> dict[str, Any]:
 
 
 def summary_fields(figures: Mapping[str, Any], *, source: str, created_at: str) -> dict[str, Any]:
-    """Fill up the flat form, whose figures another tool measured, to a result without rounds.
+    """Complete the flat form, measured by another tool, to a result without rounds.
 
     Raises:
-        ValidationError: if the figures are none: no inference takes 0 ms.
+        ValidationError: if a latency is not above 0 ms.
 
     """
     latency = figures["latency_ms"]
     for name in ("avg", "p50"):
         value = latency.get(name) if isinstance(latency, Mapping) else None
         if isinstance(value, int | float) and not value > 0:
-            raise msgspec.ValidationError(f"a latency ({name}) of {value} ms is no measurement")
+            raise msgspec.ValidationError(
+                f"a latency ({name}) of {value} ms is not a measurement: it must be above 0"
+            )
     identity = [source, *(str(figures[name]) for name in FLAT[:5])]
     return {
         **figures,
@@ -77,7 +79,7 @@ def summary_fields(figures: Mapping[str, Any], *, source: str, created_at: str) 
 
 
 def fill_in(result: Result) -> Result:
-    """Compute from its rounds what an older etbench did not: location, interval and stability."""
+    """Compute from its rounds what older versions of etbench did not: location, interval and stability."""
     if result.stability is not None or result.latency_ms is None or not any(result.rounds):
         return result
     taken = [samples for samples in result.rounds if samples]

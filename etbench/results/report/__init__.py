@@ -1,4 +1,4 @@
-"""A report that one can send: one HTML file that needs nothing else, or a comment for a pull request."""
+"""A report to share: one self-contained HTML file, or a comment for a pull request."""
 
 from etbench.results.report.content import Report, gather
 from etbench.results.report.html import html_page, write_page, write_report

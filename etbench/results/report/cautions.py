@@ -1,4 +1,4 @@
-"""What went wrong, and what a reader must know before leaning on a figure."""
+"""What went wrong, and what a reader must know before relying on a value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Point", "cautions"]
 
 
 class Point(Struct, frozen=True, kw_only=True):
-    """A title and one or more plain sentences; the kind decides how it stands out."""
+    """A title and one or more plain sentences; the kind decides how it is marked."""
 
     title: str
     kind: Literal["good", "note", "warning", "bad"]
@@ -23,10 +23,10 @@ class Point(Struct, frozen=True, kw_only=True):
 
 
 def cautions(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:
-    """Say which cells have no figures and why, which are noisy, and what the figures do not mean.
+    """Report which cells have no measurements and why, which are noisy, and which values to read with care.
 
     Args:
-        frame: of `etbench.results.tables.labels.label_cells`.
+        frame: from `etbench.results.tables.labels.label_cells`.
         results: the same cells, in the same order.
 
     """
@@ -52,7 +52,7 @@ def _without_figures(named: Sequence[tuple[str, Result]]) -> Iterator[Point]:
 
 def _reason(result: Result) -> str:
     if result.failure is None:
-        return result.reason or "no reason is told"
+        return result.reason or "no reason was recorded"
     failure = result.failure
     first = (failure.message.splitlines() or [failure.kind])[0]
     hint = f" Hint: {failure.hint}" if failure.hint else ""
@@ -63,7 +63,7 @@ def _unstable(named: Sequence[tuple[str, Result]]) -> Iterator[Point]:
     judged = [(name, result.stability) for name, result in named if result.stability is not None]
     lines = []
     for verdict in ("unstable", "noisy"):
-        # The first reason of the worse verdict; all reasons stand under the chart of the rounds.
+        # Only the first reason of the worse verdict; all reasons are below the chart of the rounds.
         found = [
             f"{name} ({one.reasons[0]})" if verdict == "unstable" and one.reasons else name
             for name, one in judged
@@ -73,7 +73,7 @@ def _unstable(named: Sequence[tuple[str, Result]]) -> Iterator[Point]:
             lines.append(f"{counted(len(found), 'cell')} {verdict}: {and_more(found)}.")
     unknown = sum(one.verdict == "unknown" for _, one in judged)
     if unknown:
-        lines.append(f"{counted(unknown, 'cell')} with fewer than five rounds: too few to tell.")
+        lines.append(f"{counted(unknown, 'cell')} with fewer than five rounds: too few to judge.")
     if lines:
         yield Point(title="Noise", kind="warning", lines=lines)
     elif judged:
@@ -85,8 +85,8 @@ def _weights(results: Sequence[Result]) -> Iterator[str]:
     if random:
         whose = "All cells have" if random == len(results) else f"{counted(random, 'cell')} with"
         yield (
-            f"{whose} random weights: latency and size are true, accuracy is not, and SQNR is that of "
-            "these weights."
+            f"{whose} random weights: latency and size are valid, accuracy is not, and SQNR applies to "
+            "these weights only."
         )
 
 
@@ -99,7 +99,7 @@ def _parity(named: Sequence[tuple[str, Result]]) -> Iterator[str]:
 def _truncated(named: Sequence[tuple[str, Result]]) -> Iterator[str]:
     names = [name for name, result in named if result.truncated]
     if names:
-        took = f"{counted(len(names), 'cell')} took fewer samples than asked for (max_seconds)"
+        took = f"{counted(len(names), 'cell')} stopped at max_seconds with fewer samples than requested"
         yield f"{took}: {and_more(names)}."
 
 
@@ -115,7 +115,7 @@ def _conditions(frame: pd.DataFrame) -> Iterator[str]:
         values = own[column].dropna().astype(str)
         varied = values.groupby(own["model"]).nunique()
         if len(varied) and varied.max() > 1:
-            yield f"Cells of one model differ in {noun}; each is compared only with its like."
+            yield f"Cells of one model differ in {noun}; only cells with the same one are compared."
     repeated = int(frame["subject"].ne(frame["setting"]).sum())
     if repeated:
-        yield f"{counted(repeated, 'cell')} measured more than once, told apart by #1, #2 … in order of time."
+        yield f"{counted(repeated, 'cell')} measured more than once, numbered #1, #2 … in order of time."

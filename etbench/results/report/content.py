@@ -1,4 +1,4 @@
-"""What stands in a report, before it is a page: words, charts with their tables, and what was left out."""
+"""The content of a report: sentences, charts with their tables, and files that were left out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from etbench.results.tables.rounds import round_table
 __all__ = ["Report", "Section", "gather"]
 
 TOP = 10
-STRIPS = 40  # cells whose rounds are drawn, the most spread ones
+STRIPS = 40  # cells whose rounds are drawn, those with the widest spread
 
 
 class Section(Struct, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ class Section(Struct, frozen=True, kw_only=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """All that a report says; `left_out` names the files that are no results, and why."""
+    """The content of a report; `left_out` names the files that are not results, with the reason."""
 
     title: str
     when: str
@@ -56,7 +56,7 @@ def gather(
     Args:
         results: the cells, failed ones included.
         title: what was measured, such as the name of the folder.
-        left_out: files that are no results, each with the reason.
+        left_out: files that are not results, each with the reason.
         top: how many cells the ranking has.
 
     """
@@ -82,7 +82,7 @@ def _sections(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Sectio
         name="coverage",
         title="Delegation coverage",
         text="The share of the graph's nodes that a delegate runs; the rest runs on portable kernels, and "
-        "each change between them costs time.",
+        "each switch between them costs time.",
         specs=_specs(charts.coverage_bars(frame)),
         numbers=[tables.coverage_grid(frame)],
     )
@@ -92,11 +92,11 @@ def _sections(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Sectio
 def _pareto(frame: pd.DataFrame) -> Section:
     return Section(
         name="pareto",
-        title="Fast, faithful and small",
+        title="Fast, accurate and small",
         text="Filled marks on the line are Pareto-optimal: no other cell of the model is as good in latency, "
-        "SQNR (in steps of 3 dB, up to 100 dB) and size (in steps of 1 %), and better in one of them. Hollow "
-        "marks are beaten. SQNR is the signal to noise ratio against eager fp32; 20 dB is an error of a "
-        "tenth of the signal.",
+        "SQNR (in steps of 3 dB, up to 100 dB) and size (in steps of 1 %), and better in one of them. Other "
+        "cells have hollow marks. SQNR is the signal-to-noise ratio against eager fp32; 20 dB is an error of "
+        "a tenth of the signal.",
         specs=_specs(charts.pareto(frame)),
         numbers=[tables.pareto_grid(frame)],
     )
@@ -105,7 +105,7 @@ def _pareto(frame: pd.DataFrame) -> Section:
 def _comparisons(frame: pd.DataFrame) -> Iterator[Section]:
     measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
     precisions, delegates = (list(dict.fromkeys(measured[name])) for name in ("precision", "delegate"))
-    interval = "Lines on the bars are 95 % intervals, where there are five rounds or more."
+    interval = "Lines on the bars are 95 % intervals, if there are five rounds or more."
     yield Section(
         name="precisions",
         title="Precisions",
@@ -117,15 +117,15 @@ def _comparisons(frame: pd.DataFrame) -> Iterator[Section]:
         yield Section(
             name="delegates",
             title="Delegates",
-            text="Median latency of each delegate on a log axis, so that slow ones have their place.",
+            text="Median latency of each delegate, on a log axis because some are many times slower.",
             specs=_specs(*(charts.delegate_bars(frame, precision) for precision in sorted(precisions))),
             numbers=[tables.latency_grid(frame), tables.speedup_grid(frame, "delegate", BASE_DELEGATE)],
         )
     yield Section(
         name="speedups",
         title="Speedups",
-        text="How many times faster than fp32. Cells measured in turn are compared block by block; of others "
-        "the drift of the machine between them is in the interval.",
+        text="How many times faster than fp32. Interleaved cells (measured in turn) are compared block by "
+        "block; for others, the interval includes the drift of the machine between the runs.",
         specs=_specs(charts.speedup_bars(frame)),
         numbers=[tables.speedup_grid(frame, "precision", BASE_PRECISION)],
     )
@@ -135,12 +135,16 @@ def _rounds(frame: pd.DataFrame, results: Sequence[Result]) -> Section:
     rounds = round_table(results)
     spread = rounds["deviation"].abs().groupby(rounds["cell"]).max().sort_values(ascending=False)
     drawn = rounds[rounds["cell"].isin(spread.index[:STRIPS])]
-    whose = f" The {STRIPS} most spread of {len(spread)} cells are drawn." if len(spread) > STRIPS else ""
+    whose = (
+        f" Shown are the {STRIPS} of {len(spread)} cells with the widest spread."
+        if len(spread) > STRIPS
+        else ""
+    )
     return Section(
         name="rounds",
         title="Rounds",
-        text="A round is a fresh process. Where the rounds of a cell lie apart, the machine was not the same "
-        f"throughout; outlying rounds are marked, and stay in the figures.{whose}",
+        text="A round is a fresh process. If the rounds of a cell differ, the state of the machine changed "
+        f"during the measurement; outlying rounds are marked, and remain in the results.{whose}",
         specs=_specs(charts.round_strips(drawn), charts.round_boxes(drawn)),
         numbers=[tables.stability_grid(frame, results)],
     )
@@ -151,8 +155,8 @@ def _operators(frame: pd.DataFrame) -> Section:
     return Section(
         name="operators",
         title="Where the time goes",
-        text=f"The operators that take longest, of {counted(profiled, 'profiled cell')}. The profiler costs "
-        "time itself, so these add up to more than the latency.",
+        text=f"The operators that take longest, for {counted(profiled, 'profiled cell')}. The profiler "
+        "itself takes time, so these times add up to more than the latency.",
         specs=_specs(charts.operator_bars(frame)),
         numbers=[tables.operator_grid(frame, TOP)],
     )
@@ -163,7 +167,7 @@ def _specs(*drawn: charts.AnyChart) -> list[dict[str, Any]]:
 
 
 def _when(frame: pd.DataFrame) -> str:
-    """Say from when to when the cells were measured, in UTC as the files have it."""
+    """Return the time span in which the cells were measured, in UTC like the files."""
     times = sorted(frame["created_at"].dropna().str.slice(0, 16).str.replace("T", " "))
     if not times:
         return ""

@@ -1,4 +1,4 @@
-"""Figures as a reader wants them: few digits, a unit, and ranges instead of lists."""
+"""Format numbers for a reader: few digits, a unit, and ranges instead of lists."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["and_more", "counted", "db", "megabytes", "milliseconds", "number", "
 
 
 def number(value: float) -> str:
-    """Write three significant digits, and all digits of what is larger.
+    """Write three significant digits, and all digits of numbers from 1000.
 
     >>> [number(value) for value in (0.9586, 17.32, 21363.8)]
     ['0.959', '17.3', '21,364']
@@ -38,7 +38,7 @@ def percent(share: float) -> str:
 
 
 def span(values: Iterable[float], unit: str = "") -> str:
-    """Write from the smallest to the largest, or the one there is.
+    """Write the range from the smallest to the largest value, or the only value.
 
     >>> span([3.2, 1.0], "dB"), span([1.0])
     ('1 to 3.2 dB', '1')
@@ -49,7 +49,7 @@ def span(values: Iterable[float], unit: str = "") -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Write a number of things.
+    """Write a count with its noun.
 
     >>> counted(1, "model"), counted(2, "model")
     ('1 model', '2 models')

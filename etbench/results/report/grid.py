@@ -1,4 +1,4 @@
-"""Frames as tables of a page: which columns, under which headings, written how."""
+"""Tables of a page, made from frames: their columns, headings and number formats."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MISSING = "-"
 
 
 class Heading(Struct, frozen=True):
-    """A column of a frame, what stands above it, and how a figure in it is written; text by default."""
+    """A column of a frame, its heading, and the function that formats its numbers; text by default."""
 
     column: str
     label: str
@@ -23,14 +23,14 @@ class Heading(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """What stands in a table, and what it is sorted by."""
+    """The text of a table cell, and its sort key."""
 
     text: str
     key: str = ""
 
 
 class Grid(Struct, frozen=True, kw_only=True):
-    """A table: headings, of which the `numeric` ones stand to the right, and rows."""
+    """A table: headings, of which the `numeric` ones are aligned to the right, and rows."""
 
     caption: str
     labels: list[str]

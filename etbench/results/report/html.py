@@ -1,4 +1,4 @@
-"""The report as one HTML file: scripts, style and data inside, nothing from elsewhere."""
+"""The report as one HTML file that contains its scripts, style and data, and loads nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["html_page", "write_page", "write_report"]
 
 
 def write_report(folder: Path, *, cache: Path | None = None) -> Path:
-    """Write the report of all results in a folder beside them, as `html_page` makes it; return where."""
+    """Write the report of all results in a folder into that folder; return its path."""
     found, unreadable = read_results([folder])
     left_out = [error.message for error in unreadable]
     report = gather((result for _, result in found), title=folder.resolve().name, left_out=left_out)
@@ -26,21 +26,21 @@ def write_report(folder: Path, *, cache: Path | None = None) -> Path:
 
 
 def write_page(page: str, path: Path) -> Path:
-    """Write a page at once, in the place of an older one; return where."""
+    """Write a page atomically, replacing an older one; return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, page.encode("utf-8"))
     return path
 
 
 def html_page(report: Report, *, cache: Path | None = None) -> str:
-    """Return the page; what it says comes from result files, so all of it is escaped.
+    """Return the page; its content comes from result files, so all of it is escaped.
 
-    A content security policy admits only the scripts that this package wrote, by their digests, and no
-    connection to anywhere.
+    A content security policy allows only the scripts of this package, by their checksums, and no
+    network connections.
 
     Args:
-        report: what it says.
-        cache: the folder that keeps the script which draws the charts; None bundles it anew.
+        report: its content.
+        cache: the folder that keeps the script which draws the charts; None bundles it again.
 
     """
     scripts = [vega_script(cache), _asset("report.js")]

@@ -1,4 +1,4 @@
-"""The report as a comment for a pull request: the same words and verdicts, without charts."""
+"""The report as a comment for a pull request: the same summary and verdicts, without charts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MARKS = {"good": "🟢", "note": "🔵", "warning": "🟡", "bad": "🔴"}
 
 
 def markdown_comment(report: Report) -> str:
-    """Return the words of the summary, the ranking, and the other tables folded."""
+    """Return the summary, the ranking, and the other tables in collapsed sections."""
     lines = [f"### etbench: {_plain(report.title)}", "", _plain(report.summary.lead), ""]
     for point in report.summary.points:
         head = f"- {MARKS[point.kind]} **{_plain(point.title)}:**"
@@ -27,7 +27,7 @@ def markdown_comment(report: Report) -> str:
     for numbers in (report.cells, report.environment):
         lines += _folded(numbers)
     if report.left_out:
-        lines += ["", "**Left out**", "", *(f"- {_plain(message)}" for message in report.left_out)]
+        lines += ["", "**Files left out**", "", *(f"- {_plain(message)}" for message in report.left_out)]
     return "\n".join(lines) + "\n"
 
 
@@ -51,7 +51,7 @@ def _table(numbers: Grid) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Keep a text from being read as Markdown or HTML."""
+    """Escape a text so that it is not read as Markdown or HTML."""
     escaped = html.escape(" ".join(text.split()), quote=False)
     for mark in "\\`*|[]~":
         escaped = escaped.replace(mark, f"\\{mark}")

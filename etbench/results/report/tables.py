@@ -60,13 +60,13 @@ ALL = [
     SIZE,
     Heading("peak_memory_bytes", "peak MB", _mb),
     Heading("load_ms", "load ms", number),
-    Heading("joules_per_inference", "J", number),
+    Heading("joules_per_inference", "J per inference", number),
     DELEGATED,
     Heading("samples", "samples", number),
     Heading("rounds", "rounds", number),
-    Heading("stability", "rounds are"),
+    Heading("stability", "stability"),
     Heading("weights", "weights"),
-    Heading("reason", "why no figures"),
+    Heading("reason", "reason"),
 ]
 
 
@@ -82,34 +82,34 @@ def latency_grid(frame: pd.DataFrame) -> Grid:
         Heading("latency_mean_ms", "mean ms", number),
         Heading("latency_p95_ms", "p95 ms", number),
         Heading("latency_p99_ms", "p99 ms", number),
-        Heading("center", "p50 is the"),
+        Heading("center", "p50 is"),
     ]
     return grid(measured, [*CELL, P50, *INTERVAL, *spread], "Latency")
 
 
 def pareto_grid(frame: pd.DataFrame) -> Grid:
-    """List the cells that have latency, SQNR and size, and say which are Pareto-optimal."""
+    """List the cells that have latency, SQNR and size, and mark the Pareto-optimal ones."""
     marked = mark_pareto(frame).sort_values(["subject", METRIC], kind="stable")
     marked["optimal"] = marked["pareto_optimal"].map({True: "yes", False: ""})
     return grid(marked, [*CELL, P50, SQNR, SIZE, Heading("optimal", "optimal")], "Pareto-optimal cells")
 
 
 def speedup_grid(frame: pd.DataFrame, by: str, base: str) -> Grid:
-    """Put every cell beside its base."""
+    """List every cell with its baseline."""
     pairs = against(frame, by, base)
     pairs["size_ratio"] = pairs["pte_bytes"].astype("float64") / pairs["pte_bytes_base"].astype("float64")
     headings = [
         *CELL,
         P50,
-        Heading(f"{METRIC}_base", f"p50 of {base} ms", number),
+        Heading(f"{METRIC}_base", f"{base} p50 ms", number),
         Heading("speedup", "speedup", number),
         Heading("speedup_ci95_low", "95 % from", number),
         Heading("speedup_ci95_high", "to", number),
         Heading("how", "measured"),
-        Heading("size_ratio", "size ÷ base", number),
+        Heading("size_ratio", "size ÷ baseline", number),
         SQNR,
     ]
-    return grid(pairs, headings, f"Against {base}")
+    return grid(pairs, headings, f"Compared with {base}")
 
 
 def ranking_grid(frame: pd.DataFrame, top: int) -> Grid:
@@ -121,7 +121,7 @@ def ranking_grid(frame: pd.DataFrame, top: int) -> Grid:
 
 
 def stability_grid(frame: pd.DataFrame, results: Sequence[Result]) -> Grid:
-    """Say what is known of the rounds of each cell."""
+    """List the stability of the rounds of each cell."""
     rows = [
         {
             "verdict": one.verdict,
@@ -138,7 +138,7 @@ def stability_grid(frame: pd.DataFrame, results: Sequence[Result]) -> Grid:
     judged = frame[[result.stability is not None for result in results]].reset_index(drop=True)
     headings = [
         *CELL,
-        Heading("verdict", "rounds are"),
+        Heading("verdict", "stability"),
         Heading("rounds", "rounds", number),
         P50,
         *INTERVAL,
@@ -147,15 +147,15 @@ def stability_grid(frame: pd.DataFrame, results: Sequence[Result]) -> Grid:
         Heading("outlying", "outlying", number),
         Heading("other", "other CPU %", _percent),
         Heading("steal", "steal %", _percent),
-        Heading("reasons", "why"),
+        Heading("reasons", "reasons"),
     ]
     return grid(judged.join(pd.DataFrame(rows)), headings, "Stability")
 
 
 def coverage_grid(frame: pd.DataFrame, most: int = 5) -> Grid:
-    """Say how much of each program a delegate runs, and what it left behind, and why if that is known."""
+    """List how much of each program a delegate runs, what it left behind, and why if that is known."""
     programs = frame["delegation"]
-    told = frame.assign(
+    covered = frame.assign(
         nodes=programs.map(lambda found: found.total_nodes, na_action="ignore"),
         left=programs.map(lambda found: _left_behind(found, most), na_action="ignore"),
     )
@@ -164,10 +164,10 @@ def coverage_grid(frame: pd.DataFrame, most: int = 5) -> Grid:
         DELEGATED,
         Heading("subgraphs", "subgraphs", number),
         Heading("nodes", "nodes", number),
-        Heading("border_tensors", "tensors across borders", number),
+        Heading("border_tensors", "tensors across subgraph borders", number),
         Heading("left", "left behind, most frequent first"),
     ]
-    return grid(told[told["delegated_share"].notna()], headings, "Delegation coverage")
+    return grid(covered[covered["delegated_share"].notna()], headings, "Delegation coverage")
 
 
 def _left_behind(found: Delegation, most: int) -> str:

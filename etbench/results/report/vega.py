@@ -1,7 +1,7 @@
 """Vega, Vega-Lite and Vega-Embed as one script, bundled once and then kept.
 
 vl-convert carries all three, but bundles them with a JavaScript runtime of its own: some 1.5 s of CPU in
-which every other thread of the process stands still.
+which every other thread of the process is blocked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def vega_script(cache: Path | None) -> str:
     """Return the script; it defines ``vegaEmbed`` and nothing else.
 
     Args:
-        cache: a folder that keeps it, by the version of vl-convert and with its digest; None keeps it only
+        cache: a folder that keeps it, by the version of vl-convert and with its checksum; None keeps it only
             in this process.
 
     """
@@ -33,7 +33,7 @@ def vega_script(cache: Path | None) -> str:
         if digest == _digest(script):
             return script
     script = _bundled()
-    with contextlib.suppress(OSError):  # a full disk, or a cache that can only be read
+    with contextlib.suppress(OSError):  # a full disk, or a read-only cache
         kept.parent.mkdir(parents=True, exist_ok=True)
         replace_file(kept, f"{_digest(script)}\n{script}".encode())
     return script

@@ -1,4 +1,4 @@
-"""The summary in words: what to ship, what it gains, what went wrong, what to take with care."""
+"""The summary in words: what to ship, what it gains, what went wrong, what to read with care."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ __all__ = ["Summary", "summarize_in_words"]
 
 
 class Summary(Struct, frozen=True, kw_only=True):
-    """What was measured, in one sentence, and what came of it."""
+    """What was measured, in one sentence, and the findings."""
 
     lead: str
     points: list[Point]
 
 
 def summarize_in_words(frame: pd.DataFrame, results: Sequence[Result]) -> Summary:
-    """Say in words what these results show.
+    """Summarize these results in words.
 
     Args:
-        frame: of `etbench.results.tables.labels.label_cells`.
+        frame: from `etbench.results.tables.labels.label_cells`.
         results: the same cells, in the same order.
 
     """
@@ -49,7 +49,7 @@ def summarize_in_words(frame: pd.DataFrame, results: Sequence[Result]) -> Summar
 
 def _lead(frame: pd.DataFrame, measured: pd.DataFrame) -> str:
     if frame.empty:
-        return "There is no result here."
+        return "There are no results."
     grid = ", ".join(
         counted(frame[column].nunique(), noun)
         for column, noun in (("model", "model"), ("precision", "precision"), ("delegate", "delegate"))
@@ -61,7 +61,7 @@ def _lead(frame: pd.DataFrame, measured: pd.DataFrame) -> str:
 
 
 def _choices(measured: pd.DataFrame) -> Iterator[Point]:
-    """Say which cell of each model is the fastest, smallest and most faithful one."""
+    """Name the fastest, smallest and most accurate cell of each model."""
     if measured.empty:
         return
     fast = measured.sort_values(METRIC, kind="stable")
@@ -73,7 +73,7 @@ def _choices(measured: pd.DataFrame) -> Iterator[Point]:
     judged = measured[measured["sqnr_db"].notna()]
     if not judged.empty:
         step = judged.assign(step=-judged["sqnr_db"].map(sqnr_step))
-        yield _choice("Most faithful", step.sort_values(["step", METRIC]), "sqnr_db", db)
+        yield _choice("Most accurate", step.sort_values(["step", METRIC]), "sqnr_db", db)
 
 
 def _choice(
@@ -93,7 +93,7 @@ def _choice(
 
 
 def _whose(group: pd.DataFrame, value: str, write: Callable[[float], str], total: int) -> str:
-    """Say of how many settings this is the choice, and from which figure to which."""
+    """Return for how many settings this is the choice, and the range of its values."""
     names, figures = list(group["setting"]), [write(figure) for figure in group[value]]
     if len(group) == 1:
         return f"{names[0]}: {figures[0]}"
@@ -102,7 +102,7 @@ def _whose(group: pd.DataFrame, value: str, write: Callable[[float], str], total
 
 
 def _lead_over_second(fast: pd.DataFrame) -> str:
-    """Say in how many settings the fastest cell is ahead of the second beyond doubt."""
+    """Return in how many settings the fastest cell is significantly faster than the second."""
     contests = [group.head(2) for _, group in fast.groupby("setting") if len(group) > 1]
     if not contests:
         return ""
@@ -112,15 +112,15 @@ def _lead_over_second(fast: pd.DataFrame) -> str:
         return ""
     ahead = int(known.gt(1).sum())
     if fast["setting"].nunique() == 1:
-        return ", ahead of the second beyond doubt" if ahead else ", not beyond doubt ahead of the second"
+        return f", {'' if ahead else 'not '}significantly faster than the second (95 %)"
     without = len(contests) - len(known)
     has = "has" if without == 1 else "have"
-    rest = f"; {without} {has} too few rounds to tell" if without else ""
-    return f"Ahead of the second beyond doubt (95 %) in {ahead} of {len(contests)}{rest}."
+    rest = f"; {without} {has} too few rounds to judge" if without else ""
+    return f"Significantly faster than the second (95 %) in {ahead} of {len(contests)}{rest}."
 
 
 def _gains(measured: pd.DataFrame) -> Iterator[Point]:
-    """Say what each precision gains over the base one, and each delegate over the base one."""
+    """Return what each precision and each delegate gains over its baseline."""
     for by, base, other, word in (
         ("precision", BASE_PRECISION, "delegate", "on"),
         ("delegate", BASE_DELEGATE, "precision", "in"),
@@ -133,10 +133,10 @@ def _gains(measured: pd.DataFrame) -> Iterator[Point]:
 
 def _gain(pairs: pd.DataFrame, by: str) -> str:
     factors = list(pairs["speedup"])
-    told = f"{span(factors)} times as fast"
+    speed = f"{span(factors)} times as fast"
     if len(factors) > 1:
-        told += f" (median {number(median(factors))} of {len(factors)})"
-    parts = [told, _doubts(pairs)]
+        speed += f" (median {number(median(factors))} of {len(factors)})"
+    parts = [speed, _significance(pairs)]
     if by == "precision":
         ratios = (pairs["pte_bytes"] / pairs["pte_bytes_base"]).dropna()
         parts.append(_sizes([float(ratio) for ratio in ratios]))
@@ -148,13 +148,13 @@ def _gain(pairs: pd.DataFrame, by: str) -> str:
     return "; ".join(filter(None, parts))
 
 
-def _doubts(pairs: pd.DataFrame) -> str:
-    """Say for how many pairs the interval leaves out 1."""
+def _significance(pairs: pd.DataFrame) -> str:
+    """Return for how many pairs the interval excludes 1."""
     low, high = pairs["speedup_ci95_low"], pairs["speedup_ci95_high"]
     counts = {
-        "faster beyond doubt": int((low > 1).sum()),
-        "slower beyond doubt": int((high < 1).sum()),
-        "not settled": int(((low <= 1) & (high >= 1)).sum()),
+        "significantly faster (95 %)": int((low > 1).sum()),
+        "significantly slower (95 %)": int((high < 1).sum()),
+        "inconclusive": int(((low <= 1) & (high >= 1)).sum()),
         "without an interval": int(low.isna().sum()),
     }
     said = {word: count for word, count in counts.items() if count}
@@ -177,7 +177,7 @@ def _sizes(ratios: list[float]) -> str:
 
 
 def _verdicts(results: Sequence[Result]) -> Iterator[Point]:
-    """Say what came of the comparisons in turn with a base."""
+    """Return the verdicts of cells that were interleaved with a baseline."""
     compared = [result.in_turn.comparison for result in results if result.in_turn is not None]
     if not compared:
         return
@@ -188,4 +188,4 @@ def _verdicts(results: Sequence[Result]) -> Iterator[Point]:
         bounds = f", 95 % {cell.low:.3f} to {cell.high:.3f}" if cell.low is not None else ""
         word = f"{cell.verdict}, a regression" if cell.regression else cell.verdict
         lines.append(f"{cell.name}: {word} (new / base {cell.ratio:.3f}{bounds}).")
-    yield Point(title="Against the base", kind=kind, lines=lines)
+    yield Point(title="Compared with the baseline", kind=kind, lines=lines)

@@ -34,7 +34,7 @@ __all__ = ["FIGURES", "aggregate", "write_rows"]
 
 NAMES = [column.name for column in COLUMNS]
 FIGURES = [name for name in NAMES if name not in RAW]
-DETAILS = ("operators", "delegation")  # of a program's operators: large, and in tables of their own
+DETAILS = ("operators", "delegation")  # large data on a program's operators, written to their own tables
 _figures = itemgetter(*map(NAMES.index, FIGURES))
 _identity = itemgetter(*map(NAMES.index, IDENTITY))
 _details = itemgetter(*map(NAMES.index, DETAILS))
@@ -46,11 +46,11 @@ def aggregate(paths: Iterable[str | Path], out: Path, *, remember: bool = True) 
 
     `results.csv`, `precision_comparison.csv`, `delegate_comparison.csv`, `ranking.csv`, `pivot.csv`,
     `delegation.csv` if a program was built, `profile.csv` if a cell was profiled, and `results.parquet` if
-    pyarrow is there. What was left out, and what the tables have to tell apart, is logged.
+    pyarrow is installed. Files that are left out, repeated cells and mixed conditions are logged.
 
     Args:
         paths: files, or folders that are searched for ``.json`` files.
-        out: folder of the tables, made if need be.
+        out: folder of the tables, created if it does not exist.
         remember: keep an index in each folder, and read only files that are new or changed since.
 
     """
@@ -82,10 +82,10 @@ def aggregate(paths: Iterable[str | Path], out: Path, *, remember: bool = True) 
 def write_rows(
     found: Iterable[tuple[Path, Row | UnreadableError]], out: Path
 ) -> tuple[list[Path], list[Row], list[Path]]:
-    """Write each row as it comes, and what there is to tell of its operators.
+    """Write each row and its operators as soon as they are read.
 
     Returns:
-        The files of the rows, the rows without what is told of operators, and the tables written.
+        The files of the rows, the rows without their operators, and the tables written.
 
     """
     files, rows = [], []
@@ -121,7 +121,7 @@ def _without_details(row: Row) -> Row:
 
 @contextmanager
 def _csv(path: Path, header: Iterable[str]) -> Iterator[Any]:
-    """Give a writer of a file with this header, which takes its place at the end."""
+    """Yield a CSV writer with this header; the file replaces an older one at the end."""
     with replacing(path) as binary:
         text = io.TextIOWrapper(binary, encoding="utf-8", newline="")
         writer = csv.writer(text, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""Which operators the delegate of a cell took and which it left behind, as a table of many cells."""
+"""Tables of the operators that a delegate runs, and of those that it leaves to the CPU kernels."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ DELEGATION_COLUMNS = {
     "precision": "precision",
     "delegate": "delegate",
     "operator": "operator of the lowered graph, with its overload",
-    "delegated": "how many of them are in subgraphs of the delegate",
-    "left_behind": "how many of them run on the CPU kernels of the runtime",
-    "left_behind_ms": "mean time of those left behind in one inference, if the cell was profiled",
-    "reason": "why the partitioner left them, where it says so",
+    "delegated": "number of them in subgraphs of the delegate",
+    "left_behind": "number of them that run on the CPU kernels of the runtime",
+    "left_behind_ms": "mean time per inference of those left behind, if the cell was profiled",
+    "reason": "why the partitioner left them behind, if it reports a reason",
 }
 
 
 def delegation_rows(
     identity: Sequence[str], delegation: Delegation, operators: Sequence[Operator] | None
 ) -> Iterator[tuple[Any, ...]]:
-    """Return one row an operator, in the order of `DELEGATION_COLUMNS`, the most frequent left behind first.
+    """Return one row per operator, in the order of `DELEGATION_COLUMNS`, the most frequent left behind first.
 
     Args:
         identity: model, precision and delegate.
-        delegation: of the cell's program.
-        operators: with their times; None if the cell was not profiled.
+        delegation: that of the cell's program.
+        operators: the profiled operators with their times; None if the cell was not profiled.
 
     """
     spent_ms = _spent_outside_ms(operators or [])
@@ -50,9 +50,9 @@ def delegation_time_share(operators: Sequence[Operator], execute_ms: float) -> f
 
 
 def _spent_outside_ms(operators: Sequence[Operator]) -> dict[str, float]:
-    """Return what the operators outside of subgraphs took, by name without namespace and overload.
+    """Return the time of the operators outside subgraphs, by name without namespace and overload.
 
-    The runtime runs another overload of an operator than the graph names: ``cumsum.out`` for
+    The runtime runs a different overload of an operator than the graph names: ``cumsum.out`` for
     ``aten.cumsum.default``.
     """
     spent: defaultdict[str, float] = defaultdict(float)
@@ -63,7 +63,7 @@ def _spent_outside_ms(operators: Sequence[Operator]) -> dict[str, float]:
 
 
 def _base_name(name: str) -> str:
-    """Return the name of an operator alone.
+    """Return the name of an operator without namespace and overload.
 
     >>> [_base_name(name) for name in ("aten.cumsum.default", "aten_cumsum_default", "conv2d.default")]
     ['cumsum', 'aten_cumsum_default', 'conv2d']

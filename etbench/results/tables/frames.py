@@ -41,11 +41,11 @@ _log = logging.getLogger(__name__)
 
 
 def load_results(paths: str | Path | Iterable[str | Path], *, remember: bool = False) -> pd.DataFrame:
-    """Read result files into a frame of one row a cell; units are in the column names.
+    """Read result files into a frame with one row per cell; units are in the column names.
 
     Args:
-        paths: files, or folders that are searched for ``.json`` files; what is no result, or a copy of
-            another one, is logged by name and left out.
+        paths: files, or folders that are searched for ``.json`` files; a file that is not a result, or
+            a copy of another one, is logged and left out.
         remember: keep an index in each folder, and read only files that are new or changed since.
 
     """
@@ -78,10 +78,11 @@ def frame_of_rows(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def compare_precisions(frame: pd.DataFrame, base: str = BASE_PRECISION) -> pd.DataFrame:
-    """Compare each precision with the base one, for each model and delegate.
+    """Compare each precision with the baseline, for each model and delegate.
 
-    `speedup` is how many times faster this one is than the base, with its 95 % interval and `how` they were
-    compared, see `results.tables.speedup`; `size_ratio` is this size over the base's, so below 1 is smaller.
+    `speedup` is how many times faster the cell is than the baseline, with its 95 % interval; `how` names the
+    way they were compared, see `results.tables.speedup`; `size_ratio` is the size of the cell divided by that
+    of the baseline, so below 1 is smaller.
     """
     pairs = against(frame, "precision", base)
     pairs["size_ratio"] = pairs["pte_bytes"] / pairs["pte_bytes_base"]
@@ -90,7 +91,7 @@ def compare_precisions(frame: pd.DataFrame, base: str = BASE_PRECISION) -> pd.Da
 
 
 def compare_delegates(frame: pd.DataFrame, base: str = BASE_DELEGATE) -> pd.DataFrame:
-    """Compare each delegate with the base one, for each model and precision; see `compare_precisions`."""
+    """Compare each delegate with the baseline, for each model and precision; see `compare_precisions`."""
     pairs = against(frame, "delegate", base)
     return pairs[[*IDENTITY, "base", METRIC, f"{METRIC}_base", *FIGURES, "delegated_share", "sqnr_db"]]
 
@@ -115,9 +116,9 @@ def fastest(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def pivot(frame: pd.DataFrame, value: str = METRIC) -> pd.DataFrame:
-    """Return one row a model, one column a (precision, delegate), of the median where a cell was repeated.
+    """Return one row per model and one column per (precision, delegate), with the median of repeated cells.
 
-    A model that was measured in several conditions (host, threads, runner, inputs, weights) has a row each.
+    A model that was measured in several conditions (host, threads, runner, inputs, weights) has several rows.
     """
     measured = _measured(frame)
     return measured.pivot_table(
@@ -130,7 +131,7 @@ def pivot(frame: pd.DataFrame, value: str = METRIC) -> pd.DataFrame:
 
 
 def profile(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return one row an operator of the profiled cells, in the order of execution; see `Operator`."""
+    """Return one row per operator of the profiled cells, in the order of execution; see `Operator`."""
     rows = [
         operator
         for row in frame[frame["operators"].notna()].to_dict("records")
@@ -140,7 +141,7 @@ def profile(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def delegation(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return one row an operator of each built cell: delegated or left behind, and why."""
+    """Return one row per operator of each built cell: delegated or left behind, and why."""
     rows = [
         operator
         for row in frame[frame["delegation"].notna()].to_dict("records")
@@ -167,10 +168,10 @@ def _measured(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def against(frame: pd.DataFrame, by: str, base: str) -> pd.DataFrame:
-    """Put each measured cell beside the one that differs from it only in `by`, which is `base` there.
+    """Pair each measured cell with its baseline: the cell that differs only in `by`, which is `base` there.
 
-    The base has the same conditions: input shapes, weights, threads, runner and host. Where it was measured
-    more than once under them, the one measured in turn with the cell counts, or the median one.
+    The baseline has the same conditions: input shapes, weights, threads, runner and host. If it was measured
+    more than once, the run interleaved with the cell is used, or else the median run.
     """
     others = [name for name in IDENTITY if name != by] + CONDITIONS
     known = _measured(frame).dropna(subset=others).reset_index(drop=True)

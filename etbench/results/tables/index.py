@@ -1,4 +1,4 @@
-"""What is known of the result files of a folder, so that only new and changed ones are read again."""
+"""A cache of the rows of the result files of a folder, so that only new and changed files are read."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ __all__ = ["HIDDEN", "Index"]
 HIDDEN = ".etbench"
 NAME = "index.sqlite"
 SCHEMA = "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, crc INTEGER, body BLOB)"
-SOURCES = (  # what decides the row of a file
+SOURCES = (  # the code that decides the row of a file
     *("results/files/names", "results/files/schema", "results/files/store", "results/files/upgrade"),
     *("results/tables/delegation", "results/tables/index", "results/tables/metrics"),
     *("results/tables/rows", "stats/blocks", "stats/interval", "stats/stability", "stats/summary"),
 )
 
-# Of a row, or the words on why the file is none.
+# A row, or the reason why the file has none.
 _types: Any = tuple(column.type for column in COLUMNS)
 _decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(tuple.__class_getitem__(_types) | str)
 _encoder = msgspec.msgpack.Encoder()
@@ -37,20 +37,20 @@ class Index:
     """An SQLite file in the hidden folder, keyed by path, size and time of change (mtime, in ns).
 
     It is a cache, and data from outside: each row has a checksum and is checked against the columns' types
-    as it is read, and an index that is damaged, of another etbench or of another form is begun anew. Where
-    it cannot be written (a read-only folder, another aggregation at work) it is done without.
+    as it is read, and an index that is damaged or written by another version of etbench is replaced. If it
+    cannot be written (a read-only folder, another aggregation in progress), all files are read instead.
     """
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / HIDDEN / NAME
         self._prefix = len(os.fsencode(folder / "x")) - 1
         self._connection = self._open()
-        self._ask("BEGIN")  # one transaction for all: otherwise each question takes a lock of its own
+        self._ask("BEGIN")  # one transaction for all: otherwise each query takes its own lock
 
     @classmethod
     @contextlib.contextmanager
     def of(cls, folder: Path, files: Sequence[Path]) -> Iterator[Index]:
-        """Give the index of a folder whose result files are these; what was put is kept at the end."""
+        """Yield the index of a folder that has these result files; new rows are committed at the end."""
         index = cls(folder)
         try:
             yield index
@@ -60,7 +60,7 @@ class Index:
             index._give_up()
 
     def get(self, path: Path, found: os.stat_result) -> Any:
-        """Return the row, or why there is none, of a file that is as it was; None where it must be read."""
+        """Return the row of an unchanged file, or why it has none; None if the file must be read."""
         stored = self._ask("SELECT size, mtime_ns, crc, body FROM files WHERE path = ?", self._key(path))
         if not stored or stored[0][:2] != (found.st_size, found.st_mtime_ns):
             return None
@@ -71,7 +71,7 @@ class Index:
             return None
 
     def put(self, path: Path, found: os.stat_result, body: tuple[Any, ...] | str) -> None:
-        """Remember the row of a file that was found so, or why it has none."""
+        """Store the row of a file with this size and time, or why it has none."""
         encoded = _encoder.encode(body)
         self._ask(
             "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
@@ -86,7 +86,7 @@ class Index:
         return os.fsencode(path)[self._prefix :]
 
     def _ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Run a statement; after the first that fails there is no index any more."""
+        """Run a statement; after the first failure the index is not used any more."""
         if self._connection is None:
             return []
         try:
@@ -114,8 +114,8 @@ class Index:
         """Open the file.
 
         Raises:
-            sqlite3.OperationalError: if it cannot be had now.
-            sqlite3.DatabaseError: if it is no index that this etbench wrote.
+            sqlite3.OperationalError: if it is not available now.
+            sqlite3.DatabaseError: if this version of etbench did not write it.
 
         """
         connection = sqlite3.connect(self._file, timeout=0, isolation_level=None)
@@ -129,7 +129,7 @@ class Index:
                 connection.execute(f"PRAGMA user_version = {_version()}")
                 connection.execute("COMMIT")
             elif tables != [SCHEMA] or version != _version():
-                raise sqlite3.DatabaseError("of another etbench")
+                raise sqlite3.DatabaseError("written by another version of etbench")
         except sqlite3.Error:
             connection.close()
             raise
@@ -155,7 +155,7 @@ class Index:
 
 
 def _version() -> int:
-    """Return a number that is another one whenever the code that makes rows is, or the Python it runs in."""
+    """Return a number that changes with the code that makes rows, and with the version of Python."""
     code = [(Path(__file__).parents[2] / f"{name}.py").read_bytes() for name in SOURCES]
     digest = hashlib.sha256(b"\n".join([*code, sys.version.encode()])).digest()
     return int.from_bytes(digest[:4]) >> 1 or 1  # `user_version` has 31 bits, and 0 is that of a new file

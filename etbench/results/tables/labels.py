@@ -1,4 +1,4 @@
-"""Names for cells that no two of them share, however often and wherever they were measured."""
+"""Unique names for cells, however often and wherever they were measured."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def label_cells(frame: pd.DataFrame) -> pd.DataFrame:
 
     The setting, within which cells compete, is the model, followed by the conditions (inputs, weights,
     threads, runner, host) that are not the same in all cells of that model, and by the tool of an imported
-    summary. The subject, which names a row of a chart, has ``#1``, ``#2`` … besides, in order of time, where
-    a cell was measured more than once. The cell has the precision and the delegate too.
+    summary. The subject names a row of a chart; if a cell was measured more than once, it adds ``#1``,
+    ``#2`` … in order of time. The cell adds the precision and the delegate.
     """
     labelled = frame.copy()
     known = frame[CONDITIONS].astype(object).where(frame[CONDITIONS].notna(), "unknown").astype(str)

@@ -1,4 +1,4 @@
-"""Every figure of a result, declared once: its column, what it means, its unit, which way is better.
+"""Every metric of a result, declared once: column, meaning, unit, and which direction is better.
 
 Tables, charts and documentation read them here.
 """
@@ -29,12 +29,12 @@ class Column:
     meaning: str
     read: Callable[[Result], Any]
     better: Direction = ""
-    raw: bool = False  # what other tables are made of, and no column of a file
-    holds: Any = None  # the type of what is raw
+    raw: bool = False  # input of other tables, not a column of a file
+    holds: Any = None  # the type of a raw value
 
     @property
     def type(self) -> Any:
-        """The type of its values; None is among them."""
+        """The type of its values, including None."""
         if self.raw:
             return self.holds
         if not self.better:
@@ -43,7 +43,7 @@ class Column:
 
     @property
     def dtype(self) -> str | None:
-        """How pandas holds a figure, also where no cell has it; None for what is no figure."""
+        """The pandas dtype of a numeric column, even if no cell has a value; None for other columns."""
         if not self.better:
             return None
         return "Int64" if self.name.endswith("_bytes") else "float64"
@@ -54,7 +54,7 @@ def _latency(field: str) -> Callable[[Result], float | None]:
 
 
 def _p50(result: Result) -> float | None:
-    """Return the median, or the mean of an imported summary that has no median; `center` tells which."""
+    """Return the median, or the mean of an imported summary that has no median; `center` names which."""
     latency = result.latency_ms
     if latency is None:
         return None
@@ -112,7 +112,7 @@ def _time_share(result: Result) -> float | None:
 
 
 def _border_tensors(result: Result) -> int | None:
-    """Return how many tensors go into and come out of subgraphs."""
+    """Return how many tensors enter or leave subgraphs."""
     delegation = result.artifact.delegation if result.artifact else None
     if delegation is None or delegation.tensors_in is None or delegation.tensors_out is None:
         return None
@@ -126,7 +126,7 @@ COLUMNS = (
     Column("delegate", "delegate", lambda result: result.delegate),
     Column("status", "ok, skipped or failed", lambda result: result.status),
     Column("inputs", "shapes of the inputs", _inputs),
-    Column("latency_p50_ms", "median latency (the mean where `center` says so)", _p50, "lower"),
+    Column("latency_p50_ms", "median latency (the mean if `center` is `mean`)", _p50, "lower"),
     Column("latency_location_ms", "median of the round medians", _latency("location"), "lower"),
     Column("latency_ci95_low_ms", "lower bound of its 95 % interval", _latency("p50_ci95_low"), "lower"),
     Column("latency_ci95_high_ms", "upper bound of its 95 % interval", _latency("p50_ci95_high"), "lower"),
@@ -136,81 +136,91 @@ COLUMNS = (
     Column("latency_min_ms", "fastest inference", _latency("min"), "lower"),
     Column("latency_max_ms", "slowest inference", _latency("max"), "lower"),
     Column("latency_std_ms", "sample standard deviation of latency", _latency("std_dev"), "lower"),
-    Column("throughput_per_s", "items a second, at the median", lambda r: r.throughput_per_s, "higher"),
-    Column("load_ms", "load of program and method", lambda result: result.load_ms, "lower"),
+    Column("throughput_per_s", "items per second, at the median", lambda r: r.throughput_per_s, "higher"),
+    Column("load_ms", "time to load the program and the method", lambda result: result.load_ms, "lower"),
     Column("first_inference_ms", "first inference", lambda result: result.first_inference_ms, "lower"),
-    Column("load_program_ms", "load of the program", _of("load.warm", "program_ms"), "lower"),
-    Column("load_method_ms", "load of the method", _of("load.warm", "method_ms"), "lower"),
-    Column("cold_program_ms", "load of the program from disk", _of("load.cold", "program_ms"), "lower"),
-    Column("cold_method_ms", "load of the method from disk", _of("load.cold", "method_ms"), "lower"),
+    Column("load_program_ms", "time to load the program", _of("load.warm", "program_ms"), "lower"),
+    Column("load_method_ms", "time to load the method", _of("load.warm", "method_ms"), "lower"),
+    Column("cold_program_ms", "time to load the program from disk", _of("load.cold", "program_ms"), "lower"),
+    Column("cold_method_ms", "time to load the method from disk", _of("load.cold", "method_ms"), "lower"),
     Column("cold_first_ms", "first inference from disk", _of("load.cold", "first_inference_ms"), "lower"),
     Column(
         "cold_start_ms",
-        "from the start of the process to its first result, from disk; of the native runner",
+        "time from the start of the native runner to its first result, from disk",
         _of("load.cold", "start_to_first_ms"),
         "lower",
     ),
     Column("pte_bytes", "size of the .pte", _of("artifact", "pte_bytes"), "lower"),
-    Column("arena_bytes", "planned memory of activations", _of("artifact", "arena_bytes"), "lower"),
-    Column("constant_bytes", "weights outside of delegates", _of("artifact", "constant_bytes"), "lower"),
+    Column("arena_bytes", "memory planned for activations", _of("artifact", "arena_bytes"), "lower"),
+    Column("constant_bytes", "weights outside delegates", _of("artifact", "constant_bytes"), "lower"),
     Column("delegate_bytes", "graphs and weights of delegates", _of("artifact", "delegate_bytes"), "lower"),
-    Column("peak_memory_bytes", "peak over baseline", _of("memory", "peak_over_baseline_bytes"), "lower"),
-    Column("process_memory_bytes", "peak of the whole process", _of("memory", "peak_bytes"), "lower"),
-    Column("private_memory_bytes", "private and dirty", _of("memory", "private_dirty_bytes"), "lower"),
+    Column(
+        "peak_memory_bytes",
+        "peak memory above the level before the program is loaded",
+        _of("memory", "peak_over_baseline_bytes"),
+        "lower",
+    ),
+    Column("process_memory_bytes", "peak memory of the whole process", _of("memory", "peak_bytes"), "lower"),
+    Column("private_memory_bytes", "private dirty memory", _of("memory", "private_dirty_bytes"), "lower"),
     Column("joules_per_inference", "energy above idle", _of("energy", "joules_per_inference"), "lower"),
-    Column("sqnr_db", "signal to noise ratio against eager fp32", _of("parity", "sqnr_db"), "higher"),
+    Column("sqnr_db", "signal-to-noise ratio against eager fp32", _of("parity", "sqnr_db"), "higher"),
     Column("cosine", "cosine similarity with eager fp32", _of("parity", "cosine"), "higher"),
     Column("max_abs_error", "largest absolute error", _of("parity", "max_abs"), "lower"),
     Column("top1_agreement", "share of equal top-1 classes", _of("parity", "top1_agreement"), "higher"),
     Column(
         "time_to_first_token_ms",
-        "from a language model's prompt to its first token",
+        "time from a language model's prompt to its first token",
         _of("generated", "time_to_first_token_ms"),
         "lower",
     ),
     Column(
         "prefill_tokens_per_s",
-        "tokens of the prompt read in a second",
+        "prompt tokens processed per second",
         _of("generated", "prefill_tokens_per_s"),
         "higher",
     ),
     Column(
-        "decode_tokens_per_s", "tokens written in a second", _of("generated", "decode_tokens_per_s"), "higher"
+        "decode_tokens_per_s",
+        "tokens generated per second",
+        _of("generated", "decode_tokens_per_s"),
+        "higher",
     ),
     Column(
         "token_agreement",
-        "share of tokens that eager fp32 writes too",
+        "share of tokens equal to those of eager fp32",
         _of("parity", "token_agreement"),
         "higher",
     ),
-    Column("evaluation", "figures of the accuracy hook, as JSON", _evaluation),
-    Column("delegated_share", "share of the graph's operators delegated", _share, "higher"),
+    Column("evaluation", "results of the accuracy hook, as JSON", _evaluation),
+    Column("delegated_share", "share of the graph's operators that are delegated", _share, "higher"),
     Column("delegated_time_share", "share of the profiled time spent in the delegate", _time_share, "higher"),
-    Column("subgraphs", "subgraphs given to the delegate", _of("artifact.delegation", "subgraphs")),
-    Column("border_tensors", "tensors that go into and come out of subgraphs", _border_tensors),
-    Column("border_copies", "copies left beside subgraphs", _of("artifact.delegation", "border_copies")),
+    Column("subgraphs", "number of subgraphs given to the delegate", _of("artifact.delegation", "subgraphs")),
+    Column("border_tensors", "number of tensors that enter or leave subgraphs", _border_tensors),
+    Column("border_copies", "copies left at subgraph borders", _of("artifact.delegation", "border_copies")),
     Column("samples", "timed inferences", lambda result: result.repeat if result.latency_ms else None),
-    Column("rounds", "fresh processes", lambda result: len(result.rounds) or None),
+    Column("rounds", "number of rounds, each a fresh process", lambda result: len(result.rounds) or None),
     Column("stability", "whether the rounds agree", _of("stability", "verdict")),
-    Column("warmup", "warmup inferences of a round", lambda result: result.warmup),
-    Column("truncated", "max_seconds left no time for all runs", lambda result: result.truncated),
-    Column("turn_id", "cells that share it were measured in turn", lambda result: result.turn_id),
-    Column("own_blocks", "too slow to be measured in turn with quick ones", lambda r: r.own_blocks),
+    Column("warmup", "warmup inferences per round", lambda result: result.warmup),
+    Column("truncated", "true if max_seconds left no time for all runs", lambda result: result.truncated),
+    Column("turn_id", "equal for cells measured in turn (interleaved)", lambda result: result.turn_id),
+    Column("own_blocks", "true if too slow to be interleaved with fast cells", lambda r: r.own_blocks),
     Column("threads", "threads of the runtime", lambda result: result.environment.threads),
-    Column("runner", "what called the program", lambda result: result.environment.runner),
+    Column("runner", "runner that executed the program", lambda result: result.environment.runner),
     Column("weights", "where the weights came from", lambda result: result.weights),
     Column("host", "host", lambda result: result.environment.host),
     Column("cpu", "processor", lambda result: result.environment.cpu),
     Column("python", "version of Python", lambda result: result.environment.python),
     Column("libraries", "versions of the libraries", _libraries),
-    Column("commit", "git commit of the folder it was started in; `-dirty`: with changes", _commit),
-    Column("pte_sha256", "digest of the .pte", _of("artifact", "sha256")),
-    Column("created_at", "when", lambda result: result.created_at),
-    Column("cell_id", "identity of the cell", lambda result: result.cell_id),
-    Column("source", "tool that measured; not etbench: an imported summary", lambda result: result.source),
-    Column("center", "median, or mean where an imported summary has no median", _center),
+    Column("commit", "git commit of the working directory; `-dirty`: with changes", _commit),
+    Column("pte_sha256", "SHA-256 checksum of the .pte", _of("artifact", "sha256")),
+    Column("created_at", "date and time of the run", lambda result: result.created_at),
+    Column("cell_id", "identifier of the cell", lambda result: result.cell_id),
     Column(
-        "reason", "why there are no figures", lambda r: r.failure.message if r.failure else r.reason or None
+        "source", "tool that measured; any other than `etbench` is imported", lambda result: result.source
+    ),
+    Column("center", "`median`, or `mean` if an imported summary has no median", _center),
+    Column(
+        "reason", "why it was not measured", lambda r: r.failure.message if r.failure else r.reason or None
     ),
     Column(
         "round_medians_ms",
@@ -228,7 +238,7 @@ COLUMNS = (
     ),
     Column(
         "delegation",
-        "who runs which operators",
+        "which operators the delegate runs",
         _of("artifact", "delegation"),
         raw=True,
         holds=Delegation | None,
@@ -236,40 +246,45 @@ COLUMNS = (
 )
 RAW = [column.name for column in COLUMNS if column.raw]
 
-# What the other tables have beside columns of results.csv: name, meaning, and which way is better.
+# Columns that the other tables have in addition to those of results.csv: name, meaning, better direction.
 DERIVED: tuple[tuple[str, str, Direction], ...] = (
-    ("base", "precision or delegate that the cell is compared with", ""),
-    ("latency_p50_ms_base", "its median", "lower"),
-    ("speedup", "the base's latency over this one's; above 1 is faster", "higher"),
+    ("base", "baseline: the precision or delegate that the cell is compared with", ""),
+    ("latency_p50_ms_base", "median latency of the baseline", "lower"),
+    ("speedup", "latency of the baseline divided by that of the cell; above 1 is faster", "higher"),
     (
         "speedup_ci95_low",
-        "lower bound of its 95 % interval; empty where there are too few rounds for any",
+        "lower bound of its 95 % interval; empty if there are too few rounds for one",
         "higher",
     ),
     ("speedup_ci95_high", "upper bound of its 95 % interval", "higher"),
-    ("how", "`in turn`: compared block by block; `separate`: the machine's drift is in the interval", ""),
-    ("size_ratio", "size of the .pte over the base's", "lower"),
-    ("rank", "place by median latency among all cells", "lower"),
-    ("rank_in_model", "place among the cells of its model", "lower"),
-    ("{precision}_{delegate}_p50_ms", "median latency of this pair, a column of pivot.csv", "lower"),
-    ("position", "place of the operator in the order of execution", ""),
-    ("operator", "operator, or part of a delegate", ""),
-    ("kind", "`portable`, `delegated`, or `delegate`: what a call takes beyond the operators it reports", ""),
     (
-        "instruction",
-        "number of the program's instruction; delegated operators share that of their subgraph",
+        "how",
+        "`in turn`: interleaved with the baseline and compared block by block; `separate`: measured at "
+        "another time, so the interval includes the machine's drift",
         "",
     ),
-    ("mean_ms", "mean time in one inference", "lower"),
-    ("share", "share of the inference", "lower"),
-    ("setting", "what tells cells apart that were swept over threads or runners", ""),
+    ("size_ratio", "size of the .pte divided by that of the baseline", "lower"),
+    ("rank", "position by median latency among all cells", "lower"),
+    ("rank_in_model", "position by median latency among the cells of its model", "lower"),
+    ("{precision}_{delegate}_p50_ms", "median latency of this pair, a column of pivot.csv", "lower"),
+    ("position", "position of the operator in the order of execution", ""),
+    ("operator", "operator, or part of a delegate", ""),
+    ("kind", "`portable`, `delegated`, or `delegate`: the time of a call beyond its reported operators", ""),
+    (
+        "instruction",
+        "index of the program's instruction; delegated operators have that of their subgraph",
+        "",
+    ),
+    ("mean_ms", "mean time per inference", "lower"),
+    ("share", "share of the time of an inference", "lower"),
+    ("setting", "threads or runner, if the sweep varied them", ""),
     ("location_ms", "median of the round medians of a run", "lower"),
     ("low_ms", "lower bound of its 95 % interval", "lower"),
     ("high_ms", "upper bound of its 95 % interval", "lower"),
     ("level_ms", "median of all runs between two changes", "lower"),
-    ("counted", "false for a run that was unstable: no change is found by it", ""),
-    ("change", "level after a change over the level before", "lower"),
+    ("counted", "false for an unstable run, which is ignored in the search for changes", ""),
+    ("change", "level after a change divided by the level before", "lower"),
     ("change_low", "lower bound of its 95 % interval", "lower"),
     ("change_high", "upper bound of its 95 % interval", "lower"),
-    ("what", "what else changed where the level did", ""),
+    ("what", "what else changed when the level changed", ""),
 )

@@ -1,4 +1,4 @@
-"""What a reader of the tables must know of a set of results: cells measured again, and mixed conditions."""
+"""Notices for readers of the tables: cells that were measured more than once, and mixed conditions."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ MACHINE = [
 
 
 def notices(frame: pd.DataFrame, files: Sequence[Path]) -> Iterator[str]:
-    """Yield in words what the tables tell apart.
+    """Yield one sentence per repeated cell and per condition that differs.
 
     Args:
         frame: measured and other cells.
-        files: where each row came from.
+        files: the file of each row.
 
     """
     measured = frame.assign(file=pd.Series(files, dtype=object, index=frame.index))
@@ -40,11 +40,11 @@ def _repeated(measured: pd.DataFrame) -> Iterator[str]:
     cells = [(key, list(group)) for key, group in again.groupby(CELL, dropna=False, sort=False)["file"]]
     for key, files in cells[:SHOWN]:
         names = " ".join(map(str, key[:3]))
-        yield f"{names} was measured {len(files)} times, each is a row: {_some(files)}"
-    if len(cells) > SHOWN:
-        yield f"and {len(cells) - SHOWN} more cells were measured more than once"
+        yield f"{names} was measured {len(files)} times, each has its own row: {_some(files)}"
+    if (rest := len(cells) - SHOWN) > 0:
+        yield f"and {rest} more {'cell was' if rest == 1 else 'cells were'} measured more than once"
     if cells:
-        yield "where one figure stands for a cell it is that of the same turn, or else the median one"
+        yield "tables with one value per cell use the run interleaved with its baseline, or the median run"
 
 
 def _mixed(measured: pd.DataFrame, name: str) -> Iterator[str]:
@@ -52,7 +52,7 @@ def _mixed(measured: pd.DataFrame, name: str) -> Iterator[str]:
     if len(values) > 1:
         each = "; ".join(f"{value}: {_some(files)}" for value, files in values[:SHOWN])
         more = f"; and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
-        yield f"{len(values)} kinds of {name} are mixed: {each}{more}"
+        yield f"{len(values)} different values of {name} are mixed: {each}{more}"
 
 
 def _some(files: Sequence[Path]) -> str:

@@ -1,4 +1,4 @@
-"""Which cells no other one beats in latency, faithfulness and size at once."""
+"""The cells that are Pareto-optimal in latency, accuracy and size."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def pareto_front(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the cells that no other one of the same model and conditions beats, fastest first in each model.
 
     A cell beats another if it is as good in latency, SQNR and size, and better in one of them. SQNR counts
-    in steps of 3 dB, a factor of two in the power of the noise, up to 100 dB, and size in steps of 1 %: less
-    is no reason to ship one or the other.
+    in steps of 3 dB, a factor of two in the power of the noise, up to 100 dB, and size in steps of 1 %: a
+    smaller difference does not decide which one to ship.
     """
     marked = mark_pareto(frame)
     front = marked[marked["pareto_optimal"]].sort_values(["model", METRIC], kind="stable")
@@ -50,9 +50,9 @@ def size_step(size_bytes: int) -> int:
 
 
 def _costs(group: pd.DataFrame) -> NDArray[np.float64]:
-    """Return what is to be small, one row a cell."""
-    faithful, size = group["sqnr_db"].map(sqnr_step), group["pte_bytes"].map(size_step)
-    return np.column_stack([group[METRIC], -faithful, size]).astype(np.float64)
+    """Return the values to minimize, one row per cell."""
+    accuracy, size = group["sqnr_db"].map(sqnr_step), group["pte_bytes"].map(size_step)
+    return np.column_stack([group[METRIC], -accuracy, size]).astype(np.float64)
 
 
 def _undominated(costs: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -19,12 +19,12 @@ HEADER = (*IDENTITY, "position", "operator", "kind", "instruction", "mean_ms", "
 
 
 def profile_path(result_path: Path) -> Path:
-    """Where the operators of a result lie: ``{stem}.profile.csv``."""
+    """Return the path of the operators of a result: ``{stem}.profile.csv``."""
     return result_path.with_suffix(".profile.csv")
 
 
 def write_profile(result: Result, result_path: Path) -> Path | None:
-    """Write the operators of a result beside it and return where; None if it was not profiled."""
+    """Write the operators of a result beside it and return the path; None if it was not profiled."""
     if result.profile is None:
         return None
     path, text = profile_path(result_path), io.StringIO(newline="")

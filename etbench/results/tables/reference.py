@@ -33,7 +33,7 @@ def columns_page() -> str:
         "",
         "## delegation.csv",
         "",
-        "One row an operator of each program, from `etbench/results/tables/delegation.py`.",
+        "One row per operator of each program, from `etbench/results/tables/delegation.py`.",
         "",
         "| column | meaning | unit |",
         "|---|---|---|",
@@ -43,8 +43,8 @@ def columns_page() -> str:
         "",
         "## Other tables",
         "",
-        "What precision_comparison, delegate_comparison, ranking, pivot, profile and history have beside "
-        "columns of results.csv.",
+        "The columns that precision_comparison, delegate_comparison, ranking, pivot, profile and history "
+        "have in addition to columns of results.csv.",
         "",
         "| column | meaning | unit | better |",
         "|---|---|---|---|",

@@ -19,11 +19,12 @@ COLUMNS = ["cell", *IDENTITY, "round", "samples", *QUANTILES, "deviation", "outl
 
 
 def round_table(results: Iterable[Result]) -> pd.DataFrame:
-    """Return one row a round, in the order of the results and of time.
+    """Return one row per round, in the order of the results and of time.
 
-    `min_ms` to `max_ms` are quartiles of its samples. `deviation` is how far its median lies from that of
-    all round medians of the cell: 0.1 is 10 % slower. `outlying` is what `etbench.stats.stability` found.
-    Imported summaries and cells without figures have no rounds, and so no rows.
+    `min_ms` to `max_ms` are quartiles of its samples. `deviation` is the relative distance of its
+    median from the median of all round medians of the cell: 0.1 is 10 % slower. `outlying` marks the rounds
+    that `etbench.stats.stability` reports. Imported summaries and cells without measurements have no rounds,
+    so they have no rows.
     """
     results = [fill_in(result) for result in results]
     names = label_cells(to_frame(results))["cell"]

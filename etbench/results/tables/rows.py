@@ -19,7 +19,7 @@ __all__ = ["Row", "row_of", "stream_rows"]
 Row = tuple[Any, ...]  # of the values of `COLUMNS`, in their order
 
 READ = tuple(column.read for column in COLUMNS)
-# What two files can only have in common if one is a copy of the other.
+# Values that two files share only if one is a copy of the other.
 MEASUREMENT = itemgetter(
     *(
         [column.name for column in COLUMNS].index(name)
@@ -37,9 +37,9 @@ def row_of(result: Result) -> Row:
 def stream_rows(
     paths: Iterable[str | Path], *, remember: bool = False
 ) -> Iterator[tuple[Path, Row | UnreadableError]]:
-    """Yield the row of each result among files and folders; what is none comes as the error that says why.
+    """Yield the row of each result in files and folders, or the error if a file is not a result.
 
-    No more than one result is held at a time. A file of the same measurement as an earlier one is left out
+    At most one result is in memory at a time. A file with the same measurement as an earlier one is left out
     (`DuplicateError`).
 
     Args:
@@ -67,7 +67,7 @@ def _row(path: Path, index: Index | None) -> Row | UnreadableError:
     if index is None:
         return _read(path)
     try:
-        found = path.stat()  # before it is read: what changes meanwhile is seen as changed next time
+        found = path.stat()  # before it is read: a change meanwhile is noticed next time
     except OSError as error:
         return UnreadableError(path, f"cannot be read: {error.strerror}")
     if (known := index.get(path, found)) is not None:
@@ -75,7 +75,7 @@ def _row(path: Path, index: Index | None) -> Row | UnreadableError:
     row = _read(path)
     if not isinstance(row, UnreadableError):
         index.put(path, found, row)
-    elif not isinstance(row.__cause__, OSError):  # that one may be gone next time
+    elif not isinstance(row.__cause__, OSError):  # an `OSError` may not occur next time
         index.put(path, found, row.why)
     return row
 

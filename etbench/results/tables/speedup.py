@@ -1,4 +1,4 @@
-"""How many times faster measured cells are than others, with an interval, from their rows of a frame."""
+"""How many times faster cells are than their baselines, with intervals, from rows of a frame."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ TURN = ["turn_id", "own_blocks"]
 BLOCKS = "round_medians_ms"
 CHOSEN_BY = [METRIC, *TURN, BLOCKS]
 
-# The columns that a comparison has; `etbench.results.tables.metrics.DERIVED` says what they mean.
+# The columns that a comparison has; `etbench.results.tables.metrics.DERIVED` explains them.
 FIGURES = ("speedup", "speedup_ci95_low", "speedup_ci95_high", "how")
 
 
 def choose_bases(bases: pd.DataFrame, new: pd.DataFrame, same: Sequence[str]) -> dict[int, int]:
-    """Return the label of the base that each cell is compared with, by the cell's own.
+    """Return the label of the baseline that each cell is compared with, by the label of the cell.
 
-    Among those that are equal in the columns `same` it is one measured in turn with the cell, or else the
-    median one; cells without any are left out. The labels of all rows are distinct.
+    Among the baselines with equal values in the columns `same`, it is one that was interleaved with the cell,
+    or else the median one; cells without a baseline are left out. The labels of all rows are distinct.
     """
     both = pd.concat([bases.sort_values(METRIC, kind="stable"), new])
     keys = both.groupby(list(same), sort=False).ngroup().tolist()
@@ -53,9 +53,9 @@ def choose_bases(bases: pd.DataFrame, new: pd.DataFrame, same: Sequence[str]) ->
 def speedups(bases: pd.DataFrame, new: pd.DataFrame) -> dict[str, Any]:
     """Compare rows of `etbench.results.to_frame`, the first with the first and so on; see `FIGURES`.
 
-    Cells that were measured in turn are compared block by block (`etbench.stats.paired`), others by their
-    locations and the drift between runs (`etbench.stats.separate`), and by their p50 alone where one of
-    them has fewer than five rounds.
+    Cells that were interleaved are compared block by block (`etbench.stats.paired`), others by their
+    locations and the drift between runs (`etbench.stats.separate`), and by their p50 alone if one of them
+    has fewer than five rounds.
     """
     sides = [side[INTERVAL].to_numpy(dtype=np.float64) for side in (bases, new)]
     ratio, low, high = ratios_of_intervals(*sides)
@@ -82,13 +82,13 @@ def speedups(bases: pd.DataFrame, new: pd.DataFrame) -> dict[str, Any]:
 
 
 def _turns(frame: pd.DataFrame) -> list[int]:
-    """Return a number that cells measured in turn share; -1 for those measured alone."""
+    """Return a number that interleaved cells share; -1 for those measured alone."""
     numbers: list[int] = frame.groupby(TURN, sort=False, dropna=True).ngroup().tolist()
     return numbers
 
 
 def _common_blocks(bases: pd.DataFrame, new: pd.DataFrame) -> Iterator[tuple[list[float], list[float]]]:
-    """Yield the round medians of both sides in the blocks they have in common; none if not in turn."""
+    """Yield the round medians of both sides in the blocks they have in common; none if not interleaved."""
     turns = _turns(pd.concat([bases[TURN], new[TURN]]))
     sides = zip(turns[: len(bases)], bases[BLOCKS], turns[len(bases) :], new[BLOCKS], strict=True)
     for base_turn, base_ms, new_turn, new_ms in sides:

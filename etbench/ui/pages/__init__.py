@@ -1,4 +1,4 @@
-"""The pages: each is a function that builds it from what the server knows."""
+"""The pages: one function per page, which builds it from the data of the server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["add_pages"]
 
 
 def add_pages(jobs: Jobs, external: ExternalRuns, library: Library) -> None:
-    """Give the server its pages."""
+    """Add the pages to the server."""
 
     @ui.page("/", title="Run · etbench")
     def _run() -> None:

@@ -1,4 +1,4 @@
-"""The table of a run's cells: how far each is, how its rounds are spread, and the way to its result."""
+"""The table of a run's cells: the progress of each, the spread of its rounds, and a link to its result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["CellTable", "histogram"]
 COLUMNS = ("cell", "stage", "rounds", "round medians, ms", "p50 ms", "result")
 BINS = 24
 
-# Vue's templates: the browser draws from a few numbers, so that an update costs little while a cell is timed.
+# Vue's templates: the browser draws from a few numbers, so that updates are cheap while a cell is timed.
 NAME = """
 <q-td :props="props">
   <a v-if="props.row.inspect" :href="props.row.inspect" title="Inspect the result">{{ props.value }}</a>
@@ -49,7 +49,7 @@ class CellTable:
     """Shows the cells of a run.
 
     Args:
-        library: knows what a result is called on the Inspect tab.
+        library: has the names of results on the Inspect tab.
 
     """
 
@@ -65,7 +65,7 @@ class CellTable:
         self._table.on("download", self._download)
 
     def show(self, watch: Watch) -> None:
-        """Show what is new of a run; the browser hears of it only if anything is."""
+        """Show the current state of a run; the browser is updated only if it changed."""
         self._watch = watch
         rows = table_rows([_words(row, watch.notes.get(key, "")) for key, row in watch.rows.items()])
         for key, row in zip(watch.rows, rows, strict=True):
@@ -81,7 +81,7 @@ class CellTable:
         return inspect_address(key) if key else None
 
     def _download(self, event: GenericEventArguments) -> None:
-        """Send a result; the browser says of which cell and names no path."""
+        """Send a result; the browser names the cell, not a path."""
         file = self._watch.files.get(str(event.args)) if self._watch else None
         if self._watch is None or file is None:
             return
@@ -90,7 +90,7 @@ class CellTable:
 
 
 def histogram(medians_ms: Sequence[float], p50_ms: float) -> dict[str, object] | None:
-    """Return how the rounds of a cell are spread, for the browser to draw; None of fewer than two.
+    """Return the spread of the rounds of a cell, for the browser to draw; None for fewer than two.
 
     `bars` are heights from 0 to 10, `p50` is a position from 0 to `BINS`; `low` and `high` are in ms.
     """

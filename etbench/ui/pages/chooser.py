@@ -1,4 +1,4 @@
-"""The form of the Run tab: ticks for the grid, numbers, and the command line they stand for."""
+"""The form of the Run tab: checkboxes for the grid, numbers, and the equivalent command line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHOWN = 6
 
 
 class Chooser:
-    """Asks for a grid of cells and puts it into the queue."""
+    """Lets the user choose a grid of cells and puts it into the queue."""
 
     def __init__(self, jobs: Jobs) -> None:
         self.jobs = jobs
@@ -44,20 +44,20 @@ class Chooser:
         self.summary = ui.label().classes("text-sm font-medium").props('role="status"')
         self.left_out = ui.label().classes("eb-quiet whitespace-pre-line")
         self.start = ui.button("Start", on_click=self.ask).classes("w-full").props("no-caps unelevated")
-        self.command = CommandLine("The same command line")
+        self.command = CommandLine("The equivalent command line")
         self._recommend()
 
     def ask(self) -> None:
-        """Check what is chosen and put it into the queue."""
+        """Check the choice and put it into the queue."""
         try:
             job = self.jobs.add(self.choices.checked(self._values()))
         except ConfigError as error:
             ui.notify("\n".join(error.faults), type="negative", multi_line=True)
         else:
-            ui.notify(f"Run {job.number} is in the queue", type="positive")
+            ui.notify(f"Run {job.number} was added to the queue", type="positive")
 
     def show(self) -> None:
-        """Say what the ticks come to, and disable what cannot be."""
+        """Show the chosen grid, and disable options that are not possible."""
         ticked = self._ticked()
         for group in GROUPS:
             for name, box in self.boxes[group].items():
@@ -69,14 +69,14 @@ class Chooser:
             self.command.set_text("")
             self.left_out.set_text("")
             empty = [group for group in GROUPS if not ticked[group]]
-            self.summary.set_text(f"Tick a {empty[0]}" if empty else "A number is out of its range")
+            self.summary.set_text(f"Tick a {empty[0]}" if empty else "A number is out of range")
             return
         self._show(request)
 
     def _show(self, request: Request) -> None:
         cells, left_out = self.choices.cells(request), self.choices.left_out(request)
         count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
-        self.summary.set_text(count + (f", {len(left_out)} cannot be" if left_out else ""))
+        self.summary.set_text(count + (f", {len(left_out)} not possible" if left_out else ""))
         lines = [f"{cell.name}: {cell.reason}" for cell in left_out]
         more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
         self.left_out.set_text("\n".join(lines[:SHOWN] + more))
@@ -103,7 +103,7 @@ class Chooser:
                 box.on_value_change(self._recommend if group == "model" else self.show)
 
     def _more_models(self) -> None:
-        """Offer the models in folders of the group, and say how to measure those that cannot be offered."""
+        """Offer the models in folders of the group, and show how to measure those that cannot be offered."""
         more = self.choices.in_folders("model")
         self.more = ui.select(
             more, label=f"{len(more)} more models", multiple=True, value=[], with_input=True
@@ -111,13 +111,13 @@ class Chooser:
         self.more.classes("w-full mt-1").props("outlined dense use-chips options-dense")
         self.more.on_value_change(self._take_in).set_visibility(bool(more))
         words(
-            "The page takes no names or paths. Any other model of a library goes by the command line, as "
-            "python -m etbench model=torchvision model.id=swin_t"
-            + (f"; so do {', '.join(self.choices.open_ended)}." if self.choices.open_ended else ".")
+            "This page does not accept names or paths. For any other model of a library, use the command "
+            "line, such as python -m etbench model=torchvision model.id=swin_t"
+            + (f"; also for {', '.join(self.choices.open_ended)}." if self.choices.open_ended else ".")
         )
 
     def _take_in(self) -> None:
-        """Compose the models that were chosen of the folders."""
+        """Compose the models that were chosen from folders."""
         chosen = list(self.more.value)
         self.choices.take_in("model", chosen)
         if faults := [name for name in chosen if name in self.choices.faulty["model"]]:
@@ -126,13 +126,13 @@ class Chooser:
         self._recommend()
 
     def _enable(self, group: Group, name: str, box: ui.checkbox, why: str | None) -> None:
-        box.set_enabled(why is None or bool(box.value))  # what is ticked can be taken back
+        box.set_enabled(why is None or bool(box.value))  # a ticked option can be unticked
         reason = self.reasons[group, name]
         reason.set_text(why or "")
         reason.set_visibility(why is not None)
 
     def _recommend(self) -> None:
-        """Fill in how often the ticked model is worth running; of several, each has its own."""
+        """Fill in the recommended runs of the ticked models; empty if they differ."""
         runs = {self.choices.recommended_runs(name) for name in self._ticked()["model"]}
         self.runs.value = runs.pop() if len(runs) == 1 else None
         self.hint.set_text("Empty: what each model recommends" if runs else "As the model recommends")
@@ -146,7 +146,7 @@ class Chooser:
         return ticked
 
     def _values(self) -> dict[str, Any]:
-        """Return what the browser has sent; not checked."""
+        """Return the data from the browser, not checked."""
         ticked = self._ticked()
         runs = _whole(self.runs.value)
         models = ticked["model"]

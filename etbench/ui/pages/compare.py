@@ -12,6 +12,7 @@ from nicegui import ui
 from etbench.builder.cache import cache_folder
 from etbench.results.files.schema import Result
 from etbench.results.report import gather, html_page
+from etbench.results.report.figures import counted
 from etbench.results.tables.frames import to_frame
 from etbench.results.tables.metrics import RAW
 from etbench.ui.figures import CHARTS, FORMATS, as_file, draw, inline_svg
@@ -27,14 +28,14 @@ MEDIA = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
 
 
 def build(library: Library) -> None:
-    """Build the page for one browser tab; the results follow, since reading and drawing take seconds."""
+    """Build the page for one browser tab; results are added later, since reading and drawing take seconds."""
     with page_frame("Compare"), ui.column().classes("w-full gap-4"):
         shown = _Compare(library)
         with card("Two sweeps side by side"):
             verdicts = Verdicts(library)
 
     async def look() -> None:
-        """Take in new files."""
+        """Show new files."""
         if shown.version != await asyncio.to_thread(library.look):
             shown.offer()
             verdicts.offer()
@@ -44,7 +45,7 @@ def build(library: Library) -> None:
 
 
 class _Compare:
-    """Folders, filters, and what they choose as charts and tables."""
+    """Folders, filters, and charts and tables of the selected results."""
 
     def __init__(self, library: Library) -> None:
         self.library = library
@@ -69,7 +70,7 @@ class _Compare:
             words("Reading the results …")
 
     def offer(self) -> None:
-        """Offer what there is in the library; a new folder is not chosen by itself, but the first one is."""
+        """Offer the folders of the library; only the first folder is selected automatically."""
         self.version = self.library.version
         self.offering = True
         folders = self.library.folders()
@@ -82,12 +83,12 @@ class _Compare:
         self.offering = False
 
     async def show(self) -> None:
-        """Draw what is chosen."""
+        """Draw the selected results."""
         wanted = self.latest.ask()
         self.results = [one for one in self.library.results(self.folders.value) if self._wanted(one)]
         self.frame = to_frame(self.results)
         measured = int(self.frame["status"].eq("ok").sum())
-        self.count.set_text(f"{measured} measured cells" if self.library.entries else "No results yet")
+        self.count.set_text(counted(measured, "measured cell") if self.library.entries else "No results yet")
         drawn = await asyncio.to_thread(_draw, self.frame) if measured else {}
         if not wanted():
             return
@@ -95,21 +96,21 @@ class _Compare:
         with self.place:
             if not self.library.entries:
                 with card("Nothing to compare yet"):
-                    words("Start a run on the Run tab; its results appear here by themselves.")
+                    words("Start a run on the Run tab; its results appear here automatically.")
                 return
             for name, svg in drawn.items():
                 self._chart(name, svg)
             self._left_out()
 
     def csv(self) -> None:
-        """Download the table of the chosen cells, as `aggregate` writes it."""
+        """Download the table of the selected cells, as `aggregate` writes it."""
         body = self.frame.drop(columns=RAW).to_csv(index=False)
         ui.download.content(body, "results.csv", "text/csv")
 
     async def report(self) -> None:
-        """Download the report of the chosen cells."""
+        """Download the report of the selected cells."""
         if not self.results:
-            ui.notify("No cell is chosen")
+            ui.notify("No cells are selected")
             return
         title = ", ".join(self.folders.value)
         cache = cache_folder(None)
@@ -117,7 +118,7 @@ class _Compare:
         ui.download.content(page, "report.html", "text/html")
 
     def _changed(self) -> Coroutine[Any, Any, None] | None:
-        """Draw anew what a user has changed; after `offer` that is done once, for all its changes."""
+        """Draw again after a change by the user; after `offer`, that is done once for all its changes."""
         return None if self.offering else self.show()
 
     def _wanted(self, result: Result) -> bool:
@@ -133,7 +134,7 @@ class _Compare:
     def _chart(self, name: str, svg: str) -> None:
         title = CHARTS[name]
         with card(title):
-            figure(svg, f"{title}: a chart; the figures are in the CSV file")
+            figure(svg, f"{title}: a chart; its numbers are in the CSV file")
             with ui.row().classes("gap-1"):
                 for form in FORMATS:
                     button = ui.button(form.upper(), color=None).props("flat dense no-caps size=sm")
@@ -157,7 +158,7 @@ def _draw(frame: pd.DataFrame) -> dict[str, str]:
 
 
 def _fixed(frame: pd.DataFrame) -> dict[str, str]:
-    """Return the delegate whose precisions are compared, and the precision whose delegates are."""
+    """Return the delegate and the precision of the bar charts."""
     ok = frame[frame["status"].eq("ok")]
     return {
         name: usual if usual in set(ok[name]) else str(ok[name].mode()[0])

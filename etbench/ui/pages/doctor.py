@@ -1,4 +1,4 @@
-"""The Doctor tab: what this machine can build, run and measure well, and why not."""
+"""The Doctor tab: what this machine can build, run and measure well, and what is missing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["build"]
 
 
 def build(jobs: Jobs) -> None:
-    """Build the page for one browser tab; how busy the machine is follows, since that takes a while."""
+    """Build the page for one browser tab; the load of the machine is added later, since it takes time."""
     with (
         page_frame("Doctor"),
         ui.element("div").classes("grid grid-cols-1 lg:grid-cols-2 gap-4 items-start"),
@@ -25,10 +25,10 @@ def build(jobs: Jobs) -> None:
         with card("This machine"):
             machine = ui.column().classes("w-full")
         with ui.column().classes("w-full gap-4 min-w-0"):
-            with card("What spoils measurements here"):
+            with card("Problems for measurements on this machine"):
                 trouble = ui.column().classes("w-full gap-1")
             with card("Delegates"):
-                table(["delegate", "here"], _delegates(jobs.choices))
+                table(["delegate", "on this machine"], _delegates(jobs.choices))
                 _Runtimes(jobs)
 
     async def look() -> None:
@@ -41,27 +41,27 @@ def build(jobs: Jobs) -> None:
                 ui.label(advice.trouble).classes("text-sm font-medium")
                 words(advice.cure)
             if not found:
-                words("Nothing that is known of.")
+                words("No problems found.")
 
     ui.timer(0.1, look, once=True)
 
 
 class _Runtimes:
-    """What the installed ExecuTorch runtime can execute; asking it costs seconds of a core, so on demand."""
+    """The delegates of the installed ExecuTorch runtime, on request, since that takes seconds of CPU time."""
 
     def __init__(self, jobs: Jobs) -> None:
         self.jobs = jobs
-        self.ask = ui.button("Ask the installed runtime", on_click=self.on_ask, color=None)
+        self.ask = ui.button("Query the installed runtime", on_click=self.on_ask, color=None)
         self.ask.props("outline no-caps")
         self.answer = ui.label().classes("text-sm").props('role="status"')
 
     async def on_ask(self) -> None:
-        """Ask it in a process of its own, unless that would disturb a measurement."""
+        """Query it in a separate process, unless that would disturb a measurement."""
         if any(job.running for job in self.jobs.all):
-            self.answer.set_text("Not while a run is going on: it would disturb the measurement.")
+            self.answer.set_text("A run is in progress, and the query would disturb its measurement.")
             return
         self.ask.disable()
-        self.answer.set_text("Asking …")
+        self.answer.set_text("Querying …")
         backends, why = await asyncio.to_thread(registered_backends)
         self.answer.set_text(f"none: {why}" if backends is None else "portable, " + ", ".join(backends))
         self.ask.enable()
@@ -72,7 +72,7 @@ def _look() -> tuple[Environment, float]:
 
 
 def _delegates(choices: Choices) -> list[tuple[str, str]]:
-    """Say of each delegate whether this host can build for it and run it."""
+    """Return whether this host can build for each delegate and run it."""
     rows = []
     for name in choices.options("delegate"):
         delegate = choices.delegate(name)

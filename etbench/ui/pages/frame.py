@@ -1,4 +1,4 @@
-"""What all pages have in common: the bar with the tabs, colours, cards, tables."""
+"""Shared by all pages: the bar with the tabs, colours, cards, tables."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STYLE = Path(__file__).with_name("style.css")
 
 @contextlib.contextmanager
 def page_frame(current: str) -> Iterator[None]:
-    """Build the bar with the tabs and give the place for the rest, from 390 pixels of width on."""
+    """Build the bar with the tabs and the container for the rest, for widths from 390 pixels."""
     ui.add_css(STYLE)
     ui.colors(primary="#1a56b0", negative="#b42318", positive="#1b7f3b")
     with ui.header().classes("eb-header items-center gap-1 px-3 py-2"):
@@ -44,21 +44,21 @@ def page_frame(current: str) -> Iterator[None]:
                 if name == current:
                     link.props('aria-current="page"')
     with ui.element("main").classes("w-full max-w-screen-xl mx-auto p-3 sm:p-5") as main:
-        heading(current, 1).classes("sr-only")  # the tab says it to those who see
+        heading(current, 1).classes("sr-only")  # the tab shows it to sighted users
         yield
     ui.skip_link(target=main)
 
 
 @contextlib.contextmanager
 def card(title: str) -> Iterator[ui.card]:
-    """Give a box with a heading."""
+    """Yield a box with a heading."""
     with ui.card().classes("eb-card w-full").props("flat") as box:
         heading(title)
         yield box
 
 
 def words(text: str) -> ui.label:
-    """Put a quiet sentence."""
+    """Add a sentence in a muted colour."""
     return ui.label(text).classes("eb-quiet")
 
 
@@ -71,7 +71,7 @@ class CommandLine:
     """A command line with a button that copies it.
 
     Args:
-        label: what a screen reader calls it.
+        label: its name for a screen reader.
 
     """
 
@@ -82,20 +82,20 @@ class CommandLine:
             copy.props('flat dense round size=sm aria-label="Copy the command line"')
 
     def set_text(self, text: str) -> None:
-        """Show this one."""
+        """Show this command line."""
         self._shown.set_text(text)
 
     async def _copy(self) -> None:
-        """Say "Copied" only once it is: browsers allow it on this machine and through https alone."""
+        """Show "Copied" only after success: browsers allow copying only on this machine and with https."""
         text, copied = json.dumps(self._shown.text), False
         with contextlib.suppress(TimeoutError):
             write = f"navigator.clipboard.writeText({text}).then(() => true, () => false)"
             copied = await ui.run_javascript(f"navigator.clipboard ? {write} : false", timeout=10)
-        ui.notify("Copied" if copied else "The browser does not let this page copy: select the text instead")
+        ui.notify("Copied" if copied else "The browser does not allow copying: select the text instead")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: int = 0) -> ui.table:
-    """Put a table; the last `numbers` columns are figures."""
+    """Add a table; the last `numbers` columns are numeric."""
     first_number = len(columns) - numbers
     defined = [
         {"name": str(i), "label": name, "field": str(i), "align": "left" if i < first_number else "right"}
@@ -106,12 +106,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: 
 
 
 def table_rows(rows: Sequence[Sequence[object]]) -> list[dict[str, object]]:
-    """Return rows as the browser wants them."""
+    """Return rows in the format of the browser."""
     return [{"key": n, **{str(i): value for i, value in enumerate(row)}} for n, row in enumerate(rows)]
 
 
 def facts(rows: Sequence[tuple[str, str]]) -> None:
-    """Put names and values, one below the other."""
+    """Add names and values, one below the other."""
     with ui.element("dl").classes("grid grid-cols-[minmax(6rem,auto)_1fr] gap-x-4 gap-y-1 m-0 text-sm"):
         for name, value in rows:
             with ui.element("dt").classes("eb-quiet"):
@@ -121,7 +121,7 @@ def facts(rows: Sequence[tuple[str, str]]) -> None:
 
 
 def figure(svg: str, in_words: str) -> ui.html:
-    """Put a chart of `etbench.ui.figures`, with words for those who cannot see it."""
+    """Add a chart of `etbench.ui.figures`, with a description for screen readers."""
     shown = ui.html(svg, sanitize=False).classes("eb-figure")  # vl-convert escapes every text in it
     shown.props["role"] = "img"
     shown.props["aria-label"] = in_words
@@ -129,11 +129,11 @@ def figure(svg: str, in_words: str) -> ui.html:
 
 
 def heading(text: str, level: int = 2) -> ui.html:
-    """Put a heading."""
+    """Add a heading."""
     return ui.html(escape(text), sanitize=False, tag=f"h{level}")
 
 
 def offer_options(select: ui.select, options: list[str], chosen: Any) -> None:
-    """Change a list only where it differs: what is sent may undo a click that is on its way."""
+    """Change a list only if it differs: an update may undo a click that has not arrived yet."""
     if (select.options, select.value) != (options, chosen):
         select.set_options(options, value=chosen)

@@ -1,4 +1,4 @@
-"""The Inspect tab: all that is known of one result."""
+"""The Inspect tab: all details of one result."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from etbench.measure.protocol import seconds_text
 from etbench.preflight.doctor import describe
 from etbench.results import charts
 from etbench.results.files.schema import Result
+from etbench.results.report.figures import counted
 from etbench.results.tables.rounds import round_table
 from etbench.ui.figures import inline_svg
 from etbench.ui.library import LOOK_EVERY_S, Entry, Library
@@ -26,11 +27,11 @@ OPERATORS = 15
 
 
 def build(library: Library, asked: str) -> None:
-    """Build the page for one browser tab; the results follow, since reading them takes seconds.
+    """Build the page for one browser tab; results are added later, since reading them takes seconds.
 
     Args:
         library: the results.
-        asked: the key of one of them, from the address; anything else is as if nothing were asked for.
+        asked: the key of one of them, from the address; any other text is ignored.
 
     """
     with page_frame("Inspect"), ui.column().classes("w-full gap-4"):
@@ -39,7 +40,7 @@ def build(library: Library, asked: str) -> None:
 
 
 class _Inspect:
-    """The choice of a result, and what is known of it."""
+    """The choice of a result, and its details."""
 
     def __init__(self, library: Library, asked: str) -> None:
         self.library = library
@@ -54,14 +55,14 @@ class _Inspect:
             words("Reading the results …")
 
     async def look(self) -> None:
-        """Take in new files; the result that is shown stays."""
+        """Offer new files; the result that is shown stays."""
         if self.version == await asyncio.to_thread(self.library.look):
             return
         self.version = self.library.version
         options = _options(self.library)
         wanted = self.asked if self.asked in options else self.choice.value
         if wanted == self.asked:
-            self.asked = ""  # from here on it is the user's choice that stays
+            self.asked = ""  # from now on, the user's choice stays
         self.choice.set_options(options, value=wanted if wanted in options else next(iter(options), None))
         if not options:
             await self.show()
@@ -75,12 +76,12 @@ class _Inspect:
             return
         self.place.clear()
         if entry:
-            ui.navigate.history.replace(inspect_address(entry.key))  # for a reload, and to be kept
+            ui.navigate.history.replace(inspect_address(entry.key))  # for a reload or a bookmark
         with self.place:
             if entry:
                 _put(entry, drawn)
             elif not self.library.entries:
-                with card("No result yet"):
+                with card("No results yet"):
                     words("Start a run on the Run tab, or name folders with --results.")
 
 
@@ -110,7 +111,7 @@ def _put(entry: Entry, drawn: str | None) -> None:
     with ui.column().classes("w-full gap-4 min-w-0"):
         if drawn:
             with card("Distribution by round"):
-                figure(drawn, "Quartiles of the samples of each round; the figures are in the JSON file")
+                figure(drawn, "Quartiles of the samples of each round; the numbers are in the JSON file")
         _program(result)
         with card("Raw"):
             text = msgspec.json.format(msgspec.json.encode(result), indent=2).decode()
@@ -122,7 +123,7 @@ def _headline(result: Result) -> Iterator[tuple[str, str]]:
     yield "status", result.status
     if result.failure is not None:
         yield "failed at", result.failure.stage
-        yield "because", result.failure.message
+        yield "error", result.failure.message
         if result.failure.hint:
             yield "hint", result.failure.hint
     if result.reason:
@@ -135,7 +136,7 @@ def _headline(result: Result) -> Iterator[tuple[str, str]]:
                 yield name, f"{value:.4g} ms"
         if latency.p50_ci95_low is not None and latency.p50_ci95_high is not None:
             yield "95 % interval", f"{latency.p50_ci95_low:.4g} to {latency.p50_ci95_high:.4g} ms"
-        yield "samples", f"{result.repeat} in {len(result.rounds)} rounds"
+        yield "samples", f"{result.repeat} in {counted(len(result.rounds), 'round')}"
     if result.stability is not None:
         yield "stability", "; ".join([result.stability.verdict, *result.stability.reasons])
     if result.parity is not None:
@@ -158,14 +159,14 @@ def _program(result: Result) -> None:
                 [
                     (".pte", f"{artifact.pte_bytes / 1e6:.2f} MB"),
                     ("planned memory", f"{artifact.arena_bytes / 1e6:.2f} MB"),
-                    ("delegated", f"{nodes}, in {taken.subgraphs} subgraphs"),
+                    ("delegated", f"{nodes}, in {counted(taken.subgraphs, 'subgraph')}"),
                 ]
             )
             if taken.left_behind:
                 rows = list(taken.left_behind.items())
-                table(["left on portable kernels", "times"], rows[:OPERATORS], numbers=1)
+                table(["left on portable kernels", "count"], rows[:OPERATORS], numbers=1)
                 if len(rows) > OPERATORS:
-                    words(f"and {len(rows) - OPERATORS} more kinds, in the JSON file")
+                    words(f"and {counted(len(rows) - OPERATORS, 'more kind')} in the JSON file")
     if result.profile is not None:
         with card("Operators that take longest"):
             operators = [

@@ -1,4 +1,4 @@
-"""Which of the answers that a page waits for it still wants."""
+"""Keep only the answer to the latest request of a page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Latest"]
 
 
 class Latest:
-    """Of answers that come in any order, only that to the last question is wanted, in a tab that is open.
+    """Answers may arrive in any order; only that to the latest request is used, while the tab is open.
 
     Args:
         place: where the answers are shown.
@@ -22,7 +22,7 @@ class Latest:
         self._asked = 0
 
     def ask(self) -> Callable[[], bool]:
-        """Begin a question; what comes back tells whether its answer is still wanted."""
+        """Start a request; the returned function reports whether its answer is still needed."""
         self._asked += 1
         mine = self._asked
         return lambda: mine == self._asked and not self._place.is_deleted

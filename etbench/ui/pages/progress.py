@@ -1,4 +1,4 @@
-"""One run on the Run tab: how far its cells are, its results, its log, and the way on if it was cut short."""
+"""One run on the Run tab: the progress of its cells, its results, its log, and a button to resume it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from nicegui import ui
 
 from etbench.config.command import resume_arguments, shell_words
 from etbench.measure.protocol import seconds_text
+from etbench.results.report.figures import counted
 from etbench.ui.jobs import Job, Jobs
 from etbench.ui.library import Library
 from etbench.ui.pages.cells import CellTable
@@ -21,13 +22,13 @@ LOG_TAIL = 16_384  # bytes
 
 
 class RunCard:
-    """A box that is brought up to date in place, so that the keyboard's focus stays where it is.
+    """A box that is updated in place, so that the keyboard focus does not move.
 
     Args:
-        place: gets the box.
-        title: of the box.
+        place: where the box is added.
+        title: the title of the box.
         jobs: the queue.
-        library: of the results.
+        library: the results.
         job: a run of the queue; or else
         watch: a run that this server did not start.
 
@@ -48,7 +49,7 @@ class RunCard:
         with place, card(title) as self.box:
             self.state = ui.label().classes("text-sm").props('role="status"')
             self.bar = ui.linear_progress(0.0, show_value=False).props(f'aria-label="Progress of {title}"')
-            self.bar.props("instant-feedback")  # moving it smoothly would take time from what is measured
+            self.bar.props("instant-feedback")  # a smooth animation would disturb the measurement
             self.cells = CellTable(library)
             with ui.row().classes("gap-2 items-center w-full"):
                 self.cancel = ui.button("Cancel", on_click=self.on_cancel, color=None)
@@ -56,7 +57,7 @@ class RunCard:
                 for button in (self.cancel, self.resume):
                     button.props("no-caps outline dense").classes("px-3")
             with ui.element("div").classes("w-full") as self.with_command:
-                self.command = CommandLine("Its command line")
+                self.command = CommandLine("The command line of this run")
             with ui.expansion("Log").classes("w-full"):
                 self.log = (
                     ui.log(max_lines=LOG_LINES)
@@ -67,11 +68,11 @@ class RunCard:
 
     @property
     def watch(self) -> Watch | None:
-        """What is known of it, once it has a folder."""
+        """The state of the run, once it has a folder."""
         return self.job.watch if self.job else self._watch
 
     def look(self) -> None:
-        """Show what is new."""
+        """Show the current state."""
         watch, job = self.watch, self.job
         if watch is not None:
             watch.look()
@@ -80,7 +81,7 @@ class RunCard:
             self._show_log(watch.folder / CONSOLE_LOG)
         self.state.set_text(self._state())
         self.cancel.set_visibility(job is not None and not job.over)
-        self.cancel.set_text("End at once" if job and job.interrupts else "Cancel")
+        self.cancel.set_text("Stop immediately" if job and job.interrupts else "Cancel")
         self.resume.set_visibility(self._can_be_resumed())
         self._show_command()
 
@@ -91,10 +92,10 @@ class RunCard:
         self.look()
 
     def on_resume(self) -> None:
-        """Put what is missing into the queue; the folder is this card's, none that a browser names."""
+        """Put the missing cells into the queue; the folder is that of this card, not one from the browser."""
         if self.watch is not None and self._can_be_resumed():
             job = self.jobs.resume(self.watch.folder)
-            ui.notify(f"Run {job.number} is in the queue", type="positive")
+            ui.notify(f"Run {job.number} was added to the queue", type="positive")
 
     def _can_be_resumed(self) -> bool:
         return self.watch is not None and self.watch.resumable and (self.job is None or self.job.over)
@@ -105,7 +106,7 @@ class RunCard:
         if watch is None:
             return state
         over = sum(row.over for row in watch.rows.values())
-        parts = [state, f"{over} of {len(watch.rows)} cells"]
+        parts = [state, f"{over} of {counted(len(watch.rows), 'cell')}"]
         left = watch.left_s()
         if left is not None and state == "running":
             parts.append(f"about {seconds_text(left)} left")
@@ -121,7 +122,7 @@ class RunCard:
         self.bar.set_value(round(sum(done) / len(done), 3) if done else 0.0)
 
     def _show_command(self) -> None:
-        """Show the command that is running or was, or else the one that goes on with it."""
+        """Show the command of the run, or the one that resumes it."""
         arguments = self.job.arguments if self.job else []
         if self.watch is not None and self._can_be_resumed():
             arguments = resume_arguments(self.watch.folder)
@@ -144,7 +145,7 @@ class RunCard:
 
 
 def _state_of(watch: Watch | None) -> str:
-    """Say how a run stands whose process is not ours."""
+    """Return the state of a run that this server did not start."""
     if watch is None or watch.complete:
         return "finished"
-    return "running" if watch.alive else "ended before all its cells"
+    return "running" if watch.alive else "ended before all cells were finished"

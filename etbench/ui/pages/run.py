@@ -1,4 +1,4 @@
-"""The Run tab: choose a grid, start it, and see how far it and every other run is."""
+"""The Run tab: choose a grid, start it, and see the progress of all runs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def build(jobs: Jobs, external: ExternalRuns, library: Library) -> None:
 
 
 def look_every_s(pages: int) -> float:
-    """Return how long a page waits between two looks: many take from a measurement no more than a few."""
+    """Return the seconds between two updates of a page; with many pages, they are less frequent."""
     return LOOK_EVERY_S * max(1.0, pages / AT_FULL_PACE)
 
 
@@ -47,8 +47,8 @@ class _Runs:
         with card("No run yet") as self.empty:
             words(
                 "Tick a model, a precision and a delegate, then press Start. The program is built first, "
-                "which takes from seconds to minutes and is kept for the next time; then it is timed in "
-                "fresh processes."
+                "which takes seconds to minutes, and cached for the next run; then it is timed in fresh "
+                "processes."
             )
         self.place = ui.column().classes("w-full gap-4")
         self.timer = ui.timer(LOOK_EVERY_S, self.look, immediate=False)
@@ -56,7 +56,7 @@ class _Runs:
         ui.timer(FIND_EVERY_S, self.look_at_others)
 
     def look(self) -> None:
-        """Bring every card up to date."""
+        """Update every card."""
         connected = sum(client.has_socket_connection for client in Client.instances.values())
         self.timer.interval = look_every_s(connected)
         own = self.jobs.folders
@@ -76,7 +76,7 @@ class _Runs:
         self.empty.set_visibility(not self.cards)
 
     async def look_at_others(self) -> None:
-        """Find runs that were started elsewhere, or by a server before this one."""
+        """Find runs that were started elsewhere, or by an earlier server."""
         await asyncio.to_thread(self.external.look, self.jobs.folders)
 
     def _add(self, key: int | Path, title: str, **what: Any) -> None:

@@ -21,7 +21,7 @@ THRESHOLD = 0.05
 
 
 class Verdicts:
-    """Asks for base and new, and says what became faster or slower."""
+    """Lets the user choose base and new, and shows what became faster or slower."""
 
     def __init__(self, library: Library) -> None:
         self.library = library
@@ -32,11 +32,11 @@ class Verdicts:
                 .props("outlined dense options-dense")
                 for label in ("Base", "New")
             )
-        self.across = ui.checkbox("Also what was measured under other conditions", on_change=self.show)
+        self.across = ui.checkbox("Include results measured under different conditions", on_change=self.show)
         self.place = ui.column().classes("w-full gap-2")
         self.latest = Latest(self.place)
         with self.place:
-            words("Choose a base and a new folder.")
+            words("Choose a base folder and a new folder.")
 
     def offer(self) -> None:
         """Offer the folders of the library."""
@@ -45,7 +45,7 @@ class Verdicts:
             offer_options(select, folders, select.value if select.value in folders else None)
 
     async def show(self, *_: Any) -> None:
-        """Judge what is chosen."""
+        """Compare the chosen folders."""
         wanted = self.latest.ask()
         if not self.base.value or not self.new.value:
             return
@@ -63,7 +63,7 @@ class Verdicts:
 
 
 def _compared(base: Sequence[Result], new: Sequence[Result], across_hosts: bool) -> Comparison | str:
-    """Return the verdicts, or why there are none."""
+    """Return the verdicts, or the reason why there are none."""
     try:
         return compare_results(base, new, threshold=THRESHOLD, across_hosts=across_hosts)
     except EtbenchError as error:
@@ -90,4 +90,4 @@ def _put(found: Comparison) -> None:
         words(f"Measured in base, not in new: {failing}")
     advice = sorted({cell.how for cell in found.cells if cell.verdict == "inconclusive"})
     if "separate runs" in advice:
-        words("Separate runs differ by the drift of the machine; compare_to= measures two programs in turn.")
+        words("Separate runs differ by the drift of the machine; compare_to= interleaves the two programs.")

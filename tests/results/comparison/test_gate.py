@@ -49,9 +49,9 @@ def test_outputs_equal_to_the_bit_are_better_than_any_sqnr(make_result: MakeResu
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("size>+2%", "no metric 'size'; there are latency_p50_ms, .*pte_bytes"),
-        ("pte_bytes", "no condition: write metric"),
-        ("pte_bytes>=2%", "no condition"),
+        ("size>+2%", "no metric 'size'; the metrics are latency_p50_ms, .*pte_bytes"),
+        ("pte_bytes", "not a valid condition: write metric"),
+        ("pte_bytes>=2%", "not a valid condition"),
         ("model>1", "no metric 'model'"),
     ],
 )
@@ -108,4 +108,4 @@ def test_the_markdown_summary_says_what_failed(
 
 def test_an_unknown_metric_is_bad_usage(base: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", base, base, "--fail-if", "bytes>1"]) == 2
-    assert "there are latency_p50_ms" in capsys.readouterr().err
+    assert "the metrics are latency_p50_ms" in capsys.readouterr().err

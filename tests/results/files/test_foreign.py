@@ -57,7 +57,7 @@ def _write(path: Path, content: object) -> Path:
 
 def test_a_latency_of_nothing_is_no_measurement(tmp_path: Path) -> None:
     nothing = FLAT | {"latency_ms": FLAT["latency_ms"] | {"avg": 0.0}}
-    with pytest.raises(UnreadableError, match=r"a latency \(avg\) of 0.0 ms is no measurement"):
+    with pytest.raises(UnreadableError, match=r"a latency \(avg\) of 0.0 ms is not a measurement"):
         import_file(_write(tmp_path / "flat.json", nothing))
 
 

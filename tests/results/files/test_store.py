@@ -71,11 +71,11 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, make_result: MakeResult) 
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "no valid JSON"),
-        (b'{"model_name": "resnet18", ', "no valid JSON"),
-        (b"\xff\xfe", "no valid JSON"),
-        (b"[1, 2]", "no result of etbench"),
-        (b'{"model_name": "resnet18"}', "no result of etbench"),
+        (b"", "not valid JSON"),
+        (b'{"model_name": "resnet18", ', "not valid JSON"),
+        (b"\xff\xfe", "not valid JSON"),
+        (b"[1, 2]", "not a result of etbench"),
+        (b'{"model_name": "resnet18"}', "not a result of etbench"),
         (b'{"schema_version": 99}', "schema version 99"),
         (b'{"schema_version": 1}', "missing required field"),
     ],

@@ -14,7 +14,7 @@ def test_it_has_the_words_of_the_page(everything: list[Result]) -> None:
     text = markdown_comment(report)
     assert text.startswith("### etbench: nightly\n\n7 of 9 cells were measured")
     assert "- 🔴 **Failed:** gpt2 int8 xnnpack: at stage lower: no such op\n" in text
-    assert "\n**Left out**\n\n- x.json: no valid JSON\n" in text
+    assert "\n**Files left out**\n\n- x.json: no valid JSON\n" in text
     for point in report.summary.points:
         assert f"**{point.title}:**" in text
 

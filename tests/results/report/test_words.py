@@ -31,7 +31,7 @@ def test_one_cell(make_result: MakeResult) -> None:
 
 
 def test_no_cell() -> None:
-    assert _said() == Summary(lead="There is no result here.", points=[])
+    assert _said() == Summary(lead="There are no results.", points=[])
 
 
 def test_everything(everything: list[Result]) -> None:
@@ -41,16 +41,18 @@ def test_everything(everything: list[Result]) -> None:
     assert points["Fastest"] == [
         "fp32 on xnnpack for 2 of 4 models: 3 ms (" + EVIL + ") to 10 ms (imported (flat, no rounds)).",
         "int8 on xnnpack for 2 of 4 models: 1.2 ms (mobilenet_v2) to 4 ms (resnet18).",
-        "Ahead of the second beyond doubt (95 %) in 1 of 2.",
+        "Significantly faster than the second (95 %) in 1 of 2.",
     ]
     assert (
         points["Smallest"][0] == "int8 on xnnpack for 2 of 3 models: 4 MB (mobilenet_v2) to 10 MB (resnet18)."
     )
     assert points["int8 instead of fp32"] == [
-        "on xnnpack: 1.67 to 2.5 times as fast (median 2.08 of 2); 1 faster beyond doubt, 1 not settled; "
-        "71.4 to 75 % smaller; SQNR 12 to 30 dB, lowest for mobilenet_v2."
+        "on xnnpack: 1.67 to 2.5 times as fast (median 2.08 of 2); 1 significantly faster (95 %), "
+        "1 inconclusive; 71.4 to 75 % smaller; SQNR 12 to 30 dB, lowest for mobilenet_v2."
     ]
-    assert points["xnnpack instead of portable"] == ["in fp32: 400 times as fast; faster beyond doubt."]
+    assert points["xnnpack instead of portable"] == [
+        "in fp32: 400 times as fast; significantly faster (95 %)."
+    ]
     assert points["Failed"] == ["gpt2 int8 xnnpack: at stage lower: no such op"]
     assert points["Skipped"] == ["gpt2 fp16 xnnpack: fp16 is not tried yet"]
 
@@ -58,8 +60,11 @@ def test_everything(everything: list[Result]) -> None:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"weights": "random"}, "All cells have random weights: latency and size are true, accuracy is not"),
-        ({"truncated": True}, "1 cell took fewer samples than asked for (max_seconds): resnet18 fp32"),
+        ({"weights": "random"}, "All cells have random weights: latency and size are valid, accuracy is not"),
+        (
+            {"truncated": True},
+            "1 cell stopped at max_seconds with fewer samples than requested: resnet18 fp32",
+        ),
         ({"source": "flat"}, "1 cell imported (flat): summaries without rounds, so no intervals"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -74,14 +79,16 @@ def test_trained_weights_need_no_care(make_result: MakeResult) -> None:
 
 def test_repeated_cells_are_told_apart(make_result: MakeResult) -> None:
     lines = _points(make_result(), make_result(created_at="2027"))["Read with care"]
-    assert lines[-1] == "2 cells measured more than once, told apart by #1, #2 … in order of time."
+    assert lines[-1] == "2 cells measured more than once, numbered #1, #2 … in order of time."
 
 
 def test_a_tie_is_no_lead(make_result: MakeResult) -> None:
     points = _points(
         make_result(precision="fp16", rounds=steady(10.0)), make_result(rounds=steady(10.1), weights="random")
     )
-    assert points["Fastest"] == ["resnet18 fp16 xnnpack, 10 ms, not beyond doubt ahead of the second."]
+    assert points["Fastest"] == [
+        "resnet18 fp16 xnnpack, 10 ms, not significantly faster than the second (95 %)."
+    ]
 
 
 def test_a_model_with_one_cell_has_no_second(make_result: MakeResult) -> None:
@@ -89,13 +96,13 @@ def test_a_model_with_one_cell_has_no_second(make_result: MakeResult) -> None:
     assert _points(*cells, make_result("alone"))["Fastest"] == [
         "fp32 on xnnpack for alone: 10 ms.",
         "int8 on xnnpack for resnet18: 5 ms.",
-        "Ahead of the second beyond doubt (95 %) in 1 of 1.",
+        "Significantly faster than the second (95 %) in 1 of 1.",
     ]
 
 
-def test_of_equally_faithful_cells_the_fastest_counts(make_result: MakeResult) -> None:
+def test_of_equally_accurate_cells_the_fastest_counts(make_result: MakeResult) -> None:
     slow = make_result(delegate="portable", p50=900.0, sqnr_db=121.0)
-    assert _points(slow, make_result(sqnr_db=119.0))["Most faithful"] == ["resnet18 fp32 xnnpack, 119 dB."]
+    assert _points(slow, make_result(sqnr_db=119.0))["Most accurate"] == ["resnet18 fp32 xnnpack, 119 dB."]
 
 
 def test_verdicts_against_a_base_are_told(make_result: MakeResult) -> None:
@@ -120,7 +127,9 @@ def test_verdicts_against_a_base_are_told(make_result: MakeResult) -> None:
         base_rounds=[[9.0]],
         base_facts=[],
     )
-    (point,) = [p for p in _said(make_result(in_turn=in_turn)).points if p.title == "Against the base"]
+    (point,) = [
+        p for p in _said(make_result(in_turn=in_turn)).points if p.title == "Compared with the baseline"
+    ]
     assert point.kind == "bad"
     assert point.lines == [
         "resnet18 fp32 xnnpack: slower, a regression (new / base 1.111, 95 % 1.090 to 1.130)."

@@ -250,7 +250,7 @@ def test_cells_measured_again_and_mixed_hosts_are_told_apart(
     aggregate([tmp_path / "in"], tmp_path)
     assert "resnet18 fp32 xnnpack was measured 2 times" in caplog.text
     assert "again.json" in caplog.text
-    assert "2 kinds of host are mixed: here: " in caplog.text
+    assert "2 different values of host are mixed: here: " in caplog.text
     assert "there.json" in caplog.text
     pivot = pd.read_csv(tmp_path / "pivot.csv").set_index("host")
     assert pivot["fp32_xnnpack_p50_ms"].to_dict() == {"here": 11.0, "there": 30.0}

@@ -1,5 +1,5 @@
 "use strict";
-// Draws the charts as wide as the page lets them be, and makes the table of all cells sortable.
+// Draws the charts as wide as the page allows, and makes the table of all cells sortable.
 
 // Charts take their colours from the page, so they follow it into the dark and onto paper.
 const INK = "currentColor";
@@ -16,14 +16,14 @@ const CONFIG = {
   title: { color: INK, fontWeight: 600 },
 };
 // Widths in px.
-const NARROW = 480; // below this, legends stand below each other
+const NARROW = 480; // below this, legends are placed below each other
 const PANEL = 200; // the least that a panel of a wrapped chart takes, without its axis
 const AROUND_PANEL = 55;
 const FIGURES = 40; // the labels of an axis of numbers
-const AROUND = 32; // ticks, and what stands out on the right
+const AROUND = 32; // ticks, and what extends to the right
 const HEADER = 24; // of a row of a chart
 
-// The field whose words stand along the y axis, if it has words.
+// The field whose values are the labels of the y axis, if it is nominal.
 function rowField(node) {
   if (node.encoding?.y) return node.encoding.y.type === "nominal" ? node.encoding.y.field : undefined;
   return (node.layer ?? [node.spec]).filter(Boolean).map(rowField).find(Boolean);
@@ -87,7 +87,7 @@ function key(row, column) {
   return cell.dataset.key === undefined ? cell.textContent : Number(cell.dataset.key);
 }
 
-// Figures before words, and what is missing last in either direction.
+// Numbers before text; missing values are last in either direction.
 function compare(a, b, direction) {
   const missing = (value) => value === "-" || value === "";
   if (missing(a) || missing(b)) return missing(a) - missing(b);
