@@ -38,7 +38,7 @@ FILES = (
 
 def _blocks(text: str) -> dict[str, str]:
     """Return the fenced blocks that have a title, by it."""
-    return dict(re.findall(r"^```\w+ title=(\S+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+    return dict(re.findall(r'^```\w+ title="?([^\s"]+)"?\n(.*?)^```$', text, re.MULTILINE | re.DOTALL))
 
 
 def _fenced(text: str, language: str) -> list[str]:
@@ -85,7 +85,7 @@ def test_the_two_commands_are_the_first_and_ci_runs_the_second() -> None:
         'pip install -e ".[dev]" && pytest',
     ]
     steps = (ROOT / ".ci" / "run").read_text().splitlines()
-    installs, tests = 'pip install --quiet -e ".[dev]"', "pytest --durations=25 -n 4 --dist loadfile"
+    installs, tests = 'pip install --quiet -e ".[dev]"', "pytest --durations=25 -n 3 --dist loadfile"
     assert steps.index(installs) < next(at for at, line in enumerate(steps) if line.startswith(tests))
 
 

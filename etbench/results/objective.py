@@ -23,7 +23,7 @@ def faults(objective: str, bounds: Mapping[str, float]) -> list[str]:
     """List unknown names, before a sweep spends hours on them."""
     found = [] if objective in FIGURES else _path_faults(objective)
     return found + [
-        f"bounds.{name}: there is no such metric{nearest(name, FIGURES)}; docs/reference/columns.md lists them"
+        f"bounds.{name}: no such metric{nearest(name, FIGURES)}; docs/reference/columns.md lists them"
         for name in bounds
         if name not in FIGURES
     ]
