@@ -111,8 +111,8 @@ def test_every_array_that_does_not_fit_is_named(tmp_path: Path) -> None:
         ({"x": np.zeros((0, 3))}, "no batch in x"),
         ({"x": np.float32(1)}, "no batch in x"),
         ({"x": np.zeros((2, 3)), "y": np.zeros((3, 3))}, "x has 2, y has 3"),
-        ({"x": np.array(["a"])}, "x.npy is of <U1"),
-        ({"x": np.array([None])}, "x.npy is of object"),
+        ({"x": np.array(["a"])}, "x.npy has dtype <U1"),
+        ({"x": np.array([None])}, "x.npy has dtype object"),
     ],
     ids=["empty", "no batch", "scalar", "uneven", "text", "objects"],
 )

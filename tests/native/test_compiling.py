@@ -92,7 +92,11 @@ def test_without_a_compiler_cells_are_skipped_with_a_hint(
 @pytest.mark.needs("compiler")
 @pytest.mark.parametrize(
     ("delegate", "reason"),
-    [("eager", "run by PyTorch"), ("inductor", "run by PyTorch"), ("openvino", "OpenVINO's backend")],
+    [
+        ("eager", "PyTorch runs its own"),
+        ("inductor", "PyTorch runs its own"),
+        ("openvino", "OpenVINO's backend"),
+    ],
 )
 def test_what_the_runner_cannot_run_is_known_before_any_work(delegate: str, reason: str) -> None:
     python = compose_options("delegate", [delegate])[delegate]
