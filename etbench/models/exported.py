@@ -18,8 +18,8 @@ __all__ = ["program"]
 def program(*, path: str) -> LoadedModel:
     """Return the program in a `.pt2` file; in fp32 its dynamic axes stay dynamic.
 
-    Every other precision exports it again, with fixed shapes. So does fp32 if its example inputs are not
-    contiguous, since a program only fits inputs of the memory layout it was exported with.
+    Every other precision exports it again, with fixed shapes. fp32 exports it again too if its example
+    inputs are not contiguous: a program only fits inputs of the memory layout it was exported with.
 
     Args:
         path: of a file written by `torch.export.save`.

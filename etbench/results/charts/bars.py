@@ -39,7 +39,7 @@ def delegate_bars(frame: pd.DataFrame, precision: str = "fp32") -> AnyChart:
 
 
 def speedup_bars(frame: pd.DataFrame, base: str = BASE_PRECISION) -> AnyChart:
-    """Draw how many times faster each precision is than the base, for each model and delegate."""
+    """Draw how many times faster each precision is than the baseline, for each model and delegate."""
     pairs = against(label_cells(frame), "precision", base)
     if pairs.empty:
         return nothing(f"no cell was measured both in {base} and in another precision")

@@ -27,7 +27,7 @@ LIBRARIES = ("torch", "torchao", "executorch")
 class Comparison(Struct, frozen=True, kw_only=True):
     """All cells that both sides have, and those that only one has.
 
-    `failing` names the cells that base measured and new could not, with the reason; `violations` are the
+    `failing` names the cells that the baseline measured and `new` could not, with the reason; `violations` are the
     cells that violate a condition.
     """
 
@@ -45,7 +45,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
     @property
     def incomplete(self) -> bool:
-        """Whether new lacks a cell that base measured."""
+        """Whether `new` lacks a cell that the baseline measured."""
         return bool(self.only_base or self.failing)
 
 
@@ -70,7 +70,7 @@ def compare_results(
         threshold: 0.05 allows a cell to be 5 % slower.
         across_hosts: also compare results that were measured under different conditions.
         conditions: further changes that fail the comparison.
-        base_path: path of base, for the command that interleaves the two if the verdict is inconclusive.
+        base_path: path of the baseline, for the command that interleaves the two if the verdict is inconclusive.
 
     Raises:
         EtbenchError: if a pair was measured with different hosts, threads or libraries; it names them.

@@ -46,7 +46,7 @@ class Violation(Struct, frozen=True, kw_only=True):
 
 
 def parse_condition(text: str) -> Condition:
-    """Read ``metric>+2%`` (of the base) or ``metric<-1`` (in its own unit).
+    """Read ``metric>+2%`` (of the baseline) or ``metric<-1`` (in its own unit).
 
     Raises:
         EtbenchError: if it has another form or an unknown metric; the message lists the metrics.
@@ -77,10 +77,10 @@ def parse_condition(text: str) -> Condition:
 def check_conditions(
     conditions: Sequence[Condition], pairs: Sequence[tuple[Result, Result]]
 ) -> list[Violation]:
-    """Return the violations of the conditions; a value that base has and new lacks is one.
+    """Return the violations of the conditions; a value that the baseline has and `new` lacks is one.
 
     Raises:
-        EtbenchError: if no cell of base has the metric of a condition, which could then never fail.
+        EtbenchError: if no cell of the baseline has the metric of a condition, which could then never fail.
 
     """
     found: list[Violation] = []
@@ -89,7 +89,7 @@ def check_conditions(
         known = [pair for pair in pairs if _figure(column, pair[0]) is not None]
         if pairs and not known:
             raise EtbenchError(
-                f"{condition.text!r} can never fail: no cell of base has {condition.metric}", stage="compare"
+                f"{condition.text!r} can never fail: no cell of BASE has {condition.metric}", stage="compare"
             )
         for base, new in known:
             found += _check(condition, column, base, new)

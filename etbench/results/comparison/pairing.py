@@ -22,7 +22,7 @@ ABOUT = ("recommended", "requires", "cannot", "runs_on")  # descriptions in a YA
 class Pairing(Struct, frozen=True, kw_only=True):
     """Pairs of (base, new), and the measured cells that only one side has.
 
-    `failing` are cells that base measured and new could not: the new result has the reason.
+    `failing` are cells that the baseline measured and `new` could not: the new result has the reason.
     """
 
     pairs: list[Pair]
