@@ -27,8 +27,8 @@ LIBRARIES = ("torch", "torchao", "executorch")
 class Comparison(Struct, frozen=True, kw_only=True):
     """All cells that both sides have, and those that only one has.
 
-    `failing` names the cells that the baseline measured and `new` could not, with the reason; `violations` are the
-    cells that violate a condition.
+    `failing` names the cells that the baseline measured and `new` could not, with the reason; `violations`
+    are the cells that violate a condition.
     """
 
     threshold: float
@@ -70,7 +70,7 @@ def compare_results(
         threshold: 0.05 allows a cell to be 5 % slower.
         across_hosts: also compare results that were measured under different conditions.
         conditions: further changes that fail the comparison.
-        base_path: path of the baseline, for the command that interleaves the two if the verdict is inconclusive.
+        base_path: path of the baseline, for the command that interleaves the two if a verdict is inconclusive.
 
     Raises:
         EtbenchError: if a pair was measured with different hosts, threads or libraries; it names them.
