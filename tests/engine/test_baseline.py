@@ -86,7 +86,7 @@ def test_a_base_that_has_no_such_cell_is_a_failure_that_names_what_is_there(
 ) -> None:
     done = etbench(*TINY, "compare_to=base", "hydra.run.dir=new", "precision=int8", cwd=tmp_path)
     assert done.returncode == 1
-    assert "no measured result of tiny_int8_portable there; there are: tiny_fp32_portable" in done.stdout
+    assert "no measured result of tiny_int8_portable; found: tiny_fp32_portable" in done.stdout
 
 
 def test_a_base_that_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
