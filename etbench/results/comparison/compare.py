@@ -70,7 +70,7 @@ def compare_results(
         threshold: 0.05 allows a cell to be 5 % slower.
         across_hosts: also compare results that were measured under different conditions.
         conditions: further changes that fail the comparison.
-        base_path: path of the baseline, for the command that interleaves the two if a verdict is inconclusive.
+        base_path: path of the baseline, for the command that interleaves the two if a verdict is open.
 
     Raises:
         EtbenchError: if a pair was measured with different hosts, threads or libraries; it names them.

@@ -187,5 +187,5 @@ def _verdicts(results: Sequence[Result]) -> Iterator[Point]:
     for cell in compared:
         bounds = f", 95 % {cell.low:.3f} to {cell.high:.3f}" if cell.low is not None else ""
         word = f"{cell.verdict}, a regression" if cell.regression else cell.verdict
-        lines.append(f"{cell.name}: {word} (new / base {cell.ratio:.3f}{bounds}).")
+        lines.append(f"{cell.name}: {word} (new / baseline {cell.ratio:.3f}{bounds}).")
     yield Point(title="Compared with the baseline", kind=kind, lines=lines)

@@ -132,5 +132,5 @@ def test_verdicts_against_a_base_are_told(make_result: MakeResult) -> None:
     ]
     assert point.kind == "bad"
     assert point.lines == [
-        "resnet18 fp32 xnnpack: slower, a regression (new / base 1.111, 95 % 1.090 to 1.130)."
+        "resnet18 fp32 xnnpack: slower, a regression (new / baseline 1.111, 95 % 1.090 to 1.130)."
     ]
