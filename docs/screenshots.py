@@ -22,7 +22,7 @@ SAMPLE = DOCS.parent / "outputs" / "sample_sweep"
 
 
 def report(browser: Browser) -> None:
-    """The first screens of the sample's report."""
+    """Take the first screens of the sample's report."""
     page = browser.new_page(viewport={"width": 1180, "height": 1640})
     page.goto((SAMPLE / "report.html").as_uri())
     page.wait_for_load_state("networkidle")
@@ -31,7 +31,7 @@ def report(browser: Browser) -> None:
 
 
 def web_page(browser: Browser) -> None:
-    """Compare and Inspect of the sample, and Run with a sweep that is finished and one that is timed."""
+    """Take Compare and Inspect of the sample, and Run with a finished sweep and one that is being timed."""
     with _server() as address:
         for tab, height in (("compare", 860), ("inspect", 860)):
             page = _opened(browser, f"{address}/{tab}", height)
