@@ -7,9 +7,9 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from etbench.cli.common import counted
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import plain_console
+from etbench.text import counted
 
 if TYPE_CHECKING:
     from etbench.builder.cache import Cache
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(cache: Cache) -> None:
-    from etbench.measure.protocol import seconds_text
+    from etbench.text import seconds_text
 
     entries = cache.entries()
     console = plain_console()

@@ -19,7 +19,6 @@ __all__ = [
     "REGRESSION",
     "add_folders",
     "check_results",
-    "counted",
     "out_folder",
     "print_left_out",
     "print_paths",
@@ -97,11 +96,6 @@ def print_left_out(errors: Iterable[UnreadableError]) -> None:
     """Print to stderr each file that was left out, and why."""
     for error in errors:
         print(f"left out {error.message}", file=sys.stderr)
-
-
-def counted(count: int, noun: str) -> str:
-    """Write a number of things: ``1 program``, ``2 programs``."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def print_paths(paths: Iterable[Path]) -> int:

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etbench.cli.common import OK, REGRESSION, counted, read_all
+from etbench.cli.common import OK, REGRESSION, read_all
 from etbench.errors import EtbenchError
+from etbench.text import counted
 
 if TYPE_CHECKING:
     from etbench.results.comparison.compare import Comparison

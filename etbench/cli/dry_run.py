@@ -12,11 +12,9 @@ from etbench.builder.cache import Cache, cache_folder
 from etbench.builder.fingerprint import recipe_key
 from etbench.builder.pool import UNKNOWN_S
 from etbench.builder.times import BuildTimes
-from etbench.cli.common import counted
 from etbench.config import Cell
 from etbench.errors import ConfigError
 from etbench.events import Event
-from etbench.measure.protocol import seconds_text
 from etbench.preflight.checks import missing_here
 from etbench.preflight.grid import expanded
 from etbench.results.files.names import cell_words
@@ -24,6 +22,7 @@ from etbench.results.files.store import read_results
 from etbench.sweep.eta import Estimate
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import plain_console
+from etbench.text import counted, seconds_text
 
 __all__ = ["Planned", "plan", "print_plan"]
 

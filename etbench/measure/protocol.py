@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -32,7 +31,6 @@ __all__ = [
     "Subject",
     "Timed",
     "in_turn",
-    "seconds_text",
 ]
 
 
@@ -204,17 +202,3 @@ def in_turn(base: Sequence[Round], new: Sequence[Round]) -> tuple[list[float], l
         for rounds in (base, new)
     )
     return common_blocks(of_base, of_new)
-
-
-def seconds_text(seconds: float) -> str:
-    """Format a duration with a precision that suits its size.
-
-    >>> [seconds_text(value) for value in (0.0042, 0.9996, 1.34, 42.6, 99.6, 700)]
-    ['4.2 ms', '1 s', '1.3 s', '43 s', '100 s', '11 min 40 s']
-    """
-    if seconds < 0.9995:  # which rounds to 1000 ms
-        return f"{seconds * 1e3:.3g} ms"
-    if seconds < 120:
-        return f"{seconds:.2g} s" if seconds < 99.5 else f"{seconds:.0f} s"
-    minutes, rest = divmod(math.ceil(seconds), 60)
-    return f"{minutes} min {rest} s"

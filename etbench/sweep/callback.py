@@ -14,9 +14,9 @@ from omegaconf import DictConfig
 from etbench.errors import EtbenchError
 from etbench.results.files.schema import Result
 from etbench.sweep import ray_launcher
-from etbench.sweep.going_on import saying_how_to_go_on
 from etbench.sweep.manifest import Manifest, close_manifest, has_manifest
 from etbench.sweep.new_results import NewResultsCallback
+from etbench.sweep.resume_hint import resume_hint
 from etbench.terminal.console import print_summary
 from etbench.terminal.pipe import outliving_the_reader
 from etbench.terminal.streams import plain_console
@@ -44,7 +44,7 @@ class ResultsCallback(NewResultsCallback):
     def on_multirun_end(self, config: DictConfig, **more: Any) -> None:
         """Write tables and report, and print how to get them if that is interrupted."""
         what = "the sweep was interrupted before its tables were written"
-        with saying_how_to_go_on(Path(config.hydra.sweep.dir), what, only_interrupted=True):
+        with resume_hint(Path(config.hydra.sweep.dir), what, only_interrupted=True):
             super().on_multirun_end(config, **more)
 
     def close(self, folder: Path, results: Sequence[tuple[Path, Result]]) -> None:

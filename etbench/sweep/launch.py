@@ -10,8 +10,8 @@ import etbench.engine.phases  # noqa: F401  before the sweep begins: an interrup
 from etbench.config import Cell
 from etbench.engine.run import run_cells
 from etbench.results.files.schema import Result
-from etbench.sweep.going_on import saying_how_to_go_on
 from etbench.sweep.manifest import Manifest, alone_in, finished_cells, read_manifest
+from etbench.sweep.resume_hint import resume_hint
 from etbench.sweep.view import sweep_view
 
 __all__ = ["run_sweep"]
@@ -39,7 +39,7 @@ def run_sweep(
         manifest, done = _plan(cells, folder, more)
         todo = {cell.cell_id: (cell, log) for cell, log in planned if cell.cell_id not in done}
         with (
-            saying_how_to_go_on(folder, "the sweep ended before all cells were finished"),
+            resume_hint(folder, "the sweep ended before all cells were finished"),
             sweep_view([cell for cell, _ in todo.values()], len(done)) as on_event,
         ):
             manifest.write(folder)

@@ -9,11 +9,11 @@ from rich.console import Console
 
 from etbench.config import Cell
 from etbench.events import Event
-from etbench.measure.protocol import seconds_text
 from etbench.results.files.names import cell_words
 from etbench.sweep.eta import Estimate
 from etbench.terminal.console import STAGE_WORDS, TELL_EVERY_S
 from etbench.terminal.streams import progress_console
+from etbench.text import seconds_text
 
 __all__ = ["SweepLines"]
 

@@ -15,7 +15,6 @@ from rich.text import Text
 
 from etbench.config import Cell
 from etbench.events import Event, OnEvent
-from etbench.measure.protocol import seconds_text
 from etbench.results.files.names import cell_words
 from etbench.sweep.eta import Estimate
 from etbench.sweep.lines import SweepLines
@@ -23,6 +22,7 @@ from etbench.sweep.progress import CellProgress
 from etbench.terminal.console import STAGE_WORDS
 from etbench.terminal.streams import progress_console
 from etbench.terminal.summary_table import significant
+from etbench.text import counted, seconds_text
 
 __all__ = ["sweep_view"]
 
@@ -43,7 +43,9 @@ def sweep_view(cells: Sequence[Cell], done_before: int) -> Iterator[OnEvent]:
     """Yield the callback that shows the events of these cells."""
     console = progress_console()
     if done_before:
-        console.print(f"{_counted(done_before)} already finished, {_counted(len(cells))} to run")
+        console.print(
+            f"{counted(done_before, 'cell')} already finished, {counted(len(cells), 'cell')} to run"
+        )
     if not console.is_terminal or os.environ.get("CI"):
         yield SweepLines(cells, console)
         return
@@ -128,7 +130,7 @@ class _LiveView:
     def headline(self) -> Text:
         """Return the progress of the whole sweep."""
         rows = self.rows.values()
-        words = [f"{sum(row.over for row in rows)} of {_counted(len(rows))}"]
+        words = [f"{sum(row.over for row in rows)} of {counted(len(rows), 'cell')}"]
         if failed := sum(row.state == "failed" for row in rows):
             words.append(f"{failed} failed")
         words.append(seconds_text(self._now() - self.begun))
@@ -138,10 +140,6 @@ class _LiveView:
         if building := self.estimate.building:
             words.append(f"{building} build{'s' if building > 1 else ''} running")
         return Text(" · ".join(words), style="bold")
-
-
-def _counted(cells: int) -> str:
-    return "1 cell" if cells == 1 else f"{cells} cells"
 
 
 def _figures(row: CellProgress) -> tuple[str, str]:

@@ -11,7 +11,6 @@ from rich.markup import escape
 from rich.text import Text
 
 from etbench.events import Event
-from etbench.measure.protocol import seconds_text
 from etbench.results.files.schema import CellComparison, Result
 from etbench.stats.summary import LatencyMs
 from etbench.terminal.fitting import Column, print_table
@@ -26,6 +25,7 @@ from etbench.terminal.summary_table import (
     significant,
     usual_figures,
 )
+from etbench.text import seconds_text
 
 __all__ = ["STAGE_WORDS", "ConsoleLog", "print_comparison", "print_summary", "summary_line"]
 

@@ -19,6 +19,7 @@ from etbench.stats.layers import Numerics
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import say
 from etbench.terminal.summary_table import significant
+from etbench.text import counted
 
 __all__ = ["listed", "print_details", "print_kinds"]
 
@@ -99,7 +100,7 @@ def _those(results: Sequence[Result], names: Sequence[str], has: Callable[[Resul
 
 
 def _counted(cells: Sequence[str], what: str = "") -> str:
-    return " ".join(filter(None, [str(len(cells)), "cell" if len(cells) == 1 else "cells", what]))
+    return f"{counted(len(cells), 'cell')} {what}".rstrip()
 
 
 def _failure(result: Result) -> tuple[str, str, str] | None:

@@ -27,7 +27,6 @@ from etbench.measure.protocol import (
     Round,
     Subject,
     Timed,
-    seconds_text,
 )
 from etbench.measure.worker.inspection import RunTask, inspect_program
 from etbench.measure.worker.machine import machine_of
@@ -35,6 +34,7 @@ from etbench.measure.worker.plan import Progress
 from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import CheckTask, EvaluateTask, OutputsTask, ParityTask, RoundTask, Task
 from etbench.stats.parity import Parity
+from etbench.text import seconds_text
 
 __all__ = ["RunningSubject", "failing_alone"]
 

@@ -9,7 +9,7 @@ import pandas as pd
 from msgspec import Struct
 
 from etbench.results.files.schema import Result
-from etbench.results.report.figures import and_more, counted
+from etbench.text import and_more, counted
 
 __all__ = ["Point", "cautions"]
 

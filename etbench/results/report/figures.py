@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-__all__ = ["and_more", "counted", "db", "megabytes", "milliseconds", "number", "percent", "span"]
+__all__ = ["db", "megabytes", "milliseconds", "number", "percent", "span"]
 
 
 def number(value: float) -> str:
@@ -46,26 +46,6 @@ def span(values: Iterable[float], unit: str = "") -> str:
     low, high = (number(bound) for bound in _bounds(values))
     text = low if low == high else f"{low} to {high}"
     return f"{text} {unit}".rstrip()
-
-
-def counted(count: int, noun: str) -> str:
-    """Write a count with its noun.
-
-    >>> counted(1, "model"), counted(2, "model")
-    ('1 model', '2 models')
-    """
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def and_more(names: Iterable[str], most: int = 5) -> str:
-    """List names, and how many more there are beyond the first.
-
-    >>> and_more("abc", most=2)
-    'a, b and 1 more'
-    """
-    names = list(names)
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _bounds(values: Iterable[float]) -> tuple[float, float]:

@@ -12,9 +12,9 @@ from nicegui import ui
 from etbench.builder.cache import cache_folder
 from etbench.results.files.schema import Result
 from etbench.results.report import gather, html_page
-from etbench.results.report.figures import counted
 from etbench.results.tables.frames import to_frame
 from etbench.results.tables.metrics import RAW
+from etbench.text import counted
 from etbench.ui.figures import CHARTS, FORMATS, as_file, draw, inline_svg
 from etbench.ui.library import LOOK_EVERY_S, Library
 from etbench.ui.pages.frame import card, figure, offer_options, page_frame, table, words

@@ -10,12 +10,11 @@ import msgspec
 from nicegui import ui
 
 from etbench.config.command import shell_words
-from etbench.measure.protocol import seconds_text
 from etbench.preflight.doctor import describe
 from etbench.results import charts
 from etbench.results.files.schema import Result
-from etbench.results.report.figures import counted
 from etbench.results.tables.rounds import round_table
+from etbench.text import counted, seconds_text
 from etbench.ui.figures import inline_svg
 from etbench.ui.library import LOOK_EVERY_S, Entry, Library
 from etbench.ui.pages.frame import card, facts, figure, inspect_address, page_frame, table, words

@@ -7,8 +7,7 @@ from pathlib import Path
 from nicegui import ui
 
 from etbench.config.command import resume_arguments, shell_words
-from etbench.measure.protocol import seconds_text
-from etbench.results.report.figures import counted
+from etbench.text import counted, seconds_text
 from etbench.ui.jobs import Job, Jobs
 from etbench.ui.library import Library
 from etbench.ui.pages.cells import CellTable

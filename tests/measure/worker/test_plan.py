@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from etbench.config import Repeat
 from etbench.host.load import MachineLoad
-from etbench.measure.protocol import Round, in_turn, seconds_text
+from etbench.measure.protocol import Round, in_turn
 from etbench.measure.worker.plan import MIN_ROUNDS, MIN_SAMPLES, Progress, plan_rounds
+from etbench.text import seconds_text
 
 QUIET = MachineLoad(
     other_cpu_share=0.0, steal_share=0.0, involuntary_switches=0, major_faults=0, frequency_mhz=None

@@ -12,11 +12,11 @@ from etbench.errors import ConfigError
 from etbench.sweep.manifest import has_manifest
 from etbench.system.interrupt import interrupted
 
-__all__ = ["saying_how_to_go_on"]
+__all__ = ["resume_hint"]
 
 
 @contextmanager
-def saying_how_to_go_on(folder: Path, what: str, *, only_interrupted: bool = False) -> Iterator[None]:
+def resume_hint(folder: Path, what: str, *, only_interrupted: bool = False) -> Iterator[None]:
     """Print the command that resumes a sweep if the body does not finish.
 
     Args:

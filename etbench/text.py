@@ -1,0 +1,42 @@
+"""Numbers and lists in words, as messages, tables and reports have them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+__all__ = ["and_more", "counted", "seconds_text"]
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a count with its noun.
+
+    >>> counted(1, "model"), counted(2, "model")
+    ('1 model', '2 models')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def and_more(names: Iterable[str], most: int = 5) -> str:
+    """List names, and how many more there are beyond the first.
+
+    >>> and_more("abc", most=2)
+    'a, b and 1 more'
+    """
+    names = list(names)
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def seconds_text(seconds: float) -> str:
+    """Format a duration with a precision that suits its size.
+
+    >>> [seconds_text(value) for value in (0.0042, 0.9996, 1.34, 42.6, 99.6, 700)]
+    ['4.2 ms', '1 s', '1.3 s', '43 s', '100 s', '11 min 40 s']
+    """
+    if seconds < 0.9995:  # which rounds to 1000 ms
+        return f"{seconds * 1e3:.3g} ms"
+    if seconds < 120:
+        return f"{seconds:.2g} s" if seconds < 99.5 else f"{seconds:.0f} s"
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    return f"{minutes} min {rest} s"
