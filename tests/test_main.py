@@ -37,6 +37,10 @@ FIRST_CPU = min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") els
         (["-m", "model=glob(x*)"], ["matches no model"]),
         (["+colour=blue"], ["colour: unknown key"]),
         (
+            ["model=custom", "model._target_=a.b", "model.width=3"],
+            ["'model.width'", "is given as +model.width=3"],
+        ),
+        (
             ["-m", "model=distilbert,resnet18", "model.seq_len=16"],
             ["model.seq_len=16: model=resnet18 has no model.seq_len; sweep it separately"],
         ),

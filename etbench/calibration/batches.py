@@ -13,7 +13,7 @@ from torch import Tensor
 
 from etbench.calibration.arrays import read_arrays
 from etbench.config import Calibration
-from etbench.data import crops, photographs, sentences
+from etbench.data import crops, image_paths, photographs, sentences
 from etbench.models.inputs import ImageInputs, Inputs, PromptInputs, TextInputs, contiguous
 
 __all__ = ["Batches", "read_batches"]
@@ -66,9 +66,9 @@ def _usual_batches(calibration: Calibration, inputs: Inputs) -> Batches:
         return Batches(prompts[:split], prompts[split:], inputs.description)
     if isinstance(inputs, ImageInputs):
         folder = calibration.images
-        images = photographs(Path(folder) if folder else None, most=count)
+        images = photographs(Path(folder) if folder else None, count, calibration.seed)
         items: list[Any] = crops(images, count, seed=calibration.seed)
-        source = f"{len(images)} images of {folder}" if folder else "photographs of scikit-learn (CC BY 2.0)"
+        source = _own_images(folder, len(images)) if folder else "photographs of scikit-learn (CC BY 2.0)"
     elif isinstance(inputs, TextInputs):
         file = calibration.text
         lines = sentences(Path(file) if file else None)[:count]
@@ -78,6 +78,11 @@ def _usual_batches(calibration: Calibration, inputs: Inputs) -> Batches:
         return Batches([inputs.tensors], [inputs.tensors], inputs.description)
     batches = [inputs.encode(items[i : i + inputs.batch]) for i in range(0, len(items), inputs.batch)]
     return Batches(batches[:split], batches[split:], f"{source}; {inputs.description}")
+
+
+def _own_images(folder: str, used: int) -> str:
+    total = len(image_paths(Path(folder)))
+    return f"{used if used == total else f'{used} of {total}'} image{'' if total == 1 else 's'} of {folder}"
 
 
 def _own_batches(calibration: Calibration, npz: str, inputs: Inputs, names: Sequence[str]) -> Batches:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from etbench.data.images import crops, photographs
+from etbench.data.images import crops, image_paths, photographs
 from etbench.data.speech import spoken
 from etbench.data.text import sentences
 
-__all__ = ["crops", "photographs", "sentences", "spoken"]
+__all__ = ["crops", "image_paths", "photographs", "sentences", "spoken"]

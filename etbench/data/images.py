@@ -7,6 +7,8 @@ README beside them in scikit-learn.
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -15,27 +17,52 @@ from PIL import Image
 from etbench.config.sections import IMAGE_SUFFIXES
 from etbench.errors import EtbenchError
 
-__all__ = ["crops", "photographs"]
+__all__ = ["crops", "image_paths", "photographs"]
 
 SMALLEST_SIDE = 0.4  # of the photograph's shorter side
 
 
-def photographs(folder: Path | None, most: int | None = None) -> list[Image.Image]:
-    """Return the RGB images of a folder and its subfolders by name.
+def photographs(folder: Path | None, most: int | None = None, seed: int = 0) -> list[Image.Image]:
+    """Return RGB images of a folder, from all of its subfolders in turn.
 
     Args:
         folder: of the images; None for the two bundled ones.
         most: how many to read at most, since all are kept in memory at full resolution; None for no limit.
+        seed: of the sample that is taken of more than `most` images.
 
     Raises:
         EtbenchError: of stage ``calibrate`` if the folder contains no image, or one cannot be read.
 
     """
-    folder = folder or _bundled_folder()
+    return [_read(path) for path in _sample(image_paths(folder or _bundled_folder()), most, seed)]
+
+
+def image_paths(folder: Path) -> list[Path]:
+    """Return the paths of the images in a folder and its subfolders, by name.
+
+    Raises:
+        EtbenchError: of stage ``calibrate`` if there is none.
+
+    """
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
         raise EtbenchError(f"no image in {folder}", stage="calibrate", hint="add .jpg or .png files")
-    return [_read(path) for path in paths[:most]]
+    return paths
+
+
+def _sample(paths: Sequence[Path], most: int | None, seed: int) -> list[Path]:
+    """Take one path of each folder after another: subfolders are often classes, and none may be left out."""
+    random = np.random.default_rng(seed)
+    folders: dict[Path, list[Path]] = {}
+    for path in paths:
+        folders.setdefault(path.parent, []).append(path)
+    if most is not None and len(paths) > most:
+        folders = {
+            folder: [inside[at] for at in random.permutation(len(inside))]
+            for folder, inside in folders.items()
+        }
+    turns = zip_longest(*folders.values())
+    return [path for turn in turns for path in turn if path is not None][:most]
 
 
 def crops(images: list[Image.Image], count: int, *, seed: int) -> list[Image.Image]:

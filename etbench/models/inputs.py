@@ -31,11 +31,14 @@ MADE_UP = "seeded normal values and ones of the given shapes: no real data are k
 
 @dataclass(frozen=True)
 class Normalization:
-    """Mean to subtract from pixels between 0 and 1, and standard deviation to divide by, per channel."""
+    """Mean to subtract from pixels between 0 and 1, and standard deviation to divide by, per channel.
+
+    `source` names whose they are in the description of the data; without one, ImageNet's are recognized.
+    """
 
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    source: str = "ImageNet"
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,10 @@ class ImageInputs:
     @property
     def description(self) -> str:
         """How the images are prepared."""
-        return f"bilinear resize, {self.normalization.source} mean and standard deviation"
+        usual, given = Normalization(), self.normalization
+        is_usual = (given.mean, given.std) == (usual.mean, usual.std)
+        whose = given.source or ("ImageNet" if is_usual else "the model's own")
+        return f"bilinear resize, {whose} mean and standard deviation"
 
     def encode(self, images: Sequence[Image.Image]) -> tuple[Tensor]:
         """Return one float tensor of shape (len(images), 3, size, size)."""

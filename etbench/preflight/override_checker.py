@@ -178,10 +178,7 @@ class OverrideChecker:
     ) -> None:
         """Report an unknown key, or each value that the schema rejects or that does not exist."""
         if not self._is_known(item, base):
-            known = [*self.groups, *key_paths(self.without_hydra(base))]
-            faults.append(
-                f"{item.input_line}: unknown key {item.key_or_group!r}{nearest(item.key_or_group, known)}"
-            )
+            faults.append(self._unknown_key(item, base))
             return
         for single in self.singles(item)[int(first_is_valid) :]:
             try:
@@ -192,6 +189,18 @@ class OverrideChecker:
                 faults.append(f"{single}: {first_line(error)}")
             else:
                 faults += [fault for fault in missing_here(cell) if fault not in before]
+
+    def _unknown_key(self, item: Override, base: DictConfig) -> str:
+        """Return that a key is unknown, with the nearest one, or how to give an option to a function."""
+        known = [*self.groups, *key_paths(self.without_hydra(base))]
+        key, (parent, _, name) = item.key_or_group, item.key_or_group.rpartition(".")
+        fault = f"{item.input_line}: unknown key {key!r}"
+        if not has_key(base, f"{parent}._target_"):
+            return fault + nearest(key, known)
+        beside = [other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == parent]
+        return (
+            f"{fault}{nearest(name, beside)}; an option of {parent}._target_ is given as +{item.input_line}"
+        )
 
     @staticmethod
     def _is_known(item: Override, base: DictConfig) -> bool:

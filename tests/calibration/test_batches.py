@@ -12,7 +12,7 @@ from PIL import Image
 from etbench.calibration import read_batches
 from etbench.config import Calibration
 from etbench.errors import ConfigError, EtbenchError
-from etbench.models.inputs import FixedInputs, ImageInputs, TextInputs
+from etbench.models.inputs import FixedInputs, ImageInputs, Normalization, TextInputs
 from etbench.models.tokens import offline_tokenizer
 from etbench.preflight.command_line import check_command_line
 
@@ -39,7 +39,7 @@ def test_the_description_says_whose_data_it_is(tmp_path: Path) -> None:
     assert "public-domain books" in read_batches(_samples(), TEXT).description
     Image.new("RGB", (64, 64), "green").save(tmp_path / "own.png")
     own = read_batches(_samples(images=str(tmp_path)), ImageInputs(32))
-    assert own.description.startswith(f"1 images of {tmp_path}")
+    assert own.description.startswith(f"1 image of {tmp_path}")
     assert torch.unique(own.references[0][0]).numel() == 3  # one colour: one value a channel
     (tmp_path / "own.txt").write_text("Just one sentence.\n")
     text = read_batches(_samples(text=str(tmp_path / "own.txt")), TEXT)
@@ -48,14 +48,38 @@ def test_the_description_says_whose_data_it_is(tmp_path: Path) -> None:
 
 
 def test_no_more_pictures_are_read_than_are_used_and_those_are_counted(tmp_path: Path) -> None:
-    for number in range(3):
-        Image.new("RGB", (64, 64), (number, 0, 0)).save(tmp_path / f"{number}.png")
-    (tmp_path / "3.png").write_bytes(b"never read")
+    for number in range(4):
+        _picture(tmp_path / f"{number}.png", red=number)
     asked = _samples(images=str(tmp_path), references=1, batches=2)
-    batches = read_batches(asked, ImageInputs(32))
-    assert batches.description.startswith(f"3 images of {tmp_path}")
-    reds = [float(batch[0][0, 0].mean()) for batch in [*batches.references, *batches.calibration]]
-    assert reds == sorted(set(reds)), "each in its turn"
+    found = _reds(asked)
+    (left_out,) = set(range(4)) - set(found)
+    (tmp_path / f"{left_out}.png").write_bytes(b"never read")
+    assert _reds(asked) == found, "the same sample for the same seed"
+    assert read_batches(asked, ImageInputs(32)).description.startswith(f"3 of 4 images of {tmp_path}")
+
+
+def test_pictures_come_from_all_subfolders_alike(tmp_path: Path) -> None:
+    for folder in range(3):
+        (tmp_path / str(folder)).mkdir()
+        for number in range(5):
+            _picture(tmp_path / str(folder) / f"{number}.png", red=10 * folder + number)
+    found = _reds(_samples(images=str(tmp_path), references=1, batches=5))
+    assert len(set(found)) == 6
+    assert [red // 10 for red in found] == [0, 1, 2, 0, 1, 2]
+    whole = _reds(_samples(images=str(tmp_path), references=3, batches=12))
+    assert sorted(whole) == [10 * folder + number for folder in range(3) for number in range(5)]
+
+
+def _picture(path: Path, *, red: int) -> None:
+    Image.new("RGB", (64, 64), (red, 0, 0)).save(path)
+
+
+def _reds(calibration: Calibration) -> list[int]:
+    """Return the red of each picture that is read, in order."""
+    plain = Normalization((0.0,) * 3, (1 / 255,) * 3)
+    batches = read_batches(calibration, ImageInputs(32, normalization=plain))
+    assert "the model's own mean" in batches.description
+    return [round(float(batch[0][0, 0].mean())) for batch in [*batches.references, *batches.calibration]]
 
 
 def test_example_inputs_of_a_model_of_ones_own_serve_for_both() -> None:
