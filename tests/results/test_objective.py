@@ -67,7 +67,7 @@ def test_an_exact_output_keeps_every_bound_and_a_failed_cell_has_no_objective(re
         ("objective=latency_p5_ms", "did you mean 'latency_p95_ms'?"),
         ("objective=latency_ms", "not a number"),
         ("objective=rounds", "not a number"),
-        ("+bounds.sqnr=20", "bounds.sqnr: there is no such metric (did you mean 'sqnr_db'?)"),
+        ("+bounds.sqnr=20", "bounds.sqnr: no such metric (did you mean 'sqnr_db'?)"),
         ("+bounds.sqnr_db=much", "bounds={'sqnr_db': 'much'}: expected `float`"),
     ],
 )
