@@ -14,6 +14,8 @@ from pathlib import Path
 from statistics import fmean
 from xml.sax.saxutils import escape
 
+import networkx as nx
+
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "tests"))
 
@@ -33,7 +35,7 @@ WORDS = {"torch": "may import torch or ExecuTorch", "hydra": "may import Hydra",
 
 def picture() -> str:
     """Return the SVG."""
-    graph = _fewest(_packages())
+    graph = _packages()
     rows, edges = _layers(graph)
     _order(rows, edges)
     across = _positions(rows, edges)
@@ -47,7 +49,7 @@ def picture() -> str:
         f'<rect width="{WIDTH}" height="{height}" rx="8" fill="#f6f8fa"/>',
     ]
     place = {node: (across[node], _middle(number)) for number, row in enumerate(rows) for node in row}
-    for importer, imported in sorted(graph_edges(graph)):
+    for importer, imported in sorted(graph.edges):
         lines.append(_arrow([place[node] for node in _way(importer, imported, edges)]))
     for node, (x, y) in sorted(place.items(), key=lambda pair: (pair[1][1], pair[1][0])):
         if isinstance(node, str):
@@ -56,54 +58,27 @@ def picture() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _packages() -> dict[str, set[str]]:
-    """Return the packages that each package imports, without the name of the top one."""
-    graph = package_graph(ROOT, TOP)
-    return {
-        package: {other for name in graph.get(f"{TOP}.{package}", ()) if (other := _short(name)) in LAYERS}
-        for package in LAYERS
-    }
+def _packages() -> nx.DiGraph:
+    """Return which package imports which, without the imports that follow from others."""
+    graph = nx.DiGraph()
+    graph.add_nodes_from(LAYERS)
+    imports = package_graph(ROOT, TOP)
+    for package in LAYERS:
+        others = (name.removeprefix(f"{TOP}.") for name in imports.get(f"{TOP}.{package}", ()))
+        graph.add_edges_from((package, other) for other in others if other in LAYERS)
+    return nx.transitive_reduction(graph)
 
 
-def _short(name: str) -> str:
-    return name.removeprefix(f"{TOP}.")
-
-
-def _fewest(graph: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    """Return the graph without the imports that follow from others (its transitive reduction)."""
-    below: dict[str, set[str]] = {}
-
-    def reach(node: str) -> set[str]:
-        if node not in below:
-            below[node] = set(graph[node]).union(*(reach(other) for other in graph[node]))
-        return below[node]
-
-    return {
-        node: {other for other in others if not any(other in reach(third) for third in others - {other})}
-        for node, others in graph.items()
-    }
-
-
-def graph_edges(graph: Mapping[str, set[str]]) -> list[tuple[str, str]]:
-    """Return each pair of an importer and what it imports."""
-    return [(node, other) for node, others in graph.items() for other in others]
-
-
-def _layers(graph: Mapping[str, set[str]]) -> tuple[list[list[Node]], dict[Node, list[Node]]]:
+def _layers(graph: nx.DiGraph) -> tuple[list[list[Node]], dict[Node, list[Node]]]:
     """Return the rows from the top, and for each node those that it is joined to in the next row."""
-    depth: dict[str, int] = {}
-
-    def down(node: str) -> int:
-        if node not in depth:
-            depth[node] = 1 + max((down(other) for other in graph[node]), default=-1)
-        return depth[node]
-
-    deepest = max(map(down, graph))
+    levels = list(nx.topological_generations(graph.reverse(copy=False)))  # by the longest way down
+    depth = {node: level for level, nodes in enumerate(levels) for node in nodes}
+    deepest = len(levels) - 1
     rows: list[list[Node]] = [[] for _ in range(deepest + 1)]
     for node in sorted(graph):
         rows[deepest - depth[node]].append(node)
     edges: dict[Node, list[Node]] = {node: [] for node in graph}
-    for importer, imported in sorted(graph_edges(graph)):
+    for importer, imported in sorted(graph.edges):
         last: Node = importer
         for level in range(depth[importer] - 1, depth[imported], -1):
             bend = (importer, imported, level)

@@ -41,6 +41,10 @@ FIRST_CPU = min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") els
             ["'model.width'", "is given as +model.width=3"],
         ),
         (
+            ["model=resnet18", "~model.sed"],
+            ["~model.sed: unknown key 'model.sed' (did you mean 'model.seed'?)\n"],
+        ),
+        (
             ["-m", "model=distilbert,resnet18", "model.seq_len=16"],
             ["model.seq_len=16: model=resnet18 has no model.seq_len; sweep it separately"],
         ),

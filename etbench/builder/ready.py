@@ -17,7 +17,7 @@ from etbench.builder.segments import read_program, read_segments
 from etbench.config import Model
 from etbench.config.component import instantiate
 from etbench.config.sections import InputSpec
-from etbench.data import crops, photographs
+from etbench.data import crops, image_paths, photographs
 from etbench.errors import EtbenchError
 from etbench.events import Stages
 from etbench.models.inputs import ImageInputs, shaped_inputs
@@ -89,7 +89,7 @@ def _made(model: Model, plan: Any) -> tuple[list[tuple[Tensor, ...]], str]:
     values = [plan.values[index].val for index in plan.inputs]
     inputs = shaped_inputs(model.inputs or [_spec(value, number) for number, value in enumerate(values)])
     if isinstance(inputs, ImageInputs):
-        batch = inputs.encode(crops(photographs(None), inputs.batch, seed=0))
+        batch = inputs.encode(crops(photographs(image_paths(None)), inputs.batch, seed=0))
         return [batch], f"photographs of scikit-learn (CC BY 2.0); {inputs.description}"
     return [inputs.tensors], inputs.description  # type: ignore[union-attr]  # shapes never make sentences
 

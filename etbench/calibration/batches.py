@@ -15,6 +15,7 @@ from etbench.calibration.arrays import read_arrays
 from etbench.config import Calibration
 from etbench.data import crops, image_paths, photographs, sentences
 from etbench.models.inputs import ImageInputs, Inputs, PromptInputs, TextInputs, contiguous
+from etbench.text import counted
 
 __all__ = ["Batches", "read_batches"]
 
@@ -66,9 +67,12 @@ def _usual_batches(calibration: Calibration, inputs: Inputs) -> Batches:
         return Batches(prompts[:split], prompts[split:], inputs.description)
     if isinstance(inputs, ImageInputs):
         folder = calibration.images
-        images = photographs(Path(folder) if folder else None, count, calibration.seed)
+        paths = image_paths(Path(folder) if folder else None)
+        images = photographs(paths, count, calibration.seed)
         items: list[Any] = crops(images, count, seed=calibration.seed)
-        source = _own_images(folder, len(images)) if folder else "photographs of scikit-learn (CC BY 2.0)"
+        total = counted(len(paths), "image")
+        used = total if len(images) == len(paths) else f"{len(images)} of {total}"
+        source = f"{used} of {folder}" if folder else "photographs of scikit-learn (CC BY 2.0)"
     elif isinstance(inputs, TextInputs):
         file = calibration.text
         lines = sentences(Path(file) if file else None)[:count]
@@ -78,11 +82,6 @@ def _usual_batches(calibration: Calibration, inputs: Inputs) -> Batches:
         return Batches([inputs.tensors], [inputs.tensors], inputs.description)
     batches = [inputs.encode(items[i : i + inputs.batch]) for i in range(0, len(items), inputs.batch)]
     return Batches(batches[:split], batches[split:], f"{source}; {inputs.description}")
-
-
-def _own_images(folder: str, used: int) -> str:
-    total = len(image_paths(Path(folder)))
-    return f"{used if used == total else f'{used} of {total}'} image{'' if total == 1 else 's'} of {folder}"
 
 
 def _own_batches(calibration: Calibration, npz: str, inputs: Inputs, names: Sequence[str]) -> Batches:

@@ -22,28 +22,32 @@ __all__ = ["crops", "image_paths", "photographs"]
 SMALLEST_SIDE = 0.4  # of the photograph's shorter side
 
 
-def photographs(folder: Path | None, most: int | None = None, seed: int = 0) -> list[Image.Image]:
-    """Return RGB images of a folder, from all of its subfolders in turn.
+def photographs(paths: Sequence[Path], most: int | None = None, seed: int = 0) -> list[Image.Image]:
+    """Return RGB images, one of each folder after another.
 
     Args:
-        folder: of the images; None for the two bundled ones.
+        paths: of the images, as `image_paths` lists them.
         most: how many to read at most, since all are kept in memory at full resolution; None for no limit.
         seed: of the sample that is taken of more than `most` images.
 
     Raises:
-        EtbenchError: of stage ``calibrate`` if the folder contains no image, or one cannot be read.
+        EtbenchError: of stage ``calibrate`` if one cannot be read.
 
     """
-    return [_read(path) for path in _sample(image_paths(folder or _bundled_folder()), most, seed)]
+    return [_read(path) for path in _sample(paths, most, seed)]
 
 
-def image_paths(folder: Path) -> list[Path]:
+def image_paths(folder: Path | None) -> list[Path]:
     """Return the paths of the images in a folder and its subfolders, by name.
+
+    Args:
+        folder: of the images; None for the two bundled ones.
 
     Raises:
         EtbenchError: of stage ``calibrate`` if there is none.
 
     """
+    folder = folder or _bundled_folder()
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
         raise EtbenchError(f"no image in {folder}", stage="calibrate", hint="add .jpg or .png files")

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from etbench.data import crops, photographs, sentences
+from etbench.data import crops, image_paths, photographs, sentences
 from etbench.models.inputs import ImageInputs, TextInputs
 
 __all__ = ["estimate_statistics"]
@@ -43,6 +43,6 @@ def estimate_statistics(module: nn.Module, inputs: ImageInputs | TextInputs) -> 
 
 def _items(inputs: ImageInputs | TextInputs, count: int) -> list[Any]:
     if isinstance(inputs, ImageInputs):
-        return crops(photographs(None), count, seed=0)
+        return crops(photographs(image_paths(None)), count, seed=0)
     lines = sentences(None)
     return [lines[number % len(lines)] for number in range(count)]

@@ -22,6 +22,7 @@ __all__ = [
     "SpeechInputs",
     "TextInputs",
     "contiguous",
+    "in_index_order",
     "shaped_inputs",
 ]
 
@@ -127,8 +128,18 @@ def contiguous(batch: Sequence[Tensor]) -> tuple[Tensor, ...]:
     A program is compiled for the memory layout of its example inputs, and the inputs that are kept beside it,
     which it is run with, are contiguous.
     """
-    # Not `Tensor.contiguous`: it returns a tensor with an axis of length 1 as it is, whatever its strides.
-    return tuple(tensor.clone(memory_format=torch.contiguous_format) for tensor in batch)
+    return tuple(
+        tensor if in_index_order(tensor) else tensor.clone(memory_format=torch.contiguous_format)
+        for tensor in batch
+    )
+
+
+def in_index_order(tensor: Tensor) -> bool:
+    """Return whether a tensor has the strides of a new one of its shape.
+
+    `Tensor.is_contiguous` ignores the strides of axes of length 1, but a program is compiled for them.
+    """
+    return tensor.stride() == torch.empty(tensor.shape, device="meta").stride()
 
 
 def shaped_inputs(specs: Sequence[InputSpec]) -> Inputs:

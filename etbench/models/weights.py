@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from etbench.errors import EtbenchError
+from etbench.text import and_more
 
 __all__ = ["apply_checkpoint", "fetching", "unreachable"]
 
@@ -112,5 +113,4 @@ def _read(path: Path) -> Mapping[str, Tensor]:
 def _list(label: str, names: Sequence[str]) -> str:
     if not names:
         return ""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{len(names)} {label} ({', '.join(names[:SHOWN])}{more})"
+    return f"{len(names)} {label} ({and_more(names, SHOWN)})"

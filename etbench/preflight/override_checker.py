@@ -195,7 +195,7 @@ class OverrideChecker:
         known = [*self.groups, *key_paths(self.without_hydra(base))]
         key, (parent, _, name) = item.key_or_group, item.key_or_group.rpartition(".")
         fault = f"{item.input_line}: unknown key {key!r}"
-        if not has_key(base, f"{parent}._target_"):
+        if item.is_delete() or not has_key(base, f"{parent}._target_"):
             return fault + nearest(key, known)
         beside = [other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == parent]
         return (

@@ -18,6 +18,7 @@ from etbench.errors import ConfigError
 from etbench.results.files.schema import Result
 from etbench.results.files.store import UnreadableError, read_result, read_results
 from etbench.system.files import replace_file
+from etbench.text import counted
 
 __all__ = [
     "HIDDEN",
@@ -111,7 +112,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
             ]
         if faults:
             rest = len(faults) - SHOWN
-            more = [f"and {rest} more cell{'' if rest == 1 else 's'}"] if rest > 0 else []
+            more = [f"and {counted(rest, 'more cell')}"] if rest > 0 else []
             raise ConfigError(["sweep.resume: not the same sweep", *faults[:SHOWN], *more])
 
 

@@ -138,7 +138,7 @@ class _LiveView:
         if left is not None and not all(row.over for row in rows):
             words.append(f"about {seconds_text(left)} left")
         if building := self.estimate.building:
-            words.append(f"{building} build{'s' if building > 1 else ''} running")
+            words.append(f"{counted(building, 'build')} running")
         return Text(" · ".join(words), style="bold")
 
 

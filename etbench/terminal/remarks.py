@@ -19,7 +19,7 @@ from etbench.stats.layers import Numerics
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import say
 from etbench.terminal.summary_table import significant
-from etbench.text import counted
+from etbench.text import and_more, counted
 
 __all__ = ["listed", "print_details", "print_kinds"]
 
@@ -43,8 +43,7 @@ class _Remark(NamedTuple):
 
 def listed(names: Sequence[str]) -> str:
     """List a few cells, and count the others."""
-    shown = ", ".join(names[:NAMED])
-    return f"{shown} and {len(names) - NAMED} more" if len(names) > NAMED else shown
+    return and_more(names, NAMED)
 
 
 def print_kinds(results: Sequence[Result], names: Sequence[str], console: Console) -> None:

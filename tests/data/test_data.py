@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from etbench.data import crops, photographs, sentences
+from etbench.data import crops, image_paths, photographs, sentences
 from etbench.errors import EtbenchError
 
 
 def test_two_photographs_and_many_sentences_come_along() -> None:
-    images = photographs(None)
+    images = photographs(image_paths(None))
     assert len(images) == 2
     assert all(min(image.size) > 400 and image.mode == "RGB" for image in images)
     lines = sentences(None)
@@ -24,7 +24,7 @@ def test_two_photographs_and_many_sentences_come_along() -> None:
 
 def test_crops_are_the_same_for_the_same_seed_only() -> None:
     def pixels(seed: int) -> list[bytes]:
-        return [crop.tobytes() for crop in crops(photographs(None), 6, seed=seed)]
+        return [crop.tobytes() for crop in crops(photographs(image_paths(None)), 6, seed=seed)]
 
     assert pixels(0) == pixels(0)
     assert pixels(0) != pixels(1)
@@ -42,17 +42,17 @@ def test_a_folder_of_images_is_searched_and_read(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "deep" / "gray.PNG")
     (tmp_path / "notes.txt").write_text("no image")
-    assert [image.mode for image in photographs(tmp_path)] == ["RGB"]
+    assert [image.mode for image in photographs(image_paths(tmp_path))] == ["RGB"]
 
 
 def test_an_image_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff no jpeg")
     with pytest.raises(EtbenchError, match=r"cannot read the image .*broken\.jpg") as caught:
-        photographs(tmp_path)
+        photographs(image_paths(tmp_path))
     assert caught.value.stage == "calibrate"
     with pytest.raises(EtbenchError, match="no image in"):
         (tmp_path / "broken.jpg").unlink()
-        photographs(tmp_path)
+        photographs(image_paths(tmp_path))
 
 
 def test_a_text_file_gives_its_lines_that_hold_text(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from etbench.text import and_more
+
 __all__ = ["notices"]
 
 SHOWN = 3
@@ -56,5 +58,4 @@ def _mixed(measured: pd.DataFrame, name: str) -> Iterator[str]:
 
 
 def _some(files: Sequence[Path]) -> str:
-    shown = ", ".join(str(file) for file in files[:SHOWN])
-    return f"{shown} and {len(files) - SHOWN} more" if len(files) > SHOWN else shown
+    return and_more(map(str, files), SHOWN)

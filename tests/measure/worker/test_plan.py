@@ -11,7 +11,6 @@ from etbench.config import Repeat
 from etbench.host.load import MachineLoad
 from etbench.measure.protocol import Round, in_turn
 from etbench.measure.worker.plan import MIN_ROUNDS, MIN_SAMPLES, Progress, plan_rounds
-from etbench.text import seconds_text
 
 QUIET = MachineLoad(
     other_cpu_share=0.0, steal_share=0.0, involuntary_switches=0, major_faults=0, frequency_mhz=None
@@ -98,14 +97,3 @@ def test_blocks_that_only_one_has_do_not_pair() -> None:
     base = [_round(3, 1.0, block=0), _round(3, 2.0, block=2), _round(3, 9.0, block=3)]
     new = [_round(3, 5.0, block=2), _round(3, 4.0, block=0)]
     assert in_turn(base, new) == ([1.0, 2.0], [4.0, 5.0])
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        *((0.0042, "4.2 ms"), (0.9994, "999 ms"), (0.9996, "1 s"), (1.34, "1.3 s"), (42.6, "43 s")),
-        *((99.4, "99 s"), (99.6, "100 s"), (118, "118 s"), (700, "11 min 40 s")),
-    ],
-)
-def test_durations_have_the_precision_a_reader_wants(seconds: float, text: str) -> None:
-    assert seconds_text(seconds) == text
