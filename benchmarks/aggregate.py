@@ -30,8 +30,8 @@ import msgspec
 from common import print_machine
 
 from etbench.host.load import MachineLoad
-from etbench.results.files.schema import Result, RoundFacts
 from etbench.results.files.store import find_files, read_results
+from etbench.results.schema import Result, RoundFacts
 from etbench.results.tables.aggregation import FIGURES, aggregate, write_rows
 from etbench.results.tables.frames import frame_of_rows
 from etbench.results.tables.rows import stream_rows

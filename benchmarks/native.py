@@ -20,7 +20,7 @@ from common import built, measured, print_machine
 
 from etbench.config import Cell
 from etbench.measure import Subject
-from etbench.measure.findings import Memory, OneLoad
+from etbench.measure.pass_results import Memory, OneLoad
 from etbench.measure.protocol import in_turn
 from etbench.measure.worker.round_process import in_native, in_spawned
 from etbench.measure.worker.supervision import Supervision

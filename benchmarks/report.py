@@ -21,10 +21,10 @@ from common import print_machine
 
 from etbench.results import load_results
 from etbench.results.charts import draw_all
-from etbench.results.files.schema import Result
 from etbench.results.files.store import read_results, write_result
 from etbench.results.report import gather, html_page
 from etbench.results.report.words import summarize_in_words
+from etbench.results.schema import Result
 from etbench.results.tables.frames import to_frame
 from etbench.results.tables.labels import label_cells
 from etbench.stats import assess, summarize

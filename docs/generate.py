@@ -15,9 +15,10 @@ from package_picture import picture
 
 from etbench.cli.commands import COMMANDS
 from etbench.cli.run_help import HELP, comments_of, keyed_lines, sentences
+from etbench.results.checks import CHECKS
 from etbench.results.tables.reference import columns_page, json_schema
 
-__all__ = ["PAGES", "cli_page", "options_page", "schema_page"]
+__all__ = ["PAGES", "checks_page", "cli_page", "options_page", "schema_page"]
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -152,7 +153,7 @@ def schema_page() -> str:
     lines = [
         "# Result file",
         "",
-        NOTE.format("`etbench/results/files/schema.py`"),
+        NOTE.format("`etbench/results/schema/result.py`"),
         "",
         "Each cell has a JSON file, `{model}_{precision}_{delegate}.json`. Its top level is a `Result`; the "
         "other structs are what its fields hold. [schema.json](schema.json) is the same as a JSON Schema.",
@@ -247,10 +248,41 @@ def _cell(text: str) -> str:
     )
 
 
+def checks_page() -> str:
+    """Return the Markdown page of all checks, by severity."""
+    lines = [
+        "# Findings",
+        "",
+        NOTE.format("`etbench/results/checks/`"),
+        "",
+        "Each result is checked when it is measured, and when an older one is read. What a check finds is a "
+        "*finding* of the result. The console, `etbench show`, the report and the web interface show it.",
+        "",
+        "- An **error** means that the figures are not those of the model's program. The cell has the status "
+        "`wrong`: its times are kept and shown, but it is left out of rankings, speedups and Pareto fronts, and "
+        "the exit status is 1. `sweep.retry=wrong` measures it again.",
+        "- A **warning** means that a figure is doubtful.",
+        "- A **note** is something that you must know to read the figures.",
+        "",
+        "If an error is acceptable for you, name its code, or a pattern: `checks.accept=[parity.output_lost]`. "
+        "The finding is then shown as an accepted warning. `etbench compare … --fail-if finding:CODE` fails if a "
+        "cell has a finding that its baseline does not have.",
+    ]
+    for severity in ("error", "warning", "note"):
+        lines += ["", f"## {severity.title()}s", "", "| code | meaning | what to do |", "|---|---|---|"]
+        lines += [
+            f"| `{one.code}` | {_cell(one.title)} | {_cell(one.cure)} |"
+            for one in CHECKS
+            if one.severity == severity
+        ]
+    return "\n".join(lines) + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "reference/options.md": options_page,
     "reference/cli.md": cli_page,
     "reference/columns.md": columns_page,
+    "reference/checks.md": checks_page,
     "reference/schema.md": schema_page,
     "reference/schema.json": json_schema,
     "images/packages.svg": picture,

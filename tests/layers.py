@@ -46,6 +46,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "measure.passes": TORCH,
     "measure.worker": ("executorch",),  # the libraries that every pass needs, once, before it forks
     "devices": (),
+    "results.schema": (),
+    "results.checks": (),
     "results.files": (),
     "results.tables": (),
     "results.comparison": (),

@@ -10,7 +10,8 @@ import pytest
 from etbench.artifact import Artifact, Delegation, TensorSpec
 from etbench.events import Failure
 from etbench.host.environment import Environment
-from etbench.results.files.schema import Requested, Result
+from etbench.results.checks import judged
+from etbench.results.schema import Requested, Result
 from etbench.stats import Parity, summarize
 
 MakeResult = Callable[..., Result]
@@ -89,7 +90,7 @@ def make_result() -> MakeResult:
             "environment": ENVIRONMENT,
             "config": {"model": {"name": model}},
         }
-        return Result(**(fields | more))
+        return judged(Result(**(fields | more)))
 
     return make
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
 
 TESTS = Path(__file__).parent
 CONF = TESTS / "conf"

@@ -17,8 +17,8 @@ from running import BRIEF, TESTS, environment, etbench
 
 from etbench.cli.commands import COMMANDS
 from etbench.preflight.command_line import check_command_line
-from etbench.results.files.schema import Result
 from etbench.results.files.store import read_result, read_results
+from etbench.results.schema import Result
 from etbench.results.tables import metrics
 
 ROOT = TESTS.parent

@@ -11,8 +11,8 @@ from running import BRIEF, CONF, Sweep, etbench
 
 from etbench.errors import ConfigError
 from etbench.preflight.compose import compose
-from etbench.results.files.schema import Result
 from etbench.results.files.store import read_results
+from etbench.results.schema import Result
 
 pytestmark = pytest.mark.build
 

@@ -67,7 +67,8 @@ class Artifact(Struct, frozen=True, kw_only=True):
     weights that the program's own operators use, `delegate_bytes` the data of delegates, including their
     weights; both are null in results of older versions. `inputs` and `outputs` are flat; `references` counts
     the batches for which parity is computed. `calibration` describes the data from which a calibrated
-    precision took its ranges; `numerics` shows where it loses accuracy, if requested. `generation` is for
+    precision took its ranges; `numerics` shows where it loses accuracy, if requested. `not_repeatable` is how
+    two runs of the eager model on one input differ, empty if they agree. `generation` is for
     language models: how many tokens they read and generate; their inputs are those of a prompt.
     """
 
@@ -87,6 +88,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
     build_s: dict[str, float]
     calibration: str = ""
     numerics: Numerics | None = None
+    not_repeatable: str = ""
     generation: Generation | None = None
 
 

@@ -18,6 +18,7 @@ from etbench.artifact.references import specs_of, write_references
 from etbench.builder.export import explaining_call, export, fits_contiguous
 from etbench.builder.lowering import lower
 from etbench.builder.numerics import compare_layers
+from etbench.builder.repeatable import disagreement, keeping_state, random_operators
 from etbench.builder.segments import read_segments
 from etbench.calibration import Batches, read_batches
 from etbench.config import Recipe
@@ -42,6 +43,7 @@ class Prepared:
     outputs: list[list[Tensor]]
     program: ExportedProgram
     dynamic: Dynamic
+    not_repeatable: str = ""
 
 
 def prepare(recipe: Recipe, stages: Stages) -> Prepared:
@@ -56,14 +58,22 @@ def prepare(recipe: Recipe, stages: Stages) -> Prepared:
         names = list(inspect.signature(loaded.module.forward).parameters)
         batches = read_batches(recipe.calibration, loaded.inputs, names)
     with stages("reference"):
-        outputs = [_run_eager(loaded, inputs) for inputs in batches.references]
+        with keeping_state(loaded.module):
+            outputs = [_run_eager(loaded, inputs) for inputs in batches.references]
+        differs = ""
+        if not loaded.generation:
+            with keeping_state(loaded.module):
+                differs = disagreement(outputs[0], partial(_run_eager, loaded, batches.references[0]))
     with stages("export"), torch.no_grad():
         generation = loaded.generation
         dynamic = Dynamic(seq_len=generation.prompt_tokens) if generation else recipe.model.dynamic
         program = loaded.exported
         if program is None or not fits_contiguous(program):
             program = export(loaded.module, batches.references[0], dynamic)
-    return Prepared(loaded, batches, outputs, program, dynamic)
+    drawn = random_operators(program) if differs else ""
+    return Prepared(
+        loaded, batches, outputs, program, dynamic, f"{differs}; it draws: {drawn}" if drawn else differs
+    )
 
 
 def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> Artifact:
@@ -113,6 +123,7 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
         build_s=stages.seconds,
         calibration=_calibrated_on(batches, shown) if calibrates else "",
         numerics=numerics,
+        not_repeatable=prepared.not_repeatable,
         generation=loaded.generation,
     )
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from etbench.errors import EtbenchError
 
 if TYPE_CHECKING:
-    from etbench.results.files.schema import Result
     from etbench.results.files.store import UnreadableError
+    from etbench.results.schema import Result
 
 __all__ = [
+    "FAILED",
     "OK",
     "REGRESSION",
     "add_folders",
@@ -25,7 +26,7 @@ __all__ = [
     "read_all",
 ]
 
-OK, REGRESSION = 0, 3
+OK, FAILED, REGRESSION = 0, 1, 3
 
 
 def add_folders(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etbench.cli.common import OK, REGRESSION, read_all
+from etbench.cli.common import FAILED, OK, REGRESSION, read_all
 from etbench.errors import EtbenchError
 from etbench.text import counted
 
@@ -19,8 +19,8 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = (
-        "The exit status is 3 if a cell is significantly slower (95 %) by more than --fail-above, meets a "
-        "--fail-if condition, or was measured in BASELINE and not in NEW."
+        "The exit status is 1 if a cell of NEW is wrong. It is 3 if a cell is significantly slower (95 %) by "
+        "more than --fail-above, meets a --fail-if condition, or was measured in BASELINE and not in NEW."
     )
     parser.add_argument("base", type=Path, metavar="BASELINE", help="result file or folder of the baseline")
     parser.add_argument(
@@ -39,7 +39,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="METRIC>+2%",
         help='also fail on this change of a column of results.csv, such as "pte_bytes>+2%%" or '
-        '"sqnr_db<-1" (in its own unit); may be repeated',
+        '"sqnr_db<-1" (in its own unit), or on a finding that BASELINE does not have, such as '
+        '"finding:weights.random" or "finding:calibration.*"; may be repeated',
     )
     parser.add_argument(
         "--allow-missing", action="store_true", help="allow cells that NEW lacks or could not measure"
@@ -67,20 +68,20 @@ def run(args: argparse.Namespace) -> int:
         conditions=conditions,
         base_path=str(args.base),
     )
-    if not comparison.cells and not comparison.failing:
+    if not (comparison.cells or comparison.failing or comparison.wrong):
         raise EtbenchError(f"{args.base} and {args.new} have no measured cell in common", stage="compare")
     failed = comparison.regressed or (comparison.incomplete and not args.allow_missing)
     if args.format == "json":
         print(msgspec.json.format(msgspec.json.encode(comparison), indent=2).decode())
     elif args.format == "markdown":
-        print(_markdown(comparison, failed=failed))
+        print(_markdown(comparison, failed=failed or bool(comparison.wrong)))
     else:
         from etbench.terminal.console import print_comparison
 
         print_comparison(comparison.cells)
         for line in _beside(comparison):
             print(line)
-    return REGRESSION if failed else OK
+    return FAILED if comparison.wrong else REGRESSION if failed else OK
 
 
 def _markdown(comparison: Comparison, *, failed: bool) -> str:
@@ -114,6 +115,7 @@ def _beside(comparison: Comparison) -> list[str]:
         f"{violation.condition}: {violation.cell}: {violation.message}" for violation in comparison.violations
     ]
     for what, names in (
+        ("wrong", comparison.wrong),
         ("no longer measured", comparison.failing),
         ("only in the baseline", comparison.only_base),
         ("only in new", comparison.only_new),

@@ -17,8 +17,8 @@ from etbench.errors import ConfigError
 from etbench.events import Event
 from etbench.preflight.checks import missing_here
 from etbench.preflight.grid import expanded
-from etbench.results.files.names import cell_words
 from etbench.results.files.store import read_results
+from etbench.results.schema.names import cell_words
 from etbench.sweep.eta import Estimate
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import plain_console
@@ -119,8 +119,7 @@ def _finished(cell: Cell, folder: Path) -> set[str]:
     if cell.sweep.resume is None:
         return set()
     results = read_results(sorted(folder.glob("*.json")))[0]
-    again = {"failed"} if cell.sweep.retry == "failed" else set()
-    return {result.cell_id for _, result in results if result.status not in again}
+    return {result.cell_id for _, result in results if result.status != cell.sweep.retry}
 
 
 def _summary(planned: Sequence[Planned]) -> list[str]:

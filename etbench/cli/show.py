@@ -14,7 +14,7 @@ from etbench.cli.common import OK, read_all
 from etbench.errors import EtbenchError
 
 if TYPE_CHECKING:
-    from etbench.results.files.schema import Result
+    from etbench.results.schema import Result
     from etbench.terminal.summary_table import Figure
 
 __all__ = ["configure", "run"]

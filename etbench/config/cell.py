@@ -14,6 +14,7 @@ from etbench.config.sections import (
     BuildSettings,
     CacheSettings,
     Calibration,
+    Checks,
     Delegate,
     Evaluate,
     FileName,
@@ -34,7 +35,7 @@ __all__ = ["Cell", "Recipe", "Settings", "decides_cell"]
 # Keys of the YAML and groups that do not decide what is measured: they do not change `Cell.cell_id`.
 UNMEASURED = (
     *("sweep", "cache", "build", "report", "tracking", "keep_pte", "event_log"),
-    *("compare_to", "fail_above", "objective", "bounds"),
+    *("compare_to", "fail_above", "objective", "bounds", "checks"),
     *("measure.timeout_s", "measure.seed"),
     *("runner.cannot", "runner.compilers", "runner.runs_on"),
     *("device.options", "device.folder", "device.max_gb", "device.platform", "device.retries"),
@@ -78,6 +79,7 @@ class Settings(Section, frozen=True, kw_only=True):
     build: BuildSettings
     sweep: SweepSettings
     report: ReportSettings = ReportSettings()
+    checks: Checks = Checks()
     profile: bool = False
     threads: Annotated[int, Meta(ge=1, le=1_024)] | None = None
     keep_pte: bool = False

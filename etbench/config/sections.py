@@ -271,13 +271,23 @@ class SweepSettings(Section, frozen=True, kw_only=True):
     """How a sweep builds and runs its cells.
 
     `builders` is the number of processes that build at the same time, None for as many as cores and memory
-    allow. `resume` is the folder of an earlier sweep to complete, with `retry` also its failed cells.
+    allow. `resume` is the folder of an earlier sweep to complete, with `retry` also its failed cells, or its
+    wrong ones.
     """
 
     builders: Annotated[int, Meta(ge=1, le=256)] | None = None
     resume: Annotated[str, Meta(min_length=1)] | None = None
-    retry: Literal["failed"] | None = None
+    retry: Literal["failed", "wrong"] | None = None
     fail_fast: bool = False
+
+
+class Checks(Section, frozen=True, kw_only=True):
+    """What is accepted of a result: codes of findings, or patterns such as ``parity.*``.
+
+    An accepted error is shown as a warning, and the cell keeps the status ``ok``.
+    """
+
+    accept: list[Annotated[str, Meta(min_length=1)]] = []
 
 
 class ReportSettings(Section, frozen=True, kw_only=True):

@@ -13,8 +13,8 @@ from etbench.artifact import program_path, references_path
 from etbench.builder import Artifact, Built
 from etbench.config import Cell, Recipe, XnnpackRuntime, parse
 from etbench.errors import ConfigError, EtbenchError
-from etbench.results.files.schema import Result
 from etbench.results.files.store import read_results
+from etbench.results.schema import Result
 from etbench.system.files import link_or_copy, sha256
 
 __all__ = ["Baseline", "Settings", "base_recipe", "find_base", "kept_program", "origin_of_rebuilt"]
@@ -89,6 +89,14 @@ def find_base(cell: Cell, where: str) -> Baseline:
     found, unreadable = read_results([where])
     measured = [Baseline(path, result) for path, result in found if result.status == "ok" and result.artifact]
     fitting = [base for base in measured if _stem(base.result) == cell.stem]
+    wrong = next((one for _, one in found if one.status == "wrong" and _stem(one) == cell.stem), None)
+    if not fitting and wrong is not None:
+        raise EtbenchError(
+            f"compare_to={where}: the result of {cell.stem} is wrong ({wrong.errors})",
+            stage=STAGE,
+            hint="give a baseline whose program is right, or measure it with checks.accept=[CODE] if this "
+            "finding is not an error for you",
+        )
     if not fitting:
         there = ", ".join(sorted({_stem(base.result) for base in measured})) or "none"
         broken = "".join(f"; {error.message}" for error in unreadable)

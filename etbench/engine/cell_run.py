@@ -21,8 +21,9 @@ from etbench.engine.record import blank_result, failed
 from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent, Stages
 from etbench.measure import Round
-from etbench.results.files.schema import Result
+from etbench.results.checks import judged
 from etbench.results.files.store import with_program_of, write_result
+from etbench.results.schema import Result
 from etbench.results.tables.profiles import write_profile
 from etbench.system.files import replace_file, temporary_beside
 from etbench.system.interrupt import raise_if_interrupted
@@ -110,9 +111,10 @@ class CellRun:
         )
 
     def finish(self, result: Result) -> None:
-        """Write the result, and next to it the program and its operators if requested."""
+        """Check and write the result, and next to it the program and its operators if requested."""
         self.start()
-        if self.cell.keep_pte and self.program and result.status in ("ok", "built"):
+        result = judged(result, self.cell.checks.accept)
+        if self.cell.keep_pte and self.program and result.status in ("ok", "wrong", "built"):
             result = msgspec.structs.replace(result, pte_file=f"{self.cell.stem}.pte")
         self.outcome = self._written(result)
         self._forget_partial()

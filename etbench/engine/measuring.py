@@ -18,10 +18,12 @@ from etbench.engine.record import compared, measured
 from etbench.errors import EtbenchError
 from etbench.events import Event, Failure
 from etbench.measure import Round, Series, Subject
+from etbench.results.schema import Result
 
 __all__ = ["Measuring"]
 
 KEEP_EVERY_S = 5.0
+Finish = Callable[[CellRun, Result], None]
 Fail = Callable[[CellRun, EtbenchError, Sequence[Round]], None]
 
 
@@ -51,14 +53,16 @@ class Measuring:
     Args:
         runs: the cells, whose programs are built.
         runner: the executable of the native runner.
+        finish: writes the result of a cell.
         fail: writes an error as the result of a cell.
 
     """
 
-    def __init__(self, runs: Sequence[CellRun], *, runner: Path | None, fail: Fail) -> None:
+    def __init__(self, runs: Sequence[CellRun], *, runner: Path | None, finish: Finish, fail: Fail) -> None:
         self.subjects: list[Subject] = []
         self._roles: list[_Role] = []  # by subject
         self._runner = runner
+        self._finish = finish
         self._fail = fail
         self._turn_id = uuid.uuid4().hex[:12]
         self._kept_at = monotonic()
@@ -106,7 +110,7 @@ class Measuring:
             origin = ", with its own ".join(filter(None, [run.base_program[1], unlike]))
             result = compared(run.cell, result, run.base, origin, of.base)
         of.rounds = []
-        run.finish(result)
+        self._finish(run, result)
 
     def on_failure(self, subject: int, error: EtbenchError, rounds: list[Round]) -> None:
         """Write the result of a cell that failed, or whose baseline did."""

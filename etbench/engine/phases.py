@@ -19,12 +19,13 @@ from etbench.errors import EtbenchError
 from etbench.events import Event, Stages, explained
 from etbench.measure import Round, measure
 from etbench.native import compile_runner
+from etbench.results.schema import Result
 
 __all__ = ["FailFastError", "Phases"]
 
 
 class FailFastError(Exception):
-    """A cell failed and `sweep.fail_fast` ends the run."""
+    """A cell failed or is wrong, and `sweep.fail_fast` ends the run."""
 
 
 class Phases:
@@ -51,6 +52,12 @@ class Phases:
             alike[msgspec.json.encode([run.cell.measure, run.cell.device])].append(run)
         for group in alike.values():
             self._measure(group, group[0].cell)
+
+    def finish(self, run: CellRun, result: Result) -> None:
+        """Write the result of a cell; with `sweep.fail_fast`, a wrong one ends the run."""
+        run.finish(result)
+        if self.settings.sweep.fail_fast and run.outcome and run.outcome.result.status == "wrong":
+            raise FailFastError
 
     def fail(self, run: CellRun, error: EtbenchError, rounds: Sequence[Round] = ()) -> None:
         """Write the failure as the result of a cell; with `sweep.fail_fast`, also end the run."""
@@ -163,7 +170,7 @@ class Phases:
         return folder
 
     def _measure(self, runs: Sequence[CellRun], how: Cell) -> None:
-        measuring = Measuring(runs, runner=self.runner, fail=self.fail)
+        measuring = Measuring(runs, runner=self.runner, finish=self.finish, fail=self.fail)
         try:
             measure(
                 measuring.subjects,

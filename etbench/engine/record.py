@@ -16,7 +16,7 @@ from etbench.events import Failure
 from etbench.host.environment import Environment, read_environment
 from etbench.measure import Round, Series
 from etbench.results.comparison.compare import compare_in_turn
-from etbench.results.files.schema import Generated, InTurn, Requested, Result, RoundFacts
+from etbench.results.schema import Generated, InTurn, Requested, Result, RoundFacts
 from etbench.stats import assess, summarize
 from etbench.stats.blocks import common_blocks, round_medians
 

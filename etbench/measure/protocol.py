@@ -12,7 +12,7 @@ from etbench.events import Failure
 from etbench.host.adb import Phone
 from etbench.host.environment import Environment
 from etbench.host.load import MachineLoad, MachineNow
-from etbench.measure.findings import Evaluation, Inspection
+from etbench.measure.pass_results import Evaluation, Inspection
 from etbench.stats.blocks import common_blocks, round_medians
 from etbench.stats.parity import Parity
 

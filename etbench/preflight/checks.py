@@ -16,6 +16,7 @@ from etbench.config.devices import INSTALL_ADB, AdbDevice, Device, HostDevice, R
 from etbench.config.generation import length_fault
 from etbench.config.sections import IMAGE_SUFFIXES, CacheSettings, Evaluate, Runner
 from etbench.errors import nearest
+from etbench.results.checks import faults as accept_faults
 from etbench.results.objective import faults as objective_faults
 
 __all__ = ["missing_here"]
@@ -57,7 +58,11 @@ def missing_here(cell: Cell) -> list[str]:
         remote_fault(cell.cache),
         locks_fault(os.environ.get("ETBENCH_LOCKS")),
     ]
-    return [*filter(None, faults), *objective_faults(cell.objective, cell.bounds)]
+    return [
+        *filter(None, faults),
+        *objective_faults(cell.objective, cell.bounds),
+        *accept_faults(cell.checks.accept),
+    ]
 
 
 def folder_fault(key: str, folder: str | None) -> str | None:

@@ -11,7 +11,7 @@ import msgspec
 import pandas as pd
 from msgspec import Struct
 
-from etbench.results.files.names import SAID, cell_words
+from etbench.results.schema.names import SAID, cell_words
 from etbench.stats.changes import Change, find_changes, levels
 
 __all__ = ["CellHistory", "ChangePoint", "Run", "cell_histories", "history_table"]

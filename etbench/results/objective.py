@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from etbench.errors import nearest
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
 from etbench.results.tables.metrics import COLUMNS
 
 __all__ = ["faults", "objective_value"]
@@ -35,8 +35,8 @@ def objective_value(result: Result | None, objective: str, bounds: Mapping[str, 
     Args:
         result: that of the cell; None if it was left out.
         objective: a column of results.csv, or a dotted path into the result.
-        bounds: columns with their limits: a minimum if higher is better, a maximum if lower is better. An
-            output that equals the reference bit by bit meets every bound of `sqnr_db`.
+        bounds: columns with their limits: a minimum if higher is better, a maximum if lower is better. A
+            cell that is wrong is infinitely bad.
 
     """
     if result is None or result.status in ("failed", "skipped"):
@@ -44,15 +44,13 @@ def objective_value(result: Result | None, objective: str, bounds: Mapping[str, 
     value = FIGURES[objective].read(result) if objective in FIGURES else _at(result, objective)
     if value is None:
         return None
-    if all(_keeps(result, name, bound) for name, bound in bounds.items()):
+    if result.status != "wrong" and all(_keeps(result, name, bound) for name, bound in bounds.items()):
         return float(value)
     worse = -1 if objective in FIGURES and FIGURES[objective].better == "higher" else 1
     return worse * math.inf
 
 
 def _keeps(result: Result, name: str, bound: float) -> bool:
-    if name == "sqnr_db" and result.parity and result.parity.exact:
-        return True
     value, higher = FIGURES[name].read(result), FIGURES[name].better == "higher"
     if value is None or math.isnan(value):
         return False

@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from etbench.errors import EtbenchError
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
 from etbench.sweep import ray_launcher
 from etbench.sweep.manifest import Manifest, close_manifest, has_manifest
 from etbench.sweep.new_results import NewResultsCallback
@@ -48,7 +48,7 @@ class ResultsCallback(NewResultsCallback):
             super().on_multirun_end(config, **more)
 
     def close(self, folder: Path, results: Sequence[tuple[Path, Result]]) -> None:
-        """Print the summary of the cells; exit with 1 if one failed, with 3 if one is a regression."""
+        """Print the summary of the cells; exit with 1 if one failed or is wrong, 3 for a regression."""
         with _failing_aloud(folder), outliving_the_reader():
             print_summary(result for _, result in results)
         _exit_by(results)
@@ -78,7 +78,7 @@ def _failing_aloud(folder: Path) -> Iterator[None]:
 
 
 def _exit_by(results: Sequence[tuple[Path, Result]]) -> None:
-    if not results or any(result.status == "failed" for _, result in results):
+    if not results or any(result.status in ("failed", "wrong") for _, result in results):
         sys.exit(FAILED)
     if any(result.in_turn and result.in_turn.comparison.regression for _, result in results):
         sys.exit(REGRESSION)

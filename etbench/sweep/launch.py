@@ -9,7 +9,7 @@ from pathlib import Path
 import etbench.engine.phases  # noqa: F401  before the sweep begins: an interrupt can get lost in an import
 from etbench.config import Cell
 from etbench.engine.run import run_cells
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
 from etbench.sweep.manifest import Manifest, alone_in, finished_cells, read_manifest
 from etbench.sweep.resume_hint import resume_hint
 from etbench.sweep.view import sweep_view
@@ -61,7 +61,7 @@ def _plan(cells: Sequence[Cell], folder: Path, more: bool) -> tuple[Manifest, di
     if settings.resume is None:
         return (read_manifest(folder).extended(cells) if more else Manifest.of(cells)), {}
     manifest = read_manifest(folder).resumed(cells)
-    done, words = finished_cells(folder, retry_failed=settings.retry == "failed")
+    done, words = finished_cells(folder, retry=settings.retry)
     for text in words:
         sys.stderr.write(f"{text}\n")
     return manifest, done

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from etbench.config import Cell
 from etbench.events import Event
-from etbench.results.files.names import cell_words
+from etbench.results.schema.names import cell_words
 from etbench.sweep.eta import Estimate
 from etbench.terminal.console import STAGE_WORDS, TELL_EVERY_S
 from etbench.terminal.streams import progress_console

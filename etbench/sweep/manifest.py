@@ -15,8 +15,8 @@ from msgspec import Struct
 
 from etbench.config import Cell, decides_cell
 from etbench.errors import ConfigError
-from etbench.results.files.schema import Result
 from etbench.results.files.store import UnreadableError, read_result, read_results
+from etbench.results.schema import Result, Status
 from etbench.system.files import replace_file
 from etbench.text import counted
 
@@ -171,13 +171,13 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def finished_cells(
-    folder: Path, *, retry_failed: bool, retried: Collection[str] | None = None
+    folder: Path, *, retry: Status | None, retried: Collection[str] | None = None
 ) -> tuple[dict[str, Result], list[str]]:
     """Return the results of the folder that do not need another run, by cell, and messages on moved files.
 
-    A file that is not a valid result, and with `retry_failed` that of a failed cell, is moved to a hidden
-    folder: nothing is deleted, and its name is free for the new result. If `retried` is given, only failed
-    cells in it are moved.
+    A file that is not a valid result, and that of a cell with the status `retry`, is moved to a hidden
+    folder: nothing is deleted, and its name is free for the new result. If `retried` is given, only its
+    cells are moved for their status.
     """
     done: dict[str, Result] = {}
     words = []
@@ -187,8 +187,7 @@ def finished_cells(
         except UnreadableError as error:
             words.append(_set_aside(path, str(error.message)))
             continue
-        again = retry_failed and (retried is None or result.cell_id in retried)
-        if result.status == "failed" and again:
+        if result.status == retry and (retried is None or result.cell_id in retried):
             _set_aside(path, "")
         else:
             done[result.cell_id] = result

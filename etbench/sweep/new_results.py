@@ -10,8 +10,8 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from etbench.results.files.schema import Result
 from etbench.results.files.store import read_results
+from etbench.results.schema import Result
 
 __all__ = ["NewResultsCallback"]
 

@@ -9,7 +9,7 @@ from etbench.terminal.console import STAGE_WORDS
 
 __all__ = ["STATUSES", "CellProgress"]
 
-STATUSES = ("ok", "failed", "skipped", "built")
+STATUSES = ("ok", "failed", "wrong", "skipped", "built")
 
 
 @dataclass

@@ -10,7 +10,7 @@ from filelock import FileLock
 from etbench.config import Cell
 from etbench.engine.run import run
 from etbench.events import OnEvent
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
 from etbench.sweep.manifest import HIDDEN, finished_cells, read_manifest
 
 __all__ = ["run_in_sweep"]
@@ -41,9 +41,7 @@ def _enrolled(cell: Cell, folder: Path) -> Result | None:
             manifest.extended([cell]).write(folder)
         if cell.sweep.resume is None:
             return None
-        done, words = finished_cells(
-            folder, retry_failed=cell.sweep.retry == "failed", retried=[cell.cell_id]
-        )
+        done, words = finished_cells(folder, retry=cell.sweep.retry, retried=[cell.cell_id])
     for text in words:
         sys.stderr.write(f"{text}\n")
     return done.get(cell.cell_id)

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from etbench.config import Cell
 from etbench.events import Event, OnEvent
-from etbench.results.files.names import cell_words
+from etbench.results.schema.names import cell_words
 from etbench.sweep.eta import Estimate
 from etbench.sweep.lines import SweepLines
 from etbench.sweep.progress import CellProgress
@@ -34,7 +34,7 @@ SHORTEST_STAGE = 12  # the stage is shortened to this width before a name wraps
 LONGEST_STAGE = max(map(len, STAGE_WORDS.values()))
 COLORS = {
     **{"waiting": "dim", "working": "cyan", "ready": "blue"},
-    **{"ok": "green", "failed": "red", "skipped": "yellow", "built": "cyan"},
+    **{"ok": "green", "failed": "red", "wrong": "red", "skipped": "yellow", "built": "cyan"},
 }
 
 
@@ -131,8 +131,8 @@ class _LiveView:
         """Return the progress of the whole sweep."""
         rows = self.rows.values()
         words = [f"{sum(row.over for row in rows)} of {counted(len(rows), 'cell')}"]
-        if failed := sum(row.state == "failed" for row in rows):
-            words.append(f"{failed} failed")
+        counts = ((state, sum(row.state == state for row in rows)) for state in ("failed", "wrong"))
+        words.extend(f"{count} {state}" for state, count in counts if count)
         words.append(seconds_text(self._now() - self.begun))
         left = self.estimate.left_s()
         if left is not None and not all(row.over for row in rows):

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from etbench.events import Event
-from etbench.results.files.schema import CellComparison, Result
+from etbench.results.schema import CellComparison, Result
 from etbench.stats.summary import LatencyMs
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.remarks import listed, print_details, print_kinds
@@ -80,7 +80,7 @@ class ConsoleLog:
             case "round":
                 self._round(event)
             case "cell_finished":
-                color = {"ok": "green", "failed": "red"}.get(event.status, "yellow")
+                color = {"ok": "green", "failed": "red", "wrong": "red"}.get(event.status, "yellow")
                 self._line(f"[{color}]{event.status}[/{color}] in {took}: {escape(event.message)}")
 
     def close(self) -> None:

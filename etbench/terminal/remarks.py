@@ -13,8 +13,9 @@ from rich.text import Text
 
 from etbench.artifact import Artifact
 from etbench.events.failure import Failure
-from etbench.measure.findings import Profile
-from etbench.results.files.schema import Result
+from etbench.measure.pass_results import Profile
+from etbench.results.checks import CHECKS
+from etbench.results.schema import Finding, Result, Severity
 from etbench.stats.layers import Numerics
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import say
@@ -26,6 +27,9 @@ __all__ = ["listed", "print_details", "print_kinds"]
 NAMED = 3
 MOST_OPERATORS = 10
 WHERE = "see the report"
+COLORS: dict[Severity, str] = {"error": "bold red", "warning": "yellow", "note": "dim"}
+SEVERITIES = list(COLORS)  # the worst first
+TITLES = {check.code: check.title for check in CHECKS}
 
 Kind = TypeVar("Kind", bound=Hashable)
 
@@ -50,7 +54,7 @@ def print_kinds(results: Sequence[Result], names: Sequence[str], console: Consol
     """Print one line for each kind of failure and warning among many cells."""
     for remark in (*_without_figures(results, names), *_bases(results, names)):
         console.print(remark.text)  # no line breaks, so that its paths and commands can be copied
-    for remark in _doubtful(results, names):
+    for remark in _findings(results, names):
         say(console, remark.text)
     if profiled := _those(results, names, lambda result: result.profile is not None):
         say(console, Text(f"operators of {listed(profiled)}: {WHERE}, or profile.csv"))
@@ -68,14 +72,22 @@ def _without_figures(results: Sequence[Result], names: Sequence[str]) -> Iterato
         yield _Remark("yellow", _counted(cells, status), f": {listed(cells)}: {reason}")
 
 
-def _doubtful(results: Sequence[Result], names: Sequence[str]) -> Iterator[_Remark]:
-    for verdict, cells in _kinds(results, names, _unsteady).items():
-        yield _Remark("yellow", _counted(cells, verdict), f": {listed(cells)}: {WHERE}")
-    for seconds, cells in _kinds(results, names, _truncated).items():
-        rest = f" fewer runs than requested fit in repeat.max_seconds={seconds:g}: {listed(cells)}"
-        yield _Remark("yellow", f"* {_counted(cells, 'truncated')}:", rest)
-    for note, cells in _kinds(results, names, _parity_note).items():
-        yield _Remark("bold yellow", f"parity of {_counted(cells)}", f": {listed(cells)}: {note}")
+def _findings(results: Sequence[Result], names: Sequence[str]) -> Iterator[_Remark]:
+    """Name the cells of each finding, the worst first, with its message, or its title if they differ."""
+    found: dict[tuple[Severity, str], list[tuple[str, Finding]]] = defaultdict(list)
+    for result, name in zip(results, names, strict=True):
+        for finding in result.findings or []:
+            found[finding.severity, finding.code].append((name, finding))
+    for severity, code in sorted(found, key=lambda kind: SEVERITIES.index(kind[0])):
+        cells = [name for name, _ in found[severity, code]]
+        messages = {finding.message for _, finding in found[severity, code]}
+        said = messages.pop() if len(messages) == 1 else TITLES.get(code, WHERE)
+        lead = _lead(found[severity, code][0][1])
+        yield _Remark(COLORS[severity], f"{lead}, {_counted(cells)}", f": {listed(cells)}: {said}")
+
+
+def _lead(finding: Finding) -> str:
+    return f"{'accepted' if finding.accepted else finding.severity} {finding.code}"
 
 
 def _bases(results: Sequence[Result], names: Sequence[str]) -> Iterator[_Remark]:
@@ -116,19 +128,6 @@ def _left_out(result: Result) -> tuple[str, str] | None:
     return (result.status, result.reason) if result.status in ("skipped", "built") else None
 
 
-def _unsteady(result: Result) -> str | None:
-    verdict = result.stability.verdict if result.stability else None
-    return verdict if verdict in ("noisy", "unstable") else None
-
-
-def _truncated(result: Result) -> float | None:
-    return result.requested.max_seconds if result.truncated else None
-
-
-def _parity_note(result: Result) -> str | None:
-    return (result.parity.note or None) if result.parity else None
-
-
 def _base(result: Result) -> tuple[str, str] | None:
     base = result.in_turn
     return (str(Path(base.base_file).parent), base.base_program) if base else None
@@ -155,13 +154,9 @@ def _details(result: Result, name: str) -> Iterator[_Remark]:
     elif result.status in ("skipped", "built"):
         built = f"\n  {_built(result.artifact)}" if result.artifact and result.status == "built" else ""
         yield _Remark("yellow", result.status, f" {name}: {result.reason}{built}")
-    if result.truncated:
-        fitted = f"{result.repeat} of {result.requested.runs} runs fit"
-        yield _Remark(
-            "yellow", "*", f" {name}: {fitted} in repeat.max_seconds={result.requested.max_seconds:g}"
-        )
-    if result.stability and (verdict := _unsteady(result)):
-        yield _Remark("yellow", verdict, f" {name}: {'; '.join(result.stability.reasons)}")
+    for finding in result.findings or []:
+        cure = f"\n  {finding.cure}" if finding.cure else ""
+        yield _Remark(COLORS[finding.severity], _lead(finding), f" {name}: {finding.message}{cure}")
     if result.in_turn:
         yield _Remark(
             "dim", f"baseline of {name}", f": {result.in_turn.base_file}, {result.in_turn.base_program}"
@@ -170,8 +165,6 @@ def _details(result: Result, name: str) -> Iterator[_Remark]:
         figures = ((key, math.nan if value is None else value) for key, value in result.evaluation.items())
         line = ", ".join(f"{key} {value:.4g}" for key, value in figures) or "no figures"
         yield _Remark("default", f"evaluation of {name}", f": {line}")
-    if note := _parity_note(result):
-        yield _Remark("bold yellow", "parity", f" {name}: {note}")
 
 
 def _built(artifact: Artifact) -> str:

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from etbench.errors import EtbenchError, nearest
-from etbench.results.files.names import cell_words
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
+from etbench.results.schema.names import cell_words
 from etbench.results.tables.metrics import COLUMNS, RAW
 from etbench.stats.summary import LatencyMs
 from etbench.terminal.fitting import Column, print_table
@@ -89,13 +89,15 @@ def half_width(latency: LatencyMs | None) -> float | None:
 
 
 def parity_words(result: Result) -> str:
-    """Write the SQNR in dB, or the word for its absence."""
+    """Write the SQNR in dB, the share of equal integers, or the word for its absence."""
     parity = result.parity
     if parity is None or parity.degenerate:
         return "n/a"
     if parity.exact:
         return "exact"
-    return "nan" if parity.sqnr_db is None else f"{parity.sqnr_db:.1f}"
+    if parity.sqnr_db is None:
+        return "nan" if parity.agreement is None else f"{parity.agreement:.1%}"
+    return f"{parity.sqnr_db:.1f}"
 
 
 def state_of(result: Result) -> str:
@@ -133,12 +135,6 @@ def _size(result: Result) -> str:
     return f"{size_mb:.1f}" if size_mb >= 1 else f"{size_mb:.2g}"
 
 
-def _parity_order(result: Result) -> float | None:
-    if result.parity is None:
-        return None
-    return math.inf if result.parity.exact else result.parity.sqnr_db
-
-
 def _generated(field: str) -> Callable[[Result], str]:
     return lambda result: significant(getattr(result.generated, field) if result.generated else None)
 
@@ -172,7 +168,7 @@ FIGURES = (
     Figure("n", ("samples",), "n", _samples, 8),
     Figure("size", ("pte_bytes",), "size MB", _size),
     Figure("load", ("load_ms",), "load ms", lambda result: significant(result.load_ms), 6),
-    Figure("parity", ("sqnr_db",), "parity dB", parity_words, value=_parity_order),
+    Figure("parity", ("sqnr_db",), "parity dB", parity_words),
     Figure(
         *("decode", ("decode_tokens_per_s",), "decode\ntokens/s", _generated("decode_tokens_per_s"), 1),
         wanted=_speak,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etbench.errors import ConfigError
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
 from etbench.results.tables.metrics import COLUMNS
 from etbench.results.tables.rows import row_of
 from etbench.sweep.new_results import NewResultsCallback
@@ -21,7 +21,7 @@ __all__ = ["MlflowCallback"]
 
 LONGEST = 500  # characters of a parameter, which MLflow limits
 CELL_ID = "etbench.cell_id"
-STATUS = {"failed": "FAILED"}  # every other status is a run that finished
+STATUS = {"failed": "FAILED", "wrong": "FAILED"}  # every other status is a run that finished
 
 
 class MlflowCallback(NewResultsCallback):

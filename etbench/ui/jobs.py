@@ -27,7 +27,12 @@ __all__ = ["Job", "Jobs"]
 CLOSE_S = 30.0
 POLL_S = 0.01
 INTERRUPTED = 128 + signal.SIGINT
-WORDS = {0: "finished", 1: "finished; a cell failed", 2: "rejected; see the log", 3: "finished; a regression"}
+WORDS = {
+    0: "finished",
+    1: "finished; a cell failed or is wrong",
+    2: "rejected; see the log",
+    3: "finished; a regression",
+}
 
 
 @dataclass

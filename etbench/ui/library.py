@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from etbench.results.files.schema import Result
 from etbench.results.files.store import UnreadableError, find_files, read_result
+from etbench.results.schema import Result
 
 __all__ = ["Entry", "Library"]
 
@@ -125,4 +125,4 @@ def _folder(key: str) -> str:
 def _reason(result: Result) -> str:
     if result.failure is not None:
         return f"failed at stage {result.failure.stage}: {result.failure.message.splitlines()[0]}"
-    return f"{result.status}: {result.reason}"
+    return f"{result.status}: {result.reason or result.errors}"

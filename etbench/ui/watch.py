@@ -13,8 +13,8 @@ import psutil
 from etbench.config import Cell, parse
 from etbench.errors import ConfigError
 from etbench.events.event_log import EVENT_LOG, LoggedEvent, read_events
-from etbench.results.files.schema import Result
 from etbench.results.files.store import UnreadableError, read_result
+from etbench.results.schema import Result
 from etbench.sweep.eta import Estimate
 from etbench.sweep.manifest import manifest_path, read_manifest
 from etbench.sweep.progress import CellProgress

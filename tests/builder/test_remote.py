@@ -27,8 +27,8 @@ from etbench.builder.cache import Cache
 from etbench.builder.remote import RemoteCache
 from etbench.errors import ConfigError
 from etbench.preflight.command_line import check_command_line
-from etbench.results.files.schema import Result
 from etbench.results.files.store import read_results
+from etbench.results.schema import Result
 
 S3 = "s3://shared/etbench"
 

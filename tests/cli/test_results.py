@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from etbench.results.files.schema import Result
 from etbench.results.files.store import write_result
+from etbench.results.schema import Result
 
 PROGRAM = """
 import sys

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from etbench.cli.main import main
-from etbench.results.files.schema import Result
 from etbench.results.files.store import write_result
+from etbench.results.schema import Result
 from etbench.stats import assess
 
 MakeResult = Callable[..., Result]
@@ -64,7 +64,7 @@ def test_cells_are_ordered_by_name_with_the_state_of_each(shown: Callable[..., s
     assert [row[-1] for row in rows] == ["failed", "noisy", "ok"]
     assert rows[0][3:6] == ["-", "-", "-"]
     assert "1 cell failed at stage lower: gpt2 int8 xnnpack: no such op" in table
-    assert "1 cell noisy: mobilenet_v2 int8 portable: see the report" in table
+    assert "warning latency.noisy, 1 cell: mobilenet_v2 int8 portable:" in table
 
 
 def test_sorting_puts_cells_without_the_figure_last(shown: Callable[..., str]) -> None:

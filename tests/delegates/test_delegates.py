@@ -12,8 +12,8 @@ from tools import need
 
 from etbench.errors import EtbenchError
 from etbench.preflight.compose import compose
-from etbench.results.files.schema import Result
 from etbench.results.files.store import read_results
+from etbench.results.schema import Result
 
 PRECISIONS = ("fp32", "fp16", "bf16", "int8", "8da4w")
 RUN_HERE = ("xnnpack", "portable", "eager")

@@ -22,11 +22,11 @@ from etbench.events import Event
 from etbench.host.adb import Adb, Phone
 from etbench.host.measuring_lock import turn_to_measure
 from etbench.host.phone_facts import phone_environment, phone_now
-from etbench.measure.findings import Memory
+from etbench.measure.pass_results import Memory
 from etbench.measure.worker.phone import on_phone
 from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import EnergyTask, MemoryTask
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
 
 SLOW = ["model=slow", "delegate=portable", "repeat.spread_s=0", "repeat.warmup=0", "repeat.max_seconds=60"]
 SLOW += ["passes.load=1"]

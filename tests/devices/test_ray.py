@@ -19,8 +19,8 @@ from etbench import compose
 from etbench.events.event_log import LoggedEvent, read_events
 from etbench.host.environment import RAY_NODE
 from etbench.preflight.checks import missing_here
-from etbench.results.files.schema import Result
 from etbench.results.files.store import read_results
+from etbench.results.schema import Result
 from etbench.sweep.manifest import read_manifest
 
 PRECISIONS = "precision=fp32,fp16,int8,int8_per_tensor"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from running import BRIEF, CONF, etbench
 
-from etbench.results.files.schema import InTurn
 from etbench.results.files.store import read_result, read_results
+from etbench.results.schema import InTurn
 
 TINY = ("--config-dir", str(CONF), "model=tiny", "delegate=portable")
 SHORT = ("repeat.spread_s=0", "passes.load=1", "report.enabled=false")  # 30 rounds are over in a second

@@ -18,7 +18,7 @@ from etbench.evaluate import BuiltProgram, top1
 from etbench.preflight.command_line import check_command_line
 from etbench.preflight.compose import compose
 from etbench.results import to_frame
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
 
 HOOKS = {
     "spread": ("evaluate._target_=accuracy_hooks.spread", "+evaluate.scale=2"),

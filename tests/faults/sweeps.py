@@ -9,8 +9,8 @@ from pathlib import Path
 from running import BRIEF, CONF, etbench
 from waiting import leftovers
 
-from etbench.results.files.schema import Result
 from etbench.results.files.store import read_results
+from etbench.results.schema import Result
 
 QUICK = (*BRIEF, "repeat.runs=3", "repeat.warmup=1")
 

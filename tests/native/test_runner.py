@@ -18,7 +18,7 @@ import etbench as api
 from etbench.artifact import program_path, references_path
 from etbench.config import XnnpackRuntime
 from etbench.errors import EtbenchError
-from etbench.measure.findings import Memory, OneLoad
+from etbench.measure.pass_results import Memory, OneLoad
 from etbench.measure.protocol import CheckPass, NativeOutputs, Round
 from etbench.measure.worker.round_process import in_native, in_spawned
 from etbench.measure.worker.supervision import Supervision

@@ -16,9 +16,9 @@ import pytest
 from etbench.cli.main import main
 from etbench.results import to_frame
 from etbench.results.charts.history import history_lines
-from etbench.results.files.schema import Result
 from etbench.results.files.store import write_result
 from etbench.results.history import CellHistory, cell_histories, history_table
+from etbench.results.schema import Result
 from etbench.stats import assess
 
 MakeResult = Callable[..., Result]

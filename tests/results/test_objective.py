@@ -13,9 +13,9 @@ from running import BRIEF, CONF, TESTS, etbench
 
 from etbench.errors import ConfigError
 from etbench.preflight.command_line import check_command_line
-from etbench.results.files.schema import Result
 from etbench.results.files.store import read_result, read_results
 from etbench.results.objective import objective_value
+from etbench.results.schema import Result
 
 SAMPLE = TESTS.parent / "outputs" / "sample_sweep" / "mobilenet_v2_int8_xnnpack.json"
 

@@ -8,8 +8,9 @@ from io import StringIO
 import msgspec
 from rich.console import Console
 
-from etbench.measure.findings import Operator, Profile
-from etbench.results.files.schema import CellComparison, Result
+from etbench.measure.pass_results import Operator, Profile
+from etbench.results.checks import judged
+from etbench.results.schema import CellComparison, Result
 from etbench.stats import assess
 from etbench.stats.layers import Layer, Numerics
 from etbench.terminal.console import print_comparison, print_summary
@@ -34,14 +35,14 @@ def _summary(*results: Result) -> str:
 def _told(result: Result) -> Result:
     """Return the result with everything that a single cell has a table or a line of its own for."""
     artifact = msgspec.structs.replace(result.artifact, numerics=NUMERICS)
-    return msgspec.structs.replace(
-        result, artifact=artifact, profile=PROFILE, stability=NOISY, truncated=True
+    return judged(
+        msgspec.structs.replace(result, artifact=artifact, profile=PROFILE, stability=NOISY, truncated=True)
     )
 
 
 def test_a_single_cell_is_told_of_in_full(make_result: MakeResult) -> None:
     printed = _summary(_told(make_result()))
-    assert "noisy resnet18 fp32 xnnpack: other processes used 20% of the CPUs" in printed
+    assert "warning latency.noisy resnet18 fp32 xnnpack: other processes used 20% of the CPUs" in printed
     assert "3 of 3 runs fit in repeat.max_seconds=10" in printed
     assert "time by operator" in printed
     assert "layers of resnet18 fp32 xnnpack that differ most from fp32, of 1 compared" in printed
@@ -50,12 +51,14 @@ def test_a_single_cell_is_told_of_in_full(make_result: MakeResult) -> None:
 def test_many_cells_have_one_line_a_kind_and_no_table_of_operators_or_layers(make_result: MakeResult) -> None:
     printed = _summary(*(_told(make_result(name)) for name in ("a", "b", "c", "d", "e")))
     lines = printed.splitlines()
-    assert sum("noisy" in line and "see the report" in line for line in lines) == 1
-    assert "5 cells noisy: a fp32 xnnpack, b fp32 xnnpack, c fp32 xnnpack and 2 more: see the report" in lines
+    (noisy,) = [line for line in lines if "latency.noisy" in line]
+    assert noisy.startswith(
+        "warning latency.noisy, 5 cells: a fp32 xnnpack, b fp32 xnnpack, c fp32 xnnpack and 2"
+    )
     assert sum("repeat.max_seconds=10" in line for line in lines) == 1
     assert "time by operator" not in printed
     assert "differ most" not in printed
-    assert len(lines) == 2 + 5 + 1 + 4
+    assert len(lines) == 2 + 5 + 1 + 5
 
 
 def test_failures_of_one_reason_share_a_line(make_result: MakeResult, failed: Result) -> None:

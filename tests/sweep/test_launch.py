@@ -17,8 +17,8 @@ from etbench.config import Cell
 from etbench.engine.run import run_cells
 from etbench.errors import ConfigError
 from etbench.events import Event
-from etbench.results.files.schema import Result
 from etbench.results.files.store import read_results
+from etbench.results.schema import Result
 from etbench.sweep.eta import Estimate
 from etbench.sweep.lines import SweepLines
 from etbench.sweep.manifest import read_manifest

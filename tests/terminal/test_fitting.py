@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from etbench.results.files.schema import Result
 from etbench.results.files.store import read_results
+from etbench.results.schema import Result
 from etbench.terminal.console import print_summary
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.summary_table import parity_words, significant, state_of

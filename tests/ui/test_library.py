@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from running import TESTS
 
-from etbench.results.files.schema import Result
 from etbench.results.files.store import UnreadableError, read_result
+from etbench.results.schema import Result
 from etbench.ui import library as module
 from etbench.ui.library import Library
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from etbench.artifact.references import read_generation, read_references
 from etbench.errors import EtbenchError
-from etbench.measure.findings import Energy
+from etbench.measure.pass_results import Energy
 from etbench.measure.passes.work import work_of
 from etbench.runtime.program import load
 

@@ -10,7 +10,7 @@ from etbench.artifact.references import read_references
 from etbench.config.component import instantiate
 from etbench.errors import EtbenchError
 from etbench.evaluate.program import BuiltProgram
-from etbench.measure.findings import Evaluation
+from etbench.measure.pass_results import Evaluation
 from etbench.runtime.program import load
 
 __all__ = ["evaluate_program"]

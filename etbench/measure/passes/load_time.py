@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from etbench.artifact import program_path
 from etbench.artifact.references import read_references
-from etbench.measure.findings import OneLoad
+from etbench.measure.pass_results import OneLoad
 from etbench.measure.passes.page_cache import cached_share, drop_from_cache, fill_cache
 from etbench.runtime.program import load_method, load_program
 

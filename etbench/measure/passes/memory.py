@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from etbench.artifact.references import read_references
-from etbench.measure.findings import Memory
+from etbench.measure.pass_results import Memory
 from etbench.runtime.program import load
 
 __all__ = ["measure_memory"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from etbench.artifact.references import read_generation, read_references
 from etbench.errors import EtbenchError
-from etbench.measure.findings import Operator, Profile
+from etbench.measure.pass_results import Operator, Profile
 from etbench.measure.passes.work import work_of
 from etbench.runtime.program import load_method, load_program
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from executorch.extension.pybindings import _C
@@ -133,12 +133,16 @@ def _sample_ms(work: Work) -> float:
     return timed_ms(work.step)
 
 
-def _joined(batches: Sequence[Sequence[Tensor]]) -> list[NDArray[np.float32]]:
-    """Concatenate the batches of each output, as fp32."""
+def _joined(batches: Sequence[Sequence[Tensor]]) -> list[NDArray[Any]]:
+    """Concatenate the batches of each output; NumPy has no bfloat16, so short floats become fp32."""
     return [
-        np.concatenate([np.atleast_1d(tensor.float().numpy()) for tensor in members])
+        np.concatenate([np.atleast_1d(_at_least_fp32(tensor).numpy()) for tensor in members])
         for members in zip(*batches, strict=True)
     ]
+
+
+def _at_least_fp32(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() and tensor.dtype.itemsize < 4 else tensor
 
 
 def _tell_if_slow(

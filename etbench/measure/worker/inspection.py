@@ -11,7 +11,7 @@ from msgspec import Struct
 from etbench.artifact import is_pytorch_program, program_path
 from etbench.config import Passes
 from etbench.errors import EtbenchError
-from etbench.measure.findings import Energy, Inspection, LoadPass, LoadTimes, Memory, OneLoad, Profile
+from etbench.measure.pass_results import Energy, Inspection, LoadPass, LoadTimes, Memory, OneLoad, Profile
 from etbench.measure.worker.tasks import EnergyTask, LoadTask, MemoryTask, ProfileTask, Task
 
 __all__ = ["RunTask", "inspect_program"]

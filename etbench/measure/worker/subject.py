@@ -15,7 +15,7 @@ from msgspec import Struct
 from etbench.events import Event, Failure, OnEvent, Stages, explained
 from etbench.host.environment import available_cores
 from etbench.host.load import MachineNow
-from etbench.measure.findings import Evaluation
+from etbench.measure.pass_results import Evaluation
 from etbench.measure.protocol import (
     Broken,
     Checked,

@@ -12,7 +12,7 @@ from etbench.results.charts.history import history_lines
 from etbench.results.charts.program import coverage_bars, operator_bars
 from etbench.results.charts.rounds import round_boxes, round_strips
 from etbench.results.charts.style import AnyChart, is_blank
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
 from etbench.results.tables.frames import to_frame
 from etbench.results.tables.rounds import round_table
 

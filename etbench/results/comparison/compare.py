@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from etbench.config.command import quoted, shell_words
 from etbench.errors import EtbenchError
-from etbench.results.comparison.gate import Condition, Violation, check_conditions
-from etbench.results.comparison.pairing import cell_name, cell_settings, is_summary, pair_results
-from etbench.results.files.schema import CellComparison, Result
+from etbench.results.comparison.gate import Condition, FindingCondition, Violation, check_conditions
+from etbench.results.comparison.pairing import Pairing, cell_name, cell_settings, is_summary, pair_results
+from etbench.results.schema import CellComparison, Result
 from etbench.stats.blocks import common_blocks
 from etbench.stats.paired import PairedRatio
 from etbench.stats.separate import SeparateRatio
@@ -27,8 +27,9 @@ LIBRARIES = ("torch", "torchao", "executorch")
 class Comparison(Struct, frozen=True, kw_only=True):
     """All cells that both sides have, and those that only one has.
 
-    `failing` names the cells that the baseline measured and `new` could not, with the reason; `violations`
-    are the cells that violate a condition.
+    `failing` names the cells that the baseline measured and `new` could not, with the reason; `wrong` those
+    of `new` that it measured but whose program is wrong, with the findings; `violations` are the cells that
+    violate a condition.
     """
 
     threshold: float
@@ -36,6 +37,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
     only_base: list[str]
     only_new: list[str]
     failing: list[str] = []
+    wrong: list[str] = []
     violations: list[Violation] = []
 
     @property
@@ -55,7 +57,7 @@ def compare_results(
     *,
     threshold: float,
     across_hosts: bool = False,
-    conditions: Sequence[Condition] = (),
+    conditions: Sequence[Condition | FindingCondition] = (),
     base_path: str = "<base>",
 ) -> Comparison:
     """Compare the measured cells of two sets, paired by model, precision, delegate, inputs and weights.
@@ -73,10 +75,15 @@ def compare_results(
         base_path: path of the baseline, for the command that interleaves the two if a verdict is open.
 
     Raises:
-        EtbenchError: if a pair was measured with different hosts, threads or libraries; it names them.
+        EtbenchError: if a pair was measured with different hosts, threads or libraries, which it names, or if
+            the baseline of a cell is wrong.
 
     """
+    base, new = list(base), list(new)
     paired = pair_results(base, new)
+    _refuse_wrong(base, paired.only_new)
+    wrong = [pair for pair in paired.failing if pair[1].status == "wrong"]
+    failing = [pair for pair in paired.failing if pair[1].status != "wrong"]
     judged = [pair for pair in paired.pairs if not any(map(is_summary, pair))]
     if not across_hosts:
         _refuse_other_conditions(judged)
@@ -97,8 +104,12 @@ def compare_results(
         ],
         only_base=[name(result) for result in paired.only_base],
         only_new=[name(result) for result in paired.only_new],
-        failing=[f"{name(old)} ({_why(now)})" for old, now in paired.failing],
-        violations=check_conditions(conditions, paired.pairs),
+        failing=[f"{name(old)} ({_why(now)})" for old, now in failing],
+        wrong=[
+            *(f"{name(old)} ({now.errors})" for old, now in wrong),
+            *(f"{cell_name(now)} ({now.errors})" for now in _wrong_alone(new, paired)),
+        ],
+        violations=check_conditions(conditions, [*paired.pairs, *wrong]),
     )
 
 
@@ -174,6 +185,27 @@ def _in_turn_command(new: Result, base_path: str) -> str:
 
 def _why(result: Result) -> str:
     return f"{result.status}: {result.failure.message if result.failure else result.reason}"
+
+
+def _wrong_alone(news: Sequence[Result], paired: Pairing) -> list[Result]:
+    """Return the wrong cells of new that the baseline has not, and that were not measured again."""
+    known = {cell_name(new) for _, new in (*paired.pairs, *paired.failing)}
+    known |= {cell_name(new) for new in paired.only_new}
+    wrong = {cell_name(new): new for new in news if new.status == "wrong"}
+    return [new for name, new in wrong.items() if name not in known]
+
+
+def _refuse_wrong(bases: Sequence[Result], unpaired: Sequence[Result]) -> None:
+    """Raise an error for a cell whose only baseline is wrong."""
+    wrong = {cell_name(base): base for base in bases if base.status == "wrong"}
+    for new in unpaired:
+        if base := wrong.get(cell_name(new)):
+            raise EtbenchError(
+                f"the baseline of {cell_name(new)} is wrong ({base.errors})",
+                stage="compare",
+                hint="give a baseline whose program is right, or measure it again with checks.accept=[CODE] "
+                "if this finding is not an error for you",
+            )
 
 
 def _put_in_words(

@@ -1,20 +1,22 @@
-"""Conditions on any figure of a result, such as ``pte_bytes>+2%``, that fail a comparison."""
+"""Conditions on a result that fail a comparison: on a figure, ``pte_bytes>+2%``, or ``finding:CODE``."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from msgspec import Struct
 
-from etbench.errors import EtbenchError
+from etbench.errors import EtbenchError, nearest
+from etbench.results.checks import CHECKS
 from etbench.results.comparison.pairing import cell_name
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
 from etbench.results.tables.metrics import COLUMNS, Column
 
-__all__ = ["Condition", "Violation", "check_conditions", "parse_condition"]
+__all__ = ["Condition", "FindingCondition", "Violation", "check_conditions", "parse_condition"]
 
 METRICS = {column.name: column for column in COLUMNS if column.better}
 ALIASES = {"artifact_bytes": "pte_bytes"}
@@ -31,6 +33,13 @@ class Condition(Struct, frozen=True, kw_only=True):
     percent: bool
 
 
+class FindingCondition(Struct, frozen=True, kw_only=True):
+    """A finding that new has and base has not; `pattern` is a code, or several such as ``calibration.*``."""
+
+    text: str
+    pattern: str
+
+
 class Violation(Struct, frozen=True, kw_only=True):
     """A cell that meets a condition. `change` is in percent or in the metric's own unit.
 
@@ -45,18 +54,28 @@ class Violation(Struct, frozen=True, kw_only=True):
     message: str
 
 
-def parse_condition(text: str) -> Condition:
-    """Read ``metric>+2%`` (of the baseline) or ``metric<-1`` (in its own unit).
+def parse_condition(text: str) -> Condition | FindingCondition:
+    """Read ``metric>+2%`` (of the baseline), ``metric<-1`` (in its own unit), or ``finding:CODE``.
 
     Raises:
-        EtbenchError: if it has another form or an unknown metric; the message lists the metrics.
+        EtbenchError: if it has another form, an unknown metric or code; the message lists what is known.
 
     """
+    kind, _, pattern = text.strip().partition(":")
+    if kind == "finding":
+        if not any(fnmatchcase(check.code, pattern) for check in CHECKS):
+            codes = [check.code for check in CHECKS]
+            raise EtbenchError(
+                f"{text!r}: no finding has the code {pattern!r}{nearest(pattern, codes)}; the codes are "
+                f"{', '.join(codes)}",
+                stage="compare",
+            )
+        return FindingCondition(text=text.strip(), pattern=pattern)
     match = FORM.fullmatch(text)
     if match is None:
         raise EtbenchError(
             f"{text!r} is not a valid condition: write metric, > or <, and a change, "
-            'such as "pte_bytes>+2%" or "sqnr_db<-1"',
+            'such as "pte_bytes>+2%" or "sqnr_db<-1", or finding:CODE',
             stage="compare",
         )
     name, side, limit, percent = match.groups()
@@ -75,7 +94,7 @@ def parse_condition(text: str) -> Condition:
 
 
 def check_conditions(
-    conditions: Sequence[Condition], pairs: Sequence[tuple[Result, Result]]
+    conditions: Sequence[Condition | FindingCondition], pairs: Sequence[tuple[Result, Result]]
 ) -> list[Violation]:
     """Return the violations of the conditions; a value that the baseline has and `new` lacks is one.
 
@@ -85,6 +104,10 @@ def check_conditions(
     """
     found: list[Violation] = []
     for condition in conditions:
+        if isinstance(condition, FindingCondition):
+            for base, new in pairs:
+                found += _new_findings(condition, base, new)
+            continue
         column = METRICS[condition.metric]
         known = [pair for pair in pairs if _figure(column, pair[0]) is not None]
         if pairs and not known:
@@ -121,9 +144,21 @@ def _check(condition: Condition, column: Column, base: Result, new: Result) -> l
     ]
 
 
+def _new_findings(condition: FindingCondition, base: Result, new: Result) -> Iterator[Violation]:
+    had = {finding.code for finding in base.findings or []}
+    for finding in new.findings or []:
+        if finding.code not in had and fnmatchcase(finding.code, condition.pattern):
+            yield Violation(
+                cell=cell_name(new),
+                condition=condition.text,
+                base=None,
+                new=None,
+                change=None,
+                message=f"{finding.severity} {finding.code}: {finding.message}",
+            )
+
+
 def _figure(column: Column, result: Result) -> float | None:
-    if column.name == "sqnr_db" and result.parity is not None and result.parity.exact:
-        return math.inf  # equal to the last bit: there is no noise
     value = column.read(result)
     return None if value is None else float(value)
 

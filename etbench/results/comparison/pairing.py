@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from etbench.results.files.names import SAID, cell_words
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
+from etbench.results.schema.names import SAID, cell_words
 
 __all__ = ["Pairing", "cell_name", "cell_settings", "is_summary", "pair_results"]
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from etbench.results.files.schema import Result
 from etbench.results.files.store import UnreadableError, read_result
 from etbench.results.files.upgrade import UNKNOWN_ENVIRONMENT, summary_fields
+from etbench.results.schema import Result
 
 __all__ = ["import_file", "to_v3"]
 
@@ -70,8 +70,8 @@ def to_v3(results: Iterable[Result]) -> list[dict[str, Any]]:
 
 
 def _figures(result: Result) -> dict[str, float | None]:
-    if result.latency_ms is None:
-        return {FAILURE: 0} if result.status == "failed" else {}
+    if result.latency_ms is None or result.status == "wrong":  # the time of another program is no figure
+        return {FAILURE: 0} if result.status in ("failed", "wrong") else {}
     memory = result.memory.peak_bytes / MB if result.memory and result.memory.peak_bytes else None
     return {
         LATENCY: result.latency_ms.avg,

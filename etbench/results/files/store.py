@@ -11,8 +11,9 @@ from pathlib import Path
 import msgspec
 
 from etbench.errors import EtbenchError
-from etbench.results.files.schema import SCHEMA_VERSION, Result
+from etbench.results.checks import judged
 from etbench.results.files.upgrade import is_flat, upgrade
+from etbench.results.schema import SCHEMA_VERSION, Result
 from etbench.system.files import name_file, temporary_beside
 
 __all__ = [
@@ -111,7 +112,7 @@ def read_result(path: Path) -> Result:
         if b'"schema_version"' in body:
             result = _decoder.decode(body)
             if result.schema_version == SCHEMA_VERSION:
-                return result
+                return _with_findings(result)
     except OSError as error:
         raise UnreadableError(path, f"cannot be read: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -141,9 +142,14 @@ def _read_carefully(path: Path, body: bytes) -> Result:
             path, f"schema version {version}, but this etbench reads {SCHEMA_VERSION}{hint}"
         )
     try:
-        return msgspec.convert(raw, Result)
+        return _with_findings(msgspec.convert(raw, Result))
     except msgspec.ValidationError as error:
         raise UnreadableError(path, str(error)) from error
+
+
+def _with_findings(result: Result) -> Result:
+    """Return a result with its findings, which those of older versions lack."""
+    return judged(result) if result.findings is None else result
 
 
 def read_results(paths: Iterable[str | Path]) -> tuple[list[tuple[Path, Result]], list[UnreadableError]]:

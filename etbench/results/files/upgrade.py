@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from etbench.results.files.schema import SCHEMA_VERSION, Result
+from etbench.results.schema import SCHEMA_VERSION, Result
 from etbench.stats.stability import assess
 from etbench.stats.summary import summarize
 

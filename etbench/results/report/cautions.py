@@ -8,7 +8,8 @@ from typing import Literal
 import pandas as pd
 from msgspec import Struct
 
-from etbench.results.files.schema import Result
+from etbench.results.checks import CHECKS
+from etbench.results.schema import Result, Severity
 from etbench.text import and_more, counted
 
 __all__ = ["Point", "cautions"]
@@ -23,7 +24,7 @@ class Point(Struct, frozen=True, kw_only=True):
 
 
 def cautions(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:
-    """Report which cells have no measurements and why, which are noisy, and which values to read with care.
+    """Report which cells are wrong, which have no measurements and why, and which values to read with care.
 
     Args:
         frame: from `etbench.results.tables.labels.label_cells`.
@@ -31,11 +32,16 @@ def cautions(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:
 
     """
     named = list(zip(frame["cell"], results, strict=True))
+    if wrong := list(_found(named, "error")):
+        yield Point(title="Wrong", kind="bad", lines=wrong)
     yield from _without_figures(named)
-    yield from _unstable(named)
-    lines = [*_weights(results), *_parity(named), *_truncated(named), *_conditions(frame)]
-    if lines:
+    if lines := [*_found(named, "warning"), *_conditions(frame)]:
         yield Point(title="Read with care", kind="warning", lines=lines)
+    if notes := list(_found(named, "note")):
+        yield Point(title="Notes", kind="note", lines=notes)
+    verdicts = {result.stability.verdict for result in results if result.stability is not None}
+    if verdicts == {"stable"}:
+        yield Point(title="Noise", kind="good", lines=["The rounds of every cell agree."])
 
 
 def _without_figures(named: Sequence[tuple[str, Result]]) -> Iterator[Point]:
@@ -59,56 +65,28 @@ def _reason(result: Result) -> str:
     return f"at stage {failure.stage}: {first}{hint}"
 
 
-def _unstable(named: Sequence[tuple[str, Result]]) -> Iterator[Point]:
-    judged = [(name, result.stability) for name, result in named if result.stability is not None]
-    lines = []
-    for verdict in ("unstable", "noisy"):
-        # Only the first reason of the worse verdict; all reasons are below the chart of the rounds.
-        found = [
-            f"{name} ({one.reasons[0]})" if verdict == "unstable" and one.reasons else name
-            for name, one in judged
-            if one.verdict == verdict
-        ]
-        if found:
-            lines.append(f"{counted(len(found), 'cell')} {verdict}: {and_more(found)}.")
-    unknown = sum(one.verdict == "unknown" for _, one in judged)
-    if unknown:
-        lines.append(f"{counted(unknown, 'cell')} with fewer than five rounds: too few to judge.")
-    if lines:
-        yield Point(title="Noise", kind="warning", lines=lines)
-    elif judged:
-        yield Point(title="Noise", kind="good", lines=["The rounds of every cell agree."])
-
-
-def _weights(results: Sequence[Result]) -> Iterator[str]:
-    random = sum(result.weights == "random" for result in results)
-    if random:
-        whose = "All cells have" if random == len(results) else f"{counted(random, 'cell')} with"
-        yield (
-            f"{whose} random weights: latency and size are valid, accuracy is not, and SQNR applies to "
-            "these weights only."
-        )
-
-
-def _parity(named: Sequence[tuple[str, Result]]) -> Iterator[str]:
+def _found(named: Sequence[tuple[str, Result]], severity: Severity) -> Iterator[str]:
+    """Say once what each finding of a severity means, and of which cells it is true."""
+    found: dict[str, list[tuple[str, str]]] = {}
     for name, result in named:
-        if result.parity is not None and result.parity.note:
-            yield f"{name}: {result.parity.note}."
-
-
-def _truncated(named: Sequence[tuple[str, Result]]) -> Iterator[str]:
-    names = [name for name, result in named if result.truncated]
-    if names:
-        took = f"{counted(len(names), 'cell')} stopped at max_seconds with fewer samples than requested"
-        yield f"{took}: {and_more(names)}."
+        for finding in result.findings or []:
+            if finding.severity == severity:
+                message = f"{finding.message} (accepted)" if finding.accepted else finding.message
+                found.setdefault(finding.code, []).append((name, message))
+    for check in CHECKS:
+        cells = found.get(check.code)
+        if not cells:
+            continue
+        whose = f"All {len(named)} cells" if len(cells) == len(named) > 1 else ""
+        if len({message for _, message in cells}) == 1:
+            listed = f"{whose or and_more([name for name, _ in cells])}: {cells[0][1]}"
+        else:
+            listed = and_more(f"{name} ({message})" for name, message in cells)
+        cure = f" Cure: {check.cure}." if severity == "error" and check.cure else ""
+        yield f"{check.title} {listed}.{cure} [{check.code}]"
 
 
 def _conditions(frame: pd.DataFrame) -> Iterator[str]:
-    imported = frame[frame["source"].ne("etbench")]
-    if len(imported):
-        tools = ", ".join(sorted(set(imported["source"])))
-        what = f"{counted(len(imported), 'cell')} imported ({tools})"
-        yield f"{what}: summaries without rounds, so no intervals and no verdicts."
     own = frame[frame["source"].eq("etbench")]
     nouns = {"host": "host", "threads": "thread count", "runner": "runner", "inputs": "input shape"}
     for column, noun in nouns.items():

@@ -9,11 +9,11 @@ import pandas as pd
 from msgspec import Struct
 
 from etbench.results import charts
-from etbench.results.files.schema import Result
 from etbench.results.files.upgrade import fill_in
 from etbench.results.report import tables
 from etbench.results.report.grid import Grid
 from etbench.results.report.words import Summary, summarize_in_words
+from etbench.results.schema import Result
 from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, METRIC, to_frame
 from etbench.results.tables.labels import label_cells
 from etbench.results.tables.rounds import round_table

@@ -9,9 +9,9 @@ import pandas as pd
 
 from etbench.artifact import Delegation
 from etbench.host.environment import Environment
-from etbench.results.files.schema import Result
 from etbench.results.report.figures import number
 from etbench.results.report.grid import Grid, Heading, grid
+from etbench.results.schema import Result
 from etbench.results.tables.frames import METRIC, against, profile, rank
 from etbench.results.tables.pareto import mark_pareto
 

@@ -9,9 +9,9 @@ from typing import Literal
 import pandas as pd
 from msgspec import Struct
 
-from etbench.results.files.schema import Result
 from etbench.results.report.cautions import Point, cautions
 from etbench.results.report.figures import db, megabytes, milliseconds, number, percent, span
+from etbench.results.schema import Result
 from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, METRIC, against
 from etbench.results.tables.pareto import size_step, sqnr_step
 from etbench.results.tables.speedup import speedups

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from etbench.artifact import Delegation
-from etbench.measure.findings import Operator
+from etbench.measure.pass_results import Operator
 
 __all__ = ["DELEGATION_COLUMNS", "delegation_rows", "delegation_time_share"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from etbench.results.files.schema import Result
 from etbench.results.files.store import UnreadableError
+from etbench.results.schema import Result
 from etbench.results.tables.delegation import DELEGATION_COLUMNS, delegation_rows
 from etbench.results.tables.metrics import COLUMNS
 from etbench.results.tables.profiles import HEADER, operator_rows

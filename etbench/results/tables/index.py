@@ -22,9 +22,13 @@ HIDDEN = ".etbench"
 NAME = "index.sqlite"
 SCHEMA = "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, crc INTEGER, body BLOB)"
 SOURCES = (  # the code that decides the row of a file
-    *("results/files/names", "results/files/schema", "results/files/store", "results/files/upgrade"),
+    *("results/checks/check", "results/checks/latency", "results/checks/parity", "results/checks/program"),
+    "results/checks/table",
+    *("results/schema/finding", "results/schema/names", "results/schema/result"),
+    *("results/files/store", "results/files/upgrade"),
     *("results/tables/delegation", "results/tables/index", "results/tables/metrics"),
-    *("results/tables/rows", "stats/blocks", "stats/interval", "stats/stability", "stats/summary"),
+    *("results/tables/rows", "stats/blocks", "stats/interval", "stats/lost"),
+    *("stats/parity", "stats/stability", "stats/summary"),
 )
 
 # A row, or the reason why the file has none.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from etbench.results.files.names import SAID
+from etbench.results.schema.names import SAID
 from etbench.results.tables.frames import CONDITIONS
 
 __all__ = ["label_cells"]

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import msgspec
 
 from etbench.artifact import Delegation
-from etbench.measure.findings import Operator
-from etbench.results.files.schema import Result
+from etbench.measure.pass_results import Operator
+from etbench.results.schema import Result
 from etbench.results.tables.delegation import delegation_time_share
 
 __all__ = ["COLUMNS", "DERIVED", "RAW", "Column"]
@@ -86,6 +86,10 @@ def _inputs(result: Result) -> str | None:
     return " ".join("x".join(map(str, spec.shape)) for spec in result.artifact.inputs)
 
 
+def _codes(result: Result) -> str | None:
+    return " ".join(finding.code for finding in result.findings or []) or None
+
+
 def _libraries(result: Result) -> str:
     """Return the versions, such as ``torch 2.13.0, executorch 1.5.1``."""
     return ", ".join([f"{name} {version}" for name, version in result.environment.libraries.items()])
@@ -124,7 +128,8 @@ COLUMNS = (
     Column("model_type", "kind of model", lambda result: result.model_type),
     Column("precision", "precision", lambda result: result.precision_short),
     Column("delegate", "delegate", lambda result: result.delegate),
-    Column("status", "ok, skipped or failed", lambda result: result.status),
+    Column("status", "ok, wrong, built, skipped or failed", lambda result: result.status),
+    Column("findings", "codes of what is wrong or doubtful, the worst first", _codes),
     Column("inputs", "shapes of the inputs", _inputs),
     Column("latency_p50_ms", "median latency (the mean if `center` is `mean`)", _p50, "lower"),
     Column("latency_location_ms", "median of the round medians", _latency("location"), "lower"),
@@ -163,7 +168,12 @@ COLUMNS = (
     Column("process_memory_bytes", "peak memory of the whole process", _of("memory", "peak_bytes"), "lower"),
     Column("private_memory_bytes", "private dirty memory", _of("memory", "private_dirty_bytes"), "lower"),
     Column("joules_per_inference", "energy above idle", _of("energy", "joules_per_inference"), "lower"),
-    Column("sqnr_db", "signal-to-noise ratio against eager fp32", _of("parity", "sqnr_db"), "higher"),
+    Column(
+        "sqnr_db",
+        "signal-to-noise ratio of the worst output against eager fp32; `inf` if all are equal",
+        _of("parity", "fidelity_db"),
+        "higher",
+    ),
     Column("cosine", "cosine similarity with eager fp32", _of("parity", "cosine"), "higher"),
     Column("max_abs_error", "largest absolute error", _of("parity", "max_abs"), "lower"),
     Column("top1_agreement", "share of equal top-1 classes", _of("parity", "top1_agreement"), "higher"),
@@ -220,7 +230,9 @@ COLUMNS = (
     ),
     Column("center", "`median`, or `mean` if an imported summary has no median", _center),
     Column(
-        "reason", "why it was not measured", lambda r: r.failure.message if r.failure else r.reason or None
+        "reason",
+        "why it was not measured, or is wrong",
+        lambda r: r.failure.message if r.failure else r.reason or r.errors or None,
     ),
     Column(
         "round_medians_ms",

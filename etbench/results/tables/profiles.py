@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from etbench.measure.findings import Operator
-from etbench.results.files.schema import Result
+from etbench.measure.pass_results import Operator
+from etbench.results.schema import Result
 from etbench.system.files import replace_file
 
 __all__ = ["HEADER", "operator_rows", "profile_path", "write_profile"]

@@ -6,7 +6,7 @@ import inspect
 
 import msgspec
 
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
 from etbench.results.tables.delegation import DELEGATION_COLUMNS
 from etbench.results.tables.metrics import COLUMNS, DERIVED
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from etbench.results.files.schema import Result
 from etbench.results.files.upgrade import fill_in
+from etbench.results.schema import Result
 from etbench.results.tables.frames import IDENTITY, to_frame
 from etbench.results.tables.labels import label_cells
 

@@ -8,9 +8,9 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from etbench.results.files.schema import Result
 from etbench.results.files.store import DuplicateError, UnreadableError, find_files, read_result
 from etbench.results.files.upgrade import fill_in
+from etbench.results.schema import Result
 from etbench.results.tables.index import Index
 from etbench.results.tables.metrics import COLUMNS
 

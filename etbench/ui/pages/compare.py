@@ -10,8 +10,8 @@ import pandas as pd
 from nicegui import ui
 
 from etbench.builder.cache import cache_folder
-from etbench.results.files.schema import Result
 from etbench.results.report import gather, html_page
+from etbench.results.schema import Result
 from etbench.results.tables.frames import to_frame
 from etbench.results.tables.metrics import RAW
 from etbench.text import counted

@@ -12,8 +12,9 @@ from nicegui import ui
 from etbench.config.command import shell_words
 from etbench.preflight.doctor import describe
 from etbench.results import charts
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
 from etbench.results.tables.rounds import round_table
+from etbench.stats.parity import OutputParity, Parity
 from etbench.text import counted, seconds_text
 from etbench.ui.figures import inline_svg
 from etbench.ui.library import LOOK_EVERY_S, Entry, Library
@@ -137,15 +138,29 @@ def _headline(result: Result) -> Iterator[tuple[str, str]]:
             yield "95 % interval", f"{latency.p50_ci95_low:.4g} to {latency.p50_ci95_high:.4g} ms"
         yield "samples", f"{result.repeat} in {counted(len(result.rounds), 'round')}"
     if result.stability is not None:
-        yield "stability", "; ".join([result.stability.verdict, *result.stability.reasons])
+        yield "stability", result.stability.verdict
+    for finding in result.findings or []:
+        kind = "accepted" if finding.accepted else finding.severity
+        cure = f". {finding.cure}" if finding.cure else ""
+        yield kind, f"{finding.code}: {finding.message}{cure}"
     if result.parity is not None:
         parity = result.parity
-        sqnr = "exact" if parity.exact else "n/a" if parity.sqnr_db is None else f"{parity.sqnr_db:.1f} dB"
-        yield "parity with eager fp32", " ".join(filter(None, (sqnr, parity.note)))
+        for number, one in enumerate(parity.outputs):
+            yield f"parity of output {number}", _agreement(one)
+        if not parity.outputs:
+            yield "parity with eager fp32", _agreement(parity)
     if result.command:
         yield "command", shell_words(result.command)
     yield "weights", result.weights
     yield "measured", result.created_at
+
+
+def _agreement(one: Parity | OutputParity) -> str:
+    if one.exact:
+        return "exact"
+    if one.agreement is not None:
+        return f"{one.agreement:.1%} of the elements are equal"
+    return one.note or ("n/a" if one.sqnr_db is None else f"{one.sqnr_db:.1f} dB")
 
 
 def _program(result: Result) -> None:

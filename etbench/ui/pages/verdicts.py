@@ -10,7 +10,7 @@ from nicegui import ui
 
 from etbench.errors import EtbenchError
 from etbench.results.comparison.compare import Comparison, compare_results
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
 from etbench.ui.library import Library
 from etbench.ui.pages.frame import offer_options, table, words
 from etbench.ui.pages.latest import Latest

@@ -19,7 +19,7 @@ from etbench.artifact import program_path, references_path
 from etbench.builder import Artifact, build
 from etbench.config import Cell
 from etbench.errors import ConfigError, EtbenchError
-from etbench.measure.findings import Evaluation, Memory, OneLoad, Profile
+from etbench.measure.pass_results import Evaluation, Memory, OneLoad, Profile
 from etbench.measure.protocol import CheckPass, Round
 from etbench.measure.worker.round_process import MODULE, in_fresh_process, in_spawned
 from etbench.measure.worker.supervision import Supervision
@@ -37,7 +37,7 @@ from etbench.preflight.compose import compose
 ROUND = """
 import msgspec
 from etbench.measure.worker.supervision import Supervision
-from etbench.measure.findings import Evaluation
+from etbench.measure.pass_results import Evaluation
 from etbench.measure.worker.round_process import in_fresh_process
 from etbench.measure.worker.tasks import Task
 supervision = Supervision("evaluate", lambda _: None, lambda _: None, 300, {log!r})

@@ -20,9 +20,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from etbench.measure.findings import Operator, Profile
+from etbench.measure.pass_results import Operator, Profile
 from etbench.results import charts, round_table, to_frame
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
 from etbench.stats import assess
 
 GOLDEN = Path(__file__).parent / "golden"

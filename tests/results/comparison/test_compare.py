@@ -15,8 +15,8 @@ from etbench.cli.main import main
 from etbench.errors import EtbenchError
 from etbench.host.load import MachineLoad
 from etbench.results.comparison.compare import compare_results
-from etbench.results.files.schema import Result, RoundFacts
 from etbench.results.files.store import write_result
+from etbench.results.schema import Result, RoundFacts
 from etbench.stats import assess
 
 MakeResult = Callable[..., Result]

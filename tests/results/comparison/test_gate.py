@@ -11,8 +11,8 @@ import pytest
 from etbench.cli.main import main
 from etbench.errors import EtbenchError
 from etbench.results.comparison.gate import check_conditions, parse_condition
-from etbench.results.files.schema import Result
 from etbench.results.files.store import write_result
+from etbench.results.schema import Result
 
 MakeResult = Callable[..., Result]
 

@@ -11,8 +11,8 @@ import pytest
 
 from etbench.cli.main import main
 from etbench.results.files.foreign import import_file, to_v3
-from etbench.results.files.schema import Result
 from etbench.results.files.store import UnreadableError, read_result, write_result
+from etbench.results.schema import Result
 from etbench.results.tables.frames import load_results, rank
 from etbench.terminal.console import print_summary
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
 
 Strategy = st.SearchStrategy[Any]
 LEAVES: dict[Any, Strategy] = {

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etbench.errors import EtbenchError
-from etbench.results.files.schema import Result
 from etbench.results.files.store import find_files, read_result, read_results, write_result
+from etbench.results.schema import Result
 
 MakeResult = Callable[..., Result]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from report_cells import EVIL, steady
 
-from etbench.measure.findings import Operator, Profile
-from etbench.results.files.schema import Result
+from etbench.measure.pass_results import Operator, Profile
+from etbench.results.schema import Result
 from etbench.stats import assess
 
 

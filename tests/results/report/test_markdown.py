@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from etbench.results.files.schema import Result
 from etbench.results.report import gather, markdown_comment
+from etbench.results.schema import Result
 
 
 def test_it_has_the_words_of_the_page(everything: list[Result]) -> None:

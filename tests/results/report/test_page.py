@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Page
 from report_cells import EVIL
 from running import TESTS
 
-from etbench.results.files.schema import Result
 from etbench.results.report import gather, html_page, write_page
+from etbench.results.schema import Result
 
 SAMPLE = TESTS.parent / "outputs" / "sample_sweep" / "report.html"
 

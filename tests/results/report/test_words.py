@@ -9,8 +9,8 @@ import pytest
 from report_cells import EVIL, steady
 
 from etbench.results import to_frame
-from etbench.results.files.schema import CellComparison, InTurn, Result
 from etbench.results.report.words import Summary, summarize_in_words
+from etbench.results.schema import CellComparison, InTurn, Result
 from etbench.results.tables.labels import label_cells
 
 MakeResult = Callable[..., Result]
@@ -58,19 +58,25 @@ def test_everything(everything: list[Result]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "words"),
+    ("more", "title", "code"),
     [
-        ({"weights": "random"}, "All cells have random weights: latency and size are valid, accuracy is not"),
-        (
-            {"truncated": True},
-            "1 cell stopped at max_seconds with fewer samples than requested: resnet18 fp32",
-        ),
-        ({"source": "flat"}, "1 cell imported (flat): summaries without rounds, so no intervals"),
+        ({"weights": "random"}, "Notes", "weights.random"),
+        ({"truncated": True}, "Read with care", "latency.truncated"),
+        ({"source": "flat"}, "Notes", "latency.summary"),
+        ({"sqnr_db": 5.0}, "Wrong", "parity.fp32_differs"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_what_is_to_be_read_with_care(more: dict[str, Any], words: str, make_result: MakeResult) -> None:
-    assert any(line.startswith(words) for line in _points(make_result(**more))["Read with care"])
+def test_findings_stand_under_their_severity(
+    more: dict[str, Any], title: str, code: str, make_result: MakeResult
+) -> None:
+    (line,) = [line for line in _points(make_result(**more))[title] if line.endswith(f"[{code}]")]
+    assert "resnet18 fp32 xnnpack" in line
+
+
+def test_a_wrong_cell_is_in_no_choice(make_result: MakeResult) -> None:
+    points = _points(make_result(rounds=steady(1.0), sqnr_db=5.0), make_result("other", rounds=steady(9.0)))
+    assert "other fp32 xnnpack" in points["Fastest"][0]
 
 
 def test_trained_weights_need_no_care(make_result: MakeResult) -> None:

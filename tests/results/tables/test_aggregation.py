@@ -18,10 +18,10 @@ import pandas as pd
 import pytest
 from running import environment
 
-from etbench.measure.findings import Operator, Profile
+from etbench.measure.pass_results import Operator, Profile
 from etbench.results import aggregate, load_results
-from etbench.results.files.schema import Result
 from etbench.results.files.store import UnreadableError, read_result, write_result
+from etbench.results.schema import Result
 from etbench.results.tables import rows
 from etbench.results.tables.index import HIDDEN, NAME, SOURCES
 from etbench.results.tables.metrics import RAW
@@ -121,7 +121,7 @@ def test_a_change_of_any_module_that_rows_come_from_begins_the_index_anew() -> N
     package = "etbench.results."
     loaded = {name for name in done.stdout.split() if name.startswith(package)}
     modules = {f"etbench.{name}".replace("/", ".") for name in SOURCES}
-    rooms = {"etbench.results.files", "etbench.results.tables"}
+    rooms = {f"etbench.results.{name}" for name in ("checks", "files", "schema", "tables")}
     assert loaded - rooms == {name for name in modules if name.startswith(package)}
 
 

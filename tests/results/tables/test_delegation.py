@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from etbench.artifact import Delegation
-from etbench.measure.findings import Operator, Profile
+from etbench.measure.pass_results import Operator, Profile
 from etbench.results import aggregate, to_frame
-from etbench.results.files.schema import Result
 from etbench.results.files.store import write_result
+from etbench.results.schema import Result
 from etbench.results.tables.delegation import DELEGATION_COLUMNS
 
 MakeResult = Callable[..., Result]

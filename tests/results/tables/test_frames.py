@@ -20,8 +20,8 @@ from etbench.results import (
     summary,
     to_frame,
 )
-from etbench.results.files.schema import Result
 from etbench.results.files.store import write_result
+from etbench.results.schema import Result
 from etbench.results.tables.metrics import COLUMNS
 
 MakeResult = Callable[..., Result]

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from etbench.results import to_frame
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
 from etbench.results.tables.labels import label_cells
 
 MakeResult = Callable[..., Result]

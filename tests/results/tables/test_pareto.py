@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etbench.results import pareto_front, to_frame
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
 from etbench.results.tables.pareto import mark_pareto, size_step, sqnr_step
 
 MakeResult = Callable[..., Result]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from etbench.measure.findings import Operator, Profile
+from etbench.measure.pass_results import Operator, Profile
 from etbench.results import aggregate
-from etbench.results.files.schema import Result
 from etbench.results.files.store import write_result
+from etbench.results.schema import Result
 from etbench.results.tables.profiles import HEADER, profile_path, write_profile
 from etbench.terminal.console import print_summary
 

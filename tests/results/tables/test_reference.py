@@ -12,8 +12,8 @@ import yaml
 
 from etbench.cli.main import main
 from etbench.preflight.command_line import check_command_line
-from etbench.results.files.schema import Result
 from etbench.results.files.store import write_result
+from etbench.results.schema import Result
 from etbench.results.tables.reference import columns_page
 
 DOCS = Path(__file__).parents[3] / "docs"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from etbench.results import round_table
-from etbench.results.files.schema import Result
+from etbench.results.schema import Result
 
 MakeResult = Callable[..., Result]
 

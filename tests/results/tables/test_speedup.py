@@ -11,8 +11,8 @@ import pytest
 
 from etbench.host.load import MachineLoad
 from etbench.results import aggregate, compare_delegates, compare_precisions, to_frame
-from etbench.results.files.schema import Result, RoundFacts
 from etbench.results.files.store import write_result
+from etbench.results.schema import Result, RoundFacts
 from etbench.results.tables.metrics import RAW
 from etbench.results.tables.speedup import FIGURES
 

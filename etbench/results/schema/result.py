@@ -13,8 +13,9 @@ from etbench.artifact import Artifact
 from etbench.events import Failure
 from etbench.host.environment import Environment
 from etbench.host.load import MachineLoad, MachineNow
-from etbench.measure.findings import Energy, LoadPass, Memory, Profile
-from etbench.results.files.names import cell_words
+from etbench.measure.pass_results import Energy, LoadPass, Memory, Profile
+from etbench.results.schema.finding import Finding
+from etbench.results.schema.names import cell_words
 from etbench.stats.blocks import round_medians
 from etbench.stats.parity import Parity
 from etbench.stats.stability import Stability
@@ -33,7 +34,7 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 
-Status = Literal["ok", "built", "skipped", "failed"]
+Status = Literal["ok", "wrong", "built", "skipped", "failed"]
 
 
 class RoundFacts(Struct, frozen=True, kw_only=True):
@@ -123,6 +124,10 @@ class Requested(Struct, frozen=True, kw_only=True):
 class Result(Struct, frozen=True, kw_only=True):
     """One cell's result. Times in ms unless the name says otherwise, sizes in bytes.
 
+    `status` is ``wrong`` if the cell was measured but a finding of severity ``error`` shows that its figures
+    are not those of the model's program. `findings` are null in results of older versions, and are computed
+    when these are read.
+
     `repeat` is the number of samples taken, `warmup` the least number of warmup inferences of a round;
     `truncated` is true if `max_seconds` left no time for all. `rounds` are the raw samples of each fresh
     process, `round_facts` what else is recorded of it. Results with one `turn_id` were measured in turn
@@ -155,6 +160,7 @@ class Result(Struct, frozen=True, kw_only=True):
     status: Status
     reason: str = ""
     failure: Failure | None = None
+    findings: list[Finding] | None = None
     weights: str
     requested: Requested
     truncated: bool = False
@@ -186,6 +192,12 @@ class Result(Struct, frozen=True, kw_only=True):
     command: list[str] = []
     config: dict[str, Any]
     source: str = "etbench"
+
+    @property
+    def errors(self) -> str:
+        """The findings of severity ``error`` as a text; empty if there are none."""
+        found = [one for one in self.findings or [] if one.severity == "error"]
+        return "; ".join(f"{one.code}: {one.message}" for one in found)
 
     @property
     def round_medians_ms(self) -> dict[int, float]:

@@ -1,0 +1,28 @@
+"""What a result file holds; imports neither torch nor pandas."""
+
+from __future__ import annotations
+
+from etbench.results.schema.finding import Finding, Severity
+from etbench.results.schema.result import (
+    SCHEMA_VERSION,
+    CellComparison,
+    Generated,
+    InTurn,
+    Requested,
+    Result,
+    RoundFacts,
+    Status,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "CellComparison",
+    "Finding",
+    "Generated",
+    "InTurn",
+    "Requested",
+    "Result",
+    "RoundFacts",
+    "Severity",
+    "Status",
+]
