@@ -259,14 +259,16 @@ def checks_page() -> str:
         "*finding* of the result. The console, `etbench show`, the report and the web interface show it.",
         "",
         "- An **error** means that the figures are not those of the model's program. The cell has the status "
-        "`wrong`: its times are kept and shown, but it is left out of rankings, speedups and Pareto fronts, and "
-        "the exit status is 1. `sweep.retry=wrong` measures it again.",
+        "`wrong`: its times are kept and shown, but it is left out of rankings, speedups and Pareto fronts, "
+        "and the exit status is 1. `sweep.retry=wrong` measures it again.",
         "- A **warning** means that a figure is doubtful.",
         "- A **note** is something that you must know to read the figures.",
         "",
-        "If an error is acceptable for you, name its code, or a pattern: `checks.accept=[parity.output_lost]`. "
-        "The finding is then shown as an accepted warning. `etbench compare … --fail-if finding:CODE` fails if a "
-        "cell has a finding that its baseline does not have.",
+        "If an error is acceptable for you, name its code or a pattern: "
+        "`checks.accept=[parity.output_lost]`. The finding is then shown as an accepted warning.",
+        "",
+        "`etbench compare … --fail-if finding:CODE` fails if a cell has a finding that its baseline does not "
+        "have.",
     ]
     for severity in ("error", "warning", "note"):
         lines += ["", f"## {severity.title()}s", "", "| code | meaning | what to do |", "|---|---|---|"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -72,5 +73,5 @@ def _random(program: ExportedProgram) -> Iterator[str]:
         yield f"{name} in `{code}`" if code else name
 
 
-def _array(tensor: Tensor) -> object:
+def _array(tensor: Tensor) -> Any:
     return (tensor.float() if tensor.is_floating_point() and tensor.dtype.itemsize < 4 else tensor).numpy()

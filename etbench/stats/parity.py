@@ -49,7 +49,7 @@ class OutputParity(Struct, frozen=True, kw_only=True):
     def rank(self) -> float:
         """Sorts outputs from the worst to the best; an exact one is above every number.
 
-        So is one whose reference is constant: it must not hide another one.
+        One whose reference is constant is too, so that it does not hide another one.
         """
         if self.exact or self.degenerate:
             return math.inf

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import altair as alt
 import pandas as pd
 
 from etbench.results.charts.style import INK, LATENCY_TITLE, AnyChart, color, inline, log_ticks, nothing, slim
 from etbench.results.tables.frames import METRIC
 from etbench.results.tables.labels import label_cells
-from etbench.results.tables.pareto import mark_pareto
+from etbench.results.tables.pareto import ROUNDING_DB, mark_pareto
 
 __all__ = ["pareto"]
 
 SIDE, COLUMNS = 190, 3
-DRAWN = ["subject", "precision", "delegate", METRIC, "sqnr_db", "size_mb", "pareto_optimal"]
+DRAWN = ["subject", "precision", "delegate", METRIC, "sqnr_db", "sqnr", "size_mb", "pareto_optimal"]
 
 
 def pareto(frame: pd.DataFrame) -> AnyChart:
@@ -22,7 +24,14 @@ def pareto(frame: pd.DataFrame) -> AnyChart:
     Filled marks on the line are Pareto-optimal, see `etbench.results.pareto_front`; hollow ones are not.
     """
     marked = label_cells(mark_pareto(frame))
-    drawn = slim(marked.assign(size_mb=marked["pte_bytes"].astype("float64") / 1e6), DRAWN)
+    finite = marked["sqnr_db"].replace(math.inf, math.nan)
+    highest = max(ROUNDING_DB, finite.max()) if len(finite.dropna()) else ROUNDING_DB
+    marked = marked.assign(
+        size_mb=marked["pte_bytes"].astype("float64") / 1e6,
+        sqnr=marked["sqnr_db"].map(lambda db: "exact" if math.isinf(db) else f"{db:.3g} dB"),
+        sqnr_db=finite.fillna(highest),  # an exact output is drawn at the top
+    )
+    drawn = slim(marked, DRAWN)
     if drawn.empty:
         return nothing("no cell has a latency, an SQNR and a size")
     chart = alt.Chart(inline(drawn)).encode(
@@ -52,7 +61,8 @@ def pareto(frame: pd.DataFrame) -> AnyChart:
         fillOpacity=alt.condition("datum.pareto_optimal", alt.value(0.75), alt.value(0)),
         tooltip=[
             *("subject:N", "precision:N", "delegate:N"),
-            *(alt.Tooltip(f"{name}:Q", format=".3g") for name in (METRIC, "sqnr_db", "size_mb")),
+            *(alt.Tooltip(f"{name}:Q", format=".3g") for name in (METRIC, "size_mb")),
+            alt.Tooltip("sqnr:N", title="SQNR"),
             "pareto_optimal:N",
         ],
     )

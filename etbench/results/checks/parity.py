@@ -135,7 +135,7 @@ PARITY_CHECKS = (
         "error",
         "The program returns NaN, infinite values or other shapes where the eager model does not.",
         _of_parity(_not_finite),
-        "look for an overflow, as of large activations in fp16; precision.numerics=true names the layers",
+        "look for an overflow, as of large activations in fp16; numerics=true names the layers",
     ),
     Check(
         "parity.degenerate",

@@ -34,7 +34,7 @@ class Condition(Struct, frozen=True, kw_only=True):
 
 
 class FindingCondition(Struct, frozen=True, kw_only=True):
-    """A finding that new has and base has not; `pattern` is a code, or several such as ``calibration.*``."""
+    """A finding of new that the baseline lacks; `pattern` is a code, or several such as ``calibration.*``."""
 
     text: str
     pattern: str

@@ -11,9 +11,13 @@ __all__ = ["db", "megabytes", "milliseconds", "number", "percent", "span"]
 def number(value: float) -> str:
     """Write three significant digits, and all digits of numbers from 1000.
 
-    >>> [number(value) for value in (0.9586, 17.32, 21363.8)]
-    ['0.959', '17.3', '21,364']
+    Only an SQNR is infinite: that of an output without an error.
+
+    >>> [number(value) for value in (0.9586, 17.32, 21363.8, math.inf)]
+    ['0.959', '17.3', '21,364', 'exact']
     """
+    if math.isinf(value):
+        return "exact"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
@@ -29,7 +33,7 @@ def megabytes(size_bytes: float) -> str:
 
 def db(value: float) -> str:
     """Write decibels."""
-    return f"{value:.3g} dB"
+    return "exact" if math.isinf(value) else f"{value:.3g} dB"
 
 
 def percent(share: float) -> str:

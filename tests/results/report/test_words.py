@@ -71,7 +71,7 @@ def test_findings_stand_under_their_severity(
     more: dict[str, Any], title: str, code: str, make_result: MakeResult
 ) -> None:
     (line,) = [line for line in _points(make_result(**more))[title] if line.endswith(f"[{code}]")]
-    assert "resnet18 fp32 xnnpack" in line
+    assert "resnet18" in line
 
 
 def test_a_wrong_cell_is_in_no_choice(make_result: MakeResult) -> None:

@@ -1,0 +1,116 @@
+"""Every check: what provokes it, and what becomes of a cell with a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+import pytest
+
+from etbench.results.checks import CHECKS, faults, judged
+from etbench.results.schema import Result
+from etbench.stats import assess, compare_outputs
+
+MakeResult = Callable[..., Result]
+
+NORMAL = np.random.default_rng(0).standard_normal((4, 16, 8)).astype(np.float32)
+HALF_LOST = np.where(np.arange(16)[:, None] < 8, NORMAL, np.float32(0))
+LOUD = np.where(np.arange(16)[:, None] < 8, NORMAL * np.float32(100), NORMAL)
+LOUD_ALONE = np.where(np.arange(16)[:, None] < 8, LOUD, np.float32(0))
+QUIET = assess([[5.0]] * 6)
+TALKING = msgspec.structs.replace(
+    compare_outputs([NORMAL], [NORMAL + 1e-3]), token_agreement=1.0, note="a single token"
+)
+
+
+def _artifact(result: Result, **facts: object) -> Result:
+    return msgspec.structs.replace(result, artifact=msgspec.structs.replace(result.artifact, **facts))
+
+
+# For each code, what a result needs to have it.
+PROVOKED: dict[str, Callable[[MakeResult], Result]] = {
+    "parity.fp32_differs": lambda make: make(parity=compare_outputs([NORMAL], [NORMAL * 1.1])),
+    "parity.output_lost": lambda make: make(
+        precision="int8", parity=compare_outputs([NORMAL * 100, NORMAL], [NORMAL * 100, NORMAL * 0])
+    ),
+    "parity.group_lost": lambda make: make(precision="int8", parity=compare_outputs([LOUD], [LOUD_ALONE])),
+    "parity.not_finite": lambda make: make(
+        precision="fp16", parity=compare_outputs([NORMAL], [np.full_like(NORMAL, np.nan)])
+    ),
+    "parity.degenerate": lambda make: make(
+        parity=compare_outputs([np.ones((4, 4), np.float32)], [np.ones((4, 4), np.float32) + 1])
+    ),
+    "parity.repeated_token": lambda make: make(parity=TALKING),
+    "model.not_repeatable": lambda make: _artifact(make(), not_repeatable="two runs differ"),
+    "weights.random": lambda make: make(weights="random"),
+    "latency.unstable": lambda make: make(stability=assess([[1.0], [9.0]] * 5)),
+    "latency.noisy": lambda make: make(stability=assess([[5.0]] * 6, other_cpu_shares=[0.2] * 6)),
+    "latency.few_rounds": lambda make: make(stability=assess([[5.0]])),
+    "latency.truncated": lambda make: make(truncated=True),
+    "latency.reconnected": lambda make: make(lost_connections=2),
+    "latency.summary": lambda make: make(source="flat"),
+}
+
+
+def _codes(result: Result) -> set[str]:
+    return {finding.code for finding in judged(result).findings or []}
+
+
+@pytest.fixture
+def sound(make_result: MakeResult) -> Result:
+    return make_result(weights="trained.pt", stability=QUIET)
+
+
+def test_a_sound_cell_has_no_finding(sound: Result) -> None:
+    assert (sound.status, sound.findings) == ("ok", [])
+
+
+def test_each_code_is_provoked_by_a_result_of_this_file() -> None:
+    assert list(PROVOKED) == [check.code for check in CHECKS]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.code)
+def test_a_check_finds_its_fault_and_its_severity_decides_the_status(
+    check: object, make_result: MakeResult
+) -> None:
+    result = judged(PROVOKED[check.code](make_result))
+    (found,) = [finding for finding in result.findings or [] if finding.code == check.code]
+    assert (found.severity, found.cure, found.accepted) == (check.severity, check.cure, False)
+    assert found.message
+    assert result.status == ("wrong" if "error" in {one.severity for one in result.findings} else "ok")
+
+
+@pytest.mark.parametrize("pattern", ["parity.output_lost", "parity.*"])
+def test_an_accepted_error_is_a_warning_and_the_cell_is_ok(pattern: str, make_result: MakeResult) -> None:
+    result = judged(PROVOKED["parity.output_lost"](make_result), [pattern])
+    (found,) = [one for one in result.findings or [] if one.code == "parity.output_lost"]
+    assert (result.status, found.severity, found.accepted) == ("ok", "warning", True)
+
+
+def test_a_code_that_no_check_has_is_a_fault_with_the_nearest_one() -> None:
+    assert faults(["parity.*", "weights.random"]) == []
+    (fault,) = faults(["parity.output_los"])
+    assert "parity.output_lost" in fault
+
+
+def test_the_worst_finding_comes_first(make_result: MakeResult) -> None:
+    result = judged(make_result(weights="random", truncated=True, sqnr_db=5.0))
+    severities = [finding.severity for finding in result.findings or []]
+    assert severities == ["error", "warning", "note", "note"][: len(severities)]
+
+
+def test_what_was_not_measured_is_not_judged(failed: Result) -> None:
+    assert (judged(failed).status, judged(failed).findings) == ("failed", [])
+
+
+def test_a_lower_precision_may_be_coarse(make_result: MakeResult) -> None:
+    coarse = compare_outputs([NORMAL], [NORMAL * np.float32(0.7)])  # 10 dB
+    assert _codes(make_result(precision="int8", parity=coarse)).isdisjoint(
+        {"parity.output_lost", "parity.group_lost"}
+    )
+
+
+def test_a_result_of_an_older_version_is_judged_by_its_figures(make_result: MakeResult) -> None:
+    assert "parity.fp32_differs" in _codes(make_result(sqnr_db=-5.0))
+    assert "parity.fp32_differs" not in _codes(make_result(precision="int8", sqnr_db=11.0))
