@@ -45,6 +45,35 @@ def slow(size: int = 128) -> Any:
     return nn.Conv2d(3, 64, 5), torch.randn(1, 3, size, size)
 
 
+def counting() -> Any:
+    """Multiplies by the number of its calls, which is a buffer."""
+    import torch
+    from torch import nn
+
+    class Counting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("calls", torch.zeros(1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            return x * self.calls
+
+    return Counting(), torch.tensor([[1.0, 2.0]])
+
+
+def dropping() -> Any:
+    """Dropout that evaluation mode does not turn off."""
+    import torch
+    from torch import nn
+
+    class Dropping(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.dropout(x, 0.5)
+
+    return Dropping(), torch.randn(1, 64)
+
+
 def resizing() -> Any:
     """What XNNPACK looks for as a pattern: attention with a mask, and bilinear resizing."""
     import torch

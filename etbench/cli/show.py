@@ -117,6 +117,7 @@ def _table(results: Sequence[Result], columns: Sequence[Figure]) -> None:
 
 
 def _markdown(results: Sequence[Result], columns: Sequence[Figure]) -> None:
+    from etbench.terminal.remarks import finding_lines
     from etbench.terminal.summary_table import cells_of, names_of, usual_figures
 
     figures = columns or usual_figures(results)
@@ -124,6 +125,8 @@ def _markdown(results: Sequence[Result], columns: Sequence[Figure]) -> None:
     print(f"|{'|'.join('---' if figure.is_words else '--:' for figure in figures)}|")
     for row in cells_of(results, names_of(results), figures):
         print(f"| {' | '.join(str(text).replace('|', chr(92) + '|') for text in row)} |")
+    if not columns and (found := finding_lines(results, names_of(results))):
+        print("\n".join(["", *(f"- {line}" for line in found)]))
 
 
 def _csv(results: Sequence[Result], columns: Sequence[Figure]) -> None:

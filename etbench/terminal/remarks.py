@@ -22,7 +22,7 @@ from etbench.terminal.streams import say
 from etbench.terminal.summary_table import significant
 from etbench.text import and_more, counted
 
-__all__ = ["listed", "print_details", "print_kinds"]
+__all__ = ["finding_lines", "listed", "print_details", "print_kinds"]
 
 NAMED = 3
 MOST_OPERATORS = 10
@@ -84,6 +84,11 @@ def _findings(results: Sequence[Result], names: Sequence[str]) -> Iterator[_Rema
         said = messages.pop() if len(messages) == 1 else TITLES.get(code, WHERE)
         lead = _lead(found[severity, code][0][1])
         yield _Remark(COLORS[severity], f"{lead}, {_counted(cells)}", f": {listed(cells)}: {said}")
+
+
+def finding_lines(results: Sequence[Result], names: Sequence[str]) -> list[str]:
+    """Return one line for each kind of finding among these cells, the worst first."""
+    return [f"{remark.lead}{remark.rest}" for remark in _findings(results, names)]
 
 
 def _lead(finding: Finding) -> str:
@@ -155,7 +160,7 @@ def _details(result: Result, name: str) -> Iterator[_Remark]:
         built = f"\n  {_built(result.artifact)}" if result.artifact and result.status == "built" else ""
         yield _Remark("yellow", result.status, f" {name}: {result.reason}{built}")
     for finding in result.findings or []:
-        cure = f"\n  {finding.cure}" if finding.cure else ""
+        cure = f"\n  hint: {finding.cure}" if finding.cure else ""
         yield _Remark(COLORS[finding.severity], _lead(finding), f" {name}: {finding.message}{cure}")
     if result.in_turn:
         yield _Remark(

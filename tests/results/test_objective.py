@@ -60,6 +60,12 @@ def test_an_exact_output_keeps_every_bound_and_a_failed_cell_has_no_objective(re
     assert objective_value(msgspec.structs.replace(result, status="failed"), "pte_bytes", {}) is None
 
 
+def test_a_wrong_cell_is_infinitely_bad_even_without_bounds(result: Result) -> None:
+    wrong = msgspec.structs.replace(result, status="wrong")
+    assert objective_value(wrong, "latency_ms.p50", {}) == math.inf
+    assert objective_value(wrong, "throughput_per_s", {}) == -math.inf
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [

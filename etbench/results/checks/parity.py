@@ -19,10 +19,12 @@ SHOWN = 4
 
 
 def _of_parity(find: Callable[[Result, Parity], str | None]) -> Callable[[Result], str | None]:
-    """Apply a condition only where there is something to compare with."""
+    """Apply a condition only where there is something to compare with: eager gives one answer."""
 
     def found(result: Result) -> str | None:
-        return find(result, result.parity) if result.parity is not None else None
+        if result.parity is None or (result.artifact and result.artifact.not_repeatable):
+            return None
+        return find(result, result.parity)
 
     return found
 

@@ -12,7 +12,7 @@ from etbench.results.checks import CHECKS
 from etbench.results.schema import Result, Severity
 from etbench.text import and_more, counted
 
-__all__ = ["Point", "cautions"]
+__all__ = ["Point", "cautions", "faults"]
 
 
 class Point(Struct, frozen=True, kw_only=True):
@@ -24,7 +24,7 @@ class Point(Struct, frozen=True, kw_only=True):
 
 
 def cautions(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:
-    """Report which cells are wrong, which have no measurements and why, and which values to read with care.
+    """Report which cells have no measurements and why, and which values to read with care.
 
     Args:
         frame: from `etbench.results.tables.labels.label_cells`.
@@ -32,8 +32,6 @@ def cautions(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:
 
     """
     named = list(zip(frame["cell"], results, strict=True))
-    if wrong := list(_found(named, "error")):
-        yield Point(title="Wrong", kind="bad", lines=wrong)
     yield from _without_figures(named)
     if lines := [*_found(named, "warning"), *_conditions(frame)]:
         yield Point(title="Read with care", kind="warning", lines=lines)
@@ -42,6 +40,12 @@ def cautions(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:
     verdicts = {result.stability.verdict for result in results if result.stability is not None}
     if verdicts == {"stable"}:
         yield Point(title="Noise", kind="good", lines=["The rounds of every cell agree."])
+
+
+def faults(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:
+    """Report which cells are wrong, and why; the arguments are those of `cautions`."""
+    if lines := list(_found(list(zip(frame["cell"], results, strict=True)), "error")):
+        yield Point(title="Wrong", kind="bad", lines=lines)
 
 
 def _without_figures(named: Sequence[tuple[str, Result]]) -> Iterator[Point]:
@@ -82,7 +86,7 @@ def _found(named: Sequence[tuple[str, Result]], severity: Severity) -> Iterator[
             listed = f"{whose or and_more([name for name, _ in cells])}: {cells[0][1]}"
         else:
             listed = and_more(f"{name} ({message})" for name, message in cells)
-        cure = f" Cure: {check.cure}." if severity == "error" and check.cure else ""
+        cure = f" What to do: {check.cure}." if severity == "error" and check.cure else ""
         yield f"{check.title} {listed}.{cure} [{check.code}]"
 
 

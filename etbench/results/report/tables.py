@@ -66,6 +66,7 @@ ALL = [
     Heading("rounds", "rounds", number),
     Heading("stability", "stability"),
     Heading("weights", "weights"),
+    Heading("findings", "findings"),
     Heading("reason", "reason"),
 ]
 

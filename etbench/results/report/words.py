@@ -9,7 +9,7 @@ from typing import Literal
 import pandas as pd
 from msgspec import Struct
 
-from etbench.results.report.cautions import Point, cautions
+from etbench.results.report.cautions import Point, cautions, faults
 from etbench.results.report.figures import db, megabytes, milliseconds, number, percent, span
 from etbench.results.schema import Result
 from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, METRIC, against
@@ -36,7 +36,10 @@ def summarize_in_words(frame: pd.DataFrame, results: Sequence[Result]) -> Summar
 
     """
     measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
-    points = [*_choices(measured), *_gains(measured), *_verdicts(results), *cautions(frame, results)]
+    points = [
+        *(*faults(frame, results), *_choices(measured), *_gains(measured)),
+        *(*_verdicts(results), *cautions(frame, results)),
+    ]
     return Summary(lead=_lead(frame, measured), points=points)
 
 
@@ -47,10 +50,14 @@ def _lead(frame: pd.DataFrame, measured: pd.DataFrame) -> str:
         counted(frame[column].nunique(), noun)
         for column, noun in (("model", "model"), ("precision", "precision"), ("delegate", "delegate"))
     )
+    wrong = int(frame["status"].eq("wrong").sum())
     if len(frame) == 1:
-        return f"One cell, {'measured' if len(measured) else 'not measured'}: {frame['cell'].iloc[0]}."
-    share = f"All {len(frame)}" if len(measured) == len(frame) else f"{len(measured)} of {len(frame)}"
-    return f"{share} cells were measured: {grid}."
+        state = "wrong" if wrong else "measured" if len(measured) else "not measured"
+        return f"One cell, {state}: {frame['cell'].iloc[0]}."
+    count = len(measured) + wrong
+    share = f"All {len(frame)}" if count == len(frame) else f"{count} of {len(frame)}"
+    how = f"measured, but {wrong} of them {'is' if wrong == 1 else 'are'} wrong" if wrong else "measured"
+    return f"{share} cells were {how}: {grid}."
 
 
 def _choices(measured: pd.DataFrame) -> Iterator[Point]:

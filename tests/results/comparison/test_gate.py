@@ -46,6 +46,14 @@ def test_outputs_equal_to_the_bit_are_better_than_any_sqnr(make_result: MakeResu
     assert len(check_conditions(condition, [(exact, noisy)])) == 1
 
 
+def test_a_finding_fails_a_cell_whose_baseline_does_not_have_it(make_result: MakeResult) -> None:
+    trained, random = make_result(weights="a.pt"), make_result(weights="random")
+    for text in ("finding:weights.random", "finding:weights.*"):
+        (violation,) = check_conditions([parse_condition(text)], [(trained, random)])
+        assert "weights.random" in violation.message
+        assert check_conditions([parse_condition(text)], [(random, random), (random, trained)]) == []
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -53,6 +61,7 @@ def test_outputs_equal_to_the_bit_are_better_than_any_sqnr(make_result: MakeResu
         ("pte_bytes", "not a valid condition: write metric"),
         ("pte_bytes>=2%", "not a valid condition"),
         ("model>1", "no metric 'model'"),
+        ("finding:weights.randon", "no finding has the code .*did you mean 'weights.random'"),
     ],
 )
 def test_a_faulty_condition_names_what_there_is(text: str, message: str) -> None:
@@ -109,3 +118,19 @@ def test_the_markdown_summary_says_what_failed(
 def test_an_unknown_metric_is_bad_usage(base: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", base, base, "--fail-if", "bytes>1"]) == 2
     assert "the metrics are latency_p50_ms" in capsys.readouterr().err
+
+
+def test_a_wrong_cell_fails_under_its_own_heading_with_status_1(
+    base: str, tmp_path: Path, make_result: MakeResult, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_result(make_result(sqnr_db=5.0), tmp_path / "wrong", "resnet18")
+    assert main(["compare", base, str(tmp_path / "wrong")]) == 1
+    assert "wrong: resnet18 fp32 xnnpack (parity.fp32_differs: SQNR 5.0 dB)" in capsys.readouterr().out
+
+
+def test_a_wrong_baseline_is_refused(
+    base: str, tmp_path: Path, make_result: MakeResult, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_result(make_result(sqnr_db=5.0), tmp_path / "wrong", "resnet18")
+    assert main(["compare", str(tmp_path / "wrong"), base]) == 2
+    assert "parity.fp32_differs" in capsys.readouterr().err
