@@ -15,7 +15,7 @@ from package_picture import picture
 
 from etbench.cli.commands import COMMANDS
 from etbench.cli.run_help import HELP, comments_of, keyed_lines, sentences
-from etbench.results.checks import CHECKS
+from etbench.results.checks import CHECKS, CROSS_CHECKS
 from etbench.results.tables.reference import columns_page, json_schema
 
 __all__ = ["PAGES", "checks_page", "cli_page", "options_page", "schema_page"]
@@ -274,7 +274,7 @@ def checks_page() -> str:
         lines += ["", f"## {severity.title()}s", "", "| code | meaning | what to do |", "|---|---|---|"]
         lines += [
             f"| `{one.code}` | {_cell(one.title)} | {_cell(one.cure)} |"
-            for one in CHECKS
+            for one in (*CHECKS, *CROSS_CHECKS)
             if one.severity == severity
         ]
     return "\n".join(lines) + "\n"

@@ -14,7 +14,7 @@ from rich.text import Text
 from etbench.artifact import Artifact
 from etbench.events.failure import Failure
 from etbench.measure.pass_results import Profile
-from etbench.results.checks import CHECKS
+from etbench.results.checks import CHECKS, findings_across
 from etbench.results.schema import Finding, Result, Severity
 from etbench.stats.layers import Numerics
 from etbench.terminal.fitting import Column, print_table
@@ -84,6 +84,8 @@ def _findings(results: Sequence[Result], names: Sequence[str]) -> Iterator[_Rema
         said = messages.pop() if len(messages) == 1 else TITLES.get(code, WHERE)
         lead = _lead(found[severity, code][0][1])
         yield _Remark(COLORS[severity], f"{lead}, {_counted(cells)}", f": {listed(cells)}: {said}")
+    for finding in findings_across(list(zip(names, results, strict=True))):
+        yield _Remark(COLORS[finding.severity], _lead(finding), f": {finding.message}")
 
 
 def finding_lines(results: Sequence[Result], names: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Literal
 import pandas as pd
 from msgspec import Struct
 
-from etbench.results.checks import CHECKS
+from etbench.results.checks import CHECKS, CROSS_CHECKS, findings_across
 from etbench.results.schema import Result, Severity
 from etbench.text import and_more, counted
 
@@ -33,7 +33,8 @@ def cautions(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:
     """
     named = list(zip(frame["cell"], results, strict=True))
     yield from _without_figures(named)
-    if lines := [*_found(named, "warning"), *_conditions(frame)]:
+    lines = [*_found(named, "warning"), *_together(named), *_conditions(frame)]
+    if lines:
         yield Point(title="Read with care", kind="warning", lines=lines)
     if notes := list(_found(named, "note")):
         yield Point(title="Notes", kind="note", lines=notes)
@@ -88,6 +89,12 @@ def _found(named: Sequence[tuple[str, Result]], severity: Severity) -> Iterator[
             listed = and_more(f"{name} ({message})" for name, message in cells)
         cure = f" What to do: {check.cure}." if severity == "error" and check.cure else ""
         yield f"{check.title} {listed}.{cure} [{check.code}]"
+
+
+def _together(named: Sequence[tuple[str, Result]]) -> Iterator[str]:
+    titles = {check.code: check.title for check in CROSS_CHECKS}
+    for finding in findings_across(named):
+        yield f"{titles[finding.code]} {finding.message}. [{finding.code}]"
 
 
 def _conditions(frame: pd.DataFrame) -> Iterator[str]:

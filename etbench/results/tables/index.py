@@ -22,7 +22,13 @@ HIDDEN = ".etbench"
 NAME = "index.sqlite"
 SCHEMA = "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, crc INTEGER, body BLOB)"
 SOURCES = (  # the code that decides the row of a file
-    *("results/checks/check", "results/checks/latency", "results/checks/parity", "results/checks/program"),
+    *(
+        "results/checks/across",
+        "results/checks/check",
+        "results/checks/latency",
+        "results/checks/parity",
+        "results/checks/program",
+    ),
     "results/checks/table",
     *("results/schema/finding", "results/schema/names", "results/schema/result"),
     *("results/files/store", "results/files/upgrade"),

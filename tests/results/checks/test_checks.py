@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from etbench.results.checks import CHECKS, faults, judged
+from etbench.results.checks import CHECKS, CROSS_CHECKS, faults, findings_across, judged
 from etbench.results.schema import Result
 from etbench.stats import assess, compare_outputs
 
@@ -114,3 +114,25 @@ def test_a_lower_precision_may_be_coarse(make_result: MakeResult) -> None:
 def test_a_result_of_an_older_version_is_judged_by_its_figures(make_result: MakeResult) -> None:
     assert "parity.fp32_differs" in _codes(make_result(sqnr_db=-5.0))
     assert "parity.fp32_differs" not in _codes(make_result(precision="int8", sqnr_db=11.0))
+
+
+def _of(result: Result, sha256: str) -> Result:
+    return _artifact(result, sha256=sha256)
+
+
+def test_precisions_with_one_program_are_named_where_they_meet(make_result: MakeResult) -> None:
+    cells = [
+        ("gru fp32", _of(make_result("gru", "fp32"), "a")),
+        ("gru int8", _of(make_result("gru", "int8"), "a")),
+        ("gru fp16", _of(make_result("gru", "fp16"), "b")),
+        ("gru fp32 again", _of(make_result("gru", "fp32"), "a")),
+        ("other int8", _of(make_result("other", "int8"), "a")),
+    ]
+    (found,) = findings_across(cells)
+    assert found.code == "precision.same_program"
+    assert found.message == "gru fp32 and gru int8 and gru fp32 again"
+    assert list(findings_across([cells[0], cells[2], cells[3], cells[4]])) == []
+
+
+def test_each_check_of_several_cells_has_a_test_here() -> None:
+    assert [check.code for check in CROSS_CHECKS] == ["precision.same_program"]

@@ -1,0 +1,58 @@
+"""Checks of several cells together; their findings are shown where the cells meet, and never written."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from etbench.results.schema import Finding, Result, Severity
+from etbench.text import and_more
+
+__all__ = ["CROSS_CHECKS", "CrossCheck", "findings_across"]
+
+SHOWN = 4
+Named = Sequence[tuple[str, Result]]  # the name of each cell, and its result
+
+
+@dataclass(frozen=True)
+class CrossCheck:
+    """Something doubtful about several cells; the fields are those of `etbench.results.checks.Check`."""
+
+    code: str
+    severity: Severity
+    title: str
+    find: Callable[[Named], str | None]
+    cure: str = ""
+
+
+def findings_across(named: Named) -> Iterator[Finding]:
+    """Yield what is doubtful about these cells together."""
+    for check in CROSS_CHECKS:
+        if message := check.find(named):
+            yield Finding(code=check.code, severity=check.severity, message=message, cure=check.cure)
+
+
+def _same_program(named: Named) -> str | None:
+    """Name the cells of one model in several precisions whose programs are the same file."""
+    alike: dict[tuple[str, str], list[tuple[str, Result]]] = defaultdict(list)
+    for name, result in named:
+        if result.artifact is not None:
+            alike[result.model_name, result.artifact.sha256].append((name, result))
+    groups = [
+        " and ".join(name for name, _ in cells)
+        for cells in alike.values()
+        if len({result.precision_short for _, result in cells}) > 1
+    ]
+    return and_more(groups, SHOWN) if groups else None
+
+
+CROSS_CHECKS = (
+    CrossCheck(
+        "precision.same_program",
+        "warning",
+        "Two precisions of a model gave the same program, so a difference between their times is noise.",
+        _same_program,
+        "read the times of one of them only",
+    ),
+)
