@@ -35,7 +35,7 @@ def run(tmp_path: Path) -> CellRun:
 
 
 def _measuring(run: CellRun) -> Measuring:
-    return Measuring([run], runner=None, fail=CellRun.fail)
+    return Measuring([run], runner=None, finish=CellRun.finish, fail=CellRun.fail)
 
 
 def _round(ms: float) -> Round:

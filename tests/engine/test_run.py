@@ -87,7 +87,11 @@ FAILING = {
     "misspelt": ("load", "did you mean 'width'?"),
     "unimportable": ("load", "No module named 'no_such_package'"),
 }
-MEANINGLESS = {"constant": ("constant", True), "not_a_number": ("4 of 4 output values are NaN", False)}
+# The code, the status and the facts of each.
+DOUBTFUL = {
+    "constant": ("parity.degenerate", "ok", "constant"),
+    "not_a_number": ("parity.not_finite", "wrong", "4 of 4 output values are NaN"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +101,9 @@ def failing(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Comple
 
 
 @pytest.fixture(scope="module")
-def meaningless(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+def doubtful(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
     """All cells whose outputs mean nothing, and their folder."""
-    return _swept(tmp_path_factory.mktemp("meaningless"), MEANINGLESS)
+    return _swept(tmp_path_factory.mktemp("doubtful"), DOUBTFUL)
 
 
 def _swept(cwd: Path, models: Iterable[str]) -> tuple[subprocess.CompletedProcess[str], Path]:
@@ -128,17 +132,18 @@ def test_a_failing_cell_has_a_result_with_its_stage_and_status_1(
     assert "Traceback" in result.failure.traceback
 
 
-@pytest.mark.parametrize("model", MEANINGLESS)
-def test_parity_that_means_nothing_is_said_loudly(
-    model: str, meaningless: tuple[subprocess.CompletedProcess[str], Path]
+@pytest.mark.parametrize("model", DOUBTFUL)
+def test_a_finding_is_printed_and_an_error_makes_the_cell_wrong(
+    model: str, doubtful: tuple[subprocess.CompletedProcess[str], Path]
 ) -> None:
-    (note, degenerate), (done, folder) = MEANINGLESS[model], meaningless
-    parity = read_result(folder / f"{model}_fp32_portable.json").parity
-    assert done.returncode == 0
-    assert parity is not None
-    assert note in parity.note
-    assert parity.degenerate is degenerate
-    assert parity.note in done.stdout
+    (code, status, message), (done, folder) = DOUBTFUL[model], doubtful
+    result = read_result(folder / f"{model}_fp32_portable.json")
+    (found,) = [finding for finding in result.findings or [] if finding.code == code]
+    assert done.returncode == 1, "one of the two is wrong"
+    assert result.status == status
+    assert result.latency_ms is not None, "its time is kept"
+    assert message in found.message
+    assert found.code in done.stdout
 
 
 @pytest.mark.parametrize("victim", ["round", "worker"])
