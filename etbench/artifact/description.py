@@ -15,6 +15,7 @@ __all__ = [
     "Artifact",
     "BuildRequest",
     "Delegation",
+    "Quantized",
     "TensorSpec",
     "is_pytorch_program",
     "program_path",
@@ -60,6 +61,28 @@ class Delegation(Struct, frozen=True, kw_only=True):
     border_copies: int | None = None
 
 
+class Quantized(Struct, frozen=True, kw_only=True):
+    """What a precision turned into integers, and what it left in float.
+
+    An operator counts as quantized if its inputs and weights come from integers; whether integers are also
+    what multiplies them depends on the delegate: portable kernels convert back to float first. `macs` are the
+    multiply-accumulates of one inference, along a dynamic axis with the largest size, null if they cannot be
+    counted; `macs_share` is the share of them in quantized operators. `weights_share` is the share of the
+    weights' elements that are stored as integers, so of their bytes in fp32. Shares are null if there is
+    nothing to share. `operators` counts the quantized operators on floats by kind, `operators_in_float` the
+    others, most frequent first. `layers_in_float` names the modules with multiply-accumulates or matrices of
+    weights in float, with their share of the multiply-accumulates, the largest first; ``<model>`` is the
+    whole model's own code.
+    """
+
+    macs: int | None
+    macs_share: float | None
+    weights_share: float | None
+    operators: dict[str, int]
+    operators_in_float: dict[str, int]
+    layers_in_float: dict[str, float | None]
+
+
 class Artifact(Struct, frozen=True, kw_only=True):
     """A built program: sizes in bytes, times in seconds.
 
@@ -67,8 +90,10 @@ class Artifact(Struct, frozen=True, kw_only=True):
     weights that the program's own operators use, `delegate_bytes` the data of delegates, including their
     weights; both are null in results of older versions. `inputs` and `outputs` are flat; `references` counts
     the batches for which parity is computed. `calibration` describes the data from which a calibrated
-    precision took its ranges; `numerics` shows where it loses accuracy, if requested. `generation` is for
-    language models: how many tokens they read and generate; their inputs are those of a prompt.
+    precision took its ranges; `numerics` shows where it loses accuracy, if requested. `quantized` is what a
+    precision of integers quantized; null for all others (fp32, and casts, which apply to the whole model) and
+    in results of older versions. `generation` is for language models: how many tokens they read and generate;
+    their inputs are those of a prompt.
     """
 
     pte_bytes: int
@@ -87,6 +112,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
     build_s: dict[str, float]
     calibration: str = ""
     numerics: Numerics | None = None
+    quantized: Quantized | None = None
     generation: Generation | None = None
 
 

@@ -18,6 +18,7 @@ from etbench.artifact.references import specs_of, write_references
 from etbench.builder.export import explaining_call, export, fits_contiguous
 from etbench.builder.lowering import lower
 from etbench.builder.numerics import compare_layers
+from etbench.builder.quantization import count_quantized, refuse_uncast, refuse_unquantized
 from etbench.builder.segments import read_segments
 from etbench.calibration import Batches, read_batches
 from etbench.config import Recipe
@@ -84,6 +85,11 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
         )
         converted = convert(conversion, loaded.module, _with_own_constants(prepared.program), shown)
         references = [cast_inputs(conversion, inputs) for inputs in batches.references]
+        quantized = count_quantized(converted) if conversion.quantizes else None
+        if quantized is not None:
+            refuse_unquantized(quantized, recipe.precision)
+        elif conversion.dtype != torch.float32:
+            refuse_uncast(converted, conversion.dtype, recipe.precision)
     numerics = None
     if recipe.numerics:
         with stages("numerics"):
@@ -113,6 +119,7 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
         build_s=stages.seconds,
         calibration=_calibrated_on(batches, shown) if calibrates else "",
         numerics=numerics,
+        quantized=quantized,
         generation=loaded.generation,
     )
 

@@ -105,7 +105,9 @@ class Phases:
         def on_done(job: Job, what: Built | EtbenchError) -> None:
             for run in jobs[job]:
                 run.start()
-                if isinstance(what, EtbenchError):
+                if isinstance(what, EtbenchError) and what.skips:
+                    run.finish(msgspec.structs.replace(run.blank, status="skipped", reason=what.message))
+                elif isinstance(what, EtbenchError):
                     self.fail(run, what)
                 else:
                     run.has(Program(what, job.folder))

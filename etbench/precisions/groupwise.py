@@ -7,7 +7,7 @@ from torch import nn
 from torchao.quantization import Int8DynamicActivationIntxWeightConfig, PerGroup, quantize_
 from torchao.utils import unwrap_tensor_subclass
 
-from etbench.errors import EtbenchError
+from etbench.errors import NotApplicableError
 from etbench.precisions.conversion import Conversion
 from etbench.precisions.skip import kept_modules
 
@@ -32,7 +32,7 @@ def int4_groupwise(*, group_size: int, keep_fp32: list[str] | None = None) -> Co
             return isinstance(part, nn.Linear) and not part.in_features % group_size and not kept(name)
 
         if not any(fits(part, name) for name, part in module.named_modules()):
-            raise EtbenchError(
+            raise NotApplicableError(
                 f"precision.group_size={group_size} does not divide the input size of any linear layer",
                 stage="quantize",
                 hint="this precision is for linear layers; use int8 for a convolutional network",
@@ -44,4 +44,4 @@ def int4_groupwise(*, group_size: int, keep_fp32: list[str] | None = None) -> Co
         quantize_(module, scheme, filter_fn=fits)
         return unwrap_tensor_subclass(module)  # type: ignore[no-any-return]
 
-    return Conversion(before_export=before_export)
+    return Conversion(before_export=before_export, quantizes=True)

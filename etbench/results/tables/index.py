@@ -24,7 +24,8 @@ SCHEMA = "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTE
 SOURCES = (  # the code that decides the row of a file
     *("results/files/names", "results/files/schema", "results/files/store", "results/files/upgrade"),
     *("results/tables/delegation", "results/tables/index", "results/tables/metrics"),
-    *("results/tables/rows", "stats/blocks", "stats/interval", "stats/stability", "stats/summary"),
+    *("results/tables/quantization", "results/tables/rows"),
+    *("stats/blocks", "stats/interval", "stats/stability", "stats/summary"),
 )
 
 # A row, or the reason why the file has none.
