@@ -97,6 +97,13 @@ def test_with_dynamic_ranges_the_linear_layers_are_quantized_and_no_others(preci
     assert list(found.layers_in_float) == ["<model>", "table"]
 
 
+def test_weights_in_groups_leave_attention_of_torch_in_float() -> None:
+    layer = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True)
+    found = _counted(int4_groupwise(group_size=32), layer, torch.randn(1, 10, 32))
+    assert found.operators == {"linear": 2}
+    assert list(found.layers_in_float) == ["self_attn"]
+
+
 def test_an_activation_after_a_dynamic_layer_stays_in_float() -> None:
     module = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8))
     found = _counted(int8(**DYNAMIC), module, torch.randn(1, 8))
@@ -124,7 +131,7 @@ def test_a_model_of_which_nothing_is_quantized_is_refused_with_its_operators(
     ("overrides", "message"),
     [
         (("model=two_layers", "precision=mixed"), r"keep_fp32=\[<first>, <last>\].* conv2d, linear"),
-        (("model=recurrent", "precision=8da4w"), "does not divide the input size of any linear layer"),
+        (("model=recurrent", "precision=8da4w"), "group_size=32 divides the input size of none"),
         (("model=integers", "precision=fp16"), "fp16 changes nothing of this model.* no floating-point"),
         (("model=integers", "precision=int8"), "int8 quantizes nothing of this model"),
     ],
