@@ -54,11 +54,6 @@ class EtbenchError(Exception):
     def __str__(self) -> str:
         return f"{self.stage}: {self.message}" + (f"\n  hint: {self.hint}" if self.hint else "")
 
-    @property
-    def skips(self) -> bool:
-        """Whether the cell is skipped with this message as the reason; also once it came over a pipe."""
-        return self.kind == NotApplicableError.__name__
-
 
 class NotApplicableError(EtbenchError):
     """What a cell asks for makes no sense for its model, as the build shows: it is skipped, not failed."""

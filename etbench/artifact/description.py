@@ -93,7 +93,8 @@ class Artifact(Struct, frozen=True, kw_only=True):
     precision took its ranges; `numerics` shows where it loses accuracy, if requested. `quantized` is what a
     precision of integers quantized; null for all others (fp32, and casts, which apply to the whole model) and
     in results of older versions. `generation` is for language models: how many tokens they read and generate;
-    their inputs are those of a prompt.
+    their inputs are those of a prompt. `refusal` is why there is no program, as it would be that of another
+    precision; only the cache has such artifacts, so that it need not be found out again.
     """
 
     pte_bytes: int
@@ -114,6 +115,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
     numerics: Numerics | None = None
     quantized: Quantized | None = None
     generation: Generation | None = None
+    refusal: str = ""
 
 
 def program_path(folder: Path) -> Path:
