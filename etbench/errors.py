@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-__all__ = ["ConfigError", "EtbenchError", "closest", "nearest"]
+__all__ = ["ConfigError", "EtbenchError", "NotApplicableError", "closest", "nearest"]
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
@@ -53,6 +53,10 @@ class EtbenchError(Exception):
 
     def __str__(self) -> str:
         return f"{self.stage}: {self.message}" + (f"\n  hint: {self.hint}" if self.hint else "")
+
+
+class NotApplicableError(EtbenchError):
+    """What a cell asks for makes no sense for its model, as the build shows: it is skipped, not failed."""
 
 
 class ConfigError(EtbenchError):

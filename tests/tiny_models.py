@@ -183,6 +183,34 @@ def two_layers() -> Any:
     return module.eval(), example
 
 
+def recurrent() -> Any:
+    """A GRU, whose export is one operator that no quantizer takes."""
+    import torch
+    from torch import nn
+
+    class Recurrent(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gru = nn.GRU(16, 24, batch_first=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.gru(x)[0]
+
+    return Recurrent(), torch.randn(2, 12, 16)
+
+
+def integers() -> Any:
+    """A model without a floating-point number."""
+    import torch
+    from torch import nn
+
+    class Twice(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * 2
+
+    return Twice(), torch.arange(6)
+
+
 def attention() -> Any:
     """A block of a transformer: an embedding, attention with a mask, a perceptron, layer norms between."""
     import torch

@@ -15,6 +15,7 @@ __all__ = [
     "Artifact",
     "BuildRequest",
     "Delegation",
+    "Quantized",
     "TensorSpec",
     "is_pytorch_program",
     "program_path",
@@ -60,6 +61,28 @@ class Delegation(Struct, frozen=True, kw_only=True):
     border_copies: int | None = None
 
 
+class Quantized(Struct, frozen=True, kw_only=True):
+    """What a precision turned into integers, and what it left in float.
+
+    An operator counts as quantized if its inputs and weights come from integers; whether integers are also
+    what multiplies them depends on the delegate: portable kernels convert back to float first. `macs` are the
+    multiply-accumulates of one inference, along a dynamic axis with the largest size, null if they cannot be
+    counted; `macs_share` is the share of them in quantized operators. `weights_share` is the share of the
+    weights' elements that are stored as integers, so of their bytes in fp32. Shares are null if there is
+    nothing to share. `operators` counts the quantized operators on floats by kind, `operators_in_float` the
+    others, most frequent first. `layers_in_float` names the modules with multiply-accumulates or matrices of
+    weights in float, with their share of the multiply-accumulates, the largest first; ``<model>`` is the
+    whole model's own code.
+    """
+
+    macs: int | None
+    macs_share: float | None
+    weights_share: float | None
+    operators: dict[str, int]
+    operators_in_float: dict[str, int]
+    layers_in_float: dict[str, float | None]
+
+
 class Artifact(Struct, frozen=True, kw_only=True):
     """A built program: sizes in bytes, times in seconds.
 
@@ -68,8 +91,11 @@ class Artifact(Struct, frozen=True, kw_only=True):
     weights; both are null in results of older versions. `inputs` and `outputs` are flat; `references` counts
     the batches for which parity is computed. `calibration` describes the data from which a calibrated
     precision took its ranges; `numerics` shows where it loses accuracy, if requested. `not_repeatable` is how
-    two runs of the eager model on one input differ, empty if they agree. `generation` is for
-    language models: how many tokens they read and generate; their inputs are those of a prompt.
+    two runs of the eager model on one input differ, empty if they agree. `quantized` is what a
+    precision of integers quantized; null for all others (fp32, and casts, which apply to the whole model) and
+    in results of older versions. `generation` is for language models: how many tokens they read and generate;
+    their inputs are those of a prompt. `refusal` is why there is no program, as it would be that of another
+    precision; only the cache has such artifacts, so that it need not be found out again.
     """
 
     pte_bytes: int
@@ -89,7 +115,9 @@ class Artifact(Struct, frozen=True, kw_only=True):
     calibration: str = ""
     numerics: Numerics | None = None
     not_repeatable: str = ""
+    quantized: Quantized | None = None
     generation: Generation | None = None
+    refusal: str = ""
 
 
 def program_path(folder: Path) -> Path:

@@ -12,19 +12,20 @@ import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from etbench.artifact import Artifact, is_pytorch_program, program_path
+from etbench.artifact import Artifact, Delegation, is_pytorch_program, program_path
 from etbench.artifact.decoding import decode
 from etbench.artifact.references import specs_of, write_references
 from etbench.builder.export import explaining_call, export, fits_contiguous
 from etbench.builder.lowering import lower
 from etbench.builder.numerics import compare_layers
+from etbench.builder.quantization import count_quantized, refuse_uncast, refuse_unquantized
 from etbench.builder.repeatable import disagreement, keeping_state, random_operators
 from etbench.builder.segments import read_segments
 from etbench.calibration import Batches, read_batches
 from etbench.config import Recipe
 from etbench.config.component import instantiate
 from etbench.config.sections import Dynamic
-from etbench.errors import EtbenchError
+from etbench.errors import EtbenchError, NotApplicableError
 from etbench.events import Stages
 from etbench.models import LoadedModel, load
 from etbench.models.wrapping import flatten
@@ -79,10 +80,19 @@ def prepare(recipe: Recipe, stages: Stages) -> Prepared:
 def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> Artifact:
     """Build the recipe's program into the folder and return its description.
 
+    If the program would be that of another precision, the description is a refusal, and the files are empty.
+
     Raises:
         EtbenchError: of the stage that failed: quantize, lower or write.
 
     """
+    try:
+        return _built(recipe, prepared, folder, stages)
+    except NotApplicableError as error:
+        return _refused(error, prepared, folder, stages)
+
+
+def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> Artifact:
     loaded, batches = prepared.loaded, prepared.batches
     with stages("quantize"):
         conversion = instantiate(recipe.precision.target, recipe.precision.options, stage="quantize")
@@ -94,6 +104,11 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
         )
         converted = convert(conversion, loaded.module, _with_own_constants(prepared.program), shown)
         references = [cast_inputs(conversion, inputs) for inputs in batches.references]
+        quantized = count_quantized(converted) if conversion.quantizes else None
+        if quantized is not None:
+            refuse_unquantized(quantized, recipe.precision)
+        elif conversion.dtype != torch.float32:
+            refuse_uncast(converted, conversion.dtype, recipe.precision)
     numerics = None
     if recipe.numerics:
         with stages("numerics"):
@@ -124,7 +139,28 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
         calibration=_calibrated_on(batches, shown) if calibrates else "",
         numerics=numerics,
         not_repeatable=prepared.not_repeatable,
+        quantized=quantized,
         generation=loaded.generation,
+    )
+
+
+def _refused(error: NotApplicableError, prepared: Prepared, folder: Path, stages: Stages) -> Artifact:
+    program_path(folder).touch()
+    write_references(folder, [], [])
+    return Artifact(
+        pte_bytes=0,
+        sha256=sha256(program_path(folder)),
+        arena_bytes=0,
+        batch=prepared.loaded.inputs.batch,
+        inputs=[],
+        outputs=[],
+        references=0,
+        weights=prepared.loaded.weights,
+        data=prepared.batches.description,
+        logits_axis=None,
+        delegation=Delegation(subgraphs=0, delegated_nodes=0, total_nodes=0, left_behind={}),
+        build_s=stages.seconds,
+        refusal=error.message,
     )
 
 

@@ -16,7 +16,7 @@ from etbench.builder.fingerprint import is_still, recipe_key
 from etbench.builder.memory import MemoryWatch, available_bytes
 from etbench.builder.times import BuildTimes
 from etbench.config import Recipe
-from etbench.errors import EtbenchError
+from etbench.errors import EtbenchError, NotApplicableError
 from etbench.events import Event, OnEvent, explained
 from etbench.system.process import Worker, worker
 
@@ -63,11 +63,19 @@ def build(recipe: Recipe, folder: Path, *, log: Path, on_event: OnEvent) -> Arti
 
     Raises:
         EtbenchError: of the stage that failed: load, reference, export, quantize, lower or write.
+        NotApplicableError: if the program would be that of another precision.
 
     """
     with worker("etbench.builder.worker", scratch=folder, log=log) as builder:
         request = BuildRequest(recipe=recipe, folder=str(folder), log=str(log.absolute()))
-        return builder.ask(request, Artifact, log=log, on_event=on_event)
+        artifact = builder.ask(request, Artifact, log=log, on_event=on_event)
+    if artifact.refusal:
+        raise _refusal(artifact)
+    return artifact
+
+
+def _refusal(artifact: Artifact) -> NotApplicableError:
+    return NotApplicableError(artifact.refusal, stage="quantize")
 
 
 def build_all(
@@ -94,7 +102,8 @@ def build_all(
         max_bytes: a build that uses more memory is killed and fails; None for the memory of the machine.
         scratch: an existing folder for the builders' temporary files.
         on_event: called at each stage of each job.
-        on_done: called with each job and its program or error.
+        on_done: called with each job and its program or error, a `NotApplicableError` if the program would be
+            that of another precision.
 
     """
     pool = _Pool(cache, timeout_s, max_bytes, scratch, on_event, on_done)
@@ -278,6 +287,8 @@ class _Pool:
         self._event(job, Event(kind="progress", stage="build", message=text))
 
     def _done(self, job: Job, what: Built | EtbenchError) -> None:
+        if isinstance(what, Built) and what.artifact.refusal:
+            what = _refusal(what.artifact)
         with self.lock:
             if not self.stop:
                 self.on_done(job, what)

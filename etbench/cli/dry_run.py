@@ -108,6 +108,8 @@ def _wanted(
         return Planned(cell, "already built", then, measures=not reason)
     key = recipe_key(cell.recipe)
     if cache is not None and key is not None and (artifact := cache.find(key)):
+        if artifact.refusal:
+            return Planned(cell, "", f"skipped: {artifact.refusal}")
         return Planned(cell, "in the cache", then, measures=not reason, bytes=artifact.pte_bytes)
     seconds = times.expected(cell.stem)
     words = "to build" if seconds is None else f"to build, {seconds_text(seconds)} last time"

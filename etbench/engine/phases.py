@@ -15,7 +15,7 @@ from etbench.devices import place
 from etbench.engine.baseline import base_recipe, find_base, kept_program, origin_of_rebuilt
 from etbench.engine.cell_run import CellRun, Program
 from etbench.engine.measuring import Measuring
-from etbench.errors import EtbenchError
+from etbench.errors import EtbenchError, NotApplicableError
 from etbench.events import Event, Stages, explained
 from etbench.measure import Round, measure
 from etbench.native import compile_runner
@@ -112,7 +112,9 @@ class Phases:
         def on_done(job: Job, what: Built | EtbenchError) -> None:
             for run in jobs[job]:
                 run.start()
-                if isinstance(what, EtbenchError):
+                if isinstance(what, NotApplicableError):
+                    run.finish(msgspec.structs.replace(run.blank, status="skipped", reason=what.message))
+                elif isinstance(what, EtbenchError):
                     self.fail(run, what)
                 else:
                     run.has(Program(what, job.folder))

@@ -46,12 +46,15 @@ class Conversion:
             export.
         after_export: gets the exported program and the batches shown, and returns another program.
         dtype: of the floating-point inputs of the program.
+        quantizes: it turns weights or activations into integers, and is pointless for a model of which it
+            quantizes nothing.
 
     """
 
     before_export: Callable[[nn.Module], nn.Module] | None = None
     after_export: Callable[[ExportedProgram, Shown], ExportedProgram] | None = None
     dtype: torch.dtype = torch.float32
+    quantizes: bool = False
 
 
 def cast_inputs(conversion: Conversion, inputs: Inputs) -> Inputs:

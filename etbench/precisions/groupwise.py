@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from torchao.quantization import Int8DynamicActivationIntxWeightConfig, PerGroup, quantize_
 from torchao.utils import unwrap_tensor_subclass
 
-from etbench.errors import EtbenchError
+from etbench.errors import NotApplicableError
 from etbench.precisions.conversion import Conversion
 from etbench.precisions.skip import kept_modules
 
@@ -29,13 +30,16 @@ def int4_groupwise(*, group_size: int, keep_fp32: list[str] | None = None) -> Co
         kept = kept_modules(keep_fp32 or [], [name for name, _ in module.named_modules()], layers)
 
         def fits(part: nn.Module, name: str) -> bool:
-            return isinstance(part, nn.Linear) and not part.in_features % group_size and not kept(name)
+            # Attention of torch uses the weight of its last layer, which has this class, without the layer.
+            if not isinstance(part, nn.Linear) or isinstance(part, NonDynamicallyQuantizableLinear):
+                return False
+            return not part.in_features % group_size and not kept(name)
 
         if not any(fits(part, name) for name, part in module.named_modules()):
-            raise EtbenchError(
-                f"precision.group_size={group_size} does not divide the input size of any linear layer",
+            raise NotApplicableError(
+                f"weights in groups are for linear layers, and precision.group_size={group_size} divides the "
+                "input size of none in this model; use int8 for a network of convolutions",
                 stage="quantize",
-                hint="this precision is for linear layers; use int8 for a convolutional network",
             )
         scheme = Int8DynamicActivationIntxWeightConfig(
             weight_dtype=torch.int4,  # type: ignore[attr-defined]  # made when torch is loaded
@@ -44,4 +48,4 @@ def int4_groupwise(*, group_size: int, keep_fp32: list[str] | None = None) -> Co
         quantize_(module, scheme, filter_fn=fits)
         return unwrap_tensor_subclass(module)  # type: ignore[no-any-return]
 
-    return Conversion(before_export=before_export)
+    return Conversion(before_export=before_export, quantizes=True)

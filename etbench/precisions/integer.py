@@ -43,7 +43,7 @@ def int8(*, per_channel: bool, dynamic: bool, keep_fp32: list[str] | None = None
                 prepared(*batch)
         return shown.export(convert_pt2e(prepared), shown.batches[0])
 
-    return Conversion(after_export=quantize)
+    return Conversion(after_export=quantize, quantizes=True)
 
 
 def _scheme(per_channel: bool, dynamic: bool, observer: str) -> QuantizationConfig:

@@ -16,6 +16,7 @@ from etbench.events.failure import Failure
 from etbench.measure.pass_results import Profile
 from etbench.results.checks import CHECKS, findings_across
 from etbench.results.schema import Finding, Result, Severity
+from etbench.results.tables.quantization import quantized_words
 from etbench.stats.layers import Numerics
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import say
@@ -168,6 +169,8 @@ def _details(result: Result, name: str) -> Iterator[_Remark]:
         yield _Remark(
             "dim", f"baseline of {name}", f": {result.in_turn.base_file}, {result.in_turn.base_program}"
         )
+    if result.artifact and (quantized := result.artifact.quantized):
+        yield _Remark("default", "quantized", f" of {name}: {quantized_words(quantized)}")
     if result.evaluation is not None:
         figures = ((key, math.nan if value is None else value) for key, value in result.evaluation.items())
         line = ", ".join(f"{key} {value:.4g}" for key, value in figures) or "no figures"

@@ -15,7 +15,7 @@ from etbench.builder import Built, Cache, Job, pool
 from etbench.builder.fingerprint import recipe_key
 from etbench.builder.times import BuildTimes
 from etbench.config import Recipe
-from etbench.errors import EtbenchError
+from etbench.errors import EtbenchError, NotApplicableError
 from etbench.events import Event
 from etbench.preflight.compose import compose
 
@@ -83,6 +83,17 @@ def test_what_is_cached_is_not_built_a_configuration_of_the_hub_included(
     assert second.order == [GRID[1]]
     for text in (GRID[0], bert):
         assert second.done[text].artifact == first.done[text].artifact
+
+
+def test_that_a_program_makes_no_sense_is_found_out_once(tmp_path: Path) -> None:
+    cache, cell = Cache(tmp_path / "cache", 10**9), "model=recurrent precision=int8 delegate=portable"
+    first, second = Builds(tmp_path / "1", cache), Builds(tmp_path / "2", cache)
+    for builds in (first, second):
+        builds.run(cell)
+        assert isinstance(builds.done[cell], NotApplicableError)
+        assert "int8 quantizes nothing of this model" in builds.done[cell].message
+    assert (first.order, second.order) == ([cell], [])
+    assert cache.verify() == []
 
 
 def test_what_changed_while_a_program_was_built_keeps_it_out_of_the_cache(tmp_path: Path) -> None:

@@ -42,10 +42,16 @@ def test_an_export_that_fails_and_a_lowering_that_fails(tmp_path: Path) -> None:
 
 
 def test_a_pair_that_cannot_be_is_skipped_with_its_reason(tmp_path: Path) -> None:
-    swept = sweep(tmp_path, "model=tiny", "precision=int8", "delegate=picky,portable", status=0, cells=2)
+    grid = ("model=tiny,recurrent", "precision=int8", "delegate=picky,portable")
+    swept = sweep(tmp_path, *grid, "sweep.fail_fast=true", status=0, cells=4)
     assert swept.results["tiny_int8_picky"].status == "skipped"
     assert swept.results["tiny_int8_picky"].reason == "this test says so"
     assert swept.results["tiny_int8_portable"].status == "ok"
+    unquantized = swept.results["recurrent_int8_portable"]
+    assert (unquantized.status, unquantized.artifact, unquantized.failure) == ("skipped", None, None)
+    assert unquantized.reason == (
+        "int8 quantizes nothing of this model, so the program would be that of fp32: its operators are gru"
+    )
 
 
 def test_fail_fast_leaves_the_rest_undone(tmp_path: Path) -> None:

@@ -45,6 +45,10 @@ INTERVAL = [
     Heading("latency_ci95_high_ms", "to", number),
 ]
 DELEGATED = Heading("delegated_share", "delegated %", _percent)
+QUANTIZED = [
+    Heading("quantized_macs_share", "quantized % of multiply-accumulates", _percent),
+    Heading("quantized_weights_share", "quantized % of weights", _percent),
+]
 ALL = [
     *CELL,
     Heading("status", "status"),
@@ -62,6 +66,7 @@ ALL = [
     Heading("load_ms", "load ms", number),
     Heading("joules_per_inference", "J per inference", number),
     DELEGATED,
+    *QUANTIZED,
     Heading("samples", "samples", number),
     Heading("rounds", "rounds", number),
     Heading("stability", "stability"),
@@ -154,7 +159,7 @@ def stability_grid(frame: pd.DataFrame, results: Sequence[Result]) -> Grid:
 
 
 def coverage_grid(frame: pd.DataFrame, most: int = 5) -> Grid:
-    """List how much of each program a delegate runs, what it left behind, and why if that is known."""
+    """List how much of each program a delegate runs, what it left behind and why, and what is quantized."""
     programs = frame["delegation"]
     covered = frame.assign(
         nodes=programs.map(lambda found: found.total_nodes, na_action="ignore"),
@@ -167,6 +172,8 @@ def coverage_grid(frame: pd.DataFrame, most: int = 5) -> Grid:
         Heading("nodes", "nodes", number),
         Heading("border_tensors", "tensors across subgraph borders", number),
         Heading("left", "left behind, most frequent first"),
+        *QUANTIZED,
+        Heading("layers_in_float", "layers in float"),
     ]
     return grid(covered[covered["delegated_share"].notna()], headings, "Delegation coverage")
 

@@ -15,6 +15,7 @@ from etbench.artifact import Delegation
 from etbench.measure.pass_results import Operator
 from etbench.results.schema import Result
 from etbench.results.tables.delegation import delegation_time_share
+from etbench.results.tables.quantization import float_layers
 
 __all__ = ["COLUMNS", "DERIVED", "RAW", "Column"]
 
@@ -115,6 +116,11 @@ def _time_share(result: Result) -> float | None:
     return delegation_time_share(profile.operators, profile.execute_ms) if profile else None
 
 
+def _layers_in_float(result: Result) -> str | None:
+    quantized = result.artifact.quantized if result.artifact else None
+    return float_layers(quantized) if quantized else None
+
+
 def _border_tensors(result: Result) -> int | None:
     """Return how many tensors enter or leave subgraphs."""
     delegation = result.artifact.delegation if result.artifact else None
@@ -202,6 +208,19 @@ COLUMNS = (
         "higher",
     ),
     Column("evaluation", "results of the accuracy hook, as JSON", _evaluation),
+    Column(
+        "quantized_macs_share",
+        "share of the multiply-accumulates that are quantized, if the precision quantizes",
+        _of("artifact.quantized", "macs_share"),
+        "higher",
+    ),
+    Column(
+        "quantized_weights_share",
+        "share of the weights (of their bytes in fp32) that are stored as integers",
+        _of("artifact.quantized", "weights_share"),
+        "higher",
+    ),
+    Column("layers_in_float", "largest layers that the precision left in float", _layers_in_float),
     Column("delegated_share", "share of the graph's operators that are delegated", _share, "higher"),
     Column("delegated_time_share", "share of the profiled time spent in the delegate", _time_share, "higher"),
     Column("subgraphs", "number of subgraphs given to the delegate", _of("artifact.delegation", "subgraphs")),

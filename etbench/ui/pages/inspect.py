@@ -13,6 +13,7 @@ from etbench.config.command import shell_words
 from etbench.preflight.doctor import describe
 from etbench.results import charts
 from etbench.results.schema import Result
+from etbench.results.tables.quantization import quantized_words
 from etbench.results.tables.rounds import round_table
 from etbench.stats.parity import OutputParity, Parity
 from etbench.text import counted, seconds_text
@@ -168,12 +169,14 @@ def _program(result: Result) -> None:
     if artifact is not None:
         taken = artifact.delegation
         with card("Program and delegation"):
+            quantized = artifact.quantized
             nodes = f"{taken.delegated_nodes} of {taken.total_nodes} operators"
             facts(
                 [
                     (".pte", f"{artifact.pte_bytes / 1e6:.2f} MB"),
                     ("planned memory", f"{artifact.arena_bytes / 1e6:.2f} MB"),
                     ("delegated", f"{nodes}, in {counted(taken.subgraphs, 'subgraph')}"),
+                    *([("quantized", quantized_words(quantized))] if quantized else []),
                 ]
             )
             if taken.left_behind:

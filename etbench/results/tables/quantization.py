@@ -1,0 +1,54 @@
+"""What a precision quantized of a program, in words."""
+
+from __future__ import annotations
+
+from etbench.artifact import Quantized
+from etbench.text import and_more
+
+__all__ = ["float_layers", "quantized_words"]
+
+MOST = 5
+LEAST_SHARE = 0.0005  # of the multiply-accumulates, which is written as 0.1 %
+
+
+def quantized_words(quantized: Quantized) -> str:
+    """Write the quantized shares and the layers in float.
+
+    >>> quantized_words(
+    ...     Quantized(
+    ...         macs=8,
+    ...         macs_share=0.75,
+    ...         weights_share=0.5,
+    ...         operators={},
+    ...         operators_in_float={},
+    ...         layers_in_float={"head": 0.25, "table": 0.0},
+    ...     )
+    ... )
+    '75 % of the multiply-accumulates, 50 % of the weights; in float: head (25 %), table'
+    """
+    shares = {"multiply-accumulates": quantized.macs_share, "weights": quantized.weights_share}
+    known = [f"{_percent(share)} of the {what}" for what, share in shares.items() if share is not None]
+    layers = float_layers(quantized)
+    return "; ".join(filter(None, (", ".join(known), layers and f"in float: {layers}")))
+
+
+def float_layers(quantized: Quantized) -> str:
+    """Write the largest layers in float, each with its share of the multiply-accumulates."""
+    return and_more(
+        (
+            f"{name} ({_percent(share)})" if share and share >= LEAST_SHARE else name
+            for name, share in quantized.layers_in_float.items()
+        ),
+        MOST,
+    )
+
+
+def _percent(share: float) -> str:
+    """Write a share in percent; it is 0 or 100 only if it is exactly so.
+
+    >>> [_percent(share) for share in (0.0, 0.00001, 0.257, 0.99999, 1.0)]
+    ['0 %', '0.1 %', '25.7 %', '99.9 %', '100 %']
+    """
+    if share in (0.0, 1.0):
+        return f"{100 * share:.0f} %"
+    return f"{min(max(100 * share, 0.1), 99.9):.3g} %"
