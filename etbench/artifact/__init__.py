@@ -5,6 +5,8 @@ from __future__ import annotations
 from etbench.artifact.description import (
     Artifact,
     BuildRequest,
+    DataSource,
+    DataUse,
     Delegation,
     TensorSpec,
     is_pytorch_program,
@@ -16,6 +18,8 @@ from etbench.artifact.description import (
 __all__ = [
     "Artifact",
     "BuildRequest",
+    "DataSource",
+    "DataUse",
     "Delegation",
     "TensorSpec",
     "is_pytorch_program",

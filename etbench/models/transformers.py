@@ -20,12 +20,14 @@ from etbench.models.hub import (
     import_transformers,
     source_of,
     text_inputs,
+    whole_numbers,
     with_weights,
 )
 from etbench.models.inputs import ImageInputs, TextInputs
 from etbench.models.loading import LoadedModel
 from etbench.models.speech import speech_inputs
 from etbench.models.tokens import VOCABULARY, offline_tokenizer
+from etbench.models.variants import Variants
 from etbench.models.vision import image_inputs
 from etbench.models.wrapping import flatten, part_of
 
@@ -111,7 +113,15 @@ def model(
     settings = configuration(transformers, id, weights, config or {})
     size = _image_size(settings, image_size)
     kind = architecture(auto, settings, id, task, f"tasks are: {', '.join(TASKS)}")
-    whole = with_weights(kind, lambda: kind(settings), id, weights)
+
+    def changed(changes: dict[str, Any]) -> nn.Module:
+        other = configuration(transformers, id, weights, (config or {}) | changes)
+        _image_size(other, image_size)
+        made: nn.Module = kind(other)
+        return made
+
+    variants = Variants(changed, whole_numbers(settings), config or {})
+    whole = with_weights(kind, lambda: kind(settings), id, weights, variants)
     _without_cache(whole)
     module = part_of(whole, part)
     names = _arguments(module, part)

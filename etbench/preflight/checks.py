@@ -14,6 +14,7 @@ from typing import Any
 from etbench.config import Cell
 from etbench.config.devices import INSTALL_ADB, AdbDevice, Device, HostDevice, RayDevice, SshDevice
 from etbench.config.generation import length_fault
+from etbench.config.model_data import known_kind, unused_data
 from etbench.config.sections import IMAGE_SUFFIXES, CacheSettings, Evaluate, Runner
 from etbench.errors import nearest
 from etbench.results.objective import faults as objective_faults
@@ -43,6 +44,7 @@ def missing_here(cell: Cell) -> list[str]:
         folder_fault("calibration.images", cell.calibration.images),
         text_fault("calibration.text", cell.calibration.text),
         npz_fault("calibration.npz", cell.calibration.npz),
+        data_fault(cell),
         weights_fault(cell.model.weights),
         path_fault("evaluate.data", cell.evaluate.data),
         path_fault("model.path", cell.model.options.get("path")),
@@ -126,6 +128,24 @@ def _array_shapes(file: Path) -> dict[str, tuple[int, ...]]:
                 raise ValueError(f"{name} has dtype {dtype}")
             shapes[name.removesuffix(".npy")] = shape
     return shapes
+
+
+def data_fault(cell: Cell) -> str | None:
+    """Check for data that the model would not use, as far as its kind is known before it is loaded."""
+    given = cell.calibration
+    if cell.model.ready:
+        named = {"npz": given.npz, "images": given.images, "text": given.text}
+        return next(
+            (
+                f"calibration.{name}={value}: would not be used, a finished program is not calibrated; "
+                "give its inputs: model.reference=<.safetensors or .npz>"
+                for name, value in named.items()
+                if value
+            ),
+            None,
+        )
+    unused = unused_data(given, known_kind(cell.model))
+    return "; ".join(unused) if unused else None
 
 
 def affinity_fault(cpus: list[int] | None) -> str | None:
@@ -225,7 +245,7 @@ def locks_fault(folder: str | None) -> str | None:
 
 def weights_fault(weights: str) -> str | None:
     """Check for a checkpoint, unless the value is one of the words for weights."""
-    words = ("random", "pretrained", "custom")
+    words = ("random", "pretrained", "custom")  # a model without this option has `custom` ones
     if weights in words or Path(weights).exists():
         return None
     return (
