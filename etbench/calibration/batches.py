@@ -99,7 +99,7 @@ def _usual(calibration: Calibration, inputs: Inputs) -> _Found:
     split = calibration.references
     if isinstance(inputs, PromptInputs):
         prompts = inputs.draw(split + calibration.batches, calibration.seed)
-        return _Found(prompts[:split], prompts[split:], inputs.description, "prompts")
+        return _Found([*prompts[:split]], [*prompts[split:]], inputs.description, "prompts")
     if isinstance(inputs, ImageInputs):
         squares, source = _crops(calibration, inputs.batch)
         return _encoded(inputs, squares, split * inputs.batch, source)

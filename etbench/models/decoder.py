@@ -138,7 +138,9 @@ def causal_lm(
         whole_numbers(settings),
         config or {},
     )
-    model: Any = with_weights(kind, lambda: kind(settings), source, weights, variants).eval()
+    model: Any = with_weights(
+        kind, lambda: kind(settings), source, weights, variants=variants, settings=settings
+    ).eval()
     model.set_attn_implementation("eager")  # plain operators, of which delegates take most
     if weights == "random":
         _forget_last_token(model)

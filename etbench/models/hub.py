@@ -14,7 +14,7 @@ from etbench.models.inputs import TextInputs
 from etbench.models.tokens import Tokenize
 from etbench.models.torchvision_ops import ensure_importable
 from etbench.models.variants import Variants
-from etbench.models.weights import apply_checkpoint, missing_keys, unreachable
+from etbench.models.weights import apply_checkpoint, misfitting, unreachable
 
 __all__ = [
     "architecture",
@@ -130,7 +130,13 @@ def source_of(id: str, weights: str) -> str:
 
 
 def with_weights(
-    kind: Any, make: Callable[[], nn.Module], id: str, weights: str, variants: Variants | None = None
+    kind: Any,
+    make: Callable[[], nn.Module],
+    id: str,
+    weights: str,
+    *,
+    variants: Variants | None = None,
+    settings: Any = None,
 ) -> nn.Module:
     """Return the model with random, pretrained, or a checkpoint's weights (a file or a saved folder).
 
@@ -140,6 +146,10 @@ def with_weights(
         id: the name on the hub, or a folder.
         weights: ``random``, ``pretrained`` or a path.
         variants: makes it with other values of its configuration, if the user can change these.
+        settings: the configuration of pretrained weights; None for the one that is saved beside them.
+
+    Raises:
+        EtbenchError: of stage ``load`` for weights that are not available or do not fit.
 
     """
     if not has_own_files(weights):
@@ -150,11 +160,18 @@ def with_weights(
     source = source_of(id, weights)
     module: nn.Module
     try:
-        module, info = kind.from_pretrained(source, output_loading_info=True, dtype=torch.float32)
+        module, info = kind.from_pretrained(
+            source,
+            config=settings,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused below, with their names
+            dtype=torch.float32,
+        )
     except Exception as error:
         raise unreachable(f"the pretrained weights of {source}", error) from error
-    if info["missing_keys"]:
-        raise missing_keys(source, sorted(info["missing_keys"]))
+    misshapen = [key if isinstance(key, str) else key[0] for key in info["mismatched_keys"]]
+    if info["missing_keys"] or misshapen:
+        raise misfitting(source, sorted(info["missing_keys"]), sorted(misshapen))
     return module
 
 

@@ -121,7 +121,7 @@ def model(
         return made
 
     variants = Variants(changed, whole_numbers(settings), config or {})
-    whole = with_weights(kind, lambda: kind(settings), id, weights, variants)
+    whole = with_weights(kind, lambda: kind(settings), id, weights, variants=variants, settings=settings)
     _without_cache(whole)
     module = part_of(whole, part)
     names = _arguments(module, part)

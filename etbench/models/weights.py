@@ -14,7 +14,7 @@ from etbench.errors import EtbenchError
 from etbench.models.variants import Variants
 from etbench.text import and_more
 
-__all__ = ["apply_checkpoint", "fetching", "missing_keys", "unreachable"]
+__all__ = ["apply_checkpoint", "fetching", "misfitting", "unreachable"]
 
 SHOWN = 8
 WRAPPERS = ("state_dict", "model", "model_state_dict")
@@ -84,12 +84,15 @@ def fetching(what: str, weights: str) -> Iterator[None]:
         raise
 
 
-def missing_keys(path: str, keys: Sequence[str]) -> EtbenchError:
-    """Return the error for pretrained weights that lack what the model needs."""
+def misfitting(path: str, missing: Sequence[str], misshapen: Sequence[str]) -> EtbenchError:
+    """Return the error for saved weights that lack what the model needs, or have other shapes."""
+    parts = [_list("missing", missing), _list("with another shape", misshapen)]
     return EtbenchError(
-        f"the weights of {path} do not fit the model: {_list('missing', keys)}",
+        f"the weights of {path} do not fit the model: {'; '.join(filter(None, parts))}",
         stage="load",
-        hint="use a checkpoint of exactly this architecture",
+        hint="leave out the values of model.config and model.image_size that change shapes"
+        if misshapen
+        else "use a checkpoint of exactly this architecture",
     )
 
 

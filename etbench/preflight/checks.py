@@ -19,7 +19,7 @@ from etbench.config.sections import IMAGE_SUFFIXES, CacheSettings, Evaluate, Run
 from etbench.errors import nearest
 from etbench.results.objective import faults as objective_faults
 
-__all__ = ["missing_here"]
+__all__ = ["missing_here", "unused_here"]
 
 # Words in the names of options with which fsspec's file systems take credentials.
 SECRETS = frozenset(
@@ -44,7 +44,6 @@ def missing_here(cell: Cell) -> list[str]:
         folder_fault("calibration.images", cell.calibration.images),
         text_fault("calibration.text", cell.calibration.text),
         npz_fault("calibration.npz", cell.calibration.npz),
-        data_fault(cell),
         weights_fault(cell.model.weights),
         path_fault("evaluate.data", cell.evaluate.data),
         path_fault("model.path", cell.model.options.get("path")),
@@ -130,22 +129,21 @@ def _array_shapes(file: Path) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def data_fault(cell: Cell) -> str | None:
-    """Check for data that the model would not use, as far as its kind is known before it is loaded."""
+def unused_here(cell: Cell) -> list[str]:
+    """List the data that the model would not use, as far as their kind is known before it is loaded.
+
+    Only a whole cell shows this: other data may be given beside them, for the other models of a sweep.
+    """
     given = cell.calibration
-    if cell.model.ready:
-        named = {"npz": given.npz, "images": given.images, "text": given.text}
-        return next(
-            (
-                f"calibration.{name}={value}: would not be used, a finished program is not calibrated; "
-                "give its inputs: model.reference=<.safetensors or .npz>"
-                for name, value in named.items()
-                if value
-            ),
-            None,
-        )
-    unused = unused_data(given, known_kind(cell.model))
-    return "; ".join(unused) if unused else None
+    if not cell.model.ready:
+        unused = unused_data(given, known_kind(cell.model))
+        return ["; ".join(unused)] if unused else []
+    return [
+        f"calibration.{name}={value}: would not be used, a finished program is not calibrated; "
+        "give its inputs: model.reference=<.safetensors or .npz>"
+        for name, value in (("npz", given.npz), ("images", given.images), ("text", given.text))
+        if value
+    ]
 
 
 def affinity_fault(cpus: list[int] | None) -> str | None:

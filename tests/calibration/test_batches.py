@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -11,8 +12,9 @@ from PIL import Image
 
 from etbench.calibration import Batches, read_batches
 from etbench.calibration.derived import content
-from etbench.config import Calibration
+from etbench.config import Calibration, Cell
 from etbench.config.sections import InputSpec
+from etbench.engine.run import run_cells
 from etbench.errors import ConfigError, EtbenchError
 from etbench.models.inputs import (
     FixedInputs,
@@ -26,6 +28,7 @@ from etbench.models.inputs import (
 )
 from etbench.models.tokens import offline_tokenizer
 from etbench.preflight.command_line import check_command_line
+from etbench.preflight.compose import compose
 
 TEXT = TextInputs(offline_tokenizer(seq_len=8, pad=0), "a tokenizer of a test", 2)
 
@@ -224,6 +227,26 @@ def _own(tmp_path: Path, *arrays: np.ndarray, **named: np.ndarray) -> Calibratio
     path = tmp_path / "own.npz"
     np.savez(path, *arrays, **named)
     return _samples(npz=str(path))
+
+
+def test_a_sweep_of_models_of_both_kinds_takes_data_of_both(tmp_path: Path) -> None:
+    _picture(tmp_path / "one.png", red=3)
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("One.\n")
+    sweep = ["-m", "model=resnet18,distilbert", f"calibration.images={tmp_path}"]
+    check_command_line([*sweep, f"calibration.text={tmp_path / 'a.txt'},{tmp_path / 'b.txt'}"])
+    with pytest.raises(ConfigError, match=r"would not be used.*takes sentences"):
+        compose(["model=distilbert", sweep[2]])
+    with pytest.raises(ConfigError, match=r"would not be used.*takes sentences"):
+        run_cells([compose([sweep[1].partition(",")[0]]), _with_pictures(tmp_path)], out_dir=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def _with_pictures(folder: Path) -> Cell:
+    """Return the cell of a model that takes text, as a sweep makes one."""
+    cell = compose(["model=distilbert"])
+    pictures = msgspec.structs.replace(cell.calibration, images=str(folder))
+    return msgspec.structs.replace(cell, calibration=pictures)
 
 
 def test_arrays_are_taken_by_the_names_of_the_inputs_whatever_their_order(tmp_path: Path) -> None:

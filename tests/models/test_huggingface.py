@@ -81,3 +81,14 @@ def test_a_state_dict_of_another_vocabulary_names_the_override(saved: Path) -> N
     with pytest.raises(EtbenchError, match="does not fit the model") as caught:
         load(compose([*asked, f"model.weights={saved / 'model.safetensors'}"]).model)
     assert caught.value.hint == "it fits with +model.config.vocab_size=40"
+
+
+def test_values_of_the_configuration_count_for_saved_weights_too(saved: Path) -> None:
+    asked = ["model=transformers", f"model.id={saved}"]
+    loaded = load(compose([*asked, "+model.config.n_layers=0"]).model)
+    assert not [name for name in loaded.module.state_dict() if "layer.0" in name]
+    with pytest.raises(EtbenchError, match=r"1 with another shape \(embeddings\.word") as caught:
+        load(compose([*asked, "+model.config.vocab_size=300"]).model)
+    assert "leave out the values of model.config" in caught.value.hint
+    with pytest.raises(EtbenchError, match=r"16 missing \("):
+        load(compose([*asked, "+model.config.n_layers=2"]).model)
