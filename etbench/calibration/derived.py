@@ -19,13 +19,14 @@ def derived_inputs(example: Sequence[Tensor], count: int, seed: int) -> list[tup
     - Integers, booleans, and floats that are all whole numbers or not all finite (indices, masks, one-hot
       codes) are permuted.
     - A tensor of one value, such as a mask of ones or a state of zeros, is left as it is. Only if all
-      tensors are, standard normal values are added to the floats.
+      tensors are, the example is a placeholder, and the floats are drawn from the standard normal
+      distribution, around the value if that is beyond ±1.
 
     The list is empty if nothing can be varied, as for integers that are all the same.
     """
     generator = torch.Generator().manual_seed(seed)
     constant = all(map(_is_constant, example))
-    vary = _noisy if constant else _varied
+    vary = _replaced if constant else _varied
     seen = {content(example)}
     derived = []
     for _ in range(count):
@@ -60,11 +61,12 @@ def _is_drawn(tensor: Tensor) -> bool:
     return bool((tensor != tensor.round()).any())
 
 
-def _noisy(tensor: Tensor, generator: torch.Generator) -> Tensor:
+def _replaced(tensor: Tensor, generator: torch.Generator) -> Tensor:
     if not tensor.is_floating_point():
         return tensor
     drawn = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
-    return (tensor.double() + drawn).to(tensor.dtype)
+    level = tensor.double()
+    return torch.where(level.abs() > 1, level + drawn, drawn).to(tensor.dtype)
 
 
 def _is_constant(tensor: Tensor) -> bool:

@@ -63,10 +63,11 @@ def test_floats_of_any_width_stay_of_that_width(dtype: torch.dtype) -> None:
 def test_a_constant_input_varies_only_if_nothing_else_does() -> None:
     state, values = torch.zeros(1, 8), _normal(1, 8)
     assert all(torch.equal(batch[1], state) for batch in _derive(values, state))
-    ones = torch.ones(1, 64)
-    (first, flag), *_ = _derive(ones, torch.tensor([True]))
-    assert flag.tolist() == [True]
-    assert float((first - ones).std()) == pytest.approx(1, rel=0.3)
+    for level, centre in ((1.0, 0), (300.0, 300)):
+        (first, flag), *_ = _derive(torch.full((8, 64), level), torch.tensor([True]))
+        assert flag.tolist() == [True]
+        assert float(first.mean()) == pytest.approx(centre, abs=0.2)
+        assert float(first.std()) == pytest.approx(1, rel=0.1)
 
 
 @pytest.mark.parametrize("example", [(torch.ones(2, 3, dtype=torch.int64),), (torch.zeros(0, 3),)])
