@@ -25,6 +25,7 @@ def derived_inputs(example: Sequence[Tensor], count: int, seed: int) -> list[tup
     The list is empty if nothing can be varied, as for integers that are all the same.
     """
     generator = torch.Generator().manual_seed(seed)
+    example = [tensor.detach() for tensor in example]
     constant = all(map(_is_constant, example))
     vary = _replaced if constant else _varied
     seen = {content(example)}
@@ -39,7 +40,8 @@ def derived_inputs(example: Sequence[Tensor], count: int, seed: int) -> list[tup
 
 def content(batch: Sequence[Tensor]) -> tuple[bytes, ...]:
     """Return the bytes of each tensor, which two batches share only if all their values are equal."""
-    return tuple(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes() for tensor in batch)
+    flat = (tensor.detach().contiguous().flatten() for tensor in batch)
+    return tuple(tensor.view(torch.uint8).numpy().tobytes() for tensor in flat)
 
 
 def _varied(tensor: Tensor, generator: torch.Generator) -> Tensor:

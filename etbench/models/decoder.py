@@ -138,9 +138,7 @@ def causal_lm(
         whole_numbers(settings),
         config or {},
     )
-    model: Any = with_weights(
-        kind, lambda: kind(settings), source, weights, variants=variants, settings=settings
-    ).eval()
+    model: Any = with_weights(kind, lambda: kind(settings), source, weights, variants, settings).eval()
     model.set_attn_implementation("eager")  # plain operators, of which delegates take most
     if weights == "random":
         _forget_last_token(model)

@@ -134,9 +134,9 @@ def with_weights(
     make: Callable[[], nn.Module],
     id: str,
     weights: str,
-    *,
     variants: Variants | None = None,
     settings: Any = None,
+    advice: str = "",
 ) -> nn.Module:
     """Return the model with random, pretrained, or a checkpoint's weights (a file or a saved folder).
 
@@ -147,6 +147,7 @@ def with_weights(
         weights: ``random``, ``pretrained`` or a path.
         variants: makes it with other values of its configuration, if the user can change these.
         settings: the configuration of pretrained weights; None for the one that is saved beside them.
+        advice: what to do if pretrained weights lack some that the class needs.
 
     Raises:
         EtbenchError: of stage ``load`` for weights that are not available or do not fit.
@@ -171,7 +172,7 @@ def with_weights(
         raise unreachable(f"the pretrained weights of {source}", error) from error
     misshapen = [key if isinstance(key, str) else key[0] for key in info["mismatched_keys"]]
     if info["missing_keys"] or misshapen:
-        raise misfitting(source, sorted(info["missing_keys"]), sorted(misshapen))
+        raise misfitting(source, sorted(info["missing_keys"]), sorted(misshapen), advice)
     return module
 
 

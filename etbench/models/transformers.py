@@ -114,14 +114,14 @@ def model(
     size = _image_size(settings, image_size)
     kind = architecture(auto, settings, id, task, f"tasks are: {', '.join(TASKS)}")
 
-    def changed(changes: dict[str, Any]) -> nn.Module:
+    def made(changes: dict[str, Any]) -> Any:
         other = configuration(transformers, id, weights, (config or {}) | changes)
         _image_size(other, image_size)
-        made: nn.Module = kind(other)
-        return made
+        return kind(other)
 
-    variants = Variants(changed, whole_numbers(settings), config or {})
-    whole = with_weights(kind, lambda: kind(settings), id, weights, variants=variants, settings=settings)
+    variants = Variants(made, whole_numbers(settings), config or {})
+    advice = _own_task(transformers, settings, task)
+    whole = with_weights(kind, partial(kind, settings), id, weights, variants, settings, advice)
     _without_cache(whole)
     module = part_of(whole, part)
     names = _arguments(module, part)
@@ -148,6 +148,17 @@ def _auto_class(transformers: Any, task: str) -> tuple[Any, int | None]:
         )
     name, logits_axis = TASKS[task]
     return getattr(transformers, name), logits_axis
+
+
+def _own_task(transformers: Any, settings: Any, asked: str) -> str:
+    """Return the advice to take the task that the model was saved with, if it is another one."""
+    saved = {*(settings.architectures or ())}
+    for task, (name, _) in TASKS.items():
+        kind = getattr(transformers, name)._model_mapping.get(type(settings), None)
+        kinds = kind if isinstance(kind, (tuple, list)) else (kind,)
+        if task != asked and saved & {getattr(one, "__name__", "") for one in kinds}:
+            return f"it was saved with model.task={task}"
+    return ""
 
 
 def _image_size(settings: Any, asked: int | None) -> int:

@@ -84,15 +84,15 @@ def fetching(what: str, weights: str) -> Iterator[None]:
         raise
 
 
-def misfitting(path: str, missing: Sequence[str], misshapen: Sequence[str]) -> EtbenchError:
+def misfitting(path: str, missing: Sequence[str], misshapen: Sequence[str], advice: str = "") -> EtbenchError:
     """Return the error for saved weights that lack what the model needs, or have other shapes."""
+    if misshapen:
+        advice = "leave out the values of model.config and model.image_size that change shapes"
     parts = [_list("missing", missing), _list("with another shape", misshapen)]
     return EtbenchError(
         f"the weights of {path} do not fit the model: {'; '.join(filter(None, parts))}",
         stage="load",
-        hint="leave out the values of model.config and model.image_size that change shapes"
-        if misshapen
-        else "use a checkpoint of exactly this architecture",
+        hint=advice or "use a checkpoint of exactly this architecture",
     )
 
 

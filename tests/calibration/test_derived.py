@@ -77,3 +77,7 @@ def test_nothing_is_derived_from_what_cannot_vary(example: tuple[Tensor, ...]) -
 
 def test_no_batch_occurs_twice() -> None:
     assert len(_derive(torch.tensor([0, 1]), count=20)) == 1
+
+
+def test_an_example_may_require_gradients() -> None:
+    assert len(_derive(_normal(3).requires_grad_())) == 4

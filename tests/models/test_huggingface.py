@@ -92,3 +92,9 @@ def test_values_of_the_configuration_count_for_saved_weights_too(saved: Path) ->
     assert "leave out the values of model.config" in caught.value.hint
     with pytest.raises(EtbenchError, match=r"16 missing \("):
         load(compose([*asked, "+model.config.n_layers=2"]).model)
+
+
+def test_a_folder_that_was_saved_for_another_task_names_it(saved: Path) -> None:
+    with pytest.raises(EtbenchError, match=r"missing \(") as caught:
+        load(compose(["model=transformers", f"model.id={saved}", "model.task=fill-mask"]).model)
+    assert caught.value.hint == "it was saved with model.task=feature-extraction"
