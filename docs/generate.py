@@ -58,12 +58,12 @@ def options_page() -> str:
     comments = dict(comments_of(base))
     for key, line in keyed_lines(base.splitlines()):
         if key in comments:
-            value = line.partition(" # ")[0].partition(":")[2].strip()
-            lines.append(f"| `{key}` | {f'`{value}`' if value else ''} | {_cell(comments[key])} |")
+            lines.append(f"| `{key}` | {_value(line)} | {_cell(comments[key])} |")
     for group in groups:
         lines += ["", f"## {group}", "", *_options(group)]
         if keys := list(_group_keys(group)):
-            lines += ["", f"### Keys of {group}", "", "| key | options | meaning |", "|---|---|---|", *keys]
+            lines += ["", f"### Keys of {group}", ""]
+            lines += ["| key | options | default | meaning |", "|---|---|---|---|", *keys]
     return "\n".join(lines) + "\n"
 
 
@@ -95,17 +95,28 @@ def _facts(path: Path) -> str:
 
 
 def _group_keys(group: str) -> Iterator[str]:
-    """Yield a row for each key and comment of a group's options, with the options that have them."""
+    """Yield a row for each key and comment of a group's options, with these options and their values."""
     found: dict[tuple[str, str], list[str]] = {}
+    values: dict[tuple[str, str], dict[str, None]] = {}
     for path in sorted((CONF / group).glob("*.yaml")):
-        for key, comment in comments_of(path.read_text(encoding="utf-8")):
+        text = path.read_text(encoding="utf-8")
+        lines = {key: line for key, line in keyed_lines(text.splitlines()) if key}
+        for key, comment in comments_of(text):
             found.setdefault((key, comment), []).append(path.stem)
+            values.setdefault((key, comment), {})[_value(lines[key])] = None
     whole = {path.stem for path in (CONF / group).glob("*.yaml")}
     place = "" if group == "experiment" else f"{group}."  # an experiment sets keys of any place
     first = {key: number for number, (key, _) in reversed(list(enumerate(found)))}
     for (key, comment), options in sorted(found.items(), key=lambda row: first[row[0][0]]):
         which = "all" if len(whole) > 1 and set(options) == whole else ", ".join(options)
-        yield f"| `{place}{key}` | {which} | {_cell(comment)} |"
+        default = ", ".join(filter(None, values[key, comment]))
+        yield f"| `{place}{key}` | {which} | {default} | {_cell(comment)} |"
+
+
+def _value(line: str) -> str:
+    """Return the value on a line of YAML as code, or nothing if it is on the next lines."""
+    value = line.partition(" # ")[0].partition(":")[2].strip()
+    return f"`{value}`" if value else ""
 
 
 def cli_page() -> str:

@@ -362,3 +362,45 @@ def two_inputs() -> Any:
 def without_example() -> Any:
     """A module alone."""
     return tiny()[0]
+
+
+def ones_example() -> Any:
+    """A perceptron whose example input says nothing about the inputs it will get."""
+    import torch
+    from torch import nn
+
+    layers = nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10)
+    return nn.Sequential(*layers), torch.ones(1, 64)
+
+
+def many_examples(count: int = 6) -> Any:
+    """The same perceptron with a list of examples."""
+    import torch
+
+    module, _ = ones_example()
+    return module, [torch.randn(1, 64) for _ in range(count)]
+
+
+def uneven_examples() -> Any:
+    """A list that was meant as one example with two inputs."""
+    import torch
+
+    module, example = ones_example()
+    return module, [example, torch.ones(1, 7)]
+
+
+def rising(how: str = "raises") -> Any:
+    """A model for inputs that rise; on others it raises, or its output is not finite."""
+    import torch
+    from torch import nn
+
+    class Rising(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Embedding(8, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            steps = x[:, 1:] - x[:, :-1]
+            return self.table(steps) if how == "raises" else torch.sqrt(steps)
+
+    return Rising(), torch.arange(8)[None] if how == "raises" else torch.arange(1, 9)[None] ** 1.5

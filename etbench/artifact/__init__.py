@@ -5,6 +5,8 @@ from __future__ import annotations
 from etbench.artifact.description import (
     Artifact,
     BuildRequest,
+    DataSource,
+    DataUse,
     Delegation,
     Quantized,
     TensorSpec,
@@ -17,6 +19,8 @@ from etbench.artifact.description import (
 __all__ = [
     "Artifact",
     "BuildRequest",
+    "DataSource",
+    "DataUse",
     "Delegation",
     "Quantized",
     "TensorSpec",

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from etbench.config import Generation, Recipe
+from etbench.config.model_data import DataKind
 from etbench.stats.layers import Numerics
 
 __all__ = [
     "Artifact",
     "BuildRequest",
+    "DataSource",
+    "DataUse",
     "Delegation",
     "Quantized",
     "TensorSpec",
@@ -22,6 +26,9 @@ __all__ = [
     "references_path",
     "shared_part",
 ]
+
+
+DataSource = DataKind | Literal["npz", "file"]
 
 
 class BuildRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,6 +90,26 @@ class Quantized(Struct, frozen=True, kw_only=True):
     layers_in_float: dict[str, float | None]
 
 
+class DataUse(Struct, frozen=True, kw_only=True):
+    """Which inputs a program was calibrated on, and on which it is compared with eager.
+
+    `source` is what the inputs are: images, text, speech, prompts, arrays (``npz``), the example that came
+    with the model (``example``), values made up for given shapes (``made_up``), or the inputs of a finished
+    program (``file``). `calibrated_on` counts batches and is 0 for a precision that is not calibrated, and
+    `compared_on` counts those that parity is taken on. If there is only one batch of data, `derived` of them
+    are derived from it: seeded values of the same shapes, dtypes and value statistics. A calibrated program
+    is compared on its calibration data only if none could be derived (`compared_on_calibration`). `note` is
+    why derived inputs were left out.
+    """
+
+    source: DataSource
+    calibrated_on: int
+    compared_on: int
+    derived: int = 0
+    compared_on_calibration: bool = False
+    note: str = ""
+
+
 class Artifact(Struct, frozen=True, kw_only=True):
     """A built program: sizes in bytes, times in seconds.
 
@@ -95,7 +122,8 @@ class Artifact(Struct, frozen=True, kw_only=True):
     precision of integers quantized; null for all others (fp32, and casts, which apply to the whole model) and
     in results of older versions. `generation` is for language models: how many tokens they read and generate;
     their inputs are those of a prompt. `refusal` is why there is no program, as it would be that of another
-    precision; only the cache has such artifacts, so that it need not be found out again.
+    precision; only the cache has such artifacts, so that it need not be found out again. `data_use`
+    is null in results of older versions.
     """
 
     pte_bytes: int
@@ -118,6 +146,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
     quantized: Quantized | None = None
     generation: Generation | None = None
     refusal: str = ""
+    data_use: DataUse | None = None
 
 
 def program_path(folder: Path) -> Path:

@@ -17,6 +17,7 @@ from etbench.config import Generation
 from etbench.errors import EtbenchError
 
 __all__ = [
+    "first_compared",
     "read_generation",
     "read_given",
     "read_outputs",
@@ -27,7 +28,7 @@ __all__ = [
 
 Batches = list[tuple[Tensor, ...]]
 SHOWN = 8
-GENERATION = "generation"
+GENERATION, ONLY_TIMED = "generation", "only_timed"
 
 
 def write_references(
@@ -35,19 +36,24 @@ def write_references(
     inputs: Sequence[Sequence[Tensor]],
     outputs: Sequence[Sequence[Tensor]],
     generation: Generation | None = None,
+    *,
+    only_timed: int = 0,
 ) -> None:
     """Write the tensors of each reference batch as ``input.{batch}.{number}`` and ``output.…``.
 
-    For a language model, the inputs are a prompt, and the outputs are the logits of all generated tokens.
+    For a language model, the inputs are a prompt, and the outputs are the logits of all generated tokens. The
+    first `only_timed` batches are run, but not compared, since the program was calibrated on them.
     """
     tensors = {}
     for kind, batches in (("input", inputs), ("output", outputs)):
         for batch, members in enumerate(batches):
             for number, tensor in enumerate(members):
                 tensors[f"{kind}.{batch}.{number}"] = tensor.clone().contiguous()
-    notes = {GENERATION: msgspec.json.encode(generation).decode()} if generation else None
+    notes = {ONLY_TIMED: str(only_timed)} if only_timed else {}
+    if generation:
+        notes[GENERATION] = msgspec.json.encode(generation).decode()
     # Not `save_file`: only their owner can read its files, and a cache may be shared.
-    references_path(folder).write_bytes(save(tensors, metadata=notes))
+    references_path(folder).write_bytes(save(tensors, metadata=notes or None))
 
 
 def read_references(folder: Path) -> tuple[Batches, Batches]:
@@ -63,9 +69,18 @@ def read_outputs(file: Path) -> Batches:
 
 def read_generation(folder: Path) -> Generation | None:
     """Return how many tokens are read and generated, if the references are for a language model."""
-    with safe_open(references_path(folder), framework="numpy") as file:
-        notes = file.metadata() or {}
+    notes = _notes(folder)
     return msgspec.json.decode(notes[GENERATION], type=Generation) if GENERATION in notes else None
+
+
+def first_compared(folder: Path) -> int:
+    """Return the number of the first reference that parity is taken on; those before it are only timed."""
+    return int(_notes(folder).get(ONLY_TIMED, 0))
+
+
+def _notes(folder: Path) -> dict[str, str]:
+    with safe_open(references_path(folder), framework="numpy") as file:
+        return file.metadata() or {}
 
 
 def read_given(path: Path) -> tuple[Batches, Batches]:

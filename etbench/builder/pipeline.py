@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from etbench.artifact import Artifact, Delegation, is_pytorch_program, program_path
+from etbench.artifact import Artifact, DataUse, Delegation, is_pytorch_program, program_path
 from etbench.artifact.decoding import decode
 from etbench.artifact.references import specs_of, write_references
 from etbench.builder.export import explaining_call, export, fits_contiguous
@@ -60,7 +62,7 @@ def prepare(recipe: Recipe, stages: Stages) -> Prepared:
         batches = read_batches(recipe.calibration, loaded.inputs, names)
     with stages("reference"):
         with keeping_state(loaded.module):
-            outputs = [_run_eager(loaded, inputs) for inputs in batches.references]
+            batches, outputs = _run_references(loaded, batches)
         differs = ""
         if not loaded.generation:
             with keeping_state(loaded.module):
@@ -109,15 +111,18 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
             refuse_unquantized(quantized, recipe.precision)
         elif conversion.dtype != torch.float32:
             refuse_uncast(converted, conversion.dtype, recipe.precision)
+        only_timed = 1 if calibrates and batches.single and len(references) > 1 else 0
     numerics = None
     if recipe.numerics:
         with stages("numerics"):
-            numerics = compare_layers(prepared.program, batches.references, converted, references)
+            numerics = compare_layers(
+                prepared.program, batches.references[only_timed:], converted, references[only_timed:]
+            )
     with stages("lower"):
         delegate = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
         lowered = lower(converted, delegate, program_path(folder))
     with stages("write"):
-        write_references(folder, references, prepared.outputs, loaded.generation)
+        write_references(folder, references, prepared.outputs, loaded.generation, only_timed=only_timed)
         lowered.write(program_path(folder))
         pytorch = is_pytorch_program(program_path(folder))
         segments = None if pytorch else read_segments(program_path(folder))
@@ -130,17 +135,18 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
         batch=loaded.inputs.batch,
         inputs=specs_of(references[0]),
         outputs=specs_of([t[:1] for t in prepared.outputs[0]] if loaded.generation else prepared.outputs[0]),
-        references=len(prepared.outputs),
+        references=len(prepared.outputs) - only_timed,
         weights=loaded.weights,
-        data=batches.description,
+        data=_described(batches),
         logits_axis=loaded.logits_axis,
         delegation=lowered.delegation,
         build_s=stages.seconds,
-        calibration=_calibrated_on(batches, shown) if calibrates else "",
+        calibration=_calibrated_on(batches, shown, loaded.inputs.batch) if calibrates else "",
         numerics=numerics,
         not_repeatable=prepared.not_repeatable,
         quantized=quantized,
         generation=loaded.generation,
+        data_use=_data_use(batches, calibrates=calibrates),
     )
 
 
@@ -175,6 +181,34 @@ def _with_own_constants(program: ExportedProgram) -> ExportedProgram:
     return own
 
 
+def _run_references(loaded: LoadedModel, batches: Batches) -> tuple[Batches, list[list[Tensor]]]:
+    """Run the model on the references; of derived ones, those that it cannot take are left out.
+
+    A derived input may be no valid one: an index out of range, or a number that has no logarithm.
+    """
+    if not batches.single:
+        return batches, [_run_eager(loaded, inputs) for inputs in batches.references]
+    example, *derived = batches.references
+    kept, outputs, reasons = [example], [_run_eager(loaded, example)], []
+    for inputs in derived:
+        try:
+            found = _run_eager(loaded, inputs)
+        except EtbenchError as error:
+            reasons.append(f"eager raised {error.message}")
+            continue
+        if _are_finite(outputs[0]) and not _are_finite(found):
+            reasons.append("eager gave values that are not finite")
+            continue
+        kept.append(inputs)
+        outputs.append(found)
+    note = f"{len(reasons)} of {len(derived)} derived inputs: {reasons[0]}" if reasons else batches.note
+    return dataclasses.replace(batches, references=kept, note=note), outputs
+
+
+def _are_finite(tensors: Sequence[Tensor]) -> bool:
+    return all(bool(tensor.isfinite().all()) for tensor in tensors)
+
+
 def _run_eager(loaded: LoadedModel, inputs: tuple[Tensor, ...]) -> list[Tensor]:
     with torch.no_grad(), explaining_call(loaded.module, inputs):
         if loaded.generation:
@@ -190,6 +224,23 @@ def _run_eager(loaded: LoadedModel, inputs: tuple[Tensor, ...]) -> list[Tensor]:
     return tensors
 
 
-def _calibrated_on(batches: Batches, shown: Shown) -> str:
-    count = len(shown.batches)
-    return f"{count} batch{'es' if count > 1 else ''} of {batches.description}; {shown.observer} observer"
+def _described(batches: Batches) -> str:
+    derived = len(batches.references) - 1 if batches.single else 0
+    return f"{batches.description}, and {derived} derived from it" if derived else batches.description
+
+
+def _calibrated_on(batches: Batches, shown: Shown, size: int) -> str:
+    count = f"{len(shown.batches)} batch{'es' if len(shown.batches) > 1 else ''} of size {size}"
+    return f"{count} from {batches.description}; {shown.observer} observer"
+
+
+def _data_use(batches: Batches, *, calibrates: bool) -> DataUse:
+    derived = len(batches.references) - 1 if batches.single else 0
+    return DataUse(
+        source=batches.source,
+        calibrated_on=len(batches.calibration) if calibrates else 0,
+        compared_on=derived if calibrates and derived else len(batches.references),
+        derived=derived,
+        compared_on_calibration=calibrates and batches.single and not derived,
+        note=batches.note,
+    )

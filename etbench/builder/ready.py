@@ -11,7 +11,7 @@ import msgspec
 from executorch.exir import schema
 from torch import Tensor
 
-from etbench.artifact import Artifact, Delegation, TensorSpec, program_path
+from etbench.artifact import Artifact, DataSource, DataUse, Delegation, TensorSpec, program_path
 from etbench.artifact.references import read_given, specs_of, write_references
 from etbench.builder.segments import read_program, read_segments
 from etbench.config import Model
@@ -46,10 +46,12 @@ def adopt(model: Model, folder: Path, stages: Stages) -> Artifact:
         load_program(folder, threads=1)  # first, since the runtime best explains what is wrong with a file
         plan = _plan(program_path(folder))
     with stages("reference"):
+        source: DataSource
         if ready.reference:
             (inputs, outputs), data = read_given(ready.reference), f"the inputs in {ready.reference.name}"
+            source = "file"
         else:
-            (inputs, data), outputs = _made(model, plan), []
+            (inputs, data, source), outputs = _made(model, plan), []
     with stages("write"):
         write_references(folder, inputs, outputs)
         segments = read_segments(program_path(folder))
@@ -70,6 +72,7 @@ def adopt(model: Model, folder: Path, stages: Stages) -> Artifact:
         logits_axis=None,
         delegation=_delegation(plan),
         build_s=stages.seconds,
+        data_use=DataUse(source=source, calibrated_on=0, compared_on=len(outputs)),
     )
 
 
@@ -84,14 +87,14 @@ def _plan(path: Path) -> Any:
     return plans[METHOD]
 
 
-def _made(model: Model, plan: Any) -> tuple[list[tuple[Tensor, ...]], str]:
-    """Return one batch of inputs, as specified by the user or the program, and their description."""
+def _made(model: Model, plan: Any) -> tuple[list[tuple[Tensor, ...]], str, DataSource]:
+    """Return one batch of inputs, as specified by the user or the program, their description and source."""
     values = [plan.values[index].val for index in plan.inputs]
     inputs = shaped_inputs(model.inputs or [_spec(value, number) for number, value in enumerate(values)])
     if isinstance(inputs, ImageInputs):
         batch = inputs.encode(crops(photographs(image_paths(None)), inputs.batch, seed=0))
-        return [batch], f"photographs of scikit-learn (CC BY 2.0); {inputs.description}"
-    return [inputs.tensors], inputs.description  # type: ignore[union-attr]  # shapes never make sentences
+        return [batch], f"photographs of scikit-learn (CC BY 2.0); {inputs.description}", "images"
+    return [inputs.tensors], inputs.description, "made_up"  # type: ignore[union-attr]  # shapes never make sentences
 
 
 def _spec(value: Any, number: int) -> InputSpec:

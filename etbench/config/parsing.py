@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from etbench.config.cell import Cell, Settings
+from etbench.config.model_data import saved_weights
 from etbench.config.naming import as_built, model_name
 from etbench.config.sections import Delegate, Evaluate, KnownOptions, Model, Precision, Section
 from etbench.errors import ConfigError, nearest
@@ -43,6 +44,8 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
         if isinstance(section, dict):
             known = {info.encode_name for info in msgspec.structs.fields(kind)}
             options = {key: value for key, value in section.items() if key not in known}
+            if kind is Model and options.get("weights", "") is None and _is_etbenchs(section):
+                options["weights"] = saved_weights(options)
             _convert(options, KnownOptions, name, faults)
             section = {key: value for key, value in section.items() if key in known} | {"options": options}
             if kind is Model and section.get("name", "") is None:
@@ -57,6 +60,11 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
     return Cell(
         **sections, **{name: getattr(top, name) for name in Settings.__struct_fields__}, config=config
     )
+
+
+def _is_etbenchs(section: dict[str, Any]) -> bool:
+    """Return whether etbench's own code loads the model; what null means to others is theirs to say."""
+    return str(section.get("_target_")).startswith("etbench.models.")
 
 
 def _plain(composed: DictConfig | Mapping[str, Any]) -> dict[str, Any]:

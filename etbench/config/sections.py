@@ -129,7 +129,7 @@ class Model(Component, frozen=True, kw_only=True):
     @property
     def weights(self) -> str:
         """``random``, ``pretrained``, a path, or ``custom`` if the model has no such option."""
-        return str(self.options.get("weights", "custom"))
+        return str(self.options.get("weights") or "custom")
 
 
 class Precision(Component, frozen=True, kw_only=True):
@@ -337,7 +337,7 @@ class Evaluate(Section, frozen=True, kw_only=True):
 class KnownOptions(Struct, frozen=True, kw_only=True):
     """Options of components whose type and range are known before the target is imported."""
 
-    weights: Annotated[str, Meta(min_length=1)] = "random"
+    weights: Annotated[str, Meta(min_length=1)] | None = "random"
     id: str = ""
     seed: NonNegative = 0
     batch: Positive = 1

@@ -16,6 +16,7 @@ import msgspec
 from etbench.artifact import program_path
 from etbench.builder import Built
 from etbench.config import Cell
+from etbench.config.model_data import data_words
 from etbench.engine.baseline import Baseline
 from etbench.engine.record import blank_result, failed
 from etbench.errors import EtbenchError
@@ -89,7 +90,10 @@ class CellRun:
         """Report once that work on the cell begins."""
         if self._begun is None:
             self._begun = perf_counter()
-            self.emit(Event(kind="cell_started", message=self.cell.cell_id))
+            model = self.cell.model
+            weights = "the program's" if model.ready else model.weights
+            data = data_words(model, self.cell.calibration)
+            self.emit(Event(kind="cell_started", message=self.cell.cell_id, weights=weights, data=data))
 
     def emit(self, event: Event) -> None:
         """Add the cell to an event, log it and pass it on."""
@@ -97,7 +101,7 @@ class CellRun:
         with contextlib.suppress(OSError), self.log.open("a", encoding="utf-8") as file:
             stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
             took = "" if event.seconds is None else f" {event.seconds:.3f} s"
-            words = (event.kind, event.stage, event.status, event.message)
+            words = (event.kind, event.stage, event.status, event.message, event.about)
             file.write(f"[{stamp}] {event.cell}: {' '.join(filter(None, words))}{took}\n")
         if self._on_event:
             self._on_event(event)

@@ -11,7 +11,7 @@ from etbench.config import Cell
 from etbench.errors import ConfigError
 from etbench.events import Event, OnEvent
 from etbench.events.event_log import EventLog
-from etbench.preflight.checks import missing_here
+from etbench.preflight.checks import missing_here, unused_here
 from etbench.system.interrupt import raise_if_interrupted
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def run_cells(
         The outcome of each cell, in their order; None for those that `sweep.fail_fast` left out.
 
     Raises:
-        ConfigError: before any work, if a file that a cell names does not exist.
+        ConfigError: before any work, if a file that a cell names does not exist, or would not be used.
 
     """
     # Imported here, since every command imports this module and few need them: 0.1 s.
@@ -79,8 +79,9 @@ def run_cells(
 
     if not cells:
         return []
-    if faults := list(dict.fromkeys(fault for cell in cells for fault in missing_here(cell))):
-        raise ConfigError(faults)
+    faults = [fault for cell in cells for fault in (*missing_here(cell), *unused_here(cell))]
+    if faults:
+        raise ConfigError(list(dict.fromkeys(faults)))
     out = Path(out_dir)
     folders = log_dirs or [out / "cells" / str(number) for number in range(len(cells))]
     first = cells[0]

@@ -23,7 +23,7 @@ class Event(Struct, frozen=True, kw_only=True, tag="event", tag_field="message_t
 
     `seconds` is set on ``stage_finished`` and ``cell_finished``; `status` on ``cell_finished``; `done` and
     `of` count the rounds on ``round``, where `round_ms` is the median of that round and `p50_ms` that of the
-    round medians so far.
+    round medians so far. `weights` and `data` are set on ``cell_started``: those that the cell asks for.
     """
 
     kind: Kind
@@ -37,6 +37,13 @@ class Event(Struct, frozen=True, kw_only=True, tag="event", tag_field="message_t
     of: int = 0
     p50_ms: float | None = None
     round_ms: float | None = None
+    weights: str = ""
+    data: str = ""
+
+    @property
+    def about(self) -> str:
+        """The weights and the data of a cell that starts, in words."""
+        return f"{self.weights} weights; {self.data}" if self.weights else ""
 
 
 OnEvent = Callable[[Event], None]

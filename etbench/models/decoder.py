@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from etbench.config import Generation
 from etbench.config.generation import GENERATE
 from etbench.errors import EtbenchError
-from etbench.models.hub import architecture, configuration, import_transformers, with_weights
+from etbench.models.hub import architecture, configuration, import_transformers, whole_numbers, with_weights
 from etbench.models.inputs import PromptInputs
 from etbench.models.loading import LoadedModel
+from etbench.models.variants import Variants
 
 __all__ = ["Decoder", "causal_lm"]
 
@@ -132,7 +133,12 @@ def causal_lm(
     settings = configuration(transformers, source, weights, config or {})
     _check_positions(settings.get_text_config(), max_tokens)
     kind = architecture(transformers.AutoModelForCausalLM, settings, source, task, INSTEAD)
-    model: Any = with_weights(kind, lambda: kind(settings), source, weights).eval()
+    variants = Variants(
+        lambda changes: kind(configuration(transformers, source, weights, (config or {}) | changes)),
+        whole_numbers(settings),
+        config or {},
+    )
+    model: Any = with_weights(kind, lambda: kind(settings), source, weights, variants, settings).eval()
     model.set_attn_implementation("eager")  # plain operators, of which delegates take most
     if weights == "random":
         _forget_last_token(model)

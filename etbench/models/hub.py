@@ -13,7 +13,8 @@ from etbench.errors import EtbenchError, nearest
 from etbench.models.inputs import TextInputs
 from etbench.models.tokens import Tokenize
 from etbench.models.torchvision_ops import ensure_importable
-from etbench.models.weights import apply_checkpoint, missing_keys, unreachable
+from etbench.models.variants import Variants
+from etbench.models.weights import apply_checkpoint, misfitting, unreachable
 
 __all__ = [
     "architecture",
@@ -23,6 +24,7 @@ __all__ = [
     "import_transformers",
     "source_of",
     "text_inputs",
+    "whole_numbers",
     "with_weights",
 ]
 
@@ -100,6 +102,12 @@ def architecture(auto: Any, settings: Any, id: str, task: str, hint: str) -> Any
     return kind[0] if isinstance(kind, (tuple, list)) else kind
 
 
+def whole_numbers(settings: Any) -> dict[str, int | None]:
+    """Return the values of a configuration that sizes of weights may depend on."""
+    values = {name: value for name, value in settings.to_dict().items() if type(value) is int}
+    return values | {"num_labels": settings.num_labels}
+
+
 def check_length(seq_len: int, limit: int) -> None:
     """Refuse a sequence that is longer than the model allows.
 
@@ -121,7 +129,15 @@ def source_of(id: str, weights: str) -> str:
     return id if weights == "pretrained" else weights
 
 
-def with_weights(kind: Any, make: Callable[[], nn.Module], id: str, weights: str) -> nn.Module:
+def with_weights(
+    kind: Any,
+    make: Callable[[], nn.Module],
+    id: str,
+    weights: str,
+    variants: Variants | None = None,
+    settings: Any = None,
+    advice: str = "",
+) -> nn.Module:
     """Return the model with random, pretrained, or a checkpoint's weights (a file or a saved folder).
 
     Args:
@@ -129,21 +145,34 @@ def with_weights(kind: Any, make: Callable[[], nn.Module], id: str, weights: str
         make: returns the model with random weights.
         id: the name on the hub, or a folder.
         weights: ``random``, ``pretrained`` or a path.
+        variants: makes it with other values of its configuration, if the user can change these.
+        settings: the configuration of pretrained weights; None for the one that is saved beside them.
+        advice: what to do if pretrained weights lack some that the class needs.
+
+    Raises:
+        EtbenchError: of stage ``load`` for weights that are not available or do not fit.
 
     """
     if not has_own_files(weights):
         made = make()
         if weights != "random":
-            apply_checkpoint(made, Path(weights))
+            apply_checkpoint(made, Path(weights), variants)
         return made
     source = source_of(id, weights)
     module: nn.Module
     try:
-        module, info = kind.from_pretrained(source, output_loading_info=True, dtype=torch.float32)
+        module, info = kind.from_pretrained(
+            source,
+            config=settings,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused below, with their names
+            dtype=torch.float32,
+        )
     except Exception as error:
         raise unreachable(f"the pretrained weights of {source}", error) from error
-    if info["missing_keys"]:
-        raise missing_keys(source, sorted(info["missing_keys"]))
+    misshapen = [key if isinstance(key, str) else key[0] for key in info["mismatched_keys"]]
+    if info["missing_keys"] or misshapen:
+        raise misfitting(source, sorted(info["missing_keys"]), sorted(misshapen), advice)
     return module
 
 

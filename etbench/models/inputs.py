@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from etbench.config.model_data import DataKind, is_image
 from etbench.config.sections import InputSpec
 
 __all__ = [
@@ -46,6 +47,7 @@ class Normalization:
 class ImageInputs:
     """RGB images, resized to a square and normalized."""
 
+    kind: ClassVar[DataKind] = "images"
     size: int
     batch: int = 1
     normalization: Normalization = Normalization()
@@ -73,6 +75,7 @@ class ImageInputs:
 class TextInputs:
     """Sentences as token ids and an attention mask, both int64 of shape (batch, seq_len)."""
 
+    kind: ClassVar[DataKind] = "text"
     tokenize: Callable[[Sequence[str]], tuple[Tensor, ...]]
     description: str
     batch: int = 1
@@ -86,13 +89,20 @@ class TextInputs:
 class SpeechInputs(TextInputs):
     """Sentences as sounds: `tokenize` synthesizes them and extracts the features that the model takes."""
 
+    kind: ClassVar[DataKind] = "speech"
+
 
 @dataclass(frozen=True)
 class FixedInputs:
-    """Example tensors that came with the model; there are no other data for it."""
+    """Example tensors that came with the model; there are no other data for it.
+
+    `more` are further examples, of the same shapes and dtypes.
+    """
 
     tensors: tuple[Tensor, ...]
     description: str = "the example inputs of the model's own _target_"
+    more: tuple[tuple[Tensor, ...], ...] = ()
+    kind: DataKind = "example"
 
     @property
     def batch(self) -> int:
@@ -109,6 +119,7 @@ class PromptInputs:
 
     vocabulary: int
     tokens: int
+    kind: ClassVar[DataKind] = "prompts"
     batch: ClassVar[int] = 1
     description: ClassVar[str] = "prompts of random tokens, seeded"
 
@@ -148,11 +159,11 @@ def shaped_inputs(specs: Sequence[InputSpec]) -> Inputs:
     Floats are drawn from a normal distribution with a fixed seed. Integers are ones, which are a valid index
     of any table and mask nothing.
     """
-    match specs:
-        case [InputSpec(shape=[batch, 3, height, width], dtype="float32")] if height == width:
-            return ImageInputs(height, batch)
+    if is_image(specs):
+        batch, _, _, size = specs[0].shape
+        return ImageInputs(size, batch)
     generator = torch.Generator().manual_seed(0)
-    return FixedInputs(tuple(_made_up(spec, generator) for spec in specs), MADE_UP)
+    return FixedInputs(tuple(_made_up(spec, generator) for spec in specs), MADE_UP, kind="made_up")
 
 
 def _made_up(spec: InputSpec, generator: torch.Generator) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -51,9 +52,8 @@ def load(model: Model) -> LoadedModel:
     if isinstance(loaded, nn.Module) and model.inputs:
         loaded = LoadedModel(loaded, shaped_inputs(model.inputs))
     elif isinstance(loaded, tuple) and len(loaded) == 2 and isinstance(loaded[0], nn.Module):
-        module, example = loaded
-        example = tuple(example) if isinstance(example, (tuple, list)) else (example,)
-        loaded = LoadedModel(module, FixedInputs(example))
+        module, given = loaded
+        loaded = LoadedModel(module, _fixed_inputs(given if isinstance(given, list) else [given]))
     if not isinstance(loaded, LoadedModel):
         raise EtbenchError(
             f"{model.target} returned {type(loaded).__name__}",
@@ -68,3 +68,29 @@ def load(model: Model) -> LoadedModel:
     for parameter in loaded.module.parameters():
         parameter.requires_grad_(False)
     return loaded
+
+
+def _fixed_inputs(examples: list[Any]) -> FixedInputs:
+    """Return the inputs of one or several examples, each a tensor or the tuple of a call's arguments."""
+    first, *more = [example if isinstance(example, tuple) else (example,) for example in examples] or [()]
+    inputs = FixedInputs(first, more=tuple(more))
+    if not all(_alike(first, other) for other in more):
+        raise EtbenchError(
+            "the examples of a list differ in their number of inputs, their shapes or their dtypes",
+            stage="load",
+            hint="a list has several examples, each a tensor or a tuple of all inputs of one call; for one "
+            "example with several inputs return a tuple: return module, (x, mask)",
+        )
+    if more:
+        described = f"{len(examples)} {inputs.description.removeprefix('the ')}"
+        inputs = dataclasses.replace(inputs, description=described)
+    return inputs
+
+
+def _alike(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    """Return whether two examples have the same number of inputs, of the same shapes and dtypes."""
+
+    def kinds(example: tuple[Any, ...]) -> list[Any]:
+        return [(getattr(x, "shape", None), getattr(x, "dtype", type(x))) for x in example]
+
+    return kinds(one) == kinds(other)

@@ -10,6 +10,7 @@ from etbench.models.batchnorm import estimate_statistics
 from etbench.models.inputs import ImageInputs, Normalization
 from etbench.models.loading import LoadedModel
 from etbench.models.torchvision_ops import ensure_importable
+from etbench.models.variants import Variants
 from etbench.models.weights import apply_checkpoint, fetching
 
 __all__ = ["model"]
@@ -60,7 +61,10 @@ def model(
     if weights == "random":
         estimate_statistics(module, inputs)
     elif weights != "pretrained":
-        apply_checkpoint(module, Path(weights))
+        variants = Variants(
+            lambda changes: timm.create_model(id, **arguments | changes), {"num_classes": None}, config or {}
+        )
+        apply_checkpoint(module, Path(weights), variants)
     logits = None if arguments.get("features_only") or arguments.get("num_classes") == 0 else 1
     return LoadedModel(module, inputs, logits_axis=logits, weights=weights)
 

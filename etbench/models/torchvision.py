@@ -11,6 +11,7 @@ from etbench.models.batchnorm import estimate_statistics
 from etbench.models.inputs import ImageInputs
 from etbench.models.loading import LoadedModel
 from etbench.models.torchvision_ops import ensure_importable
+from etbench.models.variants import Variants
 from etbench.models.weights import apply_checkpoint, fetching
 from etbench.models.wrapping import part_of
 
@@ -20,7 +21,15 @@ SIZE = 224
 SIZED = {"vit_": "image_size", "maxvit": "input_size"}  # families that are built for one image size
 
 
-def classifier(*, id: str, weights: str, seed: int, batch: int, image_size: int) -> LoadedModel:
+def classifier(
+    *,
+    id: str,
+    weights: str,
+    seed: int,
+    batch: int,
+    image_size: int,
+    config: dict[str, Any] | None = None,
+) -> LoadedModel:
     """Return a classifier of torchvision with an input of (batch, 3, image_size, image_size); see `model`.
 
     Raises:
@@ -31,7 +40,7 @@ def classifier(*, id: str, weights: str, seed: int, batch: int, image_size: int)
     from torchvision import models
 
     _check_known(id, models.list_models(module=models), "classifier")
-    return model(id=id, weights=weights, seed=seed, batch=batch, image_size=image_size)
+    return model(id=id, weights=weights, seed=seed, batch=batch, image_size=image_size, config=config)
 
 
 def model(
@@ -74,7 +83,12 @@ def model(
     with fetching(f"{id} (torchvision)", weights):
         whole = models.get_model(id, weights="DEFAULT" if weights == "pretrained" else None, **arguments)
     if weights not in ("random", "pretrained"):
-        apply_checkpoint(whole, Path(weights))
+        variants = Variants(
+            lambda changes: models.get_model(id, weights=None, **arguments | changes),
+            {"num_classes": None},
+            config or {},
+        )
+        apply_checkpoint(whole, Path(weights), variants)
     module, inputs = part_of(whole, part), ImageInputs(size, batch)
     if weights == "random":
         estimate_statistics(module, inputs)

@@ -20,12 +20,14 @@ from etbench.models.hub import (
     import_transformers,
     source_of,
     text_inputs,
+    whole_numbers,
     with_weights,
 )
 from etbench.models.inputs import ImageInputs, TextInputs
 from etbench.models.loading import LoadedModel
 from etbench.models.speech import speech_inputs
 from etbench.models.tokens import VOCABULARY, offline_tokenizer
+from etbench.models.variants import Variants
 from etbench.models.vision import image_inputs
 from etbench.models.wrapping import flatten, part_of
 
@@ -111,7 +113,15 @@ def model(
     settings = configuration(transformers, id, weights, config or {})
     size = _image_size(settings, image_size)
     kind = architecture(auto, settings, id, task, f"tasks are: {', '.join(TASKS)}")
-    whole = with_weights(kind, lambda: kind(settings), id, weights)
+
+    def made(changes: dict[str, Any]) -> Any:
+        other = configuration(transformers, id, weights, (config or {}) | changes)
+        _image_size(other, image_size)
+        return kind(other)
+
+    variants = Variants(made, whole_numbers(settings), config or {})
+    advice = _own_task(transformers, settings, task)
+    whole = with_weights(kind, partial(kind, settings), id, weights, variants, settings, advice)
     _without_cache(whole)
     module = part_of(whole, part)
     names = _arguments(module, part)
@@ -138,6 +148,17 @@ def _auto_class(transformers: Any, task: str) -> tuple[Any, int | None]:
         )
     name, logits_axis = TASKS[task]
     return getattr(transformers, name), logits_axis
+
+
+def _own_task(transformers: Any, settings: Any, asked: str) -> str:
+    """Return the advice to take the task that the model was saved with, if it is another one."""
+    saved = {*(settings.architectures or ())}
+    for task, (name, _) in TASKS.items():
+        kind = getattr(transformers, name)._model_mapping.get(type(settings), None)
+        kinds = kind if isinstance(kind, (tuple, list)) else (kind,)
+        if task != asked and saved & {getattr(one, "__name__", "") for one in kinds}:
+            return f"it was saved with model.task={task}"
+    return ""
 
 
 def _image_size(settings: Any, asked: int | None) -> int:

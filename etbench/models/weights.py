@@ -11,19 +11,26 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from etbench.errors import EtbenchError
+from etbench.models.variants import Variants
 from etbench.text import and_more
 
-__all__ = ["apply_checkpoint", "fetching", "unreachable"]
+__all__ = ["apply_checkpoint", "fetching", "misfitting", "unreachable"]
 
 SHOWN = 8
 WRAPPERS = ("state_dict", "model", "model_state_dict")
 
 
-def apply_checkpoint(module: nn.Module, path: Path) -> None:
+def apply_checkpoint(module: nn.Module, path: Path, variants: Variants | None = None) -> None:
     """Load a state dict from a ``.safetensors`` or ``torch.save`` file into the module, exactly.
 
+    Args:
+        module: gets the weights.
+        path: of the file.
+        variants: makes the module with other values of its configuration, to find those that would fit.
+
     Raises:
-        EtbenchError: of stage ``load``, naming missing, unexpected and misshapen keys.
+        EtbenchError: of stage ``load``, naming missing, unexpected and misshapen keys, and the override with
+            which the checkpoint fits, if it can be derived.
 
     """
     state = _read(path)
@@ -45,7 +52,8 @@ def apply_checkpoint(module: nn.Module, path: Path) -> None:
         raise EtbenchError(
             f"the checkpoint {path} does not fit the model: {'; '.join(filter(None, parts))}",
             stage="load",
-            hint="use a checkpoint of exactly this architecture, with the same number of classes",
+            hint=(variants.fitting(own, state) if variants else "")
+            or "use a checkpoint of exactly this architecture, with the same number of classes",
         )
     module.load_state_dict(state, strict=False)
 
@@ -76,12 +84,15 @@ def fetching(what: str, weights: str) -> Iterator[None]:
         raise
 
 
-def missing_keys(path: str, keys: Sequence[str]) -> EtbenchError:
-    """Return the error for pretrained weights that lack what the model needs."""
+def misfitting(path: str, missing: Sequence[str], misshapen: Sequence[str], advice: str = "") -> EtbenchError:
+    """Return the error for saved weights that lack what the model needs, or have other shapes."""
+    if misshapen:
+        advice = "leave out the values of model.config and model.image_size that change shapes"
+    parts = [_list("missing", missing), _list("with another shape", misshapen)]
     return EtbenchError(
-        f"the weights of {path} do not fit the model: {_list('missing', keys)}",
+        f"the weights of {path} do not fit the model: {'; '.join(filter(None, parts))}",
         stage="load",
-        hint="use a checkpoint of exactly this architecture",
+        hint=advice or "use a checkpoint of exactly this architecture",
     )
 
 

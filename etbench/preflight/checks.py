@@ -14,12 +14,13 @@ from typing import Any
 from etbench.config import Cell
 from etbench.config.devices import INSTALL_ADB, AdbDevice, Device, HostDevice, RayDevice, SshDevice
 from etbench.config.generation import length_fault
+from etbench.config.model_data import known_kind, unused_data
 from etbench.config.sections import IMAGE_SUFFIXES, CacheSettings, Evaluate, Runner
 from etbench.errors import nearest
 from etbench.results.checks import faults as accept_faults
 from etbench.results.objective import faults as objective_faults
 
-__all__ = ["missing_here"]
+__all__ = ["missing_here", "unused_here"]
 
 # Words in the names of options with which fsspec's file systems take credentials.
 SECRETS = frozenset(
@@ -133,6 +134,23 @@ def _array_shapes(file: Path) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def unused_here(cell: Cell) -> list[str]:
+    """List the data that the model would not use, as far as their kind is known before it is loaded.
+
+    Only a whole cell shows this: other data may be given beside them, for the other models of a sweep.
+    """
+    given = cell.calibration
+    if not cell.model.ready:
+        unused = unused_data(given, known_kind(cell.model))
+        return ["; ".join(unused)] if unused else []
+    return [
+        f"calibration.{name}={value}: would not be used, a finished program is not calibrated; "
+        "give its inputs: model.reference=<.safetensors or .npz>"
+        for name, value in (("npz", given.npz), ("images", given.images), ("text", given.text))
+        if value
+    ]
+
+
 def affinity_fault(cpus: list[int] | None) -> str | None:
     """Check for CPUs that this process may use."""
     if cpus is None:
@@ -230,7 +248,7 @@ def locks_fault(folder: str | None) -> str | None:
 
 def weights_fault(weights: str) -> str | None:
     """Check for a checkpoint, unless the value is one of the words for weights."""
-    words = ("random", "pretrained", "custom")
+    words = ("random", "pretrained", "custom")  # a model without this option has `custom` ones
     if weights in words or Path(weights).exists():
         return None
     return (

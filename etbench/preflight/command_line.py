@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from etbench.config import Cell, parse
 from etbench.config.command import quoted
 from etbench.errors import ConfigError
-from etbench.preflight.checks import missing_here
+from etbench.preflight.checks import missing_here, unused_here
 from etbench.preflight.hydra_config import config_loader, has_key
 from etbench.preflight.override_checker import OverrideChecker
 from etbench.preflight.override_text import first_line, if_comma_is_text, override_key
@@ -194,7 +194,7 @@ def _check_whole(
     except (HydraException, OmegaConfBaseException) as error:
         faults.append(first_line(error))
         return None
-    faults += missing_here(cell)
+    faults += [*missing_here(cell), *unused_here(cell)]
     if multirun:  # in a sweep an impossible cell is skipped with its reason
         return None
     if reason := cell.impossible():

@@ -21,6 +21,8 @@ __all__ = ["SweepLines"]
 class SweepLines:
     """Prints when a cell is built, ready and finished, and the progress of the timing every ten seconds.
 
+    The first line of a cell names its weights and data.
+
     Args:
         cells: those of the sweep; each line has the number of its cell if there are several.
         console: standard error if not given.
@@ -41,21 +43,24 @@ class SweepLines:
             for number, cell in enumerate(cells, 1)
         }
         self._begun: dict[str, float] = {}  # builds, by cell
+        self._about: dict[str, str] = {}  # of cells that have started and have no line yet
         self._told = now()
 
     def __call__(self, event: Event) -> None:
         """Print one event, if it is important."""
         self._estimate.take(event)
         match event.kind:
+            case "cell_started" if event.about:
+                self._about[event.cell_id] = f" ({event.about})"
             case "stage_started" if event.stage == "compile":
                 self._line(event, STAGE_WORDS[event.stage])
             case "stage_started" if event.cell_id not in self._begun:  # the first stage of its build
                 self._begun[event.cell_id] = self._now()
-                self._line(event, f"building{self._left()}")
+                self._line(event, f"building{self._about.pop(event.cell_id, '')}{self._left()}")
             case "program_ready":
                 begun = self._begun.setdefault(event.cell_id, self._now())
                 took = f" in {seconds_text(self._now() - begun)}" if event.message == "built" else ""
-                self._line(event, f"program {event.message}{took}")
+                self._line(event, f"program {event.message}{took}{self._about.pop(event.cell_id, '')}")
             case "progress":
                 self._line(event, event.message)
             case "round" if self._now() - self._told > TELL_EVERY_S:

@@ -67,7 +67,8 @@ class ConsoleLog:
         took = seconds_text(event.seconds or 0.0)
         match event.kind:
             case "cell_started":
-                self.console.print(f"[bold]{escape(event.cell)}[/bold] [dim]({event.message})[/dim]")
+                about = f" {escape(event.about)}" if event.about else ""
+                self.console.print(f"[bold]{escape(event.cell)}[/bold] [dim]({event.message})[/dim]{about}")
             case "stage_started" if words and self._status:
                 self._status.update(f"  {words} …")
                 self._status.start()

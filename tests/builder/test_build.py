@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from running import CONF, TESTS
+from running import CONF, TESTS, build_here
 
-from etbench.artifact import program_path, references_path
-from etbench.artifact.references import read_references, write_references
+from etbench.artifact import DataUse, program_path, references_path
+from etbench.artifact.references import first_compared, read_references, write_references
 from etbench.builder import Artifact, build
+from etbench.builder.pipeline import prepare
 from etbench.errors import EtbenchError
-from etbench.events import Event
+from etbench.events import Event, Stages
+from etbench.measure.passes.rounds import check
 from etbench.preflight.compose import compose
 
 
@@ -41,7 +43,7 @@ def test_an_artifact_says_what_was_built(tmp_path: Path) -> None:
     assert 0 < artifact.delegation.delegated_nodes <= artifact.delegation.total_nodes
     assert set(artifact.build_s) == {event.stage for event in events if event.kind == "stage_finished"}
     inputs, outputs = read_references(tmp_path / "a")
-    assert len(inputs) == len(outputs) == artifact.references == 1
+    assert len(inputs) == len(outputs) == 1 + artifact.references == 5
     assert inputs[0][0].shape == (1, 3, 8, 8)
     (plain := tmp_path / "plain").touch()
     for path in (program_path, references_path):
@@ -55,10 +57,45 @@ def test_the_users_own_inputs_are_what_it_is_calibrated_on_and_compared_with(tmp
     np.savez(tmp_path / "own.npz", input=own)
     options = (f"calibration.npz={tmp_path / 'own.npz'}", "calibration.references=2")
     artifact, _ = _build(tmp_path / "a", "model=tiny", "precision=int8", *options)
-    assert artifact.calibration == f"10 batches of {tmp_path / 'own.npz'}, which has 5; histogram observer"
-    assert artifact.data == f"{tmp_path / 'own.npz'}, which has 5"
+    data = f"{tmp_path / 'own.npz'}, which has 5 batches"
+    assert artifact.calibration == f"3 batches of size 1 from {data}; histogram observer"
+    assert artifact.data == data
+    assert artifact.data_use == DataUse(source="npz", calibrated_on=3, compared_on=2)
     inputs, _ = read_references(tmp_path / "a")
     assert [batch[0].tolist() for batch in inputs] == own[:2].tolist()
+
+
+def test_a_program_that_was_calibrated_on_its_example_is_timed_with_it_and_compared_on_other_inputs(
+    tmp_path: Path,
+) -> None:
+    int8 = build_here(tmp_path / "int8", "model=ones_example", "precision=int8")
+    assert int8.data_use == DataUse(source="example", calibrated_on=1, compared_on=4, derived=4)
+    inputs, outputs = read_references(tmp_path / "int8")
+    assert torch.equal(inputs[0][0], torch.ones(1, 64)), "what is timed"
+    assert first_compared(tmp_path / "int8") == 1
+    other = check(tmp_path / "int8", 1, None).parity
+    write_references(tmp_path / "int8", inputs[:1], outputs[:1])
+    example = check(tmp_path / "int8", 1, None).parity
+    assert example.sqnr_db > 30
+    assert other.sqnr_db < 6
+    fp32 = build_here(tmp_path / "fp32", "model=ones_example")
+    assert fp32.data_use == DataUse(source="example", calibrated_on=0, compared_on=5, derived=4)
+    assert first_compared(tmp_path / "fp32") == 0
+
+
+@pytest.mark.parametrize(
+    ("how", "note"),
+    [
+        ("raises", "4 of 4 derived inputs: eager raised IndexError: index out of range in self"),
+        ("not finite", "4 of 4 derived inputs: eager gave values that are not finite"),
+    ],
+)
+def test_derived_inputs_that_the_model_cannot_take_are_left_out_with_the_reason(how: str, note: str) -> None:
+    recipe = compose(["model=rising", f"model.how={how}"], config_dir=CONF).recipe
+    batches = prepare(recipe, Stages(lambda _: None)).batches
+    assert batches.single
+    assert len(batches.references) == 1
+    assert batches.note == note
 
 
 def test_the_log_gets_the_traceback_free_chatter_and_the_error_its_stage(tmp_path: Path) -> None:

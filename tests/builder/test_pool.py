@@ -6,6 +6,7 @@ import json
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from builds import Builds
 from running import CONF, TESTS
@@ -97,8 +98,8 @@ def test_that_a_program_makes_no_sense_is_found_out_once(tmp_path: Path) -> None
 
 
 def test_what_changed_while_a_program_was_built_keeps_it_out_of_the_cache(tmp_path: Path) -> None:
-    (text := tmp_path / "sentences.txt").write_text("It was there before.")
-    changing = f"{GRID[0]} calibration.text={text}"
+    np.savez(own := tmp_path / "own.npz", np.zeros((2, 1, 3, 8, 8), np.float32))
+    changing = f"{GRID[0]} calibration.npz={own}"
     cache = Cache(tmp_path / "cache", 10**9)
     builds = Builds(tmp_path / "jobs", cache)
     hear, told = builds.hear, []
@@ -106,7 +107,7 @@ def test_what_changed_while_a_program_was_built_keeps_it_out_of_the_cache(tmp_pa
     def change(job: Job, event: Event) -> None:
         hear(job, event)
         if job.name == changing:
-            text.write_text("It was written meanwhile.")
+            np.savez(own, np.arange(384, dtype=np.float32).reshape(2, 1, 3, 8, 8))
             told.append(event.message)
 
     builds.hear = change  # type: ignore[method-assign]

@@ -24,7 +24,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
     build_here(folder / "built", "model=tiny")
     program_path(folder / "built").rename(folder / "net.pte")
-    (inputs,), (outputs,) = read_references(folder / "built")
+    (inputs, *_), (outputs, *_) = read_references(folder / "built")
     np.savez(folder / "net.npz", **{"input.0.0": inputs[0].numpy(), "output.0.0": outputs[0].numpy()})
     torch.save(inputs, folder / "no.npz")
     module, example = tiny()

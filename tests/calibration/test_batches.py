@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from etbench.calibration import read_batches
-from etbench.config import Calibration
+from etbench.calibration import Batches, read_batches
+from etbench.calibration.derived import content
+from etbench.config import Calibration, Cell
+from etbench.config.sections import InputSpec
+from etbench.engine.run import run_cells
 from etbench.errors import ConfigError, EtbenchError
-from etbench.models.inputs import FixedInputs, ImageInputs, Normalization, TextInputs
+from etbench.models.inputs import (
+    FixedInputs,
+    ImageInputs,
+    Inputs,
+    Normalization,
+    PromptInputs,
+    SpeechInputs,
+    TextInputs,
+    shaped_inputs,
+)
 from etbench.models.tokens import offline_tokenizer
 from etbench.preflight.command_line import check_command_line
+from etbench.preflight.compose import compose
 
 TEXT = TextInputs(offline_tokenizer(seq_len=8, pad=0), "a tokenizer of a test", 2)
 
@@ -39,12 +53,11 @@ def test_the_description_says_whose_data_it_is(tmp_path: Path) -> None:
     assert "public-domain books" in read_batches(_samples(), TEXT).description
     Image.new("RGB", (64, 64), "green").save(tmp_path / "own.png")
     own = read_batches(_samples(images=str(tmp_path)), ImageInputs(32))
-    assert own.description.startswith(f"1 image of {tmp_path}")
+    assert own.description.startswith(f"5 crops of 1 image of {tmp_path}")
     assert torch.unique(own.references[0][0]).numel() == 3  # one colour: one value a channel
     (tmp_path / "own.txt").write_text("Just one sentence.\n")
     text = read_batches(_samples(text=str(tmp_path / "own.txt")), TEXT)
-    assert text.description.startswith(f"1 lines of {tmp_path / 'own.txt'}")
-    assert torch.equal(text.references[0][0], text.calibration[0][0])
+    assert text.description.startswith(f"1 line of {tmp_path / 'own.txt'}")
 
 
 def test_no_more_pictures_are_read_than_are_used_and_those_are_counted(tmp_path: Path) -> None:
@@ -82,12 +95,129 @@ def _reds(calibration: Calibration) -> list[int]:
     return [round(float(batch[0][0, 0].mean())) for batch in [*batches.references, *batches.calibration]]
 
 
-def test_example_inputs_of_a_model_of_ones_own_serve_for_both() -> None:
+def test_a_single_example_is_timed_and_calibrated_on_and_what_is_derived_from_it_is_compared() -> None:
     example = (torch.randn(2, 3),)
     batches = read_batches(_samples(), FixedInputs(example))
-    for kind in (batches.references, batches.calibration):
-        assert len(kind) == 1
-        assert torch.equal(kind[0][0], example[0])
+    assert batches.single
+    assert len(batches.references) == 1 + 2
+    assert torch.equal(batches.references[0][0], example[0])
+    assert [batch[0].tolist() for batch in batches.calibration] == [example[0].tolist()]
+
+
+def test_several_examples_are_split() -> None:
+    examples = [(torch.full((1, 3), float(number)),) for number in range(4)]
+    batches = read_batches(_samples(), FixedInputs(examples[0], more=tuple(examples[1:])))
+    assert not batches.single
+    assert [float(batch[0][0, 0]) for batch in batches.references] == [0, 1]
+    assert [float(batch[0][0, 0]) for batch in batches.calibration] == [2, 3]
+
+
+PROMPTS = PromptInputs(vocabulary=50, tokens=6)
+SPEECH = SpeechInputs(lambda texts: (torch.tensor([[len(text)] for text in texts]),), "a synthesizer", 1)
+ONE, TWO = (torch.arange(4.0) / 3,), (torch.arange(4.0) / 5,)
+
+
+@pytest.mark.parametrize("batches", [1, 3, 40])
+@pytest.mark.parametrize(
+    "inputs",
+    [ImageInputs(32), TEXT, SPEECH, PROMPTS, FixedInputs(ONE), FixedInputs(ONE, more=(TWO, TWO, ONE))],
+    ids=["images", "text", "speech", "prompts", "one example", "some examples"],
+)
+def test_a_calibrated_program_is_never_compared_on_its_calibration_data(inputs: Inputs, batches: int) -> None:
+    _assert_apart(read_batches(_samples(batches=batches), inputs))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6])
+def test_few_data_of_the_user_are_kept_apart_too(count: int, tmp_path: Path) -> None:
+    (tmp_path / "own.txt").write_text("".join(f"{number} sentences.\n" * 2 for number in range(count)))
+    for number in range(count):
+        _picture(tmp_path / f"{number}.png", red=number)
+    np.savez(tmp_path / "own.npz", IDS[[*range(count), *range(count)]], IDS[[*range(count), *range(count)]])
+    wide = TextInputs(offline_tokenizer(seq_len=8, pad=0), "a tokenizer of a test", 1)
+    for given, inputs in (
+        ({"text": str(tmp_path / "own.txt")}, wide),
+        ({"images": str(tmp_path)}, ImageInputs(32)),
+        ({"npz": str(tmp_path / "own.npz")}, TEXT),
+    ):
+        batches = read_batches(_samples(**given), inputs, ["ids", "mask"])
+        _assert_apart(batches)
+        assert batches.single == (count == 1)
+
+
+def _assert_apart(batches: Batches) -> None:
+    """Assert that references and calibration have nothing in common but a single batch, which comes first."""
+    compared = batches.references[1:] if batches.single else batches.references
+    contents = [content(batch) for batch in compared]
+    assert contents
+    assert batches.calibration
+    assert len(set(contents)) == len(contents)
+    assert not set(contents) & {content(batch) for batch in batches.calibration}
+
+
+def test_a_picture_is_used_for_one_purpose_unless_that_takes_half_of_them(tmp_path: Path) -> None:
+    for number in range(5):
+        _picture(tmp_path / f"{number}.png", red=number)
+    apart = _samples(images=str(tmp_path), references=2, batches=9)
+    found = _reds(apart)
+    assert not {*found[:2]} & {*found[2:]}
+    assert {*found[2:]} == {0, 1, 2, 3, 4} - {*found[:2]}
+    description = read_batches(apart, ImageInputs(32)).description
+    assert description.startswith(f"11 crops of 5 images of {tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("given", "inputs", "words", "remedy"),
+    [
+        ({"images": "photos"}, TEXT, "takes sentences", "calibration.text=<file>"),
+        ({"text": "lines.txt"}, ImageInputs(32), "takes pictures", "calibration.images=<folder>"),
+        ({"images": "photos"}, PROMPTS, "takes prompts", "calibration.npz=<file>"),
+        ({"images": "photos"}, FixedInputs(ONE), "example inputs", "ImageInputs"),
+        (
+            {"text": "lines.txt"},
+            shaped_inputs([InputSpec(shape=[2, 3])]),
+            "model.inputs",
+            "calibration.npz=<file>",
+        ),
+        ({"images": "photos", "npz": "own.npz"}, ImageInputs(32), "beside calibration.npz", "one of them"),
+    ],
+    ids=["images for text", "text for images", "for prompts", "for an example", "for shapes", "with arrays"],
+)
+def test_data_that_would_not_be_used_are_refused(
+    given: dict[str, str], inputs: Inputs, words: str, remedy: str
+) -> None:
+    with pytest.raises(EtbenchError, match=f"would not be used.*{words}") as caught:
+        read_batches(_samples(**given), inputs)
+    assert remedy in caught.value.hint
+
+
+def test_data_of_both_kinds_are_for_a_sweep_of_models_that_take_either(tmp_path: Path) -> None:
+    (tmp_path / "own.txt").write_text("One.\nTwo.\n")
+    _picture(tmp_path / "one.png", red=3)
+    both = _samples(images=str(tmp_path), text=str(tmp_path / "own.txt"))
+    assert "image of" in read_batches(both, ImageInputs(32)).description
+    assert "2 lines of" in read_batches(both, TEXT).description
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["model=distilbert", "calibration.images={folder}"], "the model takes sentences; give sentences"),
+        (["model=resnet18", "calibration.text={folder}/own.txt"], "the model takes pictures"),
+        (["model=causal_lm", "calibration.images={folder}"], "prompts of random tokens"),
+        (
+            ["model=resnet18", "+model.inputs=[{{shape: [1, 5]}}]", "calibration.images={folder}"],
+            "made-up values",
+        ),
+        (["model=pte", "model.path={folder}/own.txt", "calibration.images={folder}"], "model.reference="),
+    ],
+)
+def test_what_is_known_not_to_be_used_is_a_fault_before_any_work(
+    overrides: list[str], words: str, tmp_path: Path
+) -> None:
+    _picture(tmp_path / "one.png", red=3)
+    (tmp_path / "own.txt").write_text("One.\n")
+    with pytest.raises(ConfigError, match=f"would not be used.*{words}"):
+        check_command_line([text.format(folder=tmp_path) for text in overrides])
 
 
 IDS = np.arange(6 * 2 * 8).reshape(6, 2, 8)
@@ -99,19 +229,38 @@ def _own(tmp_path: Path, *arrays: np.ndarray, **named: np.ndarray) -> Calibratio
     return _samples(npz=str(path))
 
 
+def test_a_sweep_of_models_of_both_kinds_takes_data_of_both(tmp_path: Path) -> None:
+    _picture(tmp_path / "one.png", red=3)
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("One.\n")
+    sweep = ["-m", "model=resnet18,distilbert", f"calibration.images={tmp_path}"]
+    check_command_line([*sweep, f"calibration.text={tmp_path / 'a.txt'},{tmp_path / 'b.txt'}"])
+    with pytest.raises(ConfigError, match=r"would not be used.*takes sentences"):
+        compose(["model=distilbert", sweep[2]])
+    with pytest.raises(ConfigError, match=r"would not be used.*takes sentences"):
+        run_cells([compose([sweep[1].partition(",")[0]]), _with_pictures(tmp_path)], out_dir=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def _with_pictures(folder: Path) -> Cell:
+    """Return the cell of a model that takes text, as a sweep makes one."""
+    cell = compose(["model=distilbert"])
+    pictures = msgspec.structs.replace(cell.calibration, images=str(folder))
+    return msgspec.structs.replace(cell, calibration=pictures)
+
+
 def test_arrays_are_taken_by_the_names_of_the_inputs_whatever_their_order(tmp_path: Path) -> None:
     own = _own(tmp_path, mask=np.ones_like(IDS), ids=IDS)
     batches = read_batches(own, TEXT, ["ids", "mask"])
     assert [batch[0].tolist() for batch in batches.references] == IDS[:2].tolist()
     assert [batch[0].tolist() for batch in batches.calibration] == IDS[2:5].tolist()
     assert all(bool((batch[1] == 1).all()) for batch in batches.references)
-    assert batches.description == f"{tmp_path / 'own.npz'}, which has 6"
+    assert batches.description == f"{tmp_path / 'own.npz'}, which has 6 batches"
 
 
-def test_arrays_without_a_name_are_in_the_order_of_the_inputs_and_few_are_used_again(tmp_path: Path) -> None:
-    batches = read_batches(_own(tmp_path, IDS[:2], IDS[:2] + 1), TEXT, ["ids", "mask"])
-    assert [len(batches.references), len(batches.calibration)] == [2, 3]
-    assert torch.equal(batches.calibration[0][0], batches.references[0][0])
+def test_arrays_without_a_name_are_in_the_order_of_the_inputs_and_few_are_shared_out(tmp_path: Path) -> None:
+    batches = read_batches(_own(tmp_path, IDS[:3], IDS[:3] + 1), TEXT, ["ids", "mask"])
+    assert [len(batches.references), len(batches.calibration)] == [1, 2]
     assert torch.equal(batches.references[0][1], batches.references[0][0] + 1)
 
 

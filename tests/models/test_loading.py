@@ -13,6 +13,7 @@ from etbench.config import Model
 from etbench.errors import EtbenchError
 from etbench.models import LoadedModel, load
 from etbench.models.inputs import FixedInputs
+from etbench.models.torchvision_ops import ensure_importable
 from etbench.preflight.compose import compose
 from etbench.results.files.store import read_result
 
@@ -35,6 +36,35 @@ def test_anything_else_is_an_error_that_says_what_to_return() -> None:
     with pytest.raises(EtbenchError, match="returned str") as caught:
         load(_model("wrong_return"))
     assert "a pair of a module and its example inputs" in caught.value.hint
+
+
+def test_a_list_has_several_examples() -> None:
+    inputs = load(_model("many_examples")).inputs
+    assert isinstance(inputs, FixedInputs)
+    assert [tensor.shape for example in (inputs.tensors, *inputs.more) for tensor in example] == [(1, 64)] * 6
+    assert inputs.description == "6 example inputs of the model's own _target_"
+
+
+def test_a_list_that_was_meant_as_the_inputs_of_one_example_is_an_error_that_says_so() -> None:
+    with pytest.raises(EtbenchError, match="the examples of a list differ") as caught:
+        load(_model("uneven_examples"))
+    assert "return module, (x, mask)" in caught.value.hint
+
+
+@pytest.mark.parametrize("where", ["model=torchvision model.id=resnet18", "model=resnet18"])
+def test_a_checkpoint_for_other_classes_names_the_override_with_which_it_fits(
+    where: str, tmp_path: Path
+) -> None:
+    ensure_importable()
+    from torchvision.models import resnet18
+
+    torch.save(resnet18(num_classes=10).state_dict(), tmp_path / "net.pt")
+    overrides = [*where.split(), SMALL, f"model.weights={tmp_path / 'net.pt'}"]
+    with pytest.raises(EtbenchError, match="does not fit the model") as caught:
+        load(compose(overrides).model)
+    assert caught.value.hint == "it fits with +model.config.num_classes=10"
+    loaded = load(compose([*overrides, "+model.config.num_classes=10"]).model)
+    assert loaded.module.fc.out_features == 10
 
 
 SMALL = "model.image_size=32"  # of the images that bring the batch norms to life

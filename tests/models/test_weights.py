@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from etbench.errors import EtbenchError
+from etbench.models.variants import Variants
 from etbench.models.weights import apply_checkpoint
 
 
@@ -64,6 +65,42 @@ def test_missing_unexpected_and_misshapen_keys_are_named_and_nothing_is_loaded(
     assert "1 unexpected (head.weight)" in caught.value.message
     assert "0.weight (5, 3) instead of (2, 3)" in caught.value.message
     assert torch.equal(net.state_dict()["0.weight"], before)
+
+
+def _deep(changes: dict[str, int]) -> nn.Module:
+    """Layers of a width, as deep as the configuration says, and a head."""
+    config = {"depth": 3, "width": 4, "heads": 4, "labels": 2} | changes
+    if config["width"] % config["heads"]:
+        raise ValueError("the width is no multiple of the heads")
+    layers = nn.Sequential(*(nn.Linear(config["width"], config["width"]) for _ in range(config["depth"])))
+    return nn.ModuleDict({"layers": layers, "head": nn.Linear(config["width"], config["labels"])})
+
+
+@pytest.mark.parametrize(
+    ("other", "hint"),
+    [
+        ({"labels": 7}, "it fits with +model.config.labels=7"),
+        ({"depth": 5}, "it fits with ++model.config.depth=5"),
+        ({"depth": 2, "width": 8}, "it fits with ++model.config.depth=2 +model.config.width=8"),
+    ],
+    ids=["labels", "depth", "both"],
+)
+def test_the_values_with_which_a_checkpoint_fits_are_derived_from_its_shapes(
+    other: dict[str, int], hint: str, tmp_path: Path
+) -> None:
+    torch.save(_deep(other).state_dict(), tmp_path / "net.pt")
+    variants = Variants(_deep, {"depth": 3, "width": 4, "heads": 4, "labels": 2}, {"depth": 3})
+    with pytest.raises(EtbenchError, match="does not fit") as caught:
+        apply_checkpoint(_deep({}), tmp_path / "net.pt", variants)
+    assert caught.value.hint == hint
+
+
+def test_no_value_is_advised_with_which_a_checkpoint_does_not_fit(tmp_path: Path) -> None:
+    state = _deep({"labels": 7}).state_dict()
+    torch.save(state | {"more": torch.zeros(1)}, tmp_path / "net.pt")
+    with pytest.raises(EtbenchError, match="does not fit") as caught:
+        apply_checkpoint(_deep({}), tmp_path / "net.pt", Variants(_deep, {"labels": 2}, {}))
+    assert "exactly this architecture" in caught.value.hint
 
 
 def test_a_long_list_of_keys_is_cut(tmp_path: Path) -> None:

@@ -260,7 +260,7 @@ def test_a_file_that_a_value_gives_need_not_be_that_of_the_option(tmp_path: Path
     (tmp_path / "calibration").mkdir()
     (tmp_path / "calibration" / "mine.yaml").write_text("defaults: [samples, _self_]\ntext: /no/such.txt\n")
     (text := tmp_path / "text.txt").write_text("One sentence.\n")
-    mine = ["-m", "--config-dir", str(tmp_path), "calibration=mine", "repeat.runs=3,4"]
+    mine = ["-m", "--config-dir", str(tmp_path), "model=distilbert", "calibration=mine", "repeat.runs=3,4"]
     check_command_line([*mine, f"calibration.text={text}"])
     with pytest.raises(ConfigError, match=r"calibration\.text=/no/such\.txt: no such file"):
         check_command_line(mine)

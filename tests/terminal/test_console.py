@@ -20,3 +20,11 @@ def test_a_run_that_is_interrupted_within_a_stage_gives_the_cursor_back() -> Non
     hidden, shown = "\x1b[?25l", "\x1b[?25h"
     assert hidden in terminal.getvalue()
     assert terminal.getvalue().rindex(shown) > terminal.getvalue().rindex(hidden)
+
+
+def test_the_first_line_of_a_cell_names_its_weights_and_data() -> None:
+    out = StringIO()
+    with closing(ConsoleLog(Console(file=out, width=200))) as log:
+        about = {"weights": "random", "data": "photos/[new]"}
+        log(Event(kind="cell_started", cell="net_fp32_xnnpack", message="0123456789ab", **about))
+    assert out.getvalue() == "net_fp32_xnnpack (0123456789ab) random weights; photos/[new]\n"

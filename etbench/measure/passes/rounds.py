@@ -14,7 +14,7 @@ from executorch.extension.pybindings import _C
 from numpy.typing import NDArray
 from torch import Tensor
 
-from etbench.artifact.references import read_generation, read_outputs, read_references
+from etbench.artifact.references import first_compared, read_generation, read_outputs, read_references
 from etbench.host.load import watch_load
 from etbench.measure.passes.generation import compare_generated
 from etbench.measure.passes.work import Work, timed_ms, work_of
@@ -43,13 +43,15 @@ def check(folder: Path, threads: int, logits_axis: int | None) -> CheckPass:
         [leaf for leaf in method.call(batch, clone_outputs=True) if isinstance(leaf, Tensor)]
         for batch in inputs
     ]
-    parity = compare_outputs(_joined(references), _joined(outputs), logits_axis=logits_axis)
+    first = first_compared(folder)
+    parity = compare_outputs(_joined(references[first:]), _joined(outputs[first:]), logits_axis=logits_axis)
     return _checked(parity, method)
 
 
 def compare(folder: Path, file: Path, logits_axis: int | None) -> Parity:
     """Compare the outputs that another process wrote with the eager fp32 reference."""
-    references, outputs = read_references(folder)[1], read_outputs(file)
+    first = first_compared(folder)
+    references, outputs = read_references(folder)[1][first:], read_outputs(file)[first:]
     return compare_outputs(_joined(references), _joined(outputs), logits_axis=logits_axis)
 
 
