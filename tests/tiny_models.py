@@ -305,3 +305,27 @@ def two_inputs() -> Any:
 def without_example() -> Any:
     """A module alone."""
     return tiny()[0]
+
+
+def pool3d() -> Any:
+    """Pooling in three dimensions, for which the runtime has no kernel."""
+    import torch
+    from torch import nn
+
+    return nn.Sequential(nn.Conv3d(2, 4, 3, padding=1), nn.MaxPool3d(2)), torch.randn(1, 2, 6, 8, 8)
+
+
+def right_shift() -> Any:
+    """An operator that has a kernel and is not in ExecuTorch's core set."""
+    import torch
+    from torch import nn
+
+    class Shift(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.bitwise_right_shift(x, 2)
+
+    return Shift(), torch.randint(0, 1000, (1, 16))
+
+
+def bad_bytes() -> Any:
+    raise ValueError("a path that is not UTF-8: \udcff")

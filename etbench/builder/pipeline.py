@@ -90,7 +90,7 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
             numerics = compare_layers(prepared.program, batches.references, converted, references)
     with stages("lower"):
         delegate = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
-        lowered = lower(converted, delegate, program_path(folder))
+        lowered = lower(converted, delegate, program_path(folder), check_ir=recipe.delegate.check_ir)
     with stages("write"):
         write_references(folder, references, prepared.outputs, loaded.generation)
         lowered.write(program_path(folder))

@@ -12,13 +12,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from etbench.config import parse
 from etbench.config.command import quoted
 from etbench.errors import ConfigError, closest, nearest
+from etbench.preflight.broken_files import lacking_keys
 from etbench.preflight.checks import missing_here
-from etbench.preflight.hydra_config import has_key, key_paths, list_options, own_part
+from etbench.preflight.hydra_config import conf_dir, has_key, key_paths, list_options, own_part
 from etbench.preflight.override_text import first_line, override_key, override_value, quoting_fault
 
 __all__ = ["OverrideChecker"]
@@ -32,6 +33,7 @@ class OverrideChecker:
     ) -> None:
         self.loader = loader
         self.search = search
+        self._folders = [conf_dir(), *([Path(config_dir)] if config_dir else [])]
         self.config_name = config_name
         own = [path.name for path in Path(config_dir).iterdir() if path.is_dir()] if config_dir else []
         self.groups = [name for name in dict.fromkeys([*loader.list_groups(""), *own]) if name != "hydra"]
@@ -66,6 +68,26 @@ class OverrideChecker:
             )
         return self._composed[overrides]
 
+    def base(
+        self, choices: list[str], overrides: Sequence[Override]
+    ) -> tuple[DictConfig, list[str]]:
+        """Compose the choices alone, and list what is wrong with the files that they choose.
+
+        If there is anything, the composition is that of the defaults.
+        """
+        try:
+            config = self.compose(choices, [])
+            given = [item.key_or_group for item in overrides]
+            faults = list(lacking_keys(config, self._folders, given))
+            if not faults:
+                OmegaConf.missing_keys(own_part(config))  # resolves every value
+                return config, []
+        except InterpolationKeyError as error:
+            faults = [f"{error.full_key}: {first_line(error)}"]
+        except (HydraException, OmegaConfBaseException) as error:
+            faults = [first_line(error)]
+        return self.compose([], []), faults
+
     @staticmethod
     def without_hydra(config: DictConfig) -> dict[str, Any]:
         """Return a composed configuration as plain values, without Hydra's own part."""
@@ -90,7 +112,7 @@ class OverrideChecker:
     def unread_fault(self, text: str, base: DictConfig) -> str:
         """Return what is wrong with an override that cannot be parsed, and what to write instead."""
         key, equals, _ = text.partition("=")
-        known = [*self.groups, *key_paths(self.without_hydra(base))]
+        known = self._known(base)
         if not equals:
             return f"{text}: expected key=value{self._meant(text.lstrip('+~'), known)}"
         group, value = override_key(text), override_value(text)
@@ -106,6 +128,10 @@ class OverrideChecker:
         except HydraException as error:
             return quoting_fault(text, error)
         return f"{text}: glob() selects options of a group, and {group} is not a group"
+
+    def _known(self, base: DictConfig) -> list[str]:
+        """Return the groups and the keys of a composition."""
+        return [*self.groups, *key_paths(self.without_hydra(base))]
 
     def _meant(self, word: str, keys: Sequence[str]) -> str:
         """Return which override may be meant by a single word: an option of a group, or the nearest key."""
@@ -140,7 +166,10 @@ class OverrideChecker:
 
     def _no_such(self, group: str, option: str) -> str:
         options = self.options(group)
-        return f"{group}={option}: no such {group}{nearest(option, options)}; there are: {_listed(options)}"
+        own = "" if self._folders[1:] else f"; your own {group}/{option}.yaml is found with --config-dir <folder>"
+        return (
+            f"{group}={option}: no such {group}{nearest(option, options)}; there are: {_listed(options)}{own}"
+        )
 
     def missing_here(self, choices: list[str], needed: list[str], base: DictConfig) -> list[str]:
         """List what is missing with these choices alone; a value may still set it.
@@ -192,7 +221,7 @@ class OverrideChecker:
 
     def _unknown_key(self, item: Override, base: DictConfig) -> str:
         """Return that a key is unknown, with the nearest one, or how to give an option to a function."""
-        known = [*self.groups, *key_paths(self.without_hydra(base))]
+        known = self._known(base)
         key, (parent, _, name) = item.key_or_group, item.key_or_group.rpartition(".")
         fault = f"{item.input_line}: unknown key {key!r}"
         if item.is_delete() or not has_key(base, f"{parent}._target_"):

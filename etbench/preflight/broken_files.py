@@ -1,0 +1,111 @@
+"""Say which YAML file is broken, and where; Hydra (1.3.8) raises whatever the parser of YAML raised."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from functools import wraps
+from pathlib import Path
+
+import msgspec
+from hydra._internal.config_repository import ConfigRepository
+from hydra.core.object_type import ObjectType
+from hydra.errors import ConfigCompositionException
+from hydra.plugins.config_source import ConfigResult
+from omegaconf import DictConfig
+from yaml import MarkedYAMLError, YAMLError
+
+from etbench.config.parsing import COMPONENTS
+
+__all__ = ["lacking_keys", "name_broken_files"]
+
+EXAMPLES = {
+    "_target_": "my_module.my_function",
+    "name": "mine",
+    "type": "cv",
+    "recommended": "{runs: 50, warmup: 5}",
+    "label": "Mine",
+    "calibrates": "false",
+}
+
+
+class BrokenFileError(ConfigCompositionException):
+    """A YAML file that is not a mapping of keys to values."""
+
+
+def name_broken_files() -> None:
+    """Make Hydra name the file and line of a YAML file that cannot be read."""
+    original = ConfigRepository.load_config
+    if hasattr(original, "__wrapped__"):
+        return
+
+    @wraps(original)
+    def load_config(self: ConfigRepository, config_path: str) -> ConfigResult | None:
+        source = self._find_object_source(config_path, ObjectType.CONFIG)
+        if source is None or source.scheme() != "file":
+            return original(self, config_path)
+        path = Path(source.path, source._normalize_file_name(config_path))
+        try:
+            result = original(self, config_path)
+        except (YAMLError, ValueError, OSError) as error:  # UnicodeDecodeError is a ValueError
+            raise BrokenFileError(f"{_shown(path)}{_problem(path, error)}") from error
+        if result is not None and not isinstance(result.config, DictConfig):
+            raise BrokenFileError(
+                f"{_shown(path)}:1: is a list; it must consist of keys with values, such as `name: mine`"
+            )
+        if result is not None and not path.read_text(encoding="utf-8").strip():
+            raise BrokenFileError(f"{_shown(path)}: is empty")
+        return result
+
+    ConfigRepository.load_config = load_config
+
+
+def lacking_keys(config: DictConfig, folders: Sequence[Path], given: Collection[str]) -> Iterator[str]:
+    """Yield which required keys the chosen files of models, precisions and delegates do not have.
+
+    Args:
+        config: composed from the choices alone.
+        folders: with the groups, in the order in which Hydra searches them.
+        given: keys that the command line sets.
+
+    """
+    for group, kind in COMPONENTS.items():
+        section, option = config.get(group), config.hydra.runtime.choices.get(group)
+        if not isinstance(section, DictConfig) or option is None:
+            continue
+        file = Path(group, f"{option}.yaml")
+        path = next((folder / file for folder in folders if (folder / file).is_file()), file)
+        for field in msgspec.structs.fields(kind):
+            key = field.encode_name
+            if field.required and key not in section and not any(
+                one == f"{group}.{key}" or one.startswith(f"{group}.{key}.") for one in given
+            ):
+                yield f"{_shown(path)}: has no key {key!r}, such as `{key}: {EXAMPLES.get(key, '…')}`"
+
+
+def _shown(path: Path) -> Path:
+    """Return a path from the current folder, if it is in there."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _problem(path: Path, error: Exception) -> str:
+    """Return where in a file an error is, and what it is, in one line."""
+    if isinstance(error, UnicodeDecodeError):
+        return _not_utf8(path)
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        problem = str(error.problem or error.context)
+        if repr("\t") in problem:
+            problem = "a tab; YAML is indented with spaces"
+        return f":{error.problem_mark.line + 1}: {problem}"
+    if isinstance(error, OSError):
+        return f": cannot be read: {error.strerror or error}"
+    return f": {' '.join(str(error).split())}"
+
+
+def _not_utf8(path: Path) -> str:
+    body = path.read_bytes()
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = body.count(b"\n", 0, error.start) + 1
+        return f":{line}: is not UTF-8: byte 0x{body[error.start]:02x}"
+    return ": is not UTF-8"
