@@ -329,3 +329,20 @@ def right_shift() -> Any:
 
 def bad_bytes() -> Any:
     raise ValueError("a path that is not UTF-8: \udcff")
+
+
+def padded() -> Any:
+    """A pad whose input and output get different scales in int8."""
+    import torch
+    from torch import nn
+
+    class Padded(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = nn.functional.pad(self.first(x), (0, 1, 0, 1))
+            return self.last(y + y.roll(1, 2))
+
+    return Padded(), torch.randn(1, 3, 9, 9)

@@ -120,7 +120,7 @@ class Cell(Settings, frozen=True, kw_only=True):
         """Twelve hexadecimal digits that two cells share only if they ask for the same measurement."""
         measured_how = msgspec.structs.replace(self.measure, timeout_s=Measure().timeout_s, seed=None)
         recipe = msgspec.to_builtins(self.recipe)
-        if self.delegate.check_ir:  # so that ids of older cells stay
+        if self.delegate.check_ir is True:  # so that ids of older cells stay
             del recipe["delegate"]["check_ir"]
         identity = [recipe, self.repeat, measured_how, self.passes, self.profile, self.threads]
         identity += [self.delegate.runtime, self.evaluate]

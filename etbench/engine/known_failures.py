@@ -18,7 +18,7 @@ ISSUES = "https://github.com/pytorch/executorch/issues"
 AS_BUILT = "as_built"
 PULLS = "https://github.com/pytorch/executorch/pull"
 # Kinds of errors that etbench itself raises, with a hint of their own.
-OWN_KINDS = ("EtbenchError", "ProcessDied", "Timeout", "Garbage", "MemoryError", "Interrupted")
+OWN_KINDS = ("EtbenchError", "ProcessDied", "Timeout", "Garbage", "MemoryError", "OutOfMemory", "Interrupted")
 
 
 class KnownFailure(Struct, frozen=True, kw_only=True):
@@ -50,7 +50,68 @@ class KnownFailure(Struct, frozen=True, kw_only=True):
         return f"{self.cause}: {self.cure} ({self.link})"
 
 
-KNOWN: tuple[KnownFailure, ...] = ()
+KNOWN: tuple[KnownFailure, ...] = (
+    KnownFailure(
+        code="export.branches_on_data",
+        pattern="Could not guard on data-dependent expression",
+        cause="an exported program cannot choose its next operator by the values of a tensor",
+        cure="write the choice with torch.where, or with torch.cond for two branches",
+        link="https://docs.pytorch.org/docs/stable/cond.html",
+    ),
+    KnownFailure(
+        code="lower.not_core",
+        pattern="is not in Core ATen opset",
+        cause="ExecuTorch refuses operators outside of its core set",
+        cure="delegate.check_ir=false lowers it without this check; it runs if the runtime or the delegate has a "
+        "kernel for it",
+        link=f"{ISSUES}/15673",
+    ),
+    KnownFailure(
+        code="lower.complex",
+        pattern="mismatched dtypes(?s:.*)torch\\.complex",
+        cause="ExecuTorch does not take complex numbers in most operators",
+        cure="compute with real ones, as with the cosine and sine of a rotary embedding",
+        link=f"{PULLS}/20828",
+    ),
+    KnownFailure(
+        code="lower.mixed_dtypes",
+        pattern="mismatched dtypes",
+        cause="ExecuTorch refuses an operator whose inputs have different dtypes",
+        cure="convert them to one dtype in the model; delegate.check_ir=false lowers it without this check",
+        link=f"{ISSUES}/7112",
+    ),
+    KnownFailure(
+        code="xnnpack.kept_whole",
+        pattern="was not decomposed or delegated",
+        delegate="xnnpack*",
+        cause="XNNPACK keeps operators such as linear whole and does not take them inside of torch.cond",
+        cure="delegate=portable runs it; or compute both branches and choose with torch.where",
+        link=f"{PULLS}/17677",
+    ),
+    KnownFailure(
+        code="xnnpack.quantized_pad",
+        pattern="Failed to create StaticConstantPad node",
+        cause="XNNPACK pads int8 only if its input and its output have the same scale",
+        cure="precision.keep_fp32=[<the module with the pad>], precision=int8_dynamic or delegate=portable",
+        link=f"{PULLS}/20553",
+    ),
+    KnownFailure(
+        code="xnnpack.dynamic_layout",
+        pattern="Propagating input shapes failed|to be NCHW in channels last reshape pass",
+        precision="int8_dynamic",
+        delegate="xnnpack*",
+        cause="XNNPACK's lowering mixes up the memory layouts around a convolution in dynamic int8",
+        cure="precision=int8 or precision=fp32, or delegate=portable",
+        link=f"{PULLS}/21637",
+    ),
+    KnownFailure(
+        code="runtime.no_kernel",
+        pattern=r"kernel '[^']+' not found|Missing operator: ",
+        cause="the runtime has no kernel for an operator that no delegate took",
+        cure="use a delegate that takes it, or write the model without it",
+        link=f"{ISSUES}/12464",
+    ),
+)
 
 
 def known_failure(failure: Failure, precision: str, delegate: str) -> KnownFailure | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import wraps
 from pathlib import Path
 
@@ -59,13 +59,12 @@ def name_broken_files() -> None:
     ConfigRepository.load_config = load_config
 
 
-def lacking_keys(config: DictConfig, folders: Sequence[Path], given: Collection[str]) -> Iterator[str]:
+def lacking_keys(config: DictConfig, folders: Sequence[Path]) -> Iterator[str]:
     """Yield which required keys the chosen files of models, precisions and delegates do not have.
 
     Args:
-        config: composed from the choices alone.
+        config: composed from them.
         folders: with the groups, in the order in which Hydra searches them.
-        given: keys that the command line sets.
 
     """
     for group, kind in COMPONENTS.items():
@@ -76,9 +75,7 @@ def lacking_keys(config: DictConfig, folders: Sequence[Path], given: Collection[
         path = next((folder / file for folder in folders if (folder / file).is_file()), file)
         for field in msgspec.structs.fields(kind):
             key = field.encode_name
-            if field.required and key not in section and not any(
-                one == f"{group}.{key}" or one.startswith(f"{group}.{key}.") for one in given
-            ):
+            if field.required and key not in section:
                 yield f"{_shown(path)}: has no key {key!r}, such as `{key}: {EXAMPLES.get(key, '…')}`"
 
 

@@ -73,7 +73,7 @@ def missing_here(cell: Cell) -> list[str]:
 
 def _functions(cell: Cell) -> Iterator[tuple[str, str, list[str]]]:
     """Yield the functions that a cell names: the group, the dotted name, and the names of the arguments."""
-    for group in ("model", "precision", "delegate"):
+    for group in ("model",) if cell.model.ready else ("model", "precision", "delegate"):
         part = getattr(cell, group)
         yield group, part.target, list(part.options)
     if cell.evaluate.target:

@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from etbench.config import Cell, parse
 from etbench.config.command import quoted
 from etbench.errors import ConfigError
-from etbench.preflight.checks import faults_here
+from etbench.preflight.checks import faults_here, missing_here
 from etbench.preflight.hydra_config import config_loader, has_key
 from etbench.preflight.override_checker import OverrideChecker
 from etbench.preflight.override_text import first_line, if_comma_is_text, override_key
@@ -205,9 +205,10 @@ def _check_whole(
     except (HydraException, OmegaConfBaseException) as error:
         faults.append(first_line(error))
         return None
-    faults += faults_here(cell)
-    if multirun:  # in a sweep an impossible cell is skipped with its reason
+    if multirun:  # its cells are checked before the first one is built; an impossible one is skipped
+        faults += missing_here(cell)
         return None
+    faults += faults_here(cell)
     if reason := cell.impossible():
         faults.append(f"{cell.model.name} in {cell.precision.name} on {cell.delegate.name}: {reason}")
     if cell.model.ready:

@@ -75,17 +75,19 @@ class OverrideChecker:
 
         If there is anything, the composition is that of the defaults.
         """
-        try:
-            config = self.compose(choices, [])
-            given = [item.key_or_group for item in overrides]
-            faults = list(lacking_keys(config, self._folders, given))
-            if not faults:
-                OmegaConf.missing_keys(own_part(config))  # resolves every value
-                return config, []
-        except InterpolationKeyError as error:
-            faults = [f"{error.full_key}: {first_line(error)}"]
-        except (HydraException, OmegaConfBaseException) as error:
-            faults = [first_line(error)]
+        values = [item for item in overrides if not (self.is_group(item) or item.is_hydra_override())]
+        faults: list[str] = []
+        for given in ([], [self.singles(item)[0] for item in values]):  # a value may be what a file refers to
+            try:
+                config = self.compose(choices, given)
+                faults = list(lacking_keys(config, self._folders))
+                if not faults:
+                    OmegaConf.missing_keys(own_part(config))  # resolves every value
+                    return config, []
+            except InterpolationKeyError as error:
+                faults = [f"{error.full_key}: {first_line(error)}"]
+            except (HydraException, OmegaConfBaseException) as error:
+                faults = faults or [first_line(error)]
         return self.compose([], []), faults
 
     @staticmethod

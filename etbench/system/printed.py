@@ -22,8 +22,11 @@ CRASH = re.compile(
     r"^(?:terminate called|\s*what\(\):|Fatal Python error|free\(\)|malloc|corrupted |double free|munmap_chunk"
     r"|.*(?:bad_alloc|Assertion .*failed|out of memory|Cannot allocate memory))"
 )
-# Printed by healthy programs as well.
-HARMLESS = ("InternalConsistency verification requested", "cpuinfo", "midr file")
+# Printed by healthy programs as well, or as a part of what was said in the line before.
+HARMLESS = re.compile(
+    r"cpuinfo_utils\.cpp|threadpool\.cpp|InternalConsistency verification requested"
+    r"|operator_registry\.cpp:\d+\] (?:dtype: |\d+,|\])"
+)
 
 
 @contextmanager
@@ -48,7 +51,7 @@ def runtime_lines(text: str) -> tuple[str, ...]:
     """Return the lines in which the runtime, a delegate or a crash says what went wrong, the cause first."""
     lines: dict[str, None] = {}  # a set that keeps its order
     for line in text.splitlines():
-        if any(word in line for word in HARMLESS):
+        if HARMLESS.search(line):
             continue
         if found := LOGGED.match(line):
             if found["level"] not in ("D", "I"):

@@ -51,7 +51,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "dynamic.py").write_text("globals()['made'] = print\n")
     (folder / "starred.py").write_text("from os.path import *\n")
     (folder / "broken.py").write_text("x = 1\ndef net(:\n")
-    (folder / "latin.py").write_bytes(b"# caf\xe9\ndef net(): ...\n")
+    (folder / "latin.py").write_bytes(b"def net(): ...\n\nname = 'caf\xe9'\n")
     (tmp_path / "in_a_namespace").mkdir()
     (tmp_path / "in_a_namespace" / "models.py").write_text("def net(): ...\n")
     monkeypatch.syspath_prepend(tmp_path)

@@ -18,8 +18,10 @@ def _faults(folder: Path, body: str | bytes, *more: str) -> list[str]:
     file = folder / "model" / "mine.yaml"
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(body if isinstance(body, bytes) else body.encode())
+    flags = [text for text in more if text.startswith("-")]
+    values = [text for text in more if not text.startswith("-")]
     with pytest.raises(ConfigError) as caught:
-        check_command_line(["--config-dir", str(folder), "model=mine", *more])
+        check_command_line([*flags, "--config-dir", str(folder), "model=mine", *values])
     return [fault.replace(f"{folder}/", "") for fault in caught.value.faults]
 
 
