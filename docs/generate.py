@@ -154,14 +154,16 @@ def known_failures_page() -> str:
         "",
         NOTE.format("`etbench/engine/known_failures.py`"),
         "",
-        "These failures of torch, ExecuTorch and its delegates are known. The hint of a cell that fails in one of "
-        "these ways is its cause and cure, and `failure.known` in the result file is its code.",
+        "These failures of torch, ExecuTorch and its delegates are known. The hint of a cell that fails in "
+        "one of these ways is its cause and cure, and `failure.known` in the result file is its code.",
         "",
         "| code | where | cause | cure | described in |",
         "|---|---|---|---|---|",
     ]
     for known in KNOWN:
-        where = [f"`{key}={name}`" for key in ("precision", "delegate") if (name := getattr(known, key)) != "*"]
+        where = [
+            f"`{key}={name}`" for key in ("precision", "delegate") if (name := getattr(known, key)) != "*"
+        ]
         link = f"[{_link_name(known.link)}]({known.link})"
         cells = (f"`{known.code}`", " ".join(where), _cell(known.cause), _cell(known.cure), link)
         lines.append(f"| {' | '.join(cells)} |")

@@ -23,7 +23,9 @@ def instantiate(target: str, options: dict[str, Any], *, stage: str) -> Any:
     try:
         function = get_method(target)
     except Exception as error:
-        raise EtbenchError(f"cannot import _target_={target}: {_reason(target, error)}", stage=stage) from error
+        raise EtbenchError(
+            f"cannot import _target_={target}: {_reason(target, error)}", stage=stage
+        ) from error
     if reason := refusal(inspect.signature(function), options):
         raise EtbenchError(f"{target} {reason}", stage=stage)
     return function(**options)

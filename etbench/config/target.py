@@ -218,9 +218,7 @@ def _of_arguments(given: ast.arguments) -> inspect.Signature:
     }
 
     def parameters(names: Iterable[ast.arg], kind: inspect._ParameterKind) -> list[inspect.Parameter]:
-        return [
-            kinds(arg.arg, kind, default=None if arg.arg in optional else kinds.empty) for arg in names
-        ]
+        return [kinds(arg.arg, kind, default=None if arg.arg in optional else kinds.empty) for arg in names]
 
     return inspect.Signature(
         [

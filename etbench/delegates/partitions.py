@@ -1,4 +1,4 @@
-"""Workarounds for upstream: subgraphs that XNNPACK can run, and that do not depend on each other in a cycle."""
+"""Workarounds for upstream: subgraphs that XNNPACK can run, and that do not depend on each other."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ __all__ = ["RULES", "AcyclicXnnpackPartitioner"]
 class _EqualPad(ConstantPadConfig):  # type: ignore[misc]  # it publishes no types
     """The rule for padding, without a pad between two int8 tensors of different scales.
 
-    XNNPACK refuses such a pad when it loads the program: "Failed to create StaticConstantPad node … with code:
-    xnn_status_invalid_parameter" (executorch 1.5.1; swin_v2_t in int8). `tests/delegates/test_partitions.py`
-    fails when the workaround is no longer needed.
+    XNNPACK refuses such a pad when it loads the program: "Failed to create StaticConstantPad node … with
+    code: xnn_status_invalid_parameter" (executorch 1.5.1; swin_v2_t in int8).
+    `tests/delegates/test_partitions.py` fails when the workaround is no longer needed.
     """
 
     def check_constraints(self, node: fx.Node, ep: ExportedProgram) -> bool:
@@ -36,7 +36,11 @@ class _EqualPad(ConstantPadConfig):  # type: ignore[misc]  # it publishes no typ
             return False
         source = node.all_input_nodes[0]
         for user in node.users:
-            if is_dequant(source) and is_quant(user) and not _q_dq_quantization_params_match(source, user, ep):
+            if (
+                is_dequant(source)
+                and is_quant(user)
+                and not _q_dq_quantization_params_match(source, user, ep)
+            ):
                 why(node, reason="XNNPACK pads int8 only if its input and its output have the same scale")
                 return False
         return True

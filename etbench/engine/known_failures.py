@@ -62,8 +62,8 @@ KNOWN: tuple[KnownFailure, ...] = (
         code="lower.not_core",
         pattern="is not in Core ATen opset",
         cause="ExecuTorch refuses operators outside of its core set",
-        cure="delegate.check_ir=false lowers it without this check; it runs if the runtime or the delegate has a "
-        "kernel for it",
+        cure="delegate.check_ir=false lowers it without this check; it runs if the runtime or the delegate "
+        "has a kernel for it",
         link=f"{ISSUES}/15673",
     ),
     KnownFailure(
@@ -97,11 +97,11 @@ KNOWN: tuple[KnownFailure, ...] = (
     ),
     KnownFailure(
         code="xnnpack.dynamic_layout",
-        pattern="Propagating input shapes failed|to be NCHW in channels last reshape pass",
+        pattern="Propagating input shapes failed|ChannelsLastTaggedReshapePass",
         precision="int8_dynamic",
         delegate="xnnpack*",
         cause="XNNPACK's lowering mixes up the memory layouts around a convolution in dynamic int8",
-        cure="precision=int8 or precision=fp32, or delegate=portable",
+        cure="precision=int8, or precision.keep_fp32=[<the convolution>]; delegate=portable runs it as it is",
         link=f"{PULLS}/21637",
     ),
     KnownFailure(

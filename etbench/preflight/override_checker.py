@@ -68,9 +68,7 @@ class OverrideChecker:
             )
         return self._composed[overrides]
 
-    def base(
-        self, choices: list[str], overrides: Sequence[Override]
-    ) -> tuple[DictConfig, list[str]]:
+    def base(self, choices: list[str], overrides: Sequence[Override]) -> tuple[DictConfig, list[str]]:
         """Compose the choices alone, and list what is wrong with the files that they choose.
 
         If there is anything, the composition is that of the defaults.
@@ -168,7 +166,11 @@ class OverrideChecker:
 
     def _no_such(self, group: str, option: str) -> str:
         options = self.options(group)
-        own = "" if self._folders[1:] else f"; your own {group}/{option}.yaml is found with --config-dir <folder>"
+        own = (
+            ""
+            if self._folders[1:]
+            else f"; your own {group}/{option}.yaml is found with --config-dir <folder>"
+        )
         return (
             f"{group}={option}: no such {group}{nearest(option, options)}; there are: {_listed(options)}{own}"
         )

@@ -15,11 +15,12 @@ MOST_BYTES = 2**18
 MOST_LINES = 12
 # ExecuTorch's log: `[method.cpp:123] text`, or `E 00:00:00.000123 executorch:method.cpp:123] text`.
 LOGGED = re.compile(
-    r"^(?:\[|(?P<level>[DIEF]) [\d:.]+ executorch:)(?P<place>[\w.+-]+\.(?:cpp|cc|c|hpp|h):\d+)\] (?P<text>.+)$"
+    r"^(?:\[|(?P<level>[DIEF]) [\d:.]+ executorch:)"
+    r"(?P<place>[\w.+-]+\.(?:cpp|cc|c|hpp|h)):\d+\] (?P<text>.+)$"
 )
 # What the C and C++ libraries and Python print when a process is about to die.
 CRASH = re.compile(
-    r"^(?:terminate called|\s*what\(\):|Fatal Python error|free\(\)|malloc|corrupted |double free|munmap_chunk"
+    r"^(?:terminate called|\s*what\(\):|Fatal Python error|free\(\)|malloc|corrupted |double free"
     r"|.*(?:bad_alloc|Assertion .*failed|out of memory|Cannot allocate memory))"
 )
 # Printed by healthy programs as well, or as a part of what was said in the line before.
@@ -55,7 +56,7 @@ def runtime_lines(text: str) -> tuple[str, ...]:
             continue
         if found := LOGGED.match(line):
             if found["level"] not in ("D", "I"):
-                lines[f"{found['place'].partition(':')[0]}: {found['text'].strip()}"] = None
+                lines[f"{found['place']}: {found['text'].strip()}"] = None
         elif CRASH.match(line):
             lines[line.strip()] = None
     return tuple(lines)[:MOST_LINES]

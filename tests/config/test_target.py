@@ -76,7 +76,7 @@ def test_a_name_that_its_module_has_or_may_have_is_no_fault(name: str, package: 
     [
         ("no_such_module.net", "there is no module 'no_such_module'; is its folder on PYTHONPATH?"),
         ("{}.models.nte", "module '{}.models' has no 'nte' (did you mean 'net'?)"),
-        ("{}.modles.net", "module '{}' has no 'modles'"),
+        ("{}.mod3ls.net", "module '{}' has no 'mod3ls'"),
         ("{}.models", "'{}.models' is a module; add the name of a function in it"),
         ("in_a_namespace.models.nets", "module 'in_a_namespace.models' has no 'nets' (did you mean 'net'?)"),
     ],
@@ -114,7 +114,7 @@ def test_modules_of_the_current_folder_are_found(tmp_path: Path, monkeypatch: py
         ("later", ["x"], "got an unexpected keyword argument 'x'"),
         ("anything", ["x"], None),
         ("Net", ["width"], None),
-        ("Net", ["wdith"], "missing a required argument: 'width' (did you mean 'width'?)"),
+        ("Net", ["width2"], "missing a required argument: 'width' (did you mean 'width'?)"),
         ("convolution", ["kernel"], None),
         ("convolution", ["size"], "missing a required argument: 'kernel'"),
     ],

@@ -12,7 +12,9 @@ from etbench.errors import EtbenchError
 from etbench.events import Failure, explained
 from etbench.events.translation import users_line
 
-PASS = "An error occurred when running the 'ChannelsLastTaggedReshapePass' pass after the following passes: []"
+PASS = (
+    "An error occurred when running the 'ChannelsLastTaggedReshapePass' pass after the following passes: []"
+)
 
 
 def _raised(error: BaseException, cause: BaseException | None = None) -> BaseException:

@@ -287,14 +287,32 @@ def test_an_unknown_option_says_how_a_file_of_ones_own_is_found() -> None:
 @pytest.mark.parametrize(
     ("argv", "fault"),
     [
-        (["model=misspelt"], "model._target_=tiny_models.tiny does not accept these options: got an unexpected"),
+        (
+            ["model=misspelt"],
+            "model._target_=tiny_models.tiny does not accept these options: got an unexpected",
+        ),
         (["model=tiny", "+model.depth=2"], "model._target_=tiny_models.tiny does not accept these options"),
-        (["model=custom", "model._target_=tiny_models.tinny"], "module 'tiny_models' has no 'tinny' (did you"),
-        (["model=custom", "model._target_=tinny_models.tiny"], "no module 'tinny_models'; is its folder on PYTH"),
+        (
+            ["model=custom", "model._target_=tiny_models.tinny"],
+            "module 'tiny_models' has no 'tinny' (did you",
+        ),
+        (
+            ["model=custom", "model._target_=tinny_models.tiny"],
+            "no module 'tinny_models'; is its folder on PYTH",
+        ),
         (["-m", "model=custom", "model._target_=tiny_models.tiny,tiny_models.tinny"], "has no 'tinny'"),
-        (["evaluate._target_=accuracy_hooks.spread"], "evaluate._target_=accuracy_hooks.spread does not accept"),
-        (["evaluate._target_=accuracy_hooks.sprad", "+evaluate.scale=2"], "has no 'sprad' (did you mean 'spread"),
-        (["model=tiny", "model.widht=2"], "(did you mean 'width'?); an option of model._target_ is given as +"),
+        (
+            ["evaluate._target_=accuracy_hooks.spread"],
+            "evaluate._target_=accuracy_hooks.spread does not accept",
+        ),
+        (
+            ["evaluate._target_=accuracy_hooks.sprad", "+evaluate.scale=2"],
+            "has no 'sprad' (did you mean 'spread",
+        ),
+        (
+            ["model=tiny", "model.widht=2"],
+            "(did you mean 'width'?); an option of model._target_ is given as +",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -312,7 +330,7 @@ def test_a_function_with_all_its_options_is_accepted() -> None:
 
 
 def test_an_argument_that_is_not_utf8_is_refused() -> None:
-    assert _faults(["model.weights=caf\udce9"]) == ["'model.weights=caf\\udce9': is not UTF-8"]
+    assert _faults(["model.weights=na\udcef"]) == ["'model.weights=na\\udcef': is not UTF-8"]
 
 
 def test_python_and_the_command_line_refuse_the_same_with_the_same_words() -> None:

@@ -71,5 +71,5 @@ def test_an_error_gets_what_was_appended_meanwhile(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("log", ["", "no/such/file"])
 def test_without_a_log_the_error_is_as_it_was(log: str) -> None:
-    with pytest.raises(EtbenchError, match="^parity: m$"), adding_printed(log):
+    with pytest.raises(EtbenchError, match=r"^parity: m$"), adding_printed(log):
         raise EtbenchError("m", stage="parity")
