@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 
@@ -11,12 +11,14 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra.core.object_type import ObjectType
 from hydra.errors import ConfigCompositionException
 from hydra.plugins.config_source import ConfigResult
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 from yaml import MarkedYAMLError, YAMLError
 
 from etbench.config.parsing import COMPONENTS
+from etbench.preflight.override_text import first_line
 
-__all__ = ["lacking_keys", "name_broken_files"]
+__all__ = ["file_faults", "name_broken_files"]
 
 EXAMPLES = {
     "_target_": "my_module.my_function",
@@ -56,19 +58,32 @@ def name_broken_files() -> None:
             raise BrokenFileError(f"{_shown(path)}: is empty")
         return result
 
-    ConfigRepository.load_config = load_config
+    ConfigRepository.load_config = load_config  # type: ignore[method-assign]
 
 
-def lacking_keys(config: DictConfig, folders: Sequence[Path]) -> Iterator[str]:
-    """Yield which required keys the chosen files of models, precisions and delegates do not have.
+def file_faults(config: DictConfig, choices: Mapping[str, str | None], folders: Sequence[Path]) -> list[str]:
+    """List what is wrong with the chosen files: a missing key, or a value that refers to no key.
 
     Args:
-        config: composed from them.
+        config: without Hydra's own part.
+        choices: the chosen option of each group.
         folders: with the groups, in the order in which Hydra searches them.
 
     """
+    if lacking := list(_lacking_keys(config, choices, folders)):
+        return lacking
+    try:
+        OmegaConf.missing_keys(config)  # resolves every value
+    except InterpolationResolutionError as error:
+        return [f"{error.full_key}: {first_line(error)}"]
+    return []
+
+
+def _lacking_keys(
+    config: DictConfig, choices: Mapping[str, str | None], folders: Sequence[Path]
+) -> Iterator[str]:
     for group, kind in COMPONENTS.items():
-        section, option = config.get(group), config.hydra.runtime.choices.get(group)
+        section, option = config.get(group), choices.get(group)
         if not isinstance(section, DictConfig) or option is None:
             continue
         file = Path(group, f"{option}.yaml")

@@ -12,12 +12,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
 from etbench.config import parse
 from etbench.config.command import quoted
 from etbench.errors import ConfigError, closest, nearest
-from etbench.preflight.broken_files import lacking_keys
+from etbench.preflight.broken_files import file_faults
 from etbench.preflight.checks import missing_here
 from etbench.preflight.hydra_config import conf_dir, has_key, key_paths, list_options, own_part
 from etbench.preflight.override_text import first_line, override_key, override_value, quoting_fault
@@ -69,23 +69,18 @@ class OverrideChecker:
         return self._composed[overrides]
 
     def base(self, choices: list[str], overrides: Sequence[Override]) -> tuple[DictConfig, list[str]]:
-        """Compose the choices alone, and list what is wrong with the files that they choose.
-
-        If there is anything, the composition is that of the defaults.
-        """
+        """Compose the choices, or else the defaults, and list what is wrong with the chosen files."""
         values = [item for item in overrides if not (self.is_group(item) or item.is_hydra_override())]
         faults: list[str] = []
         for given in ([], [self.singles(item)[0] for item in values]):  # a value may be what a file refers to
             try:
                 config = self.compose(choices, given)
-                faults = list(lacking_keys(config, self._folders))
-                if not faults:
-                    OmegaConf.missing_keys(own_part(config))  # resolves every value
-                    return config, []
-            except InterpolationKeyError as error:
-                faults = [f"{error.full_key}: {first_line(error)}"]
             except (HydraException, OmegaConfBaseException) as error:
                 faults = faults or [first_line(error)]
+                continue
+            faults = file_faults(own_part(config), config.hydra.runtime.choices, self._folders)
+            if not faults:
+                return config, []
         return self.compose([], []), faults
 
     @staticmethod
