@@ -9,6 +9,7 @@ from hydra.utils import get_method
 
 from etbench.config.target import name_fault, refusal
 from etbench.errors import EtbenchError
+from etbench.events.translation import root_cause
 
 __all__ = ["instantiate"]
 
@@ -35,7 +36,5 @@ def _reason(target: str, error: Exception) -> str:
     """Return why a name cannot be imported: it does not exist, or else what its module raised."""
     if fault := name_fault(target):
         return fault
-    cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
+    cause = root_cause(error)
     return f"importing {target.rpartition('.')[0]} raised {type(cause).__name__}: {cause}"

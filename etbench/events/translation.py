@@ -10,7 +10,7 @@ from pathlib import Path
 
 from etbench.errors import EtbenchError
 
-__all__ = ["explained", "users_line"]
+__all__ = ["explained", "root_cause", "users_line"]
 
 OWN = Path(__file__).resolve().parents[1]
 STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
@@ -36,6 +36,11 @@ def explained(error: BaseException, stage: str) -> EtbenchError:
     )
 
 
+def root_cause(error: BaseException) -> BaseException:
+    """Return the error that an error was raised from in the first place; it may be itself."""
+    return [*_causes(error)][-1]
+
+
 def users_line(error: BaseException) -> str:
     """Return the last line of the user's code, or else of a library's model, that led to an error.
 
@@ -56,7 +61,7 @@ def _message(error: BaseException) -> str:
     """Return the message of an error with its cause: first that of a failed pass, or else last."""
     if isinstance(error, SystemExit):
         return f"sys.exit({error.code!r}) was called"
-    own, cause = _text(error), _text([*_causes(error)][-1])
+    own, cause = _text(error), _text(root_cause(error))
     if cause in own:
         return own
     if failed := PASS.match(own):
@@ -74,11 +79,13 @@ def _text(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error, and what it was raised from."""
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__
+    """Yield an error, and what it was raised from, each once: an error can be raised from itself."""
+    seen: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None and not any(one is other for other in seen):
+        seen.append(one)
+        yield one
+        one = one.__cause__
 
 
 def _places(error: BaseException) -> Iterator[tuple[str, int, str]]:

@@ -58,6 +58,15 @@ def test_the_line_that_torch_quotes_for_an_operator_counts_too(tmp_path: Path) -
     assert users_line(RuntimeError('File "<eval_with_key>.1", line 3, in forward')) == ""
 
 
+def test_an_error_that_was_raised_from_itself_or_in_a_circle_is_explained() -> None:
+    itself, other = ValueError("itself"), ValueError("other")
+    itself.__cause__ = itself
+    assert _first_line(itself) == "itself"
+    itself.__cause__, other.__cause__ = other, itself
+    assert _first_line(itself) == "itself (caused by: other)"
+    assert users_line(itself) == ""
+
+
 def test_code_of_etbench_and_of_libraries_is_not_the_users() -> None:
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.convert(1, str)
