@@ -16,7 +16,7 @@ from etbench.config.naming import as_built, model_name
 from etbench.config.sections import Delegate, Evaluate, KnownOptions, Model, Precision, Section
 from etbench.errors import ConfigError, nearest
 
-__all__ = ["parse"]
+__all__ = ["COMPONENTS", "is_option", "parse"]
 
 
 # The sections that name a callable or a hook: their unknown keys are passed on as options.
@@ -57,6 +57,15 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
     return Cell(
         **sections, **{name: getattr(top, name) for name in Settings.__struct_fields__}, config=config
     )
+
+
+def is_option(key: str) -> bool:
+    """Return whether a dotted key is passed on to the function that its section names, with all inside it."""
+    group, _, rest = key.partition(".")
+    kind = COMPONENTS.get(group)
+    if kind is None:
+        return False
+    return rest.partition(".")[0] not in {info.encode_name for info in msgspec.structs.fields(kind)}
 
 
 def _plain(composed: DictConfig | Mapping[str, Any]) -> dict[str, Any]:

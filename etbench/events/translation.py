@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from etbench.errors import EtbenchError
+from etbench.text import shown_path
 
 __all__ = ["explained", "root_cause", "users_line"]
 
@@ -53,7 +54,7 @@ def users_line(error: BaseException) -> str:
         for file, line, function in places:
             if chosen(Path(file)):
                 code = linecache.getline(file, line).strip()
-                return f"{_shown(file)}:{line}, in {function}" + (f": {code}" if code else "")
+                return f"{shown_path(Path(file))}:{line}, in {function}" + (f": {code}" if code else "")
     return ""
 
 
@@ -121,13 +122,6 @@ def _is_users(file: Path) -> bool:
 
 
 def _is_of_a_zoo(file: Path) -> bool:
-    parts = file.parts
-    return any(f"{packages}/{zoo}/" in file.as_posix() for packages in PACKAGES for zoo in ZOOS) and (
-        "models" in parts
-    )
-
-
-def _shown(file: str) -> str:
-    """Return a path as a user would write it: from the current folder, if it is in there."""
-    path = Path(file)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+    """Return whether a file is part of a model in a library of models."""
+    path = file.as_posix()
+    return "/models/" in path and any(f"{packages}/{zoo}/" in path for packages in PACKAGES for zoo in ZOOS)

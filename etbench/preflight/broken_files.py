@@ -17,6 +17,7 @@ from yaml import MarkedYAMLError, YAMLError
 
 from etbench.config.parsing import COMPONENTS
 from etbench.preflight.override_text import first_line
+from etbench.text import shown_path
 
 __all__ = ["file_faults", "name_broken_files"]
 
@@ -49,13 +50,13 @@ def name_broken_files() -> None:
         try:
             result = original(self, config_path)
         except (YAMLError, ValueError, OSError) as error:  # UnicodeDecodeError is a ValueError
-            raise BrokenFileError(f"{_shown(path)}{_problem(path, error)}") from error
+            raise BrokenFileError(f"{shown_path(path)}{_problem(path, error)}") from error
         if result is not None and not isinstance(result.config, DictConfig):
             raise BrokenFileError(
-                f"{_shown(path)}:1: is a list; it must consist of keys with values, such as `name: mine`"
+                f"{shown_path(path)}:1: is a list; it must consist of keys with values, such as `name: mine`"
             )
         if result is not None and not path.read_text(encoding="utf-8").strip():
-            raise BrokenFileError(f"{_shown(path)}: is empty")
+            raise BrokenFileError(f"{shown_path(path)}: is empty")
         return result
 
     ConfigRepository.load_config = load_config  # type: ignore[method-assign]
@@ -91,12 +92,7 @@ def _lacking_keys(
         for field in msgspec.structs.fields(kind):
             key = field.encode_name
             if field.required and key not in section:
-                yield f"{_shown(path)}: has no key {key!r}, such as `{key}: {EXAMPLES.get(key, '…')}`"
-
-
-def _shown(path: Path) -> Path:
-    """Return a path from the current folder, if it is in there."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+                yield f"{shown_path(path)}: has no key {key!r}, such as `{key}: {EXAMPLES.get(key, '…')}`"
 
 
 def _problem(path: Path, error: Exception) -> str:

@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from etbench.config import parse
 from etbench.config.command import quoted
+from etbench.config.parsing import is_option
 from etbench.errors import ConfigError, closest, nearest
 from etbench.preflight.broken_files import file_faults
 from etbench.preflight.checks import missing_here
@@ -223,12 +224,11 @@ class OverrideChecker:
         known = self._known(base)
         key, (parent, _, name) = item.key_or_group, item.key_or_group.rpartition(".")
         fault = f"{item.input_line}: unknown key {key!r}"
-        if item.is_delete() or not has_key(base, f"{parent}._target_"):
+        group = key.partition(".")[0]
+        if item.is_delete() or not has_key(base, f"{group}._target_") or not is_option(key):
             return fault + nearest(key, known)
         beside = [other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == parent]
-        return (
-            f"{fault}{nearest(name, beside)}; an option of {parent}._target_ is given as +{item.input_line}"
-        )
+        return f"{fault}{nearest(name, beside)}; an option of {group}._target_ is given as +{item.input_line}"
 
     @staticmethod
     def _is_known(item: Override, base: DictConfig) -> bool:

@@ -322,6 +322,21 @@ def test_a_function_that_does_not_exist_or_take_the_options_is_refused(argv: lis
     assert fault in found
 
 
+@pytest.mark.parametrize(
+    ("override", "says_plus"),
+    [
+        ("model.config.num_classes=10", True),  # inside of an option of the function
+        ("model.dynamic.btch=2", False),
+        ("delegate.runtime.cache=true", False),
+        ("repeat.rnus=3", False),
+    ],
+)
+def test_only_an_option_of_a_function_is_said_to_need_a_plus(override: str, says_plus: bool) -> None:
+    (fault,) = _faults(["model=transformers", "model.id=bert", override])
+    assert fault.startswith(f"{override}: unknown key ")
+    assert (f"an option of model._target_ is given as +{override}" in fault) is says_plus
+
+
 def test_a_function_with_all_its_options_is_accepted() -> None:
     check_command_line(["evaluate._target_=accuracy_hooks.spread", "+evaluate.scale=2"])
     flags = ["-m", "--config-dir", str(CONF)]
