@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,13 @@ from etbench.errors import ConfigError, closest, nearest
 from etbench.preflight.broken_files import file_faults
 from etbench.preflight.checks import missing_here
 from etbench.preflight.hydra_config import conf_dir, has_key, key_paths, list_options, own_part
-from etbench.preflight.override_text import first_line, override_key, override_value, quoting_fault
+from etbench.preflight.override_text import (
+    first_line,
+    options_text,
+    override_key,
+    override_value,
+    quoting_fault,
+)
 
 __all__ = ["OverrideChecker"]
 
@@ -82,7 +87,10 @@ class OverrideChecker:
             faults = file_faults(own_part(config), config.hydra.runtime.choices, self._folders)
             if not faults:
                 return config, []
-        return self.compose([], []), faults
+        try:
+            return self.compose([], []), faults
+        except (HydraException, OmegaConfBaseException) as error:  # such as a wrong --config-name
+            raise ConfigError([first_line(error)]) from error
 
     @staticmethod
     def without_hydra(config: DictConfig) -> dict[str, Any]:
@@ -157,19 +165,17 @@ class OverrideChecker:
                 self.refused.add(group)
                 faults.append(self._no_such(group, option))
         if not chosen:
-            faults.append(f"{item.input_line}: matches no {group}; there are: {_listed(options)}")
+            faults.append(f"{item.input_line}: matches no {group}; there are: {options_text(options)}")
         return known[:1]
 
     def _no_such(self, group: str, option: str) -> str:
         options = self.options(group)
-        own = (
-            ""
-            if self._folders[1:]
-            else f"; your own {group}/{option}.yaml is found with --config-dir <folder>"
+        fault = (
+            f"{group}={option}: no such {group}{nearest(option, options)}; there are: {options_text(options)}"
         )
-        return (
-            f"{group}={option}: no such {group}{nearest(option, options)}; there are: {_listed(options)}{own}"
-        )
+        if self._folders[1:]:
+            return fault
+        return f"{fault}; your own {group}/{option}.yaml is found with --config-dir <folder>"
 
     def missing_here(self, choices: list[str], needed: list[str], base: DictConfig) -> list[str]:
         """List what is missing with these choices alone; a value may still set it.
@@ -290,10 +296,3 @@ class OverrideChecker:
         if item.is_sweep_override():
             return [str(element) for element in item.sweep_string_iterator()]
         return [item.get_value_element_as_str()]
-
-
-def _listed(options: Sequence[str]) -> str:
-    """List the options of a group; for a folder in it, only how many it has."""
-    inside = Counter(option.partition("/")[0] for option in options if "/" in option)
-    folders = [f"{folder}/… ({count})" for folder, count in inside.items()]
-    return ", ".join([*(option for option in options if "/" not in option), *folders])

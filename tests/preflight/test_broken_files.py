@@ -80,3 +80,8 @@ def test_a_required_key_may_come_from_the_command_line(tmp_path: Path) -> None:
     check_command_line(
         ["--config-dir", str(tmp_path), "model=mine", "+model.recommended={runs: 5, warmup: 1}"]
     )
+
+
+def test_a_primary_config_that_does_not_exist_is_named() -> None:
+    with pytest.raises(ConfigError, match="Cannot find primary config 'mine'"):
+        check_command_line(["--config-name", "mine"])
