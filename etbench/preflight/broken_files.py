@@ -91,7 +91,7 @@ def _lacking_keys(
         path = next((folder / file for folder in folders if (folder / file).is_file()), file)
         for field in msgspec.structs.fields(kind):
             key = field.encode_name
-            if field.required and key not in section:
+            if field.required and key not in list(section):  # a value may be open: `???`
                 yield f"{shown_path(path)}: has no key {key!r}, such as `{key}: {EXAMPLES.get(key, '…')}`"
 
 
