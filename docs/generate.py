@@ -15,10 +15,11 @@ from package_picture import picture
 
 from etbench.cli.commands import COMMANDS
 from etbench.cli.run_help import HELP, comments_of, keyed_lines, sentences
+from etbench.engine.known_failures import KNOWN
 from etbench.results.checks import CHECKS, CROSS_CHECKS
 from etbench.results.tables.reference import columns_page, json_schema
 
-__all__ = ["PAGES", "checks_page", "cli_page", "options_page", "schema_page"]
+__all__ = ["PAGES", "checks_page", "cli_page", "known_failures_page", "options_page", "schema_page"]
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -156,6 +157,34 @@ def cli_page() -> str:
             lines += [_cell(parser.description or ""), "", "```text", _usage(parser), "```", ""]
         lines += _arguments(parser)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def known_failures_page() -> str:
+    """Return the page of the failures of libraries that etbench knows."""
+    lines = [
+        "# Known failures",
+        "",
+        NOTE.format("`etbench/engine/known_failures.py`"),
+        "",
+        "These failures of torch, ExecuTorch and its delegates are known. The hint of a cell that fails in "
+        "one of these ways is its cause and cure, and `failure.known` in the result file is its code.",
+        "",
+        "| code | where | cause | cure | described in |",
+        "|---|---|---|---|---|",
+    ]
+    for known in KNOWN:
+        where = [
+            f"`{key}={name}`" for key in ("precision", "delegate") if (name := getattr(known, key)) != "*"
+        ]
+        link = f"[{_link_name(known.link)}]({known.link})"
+        cells = (f"`{known.code}`", " ".join(where), _cell(known.cause), _cell(known.cure), link)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _link_name(link: str) -> str:
+    """Return a short name of a link: the number of an issue, or the host."""
+    return f"#{link.rpartition('/')[2]}" if "/executorch/" in link else link.split("/")[2]
 
 
 def schema_page() -> str:
@@ -296,6 +325,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/cli.md": cli_page,
     "reference/columns.md": columns_page,
     "reference/checks.md": checks_page,
+    "reference/known_failures.md": known_failures_page,
     "reference/schema.md": schema_page,
     "reference/schema.json": json_schema,
     "images/packages.svg": picture,

@@ -30,6 +30,8 @@ class EtbenchError(Exception):
         kind: name of the original exception, if this one was translated.
         traceback: the original traceback as text, kept for the result file.
         exit_status: exit status of the process that failed, if one did.
+        where: the line of the user's code in which it happened, if there is one.
+        log: what the runtime and the delegate printed about it.
 
     """
 
@@ -42,6 +44,8 @@ class EtbenchError(Exception):
         kind: str = "",
         traceback: str = "",
         exit_status: int | None = None,
+        where: str = "",
+        log: Sequence[str] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -50,6 +54,8 @@ class EtbenchError(Exception):
         self.kind = kind or type(self).__name__
         self.traceback = traceback
         self.exit_status = exit_status
+        self.where = where
+        self.log = tuple(log)
 
     def __str__(self) -> str:
         return f"{self.stage}: {self.message}" + (f"\n  hint: {self.hint}" if self.hint else "")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from pathlib import Path
 
-__all__ = ["and_more", "counted", "seconds_text"]
+__all__ = ["and_more", "counted", "seconds_text", "shown_path"]
 
 
 def counted(count: int, noun: str) -> str:
@@ -26,6 +27,15 @@ def and_more(names: Iterable[str], most: int = 5) -> str:
     names = list(names)
     rest = len(names) - most
     return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def shown_path(path: Path) -> str:
+    """Write a path as a user would: from the current folder, if it is in there."""
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # it was removed
+        return str(path)
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def seconds_text(seconds: float) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from etbench.text import and_more, counted, seconds_text
+from etbench.text import and_more, counted, seconds_text, shown_path
 
 
 @pytest.mark.parametrize(
@@ -29,3 +31,14 @@ def test_one_thing_is_singular() -> None:
 def test_a_long_list_ends_with_the_number_of_the_others() -> None:
     assert and_more("abc", most=3) == "a, b, c"
     assert and_more("abc", most=2) == "a, b and 1 more"
+
+
+def test_a_path_is_shown_from_the_current_folder_if_it_is_in_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (inside := tmp_path / "inside").mkdir()
+    monkeypatch.chdir(inside)
+    assert shown_path(inside / "net.py") == "net.py"
+    assert shown_path(tmp_path / "net.py") == str(tmp_path / "net.py")
+    inside.rmdir()
+    assert shown_path(inside / "net.py") == str(inside / "net.py")

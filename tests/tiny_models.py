@@ -404,3 +404,44 @@ def rising(how: str = "raises") -> Any:
             return self.table(steps) if how == "raises" else torch.sqrt(steps)
 
     return Rising(), torch.arange(8)[None] if how == "raises" else torch.arange(1, 9)[None] ** 1.5
+
+
+def pool3d() -> Any:
+    """Pooling in three dimensions, for which the runtime has no kernel."""
+    import torch
+    from torch import nn
+
+    return nn.Sequential(nn.Conv3d(2, 4, 3, padding=1), nn.MaxPool3d(2)), torch.randn(1, 2, 6, 8, 8)
+
+
+def right_shift() -> Any:
+    """An operator that has a kernel and is not in ExecuTorch's core set."""
+    import torch
+    from torch import nn
+
+    class Shift(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.bitwise_right_shift(x, 2)
+
+    return Shift(), torch.randint(0, 1000, (1, 16))
+
+
+def bad_bytes() -> Any:
+    raise ValueError("a path that is not UTF-8: \udcff")
+
+
+def padded() -> Any:
+    """A pad whose input and output get different scales in int8."""
+    import torch
+    from torch import nn
+
+    class Padded(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = nn.functional.pad(self.first(x), (0, 1, 0, 1))
+            return self.last(y + y.roll(1, 2))
+
+    return Padded(), torch.randn(1, 3, 9, 9)

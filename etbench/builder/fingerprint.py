@@ -61,6 +61,7 @@ def recipe_key(recipe: Recipe) -> str | None:
         "inputs": model.inputs,
         "dynamic": model.dynamic,
         "calibrates": recipe.precision.calibrates,
+        "check_ir": recipe.delegate.check_ir,
         "numerics": recipe.numerics,
         "calibration": recipe.calibration,
         "files": [(str(path), _digest(path)) for path in files],

@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch  # noqa: F401  before executorch, whose extensions need it
-from executorch.exir import ExecutorchBackendConfig, ExecutorchProgramManager, to_edge_transform_and_lower
+from executorch.exir import (
+    EdgeCompileConfig,
+    ExecutorchBackendConfig,
+    ExecutorchProgramManager,
+    to_edge_transform_and_lower,
+)
 from torch.export import ExportedProgram
 
 from etbench.artifact import Delegation
@@ -33,13 +38,17 @@ class Lowered:
                 self.executable.write_to_file(file)
 
 
-def lower(program: ExportedProgram, delegate: list[Any] | PyTorchProgram, path: Path) -> Lowered:
+def lower(
+    program: ExportedProgram, delegate: list[Any] | PyTorchProgram, path: Path, *, check_ir: bool = True
+) -> Lowered:
     """Lower a program with the partitioners of a delegate, or write it in a format of PyTorch.
 
     Args:
         program: in its precision.
         delegate: what the `_target_` of `conf/delegate` returned.
         path: of the program's file; a compiler writes it in this call.
+        check_ir: refuse operators that are not in ExecuTorch's core set; without this, the runtime refuses
+            those for which it has no kernel.
 
     """
     if isinstance(delegate, PyTorchProgram):
@@ -50,7 +59,9 @@ def lower(program: ExportedProgram, delegate: list[Any] | PyTorchProgram, path: 
     import executorch.kernels.quantized  # noqa: F401
 
     with listening(delegate) as rejections:
-        edge = to_edge_transform_and_lower(program, partitioner=delegate)
+        edge = to_edge_transform_and_lower(
+            program, partitioner=delegate, compile_config=EdgeCompileConfig(_check_ir_validity=check_ir)
+        )
     delegation = coverage(edge.exported_program().graph_module, rejections.reason)
     # Otherwise a buffer that the program writes to, such as a key-value cache, is copied twice per call.
     in_place = bool(program.graph_signature.buffers_to_mutate)

@@ -120,7 +120,7 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
             )
     with stages("lower"):
         delegate = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
-        lowered = lower(converted, delegate, program_path(folder))
+        lowered = lower(converted, delegate, program_path(folder), check_ir=recipe.delegate.check_ir)
     with stages("write"):
         write_references(folder, references, prepared.outputs, loaded.generation, only_timed=only_timed)
         lowered.write(program_path(folder))

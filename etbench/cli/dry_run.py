@@ -15,7 +15,7 @@ from etbench.builder.times import BuildTimes
 from etbench.config import Cell
 from etbench.errors import ConfigError
 from etbench.events import Event
-from etbench.preflight.checks import missing_here
+from etbench.preflight.checks import faults_here
 from etbench.preflight.grid import expanded
 from etbench.results.files.store import read_results
 from etbench.results.schema.names import cell_words
@@ -60,7 +60,7 @@ def print_plan(argv: Sequence[str]) -> int:
 
     """
     folder, cells = expanded(argv)
-    if faults := list(dict.fromkeys(fault for cell in cells for fault in missing_here(cell))):
+    if faults := list(dict.fromkeys(fault for cell in cells for fault in faults_here(cell))):
         raise ConfigError(faults)
     planned = plan(cells, folder)
     console = plain_console()

@@ -121,10 +121,13 @@ class Cell(Settings, frozen=True, kw_only=True):
     def cell_id(self) -> str:
         """Twelve hexadecimal digits that two cells share only if they ask for the same measurement."""
         measured_how = msgspec.structs.replace(self.measure, timeout_s=Measure().timeout_s, seed=None)
-        identity = [self.recipe, self.repeat, measured_how, self.passes, self.profile, self.threads]
+        recipe = msgspec.to_builtins(self.recipe)
+        if self.delegate.check_ir is True:  # so that ids of older cells stay
+            del recipe["delegate"]["check_ir"]
+        identity = [recipe, self.repeat, measured_how, self.passes, self.profile, self.threads]
         identity += [self.delegate.runtime, self.evaluate]
         identity += self.device.identity
-        if self.runner.name != "python":  # so that ids of older cells stay
+        if self.runner.name != "python":  # as above
             identity.append(self.runner.name)
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:12]
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from hydra.utils import get_method
 
-from etbench.errors import EtbenchError, nearest
+from etbench.config.target import name_fault, refusal
+from etbench.errors import EtbenchError
+from etbench.events.translation import root_cause
 
 __all__ = ["instantiate"]
 
@@ -23,15 +25,16 @@ def instantiate(target: str, options: dict[str, Any], *, stage: str) -> Any:
         function = get_method(target)
     except Exception as error:
         raise EtbenchError(
-            f"cannot import _target_={target}: {error}", stage=stage, hint="is its folder on PYTHONPATH?"
+            f"cannot import _target_={target}: {_reason(target, error)}", stage=stage
         ) from error
-    try:
-        inspect.signature(function).bind(**options)
-    except TypeError as error:
-        names = list(inspect.signature(function).parameters)
-        odd = next((name for name in options if name not in names), "")
-        raise EtbenchError(
-            f"{target} does not accept these options: {error}{nearest(odd, names) if odd else ''}",
-            stage=stage,
-        ) from error
+    if reason := refusal(inspect.signature(function), options):
+        raise EtbenchError(f"{target} {reason}", stage=stage)
     return function(**options)
+
+
+def _reason(target: str, error: Exception) -> str:
+    """Return why a name cannot be imported: it does not exist, or else what its module raised."""
+    if fault := name_fault(target):
+        return fault
+    cause = root_cause(error)
+    return f"importing {target.rpartition('.')[0]} raised {type(cause).__name__}: {cause}"

@@ -17,7 +17,7 @@ from etbench.config.naming import as_built, model_name
 from etbench.config.sections import Delegate, Evaluate, KnownOptions, Model, Precision, Section
 from etbench.errors import ConfigError, nearest
 
-__all__ = ["parse"]
+__all__ = ["COMPONENTS", "is_option", "parse"]
 
 
 # The sections that name a callable or a hook: their unknown keys are passed on as options.
@@ -65,6 +65,15 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
 def _is_etbenchs(section: dict[str, Any]) -> bool:
     """Return whether etbench's own code loads the model; what null means to others is theirs to say."""
     return str(section.get("_target_")).startswith("etbench.models.")
+
+
+def is_option(key: str) -> bool:
+    """Return whether a dotted key is passed on to the function that its section names, with all inside it."""
+    group, _, rest = key.partition(".")
+    kind = COMPONENTS.get(group)
+    if kind is None:
+        return False
+    return rest.partition(".")[0] not in {info.encode_name for info in msgspec.structs.fields(kind)}
 
 
 def _plain(composed: DictConfig | Mapping[str, Any]) -> dict[str, Any]:

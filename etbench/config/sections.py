@@ -175,9 +175,10 @@ class Delegate(Component, frozen=True, kw_only=True):
 
     `runs_on` are the systems (as `sys.platform` names them) for which the ExecuTorch wheel has its runtime;
     on others, programs for it are built and not run. None means all systems. `runtime` does not change
-    the program, only how it runs.
+    the program, only how it runs. With `check_ir`, ExecuTorch refuses operators that are not in its core set.
     """
 
+    check_ir: bool = True
     cannot: list[Impossible] = []
     requires: list[Requirement] = []
     runs_on: list[str] | None = None

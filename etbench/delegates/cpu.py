@@ -17,13 +17,13 @@ def xnnpack(*, per_op: bool = False) -> list[Any]:
     """
     from executorch.backends.xnnpack.partition.config.gemm_configs import AddmmConfig, LinearConfig, MMConfig
 
-    from etbench.delegates.partitions import AcyclicXnnpackPartitioner
+    from etbench.delegates.partitions import RULES, AcyclicXnnpackPartitioner
 
     # In bf16 XNNPACK multiplies matrices and refuses convolutions ("xnn_status_invalid_parameter" on load,
     # executorch 1.5.1), so the second partitioner takes only the former. It takes nothing in other dtypes.
     multiplications = [LinearConfig, AddmmConfig, MMConfig]
     return [
-        AcyclicXnnpackPartitioner(per_op_mode=per_op),
+        AcyclicXnnpackPartitioner(configs=RULES, per_op_mode=per_op),
         AcyclicXnnpackPartitioner(configs=multiplications, per_op_mode=per_op, enable_bf16=True),
     ]
 

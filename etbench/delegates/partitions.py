@@ -1,18 +1,52 @@
-"""Workaround for upstream: subgraphs for XNNPACK that do not depend on each other in a cycle."""
+"""Workarounds for upstream: subgraphs that XNNPACK can run, and that do not depend on each other."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from executorch.backends.xnnpack.partition.config import ALL_PARTITIONER_CONFIGS
+from executorch.backends.xnnpack.partition.config.generic_node_configs import (
+    ConstantPadConfig,
+    _q_dq_quantization_params_match,
+    why,
+)
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+from executorch.backends.xnnpack.utils.quant_utils import is_dequant, is_quant
 from executorch.exir.backend.canonical_partitioners.group_partitioner import GroupBasedPartitioner
 from torch import fx
 from torch.export import ExportedProgram
 from torch.fx.passes.infra.partitioner import Partition
 from torch.fx.passes.operator_support import OperatorSupportBase
 
-__all__ = ["AcyclicXnnpackPartitioner"]
+__all__ = ["RULES", "AcyclicXnnpackPartitioner"]
+
+
+class _EqualPad(ConstantPadConfig):  # type: ignore[misc]  # it publishes no types
+    """The rule for padding, without a pad between two int8 tensors of different scales.
+
+    XNNPACK refuses such a pad when it loads the program: "Failed to create StaticConstantPad node … with
+    code: xnn_status_invalid_parameter" (executorch 1.5.1; swin_v2_t in int8).
+    `tests/delegates/test_partitions.py` fails when the workaround is no longer needed.
+    """
+
+    def check_constraints(self, node: fx.Node, ep: ExportedProgram) -> bool:
+        """Return whether XNNPACK can run a pad."""
+        if not super().check_constraints(node, ep):
+            return False
+        source = node.all_input_nodes[0]
+        for user in node.users:
+            if (
+                is_dequant(source)
+                and is_quant(user)
+                and not _q_dq_quantization_params_match(source, user, ep)
+            ):
+                why(node, reason="XNNPACK pads int8 only if its input and its output have the same scale")
+                return False
+        return True
+
+
+RULES = [_EqualPad if rule is ConstantPadConfig else rule for rule in ALL_PARTITIONER_CONFIGS]
 
 
 class AcyclicXnnpackPartitioner(XnnpackPartitioner):  # type: ignore[misc]  # it publishes no types

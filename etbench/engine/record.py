@@ -11,6 +11,7 @@ import msgspec
 from etbench.builder import Built
 from etbench.config import Cell, Generation
 from etbench.engine.baseline import Baseline
+from etbench.engine.known_failures import diagnosed
 from etbench.errors import EtbenchError
 from etbench.events import Failure
 from etbench.host.environment import Environment, read_environment
@@ -157,10 +158,11 @@ def blank_result(cell: Cell, log_file: str) -> Result:
 
 def failed(blank: Result, error: EtbenchError, rounds: Sequence[Round] = ()) -> Result:
     """Return the result of a cell that failed with this error, with the rounds measured before."""
+    failure = diagnosed(Failure.of(error), precision=blank.precision_short, delegate=blank.delegate)
     return msgspec.structs.replace(
         blank,
         status="failed",
-        failure=Failure.of(error),
+        failure=failure,
         repeat=sum(len(taken.samples_ms) for taken in rounds),
         rounds=[taken.samples_ms for taken in rounds],
         round_facts=[facts(taken) for taken in rounds],

@@ -11,7 +11,7 @@ from etbench.config import Cell
 from etbench.errors import ConfigError
 from etbench.events import Event, OnEvent
 from etbench.events.event_log import EventLog
-from etbench.preflight.checks import missing_here, unused_here
+from etbench.preflight.checks import faults_here
 from etbench.system.interrupt import raise_if_interrupted
 
 if TYPE_CHECKING:
@@ -79,9 +79,8 @@ def run_cells(
 
     if not cells:
         return []
-    faults = [fault for cell in cells for fault in (*missing_here(cell), *unused_here(cell))]
-    if faults:
-        raise ConfigError(list(dict.fromkeys(faults)))
+    if faults := list(dict.fromkeys(fault for cell in cells for fault in faults_here(cell))):
+        raise ConfigError(faults)
     out = Path(out_dir)
     folders = log_dirs or [out / "cells" / str(number) for number in range(len(cells))]
     first = cells[0]

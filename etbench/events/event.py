@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from etbench.errors import EtbenchError
+from etbench.events.translation import explained
 
 __all__ = ["Event", "OnEvent", "Stages"]
 
@@ -76,17 +76,3 @@ class Stages:
     def progress(self, stage: str, message: str) -> None:
         """Report the progress of a stage."""
         self.emit(Event(kind="progress", stage=stage, message=message))
-
-
-def explained(error: BaseException, stage: str) -> EtbenchError:
-    """Return the error as an `EtbenchError` of this stage, with its traceback as text."""
-    import traceback
-
-    text = "".join(traceback.format_exception(error))
-    if isinstance(error, EtbenchError):
-        error.traceback = error.traceback or text
-        return error
-    message = str(error).strip() or type(error).__name__
-    if isinstance(error, SystemExit):
-        message = f"sys.exit({error.code!r}) was called"
-    return EtbenchError(message, stage=stage, kind=type(error).__name__, traceback=text)

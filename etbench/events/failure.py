@@ -12,27 +12,48 @@ __all__ = ["Failure"]
 
 
 class Failure(Struct, frozen=True, kw_only=True):
-    """Why a cell has no figures: the stage, what happened there, and what can be done."""
+    """Why a cell has no figures: the stage, what happened there, and what can be done.
+
+    `where` is the line of the user's code in which it happened, if there is one. `log` are the lines that the
+    runtime and the delegate printed about it. `known` is the code of a known failure of a library, empty for
+    any other; the reference of known failures lists them.
+    """
 
     stage: str
     kind: str
     message: str
     hint: str
     traceback: str
+    where: str = ""
+    log: list[str] = []
+    known: str = ""
 
     @classmethod
     def of(cls, error: EtbenchError) -> Self:
-        """Return an error as a value."""
+        """Return an error as a value; what cannot be written as UTF-8 is escaped."""
         return cls(
             stage=error.stage,
             kind=error.kind,
-            message=error.message,
-            hint=error.hint,
-            traceback=error.traceback,
+            message=_writable(error.message),
+            hint=_writable(error.hint),
+            traceback=_writable(error.traceback),
+            where=_writable(error.where),
+            log=[_writable(line) for line in error.log],
         )
 
     def error(self) -> EtbenchError:
         """Return the value as an error again."""
         return EtbenchError(
-            self.message, stage=self.stage, hint=self.hint, kind=self.kind, traceback=self.traceback
+            self.message,
+            stage=self.stage,
+            hint=self.hint,
+            kind=self.kind,
+            traceback=self.traceback,
+            where=self.where,
+            log=self.log,
         )
+
+
+def _writable(text: str) -> str:
+    """Return a text with lone surrogates escaped, such as those of a path that is not UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -16,11 +16,13 @@ from etbench.config.devices import INSTALL_ADB, AdbDevice, Device, HostDevice, R
 from etbench.config.generation import length_fault
 from etbench.config.model_data import known_kind, unused_data
 from etbench.config.sections import IMAGE_SUFFIXES, CacheSettings, Evaluate, Runner
+from etbench.config.target import name_fault
+from etbench.config.target import options_fault as options_refused
 from etbench.errors import nearest
 from etbench.results.checks import faults as accept_faults
 from etbench.results.objective import faults as objective_faults
 
-__all__ = ["missing_here", "unused_here"]
+__all__ = ["faults_here", "missing_here"]
 
 # Words in the names of options with which fsspec's file systems take credentials.
 SECRETS = frozenset(
@@ -38,10 +40,23 @@ SECRETS = frozenset(
 )
 
 
+def faults_here(cell: Cell) -> list[str]:
+    """List what is wrong with a complete cell on this host.
+
+    That is what does not exist, options that a function does not take, and data that would not be used.
+    """
+    options = filter(None, [options_fault(*one) for one in _functions(cell)])
+    return [*missing_here(cell), *options, *unused_here(cell)]
+
+
 def missing_here(cell: Cell) -> list[str]:
-    """List what the cell names and does not exist: files, folders, CPUs, columns, room in a cache."""
+    """List what the cell names and does not exist: files, functions, CPUs, columns, room in a cache.
+
+    Another value may still change any other part of the cell.
+    """
     local = isinstance(cell.device, HostDevice)
     faults = [
+        *(target_fault(group, target) for group, target, _ in _functions(cell)),
         folder_fault("calibration.images", cell.calibration.images),
         text_fault("calibration.text", cell.calibration.text),
         npz_fault("calibration.npz", cell.calibration.npz),
@@ -64,6 +79,27 @@ def missing_here(cell: Cell) -> list[str]:
         *objective_faults(cell.objective, cell.bounds),
         *accept_faults(cell.checks.accept),
     ]
+
+
+def _functions(cell: Cell) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield the functions that a cell names: the group, the dotted name, and the names of the arguments."""
+    for group in ("model",) if cell.model.ready else ("model", "precision", "delegate"):
+        part = getattr(cell, group)
+        yield group, part.target, list(part.options)
+    if cell.evaluate.target:
+        yield "evaluate", cell.evaluate.target, ["program", *cell.evaluate.options]
+
+
+def target_fault(group: str, target: str) -> str | None:
+    """Check for a function, without importing its module."""
+    fault = name_fault(target)
+    return f"{group}._target_={target}: {fault}" if fault else None
+
+
+def options_fault(group: str, target: str, arguments: list[str]) -> str | None:
+    """Check the names of a function's arguments, as far as its source shows them."""
+    fault = options_refused(target, arguments)
+    return f"{group}._target_={target} {fault}" if fault else None
 
 
 def folder_fault(key: str, folder: str | None) -> str | None:

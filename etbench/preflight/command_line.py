@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from etbench.config import Cell, parse
 from etbench.config.command import quoted
 from etbench.errors import ConfigError
-from etbench.preflight.checks import missing_here, unused_here
+from etbench.preflight.checks import faults_here, missing_here
 from etbench.preflight.hydra_config import config_loader, has_key
 from etbench.preflight.override_checker import OverrideChecker
 from etbench.preflight.override_text import first_line, if_comma_is_text, override_key
@@ -42,6 +42,8 @@ def check_command_line(argv: Sequence[str]) -> list[str]:
             values of a wrong type or out of range, missing files, impossible combinations.
 
     """
+    if unwritable := [ascii(text) for text in argv if not _is_utf8(text)]:
+        raise ConfigError([f"{text}: is not UTF-8" for text in unwritable])
     args = get_args_parser().parse_args(list(argv))
     if args.multirun and (args.cfg or args.info):
         return _of_first_cell(argv, args)
@@ -55,6 +57,15 @@ def check_command_line(argv: Sequence[str]) -> list[str]:
         args.overrides, config_dir=args.config_dir, multirun=args.multirun, name=args.config_name
     )
     return [f"++{text}" if text in checked.forced else text for text in argv]
+
+
+def _is_utf8(text: str) -> bool:
+    """Return whether an argument can be written into a result file; any byte can be part of a path."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _of_first_cell(argv: Sequence[str], args: Namespace) -> list[str]:
@@ -101,11 +112,11 @@ def check_overrides(
         parsed, unread = checker.parsed(overrides)
         choices = [item for item in parsed if checker.is_group(item)]
         valid = [override for item in choices for override in checker.valid_choice(item, faults)]
-        try:
-            base = checker.compose(valid, [])
-        except (HydraException, OmegaConfBaseException) as error:
-            faults.append(first_line(error))
-            base = checker.compose([], [])
+        base, unusable = checker.base(valid, parsed)
+        if unusable:
+            faults += unusable
+            checker.refused.update(item.key_or_group for item in choices)
+            valid = []
         faults[:0] = [checker.unread_fault(text, base) for text in unread]
         checker.check_experiment(base, faults)
         multirun = multirun or OmegaConf.select(base, "hydra.mode") is not None
@@ -194,9 +205,10 @@ def _check_whole(
     except (HydraException, OmegaConfBaseException) as error:
         faults.append(first_line(error))
         return None
-    faults += [*missing_here(cell), *unused_here(cell)]
-    if multirun:  # in a sweep an impossible cell is skipped with its reason
+    if multirun:  # its cells are checked before the first one is built; an impossible one is skipped
+        faults += missing_here(cell)
         return None
+    faults += faults_here(cell)
     if reason := cell.impossible():
         faults.append(f"{cell.model.name} in {cell.precision.name} on {cell.delegate.name}: {reason}")
     if cell.model.ready:

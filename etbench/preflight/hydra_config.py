@@ -12,11 +12,13 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from etbench.config.command import quoted
+from etbench.preflight.broken_files import name_broken_files
 from etbench.preflight.hydra_patches import copy_sources_once
 
 __all__ = ["conf_dir", "config_loader", "has_key", "key_paths", "list_options", "own_part"]
 
 copy_sources_once()
+name_broken_files()
 
 
 def conf_dir() -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,18 @@ from omegaconf.errors import OmegaConfBaseException
 
 from etbench.config import parse
 from etbench.config.command import quoted
+from etbench.config.parsing import is_option
 from etbench.errors import ConfigError, closest, nearest
+from etbench.preflight.broken_files import file_faults
 from etbench.preflight.checks import missing_here
-from etbench.preflight.hydra_config import has_key, key_paths, list_options, own_part
-from etbench.preflight.override_text import first_line, override_key, override_value, quoting_fault
+from etbench.preflight.hydra_config import conf_dir, has_key, key_paths, list_options, own_part
+from etbench.preflight.override_text import (
+    first_line,
+    options_text,
+    override_key,
+    override_value,
+    quoting_fault,
+)
 
 __all__ = ["OverrideChecker"]
 
@@ -32,6 +39,7 @@ class OverrideChecker:
     ) -> None:
         self.loader = loader
         self.search = search
+        self._folders = [conf_dir(), *([Path(config_dir)] if config_dir else [])]
         self.config_name = config_name
         own = [path.name for path in Path(config_dir).iterdir() if path.is_dir()] if config_dir else []
         self.groups = [name for name in dict.fromkeys([*loader.list_groups(""), *own]) if name != "hydra"]
@@ -66,6 +74,24 @@ class OverrideChecker:
             )
         return self._composed[overrides]
 
+    def base(self, choices: list[str], overrides: Sequence[Override]) -> tuple[DictConfig, list[str]]:
+        """Compose the choices, or else the defaults, and list what is wrong with the chosen files."""
+        values = [item for item in overrides if not (self.is_group(item) or item.is_hydra_override())]
+        faults: list[str] = []
+        for given in ([], [self.singles(item)[0] for item in values]):  # a value may be what a file refers to
+            try:
+                config = self.compose(choices, given)
+            except (HydraException, OmegaConfBaseException) as error:
+                faults = faults or [first_line(error)]
+                continue
+            faults = file_faults(own_part(config), config.hydra.runtime.choices, self._folders)
+            if not faults:
+                return config, []
+        try:
+            return self.compose([], []), faults
+        except (HydraException, OmegaConfBaseException) as error:  # such as a wrong --config-name
+            raise ConfigError([first_line(error)]) from error
+
     @staticmethod
     def without_hydra(config: DictConfig) -> dict[str, Any]:
         """Return a composed configuration as plain values, without Hydra's own part."""
@@ -90,7 +116,7 @@ class OverrideChecker:
     def unread_fault(self, text: str, base: DictConfig) -> str:
         """Return what is wrong with an override that cannot be parsed, and what to write instead."""
         key, equals, _ = text.partition("=")
-        known = [*self.groups, *key_paths(self.without_hydra(base))]
+        known = self._known(base)
         if not equals:
             return f"{text}: expected key=value{self._meant(text.lstrip('+~'), known)}"
         group, value = override_key(text), override_value(text)
@@ -106,6 +132,10 @@ class OverrideChecker:
         except HydraException as error:
             return quoting_fault(text, error)
         return f"{text}: glob() selects options of a group, and {group} is not a group"
+
+    def _known(self, base: DictConfig) -> list[str]:
+        """Return the groups and the keys of a composition."""
+        return [*self.groups, *key_paths(self.without_hydra(base))]
 
     def _meant(self, word: str, keys: Sequence[str]) -> str:
         """Return which override may be meant by a single word: an option of a group, or the nearest key."""
@@ -135,12 +165,17 @@ class OverrideChecker:
                 self.refused.add(group)
                 faults.append(self._no_such(group, option))
         if not chosen:
-            faults.append(f"{item.input_line}: matches no {group}; there are: {_listed(options)}")
+            faults.append(f"{item.input_line}: matches no {group}; there are: {options_text(options)}")
         return known[:1]
 
     def _no_such(self, group: str, option: str) -> str:
         options = self.options(group)
-        return f"{group}={option}: no such {group}{nearest(option, options)}; there are: {_listed(options)}"
+        fault = (
+            f"{group}={option}: no such {group}{nearest(option, options)}; there are: {options_text(options)}"
+        )
+        if self._folders[1:]:
+            return fault
+        return f"{fault}; your own {group}/{option}.yaml is found with --config-dir <folder>"
 
     def missing_here(self, choices: list[str], needed: list[str], base: DictConfig) -> list[str]:
         """List what is missing with these choices alone; a value may still set it.
@@ -192,15 +227,14 @@ class OverrideChecker:
 
     def _unknown_key(self, item: Override, base: DictConfig) -> str:
         """Return that a key is unknown, with the nearest one, or how to give an option to a function."""
-        known = [*self.groups, *key_paths(self.without_hydra(base))]
+        known = self._known(base)
         key, (parent, _, name) = item.key_or_group, item.key_or_group.rpartition(".")
         fault = f"{item.input_line}: unknown key {key!r}"
-        if item.is_delete() or not has_key(base, f"{parent}._target_"):
+        group = key.partition(".")[0]
+        if item.is_delete() or not has_key(base, f"{group}._target_") or not is_option(key):
             return fault + nearest(key, known)
         beside = [other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == parent]
-        return (
-            f"{fault}{nearest(name, beside)}; an option of {parent}._target_ is given as +{item.input_line}"
-        )
+        return f"{fault}{nearest(name, beside)}; an option of {group}._target_ is given as +{item.input_line}"
 
     @staticmethod
     def _is_known(item: Override, base: DictConfig) -> bool:
@@ -262,10 +296,3 @@ class OverrideChecker:
         if item.is_sweep_override():
             return [str(element) for element in item.sweep_string_iterator()]
         return [item.get_value_element_as_str()]
-
-
-def _listed(options: Sequence[str]) -> str:
-    """List the options of a group; for a folder in it, only how many it has."""
-    inside = Counter(option.partition("/")[0] for option in options if "/" in option)
-    folders = [f"{folder}/… ({count})" for folder, count in inside.items()]
-    return ", ".join([*(option for option in options if "/" not in option), *folders])

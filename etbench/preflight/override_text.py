@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
+from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
@@ -13,6 +15,7 @@ from etbench.config.command import quoted
 __all__ = [
     "first_line",
     "if_comma_is_text",
+    "options_text",
     "override_key",
     "override_value",
     "quoting_fault",
@@ -72,3 +75,10 @@ def _with_quotes(text: str) -> str:
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message."""
     return str(error).strip().splitlines()[0]
+
+
+def options_text(options: Sequence[str]) -> str:
+    """List the options of a group; for a folder in it, only how many it has."""
+    inside = Counter(option.partition("/")[0] for option in options if "/" in option)
+    folders = [f"{folder}/… ({count})" for folder, count in inside.items()]
+    return ", ".join([*(option for option in options if "/" not in option), *folders])

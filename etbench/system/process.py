@@ -23,6 +23,7 @@ from msgspec import Struct
 from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent
 from etbench.system.messages import Answer, Failed, Message, Part, Request
+from etbench.system.printed import adding_printed
 
 __all__ = [
     "SIGNALS_FROM",
@@ -106,7 +107,8 @@ class Worker:
         Args:
             request: goes to the child's standard input as a line of JSON.
             reply: the type of the answer.
-            log: named in hints; the child writes to it, and so does the shell that starts the child.
+            log: named in hints; the child writes to it, and so does the shell that starts the child. Errors
+                contain what the runtime printed to it.
             on_event: is called with each event of the child as it comes.
             on_part: is called with each part of the answer that comes before its end.
             timeout_s: the child is killed if it takes longer.
@@ -117,6 +119,20 @@ class Worker:
             EtbenchError: what the child reported, or how it ended if it could not report.
 
         """
+        with adding_printed(log):
+            return self._answer(request, reply, log, on_event, on_part, timeout_s, silence_s, stage)
+
+    def _answer(
+        self,
+        request: Struct,
+        reply: type[T],
+        log: Path,
+        on_event: OnEvent,
+        on_part: Callable[[msgspec.Raw], None] | None,
+        timeout_s: float | None,
+        silence_s: float | None,
+        stage: str,
+    ) -> T:
         decoder = msgspec.json.Decoder(Message)
         self._asked += 1
         body = msgspec.Raw(msgspec.json.encode(request))

@@ -64,11 +64,8 @@ def print_kinds(results: Sequence[Result], names: Sequence[str], console: Consol
 
 
 def _without_figures(results: Sequence[Result], names: Sequence[str]) -> Iterator[_Remark]:
-    for (stage, message, hint), cells in _kinds(results, names, _failure).items():
-        more = f"\n  hint: {hint}" if hint else ""
-        yield _Remark(
-            "red", _counted(cells, "failed"), f" at stage {stage}: {listed(cells)}: {message}{more}"
-        )
+    for (stage, message), cells in _kinds(results, names, _failure).items():
+        yield _Remark("red", _counted(cells, "failed"), f" at stage {stage}: {listed(cells)}: {message}")
     for (status, reason), cells in _kinds(results, names, _left_out).items():
         yield _Remark("yellow", _counted(cells, status), f": {listed(cells)}: {reason}")
 
@@ -122,9 +119,16 @@ def _counted(cells: Sequence[str], what: str = "") -> str:
     return f"{counted(len(cells), 'cell')} {what}".rstrip()
 
 
-def _failure(result: Result) -> tuple[str, str, str] | None:
+def _failure(result: Result) -> tuple[str, str] | None:
     failure = result.failure
-    return (failure.stage, _first_line(failure), failure.hint) if failure else None
+    return (failure.stage, _words(failure)) if failure else None
+
+
+def _words(failure: Failure) -> str:
+    """Return the first line of the message, the line of the user's code and the hint, each on its line."""
+    where = f"\n  at {failure.where}" if failure.where else ""
+    hint = f"\n  hint: {failure.hint}" if failure.hint else ""
+    return f"{_first_line(failure)}{where}{hint}"
 
 
 def _first_line(failure: Failure) -> str:
@@ -157,8 +161,7 @@ def print_details(result: Result, name: str, console: Console) -> None:
 
 def _details(result: Result, name: str) -> Iterator[_Remark]:
     if failure := result.failure:
-        hint = f"\n  hint: {failure.hint}" if failure.hint else ""
-        yield _Remark("red", "failed", f" {name} at stage {failure.stage}: {_first_line(failure)}{hint}")
+        yield _Remark("red", "failed", f" {name} at stage {failure.stage}: {_words(failure)}")
     elif result.status in ("skipped", "built"):
         built = f"\n  {_built(result.artifact)}" if result.artifact and result.status == "built" else ""
         yield _Remark("yellow", result.status, f" {name}: {result.reason}{built}")

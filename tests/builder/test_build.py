@@ -112,3 +112,11 @@ def test_references_come_back_as_they_were_written(tmp_path: Path) -> None:
     read_inputs, read_outputs = read_references(tmp_path)
     for written, read in zip([*inputs, *outputs], [*read_inputs, *read_outputs], strict=True):
         assert all(torch.equal(a, b) for a, b in zip(written, read, strict=True))
+
+
+def test_an_operator_outside_of_the_core_set_is_lowered_without_the_check_only(tmp_path: Path) -> None:
+    with pytest.raises(EtbenchError, match=r"bitwise_right_shift\S* is not in Core ATen opset") as caught:
+        build_here(tmp_path / "checked", "model=right_shift")
+    assert caught.value.stage == "lower"
+    build_here(tmp_path / "unchecked", "model=right_shift", "delegate.check_ir=false")
+    assert check(tmp_path / "unchecked", 1, None).parity.exact

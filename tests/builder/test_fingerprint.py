@@ -87,6 +87,7 @@ def test_each_model_that_is_shipped_has_a_key() -> None:
         "model.width=5",
         "precision=int8",
         "delegate=portable",
+        "delegate.check_ir=false",
         "calibration.seed=1",
         "calibration.batches=2",
         "model=slow",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -84,7 +85,8 @@ def test_max_seconds_cuts_the_timing_short_after_three_samples_and_says_so(
 FAILING = {
     "unexportable": ("export", "data-dependent"),
     "wrong_return": ("load", "returned str"),
-    "misspelt": ("load", "did you mean 'width'?"),
+    "bad_bytes": ("load", r"a path that is not UTF-8: \udcff"),
+    "pool3d": ("load_program", "kernel 'aten::max_pool3d_with_indices.out' not found"),
     "unimportable": ("load", "No module named 'no_such_package'"),
 }
 # The code, the status and the facts of each.
@@ -130,6 +132,24 @@ def test_a_failing_cell_has_a_result_with_its_stage_and_status_1(
     assert result.failure.stage == stage
     assert message in result.failure.message
     assert "Traceback" in result.failure.traceback
+    assert result.failure.message.splitlines()[0] in shown
+    if result.failure.hint:
+        assert f"  hint: {result.failure.hint}" in done.stdout.splitlines()
+
+
+def test_the_users_line_and_the_cure_of_a_known_failure_are_shown(
+    failing: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    done, folder = failing
+    failure = read_result(folder / "unexportable_fp32_portable.json").failure
+    assert failure is not None
+    assert failure.known == "export.branches_on_data"
+    assert re.search(r"tiny_models\.py:\d+, in forward: return x if x\.sum\(\) > 0 else -x$", failure.where)
+    assert f"  at {failure.where}" in done.stdout.splitlines()
+    assert "torch.cond" in failure.hint
+    missing = read_result(folder / "pool3d_fp32_portable.json").failure
+    assert missing is not None
+    assert missing.log[0] == "operator_registry.cpp: kernel 'aten::max_pool3d_with_indices.out' not found."
 
 
 @pytest.mark.parametrize("model", DOUBTFUL)

@@ -279,6 +279,75 @@ def test_a_users_folder_adds_options_and_whole_groups() -> None:
         compose(["model=tinny"], config_dir=CONF)
 
 
+def test_an_unknown_option_says_how_a_file_of_ones_own_is_found() -> None:
+    (fault,) = _faults(["model=mine"])
+    assert fault.endswith("; your own model/mine.yaml is found with --config-dir <folder>")
+
+
+@pytest.mark.parametrize(
+    ("argv", "fault"),
+    [
+        (
+            ["model=misspelt"],
+            "model._target_=tiny_models.tiny does not accept these options: got an unexpected",
+        ),
+        (["model=tiny", "+model.depth=2"], "model._target_=tiny_models.tiny does not accept these options"),
+        (
+            ["model=custom", "model._target_=tiny_models.tinny"],
+            "module 'tiny_models' has no 'tinny' (did you",
+        ),
+        (
+            ["model=custom", "model._target_=tinny_models.tiny"],
+            "no module 'tinny_models'; is its folder on PYTH",
+        ),
+        (["-m", "model=custom", "model._target_=tiny_models.tiny,tiny_models.tinny"], "has no 'tinny'"),
+        (
+            ["evaluate._target_=accuracy_hooks.spread"],
+            "evaluate._target_=accuracy_hooks.spread does not accept",
+        ),
+        (
+            ["evaluate._target_=accuracy_hooks.sprad", "+evaluate.scale=2"],
+            "has no 'sprad' (did you mean 'spread",
+        ),
+        (
+            ["model=tiny", "model.widht=2"],
+            "(did you mean 'width'?); an option of model._target_ is given as +",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_function_that_does_not_exist_or_take_the_options_is_refused(argv: list[str], fault: str) -> None:
+    flags = [text for text in argv if text.startswith("-")]
+    (found,) = _faults([*flags, "--config-dir", str(CONF), *argv[len(flags) :]])
+    assert fault in found
+
+
+@pytest.mark.parametrize(
+    ("override", "says_plus"),
+    [
+        ("model.config.num_classes=10", True),  # inside of an option of the function
+        ("model.dynamic.btch=2", False),
+        ("delegate.runtime.cache=true", False),
+        ("repeat.rnus=3", False),
+    ],
+)
+def test_only_an_option_of_a_function_is_said_to_need_a_plus(override: str, says_plus: bool) -> None:
+    (fault,) = _faults(["model=transformers", "model.id=bert", override])
+    assert fault.startswith(f"{override}: unknown key ")
+    assert (f"an option of model._target_ is given as +{override}" in fault) is says_plus
+
+
+def test_a_function_with_all_its_options_is_accepted() -> None:
+    check_command_line(["evaluate._target_=accuracy_hooks.spread", "+evaluate.scale=2"])
+    flags = ["-m", "--config-dir", str(CONF)]
+    other = "model._target_=tiny_models.slow"  # its argument is not one of the file's own function
+    check_command_line([*flags, "model=custom", other, "+model.size=8,16"])
+
+
+def test_an_argument_that_is_not_utf8_is_refused() -> None:
+    assert _faults(["model.weights=na\udcef"]) == ["'model.weights=na\\udcef': is not UTF-8"]
+
+
 def test_python_and_the_command_line_refuse_the_same_with_the_same_words() -> None:
     overrides = ["model=resnet81", "repeat.runs=0", "threads=0"]
     with pytest.raises(ConfigError) as from_python:

@@ -34,6 +34,7 @@ from etbench.measure.worker.plan import Progress
 from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import CheckTask, EvaluateTask, OutputsTask, ParityTask, RoundTask, Task
 from etbench.stats.parity import Parity
+from etbench.system.printed import adding_printed
 from etbench.text import seconds_text
 
 __all__ = ["RunningSubject", "failing_alone"]
@@ -166,7 +167,8 @@ class RunningSubject:
 
         def run(task: Task | OutputsTask, answer: type[T], /) -> T:
             task = msgspec.structs.replace(task, runtime=self.asked.runtime)
-            return self._machine.run(task, answer, supervision)
+            with adding_printed(self.asked.log):
+                return self._machine.run(task, answer, supervision)
 
         supervision = Supervision(stage, waiting, progress, self._timeout_s, self.asked.log)
         return run

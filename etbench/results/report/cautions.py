@@ -66,8 +66,9 @@ def _reason(result: Result) -> str:
         return result.reason or "no reason was recorded"
     failure = result.failure
     first = (failure.message.splitlines() or [failure.kind])[0]
+    where = f" At {failure.where}." if failure.where else ""
     hint = f" Hint: {failure.hint}" if failure.hint else ""
-    return f"at stage {failure.stage}: {first}{hint}"
+    return f"at stage {failure.stage}: {first}{where}{hint}"
 
 
 def _found(named: Sequence[tuple[str, Result]], severity: Severity) -> Iterator[str]:

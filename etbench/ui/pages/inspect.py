@@ -125,6 +125,8 @@ def _headline(result: Result) -> Iterator[tuple[str, str]]:
     if result.failure is not None:
         yield "failed at", result.failure.stage
         yield "error", result.failure.message
+        if result.failure.where:
+            yield "at", result.failure.where
         if result.failure.hint:
             yield "hint", result.failure.hint
     if result.reason:
