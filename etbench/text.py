@@ -12,10 +12,11 @@ __all__ = ["and_more", "counted", "seconds_text", "shown_path"]
 def counted(count: int, noun: str) -> str:
     """Write a count with its noun.
 
-    >>> counted(1, "model"), counted(2, "model")
-    ('1 model', '2 models')
+    >>> counted(1, "model"), counted(2, "model"), counted(3, "batch")
+    ('1 model', '2 models', '3 batches')
     """
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    ending = "es" if noun.endswith("ch") else "s"
+    return f"{count} {noun}{'' if count == 1 else ending}"
 
 
 def and_more(names: Iterable[str], most: int = 5) -> str:

@@ -33,6 +33,7 @@ from etbench.models import LoadedModel, load
 from etbench.models.wrapping import flatten
 from etbench.precisions import Shown, cast_inputs, convert
 from etbench.system.files import sha256
+from etbench.text import counted
 
 __all__ = ["Prepared", "build_artifact", "prepare"]
 
@@ -230,7 +231,7 @@ def _described(batches: Batches) -> str:
 
 
 def _calibrated_on(batches: Batches, shown: Shown, size: int) -> str:
-    count = f"{len(shown.batches)} batch{'es' if len(shown.batches) > 1 else ''} of size {size}"
+    count = f"{counted(len(shown.batches), 'batch')} of size {size}"
     return f"{count} from {batches.description}; {shown.observer} observer"
 
 

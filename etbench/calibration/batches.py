@@ -155,7 +155,7 @@ def _arrays(calibration: Calibration, inputs: Inputs, names: Sequence[str]) -> _
     few = msgspec.structs.replace(calibration, references=1, batches=1)
     example = _usual(few, inputs)
     own = read_arrays(Path(str(calibration.npz)), names, (example.references or example.calibration)[0])
-    count = f"{len(own)} batch{'es' if len(own) > 1 else ''}"
+    count = counted(len(own), "batch")
     return _split(calibration, own, f"{calibration.npz}, which has {count}", "npz")
 
 

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.text import Text
 
 from etbench.artifact import Artifact
+from etbench.artifact.quantized_words import quantized_words
 from etbench.events.failure import Failure
 from etbench.measure.pass_results import Profile
 from etbench.results.checks import CHECKS, findings_across
 from etbench.results.schema import Finding, Result, Severity
-from etbench.results.tables.quantization import quantized_words
 from etbench.stats.layers import Numerics
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import say

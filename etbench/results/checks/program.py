@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+from etbench.artifact.quantized_words import quantized_words
 from etbench.results.checks.check import Check
 from etbench.results.schema import Result
+from etbench.text import counted
 
 __all__ = ["PROGRAM_CHECKS"]
+
+MOSTLY = 0.5  # of the multiply-accumulates
+SOURCES = {"example": "the example inputs of the model's function", "made_up": "made-up values"}
 
 
 def _random(result: Result) -> str | None:
     return "random weights" if result.weights == "random" else None
+
+
+def _on_example(result: Result) -> str | None:
+    use = result.artifact.data_use if result.artifact else None
+    if use is None or use.source not in ("example", "made_up") or not use.calibrated_on:
+        return None
+    derived = f", and compared on {counted(use.derived, 'input')} derived from it" if use.derived else ""
+    return f"calibrated on {counted(use.calibrated_on, 'batch')} of {SOURCES[use.source]}{derived}"
+
+
+def _judged_on_calibration(result: Result) -> str | None:
+    use = result.artifact.data_use if result.artifact else None
+    if use is None or not use.compared_on_calibration:
+        return None
+    return use.note or "no other inputs could be derived"
+
+
+def _little_quantized(result: Result) -> str | None:
+    quantized = result.artifact.quantized if result.artifact else None
+    if quantized is None or quantized.macs_share is None or quantized.macs_share >= MOSTLY:
+        return None
+    return quantized_words(quantized)
 
 
 def _two_answers(result: Result) -> str | None:
@@ -23,6 +50,28 @@ PROGRAM_CHECKS = (
         "The eager model gives two answers for one input, so no program can agree with it.",
         _two_answers,
         "call eval() on it and look for dropout or random operators in its forward",
+    ),
+    Check(
+        "calibration.example_only",
+        "warning",
+        "The value ranges of the precision come from the example inputs alone, not from real data.",
+        _on_example,
+        "give real inputs: calibration.npz=<file>, or a model function that returns a list of examples",
+    ),
+    Check(
+        "calibration.judged_on_itself",
+        "warning",
+        "Parity is taken on the inputs that the program was calibrated on, so it is too good.",
+        _judged_on_calibration,
+        "give more inputs: calibration.npz=<file>, or a model function that returns a list of examples",
+    ),
+    Check(
+        "precision.little_quantized",
+        "warning",
+        "The precision left most of the arithmetic in float.",
+        _little_quantized,
+        "compare its time and size with fp32 before you choose it; precision=int8_dynamic may quantize other "
+        "layers",
     ),
     Check(
         "weights.random",

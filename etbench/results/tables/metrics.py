@@ -12,10 +12,10 @@ from typing import Any, Literal
 import msgspec
 
 from etbench.artifact import Delegation
+from etbench.artifact.quantized_words import float_layers
 from etbench.measure.pass_results import Operator
 from etbench.results.schema import Result
 from etbench.results.tables.delegation import delegation_time_share
-from etbench.results.tables.quantization import float_layers
 
 __all__ = ["COLUMNS", "DERIVED", "RAW", "Column"]
 

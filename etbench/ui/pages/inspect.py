@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 from nicegui import ui
 
+from etbench.artifact.quantized_words import quantized_words
 from etbench.config.command import shell_words
 from etbench.preflight.doctor import describe
 from etbench.results import charts
 from etbench.results.schema import Result
-from etbench.results.tables.quantization import quantized_words
 from etbench.results.tables.rounds import round_table
 from etbench.stats.parity import OutputParity, Parity
 from etbench.text import counted, seconds_text

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from etbench.artifact import DataUse, Quantized
 from etbench.results.checks import CHECKS, CROSS_CHECKS, faults, findings_across, judged
 from etbench.results.schema import Result
 from etbench.stats import assess, compare_outputs
@@ -43,6 +44,20 @@ PROVOKED: dict[str, Callable[[MakeResult], Result]] = {
     ),
     "parity.repeated_token": lambda make: make(parity=TALKING),
     "model.not_repeatable": lambda make: _artifact(make(), not_repeatable="two runs differ"),
+    "calibration.example_only": lambda make: _artifact(
+        make(precision="int8"), data_use=DataUse(source="example", calibrated_on=1, compared_on=4, derived=4)
+    ),
+    "calibration.judged_on_itself": lambda make: _artifact(
+        make(precision="int8"),
+        data_use=DataUse(source="npz", calibrated_on=1, compared_on=1, compared_on_calibration=True),
+    ),
+    "precision.little_quantized": lambda make: _artifact(
+        make(precision="int8"),
+        quantized=Quantized(
+            **{"macs": 8, "macs_share": 0.25, "weights_share": 0.5, "operators": {"linear": 1}},
+            **{"operators_in_float": {"gru": 1}, "layers_in_float": {"rnn": 0.75}},
+        ),
+    ),
     "weights.random": lambda make: make(weights="random"),
     "latency.unstable": lambda make: make(stability=assess([[1.0], [9.0]] * 5)),
     "latency.noisy": lambda make: make(stability=assess([[5.0]] * 6, other_cpu_shares=[0.2] * 6)),
