@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from etbench.artifact.sources import Sources
 from etbench.config import Generation, Recipe
 from etbench.stats.layers import Numerics
 
@@ -68,7 +69,9 @@ class Artifact(Struct, frozen=True, kw_only=True):
     weights; both are null in results of older versions. `inputs` and `outputs` are flat; `references` counts
     the batches for which parity is computed. `calibration` describes the data from which a calibrated
     precision took its ranges; `numerics` shows where it loses accuracy, if requested. `generation` is for
-    language models: how many tokens they read and generate; their inputs are those of a prompt.
+    language models: how many tokens they read and generate; their inputs are those of a prompt. `sources`
+    are the user's code and data that the program was made from; null in results of older versions, and if
+    they changed during the build.
     """
 
     pte_bytes: int
@@ -88,6 +91,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
     calibration: str = ""
     numerics: Numerics | None = None
     generation: Generation | None = None
+    sources: Sources | None = None
 
 
 def program_path(folder: Path) -> Path:

@@ -1,5 +1,8 @@
 """The artifact cache: programs that are already built, found by the key of their recipe.
 
+A key may have several programs, made from different code or data of the user; `etbench.builder.manifest`
+tells which fits now.
+
 An entry is a folder with `model.pte`, `reference.safetensors` and `entry.json`. A rename adds or removes it
 as a whole, and its checksums are verified at each use. So machines can share the folder over a network
 without a lock: an entry that disappears or changes while it is copied counts as missing. Locks only avoid
@@ -19,7 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from etbench.artifact import Artifact
+from etbench.artifact.sources import Sources
 from etbench.builder.entry import FILES, FORMAT, Sidecar, checked_key, read_sidecar, sidecar_path
+from etbench.builder.manifest import KEPT, changed_since
 from etbench.builder.remote import OnLost, RemoteCache
 from etbench.system.files import link_or_copy
 from etbench.system.locks import locked_where_possible
@@ -49,6 +54,11 @@ class Entry:
     artifact: Artifact
     bytes: int
     used_s: float
+
+    @property
+    def sources(self) -> Sources:
+        """The user's code and data that the program was made from."""
+        return self.artifact.sources or Sources()
 
 
 class Cache:
@@ -95,25 +105,50 @@ class Cache:
         with locked_where_possible(self._locks / f"{key}.lock", on_wait):
             yield
 
-    def take(self, key: str, folder: Path, on_lost: OnLost) -> Artifact | None:
+    def take(
+        self, key: str, folder: Path, on_lost: OnLost, on_changed: Callable[[str], None] = lambda _: None
+    ) -> Artifact | None:
         """Put the files of an entry into an empty folder and return its artifact, or None if there is none.
 
         They are hard links if the file system supports them, so that pruning cannot remove them during a
         run. An entry that is damaged or has another format is removed and counts as missing. An entry that
         only the remote cache has is also added here.
-        """
-        sidecar = self._take_here(key, folder)
-        if sidecar is None and self.remote is not None:
-            sidecar = self.remote.fetch(key, folder, on_lost)
-            if sidecar is not None:
-                with contextlib.suppress(OSError):  # a full disk, or a cache that can only be read
-                    self._enter(sidecar, folder)
-        return sidecar.artifact if sidecar else None
 
-    def find(self, key: str) -> Artifact | None:
-        """Return the artifact of a local entry, without copying or checking its files."""
-        sidecar = read_sidecar(self._entry(key))
-        return sidecar.artifact if sidecar is not None and sidecar.key == key else None
+        Args:
+            key: of the recipe.
+            folder: an existing, empty folder.
+            on_lost: called with the reason if the remote cache fails.
+            on_changed: called with what has changed, if all entries of the key were made from other code or
+                data than there is now.
+
+        """
+        changes = []
+        for entry, sidecar in self._of_key(key):
+            if change := changed_since(sidecar.sources):
+                changes.append(change)
+            elif self._copied(entry, sidecar, folder):
+                return sidecar.artifact
+        if self.remote is not None:
+            fetched = self.remote.fetch(key, folder, on_lost)
+            if fetched is not None:
+                with contextlib.suppress(OSError):  # a full disk, or a cache that can only be read
+                    self._enter(fetched, folder)
+                return fetched.artifact
+        if changes:
+            on_changed(changes[0])
+        return None
+
+    def find(self, key: str) -> tuple[Artifact | None, str]:
+        """Return the artifact of a local entry, without copying or checking its files.
+
+        If there is none, return what has changed since there was one; empty if there never was.
+        """
+        changes = []
+        for _, sidecar in self._of_key(key):
+            if not (change := changed_since(sidecar.sources)):
+                return sidecar.artifact, ""
+            changes.append(change)
+        return None, changes[0] if changes else ""
 
     def put(self, key: str, name: str, artifact: Artifact, built: Path, on_lost: OnLost) -> None:
         """Add the files in a folder as an entry, here and in the remote cache; the folder does not change."""
@@ -135,12 +170,19 @@ class Cache:
         return sorted(found, key=lambda entry: -entry.used_s)
 
     def prune(self, max_bytes: int, keep: str = "") -> list[Entry]:
-        """Remove the least recently used entries until the rest fits, and return the removed ones."""
+        """Remove the least recently used entries until the rest fits, and return the removed ones.
+
+        Args:
+            max_bytes: size of the rest.
+            keep: name of the folder of an entry that stays.
+
+        """
         self._remove_abandoned()
+        self._remove_older_formats()
         removed, total = [], 0
         for entry in self.entries():
             total += entry.bytes
-            if total > max_bytes and entry.key != keep and self._discard(entry.folder):
+            if total > max_bytes and entry.folder.name != keep and self._discard(entry.folder):
                 removed.append(entry)
         return removed
 
@@ -154,6 +196,7 @@ class Cache:
 
     def clear(self) -> int:
         """Remove all entries, and return how many there were."""
+        self._remove_older_formats()
         return sum(self._discard(folder) for folder in list(self._entries.glob("*/*")))
 
     @property
@@ -164,28 +207,36 @@ class Cache:
     def _locks(self) -> Path:
         return self.folder / "locks"
 
-    def _entry(self, key: str) -> Path:
-        return self._entries / key[:2] / checked_key(key)
+    def _of_key(self, key: str) -> list[tuple[Path, Sidecar]]:
+        """Return the entries of a key, the most recently used first; those that are damaged are removed."""
+        found = []
+        for folder in (self._entries / key[:2]).glob(f"{checked_key(key)}.*"):
+            sidecar = read_sidecar(folder)
+            if sidecar is None or sidecar.folder_name != folder.name:
+                self._discard_damaged(folder)
+                continue
+            with contextlib.suppress(OSError):  # removed meanwhile
+                found.append((sidecar_path(folder).stat().st_mtime_ns, folder, sidecar))
+        return [(folder, sidecar) for _, folder, sidecar in sorted(found, key=lambda one: -one[0])]
 
-    def _take_here(self, key: str, folder: Path) -> Sidecar | None:
-        source = self._entry(key)
-        sidecar, damaged = read_sidecar(source), True
-        if sidecar is not None and sidecar.key == key:
-            try:
-                for path in FILES:
-                    link_or_copy(path(source), path(folder))
-                if sidecar.fits(folder):
-                    with contextlib.suppress(OSError):
-                        os.utime(sidecar_path(source))  # used now
-                    return sidecar
-            except OSError as error:  # a full disk or a lost network does not mean that the entry is damaged
-                damaged = isinstance(error, FileNotFoundError)
+    def _copied(self, source: Path, sidecar: Sidecar, folder: Path) -> bool:
+        """Put the files of an entry into a folder and return True, or False if it is damaged or gone."""
+        damaged = True
+        try:
             for path in FILES:
+                link_or_copy(path(source), path(folder))
+            if sidecar.fits(folder):
                 with contextlib.suppress(OSError):
-                    path(folder).unlink()
+                    os.utime(sidecar_path(source))  # used now
+                return True
+        except OSError as error:  # a full disk or a lost network does not mean that the entry is damaged
+            damaged = isinstance(error, FileNotFoundError)
+        for path in FILES:
+            with contextlib.suppress(OSError):
+                path(folder).unlink()
         if damaged:
             self._discard_damaged(source)
-        return None
+        return False
 
     def _enter(self, sidecar: Sidecar, built: Path) -> None:
         """Add the files in a folder as a local entry, unless there is one."""
@@ -195,7 +246,7 @@ class Cache:
             for path in FILES:
                 link_or_copy(path(built), path(staging))
             sidecar_path(staging).write_bytes(sidecar.encode())
-            entry = self._entry(sidecar.key)
+            entry = self._entries / sidecar.key[:2] / sidecar.folder_name
             entry.parent.mkdir(parents=True, exist_ok=True)
             try:
                 staging.rename(entry)
@@ -205,7 +256,9 @@ class Cache:
                     raise
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        self.prune(self.max_bytes, keep=sidecar.key)
+        for folder, _ in self._of_key(sidecar.key)[KEPT:]:
+            self._discard(folder)
+        self.prune(self.max_bytes, keep=sidecar.folder_name)
 
     def _discard_damaged(self, folder: Path) -> bool:
         """Remove a damaged entry; if it proves valid once no other process can move it, put it back."""
@@ -245,10 +298,16 @@ class Cache:
                 if time.time() - folder.stat().st_mtime > ABANDONED_S:
                     shutil.rmtree(folder, ignore_errors=True)
 
+    def _remove_older_formats(self) -> None:
+        for folder in self.folder.glob("v[0-9]*"):
+            if folder.name.removeprefix("v").isdecimal() and int(folder.name.removeprefix("v")) < FORMAT:
+                shutil.rmtree(folder, ignore_errors=True)
 
-def _sound(folder: Path, key: str) -> bool:
+
+def _sound(folder: Path, name: str) -> bool:
+    """Return whether a folder is a valid entry of this name."""
     sidecar = read_sidecar(folder)
     try:
-        return sidecar is not None and sidecar.key == key and sidecar.fits(folder)
+        return sidecar is not None and sidecar.folder_name == name and sidecar.fits(folder)
     except OSError:
         return False

@@ -20,6 +20,7 @@ from etbench.preflight.grid import expanded
 from etbench.results.files.names import cell_words
 from etbench.results.files.store import read_results
 from etbench.sweep.eta import Estimate
+from etbench.sweep.manifest import accuracy_changed
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import plain_console
 from etbench.text import counted, seconds_text
@@ -107,10 +108,12 @@ def _wanted(
     if cell.model.ready:
         return Planned(cell, "already built", then, measures=not reason)
     key = recipe_key(cell.recipe)
-    if cache is not None and key is not None and (artifact := cache.find(key)):
+    artifact, changed = cache.find(key) if cache is not None and key is not None else (None, "")
+    if artifact:
         return Planned(cell, "in the cache", then, measures=not reason, bytes=artifact.pte_bytes)
     seconds = times.expected(cell.stem)
-    words = "to build" if seconds is None else f"to build, {seconds_text(seconds)} last time"
+    words = f"to build: {changed}" if changed else "to build"
+    words = words if seconds is None else f"{words}, {seconds_text(seconds)} last time"
     return Planned(cell, words, then, builds=True, measures=not reason, bytes=sizes.get(cell.stem))
 
 
@@ -120,7 +123,9 @@ def _finished(cell: Cell, folder: Path) -> set[str]:
         return set()
     results = read_results(sorted(folder.glob("*.json")))[0]
     again = {"failed"} if cell.sweep.retry == "failed" else set()
-    return {result.cell_id for _, result in results if result.status not in again}
+    return {
+        result.cell_id for _, result in results if result.status not in again and not accuracy_changed(result)
+    }
 
 
 def _summary(planned: Sequence[Planned]) -> list[str]:

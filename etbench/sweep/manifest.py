@@ -13,6 +13,7 @@ import msgspec
 from filelock import FileLock, Timeout
 from msgspec import Struct
 
+from etbench.builder.manifest import changed_since
 from etbench.config import Cell, decides_cell
 from etbench.errors import ConfigError
 from etbench.results.files.schema import Result
@@ -23,6 +24,7 @@ from etbench.text import counted
 __all__ = [
     "HIDDEN",
     "Manifest",
+    "accuracy_changed",
     "alone_in",
     "close_manifest",
     "finished_cells",
@@ -175,9 +177,9 @@ def finished_cells(
 ) -> tuple[dict[str, Result], list[str]]:
     """Return the results of the folder that do not need another run, by cell, and messages on moved files.
 
-    A file that is not a valid result, and with `retry_failed` that of a failed cell, is moved to a hidden
-    folder: nothing is deleted, and its name is free for the new result. If `retried` is given, only failed
-    cells in it are moved.
+    A file that is not a valid result, that of a cell whose accuracy function has changed since, and with
+    `retry_failed` that of a failed cell, is moved to a hidden folder: nothing is deleted, and its name is free
+    for the new result. If `retried` is given, only results of cells in it are moved.
     """
     done: dict[str, Result] = {}
     words = []
@@ -187,12 +189,19 @@ def finished_cells(
         except UnreadableError as error:
             words.append(_set_aside(path, str(error.message)))
             continue
-        again = retry_failed and (retried is None or result.cell_id in retried)
-        if result.status == "failed" and again:
+        movable = retried is None or result.cell_id in retried
+        if movable and retry_failed and result.status == "failed":
             _set_aside(path, "")
+        elif movable and (change := accuracy_changed(result)):
+            words.append(_set_aside(path, f"{path.name}: the accuracy is measured again: {change}"))
         else:
             done[result.cell_id] = result
     return done, words
+
+
+def accuracy_changed(result: Result) -> str:
+    """Describe what has changed since in the code or data of a result's accuracy function; empty if nothing."""
+    return changed_since(result.evaluation_sources) if result.evaluation_sources else ""
 
 
 def _set_aside(path: Path, why: str) -> str:
