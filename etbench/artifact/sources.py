@@ -24,7 +24,7 @@ class CodeFile(Struct, frozen=True, kw_only=True):
 class DataFile(Struct, frozen=True, kw_only=True):
     """A file that was opened.
 
-    `root` tells what `path` is relative to: ``.`` for the working folder, ``~`` for the home folder, or the
+    `root` is what `path` is relative to: ``.`` for the working folder, ``~`` for the home folder, or the
     name of a top-level module for the folder that it was imported from; ``/`` if `path` is absolute. `sha256`
     is empty if there was no such file.
     """

@@ -1,7 +1,7 @@
 """The artifact cache: programs that are already built, found by the key of their recipe.
 
 A key may have several programs, made from different code or data of the user; `etbench.builder.manifest`
-tells which fits now.
+compares them with what is there now.
 
 An entry is a folder with `model.pte`, `reference.safetensors` and `entry.json`. A rename adds or removes it
 as a whole, and its checksums are verified at each use. So machines can share the folder over a network
@@ -15,7 +15,6 @@ import contextlib
 import errno
 import os
 import shutil
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,12 +25,17 @@ from etbench.artifact.sources import Sources
 from etbench.builder.entry import FILES, FORMAT, Sidecar, checked_key, read_sidecar, sidecar_path
 from etbench.builder.manifest import KEPT, changed_since
 from etbench.builder.remote import OnLost, RemoteCache
+from etbench.builder.removing import (
+    discard,
+    discard_damaged,
+    is_sound,
+    remove_abandoned,
+    remove_older_formats,
+)
 from etbench.system.files import link_or_copy
 from etbench.system.locks import locked_where_possible
 
 __all__ = ["Cache", "Entry", "cache_folder"]
-
-ABANDONED_S = 86_400.0
 
 
 def cache_folder(configured: str | None) -> Path:
@@ -123,6 +127,9 @@ class Cache:
 
         """
         changes = []
+        for entry in self._folders(key):
+            if _described(entry) is None:
+                discard_damaged(entry, self.work)
         for entry, sidecar in self._of_key(key):
             if change := changed_since(sidecar.sources):
                 changes.append(change)
@@ -177,12 +184,12 @@ class Cache:
             keep: name of the folder of an entry that stays.
 
         """
-        self._remove_abandoned()
-        self._remove_older_formats()
+        remove_abandoned(self.work)
+        remove_older_formats(self.folder)
         removed, total = [], 0
         for entry in self.entries():
             total += entry.bytes
-            if total > max_bytes and entry.folder.name != keep and self._discard(entry.folder):
+            if total > max_bytes and entry.folder.name != keep and discard(entry.folder, self.work):
                 removed.append(entry)
         return removed
 
@@ -191,13 +198,13 @@ class Cache:
         return [
             folder
             for folder in self._entries.glob("*/*")
-            if not _sound(folder, folder.name) and self._discard_damaged(folder)
+            if not is_sound(folder) and discard_damaged(folder, self.work)
         ]
 
     def clear(self) -> int:
         """Remove all entries, and return how many there were."""
-        self._remove_older_formats()
-        return sum(self._discard(folder) for folder in list(self._entries.glob("*/*")))
+        remove_older_formats(self.folder)
+        return sum(discard(folder, self.work) for folder in list(self._entries.glob("*/*")))
 
     @property
     def _entries(self) -> Path:
@@ -207,16 +214,17 @@ class Cache:
     def _locks(self) -> Path:
         return self.folder / "locks"
 
+    def _folders(self, key: str) -> list[Path]:
+        return list((self._entries / key[:2]).glob(f"{checked_key(key)}.*"))
+
     def _of_key(self, key: str) -> list[tuple[Path, Sidecar]]:
-        """Return the entries of a key, the most recently used first; those that are damaged are removed."""
+        """Return the readable entries of a key, the most recently used first."""
         found = []
-        for folder in (self._entries / key[:2]).glob(f"{checked_key(key)}.*"):
-            sidecar = read_sidecar(folder)
-            if sidecar is None or sidecar.folder_name != folder.name:
-                self._discard_damaged(folder)
-                continue
-            with contextlib.suppress(OSError):  # removed meanwhile
-                found.append((sidecar_path(folder).stat().st_mtime_ns, folder, sidecar))
+        for folder in self._folders(key):
+            sidecar = _described(folder)
+            if sidecar is not None:
+                with contextlib.suppress(OSError):  # removed meanwhile
+                    found.append((sidecar_path(folder).stat().st_mtime_ns, folder, sidecar))
         return [(folder, sidecar) for _, folder, sidecar in sorted(found, key=lambda one: -one[0])]
 
     def _copied(self, source: Path, sidecar: Sidecar, folder: Path) -> bool:
@@ -235,7 +243,7 @@ class Cache:
             with contextlib.suppress(OSError):
                 path(folder).unlink()
         if damaged:
-            self._discard_damaged(source)
+            discard_damaged(source, self.work)
         return False
 
     def _enter(self, sidecar: Sidecar, built: Path) -> None:
@@ -257,57 +265,11 @@ class Cache:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         for folder, _ in self._of_key(sidecar.key)[KEPT:]:
-            self._discard(folder)
+            discard(folder, self.work)
         self.prune(self.max_bytes, keep=sidecar.folder_name)
 
-    def _discard_damaged(self, folder: Path) -> bool:
-        """Remove a damaged entry; if it proves valid once no other process can move it, put it back."""
-        gone = self._set_aside(folder)
-        if gone is None:
-            return False
-        sound = _sound(gone, folder.name)
-        if sound:
-            with contextlib.suppress(OSError):  # another was added meanwhile
-                gone.rename(folder)
-        shutil.rmtree(gone, ignore_errors=True)
-        return not sound
 
-    def _discard(self, folder: Path) -> bool:
-        """Remove an entry at once, and return whether it existed."""
-        gone = self._set_aside(folder)
-        if gone is not None:
-            shutil.rmtree(gone, ignore_errors=True)
-        return gone is not None
-
-    def _set_aside(self, folder: Path) -> Path | None:
-        """Rename an entry, so that nobody finds half of it; return its new path, or None if it is gone."""
-        gone = self.work / f".gone-{uuid.uuid4().hex}"
-        try:
-            if folder.exists():
-                self.work.mkdir(parents=True, exist_ok=True)
-            folder.rename(gone)
-            os.utime(gone)  # not abandoned, however old the entry is
-        except OSError:
-            return None
-        return gone
-
-    def _remove_abandoned(self) -> None:
-        """Remove what killed processes began to add or to remove, and did not finish."""
-        for folder in self.work.glob(".[eg]*-*"):
-            with contextlib.suppress(OSError):
-                if time.time() - folder.stat().st_mtime > ABANDONED_S:
-                    shutil.rmtree(folder, ignore_errors=True)
-
-    def _remove_older_formats(self) -> None:
-        for folder in self.folder.glob("v[0-9]*"):
-            if folder.name.removeprefix("v").isdecimal() and int(folder.name.removeprefix("v")) < FORMAT:
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sound(folder: Path, name: str) -> bool:
-    """Return whether a folder is a valid entry of this name."""
+def _described(folder: Path) -> Sidecar | None:
+    """Return the description of an entry if the folder has its name: its list is the one that was stored."""
     sidecar = read_sidecar(folder)
-    try:
-        return sidecar is not None and sidecar.folder_name == name and sidecar.fits(folder)
-    except OSError:
-        return False
+    return sidecar if sidecar is not None and sidecar.folder_name == folder.name else None

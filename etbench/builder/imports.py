@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import resolve_name
 from pathlib import Path
 
-__all__ = ["imported_by"]
+__all__ = ["Imports", "imports_of"]
 
 # Functions that import by a name that is only known when they are called.
 BY_NAME = frozenset(
@@ -20,32 +21,35 @@ BY_NAME = frozenset(
 )
 
 
-def imported_by(path: str, name: str) -> frozenset[str] | None:
-    """Return the names that a module imports at any depth of its text, with each name in a `from` import.
+@dataclass(frozen=True)
+class Imports:
+    """What a module may import: the names in its text, and whether it may import by other names too."""
+
+    names: frozenset[str] = frozenset()
+    others: bool = False
+
+
+def imports_of(path: str, name: str) -> Imports:
+    """Return what a module imports at any depth of its text, with each name in a `from` import.
 
     Args:
-        path: its file.
+        path: its file; one without text may import anything.
         name: its dotted name.
-
-    Returns:
-        None if it may import by other names: if it calls a function that does, or has no text.
 
     """
     try:
         status = Path(path).stat()
-        return _imported_by(path, name, status.st_size, status.st_mtime_ns)
+        return _imports_of(path, name, status.st_size, status.st_mtime_ns)
     except (OSError, SyntaxError, ValueError):
-        return None
+        return Imports(others=True)
 
 
 @cache
-def _imported_by(path: str, name: str, _size: int, _mtime_ns: int) -> frozenset[str] | None:
+def _imports_of(path: str, name: str, _size: int, _mtime_ns: int) -> Imports:
     tree = ast.parse(Path(path).read_bytes())
     package = name if Path(path).stem == "__init__" else name.rpartition(".")[0]
     used = {getattr(node, "id", "") or getattr(node, "attr", "") for node in ast.walk(tree)}
-    if used & BY_NAME:
-        return None
-    return frozenset(_names(tree, package))
+    return Imports(frozenset(_names(tree, package)), bool(used & BY_NAME))
 
 
 def _names(tree: ast.AST, package: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 __all__ = ["absolute", "find_module", "import_folders", "import_path"]
 
-USUAL = (BuiltinImporter, FrozenImporter, PathFinder)
+USUAL: tuple[object, ...] = (BuiltinImporter, FrozenImporter, PathFinder)
 
 
 def import_path() -> list[str]:
@@ -58,14 +58,14 @@ def _found(name: str, folders: Iterable[str], *, top: bool) -> tuple[Path | None
     portions: list[str] = []
     for folder in folders:
         finder = pkgutil.get_importer(folder)
-        spec = finder.find_spec(name) if finder is not None else None  # type: ignore[call-arg]
+        spec = finder.find_spec(name) if finder is not None else None
         if spec is not None and spec.loader is not None:
             return _places(spec)
         portions += (spec.submodule_search_locations or []) if spec is not None else []
-    for finder in sys.meta_path if top else ():
-        if finder not in USUAL:
+    for other in sys.meta_path if top else ():
+        if other not in USUAL:
             with suppress(Exception):  # of other packages
-                spec = finder.find_spec(name, None)
+                spec = other.find_spec(name, None)
                 if spec is not None:
                     return _places(spec)
     return None, portions

@@ -12,14 +12,15 @@ files that a library in C or another process opens; and the content of a folder 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import sysconfig
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires, version
 from importlib.util import source_from_cache
 from pathlib import Path
 from types import ModuleType
@@ -27,13 +28,14 @@ from typing import Any
 
 from etbench.artifact.sources import CodeFile, DataFile, Sources
 from etbench.builder.fingerprint import LIBRARIES, digest
-from etbench.builder.imports import imported_by
+from etbench.builder.imports import imports_of
 from etbench.builder.modules import absolute, find_module, import_folders, import_path
 from etbench.errors import EtbenchError
 
 __all__ = ["OutdatedCodeError", "Reads", "Recorder", "is_of_etbench"]
 
 MOST_FILES = 2_000  # of one program; a list is compared at each use
+PACKAGE = re.compile(r"^[\w.-]+")  # the name in a requirement such as "numpy>=2; python_version>'3'"
 INSTALLED = ("site-packages", "dist-packages")
 SYSTEM = ("/dev", "/etc", "/proc", "/run", "/sys")
 
@@ -57,7 +59,6 @@ class Recorder:
 
     def __init__(self) -> None:
         self._path = import_path()
-        self._packages = _tops(sys.modules)
         self._stamps: dict[str, Stamp] = {}
         self._recording: Reads | None = None
         _hear(self)
@@ -100,26 +101,21 @@ class Recorder:
         users = _modules_of_user()
         new = {name for one in reads for name in one.modules if name in users}
         names = _closure(targets, new, users)
-        code = {users[name]: name for name in sorted(names)}
-        files = {path for one in reads for path in one.files} | set(code)
+        found = {name: users[name] for name in names if find_module(name, self._path) == Path(users[name])}
+        files = {path for one in reads for path in one.files} | {users[name] for name in names}
         files -= {absolute(str(path)) for path in known}
         if len(files) > MOST_FILES:
             return f"it reads more than {MOST_FILES:,} files"
         edited = [path for path in files if path in self._stamps and _stamp(path) != self._stamps[path]]
         if edited:
             return f"{min(edited)} was edited meanwhile"
-        found = Sources(packages=self._versions(names, users))
-        roots = self._roots(names)
-        for path in sorted(files):
-            name = code.get(path)
-            if name and find_module(name, self._path) == Path(path):
-                relative = _below_import_folder(name, Path(path))
-                found.code.append(CodeFile(module=name, path=relative, sha256=digest(Path(path))))
-            else:
-                root, relative = _relative(path, roots)
-                there = digest(Path(path)) if Path(path).is_file() else ""
-                found.data.append(DataFile(root=root, path=relative, sha256=there))
-        return found
+        return Sources(
+            code=[_code_file(name, Path(path)) for name, path in sorted(found.items())],
+            data=sorted(
+                self._data(files - set(found.values()), names), key=lambda file: (file.root, file.path)
+            ),
+            packages=_versions({*targets, *names, *_imported(names, users)}),
+        )
 
     def hear(self, path: str) -> None:
         """Note that a file is about to be opened for reading."""
@@ -130,24 +126,20 @@ class Recorder:
             if path not in self._recording.files and _is_users(path) and not Path(path).is_dir():
                 self._recording.files[path] = _stamp(path)
 
+    def _data(self, paths: Iterable[str], names: Iterable[str]) -> Iterator[DataFile]:
+        """Describe files that cannot be found by the name of a module."""
+        roots = self._roots(names)
+        for path in paths:
+            root, relative = _relative(path, roots)
+            there = digest(Path(path)) if Path(path).is_file() else ""
+            yield DataFile(root=root, path=relative, sha256=there)
+
     def _roots(self, names: Iterable[str]) -> dict[str, str]:
         """Return the folders that paths may be relative to, with their names, the longest first."""
         roots = {str(Path.home()): "~", str(Path.cwd()): "."}
         for top in sorted(_tops(names)):
             roots |= {str(folder): top for folder in import_folders(top, self._path)}
         return dict(sorted(roots.items(), key=lambda root: -len(root[0])))
-
-    def _versions(self, names: Iterable[str], users: dict[str, str]) -> dict[str, str]:
-        """Return the versions of the packages that the modules import, or that were imported for them."""
-        imported = {name for module in names for name in imported_by(users[module], module) or ()}
-        tops = _tops(imported) | (_tops(sys.modules) - self._packages)
-        tops -= {*_tops(users), *LIBRARIES, *sys.stdlib_module_names, "etbench"}
-        found = {}
-        for top in sorted(tops):
-            if _is_installed(top):
-                for package in _distributions(top):
-                    found[package] = version(package)
-        return found
 
 
 def is_of_etbench(target: str) -> bool:
@@ -204,10 +196,10 @@ def _closure(targets: Iterable[str], new: Iterable[str], users: dict[str, str]) 
         for name in (".".join(parts[:depth]) for depth in range(1, len(parts) + 1)):
             if name in users and name not in found:
                 found.add(name)
-                imported = imported_by(users[name], name)
-                if imported is None:
+                imports = imports_of(users[name], name)
+                if imports.others:
                     return set(users)
-                pending += imported
+                pending += imports.names
     return found
 
 
@@ -239,7 +231,9 @@ def _others_folders() -> tuple[str, ...]:
     """Return folders whose files are not the user's: of the system, Python, etbench, and temporary ones."""
     python = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib")]
     own = [str(file.parents[1]) for file in (Path(__file__), Path(__file__).resolve())]
-    return tuple(f"{folder}{os.sep}" for folder in (*SYSTEM, *python, *own, tempfile.gettempdir()))
+    archive = Path(python[0]).with_name(f"python{sys.version_info.major}{sys.version_info.minor}.zip")
+    folders = (*SYSTEM, *python, *own, tempfile.gettempdir())
+    return (str(archive), *(f"{folder}{os.sep}" for folder in folders))
 
 
 def _stamp(path: str) -> Stamp:
@@ -254,10 +248,10 @@ def _tops(names: Iterable[str]) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-def _below_import_folder(name: str, path: Path) -> str:
-    """Return the path of a module relative to the folder that its top-level module was imported from."""
+def _code_file(name: str, path: Path) -> CodeFile:
+    """Describe a module; its path begins at the folder that its top-level module was imported from."""
     parts = name.count(".") + (2 if path.stem == "__init__" else 1)
-    return Path(*path.parts[-parts:]).as_posix()
+    return CodeFile(module=name, path=Path(*path.parts[-parts:]).as_posix(), sha256=digest(path))
 
 
 def _relative(path: str, roots: dict[str, str]) -> tuple[str, str]:
@@ -274,12 +268,34 @@ def _is_installed(top: str) -> bool:
     return any(name in place for place in places for name in INSTALLED)
 
 
+def _imported(names: Iterable[str], users: dict[str, str]) -> set[str]:
+    """Return what these modules of the user import, as their texts name it."""
+    return {imported for name in names for imported in imports_of(users[name], name).names}
+
+
+def _versions(names: Iterable[str]) -> dict[str, str]:
+    """Return the versions of the installed packages of modules, and of those that they require.
+
+    The libraries whose versions are in the key are left out.
+    """
+    pending = [package for top in _tops(names) if _is_installed(top) for package in _distributions(top)]
+    found: dict[str, str] = {}
+    while pending:
+        package = pending.pop().lower()
+        if package not in found and package not in (*LIBRARIES, "etbench"):
+            with suppress(PackageNotFoundError):
+                found[package] = version(package)
+                required = [text for text in requires(package) or () if "extra ==" not in text]
+                pending += [PACKAGE.findall(text)[0] for text in required]
+    return dict(sorted(found.items()))
+
+
 def _distributions(top: str) -> list[str]:
     """Return the packages that a top-level module was installed by; mostly one of the same name."""
     try:
         version(top)
     except PackageNotFoundError:
-        return sorted(set(_distributions_by_module().get(top, ())))
+        return list(_distributions_by_module().get(top, ()))
     return [top]
 
 

@@ -178,8 +178,8 @@ def finished_cells(
     """Return the results of the folder that do not need another run, by cell, and messages on moved files.
 
     A file that is not a valid result, that of a cell whose accuracy function has changed since, and with
-    `retry_failed` that of a failed cell, is moved to a hidden folder: nothing is deleted, and its name is free
-    for the new result. If `retried` is given, only results of cells in it are moved.
+    `retry_failed` that of a failed cell, is moved to a hidden folder: nothing is deleted, and its name is
+    free for the new result. If `retried` is given, only results of cells in it are moved.
     """
     done: dict[str, Result] = {}
     words = []
@@ -200,7 +200,7 @@ def finished_cells(
 
 
 def accuracy_changed(result: Result) -> str:
-    """Describe what has changed since in the code or data of a result's accuracy function; empty if nothing."""
+    """Describe what has changed since in what a result's accuracy function read; empty if nothing has."""
     return changed_since(result.evaluation_sources) if result.evaluation_sources else ""
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from builds import Builds
+from projects import write_files
 from running import CONF, TESTS
 
-from etbench.artifact import program_path
+from etbench.artifact import Artifact, program_path
 from etbench.builder import Built, Cache, Job, pool
 from etbench.builder.fingerprint import recipe_key
 from etbench.builder.times import BuildTimes
@@ -103,6 +104,73 @@ def test_what_changed_while_a_program_was_built_keeps_it_out_of_the_cache(tmp_pa
     assert all(isinstance(what, Built) for what in builds.done.values()), builds.done
     assert [entry.name for entry in cache.entries()] == [GRID[1]]
     assert any("not added to the cache: its files or code have changed" in line for line in told)
+
+
+NETS = {
+    "entry.py": "from nets.seg import build, other\n",
+    "nets/__init__.py": "",
+    "nets/seg.py": """
+import torch
+from nets.settings import LAYERS
+
+def build(width=16):
+    layers = [torch.nn.Linear(width, width) for _ in range(LAYERS)]
+    return torch.nn.Sequential(*layers), torch.randn(1, width)
+
+other = build
+""",
+    "nets/settings.py": "LAYERS = 2\n",
+}
+
+
+def test_the_code_that_is_there_now_is_built_and_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sub-package is edited during a run, in which one builder has imported it, and between two runs."""
+    code = write_files(tmp_path / "code", NETS)
+    monkeypatch.setenv("PYTHONPATH", str(code))
+    monkeypatch.syspath_prepend(code)
+    cells = [f"model=custom model._target_=entry.{name} delegate=portable" for name in ("build", "other")]
+    cells.append(f"{cells[1]} +model.width=32")
+    cache = Cache(tmp_path / "cache", 10**9)
+    first, told = Builds(tmp_path / "1", cache), []
+    finish, hear = first.finish, first.hear
+
+    def edit(job: Job, what: Built | EtbenchError) -> None:
+        finish(job, what)
+        if len(first.done) == 1:
+            (code / "nets" / "settings.py").write_text("LAYERS = 4  # and not 2\n")
+
+    first.finish = edit  # type: ignore[method-assign]
+    first.run(*cells)
+    assert all(isinstance(what, Built) for what in first.done.values()), first.done
+    by_layers = {text: _linears(what.artifact) for text, what in first.done.items()}
+    assert sorted(by_layers.values()) == [2, 4, 4], "none of the code that the first one has imported"
+    assert [stage for _, stage in first.stages].count("import") == 2, "the third used the second process"
+
+    second = Builds(tmp_path / "2", cache)
+
+    def listen(job: Job, event: Event) -> None:
+        hear(job, event)
+        told.append(f"{job.name}: {event.message}")
+
+    second.hear = listen  # type: ignore[method-assign]
+    second.run(*cells)
+    outdated = first.order[0]
+    assert {text: what.from_cache for text, what in second.done.items()} == {
+        text: text != outdated for text in cells
+    }
+    assert _linears(second.done[outdated].artifact) == 4
+    assert f"{outdated}: built again: nets/settings.py changed since" in told
+    sources = second.done[outdated].artifact.sources
+    assert [file.path for file in sources.code] == sorted(NETS)
+    assert (sources.data, sources.packages) == ([], {})
+
+
+def _linears(artifact: Artifact) -> int:
+    return sum(
+        count for name, count in artifact.delegation.left_behind.items() if "mm" in name or "linear" in name
+    )
 
 
 def test_what_a_callback_raises_stops_the_builders_and_comes_out(tmp_path: Path) -> None:
