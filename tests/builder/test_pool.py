@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from builds import Builds
+from entries import put
 from projects import write_files
 from running import CONF, TESTS
 
 from etbench.artifact import Artifact, program_path
+from etbench.artifact.sources import CodeFile, Sources
 from etbench.builder import Built, Cache, Job, pool
 from etbench.builder.fingerprint import recipe_key
 from etbench.builder.times import BuildTimes
@@ -123,54 +125,52 @@ other = build
 }
 
 
-def test_the_code_that_is_there_now_is_built_and_taken(
+def test_no_builder_uses_code_that_was_edited_since_and_each_program_is_found_by_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sub-package is edited during a run, in which one builder has imported it, and between two runs."""
+    """A module of a sub-package is edited after the only builder has imported it."""
     code = write_files(tmp_path / "code", NETS)
     monkeypatch.setenv("PYTHONPATH", str(code))
     monkeypatch.syspath_prepend(code)
     cells = [f"model=custom model._target_=entry.{name} delegate=portable" for name in ("build", "other")]
     cells.append(f"{cells[1]} +model.width=32")
+    keys = {text: recipe_key(compose(text.split(), config_dir=CONF).recipe) for text in cells}
     cache = Cache(tmp_path / "cache", 10**9)
-    first, told = Builds(tmp_path / "1", cache), []
-    finish, hear = first.finish, first.hear
+    older = Sources(code=[CodeFile(module="nets.settings", path="nets/settings.py", sha256="0" * 64)])
+    for key in keys.values():
+        put(cache, str(key), sources=older)
+    builds, told = Builds(tmp_path / "jobs", cache), []
+    finish, hear = builds.finish, builds.hear
 
     def edit(job: Job, what: Built | EtbenchError) -> None:
         finish(job, what)
-        if len(first.done) == 1:
+        if len(builds.done) == 1:
             (code / "nets" / "settings.py").write_text("LAYERS = 4  # and not 2\n")
-
-    first.finish = edit  # type: ignore[method-assign]
-    first.run(*cells)
-    assert all(isinstance(what, Built) for what in first.done.values()), first.done
-    by_layers = {text: _linears(what.artifact) for text, what in first.done.items()}
-    assert sorted(by_layers.values()) == [2, 4, 4], "none of the code that the first one has imported"
-    assert [stage for _, stage in first.stages].count("import") == 2, "the third used the second process"
-
-    second = Builds(tmp_path / "2", cache)
 
     def listen(job: Job, event: Event) -> None:
         hear(job, event)
-        told.append(f"{job.name}: {event.message}")
+        told.append(event.message)
 
-    second.hear = listen  # type: ignore[method-assign]
-    second.run(*cells)
-    outdated = first.order[0]
-    assert {text: what.from_cache for text, what in second.done.items()} == {
-        text: text != outdated for text in cells
-    }
-    assert _linears(second.done[outdated].artifact) == 4
-    assert f"{outdated}: built again: nets/settings.py changed since" in told
-    sources = second.done[outdated].artifact.sources
+    builds.finish, builds.hear = edit, listen  # type: ignore[method-assign]
+    builds.run(*cells)
+    assert all(isinstance(what, Built) for what in builds.done.values()), builds.done
+    assert [_layers(what.artifact) for what in builds.done.values()] == [2, 4, 4]
+    assert [stage for _, stage in builds.stages].count("import") == 2, "the third used the second process"
+    assert told.count("built again: nets/settings.py changed since") == 3
+    first, *others = builds.order
+    assert cache.find(str(keys[first])) == (None, "nets/settings.py changed since")
+    for text in others:
+        assert cache.find(str(keys[text])) == (builds.done[text].artifact, "")
+    sources = builds.done[first].artifact.sources
     assert [file.path for file in sources.code] == sorted(NETS)
     assert (sources.data, sources.packages) == ([], {})
+    write_files(code, NETS)
+    assert cache.find(str(keys[first])) == (builds.done[first].artifact, "")
 
 
-def _linears(artifact: Artifact) -> int:
-    return sum(
-        count for name, count in artifact.delegation.left_behind.items() if "mm" in name or "linear" in name
-    )
+def _layers(artifact: Artifact) -> int:
+    counts = artifact.delegation.left_behind
+    return sum(count for name, count in counts.items() if "linear" in name or "mm" in name)
 
 
 def test_what_a_callback_raises_stops_the_builders_and_comes_out(tmp_path: Path) -> None:

@@ -225,6 +225,16 @@ def test_weights_that_safetensors_reads_count(way: str, project: Path) -> None:
     assert changed_since(sources) == "w.safetensors changed since"
 
 
+def test_what_the_recipe_names_is_left_to_its_key(project: Path) -> None:
+    write_files(project, {"entry.py": f"{READ}def build():\n    Path('w.bin').read_bytes()\n", "w.bin": ""})
+    recorder = Recorder()
+    with recorder.reading() as reads:
+        instantiate("entry.build", {}, stage="load")
+    sources = recorder.sources(["entry.build"], [reads], known=[Path("w.bin")])
+    assert isinstance(sources, Sources)
+    assert _paths(sources) == ["entry.py"]
+
+
 def test_a_file_that_was_looked_for_counts_when_it_appears(project: Path) -> None:
     body = "    try:\n        open('own.txt').close()\n    except FileNotFoundError:\n        return\n"
     write_files(project, {"entry.py": f"def build():\n{body}"})
