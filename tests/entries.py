@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from etbench.artifact import Artifact, Delegation, program_path, references_path
+from etbench.artifact.sources import Sources
 from etbench.builder.cache import Cache
 
 KEY, OTHER = "a" * 64, "b" * 64
@@ -17,7 +18,7 @@ def told_nothing(text: str) -> None:
     raise AssertionError(text)
 
 
-def artifact(program: bytes) -> Artifact:
+def artifact(program: bytes, sources: Sources | None = None) -> Artifact:
     return Artifact(
         pte_bytes=len(program),
         sha256=hashlib.sha256(program).hexdigest(),
@@ -31,6 +32,7 @@ def artifact(program: bytes) -> Artifact:
         logits_axis=None,
         delegation=Delegation(subgraphs=0, delegated_nodes=0, total_nodes=0, left_behind={}),
         build_s={"lower": 1.0},
+        sources=sources or Sources(),
     )
 
 
@@ -41,13 +43,15 @@ def put(
     references: bytes = b"references",
     on_lost=told_nothing,
     jobs: Path | None = None,
+    sources: Sources | None = None,
 ) -> Artifact:
     """Put an entry with these files and return its artifact."""
     built = _fresh(cache, jobs)
     program_path(built).write_bytes(program)
     references_path(built).write_bytes(references)
-    cache.put(key, "tiny_fp32_xnnpack", artifact(program), built, on_lost)
-    return artifact(program)
+    described = artifact(program, sources)
+    cache.put(key, "tiny_fp32_xnnpack", described, built, on_lost)
+    return described
 
 
 def take(

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from etbench.artifact.sources import Sources
 from etbench.config import Generation, Recipe
 from etbench.config.model_data import DataKind
 from etbench.stats.layers import Numerics
@@ -123,7 +124,8 @@ class Artifact(Struct, frozen=True, kw_only=True):
     in results of older versions. `generation` is for language models: how many tokens they read and generate;
     their inputs are those of a prompt. `refusal` is why there is no program, as it would be that of another
     precision; only the cache has such artifacts, so that it need not be found out again. `data_use`
-    is null in results of older versions.
+    is null in results of older versions. `sources` are the user's code and data that the program was made
+    from; null in results of older versions, and if they changed during the build.
     """
 
     pte_bytes: int
@@ -147,6 +149,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
     generation: Generation | None = None
     refusal: str = ""
     data_use: DataUse | None = None
+    sources: Sources | None = None
 
 
 def program_path(folder: Path) -> Path:

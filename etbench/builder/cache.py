@@ -1,5 +1,8 @@
 """The artifact cache: programs that are already built, found by the key of their recipe.
 
+A key may have several programs, made from different code or data of the user; `etbench.builder.manifest`
+compares them with what is there now.
+
 An entry is a folder with `model.pte`, `reference.safetensors` and `entry.json`. A rename adds or removes it
 as a whole, and its checksums are verified at each use. So machines can share the folder over a network
 without a lock: an entry that disappears or changes while it is copied counts as missing. Locks only avoid
@@ -12,21 +15,27 @@ import contextlib
 import errno
 import os
 import shutil
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from etbench.artifact import Artifact
+from etbench.artifact.sources import Sources
 from etbench.builder.entry import FILES, FORMAT, Sidecar, checked_key, read_sidecar, sidecar_path
+from etbench.builder.manifest import KEPT, changed_since
 from etbench.builder.remote import OnLost, RemoteCache
+from etbench.builder.removing import (
+    discard,
+    discard_damaged,
+    is_sound,
+    remove_abandoned,
+    remove_older_formats,
+)
 from etbench.system.files import link_or_copy
 from etbench.system.locks import locked_where_possible
 
 __all__ = ["Cache", "Entry", "cache_folder"]
-
-ABANDONED_S = 86_400.0
 
 
 def cache_folder(configured: str | None) -> Path:
@@ -49,6 +58,11 @@ class Entry:
     artifact: Artifact
     bytes: int
     used_s: float
+
+    @property
+    def sources(self) -> Sources:
+        """The user's code and data that the program was made from."""
+        return self.artifact.sources or Sources()
 
 
 class Cache:
@@ -95,25 +109,53 @@ class Cache:
         with locked_where_possible(self._locks / f"{key}.lock", on_wait):
             yield
 
-    def take(self, key: str, folder: Path, on_lost: OnLost) -> Artifact | None:
+    def take(
+        self, key: str, folder: Path, on_lost: OnLost, on_changed: Callable[[str], None] = lambda _: None
+    ) -> Artifact | None:
         """Put the files of an entry into an empty folder and return its artifact, or None if there is none.
 
         They are hard links if the file system supports them, so that pruning cannot remove them during a
         run. An entry that is damaged or has another format is removed and counts as missing. An entry that
         only the remote cache has is also added here.
-        """
-        sidecar = self._take_here(key, folder)
-        if sidecar is None and self.remote is not None:
-            sidecar = self.remote.fetch(key, folder, on_lost)
-            if sidecar is not None:
-                with contextlib.suppress(OSError):  # a full disk, or a cache that can only be read
-                    self._enter(sidecar, folder)
-        return sidecar.artifact if sidecar else None
 
-    def find(self, key: str) -> Artifact | None:
-        """Return the artifact of a local entry, without copying or checking its files."""
-        sidecar = read_sidecar(self._entry(key))
-        return sidecar.artifact if sidecar is not None and sidecar.key == key else None
+        Args:
+            key: of the recipe.
+            folder: an existing, empty folder.
+            on_lost: called with the reason if the remote cache fails.
+            on_changed: called with what has changed, if all entries of the key were made from other code or
+                data than there is now.
+
+        """
+        changes = []
+        for entry in self._folders(key):
+            if _described(entry) is None:
+                discard_damaged(entry, self.work)
+        for entry, sidecar in self._of_key(key):
+            if change := changed_since(sidecar.sources):
+                changes.append(change)
+            elif self._copied(entry, sidecar, folder):
+                return sidecar.artifact
+        if self.remote is not None:
+            fetched = self.remote.fetch(key, folder, on_lost)
+            if fetched is not None:
+                with contextlib.suppress(OSError):  # a full disk, or a cache that can only be read
+                    self._enter(fetched, folder)
+                return fetched.artifact
+        if changes:
+            on_changed(changes[0])
+        return None
+
+    def find(self, key: str) -> tuple[Artifact | None, str]:
+        """Return the artifact of a local entry, without copying or checking its files.
+
+        If there is none, return what has changed since there was one; empty if there never was.
+        """
+        changes = []
+        for _, sidecar in self._of_key(key):
+            if not (change := changed_since(sidecar.sources)):
+                return sidecar.artifact, ""
+            changes.append(change)
+        return None, changes[0] if changes else ""
 
     def put(self, key: str, name: str, artifact: Artifact, built: Path, on_lost: OnLost) -> None:
         """Add the files in a folder as an entry, here and in the remote cache; the folder does not change."""
@@ -135,12 +177,19 @@ class Cache:
         return sorted(found, key=lambda entry: -entry.used_s)
 
     def prune(self, max_bytes: int, keep: str = "") -> list[Entry]:
-        """Remove the least recently used entries until the rest fits, and return the removed ones."""
-        self._remove_abandoned()
+        """Remove the least recently used entries until the rest fits, and return the removed ones.
+
+        Args:
+            max_bytes: size of the rest.
+            keep: name of the folder of an entry that stays.
+
+        """
+        remove_abandoned(self.work)
+        remove_older_formats(self.folder)
         removed, total = [], 0
         for entry in self.entries():
             total += entry.bytes
-            if total > max_bytes and entry.key != keep and self._discard(entry.folder):
+            if total > max_bytes and entry.folder.name != keep and discard(entry.folder, self.work):
                 removed.append(entry)
         return removed
 
@@ -149,12 +198,13 @@ class Cache:
         return [
             folder
             for folder in self._entries.glob("*/*")
-            if not _sound(folder, folder.name) and self._discard_damaged(folder)
+            if not is_sound(folder) and discard_damaged(folder, self.work)
         ]
 
     def clear(self) -> int:
         """Remove all entries, and return how many there were."""
-        return sum(self._discard(folder) for folder in list(self._entries.glob("*/*")))
+        remove_older_formats(self.folder)
+        return sum(discard(folder, self.work) for folder in list(self._entries.glob("*/*")))
 
     @property
     def _entries(self) -> Path:
@@ -164,28 +214,37 @@ class Cache:
     def _locks(self) -> Path:
         return self.folder / "locks"
 
-    def _entry(self, key: str) -> Path:
-        return self._entries / key[:2] / checked_key(key)
+    def _folders(self, key: str) -> list[Path]:
+        return list((self._entries / key[:2]).glob(f"{checked_key(key)}.*"))
 
-    def _take_here(self, key: str, folder: Path) -> Sidecar | None:
-        source = self._entry(key)
-        sidecar, damaged = read_sidecar(source), True
-        if sidecar is not None and sidecar.key == key:
-            try:
-                for path in FILES:
-                    link_or_copy(path(source), path(folder))
-                if sidecar.fits(folder):
-                    with contextlib.suppress(OSError):
-                        os.utime(sidecar_path(source))  # used now
-                    return sidecar
-            except OSError as error:  # a full disk or a lost network does not mean that the entry is damaged
-                damaged = isinstance(error, FileNotFoundError)
+    def _of_key(self, key: str) -> list[tuple[Path, Sidecar]]:
+        """Return the readable entries of a key, the most recently used first."""
+        found = []
+        for folder in self._folders(key):
+            sidecar = _described(folder)
+            if sidecar is not None:
+                with contextlib.suppress(OSError):  # removed meanwhile
+                    found.append((sidecar_path(folder).stat().st_mtime_ns, folder, sidecar))
+        return [(folder, sidecar) for _, folder, sidecar in sorted(found, key=lambda one: -one[0])]
+
+    def _copied(self, source: Path, sidecar: Sidecar, folder: Path) -> bool:
+        """Put the files of an entry into a folder and return True, or False if it is damaged or gone."""
+        damaged = True
+        try:
             for path in FILES:
+                link_or_copy(path(source), path(folder))
+            if sidecar.fits(folder):
                 with contextlib.suppress(OSError):
-                    path(folder).unlink()
+                    os.utime(sidecar_path(source))  # used now
+                return True
+        except OSError as error:  # a full disk or a lost network does not mean that the entry is damaged
+            damaged = isinstance(error, FileNotFoundError)
+        for path in FILES:
+            with contextlib.suppress(OSError):
+                path(folder).unlink()
         if damaged:
-            self._discard_damaged(source)
-        return None
+            discard_damaged(source, self.work)
+        return False
 
     def _enter(self, sidecar: Sidecar, built: Path) -> None:
         """Add the files in a folder as a local entry, unless there is one."""
@@ -195,7 +254,7 @@ class Cache:
             for path in FILES:
                 link_or_copy(path(built), path(staging))
             sidecar_path(staging).write_bytes(sidecar.encode())
-            entry = self._entry(sidecar.key)
+            entry = self._entries / sidecar.key[:2] / sidecar.folder_name
             entry.parent.mkdir(parents=True, exist_ok=True)
             try:
                 staging.rename(entry)
@@ -205,50 +264,12 @@ class Cache:
                     raise
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        self.prune(self.max_bytes, keep=sidecar.key)
-
-    def _discard_damaged(self, folder: Path) -> bool:
-        """Remove a damaged entry; if it proves valid once no other process can move it, put it back."""
-        gone = self._set_aside(folder)
-        if gone is None:
-            return False
-        sound = _sound(gone, folder.name)
-        if sound:
-            with contextlib.suppress(OSError):  # another was added meanwhile
-                gone.rename(folder)
-        shutil.rmtree(gone, ignore_errors=True)
-        return not sound
-
-    def _discard(self, folder: Path) -> bool:
-        """Remove an entry at once, and return whether it existed."""
-        gone = self._set_aside(folder)
-        if gone is not None:
-            shutil.rmtree(gone, ignore_errors=True)
-        return gone is not None
-
-    def _set_aside(self, folder: Path) -> Path | None:
-        """Rename an entry, so that nobody finds half of it; return its new path, or None if it is gone."""
-        gone = self.work / f".gone-{uuid.uuid4().hex}"
-        try:
-            if folder.exists():
-                self.work.mkdir(parents=True, exist_ok=True)
-            folder.rename(gone)
-            os.utime(gone)  # not abandoned, however old the entry is
-        except OSError:
-            return None
-        return gone
-
-    def _remove_abandoned(self) -> None:
-        """Remove what killed processes began to add or to remove, and did not finish."""
-        for folder in self.work.glob(".[eg]*-*"):
-            with contextlib.suppress(OSError):
-                if time.time() - folder.stat().st_mtime > ABANDONED_S:
-                    shutil.rmtree(folder, ignore_errors=True)
+        for folder, _ in self._of_key(sidecar.key)[KEPT:]:
+            discard(folder, self.work)
+        self.prune(self.max_bytes, keep=sidecar.folder_name)
 
 
-def _sound(folder: Path, key: str) -> bool:
+def _described(folder: Path) -> Sidecar | None:
+    """Return the description of an entry if the folder has its name: its list is the one that was stored."""
     sidecar = read_sidecar(folder)
-    try:
-        return sidecar is not None and sidecar.key == key and sidecar.fits(folder)
-    except OSError:
-        return False
+    return sidecar if sidecar is not None and sidecar.folder_name == folder.name else None

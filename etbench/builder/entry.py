@@ -13,12 +13,14 @@ import msgspec
 from msgspec import Struct
 
 from etbench.artifact import Artifact, program_path, references_path
+from etbench.artifact.sources import Sources
 from etbench.system.files import sha256
 
 __all__ = ["FILES", "FORMAT", "Sidecar", "checked_key", "read_sidecar", "sidecar_path"]
 
-FORMAT = 1
+FORMAT = 2
 FILES = (program_path, references_path)
+LIST_DIGITS = 32  # of the checksum of a list, in the name of a folder
 DIGEST = re.compile("[0-9a-f]{64}")  # nothing that leads to another folder
 
 
@@ -51,12 +53,26 @@ class Sidecar(Struct, frozen=True, kw_only=True):
             sidecar = msgspec.json.decode(body, type=cls)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
-        sound = sidecar.format == FORMAT and all(map(DIGEST.fullmatch, (sidecar.key, *sidecar.digests)))
-        return sidecar if sound else None
+        return sidecar if sidecar.is_valid else None
 
     def encode(self) -> bytes:
         """Return the bytes of its `entry.json`."""
         return msgspec.json.format(msgspec.json.encode(self))
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it has this format, and nothing in it leads to another folder."""
+        return self.format == FORMAT and all(map(DIGEST.fullmatch, (self.key, *self.digests)))
+
+    @property
+    def sources(self) -> Sources:
+        """The list of what the program was made from beside its recipe."""
+        return self.artifact.sources or Sources()
+
+    @property
+    def folder_name(self) -> str:
+        """The name of its folder: the key of the recipe, and the checksum of the list."""
+        return f"{checked_key(self.key)}.{self.sources.digest[:LIST_DIGITS]}"
 
     @property
     def digests(self) -> tuple[str, str]:

@@ -1,7 +1,7 @@
-"""The key of an artifact: a hash of everything that its bytes depend on. Imports neither torch nor the model.
+"""The key of a recipe: a hash of all that decides its program and is known before the build.
 
-It does not cover code that the target's module imports from outside its own package or folder: after a
-change there, run `etbench cache clear` or set `cache.enabled=false`.
+Imports neither torch nor the model. The user's code, and the files that it opens, are known only afterwards:
+`etbench.builder.manifest`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import hashlib
 import platform
 from collections.abc import Iterator
 from functools import cache
-from importlib.machinery import PathFinder
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,9 @@ from etbench.builder.published import deciding_options, is_of_transformers, take
 from etbench.config import Recipe
 from etbench.system.files import sha256
 
-__all__ = ["KEY_FORMAT", "is_still", "recipe_key"]
+__all__ = ["KEY_FORMAT", "LIBRARIES", "digest", "is_still", "named_files", "recipe_key"]
 
-KEY_FORMAT = 3
+KEY_FORMAT = 4
 LIBRARIES = ("torch", "torchao", "executorch", "torchvision", "transformers", "tokenizers", "timm", "numpy")
 DATA_LIBRARIES = ("scikit-learn", "pillow", "scipy")  # the photographs, how they are decoded, the speech
 # What transformers uses if it is installed, for tokenizers, features, adapters, kernels and checkpoints.
@@ -40,8 +39,8 @@ def recipe_key(recipe: Recipe) -> str | None:
 
     It covers the targets and options of model, precision and delegate, the inputs and dynamic axes, the
     calibration, the contents of every file that they name, the model's files in the local cache of the hub,
-    the source of the code that loads and quantizes, and the versions of the libraries. None means that the
-    key is not known before the build, for example if something must be downloaded first.
+    the source of etbench's own code that loads and quantizes, and the versions of the libraries. None means
+    that the key is not known before the build, for example if something must be downloaded first.
     """
     model = recipe.model
     if model.ready:  # it is built already
@@ -49,11 +48,7 @@ def recipe_key(recipe: Recipe) -> str | None:
     hub = taken_from_hub(model)
     if hub is None:
         return None
-    named = [
-        (model.target, deciding_options(model)),
-        *((part.target, part.options) for part in (recipe.precision, recipe.delegate)),
-    ]
-    files = sorted(set(_files_named(named))) + sorted(_calibration_files(recipe))
+    named = _named(recipe)
     identity = {
         "format": KEY_FORMAT,
         "parts": named,
@@ -64,8 +59,8 @@ def recipe_key(recipe: Recipe) -> str | None:
         "check_ir": recipe.delegate.check_ir,
         "numerics": recipe.numerics,
         "calibration": recipe.calibration,
-        "files": [(str(path), _digest(path)) for path in files],
-        "sources": sorted({target.split(".")[0]: _sources(target) for target, _ in named}.items()),
+        "files": [(str(path), digest(path)) for path in named_files(recipe)],
+        "sources": _own_sources(),
         "versions": _versions(_packages(recipe)),
         "machine": platform.machine(),
     }
@@ -82,8 +77,21 @@ def is_still(recipe: Recipe, key: str) -> bool:
     A build may have read other data than its key was computed from: a newer revision from the hub, or a file
     or code that was edited meanwhile.
     """
-    _sources.cache_clear()
+    _own_sources.cache_clear()
     return recipe_key(recipe) == key
+
+
+def named_files(recipe: Recipe) -> list[Path]:
+    """Return the files that a recipe names, which its key covers by their contents."""
+    return sorted(set(_files_named(_named(recipe)))) + sorted(_calibration_files(recipe))
+
+
+def _named(recipe: Recipe) -> list[tuple[str, dict[str, Any]]]:
+    """Return each target with the options that decide the program."""
+    return [
+        (recipe.model.target, deciding_options(recipe.model)),
+        *((part.target, part.options) for part in (recipe.precision, recipe.delegate)),
+    ]
 
 
 def _files_named(value: Any) -> Iterator[Path]:
@@ -110,50 +118,32 @@ def _calibration_files(recipe: Recipe) -> Iterator[Path]:
             yield path
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """Return the checksum of a file, which is read once in this process as long as it does not change.
+
+    Raises:
+        OSError: if it cannot be read.
+
+    """
     status = path.stat()
     return _digest_of(path, status.st_size, status.st_mtime_ns)
 
 
 @cache
 def _digest_of(path: Path, _size: int, _mtime_ns: int) -> str:
-    """Return the checksum of a file, which is read once in this process as long as it does not change."""
     return sha256(path)
 
 
 @cache
-def _sources(target: str) -> str:
-    """Return a hash of the source files of a target's code.
-
-    These are its whole package, or, for a module outside a package, the modules beside it. For etbench they
-    are the packages that build, and the bundled sentences. There are none for the libraries whose versions
-    are in the key.
-    """
-    top = target.split(".")[0]
-    if top in LIBRARIES:
-        return ""
-    if top == "etbench":
-        package = Path(__file__).resolve().parents[1]
-        files = [file for name in OWN_SOURCES for file in (package / name).rglob("*.py")]
-        files += [package / "config" / "component.py", *(package / "data").glob("*.txt")]
-    else:
-        files = list(_files_of(top))
-    digest = hashlib.sha256()
+def _own_sources() -> str:
+    """Return a hash of the packages of etbench that build, and of the bundled sentences."""
+    package = Path(__file__).resolve().parents[1]
+    files = [file for name in OWN_SOURCES for file in (package / name).rglob("*.py")]
+    files += [package / "config" / "component.py", *(package / "data").glob("*.txt")]
+    content = hashlib.sha256()
     for file in sorted(files):
-        digest.update(f"{file.name}:{_digest(file)}\n".encode())
-    return digest.hexdigest()
-
-
-def _files_of(top: str) -> Iterator[Path]:
-    """Yield the sources of a top-level module or package without importing it."""
-    spec = PathFinder.find_spec(top)
-    if spec is None:
-        return
-    if spec.submodule_search_locations:
-        for folder in spec.submodule_search_locations:
-            yield from Path(folder).rglob("*.py")
-    elif spec.origin:
-        yield from Path(spec.origin).parent.glob("*.py")
+        content.update(f"{file.name}:{digest(file)}\n".encode())
+    return content.hexdigest()
 
 
 def _packages(recipe: Recipe) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from etbench.artifact import Artifact, BuildRequest, shared_part
 from etbench.builder.cache import Cache
 from etbench.builder.fingerprint import is_still, recipe_key
 from etbench.builder.memory import MemoryWatch, available_bytes
+from etbench.builder.recording import OutdatedCodeError
 from etbench.builder.times import BuildTimes
 from etbench.config import Recipe
 from etbench.errors import EtbenchError, NotApplicableError
@@ -135,6 +136,7 @@ class _Pool:
         self.on_done = on_done
         self.lock = threading.RLock()
         self.keys: dict[Path, str | None] = {}
+        self.changes: dict[Path, str] = {}
         self.pending: list[Job] = []
         self.busy: dict[int, bytes] = {}
         self.workers: dict[int, Worker] = {}
@@ -208,6 +210,22 @@ class _Pool:
             return explained(error, "build")
 
     def _build(self, job: Job, number: int) -> Built:
+        if change := self.changes.get(job.folder):
+            self._tell(job, f"built again: {change}")
+        begun = perf_counter()
+        try:
+            artifact = self._asked(job, number)
+        except EtbenchError as error:
+            if error.kind != OutdatedCodeError.__name__:
+                raise
+            self._close(number)  # the next one imports the code as it is now
+            artifact = self._asked(job, number)
+        if self.times and self.writable:
+            self.times.record(job.name, perf_counter() - begun)
+        return Built(artifact, from_cache=False)
+
+    def _asked(self, job: Job, number: int) -> Artifact:
+        """Ask the builder of this number, which is started if there is none."""
         process = self.workers.get(number)
         if process is None or not process.alive:
             self._close(number)  # one that died still has its pipes
@@ -216,9 +234,8 @@ class _Pool:
                 self.workers[number] = process
                 if self.stop:  # stopped while it was started: it was not killed yet
                     process.kill()
-        begun = perf_counter()
         try:
-            artifact = process.ask(
+            return process.ask(
                 BuildRequest(recipe=job.recipe, folder=str(job.folder), log=str(job.log.absolute())),
                 Artifact,
                 log=job.log,
@@ -227,13 +244,12 @@ class _Pool:
             )
         except EtbenchError as error:
             raise self.memory.explained(process, error) from error
-        if self.times and self.writable:
-            self.times.record(job.name, perf_counter() - begun)
-        return Built(artifact, from_cache=False)
 
     def _kept(self, job: Job, key: str, built: Built) -> Built:
         """Add a program to the cache, unless something that it was made from changed meanwhile."""
         assert self.cache is not None
+        if built.artifact.sources is None:  # the builder has said why
+            return built
         try:
             if is_still(job.recipe, key):
                 self.cache.put(key, job.name, built.artifact, job.folder, lambda text: self._tell(job, text))
@@ -249,7 +265,14 @@ class _Pool:
         if job.folder not in self.keys:
             self.keys[job.folder] = recipe_key(job.recipe)
         key = self.keys[job.folder]
-        return self.cache.take(key, job.folder, lambda text: self._tell(job, text)) if key else None
+        if key is None:
+            return None
+        return self.cache.take(
+            key,
+            job.folder,
+            on_lost=lambda text: self._tell(job, text),
+            on_changed=lambda text: self.changes.update({job.folder: text}),
+        )
 
     def _next(self, number: int) -> Job | None:
         """Return the builder's next job: one of its own model, else of the longest that no builder has."""

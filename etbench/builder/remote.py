@@ -1,9 +1,10 @@
 """The second level of the artifact cache: programs built on one machine, for all others, through fsspec.
 
-In the folder of the URL, `<key>.v1.json` is the `entry.json` of an entry, and its files are beside it, named
-by their checksums. They are written first, so that a visible entry is complete and an interrupted upload
-leaves no entry. If two machines write the same key at once, either may win. Downloads are verified like any
-entry.
+In the folder of the URL, `<key>.v2.json` has the `entry.json` of each entry of a key (a
+`etbench.builder.manifest.Manifest`), and their files are beside it, named by their checksums. They are
+written first, so that a visible entry is complete and an interrupted upload leaves no entry. If two machines
+write the same key at once, either may win, and the other entry is missing until it is built again. Downloads
+are verified like any entry.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from uuid import uuid4
 
 from etbench.artifact import is_pytorch_program, program_path
 from etbench.builder.entry import FILES, FORMAT, Sidecar, checked_key
+from etbench.builder.manifest import Manifest, changed_since
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -57,10 +59,10 @@ class RemoteCache:
         self._lost = False
 
     def fetch(self, key: str, folder: Path, on_lost: OnLost) -> Sidecar | None:
-        """Download the files of an entry into an empty folder; None if there is no valid one.
+        """Download the files of an entry into an empty folder; None if there is no valid one of this code.
 
         Args:
-            key: of the entry.
+            key: of the recipe.
             folder: stays empty if there is no entry.
             on_lost: called with the reason, if this call is the first that fails.
 
@@ -75,28 +77,39 @@ class RemoteCache:
     def _download(self, key: str, folder: Path) -> Sidecar | None:
         # Not into the folder itself: an abandoned transfer may still write.
         with TemporaryDirectory(dir=folder.parent, prefix="remote-", ignore_cleanup_errors=True) as name:
-            staging = Path(name)
-            try:
-                sidecar = Sidecar.decode(self._within(0, methodcaller("cat_file", self._sidecar(key))))
-                if sidecar is None or sidecar.key != key:
-                    return None
-                for file, blob in self._blobs(sidecar, staging):
-                    size = self._within(0, methodcaller("size", blob)) or 0  # a web server may not report it
-                    self._within(size, methodcaller("get_file", blob, str(file)))
-            except FileNotFoundError:
-                return None
-            if is_pytorch_program(program_path(staging)) or not sidecar.fits(staging):
-                return None
-            for path in FILES:
-                path(staging).replace(path(folder))
-            return sidecar
+            for number, sidecar in enumerate(self._manifest(key).entries):
+                (staging := Path(name) / str(number)).mkdir()
+                if not changed_since(sidecar.sources) and self._downloaded(sidecar, staging):
+                    for path in FILES:
+                        path(staging).replace(path(folder))
+                    return sidecar
+        return None
+
+    def _downloaded(self, sidecar: Sidecar, staging: Path) -> bool:
+        """Download the files of an entry, and return whether they are valid."""
+        try:
+            for file, blob in self._blobs(sidecar, staging):
+                size = self._within(0, methodcaller("size", blob)) or 0  # a web server may not report it
+                self._within(size, methodcaller("get_file", blob, str(file)))
+        except FileNotFoundError:
+            return False
+        return not is_pytorch_program(program_path(staging)) and sidecar.fits(staging)
 
     def _upload(self, sidecar: Sidecar, built: Path) -> None:
         for file, blob in self._blobs(sidecar, built):
             self._within(file.stat().st_size, partial(_send_file, file, blob))
-        self._within(0, partial(_send_bytes, sidecar.encode(), self._sidecar(sidecar.key)))
+        manifest = self._manifest(sidecar.key).with_entry(sidecar)
+        self._within(0, partial(_send_bytes, manifest.encode(), self._manifest_name(sidecar.key)))
 
-    def _sidecar(self, key: str) -> str:
+    def _manifest(self, key: str) -> Manifest:
+        """Return the entries of a key."""
+        try:
+            body = self._within(0, methodcaller("cat_file", self._manifest_name(key)))
+        except FileNotFoundError:
+            return Manifest()
+        return Manifest.decode(body, key)
+
+    def _manifest_name(self, key: str) -> str:
         return f"{self.url}/{key}.v{FORMAT}.json"
 
     def _blobs(self, sidecar: Sidecar, folder: Path) -> Iterator[tuple[Path, str]]:

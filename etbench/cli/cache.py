@@ -22,6 +22,7 @@ COLUMNS = (
     Column("program", wraps=True),
     *(Column("MB"), Column("built in", rank=2), Column("last used", rank=1)),
     Column("key", rank=3, left=True),
+    Column("your files", rank=4),
 )
 
 
@@ -76,6 +77,7 @@ def _list(cache: Cache) -> None:
             seconds_text(sum(entry.artifact.build_s.values())),
             f"{seconds_text(max(0.0, time.time() - entry.used_s))} ago",
             entry.key[:12],
+            str(len(entry.sources.code) + len(entry.sources.data)),
         )
         for entry in entries
     )

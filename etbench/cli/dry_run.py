@@ -20,6 +20,7 @@ from etbench.preflight.grid import expanded
 from etbench.results.files.store import read_results
 from etbench.results.schema.names import cell_words
 from etbench.sweep.eta import Estimate
+from etbench.sweep.manifest import accuracy_changed
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import plain_console
 from etbench.text import counted, seconds_text
@@ -107,12 +108,14 @@ def _wanted(
     if cell.model.ready:
         return Planned(cell, "already built", then, measures=not reason)
     key = recipe_key(cell.recipe)
-    if cache is not None and key is not None and (artifact := cache.find(key)):
-        if artifact.refusal:
-            return Planned(cell, "", f"skipped: {artifact.refusal}")
+    artifact, changed = cache.find(key) if cache is not None and key is not None else (None, "")
+    if artifact and artifact.refusal:
+        return Planned(cell, "", f"skipped: {artifact.refusal}")
+    if artifact:
         return Planned(cell, "in the cache", then, measures=not reason, bytes=artifact.pte_bytes)
     seconds = times.expected(cell.stem)
-    words = "to build" if seconds is None else f"to build, {seconds_text(seconds)} last time"
+    words = f"to build: {changed}" if changed else "to build"
+    words = words if seconds is None else f"{words}, {seconds_text(seconds)} last time"
     return Planned(cell, words, then, builds=True, measures=not reason, bytes=sizes.get(cell.stem))
 
 
@@ -121,7 +124,11 @@ def _finished(cell: Cell, folder: Path) -> set[str]:
     if cell.sweep.resume is None:
         return set()
     results = read_results(sorted(folder.glob("*.json")))[0]
-    return {result.cell_id for _, result in results if result.status != cell.sweep.retry}
+    return {
+        result.cell_id
+        for _, result in results
+        if result.status != cell.sweep.retry and not accuracy_changed(result)
+    }
 
 
 def _summary(planned: Sequence[Planned]) -> list[str]:

@@ -66,6 +66,7 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         parity=series.check.parity,
         generated=_generated(artifact.generation, series.rounds, latency.p50),
         evaluation=series.evaluation.figures if series.evaluation else None,
+        evaluation_sources=series.evaluation.sources if series.evaluation else None,
         stage_s=({} if built.from_cache else artifact.build_s) | series.stage_s,
         machine_before=series.before,
         machine_after=series.after,

@@ -7,6 +7,8 @@ from statistics import median
 
 from msgspec import Struct
 
+from etbench.artifact.sources import Sources
+
 __all__ = [
     "Energy",
     "Evaluation",
@@ -116,9 +118,13 @@ class Energy(Struct, frozen=True, kw_only=True):
 
 
 class Evaluation(Struct, frozen=True, kw_only=True):
-    """Figures that the user's accuracy hook returned, by name; a figure that is not finite is null."""
+    """Figures that the user's accuracy hook returned, by name, and the code and data that it read.
+
+    A figure that is not finite is null. `sources` are null if something was edited meanwhile.
+    """
 
     figures: dict[str, float | None]
+    sources: Sources | None = None
 
 
 class Operator(Struct, frozen=True, kw_only=True):

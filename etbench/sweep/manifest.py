@@ -13,6 +13,7 @@ import msgspec
 from filelock import FileLock, Timeout
 from msgspec import Struct
 
+from etbench.builder.manifest import changed_since
 from etbench.config import Cell, decides_cell
 from etbench.errors import ConfigError
 from etbench.results.files.store import UnreadableError, read_result, read_results
@@ -23,6 +24,7 @@ from etbench.text import counted
 __all__ = [
     "HIDDEN",
     "Manifest",
+    "accuracy_changed",
     "alone_in",
     "close_manifest",
     "finished_cells",
@@ -175,9 +177,9 @@ def finished_cells(
 ) -> tuple[dict[str, Result], list[str]]:
     """Return the results of the folder that do not need another run, by cell, and messages on moved files.
 
-    A file that is not a valid result, and that of a cell with the status `retry`, is moved to a hidden
-    folder: nothing is deleted, and its name is free for the new result. If `retried` is given, only its
-    cells are moved for their status.
+    A file that is not a valid result, that of a cell whose accuracy function has changed since, and that of
+    a cell with the status `retry` is moved to a hidden folder: nothing is deleted, and its name is free for
+    the new result. If `retried` is given, only results of cells in it are moved.
     """
     done: dict[str, Result] = {}
     words = []
@@ -187,11 +189,19 @@ def finished_cells(
         except UnreadableError as error:
             words.append(_set_aside(path, str(error.message)))
             continue
-        if result.status == retry and (retried is None or result.cell_id in retried):
+        movable = retried is None or result.cell_id in retried
+        if movable and result.status == retry:
             _set_aside(path, "")
+        elif movable and (change := accuracy_changed(result)):
+            words.append(_set_aside(path, f"{path.name}: the accuracy is measured again: {change}"))
         else:
             done[result.cell_id] = result
     return done, words
+
+
+def accuracy_changed(result: Result) -> str:
+    """Describe what has changed since in what a result's accuracy function read; empty if nothing has."""
+    return changed_since(result.evaluation_sources) if result.evaluation_sources else ""
 
 
 def _set_aside(path: Path, why: str) -> str:

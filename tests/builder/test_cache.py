@@ -14,8 +14,11 @@ from entries import KEY, OTHER, put, take
 from running import TESTS, environment
 
 from etbench.artifact import program_path, references_path
+from etbench.artifact.sources import DataFile, Sources
 from etbench.builder.cache import Cache
+from etbench.builder.manifest import KEPT
 from etbench.cli.main import main
+from etbench.system.files import sha256
 from etbench.system.locks import locked_where_possible
 
 
@@ -61,6 +64,12 @@ def _of_another_key(path: Path) -> None:
     path.write_bytes(msgspec.json.encode(sidecar | {"key": "../../../etc"}))
 
 
+def _of_another_list(path: Path) -> None:
+    sidecar = msgspec.json.decode(path.read_bytes())
+    sidecar["artifact"]["sources"]["data"] = []
+    path.write_bytes(msgspec.json.encode(sidecar))
+
+
 DAMAGE = {
     "program flipped": ("model.pte", _flip),
     "program truncated": ("model.pte", lambda path: path.write_bytes(path.read_bytes()[:3])),
@@ -72,12 +81,13 @@ DAMAGE = {
     "sidecar of an older format": ("entry.json", _older),
     "sidecar a pickle": ("entry.json", _pickled),
     "sidecar of another key": ("entry.json", _of_another_key),
+    "list of code lost": ("entry.json", _of_another_list),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_entry_is_removed_and_counts_as_none(damage: str, cache: Cache) -> None:
-    put(cache, KEY)
+    put(cache, KEY, sources=_reading(Path(__file__)))
     name, spoil = DAMAGE[damage]
     (entry,) = cache.entries()
     (entry.folder / name).chmod(0o644)
@@ -88,6 +98,53 @@ def test_a_damaged_entry_is_removed_and_counts_as_none(damage: str, cache: Cache
     assert not entry.folder.exists()
     artifact = put(cache, KEY, b"built again")
     assert take(cache, KEY)[0] == artifact
+
+
+def _reading(file: Path) -> Sources:
+    return Sources(data=[DataFile(root="/", path=str(file), sha256=sha256(file))])
+
+
+def test_the_program_of_the_code_that_is_there_now_is_taken(cache: Cache, tmp_path: Path) -> None:
+    code, told = tmp_path / "seg.py", []
+    built = {}
+    for text in ("LAYERS = 2", "LAYERS = 4444"):
+        code.write_text(text)
+        built[text] = put(cache, KEY, text.encode(), sources=_reading(code))
+    for text in ("LAYERS = 2", "LAYERS = 4444", "LAYERS = 2"):
+        code.write_text(text)
+        taken, folder = take(cache, KEY)
+        assert taken == built[text]
+        assert program_path(folder).read_bytes() == text.encode()
+        assert cache.find(KEY) == (taken, "")
+    code.write_text("LAYERS = 16")
+    (folder := tmp_path / "job").mkdir()
+    assert cache.take(KEY, folder, pytest.fail, told.append) is None
+    assert told == [f"{code} changed since"]
+    assert cache.find(KEY) == (None, told[0])
+    assert cache.take(OTHER, folder, pytest.fail, pytest.fail) is None, "it was never there"
+    assert cache.verify() == []
+    assert {entry.artifact.sha256 for entry in cache.entries()} == {one.sha256 for one in built.values()}
+
+
+def test_a_key_keeps_the_programs_that_were_used_last(cache: Cache, tmp_path: Path) -> None:
+    code = tmp_path / "seg.py"
+    for number in range(KEPT + 2):
+        code.write_text("#" * number)
+        put(cache, KEY, sources=_reading(code))
+        newest = max(cache.folder.glob("v*/*/*/entry.json"), key=lambda path: path.stat().st_mtime_ns)
+        os.utime(newest, (1_000 + number, 1_000 + number)) if number < KEPT else None
+    assert len(cache.entries()) == KEPT
+    assert take(cache, KEY)[0] is not None
+    code.write_text("")
+    assert take(cache, KEY)[0] is None, "it was used longest ago"
+
+
+def test_entries_of_an_older_version_are_removed(cache: Cache) -> None:
+    for remove in (cache.clear, lambda: put(cache, KEY)):
+        (older := cache.folder / "v1" / "aa" / KEY).mkdir(parents=True)
+        remove()
+        assert not older.exists()
+    assert len(cache.entries()) == 1
 
 
 def test_verify_removes_what_is_damaged_and_keeps_the_rest(cache: Cache) -> None:
@@ -149,9 +206,10 @@ def _command(*arguments: str, cache: Cache) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_commands_list_verify_prune_and_clear(cache: Cache) -> None:
-    put(cache, KEY)
+    put(cache, KEY, sources=_reading(Path(__file__)))
     put(cache, OTHER)
     listed = _command("list", cache=cache)
+    assert "your files" in listed.stdout
     assert listed.stdout.count("tiny_fp32_xnnpack") == 2
     assert KEY[:12] in listed.stdout
     assert _command("verify", cache=cache).returncode == 0

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from running import CONF, TESTS, environment
+from running import CONF, environment
 
 import etbench
 from etbench.builder import fingerprint
@@ -156,19 +156,14 @@ def test_a_saved_folder_counts_by_its_contents(tmp_path: Path) -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_the_source_of_a_model_counts(tmp_path: Path) -> None:
-    module = tmp_path / "my_models.py"
-    (conf := tmp_path / "conf" / "model").mkdir(parents=True)
-    text = "_target_: my_models.mine\nname: mine\ntype: mlp\nrecommended: {runs: 5, warmup: 1}\n"
-    (conf / "mine.yaml").write_text(text)
-
-    def key() -> str | None:
-        path = f"{tmp_path}:{TESTS}"
-        return _in_a_child("model=mine", config_dir=conf.parent, PYTHONPATH=path)[0]
-
-    module.write_text("def mine(): return 1\n")
-    first = key()
-    module.write_text("def mine(): return 2\n")
-    second = key()
-    (tmp_path / "helpers.py").write_text("beside it\n")
-    assert len({first, second, key()}) == 3
+def test_a_value_that_the_yaml_takes_from_elsewhere_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model").mkdir()
+    text = "_target_: tiny_models.tiny\nname: tiny\ntype: cv\nwidth: ${oc.decode:${oc.env:OWN_WIDTH}}\n"
+    (tmp_path / "model" / "own.yaml").write_text(f"{text}recommended: {{runs: 5, warmup: 1}}\n")
+    keys = []
+    for width in ("4", "8", "4"):
+        monkeypatch.setenv("OWN_WIDTH", width)
+        keys.append(recipe_key(compose(["model=own"], config_dir=tmp_path).recipe))
+    assert keys[0] == keys[2] != keys[1]

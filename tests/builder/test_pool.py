@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builds import Builds
+from entries import put
+from projects import write_files
 from running import CONF, TESTS
 
-from etbench.artifact import program_path
+from etbench.artifact import Artifact, program_path
+from etbench.artifact.sources import CodeFile, Sources
 from etbench.builder import Built, Cache, Job, pool
 from etbench.builder.fingerprint import recipe_key
 from etbench.builder.times import BuildTimes
@@ -115,6 +118,71 @@ def test_what_changed_while_a_program_was_built_keeps_it_out_of_the_cache(tmp_pa
     assert all(isinstance(what, Built) for what in builds.done.values()), builds.done
     assert [entry.name for entry in cache.entries()] == [GRID[1]]
     assert any("not added to the cache: its files or code have changed" in line for line in told)
+
+
+NETS = {
+    "entry.py": "from nets.seg import build, other\n",
+    "nets/__init__.py": "",
+    "nets/seg.py": """
+import torch
+from nets.settings import LAYERS
+
+def build(width=16):
+    layers = [torch.nn.Linear(width, width) for _ in range(LAYERS)]
+    return torch.nn.Sequential(*layers), torch.randn(1, width)
+
+other = build
+""",
+    "nets/settings.py": "LAYERS = 2\n",
+}
+
+
+def test_no_builder_uses_code_that_was_edited_since_and_each_program_is_found_by_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module of a sub-package is edited after the only builder has imported it."""
+    code = write_files(tmp_path / "code", NETS)
+    monkeypatch.setenv("PYTHONPATH", str(code))
+    monkeypatch.syspath_prepend(code)
+    cells = [f"model=custom model._target_=entry.{name} delegate=portable" for name in ("build", "other")]
+    cells.append(f"{cells[1]} +model.width=32")
+    keys = {text: recipe_key(compose(text.split(), config_dir=CONF).recipe) for text in cells}
+    cache = Cache(tmp_path / "cache", 10**9)
+    older = Sources(code=[CodeFile(module="nets.settings", path="nets/settings.py", sha256="0" * 64)])
+    for key in keys.values():
+        put(cache, str(key), sources=older)
+    builds, told = Builds(tmp_path / "jobs", cache), []
+    finish, hear = builds.finish, builds.hear
+
+    def edit(job: Job, what: Built | EtbenchError) -> None:
+        finish(job, what)
+        if len(builds.done) == 1:
+            (code / "nets" / "settings.py").write_text("LAYERS = 4  # and not 2\n")
+
+    def listen(job: Job, event: Event) -> None:
+        hear(job, event)
+        told.append(event.message)
+
+    builds.finish, builds.hear = edit, listen  # type: ignore[method-assign]
+    builds.run(*cells)
+    assert all(isinstance(what, Built) for what in builds.done.values()), builds.done
+    assert [_layers(what.artifact) for what in builds.done.values()] == [2, 4, 4]
+    assert [stage for _, stage in builds.stages].count("import") == 2, "the third used the second process"
+    assert told.count("built again: nets/settings.py changed since") == 3
+    first, *others = builds.order
+    assert cache.find(str(keys[first])) == (None, "nets/settings.py changed since")
+    for text in others:
+        assert cache.find(str(keys[text])) == (builds.done[text].artifact, "")
+    sources = builds.done[first].artifact.sources
+    assert [file.path for file in sources.code] == sorted(NETS)
+    assert (sources.data, sources.packages) == ([], {})
+    write_files(code, NETS)
+    assert cache.find(str(keys[first])) == (builds.done[first].artifact, "")
+
+
+def _layers(artifact: Artifact) -> int:
+    counts = artifact.delegation.left_behind
+    return sum(count for name, count in counts.items() if "linear" in name or "mm" in name)
 
 
 def test_what_a_callback_raises_stops_the_builders_and_comes_out(tmp_path: Path) -> None:

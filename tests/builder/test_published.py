@@ -267,10 +267,10 @@ def test_the_versions_of_what_transformers_uses_count_for_its_models(
 def test_the_bundled_sentences_count_which_the_tokenizer_is_made_from(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before, digest = _key("distilbert"), fingerprint._digest
+    before, digest = _key("distilbert"), fingerprint.digest
     monkeypatch.setattr(
-        fingerprint, "_digest", lambda path: "other" if path.name == "sentences.txt" else digest(path)
+        fingerprint, "digest", lambda path: "other" if path.name == "sentences.txt" else digest(path)
     )
-    fingerprint._sources.cache_clear()
+    fingerprint._own_sources.cache_clear()
     assert _key("distilbert") != before
-    fingerprint._sources.cache_clear()
+    fingerprint._own_sources.cache_clear()

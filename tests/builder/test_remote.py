@@ -23,12 +23,14 @@ from stores import CREDENTIALS, black_hole, cut_after, s3_server
 from waiting import wait_for
 
 from etbench.artifact import program_path, references_path
+from etbench.artifact.sources import DataFile, Sources
 from etbench.builder.cache import Cache
 from etbench.builder.remote import RemoteCache
 from etbench.errors import ConfigError
 from etbench.preflight.command_line import check_command_line
 from etbench.results.files.store import read_results
 from etbench.results.schema import Result
+from etbench.system.files import sha256
 
 S3 = "s3://shared/etbench"
 
@@ -98,12 +100,30 @@ def test_what_one_machine_built_another_takes_and_keeps(store: Store) -> None:
     assert take(store.machine("third"), KEY)[0] is None, "there was no other way that it came"
 
 
+def test_machines_with_other_code_have_programs_of_their_own(store: Store, tmp_path: Path) -> None:
+    """One file in the remote has the lists of a key; who has neither code gets neither program."""
+    code = tmp_path / "seg.py"
+    built = {}
+    for text in ("LAYERS = 2", "LAYERS = 4444"):
+        code.write_text(text)
+        sources = Sources(data=[DataFile(root="/", path=str(code), sha256=sha256(code))])
+        built[text] = put(store.machine(f"machine {len(text)}"), KEY, text.encode(), sources=sources)
+    for text, artifact in built.items():
+        code.write_text(text)
+        taken, folder = take(store.machine(f"other {len(text)}"), KEY)
+        assert taken == artifact
+        assert program_path(folder).read_bytes() == text.encode()
+    code.write_text("LAYERS = 16")
+    assert take(store.machine("third"), KEY)[0] is None
+
+
 def _change(field: str, value: object) -> Callable[[bytes], bytes]:
     def changed(body: bytes) -> bytes:
-        sidecar = msgspec.json.decode(body)
+        manifest = msgspec.json.decode(body)
+        (sidecar,) = manifest["entries"]
         inner = sidecar["artifact"] if field == "sha256" else sidecar
         inner[field] = value
-        return msgspec.json.encode(sidecar)
+        return msgspec.json.encode(manifest)
 
     return changed
 
@@ -117,10 +137,10 @@ DAMAGE: dict[str, tuple[str, Callable[[bytes], bytes | None]]] = {
     "program truncated": (".pte", lambda body: body[:3]),
     "program missing": (".pte", lambda _: None),
     "references flipped": (".safetensors", _flipped),
-    "sidecar truncated": (".json", lambda body: body[:40]),
-    "sidecar of an older format": (".json", _change("format", 0)),
-    "sidecar of another key": (".json", _change("key", OTHER)),
-    "sidecar that leads elsewhere": (".json", _change("sha256", "../../../etc/passwd")),
+    "manifest truncated": (".json", lambda body: body[:40]),
+    "manifest of an older format": (".json", _change("format", 0)),
+    "manifest of another key": (".json", _change("key", OTHER)),
+    "manifest that leads elsewhere": (".json", _change("sha256", "../../../etc/passwd")),
 }
 
 
@@ -150,10 +170,10 @@ def test_programs_of_pytorch_are_neither_sent_nor_taken(store: Store) -> None:
     assert store.names() == []
     put(store.machine("two"), KEY, b"program")
     digest = hashlib.sha256(b"program").hexdigest()
-    sidecar = store.files.cat_file(f"{store.url}/{KEY}.v1.json").replace(
+    sidecar = store.files.cat_file(f"{store.url}/{KEY}.v2.json").replace(
         digest.encode(), built.sha256.encode()
     )
-    store.files.pipe_file(f"{store.url}/{KEY}.v1.json", sidecar)
+    store.files.pipe_file(f"{store.url}/{KEY}.v2.json", sidecar)
     store.files.pipe_file(f"{store.url}/{built.sha256}.pte", package.getvalue())
     assert take(store.machine("other"), KEY)[0] is None
 
@@ -224,7 +244,7 @@ def test_a_shared_disk_that_is_full_leaves_no_entry(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert len(told) == 1 and "too large" in told[0].lower()
-    assert f"{KEY}.v1.json" not in store.names()
+    assert f"{KEY}.v2.json" not in store.names()
     assert take(store.machine("other"), KEY)[0] is None
 
 

@@ -81,6 +81,15 @@ def test_top1_counts_the_labels_that_the_program_finds(results: dict[str, Result
     assert results["top1"].evaluation == {"top1": 0.75, "items": 16}
 
 
+def test_what_the_hook_reads_is_in_the_result(results: dict[str, Result]) -> None:
+    hook, built_in = results["spread"].evaluation_sources, results["top1"].evaluation_sources
+    assert hook is not None and built_in is not None
+    assert [file.path for file in hook.code] == ["accuracy_hooks.py"]
+    assert hook.data == []
+    assert built_in.code == []
+    assert [Path(file.path).name for file in built_in.data] == ["data.npz"]
+
+
 def test_labels_that_are_no_list_of_numbers_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "column.npz", inputs=np.zeros((3, 2)), labels=np.zeros((3, 1), int))
     program = BuiltProgram(method=None, example=[torch.zeros(1, 2)])  # which is not run

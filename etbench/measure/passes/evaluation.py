@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from etbench.artifact.references import read_references
+from etbench.artifact.sources import Sources
+from etbench.builder.recording import Recorder
 from etbench.config.component import instantiate
 from etbench.errors import EtbenchError
 from etbench.evaluate.program import BuiltProgram
@@ -25,7 +27,9 @@ def evaluate_program(folder: Path, threads: int, target: str, options: dict[str,
 
     """
     program = BuiltProgram(load(folder, threads), read_references(folder)[0][0])
-    found = instantiate(target, {"program": program} | options, stage="evaluate")
+    recorder = Recorder()
+    with recorder.reading() as reads:
+        found = instantiate(target, {"program": program} | options, stage="evaluate")
     numbers = isinstance(found, dict) and all(
         isinstance(name, str) and isinstance(value, Real) for name, value in found.items()
     )
@@ -35,4 +39,8 @@ def evaluate_program(folder: Path, threads: int, target: str, options: dict[str,
             stage="evaluate",
             hint="return a dict of figures by name, such as {'top1': 0.76}",
         )
-    return Evaluation(figures={name: float(value) for name, value in found.items()})
+    sources = recorder.sources([target], [reads])
+    return Evaluation(
+        figures={name: float(value) for name, value in found.items()},
+        sources=sources if isinstance(sources, Sources) else None,
+    )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from etbench.artifact import Artifact
+from etbench.artifact.sources import Sources
 from etbench.events import Failure
 from etbench.host.environment import Environment
 from etbench.host.load import MachineLoad, MachineNow
@@ -137,8 +138,8 @@ class Result(Struct, frozen=True, kw_only=True):
     was then repeated.
     `load_ms` and `first_inference_ms` are medians over the rounds; `load` has them from processes that did
     nothing else. `from_cache` is true if the program was built for an earlier run; `artifact.build_s` is how
-    long that took. `evaluation` has the results of the user's accuracy hook. `reason` explains why a cell
-    was skipped, or only built.
+    long that took. `evaluation` has the results of the user's accuracy hook, and `evaluation_sources` the
+    code and data that it read. `reason` explains why a cell was skipped, or only built.
     `command` has the arguments of ``python -m etbench`` for this cell alone, in the folder it was run in.
     `pte_file` and `log_file` are relative to the result. `stage_s` is the time of each stage; `config` is
     the whole composed YAML. `source` is the tool that measured: all others than ``etbench`` are imported
@@ -185,6 +186,7 @@ class Result(Struct, frozen=True, kw_only=True):
     parity: Parity | None = None
     generated: Generated | None = None
     evaluation: dict[str, float | None] | None = None
+    evaluation_sources: Sources | None = None
     pte_file: str | None = None
     log_file: str | None = None
     stage_s: dict[str, float] = {}

@@ -1,0 +1,34 @@
+"""Which results a resumed sweep keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from made_results import MakeResult
+
+from etbench.artifact.sources import DataFile, Sources
+from etbench.results.files.store import write_result
+from etbench.sweep.manifest import HIDDEN, finished_cells
+from etbench.system.files import sha256
+
+
+def test_a_result_whose_accuracy_function_was_edited_is_measured_again(
+    make_result: MakeResult, tmp_path: Path
+) -> None:
+    hook, folder = tmp_path / "accuracy.py", tmp_path / "out"
+    hook.write_text("def accuracy(program): ...")
+    sources = Sources(data=[DataFile(root="/", path=str(hook), sha256=sha256(hook))])
+    plain, evaluated = make_result("resnet18"), make_result("gpt2", evaluation_sources=sources)
+    for result in (plain, evaluated):
+        write_result(result, folder, f"{result.model_name}_fp32_xnnpack")
+    assert finished_cells(folder, retry_failed=False)[0].keys() == {plain.cell_id, evaluated.cell_id}
+    hook.write_text("def accuracy(program): return {}")
+    of_another, words = finished_cells(folder, retry_failed=False, retried=[plain.cell_id])
+    assert (len(of_another), words) == (2, [])
+    done, words = finished_cells(folder, retry_failed=False)
+    aside = folder / HIDDEN / "aside" / "gpt2_fp32_xnnpack-1.json"
+    assert done.keys() == {plain.cell_id}
+    assert words == [
+        f"gpt2_fp32_xnnpack.json: the accuracy is measured again: {hook} changed since; moved to {aside}"
+    ]
+    assert aside.exists()
