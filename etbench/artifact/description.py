@@ -65,10 +65,15 @@ class Artifact(Struct, frozen=True, kw_only=True):
 
     `arena_bytes` is the memory planned for activations outside of delegates. `constant_bytes` are the
     weights that the program's own operators use, `delegate_bytes` the data of delegates, including their
-    weights; both are null in results of older versions. `inputs` and `outputs` are flat; `references` counts
-    the batches for which parity is computed. `calibration` describes the data from which a calibrated
-    precision took its ranges; `numerics` shows where it loses accuracy, if requested. `generation` is for
-    language models: how many tokens they read and generate; their inputs are those of a prompt.
+    weights; both are null in results of older versions. `inputs` and `outputs` are flat. `input_names` are
+    those of the inputs, as far as the model names them; a nested input has the name of the parameter with
+    indices and keys, such as ``state_0``. `constants` are the arguments of the model that are not tensors, by
+    name: they are part of the program. `float_dtypes` are the floating-point dtypes of the program's inputs
+    and weights: fp32 leaves float64 as it is. These three are empty in results of older versions and for a
+    program that was built elsewhere. `references` counts the batches for which parity is computed.
+    `calibration` describes the data from which a calibrated precision took its ranges; `numerics` shows where
+    it loses accuracy, if requested. `generation` is for language models: how many tokens they read and
+    generate; their inputs are those of a prompt.
     """
 
     pte_bytes: int
@@ -79,6 +84,9 @@ class Artifact(Struct, frozen=True, kw_only=True):
     batch: int
     inputs: list[TensorSpec]
     outputs: list[TensorSpec]
+    input_names: list[str] = []
+    constants: dict[str, str] = {}
+    float_dtypes: list[str] = []
     references: int
     weights: str
     data: str

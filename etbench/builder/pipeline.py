@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ from etbench.config.sections import Dynamic
 from etbench.errors import EtbenchError
 from etbench.events import Stages
 from etbench.models import LoadedModel, load
+from etbench.models.arguments import input_names
 from etbench.models.wrapping import flatten
 from etbench.precisions import Shown, cast_inputs, convert
 from etbench.system.files import sha256
@@ -53,8 +53,7 @@ def prepare(recipe: Recipe, stages: Stages) -> Prepared:
     """
     with stages("load"):
         loaded = load(recipe.model)
-        names = list(inspect.signature(loaded.module.forward).parameters)
-        batches = read_batches(recipe.calibration, loaded.inputs, names)
+        batches = read_batches(recipe.calibration, loaded.inputs, input_names(loaded.module))
     with stages("reference"):
         outputs = [_run_eager(loaded, inputs) for inputs in batches.references]
     with stages("export"), torch.no_grad():
@@ -104,6 +103,9 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
         delegate_bytes=segments.delegate_bytes if segments else None,
         batch=loaded.inputs.batch,
         inputs=specs_of(references[0]),
+        input_names=input_names(loaded.module)[: len(references[0])],
+        constants={name: repr(value) for name, value in loaded.constants.items()},
+        float_dtypes=_float_dtypes(converted),
         outputs=specs_of([t[:1] for t in prepared.outputs[0]] if loaded.generation else prepared.outputs[0]),
         references=len(prepared.outputs),
         weights=loaded.weights,
@@ -126,6 +128,13 @@ def _with_own_constants(program: ExportedProgram) -> ExportedProgram:
     own = copy.copy(program)
     own._constants = dict(program.constants)
     return own
+
+
+def _float_dtypes(program: ExportedProgram) -> list[str]:
+    """Return the floating-point dtypes of a program's inputs and weights."""
+    values = [node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"]
+    dtypes = {value.dtype for value in values if isinstance(value, Tensor) and value.is_floating_point()}
+    return sorted(str(dtype).removeprefix("torch.") for dtype in dtypes)
 
 
 def _run_eager(loaded: LoadedModel, inputs: tuple[Tensor, ...]) -> list[Tensor]:

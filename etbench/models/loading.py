@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,6 +14,7 @@ from torch.export import ExportedProgram
 from etbench.config import Generation, Model
 from etbench.config.component import instantiate
 from etbench.errors import EtbenchError
+from etbench.models.arguments import flatten_example, taking_tensors
 from etbench.models.inputs import FixedInputs, Inputs, shaped_inputs
 
 __all__ = ["LoadedModel", "load"]
@@ -28,6 +31,8 @@ class LoadedModel:
         weights: where the weights came from, for the result.
         exported: its export, if it was loaded as one; else it is exported later.
         generation: for a language model that is called token by token, see `etbench.models.decoder.Decoder`.
+        constants: the example inputs that are not tensors, by name; the module calls its own `forward` with
+            them.
 
     """
 
@@ -37,34 +42,80 @@ class LoadedModel:
     weights: str = "custom"
     exported: ExportedProgram | None = None
     generation: Generation | None = None
+    constants: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load(model: Model) -> LoadedModel:
     """Load the model that the YAML describes.
 
     Raises:
-        EtbenchError: of stage ``load``, also if the target returns something of another type.
+        EtbenchError: of stage ``load``, also if the target returns something of another type or its inputs
+            have a batch of 0.
 
     """
     torch.manual_seed(int(model.options.get("seed", 0)))
     loaded = instantiate(model.target, model.options, stage="load")
     if isinstance(loaded, nn.Module) and model.inputs:
         loaded = LoadedModel(loaded, shaped_inputs(model.inputs))
-    elif isinstance(loaded, tuple) and len(loaded) == 2 and isinstance(loaded[0], nn.Module):
-        module, example = loaded
-        example = tuple(example) if isinstance(example, (tuple, list)) else (example,)
-        loaded = LoadedModel(module, FixedInputs(example))
+    else:
+        loaded = _from_tuple(loaded)
     if not isinstance(loaded, LoadedModel):
         raise EtbenchError(
             f"{model.target} returned {type(loaded).__name__}",
             stage="load",
-            hint="return etbench.models.LoadedModel, or a pair of a module and its example inputs, or only a "
-            "module and describe its inputs: model.inputs=[{shape: [1, 3, 224, 224], dtype: float32}]",
+            hint="return etbench.models.LoadedModel, or a pair of a module and its example inputs (and a "
+            "dict of keyword arguments, if it takes any), or only a module and describe its inputs: "
+            "model.inputs=[{shape: [1, 3, 224, 224], dtype: float32}]",
         )
-    if model.inputs:
-        loaded = dataclasses.replace(loaded, inputs=shaped_inputs(model.inputs))
     if loaded.exported is None:  # an exported graph has no modes, and `eval` fails
         loaded.module.eval()
     for parameter in loaded.module.parameters():
         parameter.requires_grad_(False)
+    loaded = _with_flat_inputs(loaded)
+    if model.inputs:
+        loaded = dataclasses.replace(loaded, inputs=shaped_inputs(model.inputs))
+    _refuse_empty(loaded.inputs, model.target)
     return loaded
+
+
+def _from_tuple(found: Any) -> Any:
+    """Return the model of a module, its example inputs and its keyword arguments, if it has any."""
+    match found:
+        case (nn.Module() as module, example):
+            keywords: Mapping[str, Any] = {}
+        case (nn.Module() as module, example, dict(keywords)):
+            pass
+        case _:
+            return found
+    arguments = tuple(example) if isinstance(example, (tuple, list)) else (example,)
+    return LoadedModel(module, FixedInputs(arguments, keywords=keywords))
+
+
+def _with_flat_inputs(loaded: LoadedModel) -> LoadedModel:
+    """Return the model with a module that takes flat tensors, if its example inputs are not flat."""
+    inputs = loaded.inputs
+    if not isinstance(inputs, FixedInputs) or not (inputs.tensors or inputs.keywords):
+        return loaded
+    tensors, arguments = flatten_example(loaded.module, inputs.tensors, inputs.keywords)
+    inputs = dataclasses.replace(inputs, tensors=tensors, keywords={})
+    if arguments is None:
+        return dataclasses.replace(loaded, inputs=inputs)
+    return dataclasses.replace(
+        loaded,
+        module=taking_tensors(loaded.module, arguments),
+        inputs=inputs,
+        exported=None,  # it takes the nested arguments
+        constants=arguments.constants,
+    )
+
+
+def _refuse_empty(inputs: Inputs, target: str) -> None:
+    """Raise an error if there is nothing to run a model with."""
+    if isinstance(inputs, FixedInputs) and not inputs.tensors:
+        raise EtbenchError(f"the example inputs of {target} contain no tensor", stage="load")
+    if inputs.batch < 1:
+        raise EtbenchError(
+            f"the inputs of {target} have a batch of {inputs.batch}",
+            stage="load",
+            hint="the batch is the first axis of the first input; it must be at least 1",
+        )

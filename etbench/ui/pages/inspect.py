@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
 from nicegui import ui
 
+from etbench.artifact import Artifact
 from etbench.config.command import shell_words
 from etbench.preflight.doctor import describe
 from etbench.results import charts
@@ -148,6 +150,15 @@ def _headline(result: Result) -> Iterator[tuple[str, str]]:
     yield "measured", result.created_at
 
 
+def _inputs(artifact: Artifact) -> Iterator[tuple[str, str]]:
+    """Yield the inputs, with their names as far as they have any, and the constants of the program."""
+    for name, spec in zip_longest(artifact.input_names, artifact.inputs):
+        shape = "x".join(map(str, spec.shape)) or "scalar"
+        yield "input", " ".join(filter(None, (name, spec.dtype, shape)))
+    for name, value in artifact.constants.items():
+        yield "constant", f"{name} = {value}"
+
+
 def _program(result: Result) -> None:
     artifact = result.artifact
     if artifact is not None:
@@ -156,6 +167,7 @@ def _program(result: Result) -> None:
             nodes = f"{taken.delegated_nodes} of {taken.total_nodes} operators"
             facts(
                 [
+                    *_inputs(artifact),
                     (".pte", f"{artifact.pte_bytes / 1e6:.2f} MB"),
                     ("planned memory", f"{artifact.arena_bytes / 1e6:.2f} MB"),
                     ("delegated", f"{nodes}, in {counted(taken.subgraphs, 'subgraph')}"),
