@@ -176,6 +176,23 @@ def attention() -> Any:
     return Block(), (torch.arange(12)[None] * 7, torch.ones(1, 12))
 
 
+def short_text() -> Any:
+    """Word vectors that depend on a mask, for any number of sentences and words."""
+    import torch
+    from torch import nn
+
+    class Text(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table, self.layer = nn.Embedding(50, 16), nn.Linear(16, 8)
+
+        def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+            return self.layer(self.table(batch["ids"]) * batch["mask"].unsqueeze(-1))
+
+    ids = torch.arange(6).reshape(2, 3) * 7
+    return Text(), ({"ids": ids, "mask": torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])},)
+
+
 def repeated() -> Any:
     """The same two layers four times, each time a subgraph of its own with wide values in between."""
     import torch

@@ -14,7 +14,7 @@ from torch.export import ExportedProgram
 from etbench.artifact import Artifact, is_pytorch_program, program_path
 from etbench.artifact.decoding import decode
 from etbench.artifact.references import specs_of, write_references
-from etbench.builder.export import explaining_call, export, fits_contiguous
+from etbench.builder.export import at_other_sizes, explaining_call, export, fits_contiguous
 from etbench.builder.lowering import lower
 from etbench.builder.numerics import compare_layers
 from etbench.builder.segments import read_segments
@@ -35,11 +35,22 @@ __all__ = ["Prepared", "build_artifact", "prepare"]
 
 @dataclass(frozen=True)
 class Prepared:
-    """A model loaded, run eagerly and exported: what all its precisions and delegates share."""
+    """A model loaded, run eagerly and exported: what all its precisions and delegates share.
+
+    Args:
+        loaded: the model.
+        batches: its data.
+        outputs: what the eager model returns for each reference batch.
+        others: inputs at other sizes that a program with dynamic axes must accept, and the outputs for them.
+        program: its export.
+        dynamic: the dynamic axes of the program.
+
+    """
 
     loaded: LoadedModel
     batches: Batches
     outputs: list[list[Tensor]]
+    others: list[tuple[tuple[Tensor, ...], list[Tensor]]]
     program: ExportedProgram
     dynamic: Dynamic
 
@@ -56,13 +67,17 @@ def prepare(recipe: Recipe, stages: Stages) -> Prepared:
         batches = read_batches(recipe.calibration, loaded.inputs, input_names(loaded.module))
     with stages("reference"):
         outputs = [_run_eager(loaded, inputs) for inputs in batches.references]
+        sizes = Dynamic() if loaded.exported else recipe.model.dynamic
+        others = [
+            (inputs, _run_eager(loaded, inputs)) for inputs in at_other_sizes(batches.references[0], sizes)
+        ]
     with stages("export"), torch.no_grad():
         generation = loaded.generation
         dynamic = Dynamic(seq_len=generation.prompt_tokens) if generation else recipe.model.dynamic
         program = loaded.exported
         if program is None or not fits_contiguous(program):
             program = export(loaded.module, batches.references[0], dynamic)
-    return Prepared(loaded, batches, outputs, program, dynamic)
+    return Prepared(loaded, batches, outputs, others, program, dynamic)
 
 
 def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> Artifact:
@@ -91,7 +106,9 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
         delegate = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
         lowered = lower(converted, delegate, program_path(folder))
     with stages("write"):
-        write_references(folder, references, prepared.outputs, loaded.generation)
+        others = [cast_inputs(conversion, inputs) for inputs, _ in prepared.others]
+        expected = prepared.outputs + [outputs for _, outputs in prepared.others]
+        write_references(folder, references + others, expected, loaded.generation)
         lowered.write(program_path(folder))
         pytorch = is_pytorch_program(program_path(folder))
         segments = None if pytorch else read_segments(program_path(folder))
@@ -106,6 +123,7 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
         input_names=input_names(loaded.module)[: len(references[0])],
         constants={name: repr(value) for name, value in loaded.constants.items()},
         float_dtypes=_float_dtypes(converted),
+        dynamic=recipe.model.dynamic,
         outputs=specs_of([t[:1] for t in prepared.outputs[0]] if loaded.generation else prepared.outputs[0]),
         references=len(prepared.outputs),
         weights=loaded.weights,

@@ -133,8 +133,8 @@ def kept_program(base: Baseline, new: Artifact, new_folder: Path, folder: Path) 
     if old.sha256 == new.sha256:
         return new_folder, "the same program"
     kept = base.path.with_name(base.result.pte_file) if base.result.pte_file else None
-    if old.generation != new.generation:  # the new references may not fit the baseline's cache
-        return None
+    if (old.generation, old.dynamic) != (new.generation, new.dynamic):
+        return None  # the new references may not fit the baseline's cache, or its sizes
     if kept and kept.exists() and sha256(kept) == old.sha256:
         shutil.copyfile(kept, program_path(folder))
         link_or_copy(references_path(new_folder), references_path(folder))

@@ -7,6 +7,8 @@ from statistics import median
 
 from msgspec import Struct
 
+from etbench.stats.parity import Parity
+
 __all__ = [
     "Energy",
     "Evaluation",
@@ -17,6 +19,7 @@ __all__ = [
     "OneLoad",
     "Operator",
     "Profile",
+    "SizeParity",
 ]
 
 
@@ -162,3 +165,10 @@ class Inspection(Struct, frozen=True, kw_only=True):
     memory: Memory
     energy: Energy
     profile: Profile | None = None
+
+
+class SizeParity(Struct, frozen=True, kw_only=True):
+    """Parity for inputs of other shapes than those that are timed; `inputs` has the shape of each."""
+
+    inputs: list[list[int]]
+    parity: Parity

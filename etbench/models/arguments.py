@@ -119,7 +119,7 @@ def taking_tensors(module: nn.Module, arguments: Arguments) -> nn.Module:
     ]
     forward.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     body = {"forward": forward, "__module__": kind.__module__, "__qualname__": kind.__qualname__}
-    flat = nn.Module.__new__(type(kind.__name__, (kind,), body))
+    flat: nn.Module = nn.Module.__new__(type(kind.__name__, (kind,), body))
     vars(flat).update(vars(module))
     return flat
 

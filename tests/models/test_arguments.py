@@ -65,6 +65,7 @@ def test_names_are_valid_in_python_and_different() -> None:
     assert taking_tensors(Odd(), arguments)(*tensors) == 5
 
 
+@pytest.mark.filterwarnings("ignore:.*_flat_weights:UserWarning")  # of torch about its own LSTM
 def test_parts_keep_their_names_in_the_module_its_copy_and_its_export() -> None:
     module, expected, tensors, arguments = _flat("state")
     flat = copy.deepcopy(taking_tensors(module, arguments))
