@@ -233,6 +233,23 @@ def attention() -> Any:
     return Block(), (torch.arange(12)[None] * 7, torch.ones(1, 12))
 
 
+def short_text() -> Any:
+    """Word vectors that depend on a mask, for any number of sentences and words."""
+    import torch
+    from torch import nn
+
+    class Text(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table, self.layer = nn.Embedding(50, 16), nn.Linear(16, 8)
+
+        def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+            return self.layer(self.table(batch["ids"]) * batch["mask"].unsqueeze(-1))
+
+    ids = torch.arange(6).reshape(2, 3) * 7
+    return Text(), ({"ids": ids, "mask": torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])},)
+
+
 def repeated() -> Any:
     """The same two layers four times, each time a subgraph of its own with wide values in between."""
     import torch
@@ -445,3 +462,79 @@ def padded() -> Any:
             return self.last(y + y.roll(1, 2))
 
     return Padded(), torch.randn(1, 3, 9, 9)
+
+
+def structured(which: str = "state") -> Any:
+    """Inputs that are not only positional tensors."""
+    import torch
+    from torch import Tensor, nn
+
+    @dataclass
+    class Parts:
+        left: Tensor
+        right: tuple[Tensor, Tensor | None]
+
+    class State(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn, self.head = nn.LSTM(16, 32, batch_first=True), nn.Linear(32, 4)
+
+        def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+            y, state = self.rnn(x, state)
+            return self.head(y), state
+
+    class Mixed(nn.Module):
+        """Two instances of one dataclass, nested containers, scalars, and a tensor of every dtype."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(4, 4)
+
+        def forward(
+            self,
+            x: Tensor,
+            pairs: list[Tensor],
+            parts: tuple[Parts, Parts],
+            mask: Tensor | None,
+            scale: float,
+            *,
+            flip: bool,
+            times: int = 1,
+            **others: Tensor,
+        ) -> dict[str, Any]:
+            y = self.linear(x) * scale + others["step"]
+            for part in parts:
+                y = y + part.left * part.right[0]
+            y = y.flip(-1) if flip else y
+            dtypes = {name: value * 2 for name, value in others.items() if name not in ("step", "flags")}
+            flags = torch.logical_not(others["flags"])
+            return {"y": (y, [torch.matmul(*pairs)] * times), "none": mask, "flags": flags, "dtypes": dtypes}
+
+    class Triple(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return (x * 3).cumsum(-1)
+
+    class Square(nn.Module):
+        def forward(self, step: Tensor) -> Tensor:
+            return step * step
+
+    match which:
+        case "state":
+            return State(), (torch.randn(2, 3, 16), (torch.zeros(1, 2, 32), torch.ones(1, 2, 32)))
+        case "mixed":
+            one, two = torch.randn(2, 4), torch.randn(2, 4)
+            parts = (Parts(one, (two, None)), Parts(two, (one, None)))
+            kinds = ("float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8")
+            others = {kind: torch.arange(3).to(getattr(torch, kind)) for kind in kinds}
+            others |= {"step": torch.tensor(1.5), "flags": torch.tensor([True, False])}
+            pairs = [torch.randn(2, 3), torch.randn(3, 2)]
+            return Mixed(), (torch.randn(2, 4), pairs, parts, None, 2.5), {"flip": True, "times": 2, **others}
+        case "float64":
+            return Triple(), torch.randn(2, 16, dtype=torch.float64)
+        case "scalar":
+            return Square(), torch.tensor(1.5)
+        case "empty":
+            return Triple(), torch.randn(0, 16)
+        case "no tensor":
+            return Square(), (2.5,)
+    raise ValueError(which)

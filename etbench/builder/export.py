@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from etbench.config.sections import Dynamic
 from etbench.errors import EtbenchError
 from etbench.models.inputs import in_index_order
 
-__all__ = ["explaining_call", "export", "fits_contiguous"]
+__all__ = ["at_other_sizes", "explaining_call", "export", "fits_contiguous"]
 
 NAMES = {0: "batch", 1: "seq_len"}
 
@@ -35,32 +35,51 @@ def export(module: nn.Module, inputs: tuple[Tensor, ...], dynamic: Dynamic) -> E
     if not dynamic.sizes:
         return torch.export.export(module, inputs, strict=False)
     dimensions = {axis: Dim(NAMES[axis], min=1, max=size) for axis, size in dynamic.sizes.items()}
-    lengths = {axis: _length(inputs, axis, size) for axis, size in dynamic.sizes.items()}
-
-    def open_axes(tensor: Tensor) -> list[int]:
-        return [
-            axis for axis, length in lengths.items() if axis < tensor.ndim and tensor.shape[axis] == length
-        ]
-
-    def repeated(tensor: Tensor) -> Tensor:
-        for axis in open_axes(tensor):
-            index = torch.arange(dynamic.sizes[axis]) % tensor.shape[axis]
-            tensor = tensor.index_select(axis, index)
-        return tensor
-
+    lengths = _lengths(inputs, dynamic)
     bound = inspect.signature(module.forward).bind(*inputs).arguments
     shapes: Any = pytree.tree_map(
-        lambda tensor: {axis: dimensions[axis] for axis in open_axes(tensor)}, dict(bound)
+        lambda tensor: {axis: dimensions[axis] for axis in _open_axes(tensor, lengths)}, dict(bound)
     )
-    return torch.export.export(
-        module, tuple(repeated(tensor) for tensor in inputs), dynamic_shapes=shapes, strict=False
-    )
+    largest = _resized(inputs, lengths, dynamic.sizes)
+    return torch.export.export(module, largest, dynamic_shapes=shapes, strict=False)
+
+
+def at_other_sizes(inputs: tuple[Tensor, ...], dynamic: Dynamic) -> list[tuple[Tensor, ...]]:
+    """Return an example with dynamic axes of size 1 and of the largest size, if these are not its own.
+
+    Values are repeated along an axis that is longer than in the example.
+    """
+    lengths = _lengths(inputs, dynamic)
+    found = [_resized(inputs, lengths, sizes) for sizes in (dict.fromkeys(lengths, 1), dynamic.sizes)]
+    return [other for other in found if any(a.shape != b.shape for a, b in zip(other, inputs, strict=True))]
 
 
 def fits_contiguous(program: ExportedProgram) -> bool:
     """Return whether a program was exported with contiguous inputs, and so fits those that it is fed with."""
     given = (program.example_inputs or ((), {}))[0]
     return all(in_index_order(value) for value in given if isinstance(value, Tensor))
+
+
+def _lengths(inputs: tuple[Tensor, ...], dynamic: Dynamic) -> dict[int, int]:
+    """Return the size of the example along each dynamic axis."""
+    return {axis: _length(inputs, axis, size) for axis, size in dynamic.sizes.items()}
+
+
+def _open_axes(tensor: Tensor, lengths: Mapping[int, int]) -> list[int]:
+    return [axis for axis, length in lengths.items() if axis < tensor.ndim and tensor.shape[axis] == length]
+
+
+def _resized(
+    inputs: tuple[Tensor, ...], lengths: Mapping[int, int], sizes: Mapping[int, int]
+) -> tuple[Tensor, ...]:
+    """Return inputs whose dynamic axes have these sizes."""
+
+    def resized(tensor: Tensor) -> Tensor:
+        for axis in _open_axes(tensor, lengths):
+            tensor = tensor.index_select(axis, torch.arange(sizes[axis]) % tensor.shape[axis])
+        return tensor
+
+    return tuple(resized(tensor) for tensor in inputs)
 
 
 def _length(inputs: tuple[Tensor, ...], axis: int, largest: int) -> int:

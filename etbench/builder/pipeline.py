@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +16,7 @@ from torch.export import ExportedProgram
 from etbench.artifact import Artifact, DataUse, Delegation, is_pytorch_program, program_path
 from etbench.artifact.decoding import decode
 from etbench.artifact.references import specs_of, write_references
-from etbench.builder.export import explaining_call, export, fits_contiguous
+from etbench.builder.export import at_other_sizes, explaining_call, export, fits_contiguous
 from etbench.builder.lowering import lower
 from etbench.builder.numerics import compare_layers
 from etbench.builder.quantization import count_quantized, refuse_uncast, refuse_unquantized
@@ -30,6 +29,7 @@ from etbench.config.sections import Dynamic
 from etbench.errors import EtbenchError, NotApplicableError
 from etbench.events import Stages
 from etbench.models import LoadedModel, load
+from etbench.models.arguments import input_names
 from etbench.models.wrapping import flatten
 from etbench.precisions import Shown, cast_inputs, convert
 from etbench.system.files import sha256
@@ -40,11 +40,22 @@ __all__ = ["Prepared", "build_artifact", "prepare"]
 
 @dataclass(frozen=True)
 class Prepared:
-    """A model loaded, run eagerly and exported: what all its precisions and delegates share."""
+    """A model loaded, run eagerly and exported: what all its precisions and delegates share.
+
+    Args:
+        loaded: the model.
+        batches: its data.
+        outputs: what the eager model returns for each reference batch.
+        others: inputs at other sizes that a program with dynamic axes must accept, and the outputs for them.
+        program: its export.
+        dynamic: the dynamic axes of the program.
+
+    """
 
     loaded: LoadedModel
     batches: Batches
     outputs: list[list[Tensor]]
+    others: list[tuple[tuple[Tensor, ...], list[Tensor]]]
     program: ExportedProgram
     dynamic: Dynamic
     not_repeatable: str = ""
@@ -59,11 +70,13 @@ def prepare(recipe: Recipe, stages: Stages) -> Prepared:
     """
     with stages("load"):
         loaded = load(recipe.model)
-        names = list(inspect.signature(loaded.module.forward).parameters)
-        batches = read_batches(recipe.calibration, loaded.inputs, names)
+        batches = read_batches(recipe.calibration, loaded.inputs, input_names(loaded.module))
     with stages("reference"):
         with keeping_state(loaded.module):
             batches, outputs = _run_references(loaded, batches)
+            sizes = Dynamic() if loaded.exported else recipe.model.dynamic
+            other_sizes = at_other_sizes(batches.references[0], sizes)
+            others = [(inputs, _run_eager(loaded, inputs)) for inputs in other_sizes]
         differs = ""
         if not loaded.generation:
             with keeping_state(loaded.module):
@@ -75,9 +88,8 @@ def prepare(recipe: Recipe, stages: Stages) -> Prepared:
         if program is None or not fits_contiguous(program):
             program = export(loaded.module, batches.references[0], dynamic)
     drawn = random_operators(program) if differs else ""
-    return Prepared(
-        loaded, batches, outputs, program, dynamic, f"{differs}; it draws: {drawn}" if drawn else differs
-    )
+    differs = f"{differs}; it draws: {drawn}" if drawn else differs
+    return Prepared(loaded, batches, outputs, others, program, dynamic, differs)
 
 
 def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> Artifact:
@@ -110,7 +122,7 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
         quantized = count_quantized(converted) if conversion.quantizes else None
         if quantized is not None:
             refuse_unquantized(quantized, recipe.precision)
-        elif conversion.dtype != torch.float32:
+        elif conversion.dtype is not None:
             refuse_uncast(converted, conversion.dtype, recipe.precision)
         only_timed = 1 if calibrates and batches.single and len(references) > 1 else 0
     numerics = None
@@ -123,7 +135,9 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
         delegate = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
         lowered = lower(converted, delegate, program_path(folder), check_ir=recipe.delegate.check_ir)
     with stages("write"):
-        write_references(folder, references, prepared.outputs, loaded.generation, only_timed=only_timed)
+        others = [cast_inputs(conversion, inputs) for inputs, _ in prepared.others]
+        expected = prepared.outputs + [outputs for _, outputs in prepared.others]
+        write_references(folder, references + others, expected, loaded.generation, only_timed=only_timed)
         lowered.write(program_path(folder))
         pytorch = is_pytorch_program(program_path(folder))
         segments = None if pytorch else read_segments(program_path(folder))
@@ -135,6 +149,10 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
         delegate_bytes=segments.delegate_bytes if segments else None,
         batch=loaded.inputs.batch,
         inputs=specs_of(references[0]),
+        input_names=input_names(loaded.module)[: len(references[0])],
+        constants={name: repr(value) for name, value in loaded.constants.items()},
+        float_dtypes=_float_dtypes(converted),
+        dynamic=recipe.model.dynamic,
         outputs=specs_of([t[:1] for t in prepared.outputs[0]] if loaded.generation else prepared.outputs[0]),
         references=len(prepared.outputs) - only_timed,
         weights=loaded.weights,
@@ -208,6 +226,13 @@ def _run_references(loaded: LoadedModel, batches: Batches) -> tuple[Batches, lis
 
 def _are_finite(tensors: Sequence[Tensor]) -> bool:
     return all(bool(tensor.isfinite().all()) for tensor in tensors)
+
+
+def _float_dtypes(program: ExportedProgram) -> list[str]:
+    """Return the floating-point dtypes of a program's inputs and weights."""
+    values = [node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"]
+    dtypes = {value.dtype for value in values if isinstance(value, Tensor) and value.is_floating_point()}
+    return sorted(str(dtype).removeprefix("torch.") for dtype in dtypes)
 
 
 def _run_eager(loaded: LoadedModel, inputs: tuple[Tensor, ...]) -> list[Tensor]:

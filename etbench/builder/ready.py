@@ -114,7 +114,18 @@ def _spec(value: Any, number: int) -> InputSpec:
         ) from error
 
 
-_DTYPES = {"FLOAT": "float32", "LONG": "int64", "INT": "int32", "BOOL": "bool"}
+_DTYPES = {
+    "FLOAT": "float32",
+    "DOUBLE": "float64",
+    "HALF": "float16",
+    "BFLOAT16": "bfloat16",
+    "LONG": "int64",
+    "INT": "int32",
+    "SHORT": "int16",
+    "CHAR": "int8",
+    "BYTE": "uint8",
+    "BOOL": "bool",
+}
 
 
 def _output(value: Any) -> TensorSpec:

@@ -42,7 +42,7 @@ def read_arrays(path: Path, names: Sequence[str], example: Sequence[Tensor]) -> 
     faults += [f"{key!r} is not an input of the model" for key in arrays if key not in names]
     for name, tensor in zip(names, example, strict=True):
         if name in arrays:
-            given, wanted = _described(arrays[name][0]), _described(tensor.numpy())
+            given, wanted = _described(arrays[name][0]), _described(tensor)
             if given != wanted:
                 faults.append(f"a batch of {name!r} is {given}, but the model takes {wanted}")
     if faults:
@@ -55,6 +55,6 @@ def read_arrays(path: Path, names: Sequence[str], example: Sequence[Tensor]) -> 
     return [tuple(tensor[number] for tensor in tensors) for number in range(len(tensors[0]))]
 
 
-def _described(array: np.ndarray) -> str:
+def _described(array: np.ndarray | Tensor) -> str:
     """Return dtype and shape, such as ``float32 1x3x224x224``."""
-    return f"{array.dtype} {'x'.join(map(str, array.shape)) or 'scalar'}"
+    return f"{str(array.dtype).removeprefix('torch.')} {'x'.join(map(str, array.shape)) or 'scalar'}"

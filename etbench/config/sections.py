@@ -88,7 +88,9 @@ class InputSpec(Section, frozen=True, kw_only=True):
     """Shape and dtype of one input that the user asks for."""
 
     shape: list[Positive]
-    dtype: Literal["float32", "int64", "int32", "bool"] = "float32"
+    dtype: Literal[
+        "float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"
+    ] = "float32"
 
 
 class Dynamic(Section, frozen=True, kw_only=True):

@@ -132,11 +132,17 @@ def kept_program(base: Baseline, new: Artifact, new_folder: Path, folder: Path) 
     if old.inputs != new.inputs:
         shapes = [[spec.shape for spec in artifact.inputs] for artifact in (old, new)]
         raise EtbenchError(f"the baseline has inputs of {shapes[0]}, this cell of {shapes[1]}", stage=STAGE)
+    if old.constants != new.constants:
+        raise EtbenchError(
+            f"the baseline was built for {old.constants or 'no constants'}, this cell for "
+            f"{new.constants or 'none'}",
+            stage=STAGE,
+        )
     if old.sha256 == new.sha256:
         return new_folder, "the same program"
     kept = base.path.with_name(base.result.pte_file) if base.result.pte_file else None
-    if old.generation != new.generation:  # the new references may not fit the baseline's cache
-        return None
+    if (old.generation, old.dynamic) != (new.generation, new.dynamic):
+        return None  # the new references may not fit the baseline's cache, or its sizes
     if kept and kept.exists() and sha256(kept) == old.sha256:
         shutil.copyfile(kept, program_path(folder))
         link_or_copy(references_path(new_folder), references_path(folder))

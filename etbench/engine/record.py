@@ -64,6 +64,7 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         energy=seen.energy if seen else None,
         profile=seen.profile if seen else None,
         parity=series.check.parity,
+        parity_at_other_sizes=series.check.other_sizes,
         generated=_generated(artifact.generation, series.rounds, latency.p50),
         evaluation=series.evaluation.figures if series.evaluation else None,
         evaluation_sources=series.evaluation.sources if series.evaluation else None,

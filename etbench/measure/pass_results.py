@@ -8,6 +8,7 @@ from statistics import median
 from msgspec import Struct
 
 from etbench.artifact.sources import Sources
+from etbench.stats.parity import Parity
 
 __all__ = [
     "Energy",
@@ -19,6 +20,7 @@ __all__ = [
     "OneLoad",
     "Operator",
     "Profile",
+    "SizeParity",
 ]
 
 
@@ -168,3 +170,10 @@ class Inspection(Struct, frozen=True, kw_only=True):
     memory: Memory
     energy: Energy
     profile: Profile | None = None
+
+
+class SizeParity(Struct, frozen=True, kw_only=True):
+    """Parity for inputs of other shapes than those that are timed; `inputs` has the shape of each."""
+
+    inputs: list[list[int]]
+    parity: Parity

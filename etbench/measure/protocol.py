@@ -12,7 +12,7 @@ from etbench.events import Failure
 from etbench.host.adb import Phone
 from etbench.host.environment import Environment
 from etbench.host.load import MachineLoad, MachineNow
-from etbench.measure.pass_results import Evaluation, Inspection
+from etbench.measure.pass_results import Evaluation, Inspection, SizeParity
 from etbench.stats.blocks import common_blocks, round_medians
 from etbench.stats.parity import Parity
 
@@ -20,6 +20,7 @@ __all__ = [
     "Broken",
     "CheckPass",
     "Checked",
+    "Compared",
     "Done",
     "Ended",
     "MeasurePart",
@@ -107,13 +108,22 @@ class Round(Struct, frozen=True, kw_only=True):
     prefill_ms: list[float] = []
 
 
+class Compared(Struct, frozen=True, kw_only=True):
+    """The comparison of outputs with the reference, also for inputs of other sizes than those timed."""
+
+    parity: Parity
+    other_sizes: list[SizeParity] = []
+
+
 class CheckPass(Struct, frozen=True, kw_only=True):
     """The results of a process that ran the reference inputs; nothing is timed in it.
 
-    `runtimes` are the delegates that its runtime can execute.
+    `other_sizes` is for a program with dynamic axes. `runtimes` are the delegates that its runtime can
+    execute.
     """
 
     parity: Parity
+    other_sizes: list[SizeParity] = []
     threads: int
     runtimes: list[str] = []
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -94,8 +94,10 @@ class SpeechInputs(TextInputs):
 
 @dataclass(frozen=True)
 class FixedInputs:
-    """Example tensors that came with the model; there are no other data for it.
+    """Example inputs that came with the model; there are no other data for it.
 
+    A `_target_` may nest them in tuples, lists, dictionaries and dataclasses, add numbers, strings and None,
+    and give some of them as keyword arguments, in `keywords`. Once a model is loaded, they are flat tensors.
     `more` are further examples, of the same shapes and dtypes.
     """
 
@@ -103,11 +105,12 @@ class FixedInputs:
     description: str = "the example inputs of the model's own _target_"
     more: tuple[tuple[Tensor, ...], ...] = ()
     kind: DataKind = "example"
+    keywords: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def batch(self) -> int:
-        """Size of the first axis of the first tensor."""
-        return self.tensors[0].shape[0] if self.tensors and self.tensors[0].ndim else 1
+        """Size of the first axis of the first tensor that has one."""
+        return next((tensor.shape[0] for tensor in self.tensors if tensor.ndim), 1)
 
 
 @dataclass(frozen=True)

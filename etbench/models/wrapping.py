@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 
 from etbench.errors import EtbenchError, nearest
 
-__all__ = ["flatten", "part_of"]
+__all__ = ["flatten", "part_of", "register_dataclasses"]
 
 SHOWN = 12  # parts that an error names
 
@@ -39,17 +39,16 @@ def part_of(module: nn.Module, name: str | None) -> nn.Module:
 def flatten(outputs: Any) -> list[Tensor]:
     """Return the tensors in nested tuples, lists, dictionaries and dataclasses, without anything else.
 
-    Their order is that of the outputs of the exported program. A dataclass is registered with torch;
-    otherwise a model that returns it cannot be exported.
+    Their order is that of the outputs of the exported program.
     """
-    tensors: list[Tensor] = []
-    for leaf in pytree.tree_leaves(outputs):
-        if isinstance(leaf, Tensor):
-            tensors.append(leaf)
-        elif dataclasses.is_dataclass(leaf) and not isinstance(leaf, type):
-            kind = type(leaf)
-            torch.export.register_dataclass(
-                kind, serialized_type_name=f"{kind.__module__}.{kind.__qualname__}"
-            )
-            tensors += flatten(leaf)
-    return tensors
+    register_dataclasses(outputs)
+    return [leaf for leaf in pytree.tree_leaves(outputs) if isinstance(leaf, Tensor)]
+
+
+def register_dataclasses(value: Any) -> None:
+    """Register the dataclasses in a value with torch, without which it cannot be exported."""
+    kinds = {type(leaf) for leaf in pytree.tree_leaves(value) if dataclasses.is_dataclass(type(leaf))}
+    for kind in kinds:
+        torch.export.register_dataclass(kind, serialized_type_name=f"{kind.__module__}.{kind.__qualname__}")
+    if kinds:  # they may contain others
+        register_dataclasses(value)

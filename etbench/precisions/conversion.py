@@ -45,7 +45,7 @@ class Conversion:
         before_export: gets a copy of the eager fp32 module, which it may change, and returns the module to
             export.
         after_export: gets the exported program and the batches shown, and returns another program.
-        dtype: of the floating-point inputs of the program.
+        dtype: of the floating-point inputs of the program; None for those of the model.
         quantizes: it turns weights or activations into integers, and is pointless for a model of which it
             quantizes nothing.
 
@@ -53,13 +53,14 @@ class Conversion:
 
     before_export: Callable[[nn.Module], nn.Module] | None = None
     after_export: Callable[[ExportedProgram, Shown], ExportedProgram] | None = None
-    dtype: torch.dtype = torch.float32
+    dtype: torch.dtype | None = None
     quantizes: bool = False
 
 
 def cast_inputs(conversion: Conversion, inputs: Inputs) -> Inputs:
     """Return the inputs as the converted program takes them: floats in its dtype, the rest as it is."""
-    return tuple(t.to(conversion.dtype) if t.is_floating_point() else t for t in inputs)
+    dtype = conversion.dtype
+    return tuple(t.to(dtype) if dtype and t.is_floating_point() else t for t in inputs)
 
 
 def convert(

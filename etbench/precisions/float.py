@@ -12,9 +12,17 @@ __all__ = ["cast", "fp32"]
 _DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
-def fp32() -> Conversion:
-    """Return the conversion that changes nothing."""
-    return Conversion()
+def fp32(*, cast_float64: bool = False) -> Conversion:
+    """Return the conversion that changes nothing.
+
+    Args:
+        cast_float64: convert weights, activations and inputs in other floating-point dtypes, such as float64,
+            to float32; else they are left as they are.
+
+    """
+    if not cast_float64:
+        return Conversion()
+    return Conversion(before_export=lambda module: module.to(torch.float32), dtype=torch.float32)
 
 
 def cast(*, dtype: str) -> Conversion:

@@ -26,6 +26,20 @@ def test_a_program_with_an_open_batch_takes_any_up_to_the_largest(tmp_path: Path
         method.call((torch.randn(7, 3, 8, 8),))
 
 
+def test_a_program_with_open_axes_is_compared_at_its_smallest_and_largest_sizes_too(tmp_path: Path) -> None:
+    from etbench.measure.passes.rounds import check
+
+    sizes = ("+model.dynamic.batch=4", "+model.dynamic.seq_len=7")
+    artifact = build_here(tmp_path / "a", "model=short_text", "delegate=portable", *sizes)
+    assert (artifact.dynamic.batch, artifact.dynamic.seq_len) == (4, 7)
+    assert artifact.references == 1
+    found = check(tmp_path / "a", threads=1, logits_axis=None)
+    assert [one.inputs for one in found.other_sizes] == [[[1, 1]] * 2, [[4, 7]] * 2]
+    for parity in (found.parity, *(one.parity for one in found.other_sizes)):
+        assert parity.sqnr_db is not None
+        assert parity.sqnr_db > 80
+
+
 @pytest.mark.parametrize(
     ("which", "delegate"),
     [

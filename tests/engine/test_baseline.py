@@ -6,9 +6,13 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 from running import BRIEF, CONF, etbench
 
+from etbench.config.sections import Dynamic
+from etbench.engine.baseline import Baseline, kept_program
+from etbench.errors import EtbenchError
 from etbench.results.files.store import read_result, read_results
 from etbench.results.schema import InTurn
 
@@ -105,6 +109,19 @@ def test_of_several_results_of_one_name_a_cell_is_given_its_own(tmp_path: Path) 
     assert [result.in_turn.base_program for _, result in results if result.in_turn] == (
         2 * ["the same program"]
     )
+
+
+def test_a_base_that_was_built_for_other_constants_or_sizes_does_not_lend_its_program(
+    base: Path, tmp_path: Path
+) -> None:
+    baseline = Baseline(base, read_result(base))
+    artifact = baseline.result.artifact
+    assert artifact is not None
+    scaled = msgspec.structs.replace(artifact, constants={"scale": "2.5"})
+    with pytest.raises(EtbenchError, match=r"built for no constants, this cell for \{'scale': '2\.5'\}"):
+        kept_program(baseline, scaled, tmp_path, tmp_path)
+    other = msgspec.structs.replace(artifact, sha256="0" * 64, dynamic=Dynamic(batch=8))
+    assert kept_program(baseline, other, tmp_path, tmp_path) is None, "it cannot run the references"
 
 
 def test_what_the_base_was_run_with_is_its_own_and_said(base: Path, tmp_path: Path) -> None:

@@ -19,15 +19,16 @@ from etbench.artifact import program_path, references_path
 from etbench.config import XnnpackRuntime
 from etbench.errors import EtbenchError
 from etbench.measure.pass_results import Memory, OneLoad
-from etbench.measure.protocol import CheckPass, NativeOutputs, Round
+from etbench.measure.protocol import CheckPass, Compared, NativeOutputs, Round
 from etbench.measure.worker.round_process import in_native, in_spawned
 from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import CheckTask, LoadTask, MemoryTask, OutputsTask, ParityTask, RoundTask
-from etbench.stats.parity import Parity
 
 MODELS = {
     "attention": ("precision=int8", "delegate=portable"),  # two inputs, one of int64, and quantized kernels
     "channels_last": (),  # its output is in another order in memory
+    "structured": ("model.which=mixed", "delegate=portable"),  # every dtype, and an input without axes
+    "tiny": ("+model.dynamic.batch=3",),  # compared at another size, too
     "repeated": (),  # the same layers four times, each a subgraph, and between them a portable operator
 }
 INTERMEDIATE = 512 * 2048 * 4  # bytes between two layers of a subgraph
@@ -64,9 +65,9 @@ def test_the_outputs_are_those_of_python(
     about = {"folder": str(folders[model]), "threads": 1}
     file = str(tmp_path / "outputs.safetensors")
     told = _native(runner, OutputsTask(**about, file=file), NativeOutputs)
-    parity = _python(ParityTask(**about, file=file, logits_axis=None), Parity)
+    compared = _python(ParityTask(**about, file=file, logits_axis=None), Compared)
     check = _python(CheckTask(**about, logits_axis=None), CheckPass)
-    assert parity == check.parity  # to the last bit
+    assert (compared.parity, compared.other_sizes) == (check.parity, check.other_sizes)  # to the last bit
     assert told.threads == check.threads == 1
     assert "XnnpackBackend" in told.runtimes
 

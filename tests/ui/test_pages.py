@@ -239,6 +239,7 @@ def test_a_result_is_shown_with_its_rounds_and_survives_a_reload_by_its_address(
     expect(card(page, "resnet18 int8 xnnpack")).to_be_visible()
     expect(card(page, "Distribution by round").locator("svg path").nth(10)).to_be_attached()
     expect(card(page, "Environment").get_by_text("vector extensions")).to_be_visible()
+    expect(card(page, "Program and delegation").get_by_text("float32 1x3x224x224")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

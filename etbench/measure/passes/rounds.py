@@ -10,20 +10,24 @@ from statistics import median
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from executorch.extension.pybindings import _C
 from numpy.typing import NDArray
 from torch import Tensor
 
 from etbench.artifact.references import first_compared, read_generation, read_outputs, read_references
 from etbench.host.load import watch_load
+from etbench.measure.pass_results import SizeParity
 from etbench.measure.passes.generation import compare_generated
 from etbench.measure.passes.work import Work, timed_ms, work_of
-from etbench.measure.protocol import CheckPass, Round
+from etbench.measure.protocol import CheckPass, Compared, Round
 from etbench.runtime.executors import Executor, threads_of
 from etbench.runtime.program import load
 from etbench.stats.parity import Parity, compare_outputs
 
 __all__ = ["check", "compare", "time_round"]
+
+Batches = Sequence[Sequence[Tensor]]
 
 WINDOW, FALLING, MAX_STABLE_WARMUP = 5, 0.99, 100  # inferences; share of the median before; inferences
 
@@ -43,16 +47,41 @@ def check(folder: Path, threads: int, logits_axis: int | None) -> CheckPass:
         [leaf for leaf in method.call(batch, clone_outputs=True) if isinstance(leaf, Tensor)]
         for batch in inputs
     ]
-    first = first_compared(folder)
-    parity = compare_outputs(_joined(references[first:]), _joined(outputs[first:]), logits_axis=logits_axis)
-    return _checked(parity, method)
+    compared = _compare_sizes(inputs, references, outputs, logits_axis, first_compared(folder))
+    return _checked(compared.parity, method, compared.other_sizes)
 
 
-def compare(folder: Path, file: Path, logits_axis: int | None) -> Parity:
+def compare(folder: Path, file: Path, logits_axis: int | None) -> Compared:
     """Compare the outputs that another process wrote with the eager fp32 reference."""
-    first = first_compared(folder)
-    references, outputs = read_references(folder)[1][first:], read_outputs(file)[first:]
-    return compare_outputs(_joined(references), _joined(outputs), logits_axis=logits_axis)
+    inputs, references = read_references(folder)
+    return _compare_sizes(inputs, references, read_outputs(file), logits_axis, first_compared(folder))
+
+
+def _compare_sizes(
+    inputs: Batches, references: Batches, outputs: Batches, logits_axis: int | None, first: int
+) -> Compared:
+    """Compare the outputs for inputs of the shapes that are timed, and those for all other shapes.
+
+    Args:
+        inputs: the reference batches; the first has the shapes that are timed.
+        references: outputs of the eager fp32 model; empty if there are none to compare with.
+        outputs: of the program.
+        logits_axis: see `compare_outputs`.
+        first: number of the first batch to compare; those before it are timed only.
+
+    """
+    groups: dict[tuple[torch.Size, ...], list[int]] = {}
+    for number, batch in enumerate(inputs):
+        groups.setdefault(tuple(tensor.shape for tensor in batch), []).append(number)
+
+    def parity(numbers: Sequence[int]) -> Parity:
+        expected, found = ([batches[n] for n in numbers if batches] for batches in (references, outputs))
+        return compare_outputs(_joined(expected), _joined(found), logits_axis=logits_axis)
+
+    (_, timed), *others = groups.items()
+    sizes = [SizeParity(inputs=list(map(list, shapes)), parity=parity(numbers)) for shapes, numbers in others]
+    compared = [number for number in timed if number >= first]
+    return Compared(parity=parity(compared), other_sizes=sizes)
 
 
 def time_round(
@@ -110,9 +139,10 @@ def time_round(
     )
 
 
-def _checked(parity: Parity, method: Executor) -> CheckPass:
+def _checked(parity: Parity, method: Executor, other_sizes: Sequence[SizeParity] = ()) -> CheckPass:
     return CheckPass(
         parity=parity,
+        other_sizes=list(other_sizes),
         threads=threads_of(method),
         runtimes=sorted(_C._get_registered_backend_names()),
     )

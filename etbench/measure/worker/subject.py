@@ -20,6 +20,7 @@ from etbench.measure.protocol import (
     Broken,
     Checked,
     CheckPass,
+    Compared,
     Ended,
     MeasurePart,
     MeasureRequest,
@@ -33,7 +34,6 @@ from etbench.measure.worker.machine import machine_of
 from etbench.measure.worker.plan import Progress
 from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import CheckTask, EvaluateTask, OutputsTask, ParityTask, RoundTask, Task
-from etbench.stats.parity import Parity
 from etbench.system.printed import adding_printed
 from etbench.text import seconds_text
 
@@ -116,7 +116,13 @@ class RunningSubject:
             file = str(Path(scratch) / "outputs.safetensors")
             told = run(OutputsTask(folder=folder, threads=threads, file=file), NativeOutputs)
             task = ParityTask(folder=folder, threads=threads, file=file, logits_axis=axis)
-            return CheckPass(parity=run(task, Parity), threads=told.threads, runtimes=told.runtimes)
+            compared = run(task, Compared)
+            return CheckPass(
+                parity=compared.parity,
+                other_sizes=compared.other_sizes,
+                threads=told.threads,
+                runtimes=told.runtimes,
+            )
 
     def restore(self) -> None:
         """Continue after the rounds that an earlier process measured."""

@@ -84,7 +84,7 @@ def _inputs(result: Result) -> str | None:
     """Return the input shapes, such as ``1x3x224x224``."""
     if result.artifact is None:
         return None
-    return " ".join("x".join(map(str, spec.shape)) for spec in result.artifact.inputs)
+    return " ".join("x".join(map(str, spec.shape)) or "scalar" for spec in result.artifact.inputs)
 
 
 def _codes(result: Result) -> str | None:

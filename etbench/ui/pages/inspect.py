@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
 from nicegui import ui
 
+from etbench.artifact import Artifact
 from etbench.artifact.quantized_words import quantized_words
 from etbench.config.command import shell_words
 from etbench.preflight.doctor import describe
@@ -166,6 +168,15 @@ def _agreement(one: Parity | OutputParity) -> str:
     return one.note or ("n/a" if one.sqnr_db is None else f"{one.sqnr_db:.1f} dB")
 
 
+def _inputs(artifact: Artifact) -> Iterator[tuple[str, str]]:
+    """Yield the inputs, with their names as far as they have any, and the constants of the program."""
+    for name, spec in zip_longest(artifact.input_names, artifact.inputs):
+        shape = "x".join(map(str, spec.shape)) or "scalar"
+        yield "input", " ".join(filter(None, (name, spec.dtype, shape)))
+    for name, value in artifact.constants.items():
+        yield "constant", f"{name} = {value}"
+
+
 def _program(result: Result) -> None:
     artifact = result.artifact
     if artifact is not None:
@@ -175,6 +186,7 @@ def _program(result: Result) -> None:
             nodes = f"{taken.delegated_nodes} of {taken.total_nodes} operators"
             facts(
                 [
+                    *_inputs(artifact),
                     (".pte", f"{artifact.pte_bytes / 1e6:.2f} MB"),
                     ("planned memory", f"{artifact.arena_bytes / 1e6:.2f} MB"),
                     ("delegated", f"{nodes}, in {counted(taken.subgraphs, 'subgraph')}"),
