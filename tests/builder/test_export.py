@@ -32,7 +32,9 @@ def test_a_program_with_open_axes_is_compared_at_its_smallest_and_largest_sizes_
     sizes = ("+model.dynamic.batch=4", "+model.dynamic.seq_len=7")
     artifact = build_here(tmp_path / "a", "model=short_text", "delegate=portable", *sizes)
     assert (artifact.dynamic.batch, artifact.dynamic.seq_len) == (4, 7)
-    assert artifact.references == 1
+    assert artifact.references == 5, (
+        "the example and four inputs that are derived from it, none of another size"
+    )
     found = check(tmp_path / "a", threads=1, logits_axis=None)
     assert [one.inputs for one in found.other_sizes] == [[[1, 1]] * 2, [[4, 7]] * 2]
     for parity in (found.parity, *(one.parity for one in found.other_sizes)):

@@ -52,13 +52,13 @@ def test_layers_of_a_nested_model_are_named_and_kept_by_the_names_of_the_model(t
     np.savez(tmp_path / "own.npz", **{name: draw(shape, np.float32) for name, shape in shapes.items()})
     options = ("precision=int8", f"calibration.npz={tmp_path / 'own.npz'}", "numerics=true")
     quantized = build_here(tmp_path / "a", "model=structured", *options)
+    assert quantized.input_names == ["x", "state_0", "state_1"]
     assert quantized.inputs[1].shape == [1, 2, 32]
     assert quantized.numerics is not None
     assert "head" in {layer.name for layer in quantized.numerics.layers}
     assert max(_differences(tmp_path / "a")) > 1e-4
     kept = build_here(tmp_path / "b", "model=structured", *options, "precision.keep_fp32=[head,rnn]")
-    assert kept.input_names == ["x", "state_0", "state_1"]
-    assert max(_differences(tmp_path / "b")) < 1e-5
+    assert kept.refusal, "all layers are kept by their names, so nothing is left to quantize"
 
 
 @pytest.mark.parametrize("delegate", ["xnnpack", "portable"])
@@ -95,7 +95,7 @@ def test_an_exported_program_with_nested_arguments_is_exported_again_for_flat_on
     overrides = ("model=exported", f"model.path={tmp_path / 'net.pt2'}")
     artifact = build_here(tmp_path / "a", *overrides)
     assert artifact.input_names == ["x", "state_0", "state_1"]
-    assert artifact.data == "the example inputs in the file"
+    assert artifact.data.startswith("the example inputs in the file")
     assert max(_differences(tmp_path / "a")) < 1e-6
 
 
