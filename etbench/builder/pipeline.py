@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,23 +12,22 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from etbench.artifact import Artifact, DataUse, Delegation, is_pytorch_program, program_path
-from etbench.artifact.decoding import decode
 from etbench.artifact.references import specs_of, write_references
-from etbench.builder.export import at_other_sizes, explaining_call, export, fits_contiguous
+from etbench.builder.export import export, fits_contiguous
 from etbench.builder.lowering import lower
 from etbench.builder.numerics import compare_layers
 from etbench.builder.quantization import count_quantized, refuse_uncast, refuse_unquantized
-from etbench.builder.repeatable import disagreement, keeping_state, random_operators
+from etbench.builder.reference import Reference, run_references
+from etbench.builder.repeatable import random_operators
 from etbench.builder.segments import read_segments
 from etbench.calibration import Batches, read_batches
 from etbench.config import Recipe
 from etbench.config.component import instantiate
 from etbench.config.sections import Dynamic
-from etbench.errors import EtbenchError, NotApplicableError
+from etbench.errors import NotApplicableError
 from etbench.events import Stages
 from etbench.models import LoadedModel, load
 from etbench.models.arguments import input_names
-from etbench.models.wrapping import flatten
 from etbench.precisions import Shown, cast_inputs, convert
 from etbench.system.files import sha256
 from etbench.text import counted
@@ -44,21 +41,23 @@ class Prepared:
 
     Args:
         loaded: the model.
-        batches: its data.
-        outputs: what the eager model returns for each reference batch.
-        others: inputs at other sizes that a program with dynamic axes must accept, and the outputs for them.
+        reference: its data, and what the eager model returns for them.
         program: its export.
         dynamic: the dynamic axes of the program.
 
     """
 
     loaded: LoadedModel
-    batches: Batches
-    outputs: list[list[Tensor]]
-    others: list[tuple[tuple[Tensor, ...], list[Tensor]]]
+    reference: Reference
     program: ExportedProgram
     dynamic: Dynamic
-    not_repeatable: str = ""
+
+    @property
+    def not_repeatable(self) -> str:
+        """How two runs of the eager model on one input differ, and what it draws; empty if they agree."""
+        differs = self.reference.disagreement
+        drawn = random_operators(self.program) if differs else ""
+        return f"{differs}; it draws: {drawn}" if drawn else differs
 
 
 def prepare(recipe: Recipe, stages: Stages) -> Prepared:
@@ -72,24 +71,14 @@ def prepare(recipe: Recipe, stages: Stages) -> Prepared:
         loaded = load(recipe.model)
         batches = read_batches(recipe.calibration, loaded.inputs, input_names(loaded.module))
     with stages("reference"):
-        with keeping_state(loaded.module):
-            batches, outputs = _run_references(loaded, batches)
-            sizes = Dynamic() if loaded.exported else recipe.model.dynamic
-            other_sizes = at_other_sizes(batches.references[0], sizes)
-            others = [(inputs, _run_eager(loaded, inputs)) for inputs in other_sizes]
-        differs = ""
-        if not loaded.generation:
-            with keeping_state(loaded.module):
-                differs = disagreement(outputs[0], partial(_run_eager, loaded, batches.references[0]))
+        reference = run_references(loaded, batches, Dynamic() if loaded.exported else recipe.model.dynamic)
     with stages("export"), torch.no_grad():
         generation = loaded.generation
         dynamic = Dynamic(seq_len=generation.prompt_tokens) if generation else recipe.model.dynamic
         program = loaded.exported
         if program is None or not fits_contiguous(program):
             program = export(loaded.module, batches.references[0], dynamic)
-    drawn = random_operators(program) if differs else ""
-    differs = f"{differs}; it draws: {drawn}" if drawn else differs
-    return Prepared(loaded, batches, outputs, others, program, dynamic, differs)
+    return Prepared(loaded, reference, program, dynamic)
 
 
 def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> Artifact:
@@ -108,7 +97,8 @@ def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Sta
 
 
 def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> Artifact:
-    loaded, batches = prepared.loaded, prepared.batches
+    loaded, reference = prepared.loaded, prepared.reference
+    batches = reference.batches
     with stages("quantize"):
         conversion = instantiate(recipe.precision.target, recipe.precision.options, stage="quantize")
         calibrates = recipe.precision.calibrates
@@ -135,8 +125,8 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
         delegate = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
         lowered = lower(converted, delegate, program_path(folder), check_ir=recipe.delegate.check_ir)
     with stages("write"):
-        others = [cast_inputs(conversion, inputs) for inputs, _ in prepared.others]
-        expected = prepared.outputs + [outputs for _, outputs in prepared.others]
+        others = [cast_inputs(conversion, inputs) for inputs, _ in reference.others]
+        expected = reference.outputs + [outputs for _, outputs in reference.others]
         write_references(folder, references + others, expected, loaded.generation, only_timed=only_timed)
         lowered.write(program_path(folder))
         pytorch = is_pytorch_program(program_path(folder))
@@ -153,8 +143,10 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
         constants={name: repr(value) for name, value in loaded.constants.items()},
         float_dtypes=_float_dtypes(converted),
         dynamic=recipe.model.dynamic,
-        outputs=specs_of([t[:1] for t in prepared.outputs[0]] if loaded.generation else prepared.outputs[0]),
-        references=len(prepared.outputs) - only_timed,
+        outputs=specs_of(
+            [t[:1] for t in reference.outputs[0]] if loaded.generation else reference.outputs[0]
+        ),
+        references=len(reference.outputs) - only_timed,
         weights=loaded.weights,
         data=_described(batches),
         logits_axis=loaded.logits_axis,
@@ -181,7 +173,7 @@ def _refused(error: NotApplicableError, prepared: Prepared, folder: Path, stages
         outputs=[],
         references=0,
         weights=prepared.loaded.weights,
-        data=prepared.batches.description,
+        data=prepared.reference.batches.description,
         logits_axis=None,
         delegation=Delegation(subgraphs=0, delegated_nodes=0, total_nodes=0, left_behind={}),
         build_s=stages.seconds,
@@ -200,54 +192,11 @@ def _with_own_constants(program: ExportedProgram) -> ExportedProgram:
     return own
 
 
-def _run_references(loaded: LoadedModel, batches: Batches) -> tuple[Batches, list[list[Tensor]]]:
-    """Run the model on the references; of derived ones, those that it cannot take are left out.
-
-    A derived input may be no valid one: an index out of range, or a number that has no logarithm.
-    """
-    if not batches.single:
-        return batches, [_run_eager(loaded, inputs) for inputs in batches.references]
-    example, *derived = batches.references
-    kept, outputs, reasons = [example], [_run_eager(loaded, example)], []
-    for inputs in derived:
-        try:
-            found = _run_eager(loaded, inputs)
-        except EtbenchError as error:
-            reasons.append(f"eager raised {error.message}")
-            continue
-        if _are_finite(outputs[0]) and not _are_finite(found):
-            reasons.append("eager gave values that are not finite")
-            continue
-        kept.append(inputs)
-        outputs.append(found)
-    note = f"{len(reasons)} of {len(derived)} derived inputs: {reasons[0]}" if reasons else batches.note
-    return dataclasses.replace(batches, references=kept, note=note), outputs
-
-
-def _are_finite(tensors: Sequence[Tensor]) -> bool:
-    return all(bool(tensor.isfinite().all()) for tensor in tensors)
-
-
 def _float_dtypes(program: ExportedProgram) -> list[str]:
     """Return the floating-point dtypes of a program's inputs and weights."""
     values = [node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"]
     dtypes = {value.dtype for value in values if isinstance(value, Tensor) and value.is_floating_point()}
     return sorted(str(dtype).removeprefix("torch.") for dtype in dtypes)
-
-
-def _run_eager(loaded: LoadedModel, inputs: tuple[Tensor, ...]) -> list[Tensor]:
-    with torch.no_grad(), explaining_call(loaded.module, inputs):
-        if loaded.generation:
-            return [decode(lambda given: loaded.module(*given), inputs, loaded.generation.new_tokens)]
-        outputs = loaded.module(*inputs)
-    tensors = flatten(outputs)
-    if not tensors:
-        raise EtbenchError(
-            f"the model returned {type(outputs).__name__}, which contains no tensor",
-            stage="reference",
-            hint="wrap the model so that it returns tensors",
-        )
-    return tensors
 
 
 def _described(batches: Batches) -> str:

@@ -161,7 +161,7 @@ def test_arrays_of_ones_own_are_named_as_the_arguments_of_the_model(tmp_path: Pa
     np.savez(tmp_path / "own.npz", attention_mask=np.ones_like(ids), input_ids=ids)
     source = (*BERT.split(), SMALL, "+model.dynamic.batch=4", f"calibration.npz={tmp_path / 'own.npz'}")
     prepared = prepare(compose(source).recipe, Stages(lambda _: None))
-    assert [batch[0].tolist() for batch in prepared.batches.references] == ids[:2].tolist()
+    assert [batch[0].tolist() for batch in prepared.reference.batches.references] == ids[:2].tolist()
     assert prepared.program.graph_signature.user_inputs == ("input_ids", "attention_mask")
     with pytest.raises(EtbenchError) as caught, explaining_call(prepared.loaded.module, ()):
         prepared.loaded.module()
