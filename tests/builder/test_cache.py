@@ -158,7 +158,7 @@ def test_verify_removes_what_is_damaged_and_keeps_the_rest(cache: Cache) -> None
 
 
 def test_the_entries_used_longest_ago_go_first(tmp_path: Path) -> None:
-    cache = Cache(tmp_path / "cache", max_bytes=3_500)
+    cache = Cache(tmp_path / "cache", max_bytes=100_000)
     cache.writable()
     keys = [letter * 64 for letter in "abc"]
     for number, key in enumerate(keys):
