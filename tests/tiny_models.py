@@ -531,6 +531,8 @@ def structured(which: str = "state") -> Any:
             return Mixed(), (torch.randn(2, 4), pairs, parts, None, 2.5), {"flip": True, "times": 2, **others}
         case "float64":
             return Triple(), torch.randn(2, 16, dtype=torch.float64)
+        case "double weights":
+            return nn.Linear(32, 8).double(), torch.randn(2, 32, dtype=torch.float64)
         case "scalar":
             return Square(), torch.tensor(1.5)
         case "empty":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
 
 __all__ = ["PyTorchProgram", "eager", "inductor"]
 
@@ -24,7 +27,7 @@ def eager() -> PyTorchProgram:
 
     def write(program: ExportedProgram, path: Path) -> None:
         with path.open("wb") as file:
-            torch.export.save(program, file)
+            torch.export.save(_with_flat_outputs(program), file)
 
     return PyTorchProgram(write)
 
@@ -35,7 +38,21 @@ def inductor() -> PyTorchProgram:
     def write(program: ExportedProgram, path: Path) -> None:
         package = path.with_suffix(".pt2")  # the compiler requires this suffix
         with torch.no_grad():
-            torch._inductor.aoti_compile_and_package(program, package_path=str(package))
+            torch._inductor.aoti_compile_and_package(_with_flat_outputs(program), package_path=str(package))
         package.rename(path)
 
     return PyTorchProgram(write)
+
+
+def _with_flat_outputs(program: ExportedProgram) -> ExportedProgram:
+    """Return the program with its outputs in a tuple.
+
+    Those in a dataclass could only be returned by a process that knows the class.
+    """
+    root, *others = program.module_call_graph
+    assert root.signature is not None  # that of the whole program
+    leaves = root.signature.out_spec.num_leaves
+    signature = dataclasses.replace(root.signature, out_spec=pytree.tree_structure((0,) * leaves))
+    flat = copy.copy(program)
+    flat._module_call_graph = [dataclasses.replace(root, signature=signature), *others]
+    return flat

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-__all__ = ["Conversion", "Shown", "cast_inputs", "convert"]
+from etbench.errors import EtbenchError
+
+__all__ = ["Conversion", "Shown", "cast_inputs", "convert", "require_float32"]
 
 Inputs = tuple[Tensor, ...]
 
@@ -55,6 +57,19 @@ class Conversion:
     after_export: Callable[[ExportedProgram, Shown], ExportedProgram] | None = None
     dtype: torch.dtype | None = None
     quantizes: bool = False
+
+
+def require_float32(weights: Iterable[Tensor]) -> None:
+    """Raise an error of stage ``quantize`` if the floating-point weights are all in other dtypes."""
+    dtypes = {weight.dtype for weight in weights if weight.is_floating_point()}
+    if dtypes and torch.float32 not in dtypes:
+        found = ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in dtypes))
+        raise EtbenchError(
+            f"the weights are {found}, and only float32 can be quantized",
+            stage="quantize",
+            hint="return the model and its example inputs in float32 (`module.float()`); precision=fp32 "
+            "measures it as it is",
+        )
 
 
 def cast_inputs(conversion: Conversion, inputs: Inputs) -> Inputs:

@@ -9,7 +9,7 @@ from torchao.quantization import Int8DynamicActivationIntxWeightConfig, PerGroup
 from torchao.utils import unwrap_tensor_subclass
 
 from etbench.errors import NotApplicableError
-from etbench.precisions.conversion import Conversion
+from etbench.precisions.conversion import Conversion, require_float32
 from etbench.precisions.skip import kept_modules
 
 __all__ = ["int4_groupwise"]
@@ -26,6 +26,7 @@ def int4_groupwise(*, group_size: int, keep_fp32: list[str] | None = None) -> Co
     """
 
     def before_export(module: nn.Module) -> nn.Module:
+        require_float32(module.parameters())
         layers = [name for name, part in module.named_modules() if isinstance(part, nn.Linear)]
         kept = kept_modules(keep_fp32 or [], [name for name, _ in module.named_modules()], layers)
 

@@ -16,7 +16,7 @@ from torch.export import ExportedProgram
 from torchao.quantization.pt2e import MinMaxObserver
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-from etbench.precisions.conversion import Conversion, Shown
+from etbench.precisions.conversion import Conversion, Shown, require_float32
 from etbench.precisions.skip import kept_modules, module_path
 
 __all__ = ["int8"]
@@ -33,6 +33,7 @@ def int8(*, per_channel: bool, dynamic: bool, keep_fp32: list[str] | None = None
     """
 
     def quantize(program: ExportedProgram, shown: Shown) -> ExportedProgram:
+        require_float32(program.state_dict.values())
         graph = program.module()
         quantizer = _Quantizer().set_global(_scheme(per_channel, dynamic, shown.observer))
         if keep_fp32:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +13,10 @@ from tiny_models import structured
 from etbench.artifact import program_path
 from etbench.artifact.references import read_references
 from etbench.errors import EtbenchError
-from etbench.runtime.executors import load_pytorch
+from etbench.measure.protocol import CheckPass
+from etbench.measure.worker.round_process import in_spawned
+from etbench.measure.worker.supervision import Supervision
+from etbench.measure.worker.tasks import CheckTask
 
 FLOATS = {"float64", "float32", "float16", "bfloat16"}
 INTEGERS = {"int64", "int32", "int16", "int8", "uint8", "bool"}
@@ -73,6 +75,18 @@ def test_float64_stays_unless_a_cast_is_asked_for_and_it_says_so(delegate: str, 
         assert cast.outputs[0].dtype == "float64", "of the reference, which stays eager"
 
 
+@pytest.mark.parametrize("precision", ["int8", "int8_dynamic", "8da4w"])
+def test_weights_that_are_not_float32_are_not_quantized_and_it_says_why(
+    precision: str, tmp_path: Path
+) -> None:
+    with pytest.raises(EtbenchError, match="the weights are float64, and only float32 can be") as caught:
+        build_here(
+            tmp_path / "a", "model=structured", "model.which='double weights'", f"precision={precision}"
+        )
+    assert caught.value.stage == "quantize"
+    assert "module.float()" in caught.value.hint
+
+
 def test_an_input_without_axes_is_a_batch_of_one(tmp_path: Path) -> None:
     artifact = build_here(tmp_path / "a", "model=structured", "model.which=scalar")
     assert (artifact.inputs[0].shape, artifact.batch) == ([], 1)
@@ -107,9 +121,11 @@ def test_inputs_of_the_command_line_take_the_place_of_the_flat_tensors(tmp_path:
         build_here(tmp_path / "b", "model=structured", "+model.inputs=[{shape: [5, 3, 16]}]")
 
 
-def test_pytorch_runs_the_same_flat_program(tmp_path: Path) -> None:
-    build_here(tmp_path / "a", "model=structured", "model.which=mixed", "delegate=eager")
-    inputs, expected = (batches[0] for batches in read_references(tmp_path / "a"))
-    found: Any = load_pytorch(program_path(tmp_path / "a"), torch.get_num_threads()).call(inputs)
-    tensors = [value for value in found if isinstance(value, torch.Tensor)]
-    assert all(torch.equal(a, b) for a, b in zip(tensors, expected, strict=True))
+@pytest.mark.parametrize("model", ["structured model.which=mixed", "nested"])
+def test_pytorch_runs_the_program_in_a_process_that_knows_no_class_of_the_model(
+    model: str, tmp_path: Path
+) -> None:
+    build_here(tmp_path / "a", *f"model={model} delegate=eager".split())
+    task = CheckTask(folder=str(tmp_path / "a"), threads=1, logits_axis=None)
+    check = in_spawned(task, CheckPass, Supervision("parity", lambda _: None, lambda _: None))
+    assert check.parity.exact
