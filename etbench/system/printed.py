@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from etbench.errors import EtbenchError
 
-__all__ = ["adding_printed", "runtime_lines"]
+__all__ = ["adding_printed", "log_or_stderr", "runtime_lines"]
 
 MOST_BYTES = 2**18
 MOST_LINES = 12
@@ -46,6 +48,19 @@ def adding_printed(log: str | Path) -> Iterator[None]:
         if path is not None and not error.log:
             error.log = runtime_lines(_appended(path, start))
         raise
+
+
+@contextmanager
+def log_or_stderr(log: str) -> Iterator[str]:
+    """Yield the file of a log; without one, another file, which goes to standard error at the end."""
+    if log:
+        yield log
+        return
+    with tempfile.NamedTemporaryFile() as file:
+        try:
+            yield file.name
+        finally:
+            os.write(2, Path(file.name).read_bytes())
 
 
 def runtime_lines(text: str) -> tuple[str, ...]:

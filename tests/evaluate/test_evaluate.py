@@ -27,7 +27,6 @@ HOOKS = {
     "broken": ("evaluate._target_=accuracy_hooks.broken",),
     "list": ("evaluate._target_=accuracy_hooks.no_figures",),
     "shape": ("evaluate._target_=accuracy_hooks.wrong_shape",),
-    "option": ("evaluate._target_=accuracy_hooks.spread", "+evaluate.scael=2"),
 }
 
 
@@ -103,7 +102,6 @@ def test_labels_that_are_no_list_of_numbers_are_refused(tmp_path: Path) -> None:
         ("broken", "the data set is not what it was"),
         ("list", "accuracy_hooks.no_figures returned ['a list']"),
         ("shape", "does not accept [((7, 7), 'float32')]; it takes [((1, 3, 8, 8), 'float32')]"),
-        ("option", "did you mean 'scale'?"),
     ],
 )
 def test_a_hook_that_fails_is_the_failure_of_its_cell_before_it_is_timed(
@@ -122,6 +120,8 @@ def test_a_data_set_that_is_not_there_is_a_fault_and_a_hook_is_part_of_the_ident
         check_command_line(["evaluate=top1", "evaluate.data=/no/such.npz"])
     with pytest.raises(ConfigError, match=r"evaluate\.data is required"):
         check_command_line(["evaluate=top1"])
+    with pytest.raises(ConfigError, match="did you mean 'scale'"):
+        _cell("evaluate._target_=accuracy_hooks.spread", "+evaluate.scael=2")
     plain, evaluated = _cell(), _cell("evaluate._target_=accuracy_hooks.broken")
     assert plain.cell_id != evaluated.cell_id
     assert plain.recipe == evaluated.recipe

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from etbench.errors import EtbenchError
-from etbench.system.printed import adding_printed, runtime_lines
+from etbench.system.printed import adding_printed, log_or_stderr, runtime_lines
 
 HEALTHY = """\
 [2026-11-29T15:08:20.123+00:00] tiny_fp32_xnnpack: stage_started lower
@@ -73,3 +73,19 @@ def test_an_error_gets_what_was_appended_meanwhile(tmp_path: Path) -> None:
 def test_without_a_log_the_error_is_as_it_was(log: str) -> None:
     with pytest.raises(EtbenchError, match=r"^parity: m$"), adding_printed(log):
         raise EtbenchError("m", stage="parity")
+
+
+def test_without_a_log_what_is_printed_is_read_and_goes_to_standard_error(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(EtbenchError) as caught, log_or_stderr("") as log, adding_printed(log):
+        Path(log).write_text(FAILED)
+        raise EtbenchError("error 0x1", stage="parity")
+    assert caught.value.log == runtime_lines(FAILED)
+    assert capfd.readouterr().err == FAILED
+    assert not Path(log).exists()
+
+
+def test_a_log_is_used_as_it_is(tmp_path: Path) -> None:
+    with log_or_stderr(str(tmp_path / "log")) as log:
+        assert log == str(tmp_path / "log")

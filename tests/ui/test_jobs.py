@@ -36,6 +36,11 @@ def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LOOK_EVERY_S", 0.0)
 
 
+@pytest.fixture(autouse=True)
+def _tests_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+
+
 def test_runs_go_one_after_the_other_and_what_is_cancelled_never_starts(
     choices: Choices, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -34,7 +35,7 @@ from etbench.measure.worker.machine import machine_of
 from etbench.measure.worker.plan import Progress
 from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import CheckTask, EvaluateTask, OutputsTask, ParityTask, RoundTask, Task
-from etbench.system.printed import adding_printed
+from etbench.system.printed import adding_printed, log_or_stderr
 from etbench.text import seconds_text
 
 __all__ = ["RunningSubject", "failing_alone"]
@@ -173,8 +174,8 @@ class RunningSubject:
 
         def run(task: Task | OutputsTask, answer: type[T], /) -> T:
             task = msgspec.structs.replace(task, runtime=self.asked.runtime)
-            with adding_printed(self.asked.log):
-                return self._machine.run(task, answer, supervision)
+            with log_or_stderr(self.asked.log) as log, adding_printed(log):
+                return self._machine.run(task, answer, dataclasses.replace(supervision, log=log))
 
         supervision = Supervision(stage, waiting, progress, self._timeout_s, self.asked.log)
         return run
