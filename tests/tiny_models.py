@@ -177,10 +177,10 @@ def two_layers() -> Any:
     module = nn.Sequential(
         nn.Conv2d(3, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.Flatten(), nn.Linear(32 * 64, 16)
     )
-    example = torch.randn(4, 3, 8, 8)
+    examples = [torch.randn(4, 3, 8, 8) for _ in range(14)]
     module.train()
-    module(example)
-    return module.eval(), example
+    module(examples[0])
+    return module.eval(), examples
 
 
 def recurrent() -> Any:

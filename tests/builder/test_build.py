@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from running import CONF, TESTS, build_here
+from safetensors.torch import save_file
 
 from etbench.artifact import DataUse, program_path, references_path
 from etbench.artifact.references import first_compared, read_references, write_references
@@ -16,7 +17,7 @@ from etbench.builder import Artifact, build
 from etbench.builder.pipeline import prepare
 from etbench.errors import EtbenchError
 from etbench.events import Event, Stages
-from etbench.measure.passes.rounds import check
+from etbench.measure.passes.rounds import check, compare
 from etbench.preflight.compose import compose
 
 
@@ -74,6 +75,9 @@ def test_a_program_that_was_calibrated_on_its_example_is_timed_with_it_and_compa
     assert torch.equal(inputs[0][0], torch.ones(1, 64)), "what is timed"
     assert first_compared(tmp_path / "int8") == 1
     other = check(tmp_path / "int8", 1, None).parity
+    elsewhere = {f"output.{batch}.0": output + (batch == 0) for batch, (output,) in enumerate(outputs)}
+    save_file(elsewhere, tmp_path / "outputs.safetensors")
+    assert compare(tmp_path / "int8", tmp_path / "outputs.safetensors", None).exact
     write_references(tmp_path / "int8", inputs[:1], outputs[:1])
     example = check(tmp_path / "int8", 1, None).parity
     assert example.sqnr_db > 30
