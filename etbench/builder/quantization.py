@@ -115,12 +115,13 @@ class _Constants:
 
     def integers_of(self, node: fx.Node) -> fx.Node | None:
         """Return the integers that the program stores if a node turns them back into a weight, else None."""
-        stored = node.args[0] if _is_conversion(node, "dequantize") else None
-        if not isinstance(stored, fx.Node) or node.meta["val"].numel() < 2:  # a scalar is not a weight
+        stored = node.args[0] if _is_from_integers(node) else None
+        if not isinstance(stored, fx.Node):
             return None
         stored = _origin(stored)
-        is_kept = stored.name in self._parameters or stored.name in self._others
-        return stored if is_kept and not _is_float(stored) else None
+        if _is_float(stored) or not (stored.name in self._parameters or stored.name in self._others):
+            return None
+        return stored if node.meta["val"].numel() > 1 else None  # a scalar is not a weight
 
 
 def _is_quantized(node: fx.Node, constants: _Constants, before: set[fx.Node]) -> bool:

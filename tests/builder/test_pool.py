@@ -18,6 +18,7 @@ from etbench.artifact.sources import CodeFile, Sources
 from etbench.builder import Built, Cache, Job, pool
 from etbench.builder.fingerprint import recipe_key
 from etbench.builder.times import BuildTimes
+from etbench.cli.dry_run import plan
 from etbench.config import Recipe
 from etbench.errors import EtbenchError, NotApplicableError
 from etbench.events import Event
@@ -98,6 +99,8 @@ def test_that_a_program_makes_no_sense_is_found_out_once(tmp_path: Path) -> None
         assert "int8 quantizes nothing of this model" in builds.done[cell].message
     assert (first.order, second.order) == ([cell], [])
     assert cache.verify() == []
+    planned = plan([compose([*cell.split(), f"cache.dir={cache.folder}"], config_dir=CONF)], tmp_path)
+    assert planned[0].then.startswith("skipped: int8 quantizes nothing of this model")
 
 
 def test_what_changed_while_a_program_was_built_keeps_it_out_of_the_cache(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from torch import Tensor, nn
 from torch.export import export
 
 from etbench.artifact import Quantized
+from etbench.builder.export import export as export_dynamic
 from etbench.builder.quantization import count_quantized
+from etbench.config.sections import Dynamic
 from etbench.precisions import Conversion, Shown, convert, int4_groupwise, int8
 
 pytestmark = [
@@ -108,6 +111,17 @@ def test_an_activation_after_a_dynamic_layer_stays_in_float() -> None:
     module = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8))
     found = _counted(int8(**DYNAMIC), module, torch.randn(1, 8))
     assert (found.operators, found.operators_in_float) == ({"linear": 2}, {"relu": 1})
+
+
+@pytest.mark.parametrize("ranges", [STATIC, DYNAMIC], ids=["static", "dynamic"])
+def test_a_batch_of_any_size_is_counted_with_the_largest(ranges: dict[str, bool]) -> None:
+    inputs, any_batch = (torch.randn(1, 8),), partial(export_dynamic, dynamic=Dynamic(batch=6))
+    module = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 4)).eval()
+    shown = Shown([inputs], export=any_batch)
+    converted = convert(int8(**ranges), module, any_batch(module, inputs), shown)
+    found = count_quantized(converted)
+    assert (found.macs, found.macs_share) == (6 * (8 * 8 + 8 * 4), 1)
+    assert {str(limits) for limits in converted.range_constraints.values()} == {"VR[1, 6]"}
 
 
 def test_layers_that_are_kept_are_named() -> None:
