@@ -143,7 +143,7 @@ class Recorder:
 
 
 def is_of_etbench(target: str) -> bool:
-    """Return whether etbench itself has this function: the key covers what it reads."""
+    """Return whether etbench itself has this function."""
     return target.partition(".")[0] == "etbench"
 
 

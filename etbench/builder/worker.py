@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,10 +27,11 @@ class _Builder:
     """The state that a process keeps between two builds."""
 
     def __init__(self) -> None:
+        self._imported = False
         self._recorder: Recorder | None = None
         self._shared: bytes = b""
         self._prepared: Prepared | None = None
-        self._loaded: Reads | None = None
+        self._loaded = Reads()
 
     def handle(self, request: BuildRequest, emit: OnEvent, _: Callable[[Struct], None]) -> Artifact:
         """Build one recipe.
@@ -40,10 +42,13 @@ class _Builder:
         """
         print_to(request.log)
         stages = Stages(emit)
-        if self._recorder is None:
+        if not self._imported:
             with stages("import"):
-                self._recorder = self._import()
-        self._recorder.check_still()
+                self._import()
+        if self._recorder is not None:
+            self._recorder.check_still()
+        elif _users_part(request.recipe):
+            self._recorder = Recorder()
         from etbench.builder.pipeline import build_artifact, prepare
         from etbench.builder.ready import adopt
 
@@ -52,19 +57,29 @@ class _Builder:
         shared = shared_part(request.recipe)
         if shared != self._shared or self._prepared is None:
             self._shared, self._prepared = shared, None  # the old model makes room for the new one
-            with self._recorder.reading() as self._loaded:
+            with self._reading() as self._loaded:
                 self._prepared = prepare(request.recipe, stages)
-        with self._recorder.reading() as built:
+        with self._reading() as built:
             artifact = build_artifact(request.recipe, self._prepared, Path(request.folder), stages)
-        assert self._loaded is not None
-        sources = _sources(self._recorder, request.recipe, self._loaded, built)
+        sources = self._sources(request.recipe, built)
         if isinstance(sources, str):
             stages.progress("build", f"the program was not added to the cache: {sources}")
             return artifact
         return msgspec.structs.replace(artifact, sources=sources)
 
-    def _import(self) -> Recorder:
-        """Import what all builds need, and return what records the rest."""
+    def _reading(self) -> AbstractContextManager[Reads]:
+        """Record what is read in the body, once there was a recipe with functions of the user."""
+        return self._recorder.reading() if self._recorder else nullcontext(Reads())
+
+    def _sources(self, recipe: Recipe, built: Reads) -> Sources | str:
+        """Return what the user's functions of a recipe have read, or why that is not known."""
+        users = _users_part(recipe)
+        if self._recorder is None or not users:  # the key covers what etbench's own functions read
+            return Sources()
+        reads = [self._loaded if target == recipe.model.target else built for target in users]
+        return self._recorder.sources(users, reads, named_files(recipe))
+
+    def _import(self) -> None:
         from etbench.models.torchvision_ops import ensure_importable
 
         gc.disable()  # all that an import makes is kept: looking for garbage takes a fifth of the time
@@ -77,14 +92,13 @@ class _Builder:
         gc.freeze()  # a million objects of torch that no collection need look at again
         gc.set_threshold(100_000, 20, 20)  # a lowering makes millions of objects, few of them garbage
         gc.enable()
-        return Recorder()
+        self._imported = True
 
 
-def _sources(recorder: Recorder, recipe: Recipe, loaded: Reads, built: Reads) -> Sources | str:
-    """Return what the user's functions of a recipe have read; the key covers what those of etbench read."""
-    when = {recipe.model.target: loaded, recipe.precision.target: built, recipe.delegate.target: built}
-    own = {target: reads for target, reads in when.items() if not is_of_etbench(target)}
-    return recorder.sources(own, list(own.values()), named_files(recipe)) if own else Sources()
+def _users_part(recipe: Recipe) -> set[str]:
+    """Return the targets of a recipe that are functions of the user."""
+    targets = {recipe.model.target, recipe.precision.target, recipe.delegate.target}
+    return {target for target in targets if not is_of_etbench(target)}
 
 
 if __name__ == "__main__":
