@@ -86,8 +86,11 @@ def refusal(signature: inspect.Signature, options: Mapping[str, object]) -> str 
         signature.bind(**options)
     except TypeError as error:
         names = list(signature.parameters)
-        odd = next((name for name in options if name not in names), "")
-        return f"does not accept these options: {error}{nearest(odd, names) if odd else ''}"
+        takes_any = any(one.kind is one.VAR_KEYWORD for one in signature.parameters.values())
+        odd = [] if takes_any else [name for name in options if name not in names]
+        if odd:
+            return f"does not accept these options: unknown option {odd[0]!r}{nearest(odd[0], names)}"
+        return f"does not accept these options: {error}"
     return None
 
 

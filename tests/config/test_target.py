@@ -110,13 +110,13 @@ def test_modules_of_the_current_folder_are_found(tmp_path: Path, monkeypatch: py
         ("net", ["width"], None),
         ("net", ["width", "depth"], None),
         ("net", [], "missing a required argument: 'width'"),
-        ("net", ["width", "dpeth"], "got an unexpected keyword argument 'dpeth' (did you mean 'depth'?)"),
-        ("later", ["x"], "got an unexpected keyword argument 'x'"),
+        ("net", ["width", "dpeth"], "unknown option 'dpeth' (did you mean 'depth'?)"),
+        ("later", ["x"], "unknown option 'x'"),
         ("anything", ["x"], None),
         ("Net", ["width"], None),
-        ("Net", ["width2"], "missing a required argument: 'width' (did you mean 'width'?)"),
+        ("Net", ["width2"], "unknown option 'width2' (did you mean 'width'?)"),
         ("convolution", ["kernel"], None),
-        ("convolution", ["size"], "missing a required argument: 'kernel'"),
+        ("convolution", ["size"], "unknown option 'size'"),
     ],
 )
 def test_options_are_compared_with_the_signature(

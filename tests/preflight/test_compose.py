@@ -289,7 +289,7 @@ def test_an_unknown_option_says_how_a_file_of_ones_own_is_found() -> None:
     [
         (
             ["model=misspelt"],
-            "model._target_=tiny_models.tiny does not accept these options: got an unexpected",
+            "model._target_=tiny_models.tiny does not accept these options: unknown option",
         ),
         (["model=tiny", "+model.depth=2"], "model._target_=tiny_models.tiny does not accept these options"),
         (

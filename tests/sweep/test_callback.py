@@ -80,6 +80,6 @@ def test_a_second_sweep_into_the_same_folder_keeps_both(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         rows = [line for line in done.stdout.splitlines() if line.startswith("tiny ")]
         assert len(rows) == 2, "the summary is of this sweep only"
-        assert [row.split()[0:2] for row in rows] == [["tiny", "#1"], ["tiny", "#2"]]
+        assert sorted(row.split()[0:2] for row in rows) == [["tiny", "#1"], ["tiny", "#2"]]
     assert len(pd.read_csv(tmp_path / "out" / "results.csv")) == 4
     assert not (tmp_path / "out" / "report.html").exists(), "it was not wanted"

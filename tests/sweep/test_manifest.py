@@ -21,11 +21,11 @@ def test_a_result_whose_accuracy_function_was_edited_is_measured_again(
     plain, evaluated = make_result("resnet18"), make_result("gpt2", evaluation_sources=sources)
     for result in (plain, evaluated):
         write_result(result, folder, f"{result.model_name}_fp32_xnnpack")
-    assert finished_cells(folder, retry_failed=False)[0].keys() == {plain.cell_id, evaluated.cell_id}
+    assert finished_cells(folder, retry=None)[0].keys() == {plain.cell_id, evaluated.cell_id}
     hook.write_text("def accuracy(program): return {}")
-    of_another, words = finished_cells(folder, retry_failed=False, retried=[plain.cell_id])
+    of_another, words = finished_cells(folder, retry=None, retried=[plain.cell_id])
     assert (len(of_another), words) == (2, [])
-    done, words = finished_cells(folder, retry_failed=False)
+    done, words = finished_cells(folder, retry=None)
     aside = folder / HIDDEN / "aside" / "gpt2_fp32_xnnpack-1.json"
     assert done.keys() == {plain.cell_id}
     assert words == [

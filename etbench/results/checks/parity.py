@@ -108,6 +108,18 @@ def _tokens(_: Result, parity: Parity) -> str | None:
     return parity.note or None if parity.token_agreement is not None and not parity.degenerate else None
 
 
+def _other_size(result: Result) -> str | None:
+    """Apply the lines of fp32 to the sizes that are not timed: only fp32 has dynamic axes."""
+    found = []
+    for one in result.parity_at_other_sizes:
+        parts = [how for output in one.parity.outputs if (how := _how_different(output))]
+        parts += [one.parity.note] if one.parity.note and not one.parity.degenerate else []
+        if parts:
+            shapes = " ".join("x".join(map(str, shape)) for shape in one.inputs)
+            found.append(f"inputs of {shapes}: {parts[0]}")
+    return _listed(found)
+
+
 PARITY_CHECKS = (
     Check(
         "parity.fp32_differs",
@@ -138,6 +150,13 @@ PARITY_CHECKS = (
         "The program returns NaN, infinite values or other shapes where the eager model does not.",
         _of_parity(_not_finite),
         "look for an overflow, as of large activations in fp16; numerics=true names the layers",
+    ),
+    Check(
+        "parity.other_size",
+        "error",
+        "A program with dynamic axes differs from the eager model at a size that is not timed.",
+        _other_size,
+        "lower the bounds of model.dynamic, or leave them out",
     ),
     Check(
         "parity.degenerate",

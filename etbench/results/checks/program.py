@@ -5,7 +5,7 @@ from __future__ import annotations
 from etbench.artifact.quantized_words import quantized_words
 from etbench.results.checks.check import Check
 from etbench.results.schema import Result
-from etbench.text import counted
+from etbench.text import and_more, counted
 
 __all__ = ["PROGRAM_CHECKS"]
 
@@ -37,6 +37,21 @@ def _little_quantized(result: Result) -> str | None:
     if quantized is None or quantized.macs_share is None or quantized.macs_share >= MOSTLY:
         return None
     return quantized_words(quantized)
+
+
+def _other_dtype(result: Result) -> str | None:
+    dtypes = result.artifact.float_dtypes if result.artifact else []
+    other = [dtype for dtype in dtypes if dtype != "float32"]
+    if result.precision_short != "fp32" or not other:
+        return None
+    return f"computes in {' and '.join(other)}, as the model does"
+
+
+def _constants(result: Result) -> str | None:
+    constants = result.artifact.constants if result.artifact else {}
+    if not constants:
+        return None
+    return f"built for {and_more(f'{name}={value}' for name, value in constants.items())} only"
 
 
 def _two_answers(result: Result) -> str | None:
@@ -72,6 +87,20 @@ PROGRAM_CHECKS = (
         _little_quantized,
         "compare its time and size with fp32 before you choose it; precision=int8_dynamic may quantize other "
         "layers",
+    ),
+    Check(
+        "precision.other_dtype",
+        "note",
+        "fp32 leaves inputs and weights of other floating-point dtypes as they are.",
+        _other_dtype,
+        "+precision.cast_float64=true converts float64 to float32",
+    ),
+    Check(
+        "inputs.constants",
+        "note",
+        "Arguments that are not tensors are constants of the program.",
+        _constants,
+        "build a program for each value that you need",
     ),
     Check(
         "weights.random",

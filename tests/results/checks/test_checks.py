@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from etbench.artifact import DataUse, Quantized
+from etbench.measure.pass_results import SizeParity
 from etbench.results.checks import CHECKS, CROSS_CHECKS, faults, findings_across, judged
 from etbench.results.schema import Result
 from etbench.stats import assess, compare_outputs
@@ -39,6 +40,11 @@ PROVOKED: dict[str, Callable[[MakeResult], Result]] = {
     "parity.not_finite": lambda make: make(
         precision="fp16", parity=compare_outputs([NORMAL], [np.full_like(NORMAL, np.nan)])
     ),
+    "parity.other_size": lambda make: make(
+        parity_at_other_sizes=[
+            SizeParity(inputs=[[7, 3]], parity=compare_outputs([NORMAL], [NORMAL * np.float32(1.1)]))
+        ]
+    ),
     "parity.degenerate": lambda make: make(
         parity=compare_outputs([np.ones((4, 4), np.float32)], [np.ones((4, 4), np.float32) + 1])
     ),
@@ -58,6 +64,8 @@ PROVOKED: dict[str, Callable[[MakeResult], Result]] = {
             **{"operators_in_float": {"gru": 1}, "layers_in_float": {"rnn": 0.75}},
         ),
     ),
+    "precision.other_dtype": lambda make: _artifact(make(), float_dtypes=["float64"]),
+    "inputs.constants": lambda make: _artifact(make(), constants={"scale": "2.5"}),
     "weights.random": lambda make: make(weights="random"),
     "latency.unstable": lambda make: make(stability=assess([[1.0], [9.0]] * 5)),
     "latency.noisy": lambda make: make(stability=assess([[5.0]] * 6, other_cpu_shares=[0.2] * 6)),
