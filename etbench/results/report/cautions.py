@@ -66,7 +66,7 @@ def _reason(result: Result) -> str:
         return result.reason or "no reason was recorded"
     failure = result.failure
     first = (failure.message.splitlines() or [failure.kind])[0]
-    where = f" At {failure.where}." if failure.where else ""
+    where = f" ({failure.where})" if failure.where else ""
     hint = f" Hint: {failure.hint}" if failure.hint else ""
     return f"at stage {failure.stage}: {first}{where}{hint}"
 

@@ -14,17 +14,17 @@ def label_cells(frame: pd.DataFrame) -> pd.DataFrame:
     """Add the columns `setting`, `subject` and `cell`.
 
     The setting, within which cells compete, is the model, followed by the conditions (inputs, weights,
-    threads, runner, host) that are not the same in all cells of that model, and by the tool of an imported
-    summary. The subject names a row of a chart; if a cell was measured more than once, it adds ``#1``,
-    ``#2`` … in order of time. The cell adds the precision and the delegate.
+    threads, runner, host) that are not the same in all cells of that model, as far as they are known, and by
+    the tool of an imported summary. The subject names a row of a chart; if a cell was measured more than
+    once, it adds ``#1``, ``#2`` … in order of time. The cell adds the precision and the delegate.
     """
     labelled = frame.copy()
-    known = frame[CONDITIONS].astype(object).where(frame[CONDITIONS].notna(), "unknown").astype(str)
     setting = frame["model"].astype(str)
     for name in CONDITIONS:
-        differs = known[name].groupby(frame["model"]).transform("nunique") > 1
-        words = known[name].str.removesuffix(".0").map(SAID[name].format)
-        setting = setting.where(~differs, setting + ", " + words)
+        known = frame[name].notna()
+        differs = frame[name].astype(object).groupby(frame["model"]).transform("nunique") > 1
+        words = frame[name].astype(str).str.removesuffix(".0").map(SAID[name].format)
+        setting = setting.where(~(differs & known), setting + ", " + words)
     imported = frame["source"].ne("etbench")
     setting = setting.where(~imported, setting + " (" + frame["source"].astype(str) + ", no rounds)")
     same = [setting, frame["precision"], frame["delegate"]]
