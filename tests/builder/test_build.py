@@ -77,7 +77,7 @@ def test_a_program_that_was_calibrated_on_its_example_is_timed_with_it_and_compa
     other = check(tmp_path / "int8", 1, None).parity
     elsewhere = {f"output.{batch}.0": output + (batch == 0) for batch, (output,) in enumerate(outputs)}
     save_file(elsewhere, tmp_path / "outputs.safetensors")
-    assert compare(tmp_path / "int8", tmp_path / "outputs.safetensors", None).exact
+    assert compare(tmp_path / "int8", tmp_path / "outputs.safetensors", None).parity.exact
     write_references(tmp_path / "int8", inputs[:1], outputs[:1])
     example = check(tmp_path / "int8", 1, None).parity
     assert example.sqnr_db > 30
@@ -96,7 +96,7 @@ def test_a_program_that_was_calibrated_on_its_example_is_timed_with_it_and_compa
 )
 def test_derived_inputs_that_the_model_cannot_take_are_left_out_with_the_reason(how: str, note: str) -> None:
     recipe = compose(["model=rising", f"model.how={how}"], config_dir=CONF).recipe
-    batches = prepare(recipe, Stages(lambda _: None)).batches
+    batches = prepare(recipe, Stages(lambda _: None)).reference.batches
     assert batches.single
     assert len(batches.references) == 1
     assert batches.note == note
