@@ -105,7 +105,7 @@ def test_that_a_program_makes_no_sense_is_found_out_once(tmp_path: Path) -> None
 
 def test_what_changed_while_a_program_was_built_keeps_it_out_of_the_cache(tmp_path: Path) -> None:
     np.savez(own := tmp_path / "own.npz", np.zeros((2, 1, 3, 8, 8), np.float32))
-    changing = f"{GRID[0]} calibration.npz={own}"
+    other, changing = tmp_path / "other.npz", f"{GRID[0]} calibration.npz={own}"
     cache = Cache(tmp_path / "cache", 10**9)
     builds = Builds(tmp_path / "jobs", cache)
     hear, told = builds.hear, []
@@ -113,7 +113,8 @@ def test_what_changed_while_a_program_was_built_keeps_it_out_of_the_cache(tmp_pa
     def change(job: Job, event: Event) -> None:
         hear(job, event)
         if job.name == changing:
-            np.savez(own, np.arange(384, dtype=np.float32).reshape(2, 1, 3, 8, 8))
+            np.savez(other, np.arange(384, dtype=np.float32).reshape(2, 1, 3, 8, 8))
+            other.replace(own)  # at once: the builder may be reading it
             told.append(event.message)
 
     builds.hear = change  # type: ignore[method-assign]
