@@ -16,7 +16,7 @@ from etbench.artifact import Artifact, program_path, references_path
 from etbench.artifact.sources import Sources
 from etbench.system.files import sha256
 
-__all__ = ["FILES", "FORMAT", "Sidecar", "checked_key", "read_sidecar", "sidecar_path"]
+__all__ = ["DIGEST", "FILES", "FORMAT", "Sidecar", "checked_key", "read_sidecar", "sidecar_path"]
 
 FORMAT = 2
 FILES = (program_path, references_path)

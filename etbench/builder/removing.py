@@ -9,7 +9,7 @@ import time
 import uuid
 from pathlib import Path
 
-from etbench.builder.entry import FORMAT, read_sidecar
+from etbench.builder.entry import DIGEST, FORMAT, read_sidecar, sidecar_path
 
 __all__ = ["discard", "discard_damaged", "is_sound", "remove_abandoned", "remove_older_formats"]
 
@@ -61,9 +61,20 @@ def remove_abandoned(work: Path) -> None:
 
 
 def remove_older_formats(cache: Path) -> None:
-    """Remove the entries of older versions of etbench, which this one cannot read."""
-    for number in range(1, FORMAT):
-        shutil.rmtree(cache / f"v{number}", ignore_errors=True)
+    """Remove the entries of older versions of etbench, which this one cannot read.
+
+    Only folders with the name and the description of an entry are entries; nothing else in the folder, and
+    nothing behind a link, is touched.
+    """
+    for older in (cache / f"v{number}" for number in range(1, FORMAT)):
+        for folder in older.glob("??/*"):
+            linked = any(part.is_symlink() for part in (older, folder.parent, folder))
+            if not linked and DIGEST.fullmatch(folder.name) and sidecar_path(folder).is_file():
+                shutil.rmtree(folder, ignore_errors=True)
+                with contextlib.suppress(OSError):  # others are in it
+                    folder.parent.rmdir()
+        with contextlib.suppress(OSError):
+            older.rmdir()
 
 
 def _set_aside(folder: Path, work: Path) -> Path | None:

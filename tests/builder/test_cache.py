@@ -142,9 +142,25 @@ def test_a_key_keeps_the_programs_that_were_used_last(cache: Cache, tmp_path: Pa
 def test_entries_of_an_older_version_are_removed(cache: Cache) -> None:
     for remove in (cache.clear, lambda: put(cache, KEY)):
         (older := cache.folder / "v1" / "aa" / KEY).mkdir(parents=True)
+        (older / "entry.json").touch()
         remove()
         assert not older.exists()
+        assert not (cache.folder / "v1").exists()
     assert len(cache.entries()) == 1
+
+
+def test_a_folder_that_has_the_name_of_an_older_version_keeps_what_is_not_an_entry(
+    cache: Cache, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere" / KEY).mkdir(parents=True)
+    (cache.folder / "v1" / "img1").mkdir(parents=True)
+    (cache.folder / "v1" / "ab").symlink_to(tmp_path / "elsewhere")
+    kept = [cache.folder / "v1" / "img1" / "photo.jpg", tmp_path / "elsewhere" / KEY / "entry.json"]
+    for file in kept:
+        file.touch()
+    put(cache, KEY)
+    cache.clear()
+    assert all(file.is_file() for file in kept)
 
 
 def test_verify_removes_what_is_damaged_and_keeps_the_rest(cache: Cache) -> None:
