@@ -17,6 +17,7 @@ from etbench.cli.commands import COMMANDS
 from etbench.cli.run_help import HELP, comments_of, keyed_lines, sentences
 from etbench.engine.known_failures import KNOWN
 from etbench.results.checks import CHECKS, CROSS_CHECKS
+from etbench.results.schema import SEVERITIES
 from etbench.results.tables.reference import columns_page, json_schema
 
 __all__ = ["PAGES", "checks_page", "cli_page", "known_failures_page", "options_page", "schema_page"]
@@ -310,7 +311,7 @@ def checks_page() -> str:
         "`etbench compare … --fail-if finding:CODE` fails if a cell has a finding that its baseline does not "
         "have.",
     ]
-    for severity in ("error", "warning", "note"):
+    for severity in SEVERITIES:
         lines += ["", f"## {severity.title()}s", "", "| code | meaning | what to do |", "|---|---|---|"]
         lines += [
             f"| `{one.code}` | {_cell(one.title)} | {_cell(one.cure)} |"

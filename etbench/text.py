@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["and_more", "counted", "seconds_text", "shown_path"]
+__all__ = ["and_more", "counted", "seconds_text", "shape_text", "shown_path"]
 
 
 def counted(count: int, noun: str) -> str:
@@ -37,6 +37,15 @@ def shown_path(path: Path) -> str:
     except FileNotFoundError:  # it was removed
         return str(path)
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def shape_text(shape: Iterable[int]) -> str:
+    """Write the shape of a tensor.
+
+    >>> shape_text([1, 3, 224, 224]), shape_text([])
+    ('1x3x224x224', 'scalar')
+    """
+    return "x".join(map(str, shape)) or "scalar"
 
 
 def seconds_text(seconds: float) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -17,6 +19,7 @@ from etbench.config import Generation
 from etbench.errors import EtbenchError
 
 __all__ = [
+    "as_array",
     "first_compared",
     "read_generation",
     "read_given",
@@ -102,6 +105,12 @@ def read_given(path: Path) -> tuple[Batches, Batches]:
             hint="name the tensors input.0.0, input.0.1 … output.0.0 …: batch, then position",
         )
     return inputs, outputs
+
+
+def as_array(tensor: Tensor) -> NDArray[Any]:
+    """Return the values of a tensor; NumPy has no bfloat16, so short floats become fp32."""
+    short = tensor.is_floating_point() and tensor.dtype.itemsize < 4
+    return (tensor.float() if short else tensor).numpy()
 
 
 def specs_of(tensors: Sequence[Tensor]) -> list[TensorSpec]:

@@ -114,7 +114,7 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
             refuse_unquantized(quantized, recipe.precision)
         elif conversion.dtype is not None:
             refuse_uncast(converted, conversion.dtype, recipe.precision)
-        only_timed = 1 if calibrates and batches.single and len(references) > 1 else 0
+        only_timed = 1 if calibrates and batches.derived else 0
     numerics = None
     if recipe.numerics:
         with stages("numerics"):
@@ -200,8 +200,9 @@ def _float_dtypes(program: ExportedProgram) -> list[str]:
 
 
 def _described(batches: Batches) -> str:
-    derived = len(batches.references) - 1 if batches.single else 0
-    return f"{batches.description}, and {derived} derived from it" if derived else batches.description
+    if not batches.derived:
+        return batches.description
+    return f"{batches.description}, and {batches.derived} derived from it"
 
 
 def _calibrated_on(batches: Batches, shown: Shown, size: int) -> str:
@@ -210,12 +211,11 @@ def _calibrated_on(batches: Batches, shown: Shown, size: int) -> str:
 
 
 def _data_use(batches: Batches, *, calibrates: bool) -> DataUse:
-    derived = len(batches.references) - 1 if batches.single else 0
     return DataUse(
         source=batches.source,
         calibrated_on=len(batches.calibration) if calibrates else 0,
-        compared_on=derived if calibrates and derived else len(batches.references),
-        derived=derived,
-        compared_on_calibration=calibrates and batches.single and not derived,
+        compared_on=batches.derived if calibrates and batches.derived else len(batches.references),
+        derived=batches.derived,
+        compared_on_calibration=calibrates and batches.single and not batches.derived,
         note=batches.note,
     )

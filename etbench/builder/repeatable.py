@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
+from etbench.artifact.references import as_array
 from etbench.stats import compare_outputs
 from etbench.text import and_more
 
@@ -44,7 +44,7 @@ def disagreement(first: Sequence[Tensor], again: Callable[[], Sequence[Tensor]])
         again: runs the model on the same inputs from the same state.
 
     """
-    parity = compare_outputs([_array(tensor) for tensor in first], [_array(tensor) for tensor in again()])
+    parity = compare_outputs([*map(as_array, first)], [*map(as_array, again())])
     if parity.degenerate or parity.exact or parity.worst is None:
         return ""
     worst = parity.outputs[parity.worst]
@@ -71,7 +71,3 @@ def _random(program: ExportedProgram) -> Iterator[str]:
         lines = [line.strip() for line in (node.meta.get("stack_trace") or "").splitlines()]
         code = next((line for line in reversed(lines) if line and not line.startswith("File ")), "")
         yield f"{name} in `{code}`" if code else name
-
-
-def _array(tensor: Tensor) -> Any:
-    return (tensor.float() if tensor.is_floating_point() and tensor.dtype.itemsize < 4 else tensor).numpy()

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from etbench.errors import EtbenchError, nearest
+from etbench.text import shape_text
 
 __all__ = ["read_arrays"]
 
@@ -57,4 +58,4 @@ def read_arrays(path: Path, names: Sequence[str], example: Sequence[Tensor]) -> 
 
 def _described(array: np.ndarray | Tensor) -> str:
     """Return dtype and shape, such as ``float32 1x3x224x224``."""
-    return f"{str(array.dtype).removeprefix('torch.')} {'x'.join(map(str, array.shape)) or 'scalar'}"
+    return f"{str(array.dtype).removeprefix('torch.')} {shape_text(array.shape)}"

@@ -52,6 +52,11 @@ class Batches:
     single: bool = False
     note: str = ""
 
+    @property
+    def derived(self) -> int:
+        """How many of the references are derived from the single batch."""
+        return len(self.references) - 1 if self.single else 0
+
 
 @dataclass(frozen=True)
 class _Found:

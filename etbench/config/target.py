@@ -181,7 +181,8 @@ def _definition(module: ModuleSpec, name: str) -> Definition | None:
         if name not in names.imported:
             return None
         source, name = names.imported[name]
-        found, rest = _split(_absolute(source, module))
+        full = _absolute(source, module)
+        found, rest = _split(full) if full else (None, [])
         if found is None or rest:
             return None
         module = found
@@ -189,14 +190,12 @@ def _definition(module: ModuleSpec, name: str) -> Definition | None:
 
 
 def _absolute(source: str, module: ModuleSpec) -> str:
-    """Return the full name of what a module imports from, such as ``..nets``."""
-    name = source.lstrip(".")
-    up = len(source) - len(name)
-    if not up:
-        return name
+    """Return the full name of what a module imports from, such as ``..nets``; empty if it leads nowhere."""
     package = module.name if module.submodule_search_locations is not None else module.name.rpartition(".")[0]
-    base = package.rsplit(".", up - 1)[0] if up > 1 else package
-    return f"{base}.{name}" if name else base
+    try:
+        return importlib.util.resolve_name(source, package)
+    except ImportError:  # beyond the top-level package
+        return ""
 
 
 def _signature(node: Definition) -> inspect.Signature | None:

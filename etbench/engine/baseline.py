@@ -13,6 +13,7 @@ from etbench.artifact import program_path, references_path
 from etbench.builder import Artifact, Built
 from etbench.config import Cell, Recipe, XnnpackRuntime, parse
 from etbench.errors import ConfigError, EtbenchError
+from etbench.results.checks import OTHER_BASELINE
 from etbench.results.files.store import read_results
 from etbench.results.schema import Result
 from etbench.system.files import link_or_copy, sha256
@@ -94,8 +95,7 @@ def find_base(cell: Cell, where: str) -> Baseline:
         raise EtbenchError(
             f"compare_to={where}: the result of {cell.stem} is wrong ({wrong.errors})",
             stage=STAGE,
-            hint="give a baseline whose program is right, or measure it with checks.accept=[CODE] if this "
-            "finding is not an error for you",
+            hint=OTHER_BASELINE,
         )
     if not fitting:
         there = ", ".join(sorted({_stem(base.result) for base in measured})) or "none"

@@ -138,8 +138,10 @@ def _compare(wanted: Array, got: Array) -> OutputParity:
     finite = np.isfinite(wanted)
     if np.isnan(wanted).any() or not finite.any():
         return OutputParity(**common, degenerate=True, note="the eager model's own output is not finite")
-    if not np.array_equal(np.where(finite, 0, wanted), np.where(np.isfinite(got), 0, got)):
-        return OutputParity(**common, reference_std=_std(wanted[finite]), note=_misplaced(wanted, got))
+    misplaced = np.where(finite, 0, wanted) != np.where(np.isfinite(got), 0, got)
+    if misplaced.any():
+        note = _not_finite([got]) if finite.all() else _misplaced(misplaced)
+        return OutputParity(**common, reference_std=_std(wanted[finite]), note=note)
     return _of_finite(common, wanted, got, finite)
 
 
@@ -176,14 +178,10 @@ def _std(values: Array) -> float:
     return float(values.astype(np.float64).std()) if values.size else 0.0
 
 
-def _misplaced(wanted: Array, got: Array) -> str:
-    """Describe NaNs and infinities of a program that the reference does not have, or has elsewhere."""
-    if np.isfinite(wanted).all():
-        return _not_finite([got])
-    differs = int((np.where(np.isfinite(wanted), 0, wanted) != np.where(np.isfinite(got), 0, got)).sum())
-    return (
-        f"{differs} of {wanted.size} output values are infinite or NaN in one of program and reference only"
-    )
+def _misplaced(misplaced: NDArray[np.bool_]) -> str:
+    """Describe NaNs and infinities that only one of program and reference has in a place."""
+    count = f"{misplaced.sum()} of {misplaced.size} output values"
+    return f"{count} are infinite or NaN in one of program and reference only"
 
 
 def _not_finite(outputs: Sequence[Array]) -> str:

@@ -17,6 +17,7 @@ from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.remarks import listed, print_details, print_kinds
 from etbench.terminal.streams import plain_console, progress_console, say
 from etbench.terminal.summary_table import (
+    STATES,
     Figure,
     half_width,
     names_of,
@@ -81,7 +82,7 @@ class ConsoleLog:
             case "round":
                 self._round(event)
             case "cell_finished":
-                color = {"ok": "green", "failed": "red", "wrong": "red"}.get(event.status, "yellow")
+                color = STATES.get(event.status, "yellow")
                 self._line(f"[{color}]{event.status}[/{color}] in {took}: {escape(event.message)}")
 
     def close(self) -> None:

@@ -15,8 +15,8 @@ from etbench.artifact import Artifact
 from etbench.artifact.quantized_words import quantized_words
 from etbench.events.failure import Failure
 from etbench.measure.pass_results import Profile
-from etbench.results.checks import CHECKS, findings_across
-from etbench.results.schema import Finding, Result, Severity
+from etbench.results.checks import TITLES, findings_across
+from etbench.results.schema import SEVERITIES, Finding, Result, Severity
 from etbench.stats.layers import Numerics
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import say
@@ -29,8 +29,6 @@ NAMED = 3
 MOST_OPERATORS = 10
 WHERE = "see the report"
 COLORS: dict[Severity, str] = {"error": "bold red", "warning": "yellow", "note": "dim"}
-SEVERITIES = list(COLORS)  # the worst first
-TITLES = {check.code: check.title for check in CHECKS}
 
 Kind = TypeVar("Kind", bound=Hashable)
 
@@ -92,7 +90,7 @@ def finding_lines(results: Sequence[Result], names: Sequence[str]) -> list[str]:
 
 
 def _lead(finding: Finding) -> str:
-    return f"{'accepted' if finding.accepted else finding.severity} {finding.code}"
+    return f"{finding.kind} {finding.code}"
 
 
 def _bases(results: Sequence[Result], names: Sequence[str]) -> Iterator[_Remark]:

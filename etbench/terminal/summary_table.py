@@ -20,6 +20,7 @@ from etbench.terminal.fitting import Column, print_table
 __all__ = [
     "FIGURES",
     "READ",
+    "STATES",
     "Figure",
     "cells_of",
     "chosen_figures",

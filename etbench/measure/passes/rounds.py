@@ -15,7 +15,13 @@ from executorch.extension.pybindings import _C
 from numpy.typing import NDArray
 from torch import Tensor
 
-from etbench.artifact.references import first_compared, read_generation, read_outputs, read_references
+from etbench.artifact.references import (
+    as_array,
+    first_compared,
+    read_generation,
+    read_outputs,
+    read_references,
+)
 from etbench.host.load import watch_load
 from etbench.measure.pass_results import SizeParity
 from etbench.measure.passes.generation import compare_generated
@@ -166,15 +172,11 @@ def _sample_ms(work: Work) -> float:
 
 
 def _joined(batches: Sequence[Sequence[Tensor]]) -> list[NDArray[Any]]:
-    """Concatenate the batches of each output; NumPy has no bfloat16, so short floats become fp32."""
+    """Concatenate the batches of each output."""
     return [
-        np.concatenate([np.atleast_1d(_at_least_fp32(tensor).numpy()) for tensor in members])
+        np.concatenate([np.atleast_1d(as_array(tensor)) for tensor in members])
         for members in zip(*batches, strict=True)
     ]
-
-
-def _at_least_fp32(tensor: Tensor) -> Tensor:
-    return tensor.float() if tensor.is_floating_point() and tensor.dtype.itemsize < 4 else tensor
 
 
 def _tell_if_slow(

@@ -4,6 +4,23 @@ from __future__ import annotations
 
 from etbench.results.checks.across import CROSS_CHECKS, findings_across
 from etbench.results.checks.check import Check
-from etbench.results.checks.table import CHECKS, faults, judged
+from etbench.results.checks.table import CHECKS, CODES, TITLES, codes_like, faults, judged
 
-__all__ = ["CHECKS", "CROSS_CHECKS", "Check", "faults", "findings_across", "judged"]
+# The hint of an error about a baseline that is wrong.
+OTHER_BASELINE = (
+    "give a baseline whose program is right, or measure it again with checks.accept=[CODE] if this finding "
+    "is not an error for you"
+)
+
+__all__ = [
+    "CHECKS",
+    "CODES",
+    "CROSS_CHECKS",
+    "OTHER_BASELINE",
+    "TITLES",
+    "Check",
+    "codes_like",
+    "faults",
+    "findings_across",
+    "judged",
+]

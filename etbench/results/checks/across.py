@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
-from etbench.results.schema import Finding, Result, Severity
+from etbench.results.checks.check import Check
+from etbench.results.schema import Finding, Result
 from etbench.text import and_more
 
-__all__ = ["CROSS_CHECKS", "CrossCheck", "findings_across"]
+__all__ = ["CROSS_CHECKS", "findings_across"]
 
 SHOWN = 4
 Named = Sequence[tuple[str, Result]]  # the name of each cell, and its result
 
 
-@dataclass(frozen=True)
-class CrossCheck:
-    """Something doubtful about several cells; the fields are those of `etbench.results.checks.Check`."""
-
-    code: str
-    severity: Severity
-    title: str
-    find: Callable[[Named], str | None]
-    cure: str = ""
-
-
 def findings_across(named: Named) -> Iterator[Finding]:
     """Yield what is doubtful about these cells together."""
     for check in CROSS_CHECKS:
-        if message := check.find(named):
-            yield Finding(code=check.code, severity=check.severity, message=message, cure=check.cure)
+        if (finding := check.finding(named)) is not None:
+            yield finding
 
 
 def _same_program(named: Named) -> str | None:
@@ -47,8 +36,8 @@ def _same_program(named: Named) -> str | None:
     return and_more(groups, SHOWN) if groups else None
 
 
-CROSS_CHECKS = (
-    CrossCheck(
+CROSS_CHECKS: tuple[Check[Named], ...] = (
+    Check(
         "precision.same_program",
         "warning",
         "Two precisions of a model gave the same program, so a difference between their times is noise.",

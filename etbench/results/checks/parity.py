@@ -8,7 +8,7 @@ from etbench.results.checks.check import Check
 from etbench.results.schema import Result
 from etbench.stats.lost import LOST_DB
 from etbench.stats.parity import OutputParity, Parity
-from etbench.text import and_more
+from etbench.text import and_more, shape_text
 
 __all__ = ["PARITY_CHECKS"]
 
@@ -29,10 +29,12 @@ def _of_parity(find: Callable[[Result, Parity], str | None]) -> Callable[[Result
     return found
 
 
-def _named(parity: Parity) -> Iterator[tuple[str, OutputParity]]:
+def _named(parity: Parity, *, degenerate: bool = False) -> Iterator[tuple[str, OutputParity]]:
+    """Yield the outputs whose reference can show something, or those whose reference cannot."""
     several = len(parity.outputs) > 1
     for number, one in enumerate(parity.outputs):
-        yield f"output {number}" if several else "the output", one
+        if one.degenerate == degenerate:
+            yield f"output {number}" if several else "the output", one
 
 
 def _listed(found: list[str]) -> str | None:
@@ -40,7 +42,7 @@ def _listed(found: list[str]) -> str | None:
 
 
 def _not_finite(_: Result, parity: Parity) -> str | None:
-    compared = [f"{name}: {one.note}" for name, one in _named(parity) if one.note and not one.degenerate]
+    compared = [f"{name}: {one.note}" for name, one in _named(parity) if one.note]
     if compared:
         return _listed(compared)
     differs = parity.note and not parity.degenerate and not parity.outputs
@@ -54,8 +56,6 @@ def _lost(result: Result, parity: Parity) -> str | None:
 
 
 def _how_lost(one: OutputParity) -> str:
-    if one.degenerate:
-        return ""
     if one.agreement is not None:
         return f"equals in {one.agreement:.0%} of its elements" if one.agreement < LOST_AGREEMENT else ""
     if one.sqnr_db is not None and one.sqnr_db < LOST_DB:
@@ -90,15 +90,13 @@ def _fp32_differs(result: Result, parity: Parity) -> str | None:
 
 
 def _how_different(one: OutputParity) -> str:
-    if one.degenerate:
-        return ""
     if one.agreement is not None:
         return f"{one.agreement:.1%} of its elements are equal" if one.agreement < FP32_AGREEMENT else ""
     return f"SQNR {one.sqnr_db:.1f} dB" if one.sqnr_db is not None and one.sqnr_db < FP32_DB else ""
 
 
 def _degenerate(_: Result, parity: Parity) -> str | None:
-    alike = [f"{name}: {one.note}" for name, one in _named(parity) if one.degenerate and one.note]
+    alike = [f"{name}: {one.note}" for name, one in _named(parity, degenerate=True) if one.note]
     if alike or parity.outputs:
         return _listed(alike)
     return parity.note or None if parity.degenerate else None
@@ -112,10 +110,10 @@ def _other_size(result: Result) -> str | None:
     """Apply the lines of fp32 to the sizes that are not timed: only fp32 has dynamic axes."""
     found = []
     for one in result.parity_at_other_sizes:
-        parts = [how for output in one.parity.outputs if (how := _how_different(output))]
+        parts = [how for _, output in _named(one.parity) if (how := _how_different(output))]
         parts += [one.parity.note] if one.parity.note and not one.parity.degenerate else []
         if parts:
-            shapes = " ".join("x".join(map(str, shape)) for shape in one.inputs)
+            shapes = " ".join(map(shape_text, one.inputs))
             found.append(f"inputs of {shapes}: {parts[0]}")
     return _listed(found)
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
 import msgspec
 
 from etbench.errors import nearest
+from etbench.results.checks.across import CROSS_CHECKS
 from etbench.results.checks.check import Check
 from etbench.results.checks.latency import LATENCY_CHECKS
 from etbench.results.checks.parity import PARITY_CHECKS
 from etbench.results.checks.program import PROGRAM_CHECKS
-from etbench.results.schema import Finding, Result
+from etbench.results.schema import SEVERITIES, Result
 
-__all__ = ["CHECKS", "faults", "judged"]
+__all__ = ["CHECKS", "CODES", "TITLES", "codes_like", "faults", "judged"]
 
-CHECKS: tuple[Check, ...] = (*PARITY_CHECKS, *PROGRAM_CHECKS, *LATENCY_CHECKS)
+CHECKS: tuple[Check[Result], ...] = (*PARITY_CHECKS, *PROGRAM_CHECKS, *LATENCY_CHECKS)
 CODES = tuple(check.code for check in CHECKS)
-SEVERITIES = ("error", "warning", "note")
+TITLES = {
+    **{check.code: check.title for check in CHECKS},
+    **{check.code: check.title for check in CROSS_CHECKS},
+}
 
 
 def judged(result: Result, accept: Collection[str] = ()) -> Result:
@@ -29,12 +33,18 @@ def judged(result: Result, accept: Collection[str] = ()) -> Result:
         accept: codes, or patterns such as ``parity.*``, whose errors become accepted warnings.
 
     """
-    found = list(_findings(result, accept)) if result.status in ("ok", "wrong", "built") else []
+    checks = CHECKS if result.status in ("ok", "wrong", "built") else ()
+    found = [finding for check in checks if (finding := check.finding(result, accept)) is not None]
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     status = result.status
     if status in ("ok", "wrong"):
         status = "wrong" if any(finding.severity == "error" for finding in found) else "ok"
     return msgspec.structs.replace(result, findings=found, status=status)
+
+
+def codes_like(pattern: str) -> list[str]:
+    """Return the codes of checks of one result that fit a pattern, such as ``calibration.*``."""
+    return [check.code for check in CHECKS if fnmatchcase(check.code, pattern)]
 
 
 def faults(accept: Iterable[str]) -> list[str]:
@@ -43,20 +53,5 @@ def faults(accept: Iterable[str]) -> list[str]:
         f"checks.accept={pattern}: no check has this code{nearest(pattern, CODES)}; docs/reference/checks.md "
         "lists them"
         for pattern in accept
-        if not any(fnmatchcase(code, pattern) for code in CODES)
+        if not codes_like(pattern)
     ]
-
-
-def _findings(result: Result, accept: Collection[str]) -> Iterator[Finding]:
-    for check in CHECKS:
-        message = check.find(result)
-        if message is None:
-            continue
-        accepted = check.severity == "error" and any(fnmatchcase(check.code, one) for one in accept)
-        yield Finding(
-            code=check.code,
-            severity="warning" if accepted else check.severity,
-            message=message,
-            cure=check.cure,
-            accepted=accepted,
-        )

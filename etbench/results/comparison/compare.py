@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from etbench.config.command import quoted, shell_words
 from etbench.errors import EtbenchError
+from etbench.results.checks import OTHER_BASELINE
 from etbench.results.comparison.gate import Condition, FindingCondition, Violation, check_conditions
 from etbench.results.comparison.pairing import Pairing, cell_name, cell_settings, is_summary, pair_results
 from etbench.results.schema import CellComparison, Result
@@ -203,8 +204,7 @@ def _refuse_wrong(bases: Sequence[Result], unpaired: Sequence[Result]) -> None:
             raise EtbenchError(
                 f"the baseline of {cell_name(new)} is wrong ({base.errors})",
                 stage="compare",
-                hint="give a baseline whose program is right, or measure it again with checks.accept=[CODE] "
-                "if this finding is not an error for you",
+                hint=OTHER_BASELINE,
             )
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 from etbench.errors import EtbenchError, nearest
-from etbench.results.checks import CHECKS
+from etbench.results.checks import CODES, codes_like
 from etbench.results.comparison.pairing import cell_name
 from etbench.results.schema import Result
 from etbench.results.tables.metrics import COLUMNS, Column
@@ -63,11 +63,10 @@ def parse_condition(text: str) -> Condition | FindingCondition:
     """
     kind, _, pattern = text.strip().partition(":")
     if kind == "finding":
-        if not any(fnmatchcase(check.code, pattern) for check in CHECKS):
-            codes = [check.code for check in CHECKS]
+        if not codes_like(pattern):
             raise EtbenchError(
-                f"{text!r}: no finding has the code {pattern!r}{nearest(pattern, codes)}; the codes are "
-                f"{', '.join(codes)}",
+                f"{text!r}: no finding has the code {pattern!r}{nearest(pattern, CODES)}; the codes are "
+                f"{', '.join(CODES)}",
                 stage="compare",
             )
         return FindingCondition(text=text.strip(), pattern=pattern)

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from etbench.results.schema import Result
 from etbench.results.schema.names import SAID, cell_words
+from etbench.text import shape_text
 
 __all__ = ["Pairing", "cell_name", "cell_settings", "is_summary", "pair_results"]
 
@@ -178,7 +179,7 @@ def _key(result: Result) -> Key:
 
 def _shapes(result: Result) -> str:
     inputs = result.artifact.inputs if result.artifact else []
-    return " ".join("x".join(map(str, spec.shape)) for spec in inputs)
+    return " ".join(shape_text(spec.shape) for spec in inputs)
 
 
 def _short(result: Result) -> tuple[str, str, str]:

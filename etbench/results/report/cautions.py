@@ -8,7 +8,7 @@ from typing import Literal
 import pandas as pd
 from msgspec import Struct
 
-from etbench.results.checks import CHECKS, CROSS_CHECKS, findings_across
+from etbench.results.checks import CHECKS, TITLES, findings_across
 from etbench.results.schema import Result, Severity
 from etbench.text import and_more, counted
 
@@ -93,9 +93,8 @@ def _found(named: Sequence[tuple[str, Result]], severity: Severity) -> Iterator[
 
 
 def _together(named: Sequence[tuple[str, Result]]) -> Iterator[str]:
-    titles = {check.code: check.title for check in CROSS_CHECKS}
     for finding in findings_across(named):
-        yield f"{titles[finding.code]} {finding.message}. [{finding.code}]"
+        yield f"{TITLES[finding.code]} {finding.message}. [{finding.code}]"
 
 
 def _conditions(frame: pd.DataFrame) -> Iterator[str]:

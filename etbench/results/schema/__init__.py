@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etbench.results.schema.finding import Finding, Severity
+from etbench.results.schema.finding import SEVERITIES, Finding, Severity
 from etbench.results.schema.result import (
     SCHEMA_VERSION,
     CellComparison,
@@ -16,6 +16,7 @@ from etbench.results.schema.result import (
 
 __all__ = [
     "SCHEMA_VERSION",
+    "SEVERITIES",
     "CellComparison",
     "Finding",
     "Generated",

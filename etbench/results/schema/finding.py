@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct
 
-__all__ = ["Finding", "Severity"]
+__all__ = ["SEVERITIES", "Finding", "Severity"]
 
 Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # the worst first
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -25,3 +26,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     message: str
     cure: str = ""
     accepted: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The severity in words: ``accepted`` for an error that is accepted."""
+        return "accepted" if self.accepted else self.severity

@@ -16,6 +16,7 @@ from etbench.artifact.quantized_words import float_layers
 from etbench.measure.pass_results import Operator
 from etbench.results.schema import Result
 from etbench.results.tables.delegation import delegation_time_share
+from etbench.text import shape_text
 
 __all__ = ["COLUMNS", "DERIVED", "RAW", "Column"]
 
@@ -84,7 +85,7 @@ def _inputs(result: Result) -> str | None:
     """Return the input shapes, such as ``1x3x224x224``."""
     if result.artifact is None:
         return None
-    return " ".join("x".join(map(str, spec.shape)) or "scalar" for spec in result.artifact.inputs)
+    return " ".join(shape_text(spec.shape) for spec in result.artifact.inputs)
 
 
 def _codes(result: Result) -> str | None:

@@ -18,7 +18,7 @@ from etbench.results import charts
 from etbench.results.schema import Result
 from etbench.results.tables.rounds import round_table
 from etbench.stats.parity import OutputParity, Parity
-from etbench.text import counted, seconds_text
+from etbench.text import counted, seconds_text, shape_text
 from etbench.ui.figures import inline_svg
 from etbench.ui.library import LOOK_EVERY_S, Entry, Library
 from etbench.ui.pages.frame import card, facts, figure, inspect_address, page_frame, table, words
@@ -145,9 +145,8 @@ def _headline(result: Result) -> Iterator[tuple[str, str]]:
     if result.stability is not None:
         yield "stability", result.stability.verdict
     for finding in result.findings or []:
-        kind = "accepted" if finding.accepted else finding.severity
         cure = f". {finding.cure}" if finding.cure else ""
-        yield kind, f"{finding.code}: {finding.message}{cure}"
+        yield finding.kind, f"{finding.code}: {finding.message}{cure}"
     if result.parity is not None:
         parity = result.parity
         for number, one in enumerate(parity.outputs):
@@ -171,8 +170,7 @@ def _agreement(one: Parity | OutputParity) -> str:
 def _inputs(artifact: Artifact) -> Iterator[tuple[str, str]]:
     """Yield the inputs, with their names as far as they have any, and the constants of the program."""
     for name, spec in zip_longest(artifact.input_names, artifact.inputs):
-        shape = "x".join(map(str, spec.shape)) or "scalar"
-        yield "input", " ".join(filter(None, (name, spec.dtype, shape)))
+        yield "input", " ".join(filter(None, (name, spec.dtype, shape_text(spec.shape))))
     for name, value in artifact.constants.items():
         yield "constant", f"{name} = {value}"
 
