@@ -50,6 +50,8 @@ class Job:
     process: asyncio.subprocess.Process | None = None
     starting: bool = False
     interrupts: int = 0
+    ended: bool = False
+    cut_short: bool = False  # interrupted before all its cells were finished
     fault: str = ""  # why it could not be started
 
     @property
@@ -62,7 +64,7 @@ class Job:
         """Whether it is finished, cancelled or could not be started."""
         if self.process is None:
             return bool(self.fault) or (self.interrupts > 0 and not self.starting)
-        return self.process.returncode is not None
+        return self.ended
 
     @property
     def state(self) -> str:
@@ -72,9 +74,9 @@ class Job:
         if self.process is None and not self.starting:
             return "cancelled" if self.interrupts else "queued"
         status = self.process.returncode if self.process else None
-        if status is None:
+        if status is None or not self.ended:
             return "stopping: saving its data" if self.interrupts else "running"
-        if status in (INTERRUPTED, -signal.SIGINT):
+        if self.cut_short or status in (INTERRUPTED, -signal.SIGINT):
             return "cancelled"
         return WORDS.get(status, f"ended with status {status}")
 
@@ -114,6 +116,7 @@ class Jobs:
             self.all.append(job)
         elif job.over:
             job.request, job.process, job.interrupts, job.fault = None, None, 0, ""
+            job.ended = job.cut_short = False
         self._wake.set()
         return job
 
@@ -151,6 +154,7 @@ class Jobs:
             job.watch = Watch(job.folder, self.choices.cells(job.request))
         else:
             assert job.folder is not None
+            assert job.watch is not None
             job.arguments = resume_arguments(job.folder)
         job.starting = True
         try:
@@ -159,14 +163,20 @@ class Jobs:
             job.starting = False
         if job.interrupts:
             _interrupt(job.process)
-        await job.process.wait()
+        await _ended(job)
 
 
 async def _ended(job: Job) -> None:
+    """Wait for the end of a run, and find out whether it was cut short."""
     while job.starting:
         await asyncio.sleep(POLL_S)
-    if job.process is not None:
-        await job.process.wait()
+    if job.process is None or job.watch is None:
+        return
+    await job.process.wait()
+    # Its status alone does not say it: Python ends with 1 if it is interrupted while it starts.
+    job.watch.look(at_once=True)
+    job.cut_short = job.interrupts > 0 and not job.watch.complete
+    job.ended = True
 
 
 async def _started(arguments: list[str], log: Path) -> asyncio.subprocess.Process:

@@ -54,9 +54,9 @@ class Watch:
         self.rows = {cell.cell_id: CellProgress(cell.stem) for cell in self._cells}
         self._estimate_anew()
 
-    def look(self) -> None:
-        """Read new events, at most once per second."""
-        if time.monotonic() - self._looked_at < LOOK_EVERY_S:
+    def look(self, *, at_once: bool = False) -> None:
+        """Read new events: `at_once`, or else at most once per second."""
+        if not at_once and time.monotonic() - self._looked_at < LOOK_EVERY_S:
             return
         self._looked_at = time.monotonic()
         events, self._offset = read_events(self.folder / EVENT_LOG, self._offset)

@@ -126,6 +126,31 @@ def test_a_run_that_is_cancelled_while_its_process_is_being_started_does_not_go_
     assert job.state == "cancelled"
 
 
+def test_a_run_that_is_cancelled_while_python_starts_is_cancelled_and_has_not_failed(
+    choices: Choices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = tmp_path / "started"
+    slow = f"import pathlib, time; pathlib.Path({str(started)!r}).touch(); time.sleep(600)"
+    (tmp_path / "sitecustomize.py").write_text(slow)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{TESTS}")
+    jobs = Jobs(choices, tmp_path / "runs")
+    job = jobs.add(choices.checked(GRID))
+
+    async def run() -> None:
+        driving = asyncio.create_task(jobs.drive())
+        while not started.exists():
+            await asyncio.sleep(0.01)
+        jobs.cancel(job)
+        while not job.over:
+            await asyncio.sleep(0.01)
+        await jobs.close()
+        driving.cancel()
+
+    asyncio.run(run())
+    assert job.process is not None and job.process.returncode == 1, "Python's own status"
+    assert job.state == "cancelled"
+
+
 def test_what_is_missing_of_a_sweep_is_found_and_put_into_the_queue(choices: Choices, tmp_path: Path) -> None:
     skipped = {"model": ["tiny", "slow"], "precision": ["int8"], "delegate": ["picky"]}  # takes no time
 
