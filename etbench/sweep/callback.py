@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from etbench.errors import EtbenchError
+from etbench.exit_status import FAILED, REGRESSION
 from etbench.results.schema import Result
 from etbench.sweep import ray_launcher
 from etbench.sweep.manifest import Manifest, close_manifest, has_manifest
@@ -23,7 +24,6 @@ from etbench.terminal.streams import plain_console
 
 __all__ = ["ResultsCallback"]
 
-FAILED, REGRESSION = 1, 3
 OWN_LAUNCHER = "hydra_plugins.etbench_launcher.EtbenchLauncher"  # writes the manifest itself, with all cells
 
 

@@ -229,7 +229,9 @@ def _put_in_words(
         low=ratio.low if bounded else None,
         high=ratio.high if bounded else None,
         verdict=judgement.verdict,
-        regression=judgement.verdict == "slower" and ratio.ratio > 1 + threshold,
+        regression=judgement.decision == "regression",
+        decision=judgement.decision,
+        threshold=threshold,
         advice=_advice(judgement, len(new.rounds)),
     )
 
