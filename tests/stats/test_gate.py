@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from simulated_rounds import interleaved, recorded_noise
 
-from etbench.stats.verdict import Tested, in_turn_at, judge_family, judge_in_turn
+from etbench.stats.verdict import FamilyMember, in_turn_at, judge_family, judge_in_turn
 
 THRESHOLD = 0.05
 
@@ -41,11 +41,11 @@ def test_equal_programs_pass_slow_ones_fail_and_the_limit_itself_is_seldom_eithe
 
 
 def test_a_sweep_of_28_equal_programs_seldom_raises_an_alarm() -> None:
-    random, alarms, alone, sweeps = np.random.default_rng(0), 0, 0, 60
+    random, alarms, alone, sweeps = np.random.default_rng(0), 0, 0, 40
     for _ in range(sweeps):
         medians = interleaved(random, 1, 30, members=2 * 28)[0]
         sides = zip(medians[::2], medians[1::2], strict=True)
-        cells = [Tested(in_turn_at(base, new), THRESHOLD) for base, new in sides]
+        cells = [FamilyMember(in_turn_at(base, new), THRESHOLD) for base, new in sides]
         alarms += any(judged.verdict in ("faster", "slower") for _, judged in judge_family(cells))
         alone += any(judge_family([cell])[0][1].verdict in ("faster", "slower") for cell in cells)
     assert alarms <= 0.05 * sweeps

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from etbench.stats.separate import DRIFT_BETWEEN_RUNS, separate_ratio
 from etbench.stats.stability import assess
-from etbench.stats.verdict import Levels, Tested, in_turn_at, judge, judge_family, judge_in_turn
+from etbench.stats.verdict import FamilyMember, Levels, in_turn_at, judge, judge_family, judge_in_turn
 
 
 @pytest.mark.parametrize(
@@ -53,10 +53,10 @@ def test_a_regression_needs_the_bound_of_its_own_family() -> None:
     assert (judged.verdict, judged.decision, judged.alarm_low) == ("slower", "undecided", 1.04)
 
 
-def _cells(*factors: float, noise: float = 0.05) -> list[Tested]:
+def _cells(*factors: float, noise: float = 0.05) -> list[FamilyMember]:
     logs = np.random.default_rng(4).normal(0, noise, (len(factors), 2, 30))
     return [
-        Tested(in_turn_at(base, factor * new), 0.05)
+        FamilyMember(in_turn_at(base, factor * new), 0.05)
         for factor, (base, new) in zip(factors, np.exp(logs), strict=True)
     ]
 
