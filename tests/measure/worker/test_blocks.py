@@ -13,8 +13,8 @@ from etbench.builder import build
 from etbench.config import Cell
 from etbench.config.devices import HostDevice
 from etbench.devices import place
-from etbench.measure import Series, Subject, measure_series
-from etbench.measure.worker.plan import CHECK_EVERY
+from etbench.measure import Decide, Series, Subject, measure_series
+from etbench.measure.worker.team import CHECK_EVERY
 from etbench.preflight.compose import compose
 from etbench.stats.interval import location_interval
 
@@ -33,14 +33,20 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cell, Subject]:
     return cell, Subject(folder=str(folder), repeat=patient, threads=1, logits_axis=None, log=log)
 
 
-def _measure(cell: Cell, *subjects: Subject, together: bool = False, **how: object) -> list[Series]:
+def _measure(
+    cell: Cell,
+    *subjects: Subject,
+    together: bool = False,
+    decide_max_s: float | None = None,
+    **how: object,
+) -> list[Series]:
     folder = Path(subjects[0].folder)
     if together:
         subjects = (subjects[0], msgspec.structs.replace(subjects[1], base=0))
     changed = msgspec.structs.replace(cell.measure, **how)
     log = folder / "log"
     place_for = partial(place, HostDevice(), scratch=folder, log=log)
-    return measure_series(subjects, changed, place_for=place_for, log=log)
+    return measure_series(subjects, changed, place_for=place_for, log=log, decide_max_s=decide_max_s)
 
 
 def _repeating(subject: Subject, **changes: object) -> Subject:
@@ -113,16 +119,31 @@ def test_adaptive_in_turn_goes_by_the_ratio_and_stops_all_together(tiny: tuple[C
     assert len(one.rounds) == len(two.rounds) == 40
 
 
-def test_a_comparison_ends_when_the_time_of_either_is_up(tiny: tuple[Cell, Subject]) -> None:
+def test_a_comparison_ends_when_the_time_of_both_together_is_up(tiny: tuple[Cell, Subject]) -> None:
     cell, subject = tiny
-    short, long = (
-        _repeating(subject, warmup=4, rounds=1000, max_seconds=seconds, rounds_s=600.0)
-        for seconds in (1.0, 600.0)
+    short = _repeating(subject, warmup=4, rounds=1000, max_seconds=1.0, rounds_s=600.0)
+    one, two = _measure(cell, short, short, together=True)
+    assert (one.stopped_by, two.stopped_by) == ("max_seconds", "max_seconds")
+    assert {round_.block for round_ in one.rounds} == {round_.block for round_ in two.rounds}
+
+
+def test_a_comparison_goes_on_until_it_is_decided_or_the_extension_is_over(
+    tiny: tuple[Cell, Subject],
+) -> None:
+    cell, subject = tiny
+    short = _repeating(subject, rounds=10)
+    clear, never = (
+        msgspec.structs.replace(short, decide=Decide(threshold=threshold, family=1))
+        for threshold in (1e6, 1e-12)
     )
-    for pair in ((short, long), (long, short)):
-        one, two = _measure(cell, *pair, together=True)
-        assert (one.stopped_by, two.stopped_by) == ("max_seconds", "max_seconds")
-        assert {round_.block for round_ in one.rounds} == {round_.block for round_ in two.rounds}
+    ended = _measure(cell, clear, clear, together=True)
+    assert [series.stopped_by for series in ended] == ["decided", "decided"]
+    assert [[look.blocks for look in series.looks] for series in ended] == [[10], [10]]
+    one, two = _measure(cell, never, never, together=True, decide_max_s=0.1)
+    if two.stopped_by != "decided":  # noise may decide even this
+        assert (one.stopped_by, two.stopped_by) == ("decide_max_s", "decide_max_s")
+        assert sum(look.share for look in two.looks) == pytest.approx(1)
+        assert two.looks[-1].blocks == len(one.rounds) == len(two.rounds)
 
 
 def test_a_slow_program_gets_blocks_of_its_own(tiny: tuple[Cell, Subject]) -> None:
