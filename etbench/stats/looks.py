@@ -10,7 +10,7 @@ measurement, and for any threshold.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 
 from msgspec import Struct
@@ -28,7 +28,8 @@ __all__ = [
 ]
 
 LOOKS = (10, 20, 40, 80, 160, 320)  # blocks
-APART = 1.25  # the second look needs this many times the blocks of the first, else it shows nothing new
+APART = 1.5  # the second look needs this many times the blocks of the first, else it shows nothing new
+WEIGHTS = (2, 2)  # of the first looks, which decide most comparisons; the later ones have 1, and more blocks
 POWER = 0.8
 
 
@@ -47,11 +48,11 @@ class Look(Struct, frozen=True, kw_only=True):
 def looks_from(first: int, most: float = LOOKS[-1]) -> list[Look]:
     """Return the looks of a comparison: after the first number of blocks, and then until `most`.
 
-    Each has the same share of the error. If there is no time for all of `LOOKS`, the last look takes place
+    Their shares of the error add up to one. If there is no time for all of `LOOKS`, the last look takes place
     after `most` blocks, and the first even if it is above `most`.
 
     >>> [look.blocks for look in looks_from(30)]
-    [30, 40, 80, 160, 320]
+    [30, 80, 160, 320]
     >>> looks_from(9, most=15)
     [Look(blocks=9, share=0.5), Look(blocks=15, share=0.5)]
 
@@ -59,7 +60,10 @@ def looks_from(first: int, most: float = LOOKS[-1]) -> list[Look]:
     blocks = [first, *(later for later in LOOKS if APART * first <= later <= most)]
     if APART * blocks[-1] <= most < LOOKS[-1]:
         blocks.append(int(most))
-    return [Look(blocks=count, share=1 / len(blocks)) for count in blocks]
+    weights = [*WEIGHTS, *[1] * len(blocks)][: len(blocks)]
+    return [
+        Look(blocks=count, share=weight / sum(weights)) for count, weight in zip(blocks, weights, strict=True)
+    ]
 
 
 def levels_of(looks: Sequence[Look]) -> Levels:
@@ -85,7 +89,7 @@ def first_look(planned: int, *, family: int = 1, most: float = LOOKS[-1]) -> int
         most: the number of blocks for which there is time.
 
     >>> first_look(5), first_look(30), first_look(5, family=28), first_look(5, family=28, most=15)
-    (10, 30, 15, 13)
+    (9, 30, 14, 12)
 
     """
     blocks = planned
@@ -95,16 +99,16 @@ def first_look(planned: int, *, family: int = 1, most: float = LOOKS[-1]) -> int
 
 
 def blocks_to_decide(
-    ratio: PairedRatio, *, threshold: float, family: int = 1, most: int = 1_000
+    at: Callable[[float], PairedRatio], *, threshold: float, family: int = 1, most: int = 1_000
 ) -> int | None:
     """Return how many blocks a new measurement needs to be decided with a probability of 80 %.
 
-    The true ratio is taken to be where the measured one is, give or take its own error: a prediction that
-    takes the measured ratio for the true one promises too much (Spiegelhalter, Freedman & Blackburn,
-    "Monitoring clinical trials: conditional or predictive power?", Controlled Clinical Trials 7, 1986).
+    The true ratio is taken to be near the measured one, as far away as the error of that allows: to take the
+    measured ratio for the true one would promise too much (Spiegelhalter, Freedman & Blackburn, "Monitoring
+    clinical trials: conditional or predictive power?", Controlled Clinical Trials 7, 1986).
 
     Args:
-        ratio: the measured ratio with its 95 % interval.
+        at: returns the measured ratio with its interval at a confidence.
         threshold: 0.05 allows the new program to be 5 % slower.
         family: how many cells are compared at once.
         most: the most blocks that can be asked for.
@@ -113,30 +117,43 @@ def blocks_to_decide(
         None if there is no interval, or if more than `most` blocks would be needed.
 
     """
+    ratio, normal = at(0.95), NormalDist()
     if ratio.half_width is None:
         return None
-    error = ratio.half_width / NormalDist().inv_cdf(0.975)
+    error = ratio.half_width / normal.inv_cdf(0.975)
     above = math.log(ratio.ratio) - math.log1p(threshold)
 
-    def enough(blocks: int) -> bool:
-        levels = looks_from(blocks)[0].levels
-        error_then = error * math.sqrt(ratio.blocks / blocks)
-        return _predicted(above, error, error_then, levels, family) >= POWER
+    def predicted(blocks: int) -> float:
+        shrinking = math.sqrt(ratio.blocks / blocks)
+        spread = max(error * math.hypot(1, shrinking), 1e-12)
+        below, beyond = _ends(at, looks_from(blocks)[0].levels, family)
+        regression = normal.cdf((above - below * shrinking) / spread)
+        return regression + normal.cdf((-above - beyond * shrinking) / spread)
 
-    if not enough(most):
-        return None
     low, high = first_look(1, family=family) - 1, most
+    if predicted(most) < POWER:
+        return None
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
+        low, high = (low, middle) if predicted(middle) >= POWER else (middle, high)
     return high
 
 
-def _predicted(above: float, error: float, error_then: float, levels: Levels, family: int) -> float:
-    """Return the probability of a decision, for a true ratio that is `above` the threshold ± `error`."""
-    normal = NormalDist()
-    regression, passed = (-normal.inv_cdf(level) for level in (levels.regression / family, levels.passed))
-    spread = math.hypot(error, error_then) or 1e-12
-    return normal.cdf((above - regression * error_then) / spread) + normal.cdf(
-        (-above - passed * error_then) / spread
-    )
+def _ends(at: Callable[[float], PairedRatio], levels: Levels, family: int) -> tuple[float, float]:
+    """Return how far the ends that decide are from the ratio, on the log scale, below and above it.
+
+    With outliers, the end of a strict interval is farther away than the error of the ratio suggests. If there
+    are too few blocks for such an interval, the widest that there is is scaled.
+    """
+    ends = []
+    for confidence in (levels.strict(family), levels.interval):
+        ratio, scale = at(confidence), 1.0
+        if ratio.half_width is None:
+            widest = 1 - 2 * 2.0**-ratio.blocks
+            ratio, scale = at(widest), _quantile(confidence) / _quantile(widest)
+        ends.append((scale * math.log(ratio.ratio / ratio.low), scale * math.log(ratio.high / ratio.ratio)))
+    return ends[0][0], ends[1][1]
+
+
+def _quantile(confidence: float) -> float:
+    return NormalDist().inv_cdf((1 + confidence) / 2)
