@@ -1,4 +1,4 @@
-"""Comparisons that go on until they are decided: how often is the answer wrong or missing, and after how long?
+"""Comparisons that go on until they are decided: how often is the answer wrong or missing, and how late?
 
     python benchmarks/decided.py
 
