@@ -1,4 +1,4 @@
-"""Plan how many rounds a cell and its baseline get, and how many samples each."""
+"""Plan how many rounds a program and its baseline get, and how many samples are in each round."""
 
 from __future__ import annotations
 
