@@ -47,7 +47,7 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         warmup=min(taken.warmup for taken in series.rounds),
         latency_ms=latency,
         requested=msgspec.structs.replace(blank.requested, stopped_by=series.stopped_by),
-        truncated=count < cell.repeat.runs,
+        truncated=_truncated(series, cell.repeat.runs),
         rounds=rounds,
         round_facts=[facts(taken) for taken in series.rounds],
         turn_id=turn_id,
@@ -75,6 +75,16 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         lost_connections=series.lost_connections,
         environment=_where(series.environment, blank.environment),
     )
+
+
+def _truncated(series: Series, runs: int) -> bool:
+    """Return whether `max_seconds` left no time for all runs, or only for rounds with fewer samples.
+
+    The first round, which shows how long a sample takes, may be short of the plan by one round at most.
+    """
+    counts = [len(taken.samples_ms) for taken in series.rounds]
+    short = runs - sum(counts)
+    return short > 0 and (series.stopped_by == "max_seconds" or short > max(counts))
 
 
 def _where(measured_on: Environment, here: Environment) -> Environment:
