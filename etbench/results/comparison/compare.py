@@ -135,7 +135,7 @@ def _judge(
         elif together:
             medians = together.base_ms, together.new_ms
             cells.append(
-                compared_in_turn(new, judged[number], *medians, threshold=threshold, family=len(tested))
+                compared_in_turn(new, judged[number], *medians, threshold=threshold, family=len(members))
             )
         else:
             cells.append(
