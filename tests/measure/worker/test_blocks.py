@@ -13,7 +13,9 @@ from etbench.builder import build
 from etbench.config import Cell
 from etbench.config.devices import HostDevice
 from etbench.devices import place
-from etbench.measure import Decide, Series, Subject, measure_series
+from etbench.errors import EtbenchError
+from etbench.events import Event
+from etbench.measure import Decide, Round, Series, Subject, measure, measure_series
 from etbench.measure.worker.team import CHECK_EVERY
 from etbench.preflight.compose import compose
 from etbench.stats.interval import location_interval
@@ -144,6 +146,40 @@ def test_a_comparison_goes_on_until_it_is_decided_or_the_extension_is_over(
         assert (one.stopped_by, two.stopped_by) == ("decide_max_s", "decide_max_s")
         assert sum(look.share for look in two.looks) == pytest.approx(1)
         assert two.looks[-1].blocks == len(one.rounds) == len(two.rounds)
+
+
+def test_too_little_time_for_a_decision_is_reported_after_the_first_block(
+    tiny: tuple[Cell, Subject],
+) -> None:
+    cell, subject = tiny
+    short = _repeating(subject, max_seconds=1e-3)
+    pair = short, msgspec.structs.replace(short, base=0, decide=Decide(threshold=0.05, family=28))
+    heard = _Heard()
+    folder = Path(subject.folder)
+    place_for = partial(place, HostDevice(), scratch=folder, log=folder / "log")
+    measure(pair, cell.measure, heard, place_for=place_for, log=folder / "log")
+    assert [rounds for rounds, said in heard.said if "this needs 12 blocks, about 0 fit" in said] == [2]
+
+
+class _Heard:
+    """A listener that keeps the progress that is reported, with the number of rounds before it."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[int, str]] = []
+        self.rounds = 0
+
+    def on_event(self, subject: int | None, event: Event) -> None:
+        if event.kind == "progress":
+            self.said.append((self.rounds, event.message))
+
+    def on_round(self, subject: int, rounds: list[Round], planned: int) -> None:
+        self.rounds += 1
+
+    def on_end(self, subject: int, series: Series) -> None:
+        assert series.stopped_by == "max_seconds"
+
+    def on_failure(self, subject: int, error: EtbenchError, rounds: list[Round]) -> None:
+        raise error
 
 
 def test_a_slow_program_gets_blocks_of_its_own(tiny: tuple[Cell, Subject]) -> None:
