@@ -1,12 +1,13 @@
-"""Numbers and lists in words, as messages, tables and reports have them."""
+"""Numbers and lists in words, as messages, tables and reports have them, and texts made safe to print."""
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["and_more", "counted", "seconds_text", "shape_text", "shown_path"]
+__all__ = ["and_more", "counted", "markdown_text", "printable", "seconds_text", "shape_text", "shown_path"]
 
 
 def counted(count: int, noun: str) -> str:
@@ -60,3 +61,29 @@ def seconds_text(seconds: float) -> str:
         return f"{seconds:.2g} s" if seconds < 99.5 else f"{seconds:.0f} s"
     minutes, rest = divmod(math.ceil(seconds), 60)
     return f"{minutes} min {rest} s"
+
+
+def printable(text: str) -> str:
+    r"""Escape what a terminal, a log or XML may take for a command: control and direction characters.
+
+    Line breaks stay.
+
+    >>> printable("a\x1b[31mb\u202e"), printable("a\nb")
+    ('a\\x1b[31mb\\u202e', 'a\nb')
+    """
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def markdown_text(text: str) -> str:
+    r"""Escape a text so that it is not read as Markdown or HTML, in one line.
+
+    >>> markdown_text("<b> a|b\n[c]")
+    '&lt;b&gt; a\\|b \\[c\\]'
+    """
+    escaped = html.escape(printable(" ".join(text.split())), quote=False)
+    for mark in "\\`*|[]~":
+        escaped = escaped.replace(mark, f"\\{mark}")
+    return escaped
