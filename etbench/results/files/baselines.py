@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 import uuid
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,7 +119,7 @@ def keep_baseline(name: str, source: Path, cache: Cache) -> tuple[Kept, list[str
     try:
         staging.mkdir(parents=True)
         for _, result in measured:
-            _copy(result, programs, staging)
+            _copy(result, programs, staging, cache.folder)
         _replace(_root(cache.folder) / name, staging, cache.work)
     except OSError as error:  # a full disk, or a cache that can only be read
         raise EtbenchError(f"the baseline {name} cannot be kept: {error}", stage=STAGE) from error
@@ -177,21 +178,19 @@ def _why_not(result: Result) -> str:
 
 
 def _programs(measured: list[tuple[Path, Result]], cache: Cache) -> dict[str, Path]:
-    """Return the program of each result by its checksum, from beside the result or from the cache."""
-    found: dict[str, Path] = {}
-    missing = []
-    entries = {entry.artifact.sha256: program_path(entry.folder) for entry in cache.entries()}
+    """Return the program of each result by its checksum, from beside a result or from the cache."""
+    places: dict[str, list[Path]] = defaultdict(list)
     for path, result in measured:
-        assert result.artifact is not None
-        checksum = result.artifact.sha256
-        beside = path.parent / Path(result.pte_file).name if result.pte_file else None
-        places = filter(None, (found.get(checksum), beside, entries.get(checksum)))
-        place = next((place for place in places if place.is_file() and sha256(place) == checksum), None)
-        if place is None:
-            missing.append(path)
-        else:
-            found[checksum] = place
-    if missing:
+        beside = [path.parent / Path(result.pte_file).name] if result.pte_file else []
+        places[_checksum(result)] += beside
+    for entry in cache.entries():
+        if entry.artifact.sha256 in places:
+            places[entry.artifact.sha256].append(program_path(entry.folder))
+    found = {
+        checksum: next((place for place in known if place.is_file() and sha256(place) == checksum), None)
+        for checksum, known in places.items()
+    }
+    if missing := [path for path, result in measured if found[_checksum(result)] is None]:
         listed = "".join(f"\n  - {path}" for path in missing)
         raise EtbenchError(
             f"the programs of these results are neither beside them nor in the cache {cache.folder}, so the "
@@ -199,21 +198,28 @@ def _programs(measured: list[tuple[Path, Result]], cache: Cache) -> dict[str, Pa
             "measure them again with keep_pte=true, which keeps the program beside the result",
             stage=STAGE,
         )
-    return found
+    return {checksum: place for checksum, place in found.items() if place}
 
 
-def _copy(result: Result, programs: dict[str, Path], folder: Path) -> None:
-    """Write a result and its program into a folder; results of one program share its bytes if possible."""
-    assert result.artifact is not None
-    checksum = result.artifact.sha256
+def _checksum(result: Result) -> str:
+    assert result.artifact is not None  # only results with a program are kept
+    return result.artifact.sha256
+
+
+def _copy(result: Result, programs: dict[str, Path], folder: Path, cache: Path) -> None:
+    """Write a result and its program into a folder; a program of the cache is linked if possible."""
     words = result.model_name, result.precision_short, result.delegate
     stem = re.sub(
         r"[^\w.-]", "_", "_".join(words)
-    )  # in a file from elsewhere, they may lead to another folder
+    )  # they may be those of a hostile file
     named = msgspec.structs.replace(result, pte_file="program.pte", log_file=None)  # write_result names it
     program = write_result(named, folder, stem).with_suffix(".pte")
-    link_or_copy(programs[checksum], program)
-    programs[checksum] = program
+    source = programs[_checksum(result)]
+    if source.is_relative_to(cache):
+        link_or_copy(source, program)
+    else:  # a file of the user's, which may be edited in place
+        shutil.copyfile(source, program)
+    programs[_checksum(result)] = program
 
 
 def _replace(folder: Path, new: Path, work: Path) -> None:
