@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from msgspec import Struct
 
@@ -17,6 +17,7 @@ __all__ = [
     "Judgement",
     "Levels",
     "RatioAt",
+    "Tested",
     "in_turn_at",
     "judge",
     "judge_family",
@@ -51,6 +52,14 @@ class Levels(Struct, frozen=True, kw_only=True):
     def strict(self, family: int) -> float:
         """Confidence of the two-sided interval that raises alarms, for one of `family` cells."""
         return 1 - 2 * self.regression / family
+
+
+class Tested(NamedTuple):
+    """A cell of a family: its ratio, the threshold, 0.05 for 5 %, and the probabilities of error."""
+
+    at: RatioAt
+    threshold: float
+    levels: Levels = Levels()
 
 
 class Judgement(Struct, frozen=True, kw_only=True):
@@ -111,29 +120,19 @@ def judge(
     return Judgement(verdict=verdict, decision=decision, alarm_low=alarm_low, times_more=more)
 
 
-def judge_family(
-    ratios: Sequence[RatioAt], *, threshold: float, levels: Sequence[Levels] | None = None
-) -> list[tuple[Ratio, Judgement]]:
+def judge_family(cells: Sequence[Tested]) -> list[tuple[Ratio, Judgement]]:
     """Judge cells that are compared at once, each as `judge`; return their ratios and judgements.
 
     The probability of any false ``faster`` or ``slower`` among them is at most twice `Levels.regression`, and
     of any false ``regression`` that level itself (Holm, "A simple sequentially rejective multiple test
     procedure", Scandinavian Journal of Statistics 6, 1979): the level is divided among all cells, then among
     those without an alarm, until no alarm is added.
-
-    Args:
-        ratios: each returns the ratio of a cell, with its interval at a given confidence.
-        threshold: 0.05 means ±5 %.
-        levels: of each cell; the defaults if not given.
-
     """
-    levels = levels or [Levels()] * len(ratios)
-    cells = list(zip(ratios, levels, strict=True))
-    differing = _holm_counts(cells, lambda strict: strict.low > 1 or strict.high < 1)
-    regressed = _holm_counts(cells, lambda strict: strict.low > 1 + threshold)
+    differing = _holm_counts(cells, lambda strict, _: strict.low > 1 or strict.high < 1)
+    regressed = _holm_counts(cells, lambda strict, threshold: strict.low > 1 + threshold)
     return [
-        _judged(cell, level, threshold=threshold, family=family, alarm_family=alarm_family)
-        for (cell, level), family, alarm_family in zip(cells, differing, regressed, strict=True)
+        _judged(cell.at, cell.levels, cell.threshold, *counts)
+        for cell, *counts in zip(cells, differing, regressed, strict=True)
     ]
 
 
@@ -202,20 +201,19 @@ def _judged(
     )
 
 
-def _holm_counts(cells: Sequence[tuple[RatioAt, Levels]], raises_alarm: Callable[[Ratio], bool]) -> list[int]:
-    """Return among how many cells the level of each cell is divided, by Holm's procedure."""
+def _holm_counts(cells: Sequence[Tested], raises_alarm: Callable[[Ratio, float], bool]) -> list[int]:
+    """Return among how many cells the level of each cell is divided."""
     counts, left = [0] * len(cells), set(range(len(cells)))
-    while left:
-        count = len(left)
-        alarms = set()
+    alarms = left
+    while alarms:
         for number in left:
-            at, levels = cells[number]
-            counts[number] = count
-            if raises_alarm(at(levels.strict(count))):
-                alarms.add(number)
-        if not alarms:
-            break
-        left -= alarms
+            counts[number] = len(left)
+        alarms = {
+            number
+            for number in left
+            if raises_alarm(cells[number].at(cells[number].levels.strict(len(left))), cells[number].threshold)
+        }
+        left = left - alarms
     return counts
 
 

@@ -140,10 +140,9 @@ def test_a_kept_baseline_is_found_by_its_name_and_never_built_again(base: Path, 
     (tmp_path / "new").mkdir()
     references_path(tmp_path / "new").touch()
     (folder := tmp_path / "program").mkdir()
-    assert kept_program(found, other, tmp_path / "new", folder) == (
-        folder,
-        "the program kept next to the baseline's result",
-    )
+    program = kept_program(found, other, tmp_path / "new", folder)
+    assert program is not None
+    assert (program.folder, program.sha256) == (folder, artifact.sha256)
     found.path.with_suffix(".pte").unlink()
     with pytest.raises(EtbenchError, match="the program of baseline:main is gone or damaged"):
         kept_program(found, other, tmp_path / "new", folder)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from statistics import median
 
 import msgspec
@@ -12,15 +13,17 @@ from msgspec import Struct
 from etbench.config.command import quoted, shell_words
 from etbench.errors import EtbenchError
 from etbench.results.checks import OTHER_BASELINE
+from etbench.results.comparison.cells import compared_cell, location_ms
 from etbench.results.comparison.gate import Condition, FindingCondition, Violation, check_conditions
-from etbench.results.comparison.pairing import Pairing, cell_name, cell_settings, is_summary, pair_results
+from etbench.results.comparison.interleaved import interleaved, measured_with
+from etbench.results.comparison.outcome import Outcome, outcome_of
+from etbench.results.comparison.pairing import cell_name, cell_settings, is_summary, pair_results
 from etbench.results.schema import CellComparison, Result
-from etbench.stats.blocks import common_blocks
 from etbench.stats.paired import PairedRatio
 from etbench.stats.separate import SeparateRatio
-from etbench.stats.verdict import Judgement, judge_in_turn, judge_separate
+from etbench.stats.verdict import Judgement, Levels, RatioAt, Tested, judge_family, separate_at
 
-__all__ = ["Comparison", "compare_in_turn", "compare_results"]
+__all__ = ["Comparison", "compare_results"]
 
 LIBRARIES = ("torch", "torchao", "executorch")
 
@@ -28,9 +31,9 @@ LIBRARIES = ("torch", "torchao", "executorch")
 class Comparison(Struct, frozen=True, kw_only=True):
     """All cells that both sides have, and those that only one has.
 
-    `failing` names the cells that the baseline measured and `new` could not, with the reason; `wrong` those
-    of `new` that it measured but whose program is wrong, with the findings; `violations` are the cells that
-    violate a condition.
+    `failing` names the cells of `new` that failed, with the error; `not_measured` those that the baseline
+    measured and `new` skipped or only built, with the reason; `wrong` those of `new` that it measured but
+    whose program is wrong, with the findings; `violations` are the cells that violate a condition.
     """
 
     threshold: float
@@ -38,18 +41,22 @@ class Comparison(Struct, frozen=True, kw_only=True):
     only_base: list[str]
     only_new: list[str]
     failing: list[str] = []
+    not_measured: list[str] = []
     wrong: list[str] = []
     violations: list[Violation] = []
 
-    @property
-    def regressed(self) -> bool:
-        """Whether any cell is slower by more than the threshold, or violates a condition."""
-        return bool(self.violations) or any(cell.regression for cell in self.cells)
-
-    @property
-    def incomplete(self) -> bool:
-        """Whether `new` lacks a cell that the baseline measured."""
-        return bool(self.only_base or self.failing)
+    def outcome(self, allow: Collection[str] = ()) -> Outcome:
+        """Return what applies and the exit status; `allow` are reasons that do not count, see `REASONS`."""
+        decisions = {cell.decision for cell in self.cells}
+        found = {
+            "failed": self.failing,
+            "wrong": self.wrong,
+            "missing": self.only_base or self.not_measured,
+            "regression": "regression" in decisions,
+            "condition met": self.violations,
+            "undecided": not self.cells or "undecided" in decisions,
+        }
+        return outcome_of([reason for reason, applies in found.items() if applies], allow)
 
 
 def compare_results(
@@ -63,9 +70,9 @@ def compare_results(
 ) -> Comparison:
     """Compare the measured cells of two sets, paired by model, precision, delegate, inputs and weights.
 
-    Only the latest result of each cell is used. The verdicts ``faster`` and ``slower`` hold for the whole
-    family: the probability that any of them is false is limited to 2 % (Bonferroni). An imported summary has
-    no rounds, so it has a ratio but no verdict.
+    Only the latest result of each cell is used. Cells that were measured interleaved, in one sweep or with
+    ``compare_to``, are judged by those rounds. All cells are judged as one family, see
+    `etbench.stats.verdict.judge_family`. An imported summary has no rounds, so it has a ratio but no verdict.
 
     Args:
         base: the results to compare with.
@@ -83,84 +90,104 @@ def compare_results(
     base, new = list(base), list(new)
     paired = pair_results(base, new)
     _refuse_wrong(base, paired.only_new)
-    wrong = [pair for pair in paired.failing if pair[1].status == "wrong"]
-    failing = [pair for pair in paired.failing if pair[1].status != "wrong"]
-    judged = [pair for pair in paired.pairs if not any(map(is_summary, pair))]
     if not across_hosts:
-        _refuse_other_conditions(judged)
+        _refuse_other_conditions([pair for pair in paired.pairs if not _has_stored_rounds(*pair)])
+    judged = _judge(paired.pairs, threshold=threshold, base_path=base_path)
     bases = [*(old for old, _ in (*paired.pairs, *paired.failing)), *paired.only_base]
     settings = cell_settings(bases) | cell_settings([*(now for _, now in paired.pairs), *paired.only_new])
 
     def name(result: Result) -> str:
         return cell_name(result, settings[id(result)])
 
+    faults = [(name(old), now) for old, now in paired.failing]
+    faults += [(cell_name(now), now) for now in paired.faulty]
+    wrong = [pair for pair in paired.failing if pair[1].status == "wrong"]
     return Comparison(
         threshold=threshold,
         cells=[
-            msgspec.structs.replace(
-                _compare_cell(*pair, threshold=threshold, family=len(judged), base_path=base_path),
-                setting=settings[id(pair[1])],
-            )
-            for pair in paired.pairs
+            msgspec.structs.replace(cell, setting=settings[id(new)])
+            for cell, (_, new) in zip(judged, paired.pairs, strict=True)
         ],
         only_base=[name(result) for result in paired.only_base],
         only_new=[name(result) for result in paired.only_new],
-        failing=[f"{name(old)} ({_why(now)})" for old, now in failing],
-        wrong=[
-            *(f"{name(old)} ({now.errors})" for old, now in wrong),
-            *(f"{cell_name(now)} ({now.errors})" for now in _wrong_alone(new, paired)),
-        ],
+        failing=[f"{cell} ({_why(now)})" for cell, now in faults if now.status == "failed"],
+        not_measured=[f"{cell} ({_why(now)})" for cell, now in faults if now.status in ("skipped", "built")],
+        wrong=[f"{cell} ({now.errors})" for cell, now in faults if now.status == "wrong"],
         violations=check_conditions(conditions, [*paired.pairs, *wrong]),
     )
 
 
-def compare_in_turn(
+def _judge(
+    pairs: Sequence[tuple[Result, Result]], *, threshold: float, base_path: str
+) -> list[CellComparison]:
+    """Judge all pairs as one family."""
+    rounds = [None if _is_any_summary(*pair) else interleaved(*pair) for pair in pairs]
+    tested = {}
+    for number, (pair, together) in enumerate(zip(pairs, rounds, strict=True)):
+        if together:
+            tested[number] = together.tested(threshold)
+        elif at := _separate_at(*pair):
+            tested[number] = Tested(at, threshold)
+    judged = dict(zip(tested, judge_family(list(tested.values())), strict=True))
+    cells = []
+    for number, ((base, new), together) in enumerate(zip(pairs, rounds, strict=True)):
+        if _is_any_summary(base, new):
+            cells.append(_ratio_alone(base, new))
+        elif together:
+            base_ms = median(together.base_ms)
+            cells.append(
+                compared_cell(new, *judged[number], base_ms=base_ms, how="in turn", threshold=threshold)
+            )
+        else:
+            cells.append(
+                _compare_separate(base, new, judged.get(number), threshold=threshold, base_path=base_path)
+            )
+    return cells
+
+
+def _is_any_summary(*sides: Result) -> bool:
+    return any(map(is_summary, sides))
+
+
+def _has_stored_rounds(base: Result, new: Result) -> bool:
+    """Whether the rounds of the baseline were measured with those of the new result, on the same machine."""
+    return new.in_turn is not None and not measured_with(new.in_turn, base, new)
+
+
+def _separate_at(base: Result, new: Result) -> RatioAt | None:
+    """Return the ratio of two separate runs by confidence; None if they cannot be judged.
+
+    Unstable rounds do not predict those of the next run.
+    """
+    if any(side.stability is not None and side.stability.verdict == "unstable" for side in (base, new)):
+        return None
+    return separate_at(base.rounds, new.rounds)
+
+
+def _compare_separate(
+    base: Result,
     new: Result,
-    base_medians: Sequence[float],
-    new_medians: Sequence[float],
+    judged: tuple[PairedRatio | SeparateRatio, Judgement] | None,
     *,
     threshold: float,
-    family: int = 1,
+    base_path: str,
 ) -> CellComparison:
-    """Compare a cell with the baseline that was interleaved with it.
-
-    Args:
-        new: the result that is judged.
-        base_medians: median of the baseline's round in each block, in ms.
-        new_medians: the same of the new one, in the same blocks.
-        threshold: 0.05 allows the cell to be 5 % slower.
-        family: how many cells are compared at once.
-
-    """
-    ratio, judgement = judge_in_turn(base_medians, new_medians, threshold=threshold, family=family)
-    return _put_in_words(
-        new, ratio, judgement, base_ms=median(base_medians), how="in turn", threshold=threshold
-    )
-
-
-def _compare_cell(
-    base: Result, new: Result, *, threshold: float, family: int, base_path: str
-) -> CellComparison:
-    if is_summary(base) or is_summary(new):
-        return _ratio_alone(base, new)
-    if base.turn_id is not None and base.turn_id == new.turn_id and base.own_blocks == new.own_blocks:
-        blocks = common_blocks(base.round_medians_ms, new.round_medians_ms)
-        return compare_in_turn(new, *blocks, threshold=threshold, family=family)
-    base_ms = _location(base)
-    judged = judge_separate(base.rounds, new.rounds, threshold=threshold, family=family)
+    """Return the comparison of two separate runs; without a judgement, it is inconclusive."""
+    base_ms = location_ms(base)
     if judged is None:
-        ratio = SeparateRatio(ratio=_location(new) / base_ms, low=0.0, high=math.inf)
-        judged = ratio, Judgement(verdict="inconclusive")
-    if any(side.stability and side.stability.verdict == "unstable" for side in (base, new)):
-        judged = judged[0], Judgement(verdict="inconclusive")  # unstable rounds do not predict the next run
-    cell = _put_in_words(new, *judged, base_ms=base_ms, how="separate runs", threshold=threshold)
-    if cell.verdict != "inconclusive":
-        return cell
-    return msgspec.structs.replace(cell, advice=f"measure them in turn: {_in_turn_command(new, base_path)}")
+        at = separate_at(base.rounds, new.rounds)
+        alone = SeparateRatio(ratio=location_ms(new) / base_ms, low=0.0, high=math.inf)
+        judged = at(Levels().interval) if at else alone, Judgement(verdict="inconclusive")
+    cell = compared_cell(new, *judged, base_ms=base_ms, how="separate runs", threshold=threshold)
+    other = measured_with(new.in_turn, base, new) if new.in_turn else ""
+    if other and new.in_turn:
+        other = f"{other}: {new.in_turn.comparison.words}"
+    advice = _in_turn_advice(base, new, base_path) if cell.decision == "undecided" else ""
+    return msgspec.structs.replace(cell, advice=advice, measured_with=other)
 
 
 def _ratio_alone(base: Result, new: Result) -> CellComparison:
-    before, after = _location(base), _location(new)
+    before, after = location_ms(base), location_ms(new)
     return CellComparison(
         model=new.model_name,
         precision=new.precision_short,
@@ -177,23 +204,19 @@ def _ratio_alone(base: Result, new: Result) -> CellComparison:
     )
 
 
-def _in_turn_command(new: Result, base_path: str) -> str:
-    # Older results have only the names of the chosen options.
-    chosen = {"model": new.model_name, "precision": new.precision_short, "delegate": new.delegate}
-    arguments = new.command or [f"{group}={name}" for group, name in chosen.items()]
-    return shell_words([*arguments, f"compare_to={quoted(base_path)}"])
+def _in_turn_advice(base: Result, new: Result, base_path: str) -> str:
+    """Return how to measure the two interleaved; the command only if it is known to compose the cell."""
+    if base.artifact is None:
+        return "measure the baseline again with etbench, then both in turn with compare_to"
+    arguments = new.command  # results of older versions have none, and a name alone may be of another folder
+    folder = arguments[arguments.index("--config-dir") + 1] if "--config-dir" in arguments else "."
+    if not arguments or not Path(folder).is_dir():
+        return f"measure them in turn: repeat the command of NEW with compare_to={quoted(base_path)}"
+    return f"measure them in turn: {shell_words([*arguments, f'compare_to={quoted(base_path)}'])}"
 
 
 def _why(result: Result) -> str:
     return f"{result.status}: {result.failure.message if result.failure else result.reason}"
-
-
-def _wrong_alone(news: Sequence[Result], paired: Pairing) -> list[Result]:
-    """Return the wrong cells of new that the baseline has not, and that were not measured again."""
-    known = {cell_name(new) for _, new in (*paired.pairs, *paired.failing)}
-    known |= {cell_name(new) for new in paired.only_new}
-    wrong = {cell_name(new): new for new in news if new.status == "wrong"}
-    return [new for name, new in wrong.items() if name not in known]
 
 
 def _refuse_wrong(bases: Sequence[Result], unpaired: Sequence[Result]) -> None:
@@ -208,57 +231,16 @@ def _refuse_wrong(bases: Sequence[Result], unpaired: Sequence[Result]) -> None:
             )
 
 
-def _put_in_words(
-    new: Result,
-    ratio: PairedRatio | SeparateRatio,
-    judgement: Judgement,
-    *,
-    base_ms: float,
-    how: str,
-    threshold: float,
-) -> CellComparison:
-    bounded = ratio.low > 0
-    return CellComparison(
-        model=new.model_name,
-        precision=new.precision_short,
-        delegate=new.delegate,
-        base_ms=base_ms,
-        new_ms=_location(new),
-        how=how,
-        ratio=ratio.ratio,
-        low=ratio.low if bounded else None,
-        high=ratio.high if bounded else None,
-        verdict=judgement.verdict,
-        regression=judgement.decision == "regression",
-        decision=judgement.decision,
-        threshold=threshold,
-        advice=_advice(judgement, len(new.rounds)),
-    )
-
-
-def _advice(judgement: Judgement, rounds: int) -> str:
-    if judgement.verdict != "inconclusive":
-        return ""
-    if judgement.times_more is None:
-        return "too few rounds for an interval"
-    return f"about {math.ceil(judgement.times_more * rounds)} rounds would settle it"
-
-
-def _location(result: Result) -> float:
-    if result.rounds:
-        return median(median(samples) for samples in result.rounds)
-    latency = result.latency_ms
-    if latency is None:
-        raise ValueError(f"{cell_name(result)} was not measured")
-    return latency.p50 if latency.p50 is not None else latency.avg
-
-
 def _refuse_other_conditions(pairs: Sequence[tuple[Result, Result]]) -> None:
     differing: dict[str, None] = {}
     for base, new in pairs:
-        for what, (old, now) in _conditions(base, new).items():
-            if old != now:
-                differing[f"{what}: {old} and {now}"] = None
+        if _is_any_summary(base, new):
+            continue
+        unlike = {what: both for what, both in _conditions(base, new).items() if both[0] != both[1]}
+        differing |= dict.fromkeys(f"{what}: {old} and {now}" for what, (old, now) in unlike.items())
+        if unlike and new.in_turn:
+            other = measured_with(new.in_turn, base, new)
+            differing[f"{cell_name(new)} was measured in turn with {other}"] = None
     if differing:
         listed = "\n".join(f"  - {line}" for line in differing)
         raise EtbenchError(

@@ -209,9 +209,7 @@ def _checksum(result: Result) -> str:
 def _copy(result: Result, programs: dict[str, Path], folder: Path, cache: Path) -> None:
     """Write a result and its program into a folder; a program of the cache is linked if possible."""
     words = result.model_name, result.precision_short, result.delegate
-    stem = re.sub(
-        r"[^\w.-]", "_", "_".join(words)
-    )  # they may be those of a hostile file
+    stem = re.sub(r"[^\w.-]", "_", "_".join(words))  # they may be those of a hostile file
     named = msgspec.structs.replace(result, pte_file="program.pte", log_file=None)  # write_result names it
     program = write_result(named, folder, stem).with_suffix(".pte")
     source = programs[_checksum(result)]

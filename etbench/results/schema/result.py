@@ -57,8 +57,9 @@ class CellComparison(Struct, frozen=True, kw_only=True):
     `how` is ``in turn`` or ``separate runs``. `ratio` is new over base, `low` to `high` its 95 %
     interval, null if there are too few rounds for one. `verdict` says how the two differ, `decision` whether
     the new one is slower by more than `threshold`: ``regression``, ``passed`` or ``undecided``; `regression`
-    is true for the first. `advice` suggests how to settle what is open. `setting` distinguishes it from other
-    cells of its name.
+    is true for the first, and `alarm_low` is the bound that must be above the threshold for it. `advice`
+    suggests how to settle what is open. `measured_with` describes the baseline that the cell was interleaved
+    with, if that is another one than `base`. `setting` distinguishes it from other cells of its name.
     """
 
     model: str
@@ -74,13 +75,32 @@ class CellComparison(Struct, frozen=True, kw_only=True):
     regression: bool
     decision: Decision = "undecided"
     threshold: float | None = None
+    alarm_low: float | None = None
     advice: str = ""
+    measured_with: str = ""
     setting: str = ""
 
     @property
     def name(self) -> str:
         """Model, its setting if it has one, precision and delegate."""
         return cell_words(self.model, self.precision, self.delegate, self.setting)
+
+    @property
+    def words(self) -> str:
+        """The verdict, and what it means for the threshold."""
+        if self.regression:
+            return f"{self.verdict}, a regression"
+        if self.threshold is None:  # a file of an older version, or a summary
+            return self.verdict
+        share, passed = f"{100 * self.threshold:.3g} %", self.decision == "passed"
+        match self.verdict:
+            case "same":
+                return f"same (within ±{share})"
+            case "slower":
+                return f"slower, {f'but within {share}' if passed else f'undecided whether by over {share}'}"
+            case "inconclusive" if passed:
+                return f"inconclusive, but not slower by {share}"
+        return self.verdict
 
 
 class InTurn(Struct, frozen=True, kw_only=True):
