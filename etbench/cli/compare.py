@@ -70,7 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_output,
         default=[],
         metavar="FORMAT=FILE",
-        help="also write json, junit or markdown to a file; markdown is appended to what the file has, such as "
+        help="also write json, markdown or junit to a file; markdown is added to the end of it, such as "
         "$GITHUB_STEP_SUMMARY; may be repeated",
     )
     parser.add_argument(

@@ -1,6 +1,6 @@
 """A comparison as Markdown, as JUnit XML, and as the annotations of a workflow run on GitHub.
 
-Names and messages come from result files, so each format escapes them: none can end a line, a table's cell, an
+Names and messages come from result files, so each format escapes them: none can end a line, a cell, an
 element or a property.
 """
 
@@ -25,7 +25,7 @@ UNJUDGED = ("undecided", NEW)  # JUnit's tests that were skipped
 
 @dataclass(frozen=True)
 class _Row:
-    """Something about one cell: a reason of `ORDER`, why, and the time of an inference in ms if it has one."""
+    """Something about one cell: a reason of `ORDER`, why, and the time of an inference if it has one."""
 
     cell: str
     reason: str
@@ -34,7 +34,7 @@ class _Row:
 
 
 def markdown(comparison: Comparison, outcome: Outcome) -> str:
-    """Return the outcome, a table of the compared cells, and what else there is to say, for a pull request."""
+    """Return the outcome, a table of the compared cells, and what else there is to say."""
     lines = [f"### etbench: {outcome.heading}", "", f"{decision_counts(comparison.cells)}.", ""]
     if comparison.cells:
         lines += [
