@@ -193,8 +193,8 @@ def _programs(measured: list[tuple[Path, Result]], cache: Cache) -> dict[str, Pa
     if missing := [path for path, result in measured if found[_checksum(result)] is None]:
         listed = "".join(f"\n  - {path}" for path in missing)
         raise EtbenchError(
-            f"the programs of these results are neither beside them nor in the cache {cache.folder}, so the "
-            f"baseline would have to be built again:{listed}\n"
+            f"the programs of these results are neither beside them nor in the cache {cache.folder}, and a "
+            f"program that is built again is another baseline:{listed}\n"
             "measure them again with keep_pte=true, which keeps the program beside the result",
             stage=STAGE,
         )
