@@ -29,7 +29,7 @@ from etbench.config import Cell
 from etbench.measure import Subject
 from etbench.measure.protocol import in_turn
 from etbench.stats.paired import paired_intervals
-from etbench.stats.verdict import Judgement, Levels, Tested, in_turn_at, judge_family, judge_in_turn
+from etbench.stats.verdict import FamilyMember, Judgement, Levels, in_turn_at, judge_family, judge_in_turn
 
 sys.path.append(str(HERE.parent / "tests"))
 from simulated_rounds import ROUND_S, interleaved, recorded_noise, samples_of
@@ -178,7 +178,7 @@ def print_family(sweeps: int) -> None:
     for _ in range(sweeps):
         medians = interleaved(random, 1, SWEEP_BLOCKS, members=2 * CELLS)[0]
         cells = [
-            Tested(in_turn_at(base, new), THRESHOLD)
+            FamilyMember(in_turn_at(base, new), THRESHOLD)
             for base, new in zip(medians[::2], medians[1::2], strict=True)
         ]
         judged = [judgement for _, judgement in judge_family(cells)]

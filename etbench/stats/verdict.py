@@ -14,10 +14,10 @@ from etbench.stats.separate import SeparateRatio, ratio_of_intervals
 
 __all__ = [
     "Decision",
+    "FamilyMember",
     "Judgement",
     "Levels",
     "RatioAt",
-    "Tested",
     "in_turn_at",
     "judge",
     "judge_family",
@@ -30,7 +30,7 @@ Word = Literal["faster", "slower", "same", "inconclusive"]
 Decision = Literal["regression", "passed", "undecided"]
 Ratio = PairedRatio | SeparateRatio
 RatioAt = Callable[[float], Ratio]  # a measured ratio, with its two-sided interval at a confidence
-AnyRatio = TypeVar("AnyRatio", PairedRatio, SeparateRatio)
+AnyRatio = TypeVar("AnyRatio", bound=PairedRatio | SeparateRatio)
 
 
 class Levels(Struct, frozen=True, kw_only=True):
@@ -54,7 +54,7 @@ class Levels(Struct, frozen=True, kw_only=True):
         return 1 - 2 * self.regression / family
 
 
-class Tested(NamedTuple):
+class FamilyMember(NamedTuple):
     """A cell of a family: its ratio, the threshold, 0.05 for 5 %, and the probabilities of error."""
 
     at: RatioAt
@@ -120,7 +120,7 @@ def judge(
     return Judgement(verdict=verdict, decision=decision, alarm_low=alarm_low, times_more=more)
 
 
-def judge_family(cells: Sequence[Tested]) -> list[tuple[Ratio, Judgement]]:
+def judge_family(cells: Sequence[FamilyMember]) -> list[tuple[Ratio, Judgement]]:
     """Judge cells that are compared at once, each as `judge`; return their ratios and judgements.
 
     The probability of any false ``faster`` or ``slower`` among them is at most twice `Levels.regression`, and
@@ -201,7 +201,7 @@ def _judged(
     )
 
 
-def _holm_counts(cells: Sequence[Tested], raises_alarm: Callable[[Ratio, float], bool]) -> list[int]:
+def _holm_counts(cells: Sequence[FamilyMember], raises_alarm: Callable[[Ratio, float], bool]) -> list[int]:
     """Return among how many cells the level of each cell is divided."""
     counts, left = [0] * len(cells), set(range(len(cells)))
     alarms = left

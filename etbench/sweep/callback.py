@@ -51,9 +51,10 @@ class ResultsCallback(NewResultsCallback):
 
     def close(self, folder: Path, results: Sequence[tuple[Path, Result]]) -> None:
         """Print the summary of the cells and the outcome, and exit with its status."""
-        with _failing_aloud(folder), outliving_the_reader():
-            print_summary(result for _, result in results)
-        _exit_by([result for _, result in results])
+        with _failing_aloud(folder):
+            with outliving_the_reader():
+                print_summary(result for _, result in results)
+            _exit_by([result for _, result in results])
 
     def close_sweep(self, folder: Path, results: Sequence[tuple[Path, Result]], config: DictConfig) -> None:
         """Also write tables and report."""
@@ -64,12 +65,12 @@ class ResultsCallback(NewResultsCallback):
                 print_summary(result for _, result in results)
             if results:
                 _write_tables(folder, config)
-        _exit_by([result for _, result in results], config.get("compare_to"))
+            _exit_by([result for _, result in results], config.get("compare_to"))
 
 
 @contextmanager
 def _failing_aloud(folder: Path) -> Iterator[None]:
-    """Exit with 1 if a summary or table cannot be made; Hydra would print a warning and continue."""
+    """Exit with 1 if a summary, table or verdict cannot be made; Hydra would print a warning and continue."""
     try:
         yield
     except Exception as error:
@@ -100,7 +101,7 @@ def sweep_outcome(
         compare_to: of the whole sweep, for cells that an earlier part of it measured without a baseline.
 
     """
-    reasons = {result.status for result in results if result.status in ("failed", "wrong")}
+    reasons: set[str] = {result.status for result in results if result.status in ("failed", "wrong")}
     reasons |= {cell.decision for cell in cells if cell.decision != "passed"}
     if not results:
         reasons.add("failed")

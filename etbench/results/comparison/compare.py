@@ -21,7 +21,7 @@ from etbench.results.comparison.pairing import cell_name, cell_settings, is_summ
 from etbench.results.schema import CellComparison, Result
 from etbench.stats.paired import PairedRatio
 from etbench.stats.separate import SeparateRatio
-from etbench.stats.verdict import Judgement, Levels, RatioAt, Tested, judge_family, separate_at
+from etbench.stats.verdict import FamilyMember, Judgement, Levels, RatioAt, judge_family, separate_at
 
 __all__ = ["Comparison", "compare_results"]
 
@@ -122,13 +122,13 @@ def _judge(
 ) -> list[CellComparison]:
     """Judge all pairs as one family."""
     rounds = [None if _is_any_summary(*pair) else interleaved(*pair) for pair in pairs]
-    tested = {}
+    members = {}
     for number, (pair, together) in enumerate(zip(pairs, rounds, strict=True)):
         if together:
-            tested[number] = together.tested(threshold)
+            members[number] = together.member(threshold)
         elif at := _separate_at(*pair):
-            tested[number] = Tested(at, threshold)
-    judged = dict(zip(tested, judge_family(list(tested.values())), strict=True))
+            members[number] = FamilyMember(at, threshold)
+    judged = dict(zip(members, judge_family(list(members.values())), strict=True))
     cells = []
     for number, ((base, new), together) in enumerate(zip(pairs, rounds, strict=True)):
         if _is_any_summary(base, new):

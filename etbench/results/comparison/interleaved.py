@@ -12,7 +12,7 @@ from etbench.results.comparison.cells import compared_cell
 from etbench.results.comparison.pairing import cell_settings
 from etbench.results.schema import CellComparison, InTurn, Result
 from etbench.stats.blocks import common_blocks, round_medians
-from etbench.stats.verdict import Levels, Tested, in_turn_at, judge_family
+from etbench.stats.verdict import FamilyMember, Levels, in_turn_at, judge_family
 
 __all__ = ["Interleaved", "family_verdicts", "interleaved", "measured_with", "stored_rounds"]
 
@@ -26,9 +26,9 @@ class Interleaved(NamedTuple):
     new_ms: list[float]
     levels: Levels = Levels()
 
-    def tested(self, threshold: float) -> Tested:
-        """Return what is judged."""
-        return Tested(in_turn_at(self.base_ms, self.new_ms), threshold, self.levels)
+    def member(self, threshold: float) -> FamilyMember:
+        """Return it as a member of a family."""
+        return FamilyMember(in_turn_at(self.base_ms, self.new_ms), threshold, self.levels)
 
 
 def interleaved(base: Result, new: Result) -> Interleaved | None:
@@ -46,7 +46,9 @@ def interleaved(base: Result, new: Result) -> Interleaved | None:
 
 
 def stored_rounds(new: Result, in_turn: InTurn) -> Interleaved:
-    """Return the rounds of a cell and of the baseline that was interleaved with it."""
+    """Return the rounds of a cell and of the baseline that was interleaved with it; none without blocks."""
+    if len(in_turn.base_facts) != len(in_turn.base_rounds):
+        return Interleaved([], [])
     base_ms = round_medians((facts.block for facts in in_turn.base_facts), in_turn.base_rounds)
     return Interleaved(*common_blocks(base_ms, new.round_medians_ms), in_turn.levels)
 
@@ -91,7 +93,7 @@ def family_verdicts(results: Iterable[Result]) -> list[CellComparison]:
         if result.in_turn is not None and result.in_turn.family <= len(compared)
     }
     again = {key: one for key, one in again.items() if one[1].base_ms}
-    judged = judge_family([rounds.tested(threshold) for _, rounds, threshold in again.values()])
+    judged = judge_family([rounds.member(threshold) for _, rounds, threshold in again.values()])
     for (key, (result, rounds, threshold)), judgement in zip(again.items(), judged, strict=True):
         base_ms = median(rounds.base_ms)
         cells[key] = compared_cell(result, *judgement, base_ms=base_ms, how="in turn", threshold=threshold)

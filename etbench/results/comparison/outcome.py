@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from etbench.exit_status import FAILED, REGRESSION, UNDECIDED, first_of
 from etbench.results.schema import CellComparison
+from etbench.stats.verdict import Levels
 from etbench.text import counted
 
 __all__ = ["REASONS", "Outcome", "decision_counts", "family_rule", "outcome_of"]
@@ -68,7 +69,8 @@ def family_rule(cells: Collection[CellComparison]) -> str:
     judged = sum(cell.verdict != "none" for cell in cells)
     if judged < 2:
         return ""
+    alarm = Levels().regression
     return (
-        f"{judged} cells, judged as one family (Holm): the chance of any false regression is at most 1 %, "
-        "of any false faster or slower 2 %"
+        f"{judged} cells, judged as one family (Holm): a chance of {alarm:.0%} of any false regression, "
+        f"{2 * alarm:.0%} of any false faster or slower"
     )

@@ -124,6 +124,8 @@ def test_verdicts_against_a_base_are_told(make_result: MakeResult) -> None:
         high=1.13,
         verdict="slower",
         regression=True,
+        decision="regression",
+        threshold=0.05,
     )
     in_turn = InTurn(
         base_file="b.json",
@@ -138,5 +140,6 @@ def test_verdicts_against_a_base_are_told(make_result: MakeResult) -> None:
     ]
     assert point.kind == "bad"
     assert point.lines == [
-        "resnet18 fp32 xnnpack: slower, a regression (new / baseline 1.111, 95 % 1.090 to 1.130)."
+        "1 cell compared, 1 regression; a slowdown of up to 5 % is allowed.",
+        "resnet18 fp32 xnnpack: slower, a regression (new / baseline 1.111, 95 % 1.090 to 1.130).",
     ]
