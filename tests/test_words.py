@@ -187,7 +187,8 @@ HABITS = [
     Habit(
         "base",
         r"\b(?i:the|its|no|this|that|own|older|a|each|any|of|and|or|with|as) base(?:'s|s)?\b"
-        r"(?! (?:class|classes|model|image|name|url|path|config|address|checkpoint|type|folder|branch|commit|\d))"
+        r"(?! (?:class|classes|model|image|name|url|path|config|address|checkpoint|type|folder|\d))"
+        r"(?! (?:branch|commit))"
         r"(?![-_/.(]\w)",
         "baseline",
         ("it runs the base as it ran", "the base's program"),
