@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -112,9 +111,9 @@ def markdown_text(text: str) -> str:
     r"""Escape a text so that it is not read as Markdown or HTML, in one line.
 
     >>> markdown_text("<b> a|b\n[c]")
-    '&lt;b&gt; a\\|b \\[c\\]'
+    '&lt;b> a\\|b \\[c\\]'
     """
-    escaped = html.escape(printable(" ".join(text.split())), quote=False)
+    escaped = printable(" ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;")
     for mark in "\\`*|[]~":
         escaped = escaped.replace(mark, f"\\{mark}")
-    return escaped
+    return f"\\{escaped}" if escaped.startswith((">", "#")) else escaped

@@ -13,7 +13,7 @@ from running import BRIEF, CONF, etbench
 from etbench.artifact import references_path
 from etbench.builder.cache import Cache
 from etbench.config.sections import Dynamic
-from etbench.engine.baseline import Baseline, find_base, kept_program
+from etbench.engine.baseline import Baseline, find_base, has_measured, kept_program
 from etbench.errors import EtbenchError
 from etbench.preflight.compose import compose
 from etbench.results.files.baselines import keep_baseline
@@ -134,6 +134,9 @@ def test_a_kept_baseline_is_found_by_its_name_and_never_built_again(base: Path, 
     cell = compose([*TINY[2:], f"cache.dir={cache.folder}"], config_dir=CONF)
     found = find_base(cell, "baseline:main")
     assert found.path.parent == kept.folder
+    again = msgspec.structs.replace(found.result, config=cell.config)
+    assert has_measured("baseline:main", again)
+    assert not has_measured("baseline:gone", again)
     artifact = found.result.artifact
     assert artifact is not None
     other = msgspec.structs.replace(artifact, sha256="0" * 64)
