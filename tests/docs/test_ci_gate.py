@@ -140,6 +140,7 @@ def changed(repository: Repository, unchanged: Gate) -> Gate:
 def test_a_pull_request_without_a_change_passes(unchanged: Gate) -> None:
     assert unchanged.status == 0, unchanged.job.printed
     assert unchanged.job.summary.startswith("### etbench: passed\n\n2 cells compared, 2 passed;")
+    assert "- the same program as the baseline's: net fp32 portable, other fp32 portable" in unchanged.job.summary
     assert not unchanged.annotations
     suite = ElementTree.parse(unchanged.results / "etbench.xml").find("testsuite")
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("2", "0", "0")
@@ -154,6 +155,7 @@ def test_a_slower_model_and_a_broken_one_fail(changed: Gate) -> None:
         "::error title=etbench%3A regression::net",
     ]
     assert changed.job.summary.startswith("### etbench: failed, regression\n")
+    assert "the same program" not in changed.job.summary
     suite = ElementTree.parse(changed.results / "etbench.xml").find("testsuite")
     assert suite.get("failures") == "2"
     (net,) = [result for _, result in read_results([changed.results / "new"])[0] if result.in_turn]

@@ -64,6 +64,7 @@ def beside_the_table(comparison: Comparison) -> list[str]:
         if cell.measured_with
     ]
     for what, names in (
+        ("the same program as the baseline's", [cell.name for cell in comparison.cells if cell.same_program]),
         ("failed", comparison.failing),
         ("wrong", comparison.wrong),
         ("no longer measured", comparison.not_measured),

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from etbench.cli.main import main
-from etbench.results.comparison.compare import Comparison
+from etbench.results.comparison.compare import Comparison, compare_results
 from etbench.results.comparison.formats import github_annotations, junit_xml, markdown
 from etbench.results.comparison.gate import Violation
 from etbench.results.files.store import write_result
@@ -110,6 +110,13 @@ def test_what_is_allowed_is_no_failure_of_junit(every_kind: Comparison) -> None:
     suite = ElementTree.fromstring(junit_xml(every_kind, every_kind.outcome(["missing"]))).find("testsuite")
     skipped = {case.get("name", "").split()[0] for case in suite if case.find("skipped") is not None}
     assert skipped == {"noisy", "added", "gone", "left"}
+
+
+def test_a_program_that_did_not_change_is_named(make_result: Callable[..., Result]) -> None:
+    comparison = compare_results([make_result()], [make_result()], threshold=0.05)
+    assert "- the same program as the baseline's: resnet18 fp32 xnnpack" in markdown(
+        comparison, comparison.outcome()
+    )
 
 
 def test_no_name_breaks_out_of_the_xml() -> None:
