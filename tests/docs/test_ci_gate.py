@@ -140,7 +140,10 @@ def changed(repository: Repository, unchanged: Gate) -> Gate:
 def test_a_pull_request_without_a_change_passes(unchanged: Gate) -> None:
     assert unchanged.status == 0, unchanged.job.printed
     assert unchanged.job.summary.startswith("### etbench: passed\n\n2 cells compared, 2 passed;")
-    assert "- the same program as the baseline's: net fp32 portable, other fp32 portable" in unchanged.job.summary
+    assert (
+        "- the same program as the baseline's: net fp32 portable, other fp32 portable"
+        in unchanged.job.summary
+    )
     assert not unchanged.annotations
     suite = ElementTree.parse(unchanged.results / "etbench.xml").find("testsuite")
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("2", "0", "0")

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from etbench.results.comparison.compare import Comparison
 from etbench.results.comparison.outcome import REASONS, Outcome, decision_counts, family_rule
 from etbench.results.schema import CellComparison
-from etbench.text import markdown_text, printable
+from etbench.text import and_more, markdown_text, printable
 
 __all__ = ["beside_the_table", "github_annotations", "junit_xml", "markdown"]
 
@@ -63,8 +63,9 @@ def beside_the_table(comparison: Comparison) -> list[str]:
         for cell in comparison.cells
         if cell.measured_with
     ]
+    if same := [cell.name for cell in comparison.cells if cell.same_program]:
+        lines.append(f"the same program as the baseline's: {and_more(same)}")
     for what, names in (
-        ("the same program as the baseline's", [cell.name for cell in comparison.cells if cell.same_program]),
         ("failed", comparison.failing),
         ("wrong", comparison.wrong),
         ("no longer measured", comparison.not_measured),
