@@ -266,7 +266,8 @@ def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
                 yield f"| `{name}` | {_cell(about[name])} |"
                 for one in inner._actions:
                     if not isinstance(one, argparse._HelpAction):
-                        yield f"| `{name} {one.option_strings[-1]} {_metavar(one)}` | {_help(one, inner)} |"
+                        words = (name, *one.option_strings[-1:], _metavar(one))
+                        yield f"| `{' '.join(words)}` | {_help(one, inner)} |"
             continue
         if not names:
             names = f"`{_metavar(action)}`"

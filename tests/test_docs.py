@@ -105,6 +105,8 @@ def test_every_command_is_valid(name: str, tmp_path: Path, monkeypatch: pytest.M
     for file in FILES:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch(0o755)
+    (tmp_path / "cache" / "baselines" / "main").mkdir(parents=True)
+    monkeypatch.setenv("ETBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
     monkeypatch.chdir(tmp_path)
     for command in (command for command, page in FIRST_ON.items() if page == name):

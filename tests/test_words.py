@@ -188,10 +188,11 @@ HABITS = [
         "base",
         r"\b(?i:the|its|no|this|that|own|older|a|each|any|of|and|or|with|as) base(?:'s|s)?\b"
         r"(?! (?:class|classes|model|image|name|url|path|config|address|checkpoint|type|folder|\d))"
+        r"(?! (?:branch|commit))"
         r"(?![-_/.(]\w)",
         "baseline",
         ("it runs the base as it ran", "the base's program"),
-        ("the base class", "outputs/base", "the baseline"),
+        ("the base class", "the base branch", "outputs/base", "the baseline"),
     ),
     Habit("chatter", r"(?i)\bchatter\b", "output", ("the chatter of a compiler",)),
     Habit(

@@ -66,6 +66,7 @@ COMMANDS = {
         _Run("run", "build and measure one cell, or a grid of cells with -m (the default)"),
         Command("show", "print the table of finished results"),
         Command("compare", "report which cells became faster or slower between two sets of results"),
+        Command("baseline", "keep results with their programs under a name, list or remove them"),
         Command(
             "report", "write an HTML report with text, charts and tables, or a comment for a pull request"
         ),
@@ -80,4 +81,4 @@ COMMANDS = {
         Command("completion", "print the script that completes etbench's command lines in a shell"),
     )
 }
-LATER = ("decide", "env", "upgrade", "diff", "trace", "graph", "baseline")  # reserved names
+LATER = ("decide", "env", "upgrade", "diff", "trace", "graph")  # reserved names

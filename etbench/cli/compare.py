@@ -1,8 +1,11 @@
-"""`compare`: what became slower, larger or less accurate, as a table, JSON or a pull request's comment."""
+"""`compare`: what became slower, larger or less accurate, as a table or in what CI systems read."""
 
 from __future__ import annotations
 
 import argparse
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["configure", "run"]
 
+WRITTEN = ("json", "markdown", "junit")
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
@@ -25,10 +30,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "compared; 1 if a cell of NEW failed, is wrong or is missing; 3 for a regression or a --fail-if "
         "condition that is met; 4 if a cell is undecided; 0 otherwise."
     )
-    parser.add_argument("base", type=Path, metavar="BASELINE", help="result file or folder of the baseline")
     parser.add_argument(
-        "new", type=Path, metavar="NEW", help="result file or folder to compare with the baseline"
+        "base", metavar="BASELINE", help="result file or folder of the baseline, or baseline:NAME"
     )
+    parser.add_argument("new", metavar="NEW", help="result file or folder to compare with the baseline")
     parser.add_argument(
         "--fail-above",
         type=_fail_above,
@@ -51,7 +56,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-undecided", action="store_true", help="exit with 0 instead of 4 if a cell is undecided"
     )
-    parser.add_argument("--format", choices=["table", "json", "markdown"], default="table")
+    parser.add_argument(
+        "--format",
+        choices=["table", *WRITTEN, "github"],
+        default="table",
+        help="what is printed (default: table); github: the table, and an annotation of the workflow run for "
+        "each cell that did not pass",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        action="append",
+        type=_output,
+        default=[],
+        metavar="FORMAT=FILE",
+        help="also write json, markdown or junit to a file; markdown is added to the end of it, such as "
+        "$GITHUB_STEP_SUMMARY; may be repeated",
+    )
     parser.add_argument(
         "--across-hosts", action="store_true", help="also compare results of other hosts, threads or versions"
     )
@@ -59,86 +80,97 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run it and return the exit status."""
-    import msgspec
+    if args.format == "github":
+        with _without_workflow_commands():
+            comparison, outcome = _compared(args)
+            _print_table(comparison, outcome)
+        print(_text("github", comparison, outcome), end="")
+    else:
+        comparison, outcome = _compared(args)
+        if args.format == "table":
+            _print_table(comparison, outcome)
+        else:
+            print(_text(args.format, comparison, outcome), end="")
+    for name, path in args.output:
+        _write(path, _text(name, comparison, outcome), append=name == "markdown")
+    return outcome.status
 
+
+def _compared(args: argparse.Namespace) -> tuple[Comparison, Outcome]:
+    from etbench.builder.cache import cache_folder
     from etbench.results.comparison.compare import compare_results
     from etbench.results.comparison.gate import parse_condition
+    from etbench.results.files.baselines import resolved
 
     conditions = [parse_condition(text) for text in args.fail_if]
-    base, new = read_all([args.base]), read_all([args.new])
+    folder = cache_folder(None)
+    base, new = (read_all([resolved(where, folder)]) for where in (args.base, args.new))
     comparison = compare_results(
         base,
         new,
         threshold=args.fail_above,
         across_hosts=args.across_hosts,
         conditions=conditions,
-        base_path=str(args.base),
+        base_path=args.base,
     )
     if not (comparison.cells or comparison.failing or comparison.not_measured or comparison.wrong):
         raise EtbenchError(f"{args.base} and {args.new} have no measured cell in common", stage="compare")
     allow = {"missing": args.allow_missing, "undecided": args.allow_undecided}
-    outcome = comparison.outcome([reason for reason, allowed in allow.items() if allowed])
-    if args.format == "json":
-        both = msgspec.to_builtins(outcome) | msgspec.to_builtins(comparison)
-        print(msgspec.json.format(msgspec.json.encode(both), indent=2).decode())
-    elif args.format == "markdown":
-        print(_markdown(comparison, outcome))
-    else:
-        from etbench.results.comparison.outcome import decision_counts
-        from etbench.terminal.console import print_comparison
-
-        print_comparison(comparison.cells)
-        for line in _beside(comparison):
-            print(line)
-        print(f"{outcome.heading}: {decision_counts(comparison.cells)}")
-    return outcome.status
+    return comparison, comparison.outcome([reason for reason, allowed in allow.items() if allowed])
 
 
-def _markdown(comparison: Comparison, outcome: Outcome) -> str:
-    from etbench.results.comparison.outcome import decision_counts, family_rule
-
-    lines = [f"### etbench: {outcome.heading}", "", f"{decision_counts(comparison.cells)}.", ""]
-    if comparison.cells:
-        lines += [
-            "| cell | baseline ms | new ms | new / baseline | 95 % | decision | verdict |",
-            "|---|--:|--:|--:|--:|---|---|",
-        ]
-    for cell in comparison.cells:
-        decision = f"**{cell.decision}**" if cell.regression else cell.decision
-        interval = f"{cell.low:.3f} to {cell.high:.3f}" if cell.low is not None else "none"
-        lines.append(
-            f"| {_cell(cell.name)} | {cell.base_ms:.4g} | {cell.new_ms:.4g} | {cell.ratio:.3f} | {interval} "
-            f"| {decision} | {_cell(': '.join(filter(None, [cell.words, cell.advice])))} |"
-        )
-    if rule := family_rule(comparison.cells):
-        lines.append(f"\n{rule}.")
-    return "\n".join([*lines, *(f"\n- {line}" for line in _beside(comparison))])
+@contextmanager
+def _without_workflow_commands() -> Iterator[None]:
+    """Print lines that GitHub shows as they are, whatever the names in the results."""
+    token = uuid.uuid4().hex  # so that nothing printed meanwhile can end it
+    print(f"::stop-commands::{token}", flush=True)
+    try:
+        yield
+    finally:
+        print(f"::{token}::", flush=True)
 
 
-def _beside(comparison: Comparison) -> list[str]:
-    """Return lines about what the table does not show."""
-    lines = [
-        f"{violation.condition}: {violation.cell}: {violation.message}" for violation in comparison.violations
-    ]
-    lines += [
-        f"{cell.name} was measured in turn with another baseline: {cell.measured_with}"
-        for cell in comparison.cells
-        if cell.measured_with
-    ]
-    for what, names in (
-        ("failed", comparison.failing),
-        ("wrong", comparison.wrong),
-        ("no longer measured", comparison.not_measured),
-        ("only in the baseline", comparison.only_base),
-        ("only in new", comparison.only_new),
-    ):
-        if names:
-            lines.append(f"{what}: {', '.join(names)}")
-    return lines
+def _print_table(comparison: Comparison, outcome: Outcome) -> None:
+    from etbench.results.comparison.formats import beside_the_table
+    from etbench.results.comparison.outcome import decision_counts
+    from etbench.terminal.console import print_comparison
+
+    print_comparison(comparison.cells)
+    for line in beside_the_table(comparison):
+        print(line)
+    print(f"{outcome.heading}: {decision_counts(comparison.cells)}")
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def _text(name: str, comparison: Comparison, outcome: Outcome) -> str:
+    """Return a format other than the table, which ends with a line break unless it is empty."""
+    import msgspec
+
+    from etbench.results.comparison.formats import github_annotations, junit_xml, markdown
+
+    match name:
+        case "json":
+            both = msgspec.to_builtins(outcome) | msgspec.to_builtins(comparison)
+            return msgspec.json.format(msgspec.json.encode(both), indent=2).decode() + "\n"
+        case "markdown":
+            return markdown(comparison, outcome) + "\n"
+        case "junit":
+            return junit_xml(comparison, outcome)
+    return "".join(f"{line}\n" for line in github_annotations(comparison, outcome))
+
+
+def _write(path: Path, text: str, *, append: bool) -> None:
+    try:
+        with path.open("a" if append else "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise EtbenchError(f"{path}: cannot be written: {error.strerror}", stage="compare") from error
+
+
+def _output(text: str) -> tuple[str, Path]:
+    name, _, path = text.partition("=")
+    if name not in WRITTEN or not path:
+        raise argparse.ArgumentTypeError(f"{text!r}: write FORMAT=FILE, with {', '.join(WRITTEN)} as FORMAT")
+    return name, Path(path)
 
 
 def _fail_above(text: str) -> float:

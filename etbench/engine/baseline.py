@@ -11,9 +11,11 @@ import msgspec
 
 from etbench.artifact import program_path, references_path
 from etbench.builder import Artifact, Built
+from etbench.builder.cache import cache_folder
 from etbench.config import Cell, Recipe, XnnpackRuntime, parse
 from etbench.errors import ConfigError, EtbenchError
 from etbench.results.checks import OTHER_BASELINE
+from etbench.results.files.baselines import is_name, location_fault, resolved
 from etbench.results.files.store import read_results
 from etbench.results.schema import Result
 from etbench.system.files import link_or_copy, sha256
@@ -35,10 +37,11 @@ RECIPE = ("model", "precision", "delegate", "calibration")
 
 @dataclass(frozen=True)
 class Baseline:
-    """An older result of a cell, and the file it was read from."""
+    """An older result of a cell, the file it was read from, and its ``baseline:NAME`` if it has one."""
 
     path: Path
     result: Result
+    name: str = ""
 
     @property
     def settings(self) -> Settings:
@@ -99,14 +102,17 @@ def find_base(cell: Cell, where: str) -> Baseline:
 
     Args:
         cell: the cell to compare.
-        where: a result file, or a folder with result files.
+        where: a result file, a folder with result files, or ``baseline:NAME``.
 
     Raises:
         EtbenchError: of stage ``compare_to`` if there is none; the message lists the results that were found.
 
     """
-    found, unreadable = read_results([where])
-    measured = [Baseline(path, result) for path, result in found if result.status == "ok" and result.artifact]
+    found, unreadable = read_results([resolved(where, cache_folder(cell.cache.dir))])
+    name = where if is_name(where) else ""
+    measured = [
+        Baseline(path, result, name) for path, result in found if result.status == "ok" and result.artifact
+    ]
     fitting = [base for base in measured if _stem(base.result) == cell.stem]
     wrong = next((one for _, one in found if one.status == "wrong" and _stem(one) == cell.stem), None)
     if not fitting and wrong is not None:
@@ -127,10 +133,18 @@ def find_base(cell: Cell, where: str) -> Baseline:
 
 
 def has_measured(where: str, result: Result) -> bool:
-    """Return whether a result file or folder has a measurement of this model, precision and delegate."""
-    if not Path(where).exists():
+    """Return whether a baseline has a measurement of this model, precision and delegate.
+
+    Args:
+        where: as in `find_base`.
+        result: of the cell.
+
+    """
+    cache = cache_folder(result.config.get("cache", {}).get("dir"))
+    if location_fault(where, cache):
         return False
-    return any(one.status == "ok" and _stem(one) == _stem(result) for _, one in read_results([where])[0])
+    found, _ = read_results([resolved(where, cache)])
+    return any(one.status == "ok" and _stem(one) == _stem(result) for _, one in found)
 
 
 def _likeness(base: Baseline, cell: Cell) -> tuple[bool, bool, bool]:
@@ -148,7 +162,8 @@ def kept_program(base: Baseline, new: Artifact, new_folder: Path, folder: Path) 
         folder: an existing, empty folder.
 
     Raises:
-        EtbenchError: of stage ``compare_to`` if the inputs differ.
+        EtbenchError: of stage ``compare_to`` if the inputs differ, or the program of a kept baseline is
+            damaged: another build, from the code that is there now, would not be that baseline.
         OSError: if the program cannot be copied.
 
     """
@@ -172,6 +187,12 @@ def kept_program(base: Baseline, new: Artifact, new_folder: Path, folder: Path) 
         shutil.copyfile(kept, program_path(folder))
         link_or_copy(references_path(new_folder), references_path(folder))
         return BaseProgram(folder, "the program kept next to the baseline's result", old.sha256)
+    if base.name:
+        raise EtbenchError(
+            f"the program of {base.name} is gone or damaged: {kept}",
+            stage=STAGE,
+            hint=f"measure it again, and keep it: etbench baseline set {base.name.partition(':')[2]} DIR",
+        )
     return None
 
 

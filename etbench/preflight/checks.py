@@ -27,15 +27,8 @@ __all__ = ["faults_here", "missing_here"]
 # Words in the names of options with which fsspec's file systems take credentials.
 SECRETS = frozenset(
     {
-        "authorization",
-        "connection",
-        "credential",
-        "credentials",
-        "key",
-        "passphrase",
-        "password",
-        "secret",
-        "token",
+        *("authorization", "connection", "credential", "credentials", "key", "passphrase", "password"),
+        *("secret", "token"),
     }
 )
 
@@ -65,7 +58,7 @@ def missing_here(cell: Cell) -> list[str]:
         path_fault("model.path", cell.model.options.get("path")),
         path_fault("model.reference", cell.model.options.get("reference")),
         length_fault(cell.model.options),
-        path_fault("compare_to", cell.compare_to),
+        baseline_fault(cell.compare_to, cell.cache),
         path_fault("sweep.resume", cell.sweep.resume),
         affinity_fault(cell.measure.affinity) if local else None,
         start_fault(cell.measure.start) if local else None,
@@ -275,6 +268,15 @@ def _secrets(value: Any, at: str = "") -> Iterator[str]:
 def path_fault(key: str, path: str | None) -> str | None:
     """Check for a file or folder."""
     return None if path is None or Path(path).exists() else f"{key}={path}: no such file or folder"
+
+
+def baseline_fault(where: str | None, cache: CacheSettings) -> str | None:
+    """Check for a baseline: the name of a kept one, a file or a folder."""
+    from etbench.builder.cache import cache_folder  # few runs have one
+    from etbench.results.files.baselines import location_fault
+
+    fault = location_fault(where, cache_folder(cache.dir)) if where else None
+    return f"compare_to={fault}" if fault else None
 
 
 def locks_fault(folder: str | None) -> str | None:

@@ -10,10 +10,14 @@ import msgspec
 import pytest
 from running import BRIEF, CONF, etbench
 
+from etbench.artifact import references_path
+from etbench.builder.cache import Cache
 from etbench.config.sections import Dynamic
-from etbench.engine.baseline import Baseline, kept_program
+from etbench.engine.baseline import Baseline, find_base, has_measured, kept_program
 from etbench.errors import EtbenchError
 from etbench.results.comparison.compare import compare_results
+from etbench.preflight.compose import compose
+from etbench.results.files.baselines import keep_baseline
 from etbench.results.files.store import read_result, read_results
 from etbench.results.schema import InTurn
 
@@ -135,6 +139,29 @@ def test_a_base_that_was_built_for_other_constants_or_sizes_does_not_lend_its_pr
         kept_program(baseline, scaled, tmp_path, tmp_path)
     other = msgspec.structs.replace(artifact, sha256="0" * 64, dynamic=Dynamic(batch=8))
     assert kept_program(baseline, other, tmp_path, tmp_path) is None, "it cannot run the references"
+
+
+def test_a_kept_baseline_is_found_by_its_name_and_never_built_again(base: Path, tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", max_bytes=0)
+    kept, _ = keep_baseline("main", base.parent, cache)
+    cell = compose([*TINY[2:], f"cache.dir={cache.folder}"], config_dir=CONF)
+    found = find_base(cell, "baseline:main")
+    assert found.path.parent == kept.folder
+    again = msgspec.structs.replace(found.result, config=cell.config)
+    assert has_measured("baseline:main", again)
+    assert not has_measured("baseline:gone", again)
+    artifact = found.result.artifact
+    assert artifact is not None
+    other = msgspec.structs.replace(artifact, sha256="0" * 64)
+    (tmp_path / "new").mkdir()
+    references_path(tmp_path / "new").touch()
+    (folder := tmp_path / "program").mkdir()
+    program = kept_program(found, other, tmp_path / "new", folder)
+    assert program is not None
+    assert (program.folder, program.sha256) == (folder, artifact.sha256)
+    found.path.with_suffix(".pte").unlink()
+    with pytest.raises(EtbenchError, match="the program of baseline:main is gone or damaged"):
+        kept_program(found, other, tmp_path / "new", folder)
 
 
 def test_what_the_base_was_run_with_is_its_own_and_said(base: Path, tmp_path: Path) -> None:

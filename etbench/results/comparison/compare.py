@@ -104,8 +104,8 @@ def compare_results(
     return Comparison(
         threshold=threshold,
         cells=[
-            msgspec.structs.replace(cell, setting=settings[id(new)])
-            for cell, (_, new) in zip(judged, paired.pairs, strict=True)
+            msgspec.structs.replace(cell, setting=settings[id(now)], same_program=_same_program(old, now))
+            for cell, (old, now) in zip(judged, paired.pairs, strict=True)
         ],
         only_base=[name(result) for result in paired.only_base],
         only_new=[name(result) for result in paired.only_new],
@@ -142,6 +142,12 @@ def _judge(
                 _compare_separate(base, new, judged.get(number), threshold=threshold, base_path=base_path)
             )
     return cells
+
+
+def _same_program(base: Result, new: Result) -> bool:
+    return (
+        base.artifact is not None and new.artifact is not None and base.artifact.sha256 == new.artifact.sha256
+    )
 
 
 def _is_any_summary(*sides: Result) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 
 from etbench.results.report.content import Report
 from etbench.results.report.grid import Grid
+from etbench.text import markdown_text
 
 __all__ = ["markdown_comment"]
 
@@ -15,19 +15,24 @@ MARKS = {"good": "🟢", "note": "🔵", "warning": "🟡", "bad": "🔴"}
 
 def markdown_comment(report: Report) -> str:
     """Return the summary, the ranking, and the other tables in collapsed sections."""
-    lines = [f"### etbench: {_plain(report.title)}", "", _plain(report.summary.lead), ""]
+    lines = [f"### etbench: {markdown_text(report.title)}", "", markdown_text(report.summary.lead), ""]
     for point in report.summary.points:
-        head = f"- {MARKS[point.kind]} **{_plain(point.title)}:**"
+        head = f"- {MARKS[point.kind]} **{markdown_text(point.title)}:**"
         if len(point.lines) == 1:
-            lines.append(f"{head} {_plain(point.lines[0])}")
+            lines.append(f"{head} {markdown_text(point.lines[0])}")
         else:
-            lines += [head, *(f"  - {_plain(line)}" for line in point.lines)]
+            lines += [head, *(f"  - {markdown_text(line)}" for line in point.lines)]
     if report.ranking.rows:
         lines += ["", f"**{report.ranking.caption}**", "", *_table(report.ranking)]
     for numbers in (report.cells, report.environment):
         lines += _folded(numbers)
     if report.left_out:
-        lines += ["", "**Files left out**", "", *(f"- {_plain(message)}" for message in report.left_out)]
+        lines += [
+            "",
+            "**Files left out**",
+            "",
+            *(f"- {markdown_text(message)}" for message in report.left_out),
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -44,15 +49,7 @@ def _folded(numbers: Grid) -> Iterator[str]:
 
 
 def _table(numbers: Grid) -> Iterator[str]:
-    yield f"| {' | '.join(map(_plain, numbers.labels))} |"
+    yield f"| {' | '.join(map(markdown_text, numbers.labels))} |"
     yield f"|{'|'.join('--:' if numeric else '---' for numeric in numbers.numeric)}|"
     for row in numbers.rows:
-        yield f"| {' | '.join(_plain(entry.text) for entry in row)} |"
-
-
-def _plain(text: str) -> str:
-    """Escape a text so that it is not read as Markdown or HTML."""
-    escaped = html.escape(" ".join(text.split()), quote=False)
-    for mark in "\\`*|[]~":
-        escaped = escaped.replace(mark, f"\\{mark}")
-    return escaped
+        yield f"| {' | '.join(markdown_text(entry.text) for entry in row)} |"

@@ -60,7 +60,8 @@ class CellComparison(Struct, frozen=True, kw_only=True):
     the new one is slower by more than `threshold`: ``regression``, ``passed`` or ``undecided``; `regression`
     is true for the first, and `alarm_low` is the bound that must be above the threshold for it. `advice`
     suggests how to settle what is open. `measured_with` describes the baseline that the cell was interleaved
-    with, if that is another one than `base`. `setting` distinguishes it from other cells of its name.
+    with, if that is another one than `base`. `same_program` is true if the programs of both results have the
+    same bytes. `setting` distinguishes it from other cells of its name.
     """
 
     model: str
@@ -79,6 +80,7 @@ class CellComparison(Struct, frozen=True, kw_only=True):
     alarm_low: float | None = None
     advice: str = ""
     measured_with: str = ""
+    same_program: bool = False
     setting: str = ""
 
     @property

@@ -70,7 +70,7 @@ def test_a_name_that_looks_like_markup_of_the_terminal_is_printed_as_it_is(
     main(["compare", str(tmp_path / "base"), str(tmp_path / "new")])
     print_summary([named])
     printed = capsys.readouterr().out
-    assert printed.count("conv[/int8] fp32 xnnpack") == 4, "verdict, advice, summary and note"
+    assert printed.count("conv[/int8] fp32 xnnpack") == 5, "verdict, advice, program, summary and note"
 
 
 def test_the_flat_form_is_upgraded_to_a_summary(tmp_path: Path) -> None:

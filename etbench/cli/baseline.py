@@ -1,0 +1,98 @@
+"""`baseline`: keep results with their programs under a name, as what later runs are compared with."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etbench.terminal.fitting import Column, print_table
+from etbench.terminal.streams import plain_console
+from etbench.text import counted
+
+if TYPE_CHECKING:
+    from etbench.results.files.baselines import Kept
+
+__all__ = ["configure", "run"]
+
+COLUMNS = (
+    Column("baseline", wraps=True),
+    *(Column("cells"), Column("MB"), Column("measured", left=True, rank=1)),
+    *(Column("commit", left=True, rank=2), Column("host", left=True, rank=3)),
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Set the description and the arguments."""
+    parser.description = (
+        "compare_to=baseline:NAME measures a cell interleaved with the kept program, and `etbench compare "
+        "baseline:NAME NEW` reads the kept results. Pruning or clearing the cache does not remove a baseline."
+    )
+    parser.add_argument(
+        "--dir", help="the cache folder (default: $ETBENCH_CACHE, or etbench/ in your cache folder)"
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    setting = commands.add_parser(
+        "set", help="keep the results of a run and their programs; replaces a baseline of that name"
+    )
+    setting.add_argument("name", metavar="NAME", help="letters, digits, '.', '-' and '_'")
+    setting.add_argument(
+        "source",
+        type=Path,
+        metavar="DIR",
+        help="result file or folder; its programs are taken from beside the results (keep_pte=true) or from "
+        "the cache",
+    )
+    commands.add_parser("list", help="list the baselines that are kept")
+    removing = commands.add_parser("remove", help="remove a baseline")
+    removing.add_argument("name", metavar="NAME", help="name of the baseline")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run it and return the exit status."""
+    from etbench.builder.cache import Cache, cache_folder
+    from etbench.results.files.baselines import keep_baseline, kept_baselines, remove_baseline
+
+    cache = Cache(cache_folder(args.dir), max_bytes=0)
+    match args.command:
+        case "set":
+            kept, left_out = keep_baseline(args.name, args.source, cache)
+            for line in left_out:
+                print(f"left out {line}", file=sys.stderr)
+            _say(f"baseline:{kept.name} has {_cells(kept)}, {kept.bytes / 1e6:.1f} MB: {kept.folder}")
+        case "list":
+            _list(kept_baselines(cache.folder))
+        case "remove":
+            remove_baseline(args.name, cache)
+            _say(f"removed baseline:{args.name}")
+    return 0
+
+
+def _list(baselines: list[Kept]) -> None:
+    if not baselines:
+        _say("no baseline is kept; `etbench baseline set NAME DIR` keeps one")
+        return
+    rows = []
+    for kept in baselines:
+        newest = max((result for _, result in kept.results), key=lambda result: result.created_at)
+        commit = (newest.environment.commit or "")[:10]
+        rows.append(
+            (
+                kept.name,
+                str(len(kept.results)),
+                f"{kept.bytes / 1e6:.1f}",
+                newest.created_at[:16].replace("T", " "),
+                f"{commit} and changes" if commit and newest.environment.dirty else commit,
+                newest.environment.host,
+            )
+        )
+    print_table(plain_console(), COLUMNS, rows)
+
+
+def _cells(kept: Kept) -> str:
+    return counted(len(kept.results), "result")
+
+
+def _say(text: str) -> None:
+    plain_console().print(text, markup=False)
