@@ -13,7 +13,9 @@ from etbench.text import counted
 if TYPE_CHECKING:
     from etbench.results.comparison.compare import Comparison
 
-__all__ = ["configure", "run"]
+__all__ = ["ACROSS", "configure", "run"]
+
+ACROSS = ("machines", "versions", "settings")  # those of `etbench.results.comparison.conditions`
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +49,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", choices=["table", "json", "markdown"], default="table")
     parser.add_argument(
-        "--across-hosts", action="store_true", help="also compare results of other hosts, threads or versions"
+        "--across",
+        type=_kinds,
+        default=(),
+        metavar=",".join(ACROSS),
+        help="also compare separate runs whose hardware or operating system (machines), versions of Python, "
+        "kernel and libraries (versions), or threads and runner (settings) differ",
+    )
+    parser.add_argument(
+        "--drift",
+        type=_share,
+        metavar="3%",
+        help="standard deviation of the latency between separate runs of one program, as measured by "
+        "`etbench doctor --drift`; by default the runs in BASELINE and NEW show it, if there are several",
     )
 
 
@@ -64,7 +78,8 @@ def run(args: argparse.Namespace) -> int:
         base,
         new,
         threshold=args.fail_above,
-        across_hosts=args.across_hosts,
+        across=args.across,
+        drift=args.drift,
         conditions=conditions,
         base_path=str(args.base),
     )
@@ -127,6 +142,15 @@ def _beside(comparison: Comparison) -> list[str]:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    """Read ``machines,versions``."""
+    kinds = tuple(text.split(","))
+    for kind in kinds:
+        if kind not in ACROSS:
+            raise argparse.ArgumentTypeError(f"{kind!r} is not one of {', '.join(ACROSS)}")
+    return kinds
 
 
 def _share(text: str) -> float:

@@ -77,15 +77,20 @@ def judge_in_turn(
 
 
 def judge_separate(
-    base_ms: Sequence[Sequence[float]],
-    new_ms: Sequence[Sequence[float]],
+    base_runs: Sequence[Sequence[Sequence[float]]],
+    new_runs: Sequence[Sequence[Sequence[float]]],
     *,
     threshold: float,
     family: int = 1,
+    drift: float | None = None,
 ) -> tuple[SeparateRatio, Judgement] | None:
-    """Return the ratio of two separate runs and the verdict, as `judge_in_turn`; None below five rounds."""
-    ratio = separate_ratio(base_ms, new_ms)
-    strict = separate_ratio(base_ms, new_ms, confidence=_alarm_confidence(family))
+    """Return the ratio of separate runs and the verdict, as `judge_in_turn`; None without five rounds.
+
+    It is ``inconclusive`` if each side has one run and the `drift` between runs is not given
+    (`etbench.stats.separate`).
+    """
+    ratio = separate_ratio(base_runs, new_runs, drift=drift)
+    strict = separate_ratio(base_runs, new_runs, confidence=_alarm_confidence(family), drift=drift)
     if ratio is None or strict is None:
         return None
     return ratio, judge(

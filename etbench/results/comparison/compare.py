@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from statistics import median
 
 import msgspec
@@ -12,8 +12,10 @@ from msgspec import Struct
 from etbench.config.command import quoted, shell_words
 from etbench.errors import EtbenchError
 from etbench.results.checks import OTHER_BASELINE
+from etbench.results.comparison.conditions import differences, refuse_other_conditions
 from etbench.results.comparison.gate import Condition, FindingCondition, Violation, check_conditions
 from etbench.results.comparison.pairing import Pairing, cell_name, cell_settings, is_summary, pair_results
+from etbench.results.comparison.separate_runs import SeparateRuns, by_name, runs_like, smallest_regression
 from etbench.results.schema import CellComparison, Result
 from etbench.stats.blocks import common_blocks
 from etbench.stats.paired import PairedRatio
@@ -21,8 +23,6 @@ from etbench.stats.separate import SeparateRatio
 from etbench.stats.verdict import Judgement, judge_in_turn, judge_separate
 
 __all__ = ["Comparison", "compare_in_turn", "compare_results"]
-
-LIBRARIES = ("torch", "torchao", "executorch")
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
@@ -57,27 +57,31 @@ def compare_results(
     new: Iterable[Result],
     *,
     threshold: float,
-    across_hosts: bool = False,
+    across: Collection[str] = (),
+    drift: float | None = None,
     conditions: Sequence[Condition | FindingCondition] = (),
     base_path: str = "<base>",
 ) -> Comparison:
     """Compare the measured cells of two sets, paired by model, precision, delegate, inputs and weights.
 
-    Only the latest result of each cell is used. The verdicts ``faster`` and ``slower`` hold for the whole
-    family: the probability that any of them is false is limited to 2 % (Bonferroni). An imported summary has
-    no rounds, so it has a ratio but no verdict.
+    The latest result of each cell is compared. If the two were not interleaved, all runs of the same program
+    in the same conditions are used, since they show how far apart runs are (`etbench.stats.separate`). The
+    verdicts ``faster`` and ``slower`` hold for the whole family: the probability that any of them is false is
+    limited to 2 % (Bonferroni). An imported summary has no rounds, so it has a ratio but no verdict.
 
     Args:
         base: the results to compare with.
         new: the results that are judged.
         threshold: 0.05 allows a cell to be 5 % slower.
-        across_hosts: also compare results that were measured under different conditions.
+        across: kinds of conditions that may differ between separate runs, of `conditions.ACROSS`; between
+            interleaved ones all may differ. The cell is then named after what differs.
+        drift: standard deviation of the log of a run's location between runs, in place of the runs' own.
         conditions: further changes that fail the comparison.
         base_path: path of the baseline, for the command that interleaves the two if a verdict is open.
 
     Raises:
-        EtbenchError: if a pair was measured with different hosts, threads or libraries, which it names, or if
-            the baseline of a cell is wrong.
+        EtbenchError: if separate runs were measured under different conditions, which it names, or if the
+            baseline of a cell is wrong.
 
     """
     base, new = list(base), list(new)
@@ -86,22 +90,33 @@ def compare_results(
     wrong = [pair for pair in paired.failing if pair[1].status == "wrong"]
     failing = [pair for pair in paired.failing if pair[1].status != "wrong"]
     judged = [pair for pair in paired.pairs if not any(map(is_summary, pair))]
-    if not across_hosts:
-        _refuse_other_conditions(judged)
+    refuse_other_conditions([pair for pair in judged if not _interleaved(*pair)], across)
     bases = [*(old for old, _ in (*paired.pairs, *paired.failing)), *paired.only_base]
     settings = cell_settings(bases) | cell_settings([*(now for _, now in paired.pairs), *paired.only_new])
 
+    named = by_name(base), by_name(new)
+
     def name(result: Result) -> str:
         return cell_name(result, settings[id(result)])
+
+    def runs(old: Result, now: Result) -> SeparateRuns:
+        of_base, of_new = (side[cell_name(one)] for side, one in zip(named, (old, now), strict=True))
+        return SeparateRuns(base=runs_like(old, of_base), new=runs_like(now, of_new))
 
     return Comparison(
         threshold=threshold,
         cells=[
             msgspec.structs.replace(
-                _compare_cell(*pair, threshold=threshold, family=len(judged), base_path=base_path),
-                setting=settings[id(pair[1])],
+                _compare_cell(
+                    runs(old, now),
+                    threshold=threshold,
+                    family=len(judged),
+                    drift=drift,
+                    base_path=base_path,
+                ),
+                setting=_setting(old, now, settings[id(now)]),
             )
-            for pair in paired.pairs
+            for old, now in paired.pairs
         ],
         only_base=[name(result) for result in paired.only_base],
         only_new=[name(result) for result in paired.only_new],
@@ -138,29 +153,57 @@ def compare_in_turn(
     )
 
 
+def _interleaved(base: Result, new: Result) -> bool:
+    return base.turn_id is not None and base.turn_id == new.turn_id and base.own_blocks == new.own_blocks
+
+
+def _setting(base: Result, new: Result, setting: str) -> str:
+    """Add the conditions in which the two sides differ to what distinguishes the cell."""
+    if is_summary(base) or is_summary(new):
+        return setting
+    return ", ".join(filter(None, [setting, *(one.words for one in differences(base, new))]))
+
+
 def _compare_cell(
-    base: Result, new: Result, *, threshold: float, family: int, base_path: str
+    runs: SeparateRuns, *, threshold: float, family: int, drift: float | None, base_path: str
 ) -> CellComparison:
+    base, new = runs.base[-1], runs.new[-1]
     if is_summary(base) or is_summary(new):
         return _ratio_alone(base, new)
-    if base.turn_id is not None and base.turn_id == new.turn_id and base.own_blocks == new.own_blocks:
+    if _interleaved(base, new):
         blocks = common_blocks(base.round_medians_ms, new.round_medians_ms)
         return compare_in_turn(new, *blocks, threshold=threshold, family=family)
-    base_ms = _location(base)
-    judged = judge_separate(base.rounds, new.rounds, threshold=threshold, family=family)
+    return _compare_separate(runs, threshold=threshold, family=family, drift=drift, base_path=base_path)
+
+
+def _compare_separate(
+    runs: SeparateRuns, *, threshold: float, family: int, drift: float | None, base_path: str
+) -> CellComparison:
+    base, new = runs.base[-1], runs.new[-1]
+    judged = judge_separate(*runs.rounds, threshold=threshold, family=family, drift=drift)
     if judged is None:
-        ratio = SeparateRatio(ratio=_location(new) / base_ms, low=0.0, high=math.inf)
-        judged = ratio, Judgement(verdict="inconclusive")
-    if any(side.stability and side.stability.verdict == "unstable" for side in (base, new)):
-        judged = judged[0], Judgement(verdict="inconclusive")  # unstable rounds do not predict the next run
-    cell = _put_in_words(new, *judged, base_ms=base_ms, how="separate runs", threshold=threshold)
+        alone = SeparateRatio.unbounded(_location(base), _location(new))
+        judged, why = (alone, Judgement(verdict="inconclusive")), "too few rounds for an interval"
+    elif judged[0].drift is None:
+        why = runs.doubt
+    else:
+        least = smallest_regression(judged[0], threshold)
+        why = f"with {judged[0].drift:.1%} between runs, only a ratio above {least:.2f} can be a regression"
+    cell = _put_in_words(new, *judged, base_ms=judged[0].base_ms, how="separate runs", threshold=threshold)
+    cell = msgspec.structs.replace(cell, new_ms=judged[0].new_ms, advice="")
     if cell.verdict != "inconclusive":
         return cell
-    return msgspec.structs.replace(cell, advice=f"measure them in turn: {_in_turn_command(new, base_path)}")
+    return msgspec.structs.replace(
+        cell, advice=f"{why}; measure them in turn: {_in_turn_command(new, base_path)}"
+    )
 
 
 def _ratio_alone(base: Result, new: Result) -> CellComparison:
-    before, after = _location(base), _location(new)
+    sides = base.latency_ms, new.latency_ms
+    assert sides[0] is not None and sides[1] is not None  # they are paired by it
+    before, after, center = sides[0].p50, sides[1].p50, "medians"
+    if before is None or after is None:
+        before, after, center = sides[0].avg, sides[1].avg, "means"
     return CellComparison(
         model=new.model_name,
         precision=new.precision_short,
@@ -173,7 +216,7 @@ def _ratio_alone(base: Result, new: Result) -> CellComparison:
         high=None,
         verdict="none",
         regression=False,
-        advice="an imported summary has no rounds, so there is no verdict",
+        advice=f"a ratio of {center}: an imported summary has no rounds, so there is no verdict",
     )
 
 
@@ -243,36 +286,4 @@ def _advice(judgement: Judgement, rounds: int) -> str:
 
 
 def _location(result: Result) -> float:
-    if result.rounds:
-        return median(median(samples) for samples in result.rounds)
-    latency = result.latency_ms
-    if latency is None:
-        raise ValueError(f"{cell_name(result)} was not measured")
-    return latency.p50 if latency.p50 is not None else latency.avg
-
-
-def _refuse_other_conditions(pairs: Sequence[tuple[Result, Result]]) -> None:
-    differing: dict[str, None] = {}
-    for base, new in pairs:
-        for what, (old, now) in _conditions(base, new).items():
-            if old != now:
-                differing[f"{what}: {old} and {now}"] = None
-    if differing:
-        listed = "\n".join(f"  - {line}" for line in differing)
-        raise EtbenchError(
-            f"base and new were measured under different conditions:\n{listed}\n"
-            "add --across-hosts to compare them anyway",
-            stage="compare",
-        )
-
-
-def _conditions(base: Result, new: Result) -> dict[str, tuple[object, object]]:
-    sides = base.environment, new.environment
-    return {
-        "host": (sides[0].host, sides[1].host),
-        "cpu": (sides[0].cpu, sides[1].cpu),
-        "threads": (sides[0].threads, sides[1].threads),
-        "runner": (sides[0].runner, sides[1].runner),
-        "python": (sides[0].python, sides[1].python),
-        **{name: (sides[0].libraries.get(name), sides[1].libraries.get(name)) for name in LIBRARIES},
-    }
+    return median(median(samples) for samples in result.rounds)
