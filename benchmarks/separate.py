@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     random = np.random.default_rng(args.seed)
+    within = _without_drift(random)
     print(f"{args.pairs} pairs per row; a rate of 2.5 % has a standard error of ", end="")
     print(f"{math.sqrt(0.025 * 0.975 / args.pairs):.1%}\n")
     print(f"{'':>32}  {'':>7}  regression at a true ratio of        passed at")
@@ -42,22 +43,26 @@ def main() -> None:
     for drift in DRIFTS:
         for correlation in (0.0, 0.5):
             for runs in RUNS:
-                pairs = list(_pairs(random, drift, correlation, runs, args.pairs))
+                pairs = list(_pairs(random, within, drift, correlation, runs, args.pairs))
                 for method, given in (("runs", None), ("assumed", ASSUMED)):
                     _print(f"{drift:>6.1%} {correlation:>11} {runs:>4} {method:>8}", pairs, given)
 
 
-def _one_run_each(random: np.random.Generator) -> list[Interval]:
+def _without_drift(random: np.random.Generator) -> list[Interval]:
     """Return the intervals of runs of a program that takes 1 ms, on a machine that does not drift."""
     rounds = np.exp(random.normal(0, NOISE, (WITHIN, ROUNDS, 1)))
     return [location_interval(run) for run in rounds]
 
 
 def _pairs(
-    random: np.random.Generator, drift: float, correlation: float, runs: int, count: int
+    random: np.random.Generator,
+    within: list[Interval],
+    drift: float,
+    correlation: float,
+    runs: int,
+    count: int,
 ) -> Iterator[list[Interval]]:
     """Yield runs of one program in the order of time, the last of which is the new one."""
-    within = _one_run_each(random)
     for _ in range(count):
         steps = random.normal(0, drift, runs + 1)
         levels = [steps[0]]

@@ -19,14 +19,7 @@ RUNS = 10  # nine degrees of freedom: the upper bound is 1.6 times the estimate
 PROGRAM = ("model=mobilenet_v2", "precision=fp32", "delegate=xnnpack")
 
 
-def measure_drift(
-    folder: Path,
-    *,
-    over_s: float,
-    tell: Callable[[int, Result], None],
-    once: Callable[[Path], Result] | None = None,
-    wait: Callable[[float], None] = time.sleep,
-) -> Drift:
+def measure_drift(folder: Path, *, over_s: float, tell: Callable[[int, Result], None]) -> Drift:
     """Run etbench `RUNS` times on a small program and compare the runs.
 
     Each is a run as a user starts one, so what differs between them is what differs between a user's runs.
@@ -36,19 +29,16 @@ def measure_drift(
         over_s: seconds from the start of the first run to the start of the last; if the runs take longer,
             they follow each other.
         tell: called after each run, with its number from 1 and its result.
-        once: makes a run in a new folder; by default `python -m etbench` does.
-        wait: waits for a number of seconds.
 
     Raises:
         EtbenchError: if a run fails or has too few rounds.
 
     """
-    once = once or _run
-    once(folder / "unused")  # the first one may build the program, which heats the machine
+    _run(folder / "unused")  # the first one may build the program, which heats the machine
     begun, rounds = time.monotonic(), []
     for number in range(RUNS):
-        wait(max(0.0, begun + number * over_s / (RUNS - 1) - time.monotonic()))
-        result = once(folder / str(number))
+        time.sleep(max(0.0, begun + number * over_s / (RUNS - 1) - time.monotonic()))
+        result = _run(folder / str(number))
         tell(number + 1, result)
         rounds.append(result.rounds)
     try:

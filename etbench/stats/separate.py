@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from etbench.stats.interval import Interval, location_interval
 
-__all__ = ["Drift", "SeparateRatio", "drift_of", "ratio_of_intervals", "separate_ratio"]
+__all__ = ["Drift", "SeparateRatio", "drift_of", "ratio_of_intervals", "separate_at"]
 
 Run = Sequence[Sequence[float]]  # the samples of each round, in ms
 
@@ -22,9 +22,9 @@ WIDEST = 700.0  # on the log scale: beyond it, the bound is not a number that a 
 class SeparateRatio(Struct, frozen=True, kw_only=True):
     """How many times as long the new program took as the baseline, with bounds; see `PairedRatio`.
 
-    `base_ms` and `new_ms` are the geometric means of the locations of the runs. `drift` is the standard
-    deviation of the log of a run's location between runs of one program, from `freedom` degrees of freedom,
-    or as it was given. If it is unknown, the bounds are 0 and infinity.
+    `base_ms` and `new_ms` are the geometric means of the locations of `base_runs` and `new_runs` runs.
+    `drift` is the standard deviation of the log of a run's location between runs of one program, as they
+    show it or as it was given. If it is unknown, the bounds are 0 and infinity.
     """
 
     ratio: float
@@ -32,8 +32,9 @@ class SeparateRatio(Struct, frozen=True, kw_only=True):
     high: float
     base_ms: float
     new_ms: float
-    drift: float | None
-    freedom: int
+    base_runs: int = 1
+    new_runs: int = 1
+    drift: float | None = None
 
     @classmethod
     def unbounded(cls, base_ms: float, new_ms: float) -> SeparateRatio:
@@ -44,8 +45,6 @@ class SeparateRatio(Struct, frozen=True, kw_only=True):
             high=math.inf,
             base_ms=base_ms,
             new_ms=new_ms,
-            drift=None,
-            freedom=0,
         )
 
 
@@ -68,34 +67,23 @@ class _Side(Struct, frozen=True):
         return float(np.sum((np.array(self.logs) - np.mean(self.logs)) ** 2))
 
 
-def separate_ratio(
-    base_runs: Sequence[Run],
-    new_runs: Sequence[Run],
-    *,
-    confidence: float = 0.95,
-    drift: float | None = None,
-) -> SeparateRatio | None:
-    """Compare the locations of runs of two programs; None if a side has no run of five rounds.
+def separate_at(
+    base_runs: Sequence[Run], new_runs: Sequence[Run], *, drift: float | None = None
+) -> Callable[[float], SeparateRatio] | None:
+    """Return the ratio of runs of two programs as a function of the confidence of its interval.
 
-    Rounds of one run share what differs from run to run, so the run is the unit: the variance of its log
-    location is estimated from the differences between runs of the same program, of both sides together, with
-    one degree of freedom less per side than it has runs, and the interval is Student's (Kalibera & Jones,
-    "Rigorous benchmarking in reasonable time", ISMM 2013, with one level of repetition above the run, and
-    both sides on one machine). With one run per side there is no degree of freedom and so no interval.
-    A run that is noisier in itself than those that gave the estimate adds the excess of its variance. It is
-    assumed that runs are independent, normal on the log scale, and as far apart in time within a side as
-    between the sides.
+    It is None if a side has no run of five rounds.
 
     Args:
         base_runs: the samples of each round of each run of the baseline, in ms.
         new_runs: the same for the new program.
-        confidence: of the interval.
-        drift: the standard deviation of the log of a run's location between runs, if it is known from
-            elsewhere; the variance that a run shows within itself is then added.
+        drift: see `ratio_of_intervals`.
 
     """
-    base, new = _intervals(base_runs), _intervals(new_runs)
-    return ratio_of_intervals(base, new, confidence=confidence, drift=drift) if base and new else None
+    sides = [_intervals(runs) for runs in (base_runs, new_runs)]
+    if not all(sides):
+        return None
+    return lambda confidence: ratio_of_intervals(*sides, confidence=confidence, drift=drift)
 
 
 def ratio_of_intervals(
@@ -105,7 +93,25 @@ def ratio_of_intervals(
     confidence: float = 0.95,
     drift: float | None = None,
 ) -> SeparateRatio:
-    """Compare runs by the intervals of their locations; each side has at least one. See `separate_ratio`."""
+    """Compare runs of two programs by the intervals of their locations; each side has at least one.
+
+    Rounds of one run share what differs from run to run, so the run is the unit: the variance of its log
+    location is estimated from the differences between runs of the same program, of both sides together, with
+    one degree of freedom less per side than it has runs, and the interval is Student's (Kalibera & Jones,
+    "Rigorous benchmarking in reasonable time", ISMM 2013, with the run as the highest level of repetition,
+    and one variance for both sides). With one run per side there is no degree of freedom and so no interval.
+    A run that is noisier in itself than those that gave the estimate adds the excess of its variance. It is
+    assumed that runs are independent, normal on the log scale, and as far apart in time within a side as
+    between the sides.
+
+    Args:
+        base: of each run of the baseline.
+        new: the same for the new program.
+        confidence: of the interval.
+        drift: the standard deviation of the log of a run's location between runs, if it is known from
+            elsewhere; the variance that a run shows within itself is then added.
+
+    """
     sides = _side(base), _side(new)
     freedom = sum(len(side.logs) - 1 for side in sides)
     before, after = (float(np.mean(side.logs)) for side in sides)
@@ -130,8 +136,9 @@ def ratio_of_intervals(
         high=math.exp(centre + half),
         base_ms=math.exp(before),
         new_ms=math.exp(after),
+        base_runs=len(base),
+        new_runs=len(new),
         drift=known,
-        freedom=freedom,
     )
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
 from etbench.stats.paired import PairedRatio, paired_ratio
-from etbench.stats.separate import SeparateRatio, separate_ratio
+from etbench.stats.separate import SeparateRatio
 
-__all__ = ["ALARM_CONFIDENCE", "Judgement", "judge", "judge_in_turn", "judge_separate"]
+__all__ = ["ALARM_CONFIDENCE", "Judgement", "alarm_confidence", "judge", "judge_at", "judge_in_turn"]
 
 # `faster` and `slower` need more than the 95 % of the interval that is shown: with 95 %, one of twenty
 # comparisons of a program with itself would be wrong.
@@ -70,35 +70,24 @@ def judge_in_turn(
 
     """
     ratio = paired_ratio(base_ms, new_ms)
-    strict = paired_ratio(base_ms, new_ms, confidence=_alarm_confidence(family))
+    strict = paired_ratio(base_ms, new_ms, confidence=alarm_confidence(family))
     return ratio, judge(
         ratio.ratio, interval=(ratio.low, ratio.high), strict=(strict.low, strict.high), threshold=threshold
     )
 
 
-def judge_separate(
-    base_runs: Sequence[Sequence[Sequence[float]]],
-    new_runs: Sequence[Sequence[Sequence[float]]],
-    *,
-    threshold: float,
-    family: int = 1,
-    drift: float | None = None,
-) -> tuple[SeparateRatio, Judgement] | None:
-    """Return the ratio of separate runs and the verdict, as `judge_in_turn`; None without five rounds.
-
-    It is ``inconclusive`` if each side has one run and the `drift` between runs is not given
-    (`etbench.stats.separate`).
-    """
-    ratio = separate_ratio(base_runs, new_runs, drift=drift)
-    strict = separate_ratio(base_runs, new_runs, confidence=_alarm_confidence(family), drift=drift)
-    if ratio is None or strict is None:
-        return None
+def judge_at(
+    at: Callable[[float], SeparateRatio], *, threshold: float, family: int = 1
+) -> tuple[SeparateRatio, Judgement]:
+    """Return the ratio of separate runs (`etbench.stats.separate_at`) and the verdict, as `judge_in_turn`."""
+    ratio, strict = at(0.95), at(alarm_confidence(family))
     return ratio, judge(
         ratio.ratio, interval=(ratio.low, ratio.high), strict=(strict.low, strict.high), threshold=threshold
     )
 
 
-def _alarm_confidence(family: int) -> float:
+def alarm_confidence(family: int) -> float:
+    """Return the confidence that an alarm needs in a family of cells."""
     return 1 - (1 - ALARM_CONFIDENCE) / family
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from etbench.stats.interval import Interval
-from etbench.stats.separate import SeparateRatio, drift_of, ratio_of_intervals, separate_ratio
+from etbench.stats.separate import SeparateRatio, drift_of, ratio_of_intervals, separate_at
 
 Run = list[list[float]]
 STUDENT_95 = {1: 12.706, 4: 2.776}
@@ -20,10 +20,12 @@ def _run(location: float, noise: float = 0.0, rounds: int = 30, seed: int = 0) -
     return [[float(value)] for value in location * np.exp(logs)]
 
 
-def _ratio(base: list[Run], new: list[Run], **how: float) -> SeparateRatio:
-    found = separate_ratio(base, new, **how)
-    assert found is not None
-    return found
+def _ratio(
+    base: list[Run], new: list[Run], *, confidence: float = 0.95, drift: float | None = None
+) -> SeparateRatio:
+    at = separate_at(base, new, drift=drift)
+    assert at is not None
+    return at(confidence)
 
 
 def test_one_run_of_each_has_no_interval_however_quiet_its_rounds_are() -> None:
@@ -32,12 +34,12 @@ def test_one_run_of_each_has_no_interval_however_quiet_its_rounds_are() -> None:
     assert (found.low, found.high, found.drift) == (0.0, math.inf, None)
 
 
-@pytest.mark.parametrize(("locations", "freedom"), [((0.9, 1.1), 1), ((0.95, 1.0, 1.02, 1.05, 1.01), 4)])
-def test_several_runs_give_students_interval_for_one_more(locations: tuple[float, ...], freedom: int) -> None:
+@pytest.mark.parametrize("locations", [(0.9, 1.1), (0.95, 1.0, 1.02, 1.05, 1.01)], ids=len)
+def test_several_runs_give_students_interval_for_one_more(locations: tuple[float, ...]) -> None:
     found = _ratio([_run(location) for location in locations], [_run(1.2)])
     logs = np.log(locations)
-    half = STUDENT_95[freedom] * logs.std(ddof=1) * math.sqrt(1 + 1 / len(locations))
-    assert found.freedom == freedom
+    half = STUDENT_95[len(locations) - 1] * logs.std(ddof=1) * math.sqrt(1 + 1 / len(locations))
+    assert (found.base_runs, found.new_runs) == (len(locations), 1)
     assert found.drift == pytest.approx(logs.std(ddof=1))
     assert found.base_ms == pytest.approx(math.exp(logs.mean()))
     assert found.low == pytest.approx(1.2 / found.base_ms * math.exp(-half), rel=1e-3)
@@ -47,7 +49,7 @@ def test_several_runs_give_students_interval_for_one_more(locations: tuple[float
 def test_runs_of_the_new_program_count_too() -> None:
     base, new = [_run(1.0)], [_run(location) for location in (1.9, 2.0, 2.1)]
     there, back = _ratio(base, new), _ratio(new, base)
-    assert there.freedom == 2
+    assert (there.base_runs, there.new_runs) == (1, 3)
     assert there.low > 1
     assert (back.low, back.high) == (pytest.approx(1 / there.high), pytest.approx(1 / there.low))
 
@@ -67,8 +69,8 @@ def test_a_drift_that_is_given_replaces_that_of_the_runs() -> None:
 
 
 def test_runs_of_fewer_than_five_rounds_do_not_count() -> None:
-    assert separate_ratio([_run(1.0)], [_run(1.0, rounds=4)]) is None
-    assert _ratio([_run(1.0), _run(3.0, rounds=4)], [_run(1.0)]).freedom == 0
+    assert separate_at([_run(1.0)], [_run(1.0, rounds=4)]) is None
+    assert _ratio([_run(1.0), _run(3.0, rounds=4)], [_run(1.0)]).drift is None
 
 
 def test_an_interval_wider_than_a_number_can_hold_is_none() -> None:

@@ -15,12 +15,12 @@ from etbench.results.checks import OTHER_BASELINE
 from etbench.results.comparison.conditions import differences, refuse_other_conditions
 from etbench.results.comparison.gate import Condition, FindingCondition, Violation, check_conditions
 from etbench.results.comparison.pairing import Pairing, cell_name, cell_settings, is_summary, pair_results
-from etbench.results.comparison.separate_runs import SeparateRuns, by_name, runs_like, smallest_regression
+from etbench.results.comparison.separate_runs import SeparateRuns, by_name, runs_like
 from etbench.results.schema import CellComparison, Result
 from etbench.stats.blocks import common_blocks
 from etbench.stats.paired import PairedRatio
 from etbench.stats.separate import SeparateRatio
-from etbench.stats.verdict import Judgement, judge_in_turn, judge_separate
+from etbench.stats.verdict import Judgement, alarm_confidence, judge_at, judge_in_turn
 
 __all__ = ["Comparison", "compare_in_turn", "compare_results"]
 
@@ -180,19 +180,23 @@ def _compare_separate(
     runs: SeparateRuns, *, threshold: float, family: int, drift: float | None, base_path: str
 ) -> CellComparison:
     base, new = runs.base[-1], runs.new[-1]
-    judged = judge_separate(*runs.rounds, threshold=threshold, family=family, drift=drift)
-    if judged is None:
-        alone = SeparateRatio.unbounded(_location(base), _location(new))
-        judged, why = (alone, Judgement(verdict="inconclusive")), "too few rounds for an interval"
-    elif judged[0].drift is None:
-        why = runs.doubt
+    if at := runs.at(drift):
+        judged = judge_at(at, threshold=threshold, family=family)
     else:
-        least = smallest_regression(judged[0], threshold)
-        why = f"with {judged[0].drift:.1%} between runs, only a ratio above {least:.2f} can be a regression"
-    cell = _put_in_words(new, *judged, base_ms=judged[0].base_ms, how="separate runs", threshold=threshold)
-    cell = msgspec.structs.replace(cell, new_ms=judged[0].new_ms, advice="")
+        judged = SeparateRatio.unbounded(_location(base), _location(new)), Judgement(verdict="inconclusive")
+    ratio = judged[0]
+    cell = _put_in_words(new, *judged, base_ms=ratio.base_ms, how="separate runs", threshold=threshold)
+    cell = msgspec.structs.replace(
+        cell,
+        new_ms=ratio.new_ms,
+        advice="",
+        drift=ratio.drift,
+        base_runs=ratio.base_runs,
+        new_runs=ratio.new_runs,
+    )
     if cell.verdict != "inconclusive":
         return cell
+    why = runs.why_open(threshold, alarm_confidence(family), drift)
     return msgspec.structs.replace(
         cell, advice=f"{why}; measure them in turn: {_in_turn_command(new, base_path)}"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 from math import nan
 
@@ -11,10 +11,10 @@ from msgspec import Struct
 from etbench.results.comparison.conditions import differences
 from etbench.results.comparison.pairing import cell_name, is_same_cell
 from etbench.results.schema import Result
-from etbench.stats.separate import SeparateRatio
+from etbench.stats.separate import SeparateRatio, separate_at
 from etbench.text import counted, seconds_text
 
-__all__ = ["SeparateRuns", "by_name", "runs_like", "smallest_regression"]
+__all__ = ["SeparateRuns", "by_name", "runs_like"]
 
 
 class SeparateRuns(Struct, frozen=True, kw_only=True):
@@ -40,12 +40,34 @@ class SeparateRuns(Struct, frozen=True, kw_only=True):
             f"{runs} within {seconds_text(span)} do not show how far apart runs are {seconds_text(gap)} later"
         )
 
-    @property
-    def rounds(self) -> tuple[list[list[list[float]]], list[list[list[float]]]]:
-        """The rounds of the runs of both sides that can be used: all, or only the newest if in doubt."""
+    def at(self, drift: float | None = None) -> Callable[[float], SeparateRatio] | None:
+        """Return the ratio as a function of the confidence, None with too few rounds; see `separate_at`.
+
+        It has no interval if the runs are in doubt and the drift is not given.
+        """
         start = -1 if self.doubt else 0
         base, new = ([run.rounds for run in side[start:]] for side in (self.base, self.new))
-        return base, new
+        return separate_at(base, new, drift=drift)
+
+    def why_open(self, threshold: float, confidence: float, drift: float | None = None) -> str:
+        """Say why these runs do not decide.
+
+        Args:
+            threshold: 0.05 allows the new program to be 5 % slower.
+            confidence: of the interval of which the lower end decides that it is slower than that.
+            drift: that was given.
+
+        """
+        at = self.at(drift)
+        if at is None:
+            return "too few rounds for an interval"
+        ratio = at(confidence)
+        if ratio.drift is None:
+            return self.doubt
+        if ratio.low == 0:
+            return f"{ratio.drift:.1%} between too few runs"
+        least = (1 + threshold) * ratio.ratio / ratio.low
+        return f"with {ratio.drift:.1%} between runs, only a ratio above {least:.2f} can be a regression"
 
 
 def by_name(results: Iterable[Result]) -> dict[str, list[Result]]:
@@ -76,11 +98,6 @@ def runs_like(result: Result, results: Sequence[Result]) -> list[Result]:
     return [*runs.values(), result]
 
 
-def smallest_regression(ratio: SeparateRatio, threshold: float) -> float:
-    """Return the ratio above which this interval would have shown a slowdown by more than the threshold."""
-    return (1 + threshold) * ratio.ratio / ratio.low
-
-
 def _run(result: Result) -> Hashable:
     """Return what results of one run share."""
     latency = result.latency_ms
@@ -97,3 +114,10 @@ def _started_s(result: Result) -> float:
         return datetime.fromisoformat(result.created_at).timestamp()
     except ValueError:
         return nan
+
+
+def _time_text(seconds: float) -> str:
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return seconds_text(seconds)

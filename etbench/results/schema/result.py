@@ -56,7 +56,9 @@ class CellComparison(Struct, frozen=True, kw_only=True):
     `how` is ``in turn`` or ``separate runs``. `ratio` is new over base, `low` to `high` its 95 %
     interval, null if there are too few rounds for one. `regression` is true if the cell is slower by more
     than the threshold. `advice` suggests how to settle an inconclusive verdict. `setting` distinguishes it
-    from other cells of its name.
+    from other cells of its name, and names the conditions in which base and new differ. Separate runs have
+    the number of `base_runs` and `new_runs` that were used, and `drift`, the standard deviation of the log of
+    a run's location between runs, if these show it or it was given.
     """
 
     model: str
@@ -72,6 +74,9 @@ class CellComparison(Struct, frozen=True, kw_only=True):
     regression: bool
     advice: str = ""
     setting: str = ""
+    base_runs: int = 1
+    new_runs: int = 1
+    drift: float | None = None
 
     @property
     def name(self) -> str:
