@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
-from math import nan
+from math import isnan, nan
 
 from msgspec import Struct
 
@@ -35,10 +35,10 @@ class SeparateRuns(Struct, frozen=True, kw_only=True):
         gap = min(abs(one - other) for one in base for other in new)
         if gap <= span:
             return ""
+        if isnan(span + gap):
+            return "a file does not say when its run began"
         runs = counted(max(len(base), len(new)), "run")
-        return (
-            f"{runs} within {seconds_text(span)} do not show how far apart runs are {seconds_text(gap)} later"
-        )
+        return f"{runs} within {_time_text(span)} do not show how far apart runs are after {_time_text(gap)}"
 
     def at(self, drift: float | None = None) -> Callable[[float], SeparateRatio] | None:
         """Return the ratio as a function of the confidence, None with too few rounds; see `separate_at`.
@@ -54,7 +54,7 @@ class SeparateRuns(Struct, frozen=True, kw_only=True):
 
         Args:
             threshold: 0.05 allows the new program to be 5 % slower.
-            confidence: of the interval of which the lower end decides that it is slower than that.
+            confidence: of the interval whose lower end decides about a regression.
             drift: that was given.
 
         """
@@ -81,7 +81,7 @@ def by_name(results: Iterable[Result]) -> dict[str, list[Result]]:
 def runs_like(result: Result, results: Sequence[Result]) -> list[Result]:
     """Return the runs of a result's cell with the same program and conditions, itself the last.
 
-    Cells of one turn are one run, of which the newest counts, and a copy of a file is not another run.
+    Of cells that were interleaved with each other the newest counts, and a copy of a file is not a run.
     """
     alike = [
         other
