@@ -26,7 +26,7 @@ from scipy.stats import mannwhitneyu
 from etbench.measure import Series
 from etbench.stats import location_interval
 from etbench.stats.separate import separate_at
-from etbench.stats.verdict import judge_at, judge_in_turn
+from etbench.stats.verdict import FamilyMember, judge_family, judge_in_turn
 
 THRESHOLD = 0.05
 PARTS = ("in-turn", "separate", "naive")
@@ -93,13 +93,13 @@ def _report_separate(runs: list, bases: int) -> None:
     words, halves, logs, distances = Counter(), [], [], []
     for start in range(len(runs) - bases):
         (before, (later, new)) = runs[start : start + bases], runs[start + bases]
-        at = before[-1][0]
-        judged = separate_at([samples for _, samples in before], [new])
-        ratio, judgement = judge_at(judged, threshold=THRESHOLD)
+        since = before[-1][0]
+        at = separate_at([samples for _, samples in before], [new])
+        ((ratio, judgement),) = judge_family([FamilyMember(at, THRESHOLD)])
         words[judgement.verdict] += 1
         halves.append(np.log(ratio.high / ratio.low) / 2)
         logs.append(abs(np.log(ratio.ratio)))
-        distances.append(later - at)
+        distances.append(later - since)
     if not distances:
         return
     _print(f"separate runs, {median(distances):.0f} s apart, of {bases}", words, halves, logs)

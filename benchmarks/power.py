@@ -36,30 +36,30 @@ def main() -> None:
     args = parser.parse_args()
     os.environ["PYTHONPATH"] = str(HERE)  # the builder finds slowed.py there
     print_machine()
-    with _slowed(0) as (cell, plain):
+    with slowed(0) as (cell, plain):
         for target, repeat in ((0.10, "recommended"), (0.03, "adaptive")):
             if args.only in (None, target):
-                with _slowed(_rows(cell, plain, target)) as (_, slower):
-                    truth = _long_ratio(cell, plain, slower)
+                with slowed(rows_for(cell, plain, target)) as (_, slower):
+                    truth = long_ratio(cell, plain, slower)
                     low, high = truth.low - 1, truth.high - 1
                     print(f"{target:.0%} wanted, truly {truth.ratio - 1:.1%} ({low:.1%} to {high:.1%})")
                     _trials(cell, plain, slower, repeat, args.trials)
 
 
-def _slowed(rows: int):
+def slowed(rows: int):
     return built("model=slowed", f"model.rows={rows}", config_dir=HERE / "conf")
 
 
-def _rows(cell: Cell, plain: Subject, target: float) -> int:
+def rows_for(cell: Cell, plain: Subject, target: float) -> int:
     """Return the amount of work that makes the program slower by the target, found in three steps."""
     rows = FIRST_GUESS
     for _ in range(3):
-        with _slowed(rows) as (_, slower):
-            rows = max(1, round(rows * target / (_long_ratio(cell, plain, slower).ratio - 1)))
+        with slowed(rows) as (_, slower):
+            rows = max(1, round(rows * target / (long_ratio(cell, plain, slower).ratio - 1)))
     return rows
 
 
-def _long_ratio(cell: Cell, plain: Subject, slower: Subject) -> PairedRatio:
+def long_ratio(cell: Cell, plain: Subject, slower: Subject) -> PairedRatio:
     """Compare over 200 blocks, the best available estimate of the truth."""
     repeat = msgspec.structs.replace(plain.repeat, rounds=200, rounds_s=600, max_seconds=600)
     return _judged(cell, *(msgspec.structs.replace(side, repeat=repeat) for side in (plain, slower)))[0]

@@ -25,6 +25,7 @@ HYDRA = ("hydra", "omegaconf")
 # libraries it may import: those take seconds (torch) or mean the command line (Hydra).
 LAYERS: dict[str, tuple[str, ...]] = {
     "errors": (),
+    "exit_status": (),
     "text": (),
     "version": (),
     "stats": (),

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etbench.errors import EtbenchError
+from etbench.exit_status import BAD_USAGE, FAILED, OK, REGRESSION, UNDECIDED
 
 if TYPE_CHECKING:
     from etbench.results.files.store import UnreadableError
     from etbench.results.schema import Result
 
 __all__ = [
+    "BAD_USAGE",
     "FAILED",
     "OK",
     "REGRESSION",
+    "UNDECIDED",
     "add_folders",
     "check_results",
     "out_folder",
@@ -25,8 +28,6 @@ __all__ = [
     "print_paths",
     "read_all",
 ]
-
-OK, FAILED, REGRESSION = 0, 1, 3
 
 
 def add_folders(parser: argparse.ArgumentParser) -> None:

@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etbench.cli.common import FAILED, OK, REGRESSION, read_all
+from etbench.cli.common import read_all
 from etbench.errors import EtbenchError
-from etbench.text import counted
+from etbench.text import share
 
 if TYPE_CHECKING:
     from etbench.results.comparison.compare import Comparison
+    from etbench.results.comparison.outcome import Outcome
 
 __all__ = ["ACROSS", "configure", "run"]
 
@@ -21,8 +22,10 @@ ACROSS = ("machines", "versions", "settings")  # those of `etbench.results.compa
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = (
-        "The exit status is 1 if a cell of NEW is wrong. It is 3 if a cell is significantly slower (95 %) by "
-        "more than --fail-above, meets a --fail-if condition, or was measured in BASELINE and not in NEW."
+        "For each cell it decides whether NEW is slower by more than --fail-above: a regression, passed, or "
+        "undecided. The exit status is the first that applies: 2 for bad usage or results that cannot be "
+        "compared; 1 if a cell of NEW failed, is wrong or is missing; 3 for a regression or a --fail-if "
+        "condition that is met; 4 if a cell is undecided; 0 otherwise."
     )
     parser.add_argument("base", type=Path, metavar="BASELINE", help="result file or folder of the baseline")
     parser.add_argument(
@@ -33,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_share,
         default=0.05,
         metavar="5%",
-        help="largest slowdown that is allowed (default: 5%%)",
+        help="largest slowdown that is allowed, as 5%% or 0.05 (default: 5%%)",
     )
     parser.add_argument(
         "--fail-if",
@@ -45,7 +48,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         '"finding:weights.random" or "finding:calibration.*"; may be repeated',
     )
     parser.add_argument(
-        "--allow-missing", action="store_true", help="allow cells that NEW lacks or could not measure"
+        "--allow-missing", action="store_true", help="allow cells that NEW lacks, or skipped or only built"
+    )
+    parser.add_argument(
+        "--allow-undecided", action="store_true", help="exit with 0 instead of 4 if a cell is undecided"
     )
     parser.add_argument("--format", choices=["table", "json", "markdown"], default="table")
     parser.add_argument(
@@ -83,44 +89,44 @@ def run(args: argparse.Namespace) -> int:
         conditions=conditions,
         base_path=str(args.base),
     )
-    if not (comparison.cells or comparison.failing or comparison.wrong):
+    if not (comparison.cells or comparison.failing or comparison.not_measured or comparison.wrong):
         raise EtbenchError(f"{args.base} and {args.new} have no measured cell in common", stage="compare")
-    failed = comparison.regressed or (comparison.incomplete and not args.allow_missing)
+    allow = {"missing": args.allow_missing, "undecided": args.allow_undecided}
+    outcome = comparison.outcome([reason for reason, allowed in allow.items() if allowed])
     if args.format == "json":
-        print(msgspec.json.format(msgspec.json.encode(comparison), indent=2).decode())
+        both = msgspec.to_builtins(outcome) | msgspec.to_builtins(comparison)
+        print(msgspec.json.format(msgspec.json.encode(both), indent=2).decode())
     elif args.format == "markdown":
-        print(_markdown(comparison, failed=failed or bool(comparison.wrong)))
+        print(_markdown(comparison, outcome))
     else:
+        from etbench.results.comparison.outcome import decision_counts
         from etbench.terminal.console import print_comparison
 
         print_comparison(comparison.cells)
         for line in _beside(comparison):
             print(line)
-    return FAILED if comparison.wrong else REGRESSION if failed else OK
+        print(f"{outcome.heading}: {decision_counts(comparison.cells)}")
+    return outcome.status
 
 
-def _markdown(comparison: Comparison, *, failed: bool) -> str:
-    verdicts = [cell.verdict for cell in comparison.cells]
-    counts = ", ".join(f"{verdicts.count(word)} {word}" for word in dict.fromkeys(verdicts))
-    lines = [
-        f"### etbench: {'failed' if failed else 'passed'}",
-        "",
-        f"{counted(len(verdicts), 'cell')} compared: {counts or 'none'}; "
-        f"a slowdown of up to {comparison.threshold:.3g} is allowed.",
-        "",
-    ]
+def _markdown(comparison: Comparison, outcome: Outcome) -> str:
+    from etbench.results.comparison.outcome import decision_counts, family_rule
+
+    lines = [f"### etbench: {outcome.heading}", "", f"{decision_counts(comparison.cells)}.", ""]
     if comparison.cells:
         lines += [
-            "| cell | baseline ms | new ms | new / baseline | 95 % | verdict |",
-            "|---|--:|--:|--:|--:|---|",
+            "| cell | baseline ms | new ms | new / baseline | 95 % | decision | verdict |",
+            "|---|--:|--:|--:|--:|---|---|",
         ]
     for cell in comparison.cells:
-        verdict = f"**{cell.verdict}**" if cell.regression else cell.verdict
+        decision = f"**{cell.decision}**" if cell.regression else cell.decision
         interval = f"{cell.low:.3f} to {cell.high:.3f}" if cell.low is not None else "none"
         lines.append(
-            f"| {_cell(cell.name)} | {cell.base_ms:.4g} | {cell.new_ms:.4g} | {cell.ratio:.3f} "
-            f"| {interval} | {verdict}{f': {_cell(cell.advice)}' if cell.advice else ''} |"
+            f"| {_cell(cell.name)} | {cell.base_ms:.4g} | {cell.new_ms:.4g} | {cell.ratio:.3f} | {interval} "
+            f"| {decision} | {_cell(': '.join(filter(None, [cell.words, cell.advice])))} |"
         )
+    if rule := family_rule(comparison.cells):
+        lines.append(f"\n{rule}.")
     return "\n".join([*lines, *(f"\n- {line}" for line in _beside(comparison))])
 
 
@@ -129,9 +135,15 @@ def _beside(comparison: Comparison) -> list[str]:
     lines = [
         f"{violation.condition}: {violation.cell}: {violation.message}" for violation in comparison.violations
     ]
+    lines += [
+        f"{cell.name} was measured in turn with another baseline: {cell.measured_with}"
+        for cell in comparison.cells
+        if cell.measured_with
+    ]
     for what, names in (
+        ("failed", comparison.failing),
         ("wrong", comparison.wrong),
-        ("no longer measured", comparison.failing),
+        ("no longer measured", comparison.not_measured),
         ("only in the baseline", comparison.only_base),
         ("only in new", comparison.only_new),
     ):
@@ -154,11 +166,7 @@ def _kinds(text: str) -> tuple[str, ...]:
 
 
 def _share(text: str) -> float:
-    """Read ``5%`` or ``0.05``."""
     try:
-        value = float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 10:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a valid share; write it as 5% or 0.05")
-    return value
+        return share(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

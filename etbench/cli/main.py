@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from etbench.cli.commands import COMMANDS, LATER
 from etbench.cli.words import hint
 from etbench.errors import EtbenchError
+from etbench.exit_status import BAD_USAGE
 from etbench.terminal.pipe import ending_with_the_reader
 
 __all__ = ["main"]
-
-BAD_USAGE = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 __all__ = ["cell_arguments", "python_command", "quoted", "resume_arguments", "shell_words"]
 
 # They concern the sweep that a cell is part of, or what the cell is compared with.
-OF_THE_OCCASION = ("sweep.", "hydra.", "hydra/", "compare_to=", "fail_above=")
+OF_THE_OCCASION = ("sweep.", "hydra.", "hydra/", "compare_to=", "fail_above=", "allow_undecided=")
 
 
 def shell_words(arguments: Sequence[str]) -> str:

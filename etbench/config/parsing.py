@@ -16,6 +16,7 @@ from etbench.config.model_data import saved_weights
 from etbench.config.naming import as_built, model_name
 from etbench.config.sections import Delegate, Evaluate, KnownOptions, Model, Precision, Section
 from etbench.errors import ConfigError, nearest
+from etbench.text import share
 
 __all__ = ["COMPONENTS", "is_option", "parse"]
 
@@ -54,12 +55,23 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
     if isinstance(sections["model"], Model) and sections["model"].ready:
         sections |= as_built(sections["model"])
     rest = {key: value for key, value in config.items() if key not in COMPONENTS}
+    if isinstance(rest.get("fail_above"), str | int | float):
+        rest["fail_above"] = _share("fail_above", str(rest["fail_above"]), faults)
     top = _convert(rest, Settings, "", faults)
     if faults:
         raise ConfigError(faults)
     return Cell(
         **sections, **{name: getattr(top, name) for name in Settings.__struct_fields__}, config=config
     )
+
+
+def _share(key: str, text: str, faults: list[str]) -> float:
+    """Read a share such as 5% or 0.05; on an error append its description."""
+    try:
+        return share(text)
+    except ValueError as error:
+        faults.append(f"{key}={text}: {error}")
+        return 1.0
 
 
 def _is_etbenchs(section: dict[str, Any]) -> bool:

@@ -18,7 +18,16 @@ from etbench.results.files.store import read_results
 from etbench.results.schema import Result
 from etbench.system.files import link_or_copy, sha256
 
-__all__ = ["Baseline", "Settings", "base_recipe", "find_base", "kept_program", "origin_of_rebuilt"]
+__all__ = [
+    "BaseProgram",
+    "Baseline",
+    "Settings",
+    "base_recipe",
+    "find_base",
+    "has_measured",
+    "kept_program",
+    "rebuilt_program",
+]
 
 STAGE = "compare_to"
 RECIPE = ("model", "precision", "delegate", "calibration")
@@ -73,6 +82,15 @@ class Settings:
         return {"threads": self.threads, "runner": self.runner, **msgspec.structs.asdict(self.runtime)}
 
 
+@dataclass(frozen=True)
+class BaseProgram:
+    """The program of a baseline as it is measured: its folder, where it came from, and its checksum."""
+
+    folder: Path
+    origin: str
+    sha256: str
+
+
 def find_base(cell: Cell, where: str) -> Baseline:
     """Return the measured result of this model, precision and delegate that is most similar to the cell.
 
@@ -108,13 +126,20 @@ def find_base(cell: Cell, where: str) -> Baseline:
     return max(fitting, key=lambda base: (*_likeness(base, cell), base.result.created_at))
 
 
+def has_measured(where: str, result: Result) -> bool:
+    """Return whether a result file or folder has a measurement of this model, precision and delegate."""
+    if not Path(where).exists():
+        return False
+    return any(one.status == "ok" and _stem(one) == _stem(result) for _, one in read_results([where])[0])
+
+
 def _likeness(base: Baseline, cell: Cell) -> tuple[bool, bool, bool]:
     same_model = base.result.config.get("model") == cell.config["model"]
     return base.result.cell_id == cell.cell_id, same_model, base.settings == Settings.of(cell)
 
 
-def kept_program(base: Baseline, new: Artifact, new_folder: Path, folder: Path) -> tuple[Path, str] | None:
-    """Return a folder with the baseline's program and its origin, or None if it must be built again.
+def kept_program(base: Baseline, new: Artifact, new_folder: Path, folder: Path) -> BaseProgram | None:
+    """Return the baseline's program, or None if it must be built again.
 
     Args:
         base: from `find_base`.
@@ -139,14 +164,14 @@ def kept_program(base: Baseline, new: Artifact, new_folder: Path, folder: Path) 
             stage=STAGE,
         )
     if old.sha256 == new.sha256:
-        return new_folder, "the same program"
+        return BaseProgram(new_folder, "the same program", old.sha256)
     kept = base.path.with_name(base.result.pte_file) if base.result.pte_file else None
     if (old.generation, old.dynamic) != (new.generation, new.dynamic):
         return None  # the new references may not fit the baseline's cache, or its sizes
     if kept and kept.exists() and sha256(kept) == old.sha256:
         shutil.copyfile(kept, program_path(folder))
         link_or_copy(references_path(new_folder), references_path(folder))
-        return folder, "the program kept next to the baseline's result"
+        return BaseProgram(folder, "the program kept next to the baseline's result", old.sha256)
     return None
 
 
@@ -168,13 +193,14 @@ def base_recipe(base: Baseline, cell: Cell) -> Recipe:
         ) from error
 
 
-def origin_of_rebuilt(base: Baseline, built: Built) -> str:
-    """Describe the origin of a baseline's program that was not kept next to its result."""
+def rebuilt_program(base: Baseline, built: Built, folder: Path) -> BaseProgram:
+    """Return a baseline's program that was not kept next to its result, but cached or built again."""
     old = base.result.artifact
     assert old is not None
     where = "the artifact cache" if built.from_cache else "a new build"
     same = "with the same bytes" if built.artifact.sha256 == old.sha256 else "with different bytes"
-    return f"{where}, from the configuration in the baseline's result, {same}"
+    origin = f"{where}, from the configuration in the baseline's result, {same}"
+    return BaseProgram(folder, origin, built.artifact.sha256)
 
 
 def _stem(result: Result) -> str:

@@ -17,7 +17,7 @@ from etbench.artifact import program_path
 from etbench.builder import Built
 from etbench.config import Cell
 from etbench.config.model_data import data_words
-from etbench.engine.baseline import Baseline
+from etbench.engine.baseline import Baseline, BaseProgram
 from etbench.engine.record import blank_result, failed
 from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent, Stages
@@ -75,7 +75,7 @@ class CellRun:
         self.blank = blank_result(cell, log_file=os.path.relpath(self.log, out))
         self.base: Baseline | None = None
         self.program: Program | None = None
-        self.base_program: tuple[Path, str] | None = None
+        self.base_program: BaseProgram | None = None
         self.outcome: Outcome | None = None
         self._on_event = on_event
         self._begun: float | None = None

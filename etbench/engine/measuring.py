@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from time import monotonic
@@ -55,15 +55,19 @@ class Measuring:
         runner: the executable of the native runner.
         finish: writes the result of a cell.
         fail: writes an error as the result of a cell.
+        family: how many cells of the run are compared with a baseline.
 
     """
 
-    def __init__(self, runs: Sequence[CellRun], *, runner: Path | None, finish: Finish, fail: Fail) -> None:
+    def __init__(
+        self, runs: Sequence[CellRun], *, runner: Path | None, finish: Finish, fail: Fail, family: int = 1
+    ) -> None:
         self.subjects: list[Subject] = []
         self._roles: list[_Role] = []  # by subject
         self._runner = runner
         self._finish = finish
         self._fail = fail
+        self._family = family
         self._turn_id = uuid.uuid4().hex[:12]
         self._kept_at = monotonic()
         for run in runs:
@@ -107,8 +111,9 @@ class Measuring:
         if of.base is not None:
             assert run.base is not None and run.base_program is not None
             unlike = run.base.settings.unlike(Settings.of(run.cell))
-            origin = ", with its own ".join(filter(None, [run.base_program[1], unlike]))
-            result = compared(run.cell, result, run.base, origin, of.base)
+            origin = ", with its own ".join(filter(None, [run.base_program.origin, unlike]))
+            program = replace(run.base_program, origin=origin)
+            result = compared(run.cell, result, run.base, program, of.base, family=self._family)
         of.rounds = []
         self._finish(run, result)
 
@@ -137,7 +142,7 @@ class Measuring:
         if run.base and run.base_program:
             base = len(self.subjects)
             self._roles.append(_Role(of, is_baseline=True))
-            self.subjects.append(self._subject(run, run.base_program[0], run.base.settings))
+            self.subjects.append(self._subject(run, run.base_program.folder, run.base.settings))
         subject = self._subject(run, run.program.folder, Settings.of(run.cell))
         self._roles.append(_Role(of, is_baseline=False))
         self.subjects.append(

@@ -12,7 +12,7 @@ import msgspec
 from etbench.builder import Built, Cache, Job, OnJobDone, OnJobEvent, build_all
 from etbench.config import Cell
 from etbench.devices import place
-from etbench.engine.baseline import base_recipe, find_base, kept_program, origin_of_rebuilt
+from etbench.engine.baseline import base_recipe, find_base, kept_program, rebuilt_program
 from etbench.engine.cell_run import CellRun, Program
 from etbench.engine.measuring import Measuring
 from etbench.errors import EtbenchError, NotApplicableError
@@ -37,6 +37,7 @@ class Phases:
         self.scratch = scratch
         self.folders = 0
         self.runner: Path | None = None
+        self.compared = 0  # cells with a baseline, which are judged as one family
 
     def do(self, runs: Sequence[CellRun]) -> None:
         """Produce the result of every run."""
@@ -94,6 +95,7 @@ class Phases:
                     run.base = find_base(run.cell, run.cell.compare_to)
                 except EtbenchError as error:
                     self.fail(run, error)
+        self.compared = sum(run.base is not None for run in runs)
 
     def _build(self, runs: Sequence[CellRun]) -> None:
         """Build each distinct program once, for all cells that need it."""
@@ -148,7 +150,7 @@ class Phases:
             if isinstance(what, EtbenchError):
                 self.fail(run, what)
             elif run.base:
-                run.base_program = job.folder, origin_of_rebuilt(run.base, what)
+                run.base_program = rebuilt_program(run.base, what, job.folder)
 
         self._build_all(list(jobs), lambda job, event: jobs[job].emit(event), on_done)
 
@@ -172,7 +174,9 @@ class Phases:
         return folder
 
     def _measure(self, runs: Sequence[CellRun], how: Cell) -> None:
-        measuring = Measuring(runs, runner=self.runner, finish=self.finish, fail=self.fail)
+        measuring = Measuring(
+            runs, runner=self.runner, finish=self.finish, fail=self.fail, family=max(1, self.compared)
+        )
         try:
             measure(
                 measuring.subjects,

@@ -10,13 +10,13 @@ import msgspec
 
 from etbench.builder import Built
 from etbench.config import Cell, Generation
-from etbench.engine.baseline import Baseline
+from etbench.engine.baseline import Baseline, BaseProgram
 from etbench.engine.known_failures import diagnosed
 from etbench.errors import EtbenchError
 from etbench.events import Failure
 from etbench.host.environment import Environment, read_environment
 from etbench.measure import Round, Series
-from etbench.results.comparison.compare import compare_in_turn
+from etbench.results.comparison.cells import compare_in_turn
 from etbench.results.schema import Generated, InTurn, Requested, Result, RoundFacts
 from etbench.stats import assess, summarize
 from etbench.stats.blocks import common_blocks, round_medians
@@ -98,15 +98,18 @@ def _generated(lengths: Generation | None, rounds: Sequence[Round], p50_ms: floa
     )
 
 
-def compared(cell: Cell, result: Result, base: Baseline, origin: str, old: Series) -> Result:
+def compared(
+    cell: Cell, result: Result, base: Baseline, program: BaseProgram, old: Series, *, family: int
+) -> Result:
     """Add the comparison with the baseline that was interleaved with the cell.
 
     Args:
         cell: its configuration.
         result: from `measured`.
         base: an earlier result.
-        origin: where its program came from.
+        program: the program that was measured for it.
         old: the rounds of that program.
+        family: how many cells of the run are compared with a baseline.
 
     """
     base_facts, rounds = [facts(taken) for taken in old.rounds], [taken.samples_ms for taken in old.rounds]
@@ -114,11 +117,16 @@ def compared(cell: Cell, result: Result, base: Baseline, origin: str, old: Serie
     blocks = common_blocks(base_ms, result.round_medians_ms)
     in_turn = InTurn(
         base_file=str(base.path),
-        base_program=origin,
+        base_program=program.origin,
         threshold=cell.fail_above,
-        comparison=compare_in_turn(result, *blocks, threshold=cell.fail_above),
+        comparison=compare_in_turn(result, *blocks, threshold=cell.fail_above, family=family),
         base_rounds=rounds,
         base_facts=base_facts,
+        base_cell_id=base.result.cell_id,
+        base_created_at=base.result.created_at,
+        base_sha256=program.sha256,
+        base_runtime=old.environment.libraries.get("executorch"),
+        family=family,
     )
     return msgspec.structs.replace(result, in_turn=in_turn)
 

@@ -12,7 +12,10 @@ from typing import Any
 from omegaconf import DictConfig
 
 from etbench.errors import EtbenchError
-from etbench.results.schema import Result
+from etbench.exit_status import FAILED
+from etbench.results.comparison.interleaved import family_verdicts
+from etbench.results.comparison.outcome import Outcome, decision_counts, outcome_of
+from etbench.results.schema import CellComparison, Result
 from etbench.sweep import ray_launcher
 from etbench.sweep.manifest import Manifest, close_manifest, has_manifest
 from etbench.sweep.new_results import NewResultsCallback
@@ -21,9 +24,8 @@ from etbench.terminal.console import print_summary
 from etbench.terminal.pipe import outliving_the_reader
 from etbench.terminal.streams import plain_console
 
-__all__ = ["ResultsCallback"]
+__all__ = ["ResultsCallback", "sweep_outcome"]
 
-FAILED, REGRESSION = 1, 3
 OWN_LAUNCHER = "hydra_plugins.etbench_launcher.EtbenchLauncher"  # writes the manifest itself, with all cells
 
 
@@ -48,10 +50,11 @@ class ResultsCallback(NewResultsCallback):
             super().on_multirun_end(config, **more)
 
     def close(self, folder: Path, results: Sequence[tuple[Path, Result]]) -> None:
-        """Print the summary of the cells; exit with 1 if one failed or is wrong, 3 for a regression."""
-        with _failing_aloud(folder), outliving_the_reader():
-            print_summary(result for _, result in results)
-        _exit_by(results)
+        """Print the summary of the cells and the outcome, and exit with its status."""
+        with _failing_aloud(folder):
+            with outliving_the_reader():
+                print_summary(result for _, result in results)
+            _exit_by([result for _, result in results])
 
     def close_sweep(self, folder: Path, results: Sequence[tuple[Path, Result]], config: DictConfig) -> None:
         """Also write tables and report."""
@@ -62,12 +65,12 @@ class ResultsCallback(NewResultsCallback):
                 print_summary(result for _, result in results)
             if results:
                 _write_tables(folder, config)
-        _exit_by(results)
+            _exit_by([result for _, result in results], config.get("compare_to"))
 
 
 @contextmanager
 def _failing_aloud(folder: Path) -> Iterator[None]:
-    """Exit with 1 if a summary or table cannot be made; Hydra would print a warning and continue."""
+    """Exit with 1 if a summary, table or verdict cannot be made; Hydra would print a warning and continue."""
     try:
         yield
     except Exception as error:
@@ -77,11 +80,42 @@ def _failing_aloud(folder: Path) -> Iterator[None]:
         sys.exit(FAILED)
 
 
-def _exit_by(results: Sequence[tuple[Path, Result]]) -> None:
-    if not results or any(result.status in ("failed", "wrong") for _, result in results):
-        sys.exit(FAILED)
-    if any(result.in_turn and result.in_turn.comparison.regression for _, result in results):
-        sys.exit(REGRESSION)
+def _exit_by(results: Sequence[Result], compare_to: str | None = None) -> None:
+    """Print the outcome of a comparison with a baseline, and exit with the status that applies."""
+    cells = family_verdicts(results)
+    outcome = sweep_outcome(results, cells, compare_to)
+    if cells or any(result.config.get("compare_to") for result in results):
+        _say(f"{outcome.heading}: {decision_counts(cells)}")
+    if outcome.status:
+        sys.exit(outcome.status)
+
+
+def sweep_outcome(
+    results: Sequence[Result], cells: Sequence[CellComparison], compare_to: str | None = None
+) -> Outcome:
+    """Return what a run or sweep amounts to.
+
+    Args:
+        results: of all its cells.
+        cells: the comparisons of those that have a baseline.
+        compare_to: of the whole sweep, for cells that an earlier part of it measured without a baseline.
+
+    """
+    reasons: set[str] = {result.status for result in results if result.status in ("failed", "wrong")}
+    reasons |= {cell.decision for cell in cells if cell.decision != "passed"}
+    if not results:
+        reasons.add("failed")
+    for result in results:
+        base = result.config.get("compare_to") or compare_to
+        if base and result.status == "ok" and result.in_turn is None:
+            reasons.add("undecided")
+        if base and result.status in ("skipped", "built"):
+            from etbench.engine.baseline import has_measured  # rarely needed
+
+            if has_measured(base, result):
+                reasons.add("missing")
+    allowed = bool(results) and all(result.config.get("allow_undecided") for result in results)
+    return outcome_of(reasons, ["undecided"] if allowed else [])
 
 
 def _write_tables(folder: Path, config: DictConfig) -> None:

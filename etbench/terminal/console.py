@@ -11,6 +11,8 @@ from rich.markup import escape
 from rich.text import Text
 
 from etbench.events import Event
+from etbench.results.comparison.interleaved import family_verdicts
+from etbench.results.comparison.outcome import family_rule
 from etbench.results.schema import CellComparison, Result
 from etbench.stats.summary import LatencyMs
 from etbench.terminal.fitting import Column, print_table
@@ -135,7 +137,7 @@ def print_summary(
         print_details(results[0], names[0], console)
     else:
         print_kinds(results, names, console)
-    if compared := [result.in_turn.comparison for result in results if result.in_turn]:
+    if compared := family_verdicts(results):
         print_comparison(compared, console)
 
 
@@ -171,10 +173,11 @@ VERDICTS = {"faster": "green", "slower": "red", "same": "dim"}
 
 
 def print_comparison(cells: Iterable[CellComparison], console: Console | None = None) -> None:
-    """Print a table of compared cells, and what would decide the inconclusive ones."""
+    """Print a table of compared cells, the rule of their family, and what would decide the open ones."""
     console = console or plain_console()
     cells = list(cells)
-    say(console, Text("median of round medians; ratio with its 95 % interval", style="dim"))
+    rule = ["median of round medians; ratio with its 95 % interval", family_rule(cells)]
+    say(console, Text("\n".join(filter(None, rule)), style="dim"))
     print_table(console, COMPARED, map(_compared, cells), more="`--format json`")
     kinds: dict[tuple[str, str], list[CellComparison]] = defaultdict(list)
     for cell in cells:
@@ -187,9 +190,8 @@ def print_comparison(cells: Iterable[CellComparison], console: Console | None = 
 
 
 def _compared(cell: CellComparison) -> tuple[str | Text, ...]:
-    verdict = Text(cell.verdict, style=VERDICTS.get(cell.verdict, "yellow"))
-    if cell.regression:
-        verdict.append(", a regression", style="default")
+    verdict = Text(cell.words, style="default")
+    verdict.stylize(VERDICTS.get(cell.verdict, "yellow"), 0, len(cell.verdict))
     interval = f"{cell.low:.3f} to {cell.high:.3f}" if cell.low is not None else "none"
     figures = (significant(cell.base_ms), significant(cell.new_ms), f"{cell.ratio:.3f}", interval)
     return cell.name, *figures, verdict

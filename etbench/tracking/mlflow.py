@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etbench.errors import ConfigError
+from etbench.results.comparison.interleaved import family_verdicts
 from etbench.results.schema import Result
 from etbench.results.tables.metrics import COLUMNS
 from etbench.results.tables.rows import row_of
@@ -46,9 +47,14 @@ class MlflowCallback(NewResultsCallback):
         """Log each new result as a run; a resumed sweep has already logged some."""
         found = self._client.get_experiment_by_name(self._experiment)
         id_ = found.experiment_id if found else self._client.create_experiment(self._experiment)
+        compared = [result for _, result in results if result.in_turn]
+        decisions = {
+            id(result): cell.decision
+            for result, cell in zip(compared, family_verdicts(compared), strict=True)
+        }
         for path, result in results:
             if not _is_logged(self._client, id_, result):
-                _log(self._client, id_, path, result)
+                _log(self._client, id_, path, result, decisions.get(id(result)))
 
 
 def _is_logged(client: MlflowClient, experiment_id: str, result: Result) -> bool:
@@ -66,12 +72,14 @@ def _begun_ms(result: Result) -> int:
     return int(datetime.fromisoformat(result.created_at).timestamp() * 1e3)
 
 
-def _log(client: MlflowClient, experiment_id: str, path: Path, result: Result) -> None:
+def _log(client: MlflowClient, experiment_id: str, path: Path, result: Result, decision: str | None) -> None:
     from mlflow.entities import Metric, Param
 
     begun = _begun_ms(result)
     name = f"{result.model_name}_{result.precision_short}_{result.delegate}"
     tags = {CELL_ID: result.cell_id, "etbench.status": result.status}
+    if decision:
+        tags["etbench.decision"] = decision
     run = client.create_run(experiment_id, start_time=begun, tags=tags, run_name=name).info.run_id
     given = {
         column: value

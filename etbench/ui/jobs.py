@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 
 from etbench.config.command import python_command, resume_arguments
+from etbench.exit_status import BAD_USAGE, FAILED, OK, REGRESSION, UNDECIDED
 from etbench.ui.choices import Choices, Request
 from etbench.ui.watch import CONSOLE_LOG, Watch
 
@@ -28,10 +29,11 @@ CLOSE_S = 30.0
 POLL_S = 0.01
 INTERRUPTED = 128 + signal.SIGINT
 WORDS = {
-    0: "finished",
-    1: "finished; a cell failed or is wrong",
-    2: "rejected; see the log",
-    3: "finished; a regression",
+    OK: "finished",
+    FAILED: "finished; a cell failed, is wrong or is missing",
+    BAD_USAGE: "rejected; see the log",
+    REGRESSION: "finished; a regression",
+    UNDECIDED: "finished; undecided whether a cell is slower",
 }
 
 

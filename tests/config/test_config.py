@@ -68,6 +68,14 @@ def test_a_target_must_be_a_dotted_name(target: str, plain: dict[str, Any]) -> N
         parse(config)
 
 
+def test_a_share_is_a_percentage_or_a_number_up_to_1(plain: dict[str, Any]) -> None:
+    for given, read in (("5%", 0.05), (0.05, 0.05), (1, 1.0), ("150%", 1.5)):
+        assert parse(plain | {"fail_above": given}).fail_above == read
+    for given, message in ((5, "did you mean 5% or 0.05"), ("much", "write it as 5% or 0.05"), (0, "0.05")):
+        with pytest.raises(ConfigError, match=f"fail_above={given}: .*{message}"):
+            parse(plain | {"fail_above": given})
+
+
 @pytest.mark.parametrize("name", ["../escape", "a/b", "", ".hidden", "a b"])
 def test_a_name_that_cannot_be_part_of_a_file_name_is_refused(name: str, plain: dict[str, Any]) -> None:
     config = copy.deepcopy(plain)

@@ -49,7 +49,7 @@ def _compared(tmp_path: Path, *more: str, status: int = 0) -> InTurn:
 
 def test_the_very_same_program_is_not_built_again(base: Path, tmp_path: Path) -> None:
     # All rounds however slow the machine, and no regression where noise looks like one.
-    in_turn = _compared(tmp_path, "repeat.rounds_s=600", "fail_above=5")
+    in_turn = _compared(tmp_path, "repeat.rounds_s=600", "fail_above=1000%")
     assert in_turn.base_program == "the same program"
     assert in_turn.base_file == str(Path("base") / base.name)
     assert in_turn.comparison.how == "in turn"
@@ -65,7 +65,7 @@ def test_a_wider_model_is_a_regression_against_the_kept_program(base: Path, tmp_
 
 def test_a_program_that_is_gone_is_built_again_from_the_result(base: Path, tmp_path: Path) -> None:
     base.with_suffix(".pte").unlink()
-    in_turn = _compared(tmp_path, "model.width=5", "fail_above=5")
+    in_turn = _compared(tmp_path, "model.width=5", "fail_above=1000%")
     assert in_turn.base_program == (
         "the artifact cache, from the configuration in the baseline's result, with the same bytes"
     )
@@ -73,7 +73,7 @@ def test_a_program_that_is_gone_is_built_again_from_the_result(base: Path, tmp_p
 
 def test_a_program_that_is_gone_from_the_cache_too_is_built_again(base: Path, tmp_path: Path) -> None:
     base.with_suffix(".pte").unlink()
-    in_turn = _compared(tmp_path, "model.width=5", "fail_above=5", "cache.enabled=false")
+    in_turn = _compared(tmp_path, "model.width=5", "fail_above=1000%", "cache.enabled=false")
     assert (
         in_turn.base_program
         == "a new build, from the configuration in the baseline's result, with the same bytes"
@@ -82,7 +82,7 @@ def test_a_program_that_is_gone_from_the_cache_too_is_built_again(base: Path, tm
 
 def test_a_tampered_program_is_not_used(base: Path, tmp_path: Path) -> None:
     base.with_suffix(".pte").write_bytes(b"something else")
-    assert "the artifact cache" in _compared(tmp_path, "model.width=5", "fail_above=5").base_program
+    assert "the artifact cache" in _compared(tmp_path, "model.width=5", "fail_above=1000%").base_program
 
 
 def test_a_base_that_has_no_such_cell_is_a_failure_that_names_what_is_there(
@@ -103,7 +103,7 @@ def test_of_several_results_of_one_name_a_cell_is_given_its_own(tmp_path: Path) 
     grid = (*TINY, "model.width=4,5", *BRIEF)
     done = etbench("-m", *grid, "hydra.sweep.dir=base", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    done = etbench("-m", *grid, "hydra.sweep.dir=new", "compare_to=base", "fail_above=5", cwd=tmp_path)
+    done = etbench("-m", *grid, "hydra.sweep.dir=new", "compare_to=base", "fail_above=1000%", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     results, _ = read_results([tmp_path / "new"])
     assert [result.in_turn.base_program for _, result in results if result.in_turn] == (
@@ -125,7 +125,7 @@ def test_a_base_that_was_built_for_other_constants_or_sizes_does_not_lend_its_pr
 
 
 def test_what_the_base_was_run_with_is_its_own_and_said(base: Path, tmp_path: Path) -> None:
-    more = ("threads=1", "+delegate.runtime.weight_cache=true", "repeat=quick", "fail_above=5")
+    more = ("threads=1", "+delegate.runtime.weight_cache=true", "repeat=quick", "fail_above=1000%")
     found = _compared(tmp_path, *more).base_program
     assert found == "the same program, with its own threads=null, weight_cache=null"
 
@@ -136,7 +136,7 @@ def test_a_base_of_an_older_etbench_serves_as_long_as_its_program_is_there(
     older = json.loads(base.read_text())
     older["config"]["calibration"]["forgotten"] = 1
     base.write_text(json.dumps(older))
-    quick = ("repeat=quick", "fail_above=5")
+    quick = ("repeat=quick", "fail_above=1000%")
     assert _compared(tmp_path, *quick).base_program == "the same program"
     shutil.rmtree(tmp_path / "new")
     assert "kept next to" in _compared(tmp_path, *quick, "model.width=5").base_program

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etbench.stats.stability import assess
-from etbench.stats.verdict import judge
+from etbench.stats.verdict import FamilyMember, Levels, in_turn_at, judge, judge_family, judge_in_turn
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,65 @@ from etbench.stats.verdict import judge
 def test_known_verdicts(interval: tuple[float, float], strict: tuple[float, float], word: str) -> None:
     ratio = 1.05 if interval[0] == 0 else math.sqrt(interval[0] * interval[1])
     assert judge(ratio, interval=interval, strict=strict, threshold=0.05).verdict == word
+
+
+@pytest.mark.parametrize(
+    ("interval", "strict", "decision"),
+    [
+        ((1.07, 1.15), (1.06, 1.16), "regression"),
+        ((1.06, 1.15), (1.04, 1.17), "undecided"),  # slower; whether by more than 5 % is open
+        ((1.01, 1.04), (1.005, 1.045), "passed"),  # slower, but within 5 %
+        ((0.90, 1.04), (0.88, 1.07), "passed"),  # inconclusive, but not slower by 5 %
+        ((0.97, 1.05), (0.96, 1.06), "undecided"),
+        ((0.0, math.inf), (0.0, math.inf), "undecided"),
+    ],
+)
+def test_a_decision_needs_the_whole_interval_on_one_side_of_the_threshold(
+    interval: tuple[float, float], strict: tuple[float, float], decision: str
+) -> None:
+    assert judge(1.0, interval=interval, strict=strict, threshold=0.05).decision == decision
+
+
+def test_a_regression_needs_the_bound_of_its_own_family() -> None:
+    judged = judge(1.1, interval=(1.07, 1.15), strict=(1.06, 1.16), threshold=0.05, alarm_low=1.04)
+    assert (judged.verdict, judged.decision, judged.alarm_low) == ("slower", "undecided", 1.04)
+
+
+def _cells(*factors: float, noise: float = 0.05) -> list[FamilyMember]:
+    logs = np.random.default_rng(4).normal(0, noise, (len(factors), 2, 30))
+    return [
+        FamilyMember(in_turn_at(base, factor * new), 0.05)
+        for factor, (base, new) in zip(factors, np.exp(logs), strict=True)
+    ]
+
+
+def test_a_family_divides_its_level_among_the_cells_without_an_alarm() -> None:
+    cells = _cells(*[1.5] * 9, 1.0)
+    *slow, equal = (judged for _, judged in judge_family(cells))
+    assert {judged.decision for judged in slow} == {"regression"}
+    ((_, alone),) = judge_family(cells[-1:])
+    assert equal == alone, "nothing is left to share the level with"
+    (_, of_ten) = judge_family([*cells[-1:], *_cells(*[1.0] * 9)])[0]
+    assert of_ten.alarm_low < alone.alarm_low
+
+
+def test_a_regression_is_always_slower_and_never_passed() -> None:
+    for seed in range(20):
+        factors = np.random.default_rng(seed).uniform(0.9, 1.3, 8)
+        for ratio, judged in judge_family(_cells(*factors, noise=0.03)):
+            if judged.decision == "regression":
+                assert judged.verdict == "slower"
+                assert 1.05 < judged.alarm_low <= ratio.ratio
+
+
+def test_levels_that_are_spent_in_parts_widen_the_bounds() -> None:
+    base, new = np.exp(np.random.default_rng(1).normal(0, 0.05, (2, 40)))
+    whole, once = judge_in_turn(base, new, threshold=0.05)
+    part, often = judge_in_turn(base, new, threshold=0.05, levels=Levels(regression=0.002, passed=0.005))
+    assert part.low < whole.low < whole.high < part.high
+    assert often.alarm_low < once.alarm_low
+    assert Levels().interval == pytest.approx(0.95)
+    assert Levels().strict(28) == pytest.approx(1 - 0.02 / 28)
 
 
 def test_what_is_inconclusive_says_how_many_times_the_rounds() -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 from running import BRIEF, CONF, etbench
 
-from etbench.results.files.store import read_results
+from etbench.results.files.store import read_results, write_result
+from etbench.results.schema import CellComparison, Result
 from etbench.sweep import callback
-from etbench.sweep.callback import ResultsCallback
+from etbench.sweep.callback import ResultsCallback, sweep_outcome
 
 
 def test_a_failing_cell_fails_the_sweep_and_no_other_cell(tmp_path: Path, scratch: Path) -> None:
@@ -61,6 +64,52 @@ def test_a_table_that_cannot_be_made_is_no_success(
     printed, traceback = capsys.readouterr()
     assert "their tables could not be written: a fault of the tables" in printed
     assert "ZeroDivisionError" in traceback
+
+
+def _comparison(decision: str) -> CellComparison:
+    return CellComparison(
+        **{"model": "m", "precision": "fp32", "delegate": "xnnpack", "base_ms": 1.0, "new_ms": 1.0},
+        **{"how": "in turn", "ratio": 1.0, "low": None, "high": None, "verdict": "inconclusive"},
+        regression=decision == "regression",
+        decision=decision,
+    )
+
+
+@pytest.mark.parametrize(
+    ("statuses", "decisions", "status"),
+    [
+        (["ok"], [], 0),
+        (["skipped", "built"], [], 0),
+        ([], [], 1),
+        (["ok", "failed"], ["regression", "undecided"], 1),
+        (["wrong"], [], 1),
+        (["ok", "ok", "ok"], ["regression", "undecided", "passed"], 3),
+        (["ok", "ok"], ["undecided", "passed"], 4),
+        (["ok"], ["passed"], 0),
+    ],
+)
+def test_a_sweep_ends_with_the_first_status_that_applies(
+    statuses: list[str], decisions: list[str], status: int, make_result: Callable[..., Result]
+) -> None:
+    results = [make_result(status=one) for one in statuses]
+    cells = [_comparison(decision) for decision in decisions]
+    assert sweep_outcome(results, cells).status == status
+    allowed = [msgspec.structs.replace(one, config={"allow_undecided": True}) for one in results]
+    outcome = sweep_outcome(allowed, cells)
+    assert outcome.status == (0 if status == 4 else status)
+    assert (outcome.heading == "undecided (allowed)") == (status == 4)
+
+
+def test_a_cell_without_a_comparison_that_was_asked_for_is_undecided_or_missing(
+    tmp_path: Path, make_result: Callable[..., Result]
+) -> None:
+    write_result(make_result(), tmp_path, "a")
+    asked = {"compare_to": str(tmp_path)}
+    assert sweep_outcome([make_result(config=asked)], []).applies == ["undecided"]
+    assert sweep_outcome([make_result()], [], str(tmp_path)).applies == ["undecided"], "of a resumed sweep"
+    assert sweep_outcome([make_result(config=asked, status="skipped")], []).applies == ["missing"]
+    unknown = make_result("another", config=asked, status="skipped")
+    assert sweep_outcome([unknown], []).applies == [], "the baseline does not have it either"
 
 
 def test_a_second_sweep_into_the_same_folder_keeps_both(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_runs_go_one_after_the_other_and_what_is_cancelled_never_starts(
         return jobs
 
     first, second = asyncio.run(both()).all
-    assert first.state == "finished; a cell failed or is wrong"
+    assert first.state == "finished; a cell failed, is wrong or is missing"
     assert (second.state, second.process) == ("cancelled", None)
     watch = first.watch
     assert watch is not None and second.watch is None

@@ -105,7 +105,9 @@ def test_a_failing_cell_shows_its_reason_and_a_slow_one_can_be_cancelled(
     page.get_by_label("Repeats").fill("10000")
     page.get_by_role("button", name="Start").click()
     failing = page.locator(".eb-card").filter(has_text="unimportable_fp32_portable")
-    expect(failing.get_by_text(re.compile(r"^finished; a cell failed or is wrong"))).to_be_visible()
+    expect(
+        failing.get_by_text(re.compile(r"^finished; a cell failed, is wrong or is missing"))
+    ).to_be_visible()
     expect(failing.get_by_text(re.compile("failed at stage load: .*no_such_package"))).to_be_visible()
     slow = page.locator(".eb-card").filter(has_text="slow_fp32_portable")
     expect(slow.get_by_text(re.compile(r"^timing"))).to_be_visible()

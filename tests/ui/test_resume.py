@@ -43,7 +43,7 @@ def test_a_sweep_whose_server_was_killed_is_resumed_to_its_end(browser: Browser,
         earlier.get_by_role("button", name="Resume").click()
         run = page.locator(".eb-card").filter(has_text="Run 1")
         expect(
-            run.get_by_text(re.compile("^finished; a cell failed or is wrong · 2 of 2 cells"))
+            run.get_by_text(re.compile("^finished; a cell failed, is wrong or is missing · 2 of 2 cells"))
         ).to_be_visible(timeout=600_000)
         expect(earlier).to_have_count(0)
         expect(run.get_by_role("button", name="Resume")).to_be_hidden()

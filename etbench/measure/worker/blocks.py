@@ -14,7 +14,7 @@ from etbench.measure.protocol import (
 from etbench.measure.worker.subject import RunningSubject, failing_alone
 from etbench.stats.interval import location_interval
 from etbench.stats.paired import paired_ratio
-from etbench.stats.verdict import ALARM_CONFIDENCE
+from etbench.stats.verdict import Levels
 
 __all__ = ["Blocks"]
 
@@ -114,7 +114,7 @@ def _half_width(team: list[RunningSubject]) -> Callable[[], float | None]:
 
     def to_base() -> float | None:
         return paired_ratio(
-            *in_turn(team[0].progress.rounds, new.rounds), confidence=ALARM_CONFIDENCE
+            *in_turn(team[0].progress.rounds, new.rounds), confidence=Levels().strict(1)
         ).half_width
 
     return to_base if len(team) > 1 else alone

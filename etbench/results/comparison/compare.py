@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from statistics import median
 
 import msgspec
@@ -12,25 +12,27 @@ from msgspec import Struct
 from etbench.config.command import quoted, shell_words
 from etbench.errors import EtbenchError
 from etbench.results.checks import OTHER_BASELINE
+from etbench.results.comparison.cells import compared_cell, location_ms
 from etbench.results.comparison.conditions import differences, refuse_other_conditions
 from etbench.results.comparison.gate import Condition, FindingCondition, Violation, check_conditions
-from etbench.results.comparison.pairing import Pairing, cell_name, cell_settings, is_summary, pair_results
-from etbench.results.comparison.separate_runs import SeparateRuns, by_name, runs_like
+from etbench.results.comparison.interleaved import Interleaved, interleaved, measured_with
+from etbench.results.comparison.outcome import Outcome, outcome_of
+from etbench.results.comparison.pairing import cell_name, cell_settings, is_summary, pair_results
+from etbench.results.comparison.separate_runs import SeparateRuns, separate_runs
 from etbench.results.schema import CellComparison, Result
-from etbench.stats.blocks import common_blocks
 from etbench.stats.paired import PairedRatio
 from etbench.stats.separate import SeparateRatio
-from etbench.stats.verdict import Judgement, alarm_confidence, judge_at, judge_in_turn
+from etbench.stats.verdict import FamilyMember, Judgement, Levels, judge_family
 
-__all__ = ["Comparison", "compare_in_turn", "compare_results"]
+__all__ = ["Comparison", "compare_results"]
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
     """All cells that both sides have, and those that only one has.
 
-    `failing` names the cells that the baseline measured and `new` could not, with the reason; `wrong` those
-    of `new` that it measured but whose program is wrong, with the findings; `violations` are the cells that
-    violate a condition.
+    `failing` names the cells of `new` that failed, with the error; `not_measured` those that the baseline
+    measured and `new` skipped or only built, with the reason; `wrong` those of `new` that it measured but
+    whose program is wrong, with the findings; `violations` are the cells that violate a condition.
     """
 
     threshold: float
@@ -38,18 +40,22 @@ class Comparison(Struct, frozen=True, kw_only=True):
     only_base: list[str]
     only_new: list[str]
     failing: list[str] = []
+    not_measured: list[str] = []
     wrong: list[str] = []
     violations: list[Violation] = []
 
-    @property
-    def regressed(self) -> bool:
-        """Whether any cell is slower by more than the threshold, or violates a condition."""
-        return bool(self.violations) or any(cell.regression for cell in self.cells)
-
-    @property
-    def incomplete(self) -> bool:
-        """Whether `new` lacks a cell that the baseline measured."""
-        return bool(self.only_base or self.failing)
+    def outcome(self, allow: Collection[str] = ()) -> Outcome:
+        """Return what applies and the exit status; `allow` are reasons that do not count, see `REASONS`."""
+        decisions = {cell.decision for cell in self.cells}
+        found = {
+            "failed": self.failing,
+            "wrong": self.wrong,
+            "missing": self.only_base or self.not_measured,
+            "regression": "regression" in decisions,
+            "condition met": self.violations,
+            "undecided": not self.cells or "undecided" in decisions,
+        }
+        return outcome_of([reason for reason, applies in found.items() if applies], allow)
 
 
 def compare_results(
@@ -64,10 +70,10 @@ def compare_results(
 ) -> Comparison:
     """Compare the measured cells of two sets, paired by model, precision, delegate, inputs and weights.
 
-    The latest result of each cell is compared. If the two were not interleaved, all runs of the same program
-    in the same conditions are used, since they show how far apart runs are (`etbench.stats.separate`). The
-    verdicts ``faster`` and ``slower`` hold for the whole family: the probability that any of them is false is
-    limited to 2 % (Bonferroni). An imported summary has no rounds, so it has a ratio but no verdict.
+    The latest result of each cell is compared. Cells that were measured interleaved, in one sweep or with
+    ``compare_to``, are judged by those rounds, others by all runs of the same program in the same conditions,
+    which show how far apart runs are (`etbench.stats.separate`). All cells are judged as one family, see
+    `etbench.stats.verdict.judge_family`. An imported summary has no rounds, so it has a ratio but no verdict.
 
     Args:
         base: the results to compare with.
@@ -87,118 +93,108 @@ def compare_results(
     base, new = list(base), list(new)
     paired = pair_results(base, new)
     _refuse_wrong(base, paired.only_new)
-    wrong = [pair for pair in paired.failing if pair[1].status == "wrong"]
-    failing = [pair for pair in paired.failing if pair[1].status != "wrong"]
-    judged = [pair for pair in paired.pairs if not any(map(is_summary, pair))]
-    refuse_other_conditions([pair for pair in judged if not _interleaved(*pair)], across)
+    rounds = [None if _is_any_summary(*pair) else interleaved(*pair) for pair in paired.pairs]
+    apart = [pair for pair, together in zip(paired.pairs, rounds, strict=True) if not together]
+    refuse_other_conditions([pair for pair in apart if not _is_any_summary(*pair)], across)
+    runs = separate_runs(paired.pairs, base, new)
+    judged = _judge(runs, rounds, threshold=threshold, drift=drift, base_path=base_path)
     bases = [*(old for old, _ in (*paired.pairs, *paired.failing)), *paired.only_base]
     settings = cell_settings(bases) | cell_settings([*(now for _, now in paired.pairs), *paired.only_new])
-
-    named = by_name(base), by_name(new)
 
     def name(result: Result) -> str:
         return cell_name(result, settings[id(result)])
 
-    def runs(old: Result, now: Result) -> SeparateRuns:
-        of_base, of_new = (side[cell_name(one)] for side, one in zip(named, (old, now), strict=True))
-        return SeparateRuns(base=runs_like(old, of_base), new=runs_like(now, of_new))
-
+    faults = [(name(old), now) for old, now in paired.failing]
+    faults += [(cell_name(now), now) for now in paired.faulty]
+    wrong = [pair for pair in paired.failing if pair[1].status == "wrong"]
     return Comparison(
         threshold=threshold,
         cells=[
-            msgspec.structs.replace(
-                _compare_cell(
-                    runs(old, now),
-                    threshold=threshold,
-                    family=len(judged),
-                    drift=drift,
-                    base_path=base_path,
-                ),
-                setting=_setting(old, now, settings[id(now)]),
-            )
-            for old, now in paired.pairs
+            msgspec.structs.replace(cell, setting=_setting(*pair, settings[id(pair[1])]))
+            for cell, pair in zip(judged, paired.pairs, strict=True)
         ],
         only_base=[name(result) for result in paired.only_base],
         only_new=[name(result) for result in paired.only_new],
-        failing=[f"{name(old)} ({_why(now)})" for old, now in failing],
-        wrong=[
-            *(f"{name(old)} ({now.errors})" for old, now in wrong),
-            *(f"{cell_name(now)} ({now.errors})" for now in _wrong_alone(new, paired)),
-        ],
+        failing=[f"{cell} ({_why(now)})" for cell, now in faults if now.status == "failed"],
+        not_measured=[f"{cell} ({_why(now)})" for cell, now in faults if now.status in ("skipped", "built")],
+        wrong=[f"{cell} ({now.errors})" for cell, now in faults if now.status == "wrong"],
         violations=check_conditions(conditions, [*paired.pairs, *wrong]),
     )
 
 
-def compare_in_turn(
-    new: Result,
-    base_medians: Sequence[float],
-    new_medians: Sequence[float],
+def _judge(
+    pairs: Sequence[SeparateRuns],
+    rounds: Sequence[Interleaved | None],
     *,
     threshold: float,
-    family: int = 1,
-) -> CellComparison:
-    """Compare a cell with the baseline that was interleaved with it.
+    drift: float | None,
+    base_path: str,
+) -> list[CellComparison]:
+    """Judge all pairs as one family, those with interleaved rounds by these."""
+    members = {}
+    for number, (runs, together) in enumerate(zip(pairs, rounds, strict=True)):
+        if together:
+            members[number] = together.member(threshold)
+        elif not _is_any_summary(*runs.newest) and (at := runs.at(drift)):
+            members[number] = FamilyMember(at, threshold)
+    judged = dict(zip(members, judge_family(list(members.values())), strict=True))
+    strict = Levels().strict(max(1, len(members)))
+    cells = []
+    for number, (runs, together) in enumerate(zip(pairs, rounds, strict=True)):
+        base, new = runs.newest
+        if _is_any_summary(base, new):
+            cells.append(_ratio_alone(base, new))
+        elif together:
+            base_ms = median(together.base_ms)
+            cells.append(
+                compared_cell(new, *judged[number], base_ms=base_ms, how="in turn", threshold=threshold)
+            )
+        else:
+            cell = _compare_separate(runs, judged.get(number), threshold)
+            if cell.decision == "undecided":
+                why = runs.why_open(threshold, strict, drift)
+                cell = msgspec.structs.replace(cell, advice=f"{why}; {_in_turn_advice(base, new, base_path)}")
+            cells.append(cell)
+    return cells
 
-    Args:
-        new: the result that is judged.
-        base_medians: median of the baseline's round in each block, in ms.
-        new_medians: the same of the new one, in the same blocks.
-        threshold: 0.05 allows the cell to be 5 % slower.
-        family: how many cells are compared at once.
 
-    """
-    ratio, judgement = judge_in_turn(base_medians, new_medians, threshold=threshold, family=family)
-    return _put_in_words(
-        new, ratio, judgement, base_ms=median(base_medians), how="in turn", threshold=threshold
-    )
-
-
-def _interleaved(base: Result, new: Result) -> bool:
-    return base.turn_id is not None and base.turn_id == new.turn_id and base.own_blocks == new.own_blocks
+def _is_any_summary(*sides: Result) -> bool:
+    return any(map(is_summary, sides))
 
 
 def _setting(base: Result, new: Result, setting: str) -> str:
-    """Add the conditions in which the two sides differ to what distinguishes the cell."""
-    if is_summary(base) or is_summary(new):
+    """Add the conditions in which the two sides were measured differently to what distinguishes the cell.
+
+    Rounds of a baseline that are stored in the new result were measured on its machine, with its versions.
+    """
+    if _is_any_summary(base, new):
         return setting
-    return ", ".join(filter(None, [setting, *(one.words for one in differences(base, new))]))
-
-
-def _compare_cell(
-    runs: SeparateRuns, *, threshold: float, family: int, drift: float | None, base_path: str
-) -> CellComparison:
-    base, new = runs.base[-1], runs.new[-1]
-    if is_summary(base) or is_summary(new):
-        return _ratio_alone(base, new)
-    if _interleaved(base, new):
-        blocks = common_blocks(base.round_medians_ms, new.round_medians_ms)
-        return compare_in_turn(new, *blocks, threshold=threshold, family=family)
-    return _compare_separate(runs, threshold=threshold, family=family, drift=drift, base_path=base_path)
+    stored = base.turn_id != new.turn_id and interleaved(base, new)
+    found = [one for one in differences(base, new) if not stored or one.kind == "settings"]
+    return ", ".join(filter(None, [setting, *(one.words for one in found)]))
 
 
 def _compare_separate(
-    runs: SeparateRuns, *, threshold: float, family: int, drift: float | None, base_path: str
+    runs: SeparateRuns, judged: tuple[PairedRatio | SeparateRatio, Judgement] | None, threshold: float
 ) -> CellComparison:
-    base, new = runs.base[-1], runs.new[-1]
-    if at := runs.at(drift):
-        judged = judge_at(at, threshold=threshold, family=family)
-    else:
-        judged = SeparateRatio.unbounded(_location(base), _location(new)), Judgement(verdict="inconclusive")
+    """Return the comparison of separate runs; without a judgement, it is inconclusive."""
+    base, new = runs.newest
+    if judged is None:
+        alone = SeparateRatio.unbounded(location_ms(base), location_ms(new))
+        judged = alone, Judgement(verdict="inconclusive")
     ratio = judged[0]
-    cell = _put_in_words(new, *judged, base_ms=ratio.base_ms, how="separate runs", threshold=threshold)
-    cell = msgspec.structs.replace(
+    assert isinstance(ratio, SeparateRatio)
+    cell = compared_cell(new, *judged, base_ms=ratio.base_ms, how="separate runs", threshold=threshold)
+    other = measured_with(new.in_turn, base, new) if new.in_turn else ""
+    if other and new.in_turn:
+        other = f"{other}: {new.in_turn.comparison.words}"
+    return msgspec.structs.replace(
         cell,
         new_ms=ratio.new_ms,
-        advice="",
-        drift=ratio.drift,
         base_runs=ratio.base_runs,
         new_runs=ratio.new_runs,
-    )
-    if cell.verdict != "inconclusive":
-        return cell
-    why = runs.why_open(threshold, alarm_confidence(family), drift)
-    return msgspec.structs.replace(
-        cell, advice=f"{why}; measure them in turn: {_in_turn_command(new, base_path)}"
+        drift=ratio.drift,
+        measured_with=other,
     )
 
 
@@ -224,23 +220,19 @@ def _ratio_alone(base: Result, new: Result) -> CellComparison:
     )
 
 
-def _in_turn_command(new: Result, base_path: str) -> str:
-    # Older results have only the names of the chosen options.
-    chosen = {"model": new.model_name, "precision": new.precision_short, "delegate": new.delegate}
-    arguments = new.command or [f"{group}={name}" for group, name in chosen.items()]
-    return shell_words([*arguments, f"compare_to={quoted(base_path)}"])
+def _in_turn_advice(base: Result, new: Result, base_path: str) -> str:
+    """Return how to measure the two interleaved; the command only if it is known to compose the cell."""
+    if base.artifact is None:
+        return "measure the baseline again with etbench, then both in turn with compare_to"
+    arguments = new.command  # results of older versions have none, and a name alone may be of another folder
+    folder = arguments[arguments.index("--config-dir") + 1] if "--config-dir" in arguments else "."
+    if not arguments or not Path(folder).is_dir():
+        return f"measure them in turn: repeat the command of NEW with compare_to={quoted(base_path)}"
+    return f"measure them in turn: {shell_words([*arguments, f'compare_to={quoted(base_path)}'])}"
 
 
 def _why(result: Result) -> str:
     return f"{result.status}: {result.failure.message if result.failure else result.reason}"
-
-
-def _wrong_alone(news: Sequence[Result], paired: Pairing) -> list[Result]:
-    """Return the wrong cells of new that the baseline has not, and that were not measured again."""
-    known = {cell_name(new) for _, new in (*paired.pairs, *paired.failing)}
-    known |= {cell_name(new) for new in paired.only_new}
-    wrong = {cell_name(new): new for new in news if new.status == "wrong"}
-    return [new for name, new in wrong.items() if name not in known]
 
 
 def _refuse_wrong(bases: Sequence[Result], unpaired: Sequence[Result]) -> None:
@@ -253,41 +245,3 @@ def _refuse_wrong(bases: Sequence[Result], unpaired: Sequence[Result]) -> None:
                 stage="compare",
                 hint=OTHER_BASELINE,
             )
-
-
-def _put_in_words(
-    new: Result,
-    ratio: PairedRatio | SeparateRatio,
-    judgement: Judgement,
-    *,
-    base_ms: float,
-    how: str,
-    threshold: float,
-) -> CellComparison:
-    bounded = ratio.low > 0
-    return CellComparison(
-        model=new.model_name,
-        precision=new.precision_short,
-        delegate=new.delegate,
-        base_ms=base_ms,
-        new_ms=_location(new),
-        how=how,
-        ratio=ratio.ratio,
-        low=ratio.low if bounded else None,
-        high=ratio.high if bounded else None,
-        verdict=judgement.verdict,
-        regression=judgement.verdict == "slower" and ratio.ratio > 1 + threshold,
-        advice=_advice(judgement, len(new.rounds)),
-    )
-
-
-def _advice(judgement: Judgement, rounds: int) -> str:
-    if judgement.verdict != "inconclusive":
-        return ""
-    if judgement.times_more is None:
-        return "too few rounds for an interval"
-    return f"about {math.ceil(judgement.times_more * rounds)} rounds would settle it"
-
-
-def _location(result: Result) -> float:
-    return median(median(samples) for samples in result.rounds)

@@ -8,6 +8,8 @@ from msgspec import Struct
 
 from etbench.errors import EtbenchError
 from etbench.host.fingerprint import hardware_differences, software
+from etbench.results.comparison.interleaved import measured_with
+from etbench.results.comparison.pairing import cell_name
 from etbench.results.schema import Result
 
 __all__ = ["ACROSS", "Difference", "OtherConditionsError", "differences", "refuse_other_conditions"]
@@ -60,11 +62,18 @@ def refuse_other_conditions(pairs: Iterable[tuple[Result, Result]], across: Coll
         OtherConditionsError: which lists the conditions, and the option that allows them.
 
     """
-    found = [one for base, new in pairs for one in differences(base, new) if one.kind not in across]
-    if found:
-        listed = "\n".join(dict.fromkeys(f"  - {one.name}: {one.base} and {one.new}" for one in found))
-        needed = [kind for kind in ACROSS if kind in across or any(one.kind == kind for one in found)]
-        raise OtherConditionsError(listed, needed)
+    lines: dict[str, None] = {}
+    kinds = set(across)
+    for base, new in pairs:
+        found = [one for one in differences(base, new) if one.kind not in across]
+        lines |= dict.fromkeys(f"{one.name}: {one.base} and {one.new}" for one in found)
+        kinds |= {one.kind for one in found}
+        if found and new.in_turn:
+            other = measured_with(new.in_turn, base, new)
+            lines[f"{cell_name(new)} was measured in turn with {other}"] = None
+    if lines:
+        listed = "\n".join(f"  - {line}" for line in lines)
+        raise OtherConditionsError(listed, [kind for kind in ACROSS if kind in kinds])
 
 
 def _word(value: object) -> str:

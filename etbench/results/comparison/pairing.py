@@ -17,6 +17,7 @@ __all__ = ["Pairing", "cell_name", "cell_settings", "is_same_cell", "is_summary"
 
 Key = tuple[str, ...]
 Pair = tuple[Result, Result]
+FAULTY = ("failed", "wrong")
 ABOUT = ("recommended", "requires", "cannot", "runs_on")  # descriptions in a YAML, not requests
 
 
@@ -24,12 +25,15 @@ class Pairing(Struct, frozen=True, kw_only=True):
     """Pairs of (base, new), and the measured cells that only one side has.
 
     `failing` are cells that the baseline measured and `new` could not: the new result has the reason.
+    `faulty` are the other cells of `new` that failed or are wrong. For each cell of `new`, the newest result
+    counts, whatever its status.
     """
 
     pairs: list[Pair]
     only_base: list[Result]
     only_new: list[Result]
     failing: list[Pair]
+    faulty: list[Result]
 
 
 def pair_results(base: Iterable[Result], new: Iterable[Result]) -> Pairing:
@@ -40,7 +44,7 @@ def pair_results(base: Iterable[Result], new: Iterable[Result]) -> Pairing:
     they are paired even if they differ otherwise; the comparison reports that. An imported summary has
     neither inputs nor weights, so it is paired by model, precision and delegate if nothing fits better.
     """
-    all_new = list(new)
+    all_new = _newest(new)
     only_base, only_new = _latest(base), _latest(all_new)
     pairs: list[Pair] = []
     for key in (_asked, _key_and_way, _key, _short):
@@ -62,11 +66,13 @@ def pair_results(base: Iterable[Result], new: Iterable[Result]) -> Pairing:
         for key in _loose_keys(result)
         if key in failures
     }
+    paired_faults = {id(result) for _, result in failing.values()}
     return Pairing(
         pairs=sorted(pairs, key=lambda pair: _asked(pair[1])),
         only_base=[result for result in only_base if id(result) not in failing],
         only_new=only_new,
         failing=list(failing.values()),
+        faulty=[result for result in all_new if result.status in FAULTY and id(result) not in paired_faults],
     )
 
 
@@ -167,11 +173,27 @@ def _latest(results: Iterable[Result]) -> list[Result]:
     return [newest[key] for key in sorted(newest)]
 
 
+def _newest(results: Iterable[Result]) -> list[Result]:
+    """Leave out what a newer result of the same request replaced, also if that one was not measured."""
+    by_time = sorted(results, key=lambda result: (result.created_at, result.status in FAULTY))
+    newest = {_request(result): result for result in by_time}
+    last = [newest[_request(result)] for result in by_time]
+    return [
+        result
+        for result, final in zip(by_time, last, strict=True)
+        if result is final or (result.status == "ok" and final.status == "ok")
+    ]
+
+
 def _asked(result: Result) -> Key:
-    """Return all that a cell requests, except how often it is measured."""
+    """Return all that a cell requests, except how often it is measured, and what it was given."""
+    return (*_key(result), *_request(result))
+
+
+def _request(result: Result) -> Key:
     parts = [_without_words(result.config.get(name)) for name in ("model", "precision", "delegate")]
     asked = [*parts, *_way(result), result.config.get("calibration")]
-    return (*_key(result), msgspec.json.encode(asked, order="sorted").decode())
+    return (*_short(result), msgspec.json.encode(asked, order="sorted").decode())
 
 
 def _without_words(part: Any) -> Any:

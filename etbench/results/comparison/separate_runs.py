@@ -14,7 +14,7 @@ from etbench.results.schema import Result
 from etbench.stats.separate import SeparateRatio, separate_at
 from etbench.text import counted, seconds_text
 
-__all__ = ["SeparateRuns", "by_name", "runs_like"]
+__all__ = ["SeparateRuns", "runs_like", "separate_runs"]
 
 
 class SeparateRuns(Struct, frozen=True, kw_only=True):
@@ -24,9 +24,14 @@ class SeparateRuns(Struct, frozen=True, kw_only=True):
     new: list[Result]
 
     @property
+    def newest(self) -> tuple[Result, Result]:
+        """The newest run of each side."""
+        return self.base[-1], self.new[-1]
+
+    @property
     def doubt(self) -> str:
         """Why these runs do not show how far apart runs of one program are; empty if they do."""
-        if any(one.kind == "machines" for one in differences(self.base[-1], self.new[-1])):
+        if any(one.kind == "machines" for one in differences(*self.newest)):
             return "runs of one machine do not show how far apart runs of two machines are"
         if len(self.base) == len(self.new) == 1:
             return "one run of each does not show how far apart runs of one program are"
@@ -70,12 +75,15 @@ class SeparateRuns(Struct, frozen=True, kw_only=True):
         return f"with {ratio.drift:.1%} between runs, only a ratio above {least:.2f} can be a regression"
 
 
-def by_name(results: Iterable[Result]) -> dict[str, list[Result]]:
-    """Return the results of each model, precision and delegate."""
-    named: dict[str, list[Result]] = {}
-    for result in results:
-        named.setdefault(cell_name(result), []).append(result)
-    return named
+def separate_runs(
+    pairs: Sequence[tuple[Result, Result]], base: Iterable[Result], new: Iterable[Result]
+) -> list[SeparateRuns]:
+    """Return the runs of each pair of newest results, which are among all results of the two sides."""
+    bases, news = _by_name(base), _by_name(new)
+    return [
+        SeparateRuns(base=runs_like(old, bases[cell_name(old)]), new=runs_like(now, news[cell_name(now)]))
+        for old, now in pairs
+    ]
 
 
 def runs_like(result: Result, results: Sequence[Result]) -> list[Result]:
@@ -96,6 +104,13 @@ def runs_like(result: Result, results: Sequence[Result]) -> list[Result]:
     runs = {_run(other): other for other in sorted(alike, key=lambda one: one.created_at)}
     runs.pop(_run(result), None)
     return [*runs.values(), result]
+
+
+def _by_name(results: Iterable[Result]) -> dict[str, list[Result]]:
+    named: dict[str, list[Result]] = {}
+    for result in results:
+        named.setdefault(cell_name(result), []).append(result)
+    return named
 
 
 def _run(result: Result) -> Hashable:

@@ -9,6 +9,8 @@ from typing import Literal
 import pandas as pd
 from msgspec import Struct
 
+from etbench.results.comparison.interleaved import family_verdicts
+from etbench.results.comparison.outcome import decision_counts, family_rule
 from etbench.results.report.cautions import Point, cautions, faults
 from etbench.results.report.figures import db, megabytes, milliseconds, number, percent, span
 from etbench.results.schema import Result
@@ -178,14 +180,19 @@ def _sizes(ratios: list[float]) -> str:
 
 def _verdicts(results: Sequence[Result]) -> Iterator[Point]:
     """Return the verdicts of cells that were interleaved with a baseline."""
-    compared = [result.in_turn.comparison for result in results if result.in_turn is not None]
+    compared = family_verdicts(results)
     if not compared:
         return
-    regressed = any(cell.regression for cell in compared)
-    kind: Literal["bad", "note"] = "bad" if regressed else "note"
-    lines = []
+    decisions = {cell.decision for cell in compared}
+    kind: Literal["bad", "warning", "note"] = "note"
+    if "undecided" in decisions:
+        kind = "warning"
+    if "regression" in decisions:
+        kind = "bad"
+    lines = [f"{decision_counts(compared)}."]
     for cell in compared:
         bounds = f", 95 % {cell.low:.3f} to {cell.high:.3f}" if cell.low is not None else ""
-        word = f"{cell.verdict}, a regression" if cell.regression else cell.verdict
-        lines.append(f"{cell.name}: {word} (new / baseline {cell.ratio:.3f}{bounds}).")
+        lines.append(f"{cell.name}: {cell.words} (new / baseline {cell.ratio:.3f}{bounds}).")
+    if rule := family_rule(compared):
+        lines.append(f"{rule}.")
     yield Point(title="Compared with the baseline", kind=kind, lines=lines)

@@ -21,6 +21,7 @@ from etbench.stats.blocks import round_medians
 from etbench.stats.parity import Parity
 from etbench.stats.stability import Stability
 from etbench.stats.summary import LatencyMs
+from etbench.stats.verdict import Decision, Levels
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -54,11 +55,14 @@ class CellComparison(Struct, frozen=True, kw_only=True):
     """One cell in base and new; latencies are medians of round medians, in ms.
 
     `how` is ``in turn`` or ``separate runs``. `ratio` is new over base, `low` to `high` its 95 %
-    interval, null if there are too few rounds for one. `regression` is true if the cell is slower by more
-    than the threshold. `advice` suggests how to settle an inconclusive verdict. `setting` distinguishes it
-    from other cells of its name, and names the conditions in which base and new differ. Separate runs have
-    the number of `base_runs` and `new_runs` that were used, and `drift`, the standard deviation of the log of
-    a run's location between runs, if these show it or it was given.
+    interval, null if there are too few rounds for one. `verdict` says how the two differ, `decision` whether
+    the new one is slower by more than `threshold`: ``regression``, ``passed`` or ``undecided``; `regression`
+    is true for the first, and `alarm_low` is the bound that must be above the threshold for it. `advice`
+    suggests how to settle what is open. `measured_with` describes the baseline that the cell was interleaved
+    with, if that is another one than `base`. `setting` distinguishes it from other cells of its name, and
+    names the conditions in which base and new differ. Separate runs have the number of `base_runs` and
+    `new_runs` that were used, and `drift`, the standard deviation of the log of a run's location between
+    runs, if these show it or it was given.
     """
 
     model: str
@@ -72,7 +76,11 @@ class CellComparison(Struct, frozen=True, kw_only=True):
     high: float | None
     verdict: str
     regression: bool
+    decision: Decision = "undecided"
+    threshold: float | None = None
+    alarm_low: float | None = None
     advice: str = ""
+    measured_with: str = ""
     setting: str = ""
     base_runs: int = 1
     new_runs: int = 1
@@ -83,12 +91,32 @@ class CellComparison(Struct, frozen=True, kw_only=True):
         """Model, its setting if it has one, precision and delegate."""
         return cell_words(self.model, self.precision, self.delegate, self.setting)
 
+    @property
+    def words(self) -> str:
+        """The verdict, and what it means for the threshold."""
+        if self.regression:
+            return f"{self.verdict}, a regression"
+        if self.threshold is None:  # a file of an older version, or a summary
+            return self.verdict
+        share, passed = f"{100 * self.threshold:.3g} %", self.decision == "passed"
+        match self.verdict:
+            case "same":
+                return f"same (within ±{share})"
+            case "slower":
+                return f"slower, {f'but within {share}' if passed else f'undecided whether by over {share}'}"
+            case "inconclusive" if passed:
+                return f"inconclusive, but not slower by {share}"
+        return self.verdict
+
 
 class InTurn(Struct, frozen=True, kw_only=True):
     """The baseline that was interleaved with this cell, and the comparison with it.
 
     `base_program` describes where the program of the baseline came from; `base_rounds` and `base_facts` are
-    its rounds in the same blocks.
+    its rounds in the same blocks. `base_cell_id` and `base_created_at` are those of the baseline's result,
+    `base_sha256` is the checksum of the program that was measured, and `base_runtime` the version of
+    ExecuTorch that ran it; they are null in files of older versions. `comparison` is judged with `levels`, as
+    one of `family` cells.
     """
 
     base_file: str
@@ -97,6 +125,12 @@ class InTurn(Struct, frozen=True, kw_only=True):
     comparison: CellComparison
     base_rounds: list[list[float]]
     base_facts: list[RoundFacts]
+    base_cell_id: str | None = None
+    base_created_at: str | None = None
+    base_sha256: str | None = None
+    base_runtime: str | None = None
+    levels: Levels = Levels()
+    family: int = 1
 
 
 class Generated(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from nicegui import ui
 from etbench.errors import EtbenchError
 from etbench.results.comparison.compare import Comparison, compare_results
 from etbench.results.comparison.conditions import OtherConditionsError
+from etbench.results.comparison.outcome import decision_counts, family_rule
 from etbench.results.schema import Result
 from etbench.ui.library import Library
 from etbench.ui.pages.frame import offer_options, table, words
@@ -78,10 +79,13 @@ def _compared(base: Sequence[Result], new: Sequence[Result], across: bool) -> Co
 
 
 def _put(found: Comparison) -> None:
+    """Show what the comparison amounts to, the cells, and what the table does not have."""
+    words(f"{found.outcome().heading.capitalize()}: {decision_counts(found.cells)}.")
     rows = [
         (
             cell.name,
-            cell.verdict + (", a regression" if cell.regression else ""),
+            cell.decision,
+            cell.words,
             f"{cell.base_ms:.4g}",
             f"{cell.new_ms:.4g}",
             f"{cell.ratio:.3f}",
@@ -89,12 +93,20 @@ def _put(found: Comparison) -> None:
         )
         for cell in found.cells
     ]
-    table(["cell", "verdict", "base ms", "new ms", "ratio", "95 %"], rows, numbers=4)
-    for label, names in (("Only in base", found.only_base), ("Only in new", found.only_new)):
+    table(["cell", "decision", "verdict", "base ms", "new ms", "ratio", "95 %"], rows, numbers=4)
+    if rule := family_rule(found.cells):
+        words(f"{rule}.")
+    for label, names in (
+        ("Failed", found.failing),
+        ("Wrong", found.wrong),
+        ("No longer measured", found.not_measured),
+        ("Only in base", found.only_base),
+        ("Only in new", found.only_new),
+    ):
         if names:
             words(f"{label}: {', '.join(names)}")
-    for failing in found.failing:
-        words(f"Measured in base, not in new: {failing}")
-    advice = sorted({cell.how for cell in found.cells if cell.verdict == "inconclusive"})
-    if "separate runs" in advice:
+    for cell in found.cells:
+        if cell.measured_with:
+            words(f"{cell.name} was measured in turn with another baseline: {cell.measured_with}")
+    if any(cell.how == "separate runs" and cell.decision == "undecided" for cell in found.cells):
         words("Separate runs differ by the drift of the machine; compare_to= interleaves the two programs.")

@@ -49,26 +49,29 @@ def _in_turn(make_result: MakeResult, base: Sequence[float], new: Sequence[float
 
 
 @pytest.mark.parametrize(
-    ("factor", "noise", "verdict", "regression"),
+    ("factor", "noise", "verdict", "decision", "words"),
     [
-        (1.10, 0.01, "slower", True),
-        (1.03, 0.01, "slower", False),
-        (0.90, 0.01, "faster", False),
-        (1.00, 0.01, "same", False),
-        (1.00, 0.50, "inconclusive", False),
+        (1.10, 0.01, "slower", "regression", "slower, a regression"),
+        (1.06, 0.05, "slower", "undecided", "slower, undecided whether by over 5 %"),
+        (1.03, 0.01, "slower", "passed", "slower, but within 5 %"),
+        (0.90, 0.01, "faster", "passed", "faster"),
+        (1.00, 0.01, "same", "passed", "same (within ±5 %)"),
+        (0.97, 0.09, "inconclusive", "passed", "inconclusive, but not slower by 5 %"),
+        (1.00, 0.50, "inconclusive", "undecided", "inconclusive"),
     ],
 )
 def test_cells_measured_in_turn_are_compared_block_by_block(
-    factor: float, noise: float, verdict: str, regression: bool, make_result: MakeResult
+    factor: float, noise: float, verdict: str, decision: str, words: str, make_result: MakeResult
 ) -> None:
     random = np.random.default_rng(0)
     drift = np.cumsum(random.normal(0, 0.2, 30))  # far larger than the difference
     base, new = (np.exp(drift + random.normal(0, noise, 30)) for _ in range(2))
     pair = _in_turn(make_result, base.tolist(), (factor * new).tolist())
     (cell,) = compare_results([pair[0]], [pair[1]], threshold=0.05).cells
-    assert (cell.how, cell.verdict, cell.regression) == ("in turn", verdict, regression)
-    assert ("rounds would settle it" in cell.advice) == (verdict == "inconclusive")
-    if noise < 0.1:
+    assert (cell.how, cell.verdict, cell.decision, cell.words) == ("in turn", verdict, decision, words)
+    assert cell.regression == (decision == "regression")
+    assert ("rounds would settle it" in cell.advice) == (decision == "undecided")
+    if noise < 0.02:
         assert cell.ratio == pytest.approx(factor, rel=0.01)
 
 
@@ -92,34 +95,36 @@ STEADY = (10.0, 10.2, 9.9, 10.1, 10.0)
 
 def test_one_run_of_each_is_not_decided_and_the_command_that_would_is_named(make_result: MakeResult) -> None:
     base = make_result(rounds=_rounds(10.0))
-    new = make_result(rounds=_rounds(15.0, seed=1))
+    new = make_result(rounds=_rounds(15.0, seed=1), command=["model=timm", "model.id=resnet18"])
     (cell,) = compare_results([base], [new], threshold=0.05, base_path="outputs/old one").cells
-    assert (cell.how, cell.verdict, cell.low) == ("separate runs", "inconclusive", None)
-    command = "model=resnet18 precision=fp32 delegate=xnnpack"
+    assert (cell.how, cell.verdict, cell.decision) == ("separate runs", "inconclusive", "undecided")
+    assert (cell.low, cell.high) == (None, None)
     against = """'compare_to="outputs/old one"'"""  # quoted for Hydra, and that for a shell
     assert cell.advice == (
         "one run of each does not show how far apart runs of one program are; "
-        f"measure them in turn: python -m etbench {command} {against}"
+        f"measure them in turn: python -m etbench model=timm model.id=resnet18 {against}"
     )
-    new = msgspec.structs.replace(new, command=["model=timm", "model.id=resnet18"])
-    (cell,) = compare_results([base], [new], threshold=0.05, base_path="base").cells
-    assert cell.advice.endswith("python -m etbench model=timm model.id=resnet18 compare_to=base")
 
 
 @pytest.mark.parametrize(
-    ("factor", "verdict", "regression"),
-    [(1.5, "slower", True), (0.5, "faster", False), (1.05, "inconclusive", False)],
+    ("factor", "verdict", "decision"),
+    [
+        (1.5, "slower", "regression"),
+        (0.5, "faster", "passed"),
+        (1.0, "same", "passed"),
+        (1.05, "inconclusive", "undecided"),
+    ],
 )
 def test_several_runs_of_the_baseline_show_how_far_apart_runs_are(
-    factor: float, verdict: str, regression: bool, make_result: MakeResult
+    factor: float, verdict: str, decision: str, make_result: MakeResult
 ) -> None:
     base, new = _on_days(make_result, STEADY), _on_days(make_result, [10 * factor], first_day=6)
     (cell,) = compare_results(base, new, threshold=0.05).cells
-    assert (cell.how, cell.verdict, cell.regression) == ("separate runs", verdict, regression)
+    assert (cell.how, cell.verdict, cell.decision) == ("separate runs", verdict, decision)
     assert (cell.base_runs, cell.new_runs) == (5, 1)
     assert cell.base_ms == pytest.approx(10.04, rel=0.01), "all runs count, not the newest alone"
     assert cell.drift == pytest.approx(0.011, abs=0.003)
-    assert ("only a ratio above 1.11 can" in cell.advice) == (verdict == "inconclusive")
+    assert ("only a ratio above 1.11 can" in cell.advice) == (decision == "undecided")
 
 
 def test_an_unstable_run_does_not_hide_that_it_is_ten_times_as_slow(make_result: MakeResult) -> None:
@@ -163,6 +168,15 @@ def test_runs_of_one_hour_do_not_show_how_far_apart_runs_are_a_week_later(make_r
     assert cell.advice.startswith("5 runs within 40 min do not show how far apart runs are")
     (cell,) = compare_results(hour, new, threshold=0.05, drift=0.03).cells
     assert cell.verdict == "slower"
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["--config-dir", "/gone", "model=mine"]], ids=["unknown", "of a folder that is gone"]
+)
+def test_a_command_that_may_not_work_is_not_given(command: list[str], make_result: MakeResult) -> None:
+    base, near = make_result(rounds=_rounds(10.0)), make_result(rounds=_rounds(11.0, seed=1), command=command)
+    (cell,) = compare_results([base], [near], threshold=0.05, base_path="base").cells
+    assert cell.advice.endswith("; measure them in turn: repeat the command of NEW with compare_to=base")
 
 
 def test_summaries_and_single_rounds_get_a_ratio_and_no_verdict(make_result: MakeResult) -> None:
@@ -303,7 +317,8 @@ def test_cells_that_differ_in_what_they_ask_for_are_not_taken_for_one(make_resul
     without = compare_results(base, new[:1], threshold=0.05)
     assert [cell.ratio for cell in without.cells] == [1.0]
     assert without.only_base == ["resnet18, 1 threads fp32 xnnpack"]
-    assert without.incomplete
+    assert without.outcome().applies == ["missing", "undecided"]
+    assert without.outcome(["missing"]).allowed == ["missing"]
 
 
 def test_cells_of_an_etbench_with_other_options_are_told_apart_by_threads(make_result: MakeResult) -> None:
@@ -313,7 +328,7 @@ def test_cells_of_an_etbench_with_other_options_are_told_apart_by_threads(make_r
     new = [_asking(make_result, threads, 10.0 * threads) for threads in (1, 2)]
     comparison = compare_results(base, new, threshold=0.05)
     assert [cell.ratio for cell in comparison.cells] == [1.0, 2.0]
-    assert not comparison.incomplete
+    assert "missing" not in comparison.outcome().applies
 
 
 def test_the_only_one_on_each_side_is_compared_whatever_it_asks_for(make_result: MakeResult) -> None:
@@ -326,9 +341,9 @@ def test_an_older_state_of_a_cell_is_not_missed(make_result: MakeResult) -> None
     older = make_result(p50=99, config={"model": {"name": "resnet18", "gone": 1}}, turn_id="a")
     newer = make_result(p50=10, created_at="2026-02-01T00:00:00+00:00", turn_id="b")
     now = msgspec.structs.replace(newer, turn_id="c")
-    assert not compare_results([older, newer], [now], threshold=0.05).incomplete
+    assert not compare_results([older, newer], [now], threshold=0.05).only_base
     beside = msgspec.structs.replace(older, turn_id="b")
-    assert compare_results([beside, newer], [now], threshold=0.05).incomplete
+    assert compare_results([beside, newer], [now], threshold=0.05).only_base
 
 
 @pytest.fixture
@@ -356,19 +371,26 @@ def test_the_command_speaks_json_and_markdown(
     folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["compare", *folders, "--format", "json"]) == 3
-    cells = json.loads(capsys.readouterr().out)["cells"]
+    found = json.loads(capsys.readouterr().out)
+    assert (found["status"], found["applies"], found["allowed"]) == (3, ["regression"], [])
+    cells = found["cells"]
     assert {cell["model"]: cell["regression"] for cell in cells} == {"slow": True, "steady": False}
     assert all(math.isfinite(cell["ratio"]) for cell in cells)
     assert main(["compare", *folders, "--format", "markdown"]) == 3
     lines = capsys.readouterr().out.splitlines()
-    assert sum("**slower**" in line for line in lines) == 1
+    assert lines[0] == "### etbench: regression"
+    assert sum("| **regression** | slower, a regression |" in line for line in lines) == 1
+    assert sum("2 cells, judged as one family" in line for line in lines) == 1
 
 
-@pytest.mark.parametrize("share", ["0", "-5%", "much"])
-def test_a_threshold_that_is_none_is_bad_usage(share: str, folders: tuple[str, str]) -> None:
+@pytest.mark.parametrize("share", ["0", "-5%", "much", "5%5", "5"])
+def test_a_threshold_that_is_none_is_bad_usage(
+    share: str, folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["compare", *folders, f"--fail-above={share}"])
     assert caught.value.code == 2
+    assert ("did you mean 5% or 0.05?" in capsys.readouterr().err) == (share == "5")
 
 
 def test_nothing_in_common_is_bad_usage(

@@ -131,7 +131,7 @@ def test_imported_cells_are_in_the_tables_and_compare_without_a_verdict(
     assert ranked["latency_p50_ms"].tolist() == [20.0]
     write_result(make_result(p50=40.0), tmp_path / "new", "a")
     capsys.readouterr()
-    assert main(["compare", str(tmp_path / "old"), str(tmp_path / "new"), "--format", "json"]) == 0
+    assert main(["compare", str(tmp_path / "old"), str(tmp_path / "new"), "--format", "json"]) == 4
     (cell,) = json.loads(capsys.readouterr().out)["cells"]
     assert (cell["ratio"], cell["verdict"], cell["regression"]) == (
         pytest.approx(124 / 3 / 20),
