@@ -46,7 +46,8 @@ def test_everything(everything: list[Result]) -> None:
         points["Smallest"][0] == "int8 on xnnpack for 2 of 3 models: 4 MB (mobilenet_v2) to 10 MB (resnet18)."
     )
     assert points["int8 instead of fp32"] == [
-        "on xnnpack: 1.67 to 2.5 times as fast (median 2.08 of 2); all without an interval; 71.4 to 75 % smaller; SQNR 12 to 30 dB, lowest for mobilenet_v2."
+        "on xnnpack: 1.67 to 2.5 times as fast (median 2.08 of 2); all without an interval; "
+        "71.4 to 75 % smaller; SQNR 12 to 30 dB, lowest for mobilenet_v2."
     ]
     assert points["xnnpack instead of portable"] == ["in fp32: 400 times as fast; without an interval."]
     assert points["Failed"] == ["gpt2 int8 xnnpack: at stage lower: no such op"]
