@@ -3,7 +3,8 @@
     python benchmarks/aa.py --pairs 60
 
 Each pair is measured interleaved with default settings. Between the pairs the program is measured alone, and
-those runs, minutes apart, are compared with each other. The naive procedure runs in between as well: two
+those runs, minutes apart, are compared with each other: each with the five runs before it, by how far apart
+these are. The naive procedure runs in between as well: two
 processes of 50 samples, and the Mann-Whitney test on the samples.
 """
 
@@ -24,7 +25,8 @@ from scipy.stats import mannwhitneyu
 
 from etbench.measure import Series
 from etbench.stats import location_interval
-from etbench.stats.verdict import judge_in_turn, judge_separate
+from etbench.stats.separate import separate_at
+from etbench.stats.verdict import FamilyMember, judge_family, judge_in_turn
 
 THRESHOLD = 0.05
 PARTS = ("in-turn", "separate", "naive")
@@ -35,7 +37,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=60)
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
     parser.add_argument(
-        "--apart", type=int, default=12, help="how many runs lie between the two runs of a separate pair"
+        "--bases", type=int, default=5, help="how many runs before it a separate run is compared with"
     )
     parser.add_argument("--cell", nargs="*", default=["model=mobilenet_v2", "precision=int8"])
     parser.add_argument("--save", type=Path, help="write all samples to this JSON file")
@@ -49,7 +51,7 @@ def main() -> None:
     if args.save:
         args.save.write_text(json.dumps(recorded))
     _report_in_turn(recorded["pairs"])
-    _report_separate(recorded["runs"], args.apart)
+    _report_separate(recorded["runs"], args.bases)
     _report_naive(recorded["naive"])
 
 
@@ -87,17 +89,20 @@ def _report_in_turn(pairs: list) -> None:
         _print("interleaved", words, halves, logs)
 
 
-def _report_separate(runs: list, apart: int) -> None:
+def _report_separate(runs: list, bases: int) -> None:
     words, halves, logs, distances = Counter(), [], [], []
-    for (at, base), (later, new) in zip(runs, runs[apart:], strict=False):
-        ratio, judgement = judge_separate(base, new, threshold=THRESHOLD)
+    for start in range(len(runs) - bases):
+        (before, (later, new)) = runs[start : start + bases], runs[start + bases]
+        since = before[-1][0]
+        at = separate_at([samples for _, samples in before], [new])
+        ((ratio, judgement),) = judge_family([FamilyMember(at, THRESHOLD)])
         words[judgement.verdict] += 1
         halves.append(np.log(ratio.high / ratio.low) / 2)
         logs.append(abs(np.log(ratio.ratio)))
-        distances.append(later - at)
+        distances.append(later - since)
     if not distances:
         return
-    _print(f"separate runs, {median(distances):.0f} s apart", words, halves, logs)
+    _print(f"separate runs, {median(distances):.0f} s apart, of {bases}", words, halves, logs)
     intervals = [location_interval(rounds) for _, rounds in runs]
     truth = median(interval.location for interval in intervals)
     covered = np.mean([interval.low <= truth <= interval.high for interval in intervals])

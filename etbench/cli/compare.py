@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from etbench.results.comparison.compare import Comparison
     from etbench.results.comparison.outcome import Outcome
 
-__all__ = ["configure", "run"]
+__all__ = ["ACROSS", "configure", "run"]
+
+ACROSS = ("machines", "versions", "settings")  # those of `etbench.results.comparison.conditions`
 
 WRITTEN = ("json", "markdown", "junit")
 
@@ -36,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("new", metavar="NEW", help="result file or folder to compare with the baseline")
     parser.add_argument(
         "--fail-above",
-        type=_fail_above,
+        type=_share,
         default=0.05,
         metavar="5%",
         help="largest slowdown that is allowed, as 5%% or 0.05 (default: 5%%)",
@@ -74,7 +76,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "$GITHUB_STEP_SUMMARY; may be repeated",
     )
     parser.add_argument(
-        "--across-hosts", action="store_true", help="also compare results of other hosts, threads or versions"
+        "--across",
+        type=_kinds,
+        default=(),
+        metavar=",".join(ACROSS),
+        help="also compare separate runs whose hardware or operating system (machines), versions of Python, "
+        "kernel and libraries (versions), or threads and runner (settings) differ",
+    )
+    parser.add_argument(
+        "--drift",
+        type=_share,
+        metavar="3%",
+        help="standard deviation of the latency between separate runs of one program, as measured by "
+        "`etbench doctor --drift`; by default the runs in BASELINE and NEW show it, if there are several",
     )
 
 
@@ -109,7 +123,8 @@ def _compared(args: argparse.Namespace) -> tuple[Comparison, Outcome]:
         base,
         new,
         threshold=args.fail_above,
-        across_hosts=args.across_hosts,
+        across=args.across,
+        drift=args.drift,
         conditions=conditions,
         base_path=args.base,
     )
@@ -173,7 +188,16 @@ def _output(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def _fail_above(text: str) -> float:
+def _kinds(text: str) -> tuple[str, ...]:
+    """Read ``machines,versions``."""
+    kinds = tuple(text.split(","))
+    for kind in kinds:
+        if kind not in ACROSS:
+            raise argparse.ArgumentTypeError(f"{kind!r} is not one of {', '.join(ACROSS)}")
+    return kinds
+
+
+def _share(text: str) -> float:
     try:
         return share(text)
     except ValueError as error:

@@ -12,10 +12,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "It takes a few seconds, because it starts the runtime. The exit status is 1 if nothing can run here."
     )
+    parser.add_argument(
+        "--drift",
+        type=_minutes,
+        nargs="?",
+        const=5.0,
+        metavar="MINUTES",
+        help="instead measure how far apart separate runs of one program are here, with short runs of "
+        "mobilenet_v2 over this time (default: 5), for the --drift of `etbench compare`",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the facts of this machine, the runtimes found, and advice; 1 if nothing can run here."""
+    return _facts() if args.drift is None else _drift(60 * args.drift)
+
+
+def _facts() -> int:
     import psutil
     from rich.text import Text
 
@@ -38,3 +51,37 @@ def run(args: argparse.Namespace) -> int:
     for advice in advise(facts, psutil.cpu_percent(interval=0.5) / 100):
         console.print(Text.assemble((advice.trouble, "yellow"), f"\n  {advice.cure}"))
     return 0 if backends is not None else 1
+
+
+def _drift(over_s: float) -> int:
+    """Measure the drift between runs, and print it with the bound that `compare` can use."""
+    from etbench.engine.drift import PROGRAM, RUNS, measure_drift
+    from etbench.results.schema import Result
+    from etbench.system.workspace import workspace
+    from etbench.text import seconds_text
+
+    def tell(number: int, result: Result) -> None:
+        location = result.latency_ms and result.latency_ms.location
+        print(f"run {number} of {RUNS}: {location:.4g} ms", flush=True)
+
+    time = seconds_text(over_s)
+    print(f"{RUNS} runs of {' '.join(PROGRAM)} over {time}, after one that may build it", flush=True)
+    with workspace() as folder:
+        drift = measure_drift(folder, over_s=over_s, tell=tell)
+    print(
+        f"drift between runs: {drift.deviation:.1%} (standard deviation), "
+        f"with 95 % at most {drift.at_most:.1%}\n"
+        f"  etbench compare BASELINE NEW --drift {drift.at_most:.1%}\n"
+        f"  It holds for programs like this one and for runs up to {time} apart."
+    )
+    return 0
+
+
+def _minutes(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes above 0")
+    return value

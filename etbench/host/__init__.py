@@ -1,1 +1,1 @@
-"""Facts about a machine: its environment, load and git revision, and its measuring lock."""
+"""Facts about a machine: its environment, fingerprint, load and git revision, and its measuring lock."""

@@ -39,10 +39,12 @@ class Environment(Struct, frozen=True, kw_only=True):
 
     `runtimes` are the delegates that the installed runtime can execute, in addition to its own kernels.
     `threads` is the actual size of the runtime's thread pool, `runner` what called it (``python`` or
-    ``native``). `cpu_flags` are the vector extensions, `quota_cores` and `memory_limit_bytes` the limits of
-    the container or cgroup, `governor` and `turbo` the settings of the clock. `node` is the name of this host
-    in a Ray cluster. `commit` is the commit of the git repository in which etbench was started, `dirty`
-    whether its tracked files differed.
+    ``native``). `system` is the name of the operating system with its major version, `kernel` its release,
+    and `product` the name of a phone's model; results of older versions lack them. `cpu_flags` are the vector
+    extensions, `quota_cores`, `cpu_limit` (exact) and `memory_limit_bytes` the limits of the container or
+    cgroup, `governor` and `turbo` the settings of the clock. `node` is the name of this host in a Ray
+    cluster. `commit` is the commit of the git repository in which etbench was started, `dirty` whether its
+    tracked files differed.
     """
 
     host: str
@@ -54,7 +56,11 @@ class Environment(Struct, frozen=True, kw_only=True):
     turbo: bool | None = None
     container: str | None = None
     node: str | None = None
+    system: str | None = None
+    kernel: str | None = None
+    product: str | None = None
     quota_cores: int | None = None
+    cpu_limit: float | None = None
     memory_limit_bytes: int | None = None
     physical_cores: int
     logical_cores: int
@@ -85,7 +91,10 @@ def read_environment(
         turbo=_turbo(),
         container=_container(),
         node=os.environ.get(RAY_NODE),
+        system=_system(),
+        kernel=platform.release(),
         quota_cores=_cgroup_quota_cores(),
+        cpu_limit=_cgroup_cpu_limit(),
         memory_limit_bytes=_number(CGROUP / "memory.max"),
         physical_cores=psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
         logical_cores=psutil.cpu_count() or 1,
@@ -112,11 +121,28 @@ def available_cores() -> int:
 
 def _cgroup_quota_cores() -> int | None:
     """Return the CPU quota of a container in whole cores, rounded up; None if there is none."""
+    limit = _cgroup_cpu_limit()
+    return None if limit is None else math.ceil(limit)
+
+
+def _cgroup_cpu_limit() -> float | None:
+    """Return how many CPUs the quota of a container allows; None if there is none."""
     try:
         quota, period = (CGROUP / "cpu.max").read_text().split()[:2]
-        return math.ceil(int(quota) / int(period))
+        return int(quota) / int(period)
     except (OSError, ValueError):  # no cgroup v2, or the word "max"
         return None
+
+
+def _system() -> str:
+    """Return the name of the operating system with its major version, such as ``Debian GNU/Linux 12``."""
+    if mac := platform.mac_ver()[0]:
+        return f"macOS {mac.partition('.')[0]}"
+    try:
+        told = platform.freedesktop_os_release()
+    except OSError:  # not Linux, or an image without the file
+        return f"{platform.system()} {platform.release().partition('.')[0]}".strip()
+    return f"{told['NAME']} {told.get('VERSION_ID', '').partition('.')[0]}".strip()
 
 
 @cache

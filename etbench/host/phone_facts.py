@@ -30,6 +30,7 @@ FACTS = (
         "release": "getprop ro.build.version.release",
         "fingerprint": "getprop ro.build.fingerprint",
         "abi": "getprop ro.product.cpu.abi",
+        "kernel": "uname -r",
         "soc": "getprop ro.soc.model",  # from Android 12 on
         "board": "getprop ro.board.platform",
         "governor": f"cat {CPU}/cpu0/cpufreq/scaling_governor",
@@ -55,6 +56,9 @@ def phone_environment(adb: Adb, *, threads: int, runtimes: Sequence[str]) -> Env
         cpu=told["soc"] or facts.get("Hardware") or facts.get("model name") or told["board"] or "unknown",
         cpu_flags=vector_extensions(flags.split()),
         governor=told["governor"] or None,
+        system=f"Android {told['release'].partition('.')[0]}".strip(),
+        kernel=told["kernel"] or None,
+        product=told["model"] or None,
         physical_cores=_cores(told)[0],
         logical_cores=_cores(told)[0],
         available_cores=_cores(told)[1],

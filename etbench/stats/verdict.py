@@ -8,9 +8,8 @@ from typing import Literal, NamedTuple, TypeVar
 
 from msgspec import Struct
 
-from etbench.stats.interval import location_interval
 from etbench.stats.paired import PairedRatio, paired_ratio
-from etbench.stats.separate import SeparateRatio, ratio_of_intervals
+from etbench.stats.separate import SeparateRatio
 
 __all__ = [
     "Decision",
@@ -22,8 +21,6 @@ __all__ = [
     "judge",
     "judge_family",
     "judge_in_turn",
-    "judge_separate",
-    "separate_at",
 ]
 
 Word = Literal["faster", "slower", "same", "inconclusive"]
@@ -151,32 +148,9 @@ def judge_in_turn(
     return _judged(in_turn_at(base_ms, new_ms), levels, threshold, family, family)
 
 
-def judge_separate(
-    base_ms: Sequence[Sequence[float]],
-    new_ms: Sequence[Sequence[float]],
-    *,
-    threshold: float,
-    family: int = 1,
-) -> tuple[SeparateRatio, Judgement] | None:
-    """Return the ratio of two separate runs and the judgement, as `judge_in_turn`; None below five rounds."""
-    at = separate_at(base_ms, new_ms)
-    return _judged(at, Levels(), threshold, family, family) if at else None
-
-
 def in_turn_at(base_ms: Sequence[float], new_ms: Sequence[float]) -> Callable[[float], PairedRatio]:
     """Return the ratio of two programs measured in turn as a function of the confidence."""
     return lambda confidence: paired_ratio(base_ms, new_ms, confidence=confidence)
-
-
-def separate_at(
-    base_ms: Sequence[Sequence[float]], new_ms: Sequence[Sequence[float]]
-) -> Callable[[float], SeparateRatio] | None:
-    """Return the ratio of two separate runs as a function of the confidence; None below five rounds."""
-    sides = location_interval(base_ms), location_interval(new_ms)
-    if sides[0] is None or sides[1] is None:
-        return None
-    base, new = sides[0], sides[1]
-    return lambda confidence: ratio_of_intervals(base, new, confidence=confidence)
 
 
 def _judged(

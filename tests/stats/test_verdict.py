@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etbench.stats.separate import DRIFT_BETWEEN_RUNS, separate_ratio
 from etbench.stats.stability import assess
 from etbench.stats.verdict import FamilyMember, Levels, in_turn_at, judge, judge_family, judge_in_turn
 
@@ -98,16 +97,6 @@ def test_the_verdict_of_the_exchanged_pair_is_the_opposite(
     one = judge(interval=there, strict=there, threshold=threshold).verdict
     other = judge(interval=back, strict=back, threshold=threshold).verdict
     assert other == opposite[one]
-
-
-def test_separate_runs_carry_the_drift_of_the_machine() -> None:
-    quiet = [[1.0, 1.0, 1.0]] * 30
-    ratio = separate_ratio(quiet, [[1.05] * 3] * 30)
-    assert ratio is not None
-    assert ratio.ratio == pytest.approx(1.05)
-    half = 1.96 * DRIFT_BETWEEN_RUNS * math.sqrt(2)
-    assert ratio.low == pytest.approx(1.05 * math.exp(-half), rel=1e-3)
-    assert separate_ratio(quiet, [[1.0]] * 4) is None
 
 
 def test_quiet_rounds_are_stable_and_noisy_ones_say_why() -> None:

@@ -8,7 +8,6 @@ from statistics import median
 import msgspec
 
 from etbench.results.comparison.advice import rounds_advice
-from etbench.results.comparison.pairing import cell_name
 from etbench.results.schema import CellComparison, Result
 from etbench.stats.paired import PairedRatio
 from etbench.stats.separate import SeparateRatio
@@ -88,10 +87,5 @@ def compared_cell(
 
 
 def location_ms(result: Result) -> float:
-    """Return the median of the round medians in ms, or the p50 or mean of a summary."""
-    if result.rounds:
-        return median(median(samples) for samples in result.rounds)
-    latency = result.latency_ms
-    if latency is None:
-        raise ValueError(f"{cell_name(result)} was not measured")
-    return latency.p50 if latency.p50 is not None else latency.avg
+    """Return the median of the round medians in ms."""
+    return median(median(samples) for samples in result.rounds)

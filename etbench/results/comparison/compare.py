@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
@@ -13,18 +12,18 @@ from etbench.config.command import quoted, shell_words
 from etbench.errors import EtbenchError
 from etbench.results.checks import OTHER_BASELINE
 from etbench.results.comparison.cells import compared_cell, compared_in_turn, location_ms
+from etbench.results.comparison.conditions import differences, refuse_other_conditions
 from etbench.results.comparison.gate import Condition, FindingCondition, Violation, check_conditions
-from etbench.results.comparison.interleaved import interleaved, measured_with
+from etbench.results.comparison.interleaved import Interleaved, interleaved, measured_with
 from etbench.results.comparison.outcome import Outcome, outcome_of
 from etbench.results.comparison.pairing import cell_name, cell_settings, is_summary, pair_results
+from etbench.results.comparison.separate_runs import SeparateRuns, separate_runs
 from etbench.results.schema import CellComparison, Result
 from etbench.stats.paired import PairedRatio
 from etbench.stats.separate import SeparateRatio
-from etbench.stats.verdict import FamilyMember, Judgement, Levels, RatioAt, judge_family, separate_at
+from etbench.stats.verdict import FamilyMember, Judgement, Levels, judge_family
 
 __all__ = ["Comparison", "compare_results"]
-
-LIBRARIES = ("torch", "torchao", "executorch")
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
@@ -63,35 +62,41 @@ def compare_results(
     new: Iterable[Result],
     *,
     threshold: float,
-    across_hosts: bool = False,
+    across: Collection[str] = (),
+    drift: float | None = None,
     conditions: Sequence[Condition | FindingCondition] = (),
     base_path: str = "<base>",
 ) -> Comparison:
     """Compare the measured cells of two sets, paired by model, precision, delegate, inputs and weights.
 
-    Only the latest result of each cell is used. Cells that were measured interleaved, in one sweep or with
-    ``compare_to``, are judged by those rounds. All cells are judged as one family, see
+    The latest result of each cell is compared. Cells that were measured interleaved, in one sweep or with
+    ``compare_to``, are judged by those rounds, others by all runs of the same program in the same conditions,
+    which show how far apart runs are (`etbench.stats.separate`). All cells are judged as one family, see
     `etbench.stats.verdict.judge_family`. An imported summary has no rounds, so it has a ratio but no verdict.
 
     Args:
         base: the results to compare with.
         new: the results that are judged.
         threshold: 0.05 allows a cell to be 5 % slower.
-        across_hosts: also compare results that were measured under different conditions.
+        across: kinds of conditions that may differ between separate runs, of `conditions.ACROSS`; between
+            interleaved ones all may differ. The cell is then named after what differs.
+        drift: standard deviation of the log of a run's location between runs, in place of the runs' own.
         conditions: further changes that fail the comparison.
         base_path: path of the baseline, for the command that interleaves the two if a verdict is open.
 
     Raises:
-        EtbenchError: if a pair was measured with different hosts, threads or libraries, which it names, or if
-            the baseline of a cell is wrong.
+        EtbenchError: if separate runs were measured under different conditions, which it names, or if the
+            baseline of a cell is wrong.
 
     """
     base, new = list(base), list(new)
     paired = pair_results(base, new)
     _refuse_wrong(base, paired.only_new)
-    if not across_hosts:
-        _refuse_other_conditions([pair for pair in paired.pairs if not _has_stored_rounds(*pair)])
-    judged = _judge(paired.pairs, threshold=threshold, base_path=base_path)
+    rounds = [None if _is_any_summary(*pair) else interleaved(*pair) for pair in paired.pairs]
+    apart = [pair for pair, together in zip(paired.pairs, rounds, strict=True) if not together]
+    refuse_other_conditions([pair for pair in apart if not _is_any_summary(*pair)], across)
+    runs = separate_runs(paired.pairs, base, new)
+    judged = _judge(runs, rounds, threshold=threshold, drift=drift, base_path=base_path)
     bases = [*(old for old, _ in (*paired.pairs, *paired.failing)), *paired.only_base]
     settings = cell_settings(bases) | cell_settings([*(now for _, now in paired.pairs), *paired.only_new])
 
@@ -104,7 +109,9 @@ def compare_results(
     return Comparison(
         threshold=threshold,
         cells=[
-            msgspec.structs.replace(cell, setting=settings[id(now)], same_program=_same_program(old, now))
+            msgspec.structs.replace(
+                cell, setting=_setting(old, now, settings[id(now)]), same_program=_same_program(old, now)
+            )
             for cell, (old, now) in zip(judged, paired.pairs, strict=True)
         ],
         only_base=[name(result) for result in paired.only_base],
@@ -117,19 +124,25 @@ def compare_results(
 
 
 def _judge(
-    pairs: Sequence[tuple[Result, Result]], *, threshold: float, base_path: str
+    pairs: Sequence[SeparateRuns],
+    rounds: Sequence[Interleaved | None],
+    *,
+    threshold: float,
+    drift: float | None,
+    base_path: str,
 ) -> list[CellComparison]:
-    """Judge all pairs as one family."""
-    rounds = [None if _is_any_summary(*pair) else interleaved(*pair) for pair in pairs]
+    """Judge all pairs as one family, those with interleaved rounds by these."""
     members = {}
-    for number, (pair, together) in enumerate(zip(pairs, rounds, strict=True)):
+    for number, (runs, together) in enumerate(zip(pairs, rounds, strict=True)):
         if together:
             members[number] = together.member(threshold)
-        elif at := _separate_at(*pair):
+        elif not _is_any_summary(*runs.newest) and (at := runs.at(drift)):
             members[number] = FamilyMember(at, threshold)
     judged = dict(zip(members, judge_family(list(members.values())), strict=True))
+    strict = Levels().strict(max(1, len(members)))
     cells = []
-    for number, ((base, new), together) in enumerate(zip(pairs, rounds, strict=True)):
+    for number, (runs, together) in enumerate(zip(pairs, rounds, strict=True)):
+        base, new = runs.newest
         if _is_any_summary(base, new):
             cells.append(_ratio_alone(base, new))
         elif together:
@@ -138,9 +151,11 @@ def _judge(
                 compared_in_turn(new, judged[number], *medians, threshold=threshold, family=len(members))
             )
         else:
-            cells.append(
-                _compare_separate(base, new, judged.get(number), threshold=threshold, base_path=base_path)
-            )
+            cell = _compare_separate(runs, judged.get(number), threshold)
+            if cell.decision == "undecided":
+                why = runs.why_open(threshold, strict, drift)
+                cell = msgspec.structs.replace(cell, advice=f"{why}; {_in_turn_advice(base, new, base_path)}")
+            cells.append(cell)
     return cells
 
 
@@ -154,45 +169,48 @@ def _is_any_summary(*sides: Result) -> bool:
     return any(map(is_summary, sides))
 
 
-def _has_stored_rounds(base: Result, new: Result) -> bool:
-    """Whether the rounds of the baseline were measured with those of the new result, on the same machine."""
-    return new.in_turn is not None and not measured_with(new.in_turn, base, new)
+def _setting(base: Result, new: Result, setting: str) -> str:
+    """Add the conditions in which the two sides were measured differently to what distinguishes the cell.
 
-
-def _separate_at(base: Result, new: Result) -> RatioAt | None:
-    """Return the ratio of two separate runs by confidence; None if they cannot be judged.
-
-    Unstable rounds do not predict those of the next run.
+    Rounds of a baseline that are stored in the new result were measured on its machine, with its versions.
     """
-    if any(side.stability is not None and side.stability.verdict == "unstable" for side in (base, new)):
-        return None
-    return separate_at(base.rounds, new.rounds)
+    if _is_any_summary(base, new):
+        return setting
+    stored = base.turn_id != new.turn_id and interleaved(base, new)
+    found = [one for one in differences(base, new) if not stored or one.kind == "settings"]
+    return ", ".join(filter(None, [setting, *(one.words for one in found)]))
 
 
 def _compare_separate(
-    base: Result,
-    new: Result,
-    judged: tuple[PairedRatio | SeparateRatio, Judgement] | None,
-    *,
-    threshold: float,
-    base_path: str,
+    runs: SeparateRuns, judged: tuple[PairedRatio | SeparateRatio, Judgement] | None, threshold: float
 ) -> CellComparison:
-    """Return the comparison of two separate runs; without a judgement, it is inconclusive."""
-    base_ms = location_ms(base)
+    """Return the comparison of separate runs; without a judgement, it is inconclusive."""
+    base, new = runs.newest
     if judged is None:
-        at = separate_at(base.rounds, new.rounds)
-        alone = SeparateRatio(ratio=location_ms(new) / base_ms, low=0.0, high=math.inf)
-        judged = at(Levels().interval) if at else alone, Judgement(verdict="inconclusive")
-    cell = compared_cell(new, *judged, base_ms=base_ms, how="separate runs", threshold=threshold)
+        alone = SeparateRatio.unbounded(location_ms(base), location_ms(new))
+        judged = alone, Judgement(verdict="inconclusive")
+    ratio = judged[0]
+    assert isinstance(ratio, SeparateRatio)
+    cell = compared_cell(new, *judged, base_ms=ratio.base_ms, how="separate runs", threshold=threshold)
     other = measured_with(new.in_turn, base, new) if new.in_turn else ""
     if other and new.in_turn:
         other = f"{other}: {new.in_turn.comparison.words}"
-    advice = _in_turn_advice(base, new, base_path) if cell.decision == "undecided" else ""
-    return msgspec.structs.replace(cell, advice=advice, measured_with=other)
+    return msgspec.structs.replace(
+        cell,
+        new_ms=ratio.new_ms,
+        base_runs=ratio.base_runs,
+        new_runs=ratio.new_runs,
+        drift=ratio.drift,
+        measured_with=other,
+    )
 
 
 def _ratio_alone(base: Result, new: Result) -> CellComparison:
-    before, after = location_ms(base), location_ms(new)
+    sides = base.latency_ms, new.latency_ms
+    assert sides[0] is not None and sides[1] is not None  # they are paired by it
+    before, after, center = sides[0].p50, sides[1].p50, "medians"
+    if before is None or after is None:
+        before, after, center = sides[0].avg, sides[1].avg, "means"
     return CellComparison(
         model=new.model_name,
         precision=new.precision_short,
@@ -205,7 +223,7 @@ def _ratio_alone(base: Result, new: Result) -> CellComparison:
         high=None,
         verdict="none",
         regression=False,
-        advice="an imported summary has no rounds, so there is no verdict",
+        advice=f"a ratio of {center}: an imported summary has no rounds, so there is no verdict",
     )
 
 
@@ -234,34 +252,3 @@ def _refuse_wrong(bases: Sequence[Result], unpaired: Sequence[Result]) -> None:
                 stage="compare",
                 hint=OTHER_BASELINE,
             )
-
-
-def _refuse_other_conditions(pairs: Sequence[tuple[Result, Result]]) -> None:
-    differing: dict[str, None] = {}
-    for base, new in pairs:
-        if _is_any_summary(base, new):
-            continue
-        unlike = {what: both for what, both in _conditions(base, new).items() if both[0] != both[1]}
-        differing |= dict.fromkeys(f"{what}: {old} and {now}" for what, (old, now) in unlike.items())
-        if unlike and new.in_turn:
-            other = measured_with(new.in_turn, base, new)
-            differing[f"{cell_name(new)} was measured in turn with {other}"] = None
-    if differing:
-        listed = "\n".join(f"  - {line}" for line in differing)
-        raise EtbenchError(
-            f"base and new were measured under different conditions:\n{listed}\n"
-            "add --across-hosts to compare them anyway",
-            stage="compare",
-        )
-
-
-def _conditions(base: Result, new: Result) -> dict[str, tuple[object, object]]:
-    sides = base.environment, new.environment
-    return {
-        "host": (sides[0].host, sides[1].host),
-        "cpu": (sides[0].cpu, sides[1].cpu),
-        "threads": (sides[0].threads, sides[1].threads),
-        "runner": (sides[0].runner, sides[1].runner),
-        "python": (sides[0].python, sides[1].python),
-        **{name: (sides[0].libraries.get(name), sides[1].libraries.get(name)) for name in LIBRARIES},
-    }

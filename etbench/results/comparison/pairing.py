@@ -13,7 +13,7 @@ from etbench.results.schema import Result
 from etbench.results.schema.names import SAID, cell_words
 from etbench.text import shape_text
 
-__all__ = ["Pairing", "cell_name", "cell_settings", "is_summary", "pair_results"]
+__all__ = ["Pairing", "cell_name", "cell_settings", "is_same_cell", "is_summary", "pair_results"]
 
 Key = tuple[str, ...]
 Pair = tuple[Result, Result]
@@ -79,6 +79,11 @@ def pair_results(base: Iterable[Result], new: Iterable[Result]) -> Pairing:
 def is_summary(result: Result) -> bool:
     """Whether a result has a latency but no rounds, like an imported one."""
     return result.latency_ms is not None and not result.rounds
+
+
+def is_same_cell(result: Result, other: Result) -> bool:
+    """Whether two results are of one cell: all that they request is equal, except how often."""
+    return _short(result) == _short(other) and _asked(result) == _asked(other)
 
 
 def cell_name(result: Result, setting: str = "") -> str:

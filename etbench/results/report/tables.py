@@ -9,6 +9,7 @@ import pandas as pd
 
 from etbench.artifact import Delegation
 from etbench.host.environment import Environment
+from etbench.host.fingerprint import machine_name
 from etbench.results.report.figures import number
 from etbench.results.report.grid import Grid, Heading, grid
 from etbench.results.schema import Result
@@ -112,6 +113,7 @@ def speedup_grid(frame: pd.DataFrame, by: str, base: str) -> Grid:
         Heading("speedup_ci95_low", "95 % from", number),
         Heading("speedup_ci95_high", "to", number),
         Heading("how", "measured"),
+        Heading("basis", "ratio of"),
         Heading("size_ratio", "size ÷ baseline", number),
         SQNR,
     ]
@@ -222,6 +224,7 @@ def _facts(facts: Environment) -> dict[str, str | None]:
     known = facts.host != "unknown" and facts.memory_bytes > 0
     return {
         "host": facts.host,
+        "machine": machine_name(facts) if known else None,
         "CPU": f"{facts.cpu}, {facts.machine}" if known else None,
         "cores": f"{facts.physical_cores} physical, {facts.logical_cores} logical" if known else None,
         "threads": str(facts.threads) if facts.threads is not None else None,

@@ -9,7 +9,7 @@ SAID = {  # how a condition is written
     "weights": "{} weights",
     "threads": "{} threads",
     "runner": "{} runner",
-    "host": "on {}",
+    "machine": "on {}",
 }
 
 

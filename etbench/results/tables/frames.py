@@ -35,7 +35,7 @@ BASE_PRECISION = "fp32"
 BASE_DELEGATE = "portable"
 METRIC = "latency_p50_ms"
 IDENTITY = ["model", "precision", "delegate"]
-CONDITIONS = ["inputs", "weights", "threads", "runner", "host"]
+CONDITIONS = ["inputs", "weights", "threads", "runner", "machine"]
 
 _log = logging.getLogger(__name__)
 
@@ -81,8 +81,8 @@ def compare_precisions(frame: pd.DataFrame, base: str = BASE_PRECISION) -> pd.Da
     """Compare each precision with the baseline, for each model and delegate.
 
     `speedup` is how many times faster the cell is than the baseline, with its 95 % interval; `how` names the
-    way they were compared, see `results.tables.speedup`; `size_ratio` is the size of the cell divided by that
-    of the baseline, so below 1 is smaller.
+    way they were compared and `basis` what was, see `results.tables.speedup`; `size_ratio` is the size of the
+    cell divided by that of the baseline, so below 1 is smaller.
     """
     pairs = against(frame, "precision", base)
     pairs["size_ratio"] = pairs["pte_bytes"] / pairs["pte_bytes_base"]
@@ -99,7 +99,8 @@ def compare_delegates(frame: pd.DataFrame, base: str = BASE_DELEGATE) -> pd.Data
 def rank(frame: pd.DataFrame) -> pd.DataFrame:
     """Order the measured cells by p50: overall, and within each model.
 
-    The conditions in which cells of a model differ (host, threads, runner, inputs, weights) are columns too.
+    The conditions in which cells of a model differ (machine, threads, runner, inputs, weights) are columns
+    too.
     """
     measured = _measured(frame).sort_values(METRIC, kind="stable")
     ranked = measured[[*IDENTITY, *_telling(measured), METRIC, "pte_bytes", "sqnr_db"]].copy()
@@ -118,7 +119,8 @@ def fastest(frame: pd.DataFrame) -> pd.DataFrame:
 def pivot(frame: pd.DataFrame, value: str = METRIC) -> pd.DataFrame:
     """Return one row per model and one column per (precision, delegate), with the median of repeated cells.
 
-    A model that was measured in several conditions (host, threads, runner, inputs, weights) has several rows.
+    A model that was measured in several conditions (machine, threads, runner, inputs, weights) has several
+    rows.
     """
     measured = _measured(frame)
     return measured.pivot_table(
@@ -170,15 +172,22 @@ def _measured(frame: pd.DataFrame) -> pd.DataFrame:
 def against(frame: pd.DataFrame, by: str, base: str) -> pd.DataFrame:
     """Pair each measured cell with its baseline: the cell that differs only in `by`, which is `base` there.
 
-    The baseline has the same conditions: input shapes, weights, threads, runner and host. If it was measured
-    more than once, the run interleaved with the cell is used, or else the median run.
+    The baseline has the same conditions: input shapes, weights, threads, runner and machine, and, if the two
+    were not interleaved, the same versions. What an imported summary does not know counts as equal among the
+    summaries of one tool. If the baseline was measured more than once, the run interleaved with the cell is
+    used, or else the median run.
     """
-    others = [name for name in IDENTITY if name != by] + CONDITIONS
-    known = _measured(frame).dropna(subset=others).reset_index(drop=True)
-    is_base = known[by].eq(base)
-    needed = known[[*others, *CHOSEN_BY]]
+    others = [name for name in IDENTITY if name != by] + CONDITIONS + ["source"]
+    measured = _measured(frame)
+    imported = measured["source"].ne("etbench")
+    same = measured[others].astype(object)
+    same = same.mask(same.isna() & imported.to_numpy()[:, None], "unknown")
+    known = same.notna().all(axis=1)
+    measured, same = measured[known].reset_index(drop=True), same[known].reset_index(drop=True)
+    is_base = measured[by].eq(base)
+    needed = pd.concat([same, measured[CHOSEN_BY]], axis=1)
     chosen = choose_bases(needed[is_base], needed[~is_base], others)
-    pairs, bases = known.loc[list(chosen)], known.loc[list(chosen.values())]
+    pairs, bases = measured.loc[list(chosen)], measured.loc[list(chosen.values())]
     pairs = pairs.assign(
         **speedups(bases, pairs),
         **{f"{name}_base": bases[name].array for name in (METRIC, "pte_bytes")},

@@ -13,6 +13,7 @@ import msgspec
 
 from etbench.artifact import Delegation
 from etbench.artifact.quantized_words import float_layers
+from etbench.host.fingerprint import machine_name, software
 from etbench.measure.pass_results import Operator
 from etbench.results.schema import Result
 from etbench.results.tables.delegation import delegation_time_share
@@ -95,6 +96,10 @@ def _codes(result: Result) -> str | None:
 def _libraries(result: Result) -> str:
     """Return the versions, such as ``torch 2.13.0, executorch 1.5.1``."""
     return ", ".join([f"{name} {version}" for name, version in result.environment.libraries.items()])
+
+
+def _versions(result: Result) -> str:
+    return ", ".join([f"{name} {version}" for name, version in software(result.environment).items()])
 
 
 def _commit(result: Result) -> str | None:
@@ -239,7 +244,14 @@ COLUMNS = (
     Column("weights", "where the weights came from", lambda result: result.weights),
     Column("host", "host", lambda result: result.environment.host),
     Column("cpu", "processor", lambda result: result.environment.cpu),
+    Column(
+        "machine",
+        "CPU and a checksum of the hardware and the operating system (host and CPU in results of older "
+        "versions); only cells of one machine are compared",
+        lambda result: machine_name(result.environment),
+    ),
     Column("python", "version of Python", lambda result: result.environment.python),
+    Column("kernel", "release of the kernel", lambda result: result.environment.kernel),
     Column("libraries", "versions of the libraries", _libraries),
     Column("commit", "git commit of the working directory; `-dirty`: with changes", _commit),
     Column("pte_sha256", "SHA-256 checksum of the .pte", _of("artifact", "sha256")),
@@ -260,6 +272,13 @@ COLUMNS = (
         lambda result: result.round_medians_ms,
         raw=True,
         holds=dict[int, float],
+    ),
+    Column(
+        "versions",
+        "versions that separate runs must have in common",
+        _versions,
+        raw=True,
+        holds=str,
     ),
     Column(
         "operators",
@@ -285,16 +304,19 @@ DERIVED: tuple[tuple[str, str, Direction], ...] = (
     ("speedup", "latency of the baseline divided by that of the cell; above 1 is faster", "higher"),
     (
         "speedup_ci95_low",
-        "lower bound of its 95 % interval; empty if there are too few rounds for one",
+        "lower bound of its 95 % interval; empty if there are too few rounds for one, or if `how` is not "
+        "`in turn`",
         "higher",
     ),
     ("speedup_ci95_high", "upper bound of its 95 % interval", "higher"),
     (
         "how",
         "`in turn`: interleaved with the baseline and compared block by block; `separate`: measured at "
-        "another time, so the interval includes the machine's drift",
+        "another time, so that there is no interval: two runs do not show how far apart runs of one program "
+        "are; `summaries`: imported, without rounds",
         "",
     ),
+    ("basis", "what the speedup is a ratio of: `median`, or `mean` where a summary has no median", ""),
     ("size_ratio", "size of the .pte divided by that of the baseline", "lower"),
     ("rank", "position by median latency among all cells", "lower"),
     ("rank_in_model", "position by median latency among the cells of its model", "lower"),

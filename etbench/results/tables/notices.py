@@ -12,14 +12,8 @@ from etbench.text import and_more
 __all__ = ["notices"]
 
 SHOWN = 3
-CELL = ["model", "precision", "delegate", "inputs", "weights", "threads", "runner", "host"]
-MACHINE = [
-    "host",
-    "cpu",
-    "threads",
-    "runner",
-    "libraries",
-]  # what two cells must have in common to be compared
+CELL = ["model", "precision", "delegate", "inputs", "weights", "threads", "runner", "machine"]
+SHARED = ["machine", "threads", "runner", "libraries"]  # what cells mostly need in common to be compared
 
 
 def notices(frame: pd.DataFrame, files: Sequence[Path]) -> Iterator[str]:
@@ -33,7 +27,7 @@ def notices(frame: pd.DataFrame, files: Sequence[Path]) -> Iterator[str]:
     measured = frame.assign(file=pd.Series(files, dtype=object, index=frame.index))
     measured = measured[measured["status"].eq("ok")]
     yield from _repeated(measured)
-    for name in MACHINE:
+    for name in SHARED:
         yield from _mixed(measured, name)
 
 

@@ -12,40 +12,40 @@ from numpy.typing import NDArray
 
 from etbench.stats.blocks import common_blocks
 from etbench.stats.paired import paired_intervals
-from etbench.stats.separate import ratios_of_intervals
 
 __all__ = ["CHOSEN_BY", "FIGURES", "choose_bases", "speedups"]
 
 METRIC = "latency_p50_ms"
-INTERVAL = ["latency_location_ms", "latency_ci95_low_ms", "latency_ci95_high_ms"]
+LOCATION, MEAN = "latency_location_ms", "latency_mean_ms"
 TURN = ["turn_id", "own_blocks"]
-BLOCKS = "round_medians_ms"
-CHOSEN_BY = [METRIC, *TURN, BLOCKS]
+BLOCKS, VERSIONS = "round_medians_ms", "versions"
+CHOSEN_BY = [METRIC, *TURN, BLOCKS, VERSIONS]
 
 # The columns that a comparison has; `etbench.results.tables.metrics.DERIVED` explains them.
-FIGURES = ("speedup", "speedup_ci95_low", "speedup_ci95_high", "how")
+FIGURES = ("speedup", "speedup_ci95_low", "speedup_ci95_high", "how", "basis")
 
 
 def choose_bases(bases: pd.DataFrame, new: pd.DataFrame, same: Sequence[str]) -> dict[int, int]:
     """Return the label of the baseline that each cell is compared with, by the label of the cell.
 
     Among the baselines with equal values in the columns `same`, it is one that was interleaved with the cell,
-    or else the median one; cells without a baseline are left out. The labels of all rows are distinct.
+    or else the median one of the same versions; cells without a baseline are left out. The labels of all rows
+    are distinct.
     """
     both = pd.concat([bases.sort_values(METRIC, kind="stable"), new])
     keys = both.groupby(list(same), sort=False).ngroup().tolist()
-    rows = list(zip(both.index.tolist(), keys, _turns(both), both[BLOCKS], strict=True))
-    of_all: defaultdict[int, list[int]] = defaultdict(list)
+    rows = list(zip(both.index.tolist(), keys, both[VERSIONS], _turns(both), both[BLOCKS], strict=True))
+    of_all: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
     of_turn: defaultdict[tuple[int, int], list[tuple[int, dict[int, float]]]] = defaultdict(list)
-    for label, key, turn, blocks in rows[: len(bases)]:
-        of_all[key].append(label)
+    for label, key, versions, turn, blocks in rows[: len(bases)]:
+        of_all[key, versions].append(label)
         if turn >= 0:
             of_turn[key, turn].append((label, blocks))
     chosen = {}
-    for label, key, turn, blocks in rows[len(bases) :]:
+    for label, key, versions, turn, blocks in rows[len(bases) :]:
         beside = of_turn.get((key, turn), [])
         together = [base for base, others in beside if not blocks.keys().isdisjoint(others)]
-        if fitting := together or of_all.get(key, []):
+        if fitting := together or of_all.get((key, versions), []):
             chosen[label] = fitting[(len(fitting) - 1) // 2]
     return chosen
 
@@ -53,21 +53,19 @@ def choose_bases(bases: pd.DataFrame, new: pd.DataFrame, same: Sequence[str]) ->
 def speedups(bases: pd.DataFrame, new: pd.DataFrame) -> dict[str, Any]:
     """Compare rows of `etbench.results.to_frame`, the first with the first and so on; see `FIGURES`.
 
-    Cells that were interleaved are compared block by block (`etbench.stats.paired`), others by their
-    locations and the drift between runs (`etbench.stats.separate`), and by their p50 alone if one of them
-    has fewer than five rounds.
+    Cells that were interleaved are compared block by block (`etbench.stats.paired`). Others have a ratio of
+    their locations without an interval, since one run of each does not show how far apart runs are
+    (`etbench.stats.separate`). Summaries have a ratio of their medians, or of their means if one of them has
+    no median.
     """
-    sides = [side[INTERVAL].to_numpy(dtype=np.float64) for side in (bases, new)]
-    ratio, low, high = ratios_of_intervals(*sides)
-    plain = (new[METRIC].to_numpy() / bases[METRIC].to_numpy()).astype(np.float64)
-    ratio = np.where(np.isnan(low), plain, ratio)
+    ratio, basis, how = _separate(bases, new)
+    low, high = (np.full(len(new), bound) for bound in (0.0, np.inf))
     in_turn: defaultdict[int, list[int]] = defaultdict(list)
     medians: defaultdict[int, list[tuple[list[float], list[float]]]] = defaultdict(list)
     for row, pair in enumerate(_common_blocks(bases, new)):
         if pair[0]:
             in_turn[len(pair[0])].append(row)
             medians[len(pair[0])].append(pair)
-    how = np.full(len(new), "separate", dtype=object)
     for count, rows in in_turn.items():
         base_ms, new_ms = np.swapaxes(np.array(medians[count]), 0, 1)
         ratio[rows], low[rows], high[rows] = paired_intervals(base_ms, new_ms)
@@ -78,7 +76,27 @@ def speedups(bases: pd.DataFrame, new: pd.DataFrame) -> dict[str, Any]:
         "speedup_ci95_low": _inverse(high, bounded),
         "speedup_ci95_high": _inverse(low, bounded),
         "how": how,
+        "basis": basis,
     }
+
+
+def _separate(
+    bases: pd.DataFrame, new: pd.DataFrame
+) -> tuple[NDArray[np.float64], NDArray[np.object_], NDArray[np.object_]]:
+    """Return the ratios of separate runs and of summaries, what they are ratios of, and which they are."""
+    sides = (bases, new)
+    location, median, mean = (
+        np.divide(*(side[name].to_numpy(dtype=np.float64) for side in (new, bases)))
+        for name in (LOCATION, METRIC, MEAN)
+    )
+    of_means = np.any([side["center"].eq("mean") for side in sides], axis=0)
+    summaries = np.any([side["source"].ne("etbench") for side in sides], axis=0)
+    ratio = np.where(of_means, mean, np.where(np.isnan(location), median, location))
+    return (
+        ratio,
+        np.where(of_means, "mean", "median").astype(object),
+        np.where(summaries, "summaries", "separate").astype(object),
+    )
 
 
 def _turns(frame: pd.DataFrame) -> list[int]:

@@ -10,6 +10,7 @@ from nicegui import ui
 
 from etbench.errors import EtbenchError
 from etbench.results.comparison.compare import Comparison, compare_results
+from etbench.results.comparison.conditions import OtherConditionsError
 from etbench.results.comparison.outcome import decision_counts, family_rule
 from etbench.results.schema import Result
 from etbench.ui.library import Library
@@ -19,6 +20,7 @@ from etbench.ui.pages.latest import Latest
 __all__ = ["Verdicts"]
 
 THRESHOLD = 0.05
+ALLOWED = ("versions", "settings")  # two machines are never in one ratio
 
 
 class Verdicts:
@@ -33,7 +35,9 @@ class Verdicts:
                 .props("outlined dense options-dense")
                 for label in ("Base", "New")
             )
-        self.across = ui.checkbox("Include results measured under different conditions", on_change=self.show)
+        self.across = ui.checkbox(
+            "Include results of other versions, threads or runners", on_change=self.show
+        )
         self.place = ui.column().classes("w-full gap-2")
         self.latest = Latest(self.place)
         with self.place:
@@ -63,12 +67,15 @@ class Verdicts:
                 ui.label(found).classes("text-sm whitespace-pre-line")
 
 
-def _compared(base: Sequence[Result], new: Sequence[Result], across_hosts: bool) -> Comparison | str:
+def _compared(base: Sequence[Result], new: Sequence[Result], across: bool) -> Comparison | str:
     """Return the verdicts, or the reason why there are none."""
     try:
-        return compare_results(base, new, threshold=THRESHOLD, across_hosts=across_hosts)
+        return compare_results(base, new, threshold=THRESHOLD, across=ALLOWED if across else ())
+    except OtherConditionsError as error:
+        allowed = set(error.kinds) <= set(ALLOWED)
+        return f"{error.listed}\ntick the box to compare them anyway" if allowed else error.listed
     except EtbenchError as error:
-        return str(error.message).replace("add --across-hosts", "tick the box")
+        return str(error.message)
 
 
 def _put(found: Comparison) -> None:

@@ -12,10 +12,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from etbench.cli import compare as command
 from etbench.cli.main import main
 from etbench.errors import EtbenchError
 from etbench.host.load import MachineLoad
 from etbench.results.comparison.compare import compare_results
+from etbench.results.comparison.conditions import ACROSS
 from etbench.results.files.store import write_result
 from etbench.results.schema import Result, RoundFacts
 from etbench.stats import assess
@@ -76,17 +78,99 @@ def test_cells_measured_in_turn_are_compared_block_by_block(
         assert cell.ratio == pytest.approx(factor, rel=0.01)
 
 
-def test_separate_runs_need_more_than_the_drift_between_runs(make_result: MakeResult) -> None:
+def _on_days(
+    make_result: MakeResult, locations: Sequence[float], first_day: int = 1, **more: object
+) -> list[Result]:
+    """Runs of one program, one per day."""
+    return [
+        make_result(
+            rounds=_rounds(location, seed=day),
+            created_at=f"2026-01-{day:02}T00:00:00+00:00",
+            turn_id=f"night {day}",
+            **more,
+        )
+        for day, location in enumerate(locations, first_day)
+    ]
+
+
+STEADY = (10.0, 10.2, 9.9, 10.1, 10.0)
+
+
+def test_one_run_of_each_is_not_decided_and_the_command_that_would_is_named(make_result: MakeResult) -> None:
     base = make_result(rounds=_rounds(10.0))
-    near, far = make_result(rounds=_rounds(11.0, seed=1)), make_result(rounds=_rounds(18.0, seed=2))
-    near = msgspec.structs.replace(near, command=["model=timm", "model.id=resnet18"])
-    (cell,) = compare_results([base], [near], threshold=0.05, base_path="outputs/old one").cells
+    new = make_result(rounds=_rounds(15.0, seed=1), command=["model=timm", "model.id=resnet18"])
+    (cell,) = compare_results([base], [new], threshold=0.05, base_path="outputs/old one").cells
     assert (cell.how, cell.verdict, cell.decision) == ("separate runs", "inconclusive", "undecided")
+    assert (cell.low, cell.high) == (None, None)
     against = """'compare_to="outputs/old one"'"""  # quoted for Hydra, and that for a shell
-    command = f"model=timm model.id=resnet18 {against}"
-    assert cell.advice == f"measure them in turn: python -m etbench {command}"
-    (cell,) = compare_results([base], [far], threshold=0.05).cells
+    assert cell.advice == (
+        "one run of each does not show how far apart runs of one program are; "
+        f"measure them in turn: python -m etbench model=timm model.id=resnet18 {against}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("factor", "verdict", "decision"),
+    [
+        (1.5, "slower", "regression"),
+        (0.5, "faster", "passed"),
+        (1.0, "same", "passed"),
+        (1.05, "inconclusive", "undecided"),
+    ],
+)
+def test_several_runs_of_the_baseline_show_how_far_apart_runs_are(
+    factor: float, verdict: str, decision: str, make_result: MakeResult
+) -> None:
+    base, new = _on_days(make_result, STEADY), _on_days(make_result, [10 * factor], first_day=6)
+    (cell,) = compare_results(base, new, threshold=0.05).cells
+    assert (cell.how, cell.verdict, cell.decision) == ("separate runs", verdict, decision)
+    assert (cell.base_runs, cell.new_runs) == (5, 1)
+    assert cell.base_ms == pytest.approx(10.04, rel=0.01), "all runs count, not the newest alone"
+    assert cell.drift == pytest.approx(0.011, abs=0.003)
+    assert ("only a ratio above 1.11 can" in cell.advice) == (decision == "undecided")
+
+
+def test_an_unstable_run_does_not_hide_that_it_is_ten_times_as_slow(make_result: MakeResult) -> None:
+    base, (new,) = _on_days(make_result, STEADY), _on_days(make_result, [100.0], first_day=6)
+    new = msgspec.structs.replace(new, rounds=_rounds(100.0, noise=0.3, seed=3))
+    new = msgspec.structs.replace(new, stability=assess(new.rounds))
+    assert new.stability is not None
+    assert new.stability.verdict == "unstable"
+    (cell,) = compare_results(base, [new], threshold=0.05).cells
     assert (cell.verdict, cell.regression) == ("slower", True)
+
+
+def _other_program(result: Result) -> Result:
+    assert result.artifact is not None
+    artifact = msgspec.structs.replace(result.artifact, sha256="1" * 64)
+    return msgspec.structs.replace(result, artifact=artifact)
+
+
+def _other_kernel(result: Result) -> Result:
+    environment = msgspec.structs.replace(result.environment, kernel="6.2.0")
+    return msgspec.structs.replace(result, environment=environment)
+
+
+def test_only_other_runs_of_the_same_program_in_the_same_conditions_count(make_result: MakeResult) -> None:
+    *older, last = _on_days(make_result, STEADY)
+    new = _on_days(make_result, [20.0], first_day=6)
+    for others in (map(_other_program, older), map(_other_kernel, older), [last] * 4):
+        (cell,) = compare_results([*others, last], new, threshold=0.05).cells
+        assert (cell.verdict, cell.base_ms) == ("inconclusive", pytest.approx(10.0, rel=0.01))
+        assert cell.advice.startswith("one run of each")
+
+
+def test_runs_of_one_hour_do_not_show_how_far_apart_runs_are_a_week_later(make_result: MakeResult) -> None:
+    hour = [
+        msgspec.structs.replace(result, created_at=f"2026-01-01T00:{10 + 10 * number}:00+00:00")
+        for number, result in enumerate(_on_days(make_result, STEADY))
+    ]
+    new = _on_days(make_result, [13.0], first_day=8)
+    (cell,) = compare_results(hour, new, threshold=0.05).cells
+    assert (cell.verdict, cell.low) == ("inconclusive", None)
+    assert cell.advice.startswith("5 runs within 40 min do not show how far apart runs are")
+    (cell,) = compare_results(hour, new, threshold=0.05, drift=0.03).cells
+    assert cell.verdict == "slower"
 
 
 @pytest.mark.parametrize(
@@ -95,16 +179,7 @@ def test_separate_runs_need_more_than_the_drift_between_runs(make_result: MakeRe
 def test_a_command_that_may_not_work_is_not_given(command: list[str], make_result: MakeResult) -> None:
     base, near = make_result(rounds=_rounds(10.0)), make_result(rounds=_rounds(11.0, seed=1), command=command)
     (cell,) = compare_results([base], [near], threshold=0.05, base_path="base").cells
-    assert cell.advice == "measure them in turn: repeat the command of NEW with compare_to=base"
-
-
-def test_separate_runs_of_which_one_is_unstable_are_not_judged(make_result: MakeResult) -> None:
-    base, far = make_result(rounds=_rounds(10.0)), make_result(rounds=_rounds(18.0, seed=2))
-    unstable = msgspec.structs.replace(assess(far.rounds), verdict="unstable")
-    far = msgspec.structs.replace(far, stability=unstable)
-    (cell,) = compare_results([base], [far], threshold=0.05).cells
-    assert cell.verdict == "inconclusive"
-    assert "measure them in turn" in cell.advice
+    assert cell.advice.endswith("; measure them in turn: repeat the command of NEW with compare_to=base")
 
 
 def test_summaries_and_single_rounds_get_a_ratio_and_no_verdict(make_result: MakeResult) -> None:
@@ -127,23 +202,94 @@ def test_the_more_cells_the_stronger_the_evidence_for_each_alarm(make_result: Ma
 
 
 @pytest.mark.parametrize(
-    ("changes", "named"),
+    ("changes", "named", "kind"),
     [
-        ({"host": "there"}, "host: here and there"),
-        ({"threads": 1}, "threads: 2 and 1"),
-        ({"runner": "native"}, "runner: python and native"),
-        ({"libraries": {"torch": "2.14.0"}}, "torch: 2.13.0 and 2.14.0"),
+        ({"cpu": "EPYC"}, "CPU: a CPU and EPYC", "machines"),
+        ({"available_cores": 1}, "usable cores: 2 and 1", "machines"),
+        ({"cpu_flags": ["avx2"]}, "vector extensions: none and avx2", "machines"),
+        ({"memory_bytes": 2 << 30}, "memory: 1 GiB and 2 GiB", "machines"),
+        ({"cpu_limit": 1.5}, "CPU limit: none and 1.5 CPUs", "machines"),
+        ({"system": "Debian GNU/Linux 13"}, "Debian GNU/Linux 12 and Debian GNU/Linux 13", "machines"),
+        ({"libraries": {"torch": "2.14.0"}}, "torch: 2.13.0 and 2.14.0", "versions"),
+        ({"python": "3.12.0"}, "python: 3.11.7 and 3.12.0", "versions"),
+        ({"kernel": "6.2.0"}, "kernel: 6.1.0 and 6.2.0", "versions"),
+        ({"threads": 1}, "threads: 2 and 1", "settings"),
+        ({"runner": "native"}, "runner: python and native", "settings"),
+        ({"system": None, "host": "there"}, "host: here and there", "machines"),
+        ({"cpu": "EPYC", "kernel": "6.2.0"}, "kernel: 6.1.0 and 6.2.0", "machines,versions"),
     ],
 )
-def test_other_conditions_are_refused_and_named(
-    changes: dict[str, object], named: str, make_result: MakeResult
+def test_other_conditions_are_refused_named_and_allowed_by_their_kind(
+    changes: dict[str, object], named: str, kind: str, make_result: MakeResult
 ) -> None:
     base = make_result()
     new = make_result(environment=msgspec.structs.replace(base.environment, **changes))
-    with pytest.raises(EtbenchError, match="--across-hosts") as caught:
+    with pytest.raises(EtbenchError, match=f"add --across {kind} to compare") as caught:
         compare_results([base], [new], threshold=0.05)
     assert named in caught.value.message
-    assert len(compare_results([base], [new], threshold=0.05, across_hosts=True).cells) == 1
+    (cell,) = compare_results([base], [new], threshold=0.05, across=kind.split(",")).cells
+    assert " to ".join(named.partition(": ")[2].split(" and ")) in cell.name
+
+
+@pytest.mark.parametrize("changes", [{"host": "another container"}, {"memory_bytes": (1 << 30) - 9_999_999}])
+def test_the_same_hardware_under_another_name_is_the_same_machine(
+    changes: dict[str, object], make_result: MakeResult
+) -> None:
+    base = make_result()
+    new = make_result(environment=msgspec.structs.replace(base.environment, **changes))
+    assert [cell.name for cell in compare_results([base], [new], threshold=0.05).cells] == [
+        "resnet18 fp32 xnnpack"
+    ]
+
+
+def test_interleaved_programs_may_have_other_versions_and_are_named_after_them(
+    make_result: MakeResult,
+) -> None:
+    base, new = _in_turn(make_result, [10.0 + 0.01 * number for number in range(30)], [20.0] * 30)
+    environment = msgspec.structs.replace(new.environment, libraries={"torch": "2.14.0"})
+    new = msgspec.structs.replace(new, environment=environment)
+    (cell,) = compare_results([base], [new], threshold=0.05).cells
+    assert (cell.how, cell.verdict) == ("in turn", "slower")
+    assert cell.name == "resnet18, torch 2.13.0 to 2.14.0 fp32 xnnpack"
+
+
+def test_two_machines_have_a_ratio_if_asked_and_no_verdict(make_result: MakeResult) -> None:
+    base, (new,) = _on_days(make_result, STEADY), _on_days(make_result, [30.0], first_day=6)
+    new = msgspec.structs.replace(new, environment=msgspec.structs.replace(new.environment, cpu="EPYC"))
+    (cell,) = compare_results(base, [new], threshold=0.05, across=["machines"]).cells
+    assert (cell.ratio, cell.verdict) == (pytest.approx(3.0, rel=0.02), "inconclusive")
+    assert cell.advice.startswith("runs of one machine do not show")
+
+
+def test_the_words_of_the_option_are_those_of_the_conditions() -> None:
+    assert command.ACROSS == ACROSS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "refused"),
+    [(["--across", "hosts"], "'hosts' is not one of machines"), (["--drift", "0"], "not a valid share")],
+)
+def test_a_condition_or_drift_that_is_none_is_bad_usage(
+    arguments: list[str], refused: str, folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["compare", *folders, *arguments])
+    assert caught.value.code == 2
+    assert refused in capsys.readouterr().err
+
+
+def test_the_command_takes_a_drift_and_conditions(
+    tmp_path: Path, make_result: MakeResult, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, new = make_result(rounds=_rounds(10.0)), make_result(rounds=_rounds(20.0, seed=1))
+    new = msgspec.structs.replace(new, environment=msgspec.structs.replace(new.environment, kernel="6.2.0"))
+    for result, name in ((base, "base"), (new, "new")):
+        write_result(result, tmp_path / name, name)
+    folders = [str(tmp_path / name) for name in ("base", "new")]
+    assert main(["compare", *folders]) == 2
+    assert "add --across versions" in capsys.readouterr().err
+    assert main(["compare", *folders, "--across", "versions", "--drift", "5%", "--format", "json"]) == 3
+    assert "kernel 6.1.0 to 6.2.0" in capsys.readouterr().out
 
 
 def test_cells_of_one_side_only_are_named_and_the_newest_result_counts(

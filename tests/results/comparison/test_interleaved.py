@@ -15,6 +15,7 @@ from etbench.errors import EtbenchError
 from etbench.host.load import MachineLoad
 from etbench.results.comparison.cells import compare_in_turn
 from etbench.results.comparison.compare import compare_results
+from etbench.results.comparison.conditions import ACROSS
 from etbench.results.comparison.interleaved import family_verdicts
 from etbench.results.files.store import write_result
 from etbench.results.schema import InTurn, Result, RoundFacts
@@ -112,13 +113,13 @@ def test_another_baseline_than_the_one_it_was_measured_with_is_named(
     new = measure(1.12, **other)
     with pytest.raises(EtbenchError, match=r"resnet18 fp32 xnnpack was measured in turn with old/a\.json of"):
         compare_results([base], [new], threshold=0.05)
-    (cell,) = compare_results([base], [new], threshold=0.05, across_hosts=True).cells
+    (cell,) = compare_results([base], [new], threshold=0.05, across=ACROSS).cells
     assert (cell.how, cell.decision) == ("separate runs", "undecided")
     assert cell.measured_with.startswith(f"old/a.json of 2025-12-01T00:00:00+00:00 ({named}")
     assert cell.measured_with.endswith("): slower, a regression")
     write_result(base, tmp_path / "base", "a")
     write_result(new, tmp_path / "new", "a")
-    command = ["compare", str(tmp_path / "base"), str(tmp_path / "new"), "--across-hosts"]
+    command = ["compare", str(tmp_path / "base"), str(tmp_path / "new"), "--across", ",".join(ACROSS)]
     for form in ("table", "markdown"):
         assert main([*command, "--format", form]) == 4
         assert f"was measured in turn with another baseline: {cell.measured_with}" in capsys.readouterr().out
@@ -130,7 +131,7 @@ def test_a_file_of_an_older_version_counts_if_it_says_that_the_program_was_the_s
     unknown = dict.fromkeys(("base_cell_id", "base_created_at", "base_sha256", "base_runtime"))
     new = measure(1.12, **unknown)
     assert new.in_turn is not None
-    (cell,) = compare_results([base], [new], threshold=0.05, across_hosts=True).cells
+    (cell,) = compare_results([base], [new], threshold=0.05, across=ACROSS).cells
     assert cell.how == "separate runs"
     assert "program unknown instead of 00000000" in cell.measured_with
     same = msgspec.structs.replace(new.in_turn, base_program="the same program, with its own threads=null")

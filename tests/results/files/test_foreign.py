@@ -133,4 +133,9 @@ def test_imported_cells_are_in_the_tables_and_compare_without_a_verdict(
     capsys.readouterr()
     assert main(["compare", str(tmp_path / "old"), str(tmp_path / "new"), "--format", "json"]) == 4
     (cell,) = json.loads(capsys.readouterr().out)["cells"]
-    assert (cell["ratio"], cell["verdict"], cell["regression"]) == (pytest.approx(2.0), "none", False)
+    assert (cell["ratio"], cell["verdict"], cell["regression"]) == (
+        pytest.approx(124 / 3 / 20),
+        "none",
+        False,
+    )
+    assert cell["advice"].startswith("a ratio of means: ")

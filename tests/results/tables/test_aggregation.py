@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 from running import environment
 
+from etbench.host.fingerprint import machine_name
 from etbench.measure.pass_results import Operator, Profile
 from etbench.results import aggregate, load_results
 from etbench.results.files.store import UnreadableError, read_result, write_result
@@ -237,24 +238,26 @@ def test_a_copy_is_named_and_left_out(folder: Path, tmp_path: Path, caplog: pyte
     assert f"left out {copy}: a copy of {original}" in caplog.text
 
 
-def test_cells_measured_again_and_mixed_hosts_are_told_apart(
+def test_cells_measured_again_and_mixed_machines_are_told_apart(
     tmp_path: Path, make_result: MakeResult, caplog: pytest.LogCaptureFixture
 ) -> None:
     here = make_result(p50=10)
     there = make_result(
-        p50=30, environment=msgspec.structs.replace(here.environment, host="there"), created_at="2026-01-02"
+        p50=30, environment=msgspec.structs.replace(here.environment, cpu="EPYC"), created_at="2026-01-02"
     )
-    again = make_result(p50=12, created_at="2026-01-03")
+    renamed = msgspec.structs.replace(here.environment, host="another container")
+    again = make_result(p50=12, environment=renamed, created_at="2026-01-03")
     for name, result in (("here", here), ("there", there), ("again", again)):
         write_result(result, tmp_path / "in", name)
     aggregate([tmp_path / "in"], tmp_path)
     assert "resnet18 fp32 xnnpack was measured 2 times" in caplog.text
     assert "again.json" in caplog.text
-    assert "2 different values of host are mixed: here: " in caplog.text
+    machines = [machine_name(result.environment) for result in (here, there)]
+    assert f"2 different values of machine are mixed: {machines[1]}: " in caplog.text
     assert "there.json" in caplog.text
-    pivot = pd.read_csv(tmp_path / "pivot.csv").set_index("host")
-    assert pivot["fp32_xnnpack_p50_ms"].to_dict() == {"here": 11.0, "there": 30.0}
-    assert list(pd.read_csv(tmp_path / "ranking.csv")["host"]) == ["here", "here", "there"]
+    pivot = pd.read_csv(tmp_path / "pivot.csv").set_index("machine")
+    assert pivot["fp32_xnnpack_p50_ms"].to_dict() == dict(zip(machines, [11.0, 30.0], strict=True))
+    assert list(pd.read_csv(tmp_path / "ranking.csv")["machine"]) == [machines[0], *machines]
 
 
 def test_plain_sweeps_are_not_commented_on(
@@ -263,7 +266,7 @@ def test_plain_sweeps_are_not_commented_on(
     with caplog.at_level(logging.WARNING):
         aggregate([folder], tmp_path)
     assert caplog.text == ""
-    assert "host" not in pd.read_csv(tmp_path / "ranking.csv").columns
+    assert "machine" not in pd.read_csv(tmp_path / "ranking.csv").columns
 
 
 def test_samples_are_not_kept(tmp_path: Path, make_result: MakeResult) -> None:

@@ -31,15 +31,15 @@ def test_a_model_has_its_plain_name_while_nothing_else_differs(make_result: Make
         ({"weights": "pretrained"}, "resnet18, random weights", "resnet18, pretrained weights"),
         ({"threads": 8}, "resnet18, 2 threads", "resnet18, 8 threads"),
         ({"runner": "native"}, "resnet18, python runner", "resnet18, native runner"),
-        ({"host": "there"}, "resnet18, on here", "resnet18, on there"),
+        ({"cpu": "EPYC"}, "resnet18, on a CPU (a1d7c9)", "resnet18, on EPYC (7f9bf1)"),
         ({"created_at": "2027"}, "resnet18 #1", "resnet18 #2"),
     ],
-    ids=["inputs", "weights", "threads", "runner", "host", "repeated"],
+    ids=["inputs", "weights", "threads", "runner", "machine", "repeated"],
 )
 def test_what_differs_is_named(
     more: dict[str, Any], first: str, second: str, make_result: MakeResult
 ) -> None:
-    for name in ("threads", "runner", "host"):
+    for name in ("threads", "runner", "cpu"):
         if name in more:
             more = {"environment": msgspec.structs.replace(make_result().environment, **more)}
     found = _cells(make_result(), make_result(**more))

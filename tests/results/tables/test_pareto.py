@@ -70,7 +70,7 @@ def test_the_front_is_what_the_definition_says(costs: list[tuple[int, int, int]]
             "latency_p50_ms": [float(cost[0]) for cost in costs],
             "sqnr_db": [-3.0 * cost[1] + 60 for cost in costs],
             "pte_bytes": [1000 * 2 ** cost[2] for cost in costs],
-            **dict.fromkeys(("inputs", "weights", "threads", "runner", "host"), "same"),
+            **dict.fromkeys(("inputs", "weights", "threads", "runner", "machine"), "same"),
         }
     )
     beaten = [

@@ -1,4 +1,4 @@
-"""The interval of a speedup in the tables: block by block where it can be, with the drift in it elsewhere."""
+"""The speedup in the tables: with an interval where blocks give one, and never of two machines."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pandas as pd
 import pytest
 
 from etbench.host.load import MachineLoad
-from etbench.results import aggregate, compare_delegates, compare_precisions, to_frame
+from etbench.results import aggregate, compare_delegates, compare_precisions, load_results, to_frame
 from etbench.results.files.store import write_result
+from etbench.results.report.words import summarize_in_words
 from etbench.results.schema import Result, RoundFacts
+from etbench.results.tables.labels import label_cells
 from etbench.results.tables.metrics import RAW
 from etbench.results.tables.speedup import FIGURES
+from etbench.stats import LatencyMs
 
 MakeResult = Callable[..., Result]
+FLAT = Path(__file__).parents[2] / "data" / "flat_results"
 DRIFT = [1 + 0.5 * (block % 3) for block in range(30)]  # what both cells of a block have in common
 QUIET = MachineLoad(
     other_cpu_share=0.0, steal_share=0.0, involuntary_switches=0, major_faults=0, frequency_mhz=None
@@ -73,13 +78,67 @@ def test_cells_of_one_turn_are_compared_block_by_block(cell: MakeResult) -> None
     [{"turn": "u"}, {"turn": None}, {"turn": "t", "own_blocks": True}, {"turn": "t", "first_block": 100}],
     ids=["another turn", "no turn", "blocks of its own", "no block in common"],
 )
-def test_other_cells_have_the_drift_in_their_interval(cell: MakeResult, other: dict[str, object]) -> None:
+def test_other_cells_have_a_ratio_without_an_interval(cell: MakeResult, other: dict[str, object]) -> None:
     turn = other.pop("turn")
     results = [cell("fp32", 10.0, "t", seed=1), cell("int8", 4.0, turn, seed=2, **other)]
     row = _only(compare_precisions(to_frame(results)))
-    assert row["how"] == "separate"
-    assert row["speedup_ci95_low"] < 2.5 < row["speedup_ci95_high"]
-    assert row["speedup_ci95_high"] / row["speedup_ci95_low"] > 1.3
+    assert (row["how"], row["basis"]) == ("separate", "median")
+    assert row["speedup"] == pytest.approx(2.5, rel=0.02)
+    assert pd.isna(row["speedup_ci95_low"])
+    assert pd.isna(row["speedup_ci95_high"])
+
+
+def _on(result: Result, **facts: object) -> Result:
+    return msgspec.structs.replace(result, environment=msgspec.structs.replace(result.environment, **facts))
+
+
+@pytest.mark.parametrize("named", ["Debian GNU/Linux 12", None], ids=["today's results", "older results"])
+def test_two_machines_of_one_name_are_never_in_one_ratio(named: str | None, make_result: MakeResult) -> None:
+    fp32 = _on(make_result(precision="fp32"), host="vm", cpu="EPYC", system=named)
+    int8 = _on(make_result(precision="int8", p50=12.0), host="vm", cpu="Xeon", system=named)
+    frame = to_frame([fp32, int8])
+    assert compare_precisions(frame).empty
+    points = summarize_in_words(label_cells(frame), [fp32, int8]).points
+    assert not [point.title for point in points if "instead of" in point.title]
+
+
+def test_one_machine_under_two_names_is_one(make_result: MakeResult) -> None:
+    fp32, int8 = (_on(make_result(precision=name), host=name) for name in ("fp32", "int8"))
+    assert len(compare_precisions(to_frame([fp32, int8]))) == 1
+
+
+def test_separate_runs_of_other_versions_are_not_compared_and_interleaved_ones_are(
+    make_result: MakeResult, cell: MakeResult
+) -> None:
+    fp32, int8 = make_result(precision="fp32"), _on(make_result(precision="int8"), kernel="6.2.0")
+    assert compare_precisions(to_frame([fp32, int8])).empty
+    fp32, int8 = cell("fp32", 10.0, "t", seed=1), _on(cell("int8", 4.0, "t", seed=2), kernel="6.2.0")
+    assert _only(compare_precisions(to_frame([fp32, int8])))["how"] == "in turn"
+
+
+def test_summaries_without_medians_have_a_ratio_of_their_means() -> None:
+    frame = load_results(FLAT)
+    row = _only(compare_precisions(frame).query("model == 'mobilenet_v2'"))
+    assert row["speedup"] == pytest.approx(1.71, abs=0.005)
+    assert (row["how"], row["basis"]) == ("summaries", "mean")
+    assert pd.isna(row["speedup_ci95_low"])
+    row = _only(compare_delegates(frame).query("model == 'mobilenet_v2'"))
+    assert row["speedup"] == pytest.approx(719.04 / 2.43)
+
+
+def test_a_summary_with_a_median_is_compared_by_what_both_have(make_result: MakeResult) -> None:
+    def summary(precision: str, avg: float, p50: float | None, source: str = "executorch_v3") -> Result:
+        latency = LatencyMs(avg=avg, p50=p50)
+        unknown = {"artifact": None, "rounds": [], "parity": None, "weights": "unknown"}
+        return make_result(precision=precision, latency_ms=latency, source=source, **unknown)
+
+    both = _only(compare_precisions(to_frame([summary("fp32", 12.0, 10.0), summary("int8", 6.0, 2.0)])))
+    assert (both["speedup"], both["basis"]) == (5.0, "median")
+    one = _only(compare_precisions(to_frame([summary("fp32", 12.0, 10.0), summary("int8", 6.0, None)])))
+    assert (one["speedup"], one["basis"]) == (2.0, "mean")
+    other = summary("int8", 6.0, 2.0, source="google_benchmark")
+    assert compare_precisions(to_frame([summary("fp32", 12.0, 10.0), other])).empty
+    assert compare_precisions(to_frame([make_result(precision="fp32"), summary("int8", 6.0, 2.0)])).empty
 
 
 def test_too_few_rounds_give_a_speedup_without_an_interval(make_result: MakeResult) -> None:
