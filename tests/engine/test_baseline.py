@@ -15,8 +15,8 @@ from etbench.builder.cache import Cache
 from etbench.config.sections import Dynamic
 from etbench.engine.baseline import Baseline, find_base, has_measured, kept_program
 from etbench.errors import EtbenchError
-from etbench.results.comparison.compare import compare_results
 from etbench.preflight.compose import compose
+from etbench.results.comparison.compare import compare_results
 from etbench.results.files.baselines import keep_baseline
 from etbench.results.files.store import read_result, read_results
 from etbench.results.schema import InTurn
