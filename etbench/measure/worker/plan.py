@@ -1,4 +1,4 @@
-"""Plan how many rounds a program and its baseline get, and how many samples are in each round."""
+"""Plan the number of rounds of a program and its baseline, and the samples per round."""
 
 from __future__ import annotations
 
