@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["and_more", "counted", "seconds_text", "shape_text", "shown_path"]
+__all__ = ["and_more", "counted", "seconds_text", "shape_text", "share", "shown_path"]
 
 
 def counted(count: int, noun: str) -> str:
@@ -60,3 +60,25 @@ def seconds_text(seconds: float) -> str:
         return f"{seconds:.2g} s" if seconds < 99.5 else f"{seconds:.0f} s"
     minutes, rest = divmod(math.ceil(seconds), 60)
     return f"{minutes} min {rest} s"
+
+
+def share(text: str) -> float:
+    """Read a share that is written as a percentage or as a number up to 1.
+
+    >>> share("5%"), share("0.05"), share("150 %")
+    (0.05, 0.05, 1.5)
+
+    Raises:
+        ValueError: if it is not a number, not above 0 and at most 1,000 %, or a number above 1 without a %.
+
+    """
+    number, percent, rest = text.strip().partition("%")
+    try:
+        value = float(number) / (100 if percent else 1)
+    except ValueError:
+        value = math.nan
+    if rest or not 0 < value <= 10:
+        raise ValueError(f"{text!r} is not a valid share; write it as 5% or 0.05")
+    if value > 1 and not percent:
+        raise ValueError(f"{text!r} is {100 * value:g} %; did you mean {number}% or {value / 100:g}?")
+    return value
