@@ -77,7 +77,8 @@ NULLS = (
     Null("8 % outliers, correlation 0.5", Noise(outliers=0.08, correlation=0.5), target=False),
     Null("Student's t, 3 degrees", Noise(tails=3), target=False),
     Null("correlation 0.9", Noise(correlation=0.9), target=False),
-    Null("correlation 0.9, half white", Noise(correlation=0.9, white=0.5), target=False),
+    Null("half independent, half correlation 0.9", Noise(correlation=0.9, white=0.5), target=False),
+    Null("most independent, a fifth correlation 0.95", Noise(correlation=0.95, white=0.8), target=False),
     Null("independent, 300 runs", Noise(), runs=300, target=False),
     Null("correlation 0.8, 300 runs", Noise(correlation=0.8), runs=300, target=False),
 )

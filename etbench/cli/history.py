@@ -69,42 +69,46 @@ def run(args: argparse.Namespace) -> int:
 
     check_results(args.paths)
     frame = load_results(args.paths, remember=True)
-    histories = cell_histories(frame, least_ratio=1 + args.min_change)
+    least_ratio = 1 + args.min_change
+    histories = cell_histories(frame, least_ratio=least_ratio)
     if not histories:
         raise EtbenchError(f"no measured cell in {', '.join(map(str, args.paths))}", stage="history")
     if args.format == "json":
         print(msgspec.json.format(msgspec.json.encode(histories), indent=2).decode())
     elif args.format == "markdown":
-        print(_markdown(histories))
+        print(_markdown(histories, least_ratio))
     else:
-        _print_table(histories)
+        _print_table(histories, least_ratio)
     if args.out is not None:
-        from etbench.results.charts.history import history_lines
+        from etbench.results.charts.history import MOST, history_lines
 
         args.out.mkdir(parents=True, exist_ok=True)
         history_table(histories).to_csv(args.out / "history.csv", index=False)
         history_lines(histories).save(args.out / "history.png", ppi=144)
         for name in ("history.csv", "history.png"):
             print(args.out / name, file=sys.stderr)
+        if len(histories) > MOST:
+            left_out = f"history.png has {MOST} of {len(histories)} cells, those with changes first"
+            print(left_out, file=sys.stderr)
     return OK
 
 
-def _print_table(histories: Sequence[CellHistory]) -> None:
+def _print_table(histories: Sequence[CellHistory], least_ratio: float) -> None:
     console = plain_console()
     say(console, Text(LEGEND, style="dim"))
-    print_table(console, COLUMNS, _rows(histories), more="`--format markdown`")
+    print_table(console, COLUMNS, _rows(histories, least_ratio), more="`--format markdown`")
 
 
-def _markdown(histories: Sequence[CellHistory]) -> str:
+def _markdown(histories: Sequence[CellHistory], least_ratio: float) -> str:
     names = [column.header for column in COLUMNS]
     rule = ["---" if column.wraps else "--:" for column in COLUMNS]
-    rows = ([text.replace("|", "\\|") for text in row] for row in _rows(histories))
+    rows = ([text.replace("|", "\\|") for text in row] for row in _rows(histories, least_ratio))
     return "\n".join(
         [f"| {' | '.join(names)} |", f"|{'|'.join(rule)}|", *(f"| {' | '.join(row)} |" for row in rows)]
     )
 
 
-def _rows(histories: Sequence[CellHistory]) -> Iterable[tuple[str, ...]]:
+def _rows(histories: Sequence[CellHistory], least_ratio: float) -> Iterable[tuple[str, ...]]:
     """Yield one row per cell, and another for each change after the first."""
     for history in histories:
         unstable = sum(run.unstable for run in history.runs)
@@ -115,7 +119,7 @@ def _rows(histories: Sequence[CellHistory]) -> Iterable[tuple[str, ...]]:
             _level(history.runs[-1].level_ms),
         )
         if not history.changes:
-            yield *about, "", "", _unchanged(history)
+            yield *about, "", "", _unchanged(history, least_ratio)
         for number, change in enumerate(history.changes):
             yield *(about if not number else [""] * len(about)), *_change(change)
 
@@ -124,10 +128,11 @@ def _level(level_ms: float | None) -> str:
     return "-" if level_ms is None else f"{level_ms:.4g}"
 
 
-def _unchanged(history: CellHistory) -> str:
+def _unchanged(history: CellHistory, least_ratio: float) -> str:
     if history.smallest_ratio is None:
         return "too few runs to judge"
-    return f"no change; one of {100 * (history.smallest_ratio - 1):.2g} % would have been found"
+    least, smallest = (100 * (ratio - 1) for ratio in (least_ratio, history.smallest_ratio))
+    return f"no change above {least:.2g}%; one of {smallest:.2g}% would have been found"
 
 
 def _change(change: ChangePoint) -> tuple[str, str, str]:

@@ -95,7 +95,7 @@ class Search:
         rows = np.tile(self.logs[: nights[-1]], (len(nights), 1))
         values, critical = standardized(rows, edges, nights, self.least), critical_score(nights, self.alpha)
         start, earlier = edges[-1], len(edges) - 1
-        quick = step_scores(values, nights, start, earlier=earlier, correlations=INDEPENDENT)
+        quick = step_scores(values, nights, start, earlier=earlier, noises=INDEPENDENT)
         likely = np.flatnonzero(quick.max(axis=1) > critical / 2)
         scores = step_scores(values[likely], nights[likely], start, earlier=earlier)
         for row in np.flatnonzero(scores.max(axis=1) > critical[likely]):
@@ -118,7 +118,7 @@ def critical_score(runs: Counts, alpha: float) -> Array:
     correlations from 0 to 0.8. The score has the tail of a chi-squared variable, so the constant would be 2
     for the logarithm of `alpha`; at a correlation of 0.8 the tail is longer.
     """
-    critical: Array = 19.0 + 1.5 * np.log(runs / 100) - 2.5 * math.log(alpha / 0.05)
+    critical: Array = 18.3 + 1.5 * np.log(runs / 100) - 2.5 * math.log(alpha / 0.05)
     return critical
 
 

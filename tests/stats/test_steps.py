@@ -29,9 +29,21 @@ def scores(series: NDArray[np.float64]) -> NDArray[np.float64]:
     return step_scores(series, np.full(len(series), series.shape[1]))
 
 
-@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.5, 0.8])
-def test_values_without_a_step_rarely_seem_to_have_one_on_any_night(correlation: float) -> None:
-    noise = correlated(correlation, SERIES, NIGHTS[-1])
+def slow_wave(series: int, values: int) -> NDArray[np.float64]:
+    """Half of the variance is independent, the other half drifts slowly."""
+    white = np.random.default_rng(1).standard_normal((series, values))
+    return (correlated(0.9, series, values) + white) / math.sqrt(2)
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        *(correlated(value, SERIES, NIGHTS[-1]) for value in (0.0, 0.3, 0.5, 0.8)),
+        slow_wave(SERIES, NIGHTS[-1]),
+    ],
+    ids=["independent", "0.3", "0.5", "0.8", "slow wave"],
+)
+def test_values_without_a_step_rarely_seem_to_have_one_on_any_night(noise: NDArray[np.float64]) -> None:
     beyond = np.zeros(SERIES, dtype=bool)
     for night in NIGHTS:
         beyond |= scores(noise[:, :night]).max(axis=1) > critical_score(np.array([night]), 0.05)
