@@ -36,9 +36,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = (
         "A change of level is reported if it stands out from how the runs of the cell vary and follow each "
-        "other: after twelve runs, and with four runs on both sides of the change. In one of twenty sets of "
-        "histories without a change, one is reported by mistake, although they are searched after every run "
-        "while they grow to a hundred runs. Result files that were read before are taken from the index in "
+        "other: after twelve runs, and with four runs on both sides of the change. In at most one of twenty "
+        "sets of histories without a change, one is reported by mistake while they are searched after every "
+        "run and grow to a hundred runs. Result files that were read before are taken from the index in "
         "DIR/.etbench, unless they have changed."
     )
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="result files or their folders")
@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_share,
         default=0.03,
         metavar="3%",
-        help="smallest change of level that is reported (default: 3%%)",
+        help="changes of level up to this are not reported (default: 3%%)",
     )
     parser.add_argument("--format", choices=["table", "json", "markdown"], default="table")
     parser.add_argument("-o", "--out", type=Path, help="folder for history.csv and history.png")

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 MIN_RUNS = 12  # before anything is reported
 FAR_OFF = 4.5  # standard deviations from the level; a run counts for no more than that
-CHUNK = 32  # nights that are searched at once
+CHUNK = 128  # nights that are searched at once
 MAD_TO_STD = 1.4826
 
 

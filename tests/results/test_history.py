@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -184,10 +185,13 @@ def folder(tmp_path: Path, nights: Callable[..., list[Result]]) -> str:
 
 
 def test_the_command_prints_a_table_and_writes_csv_and_picture(
-    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert main(["history", folder, "--out", str(tmp_path / "out")]) == 0
-    assert "2.0" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines[1:])) <= 80
+    assert any(re.search(r"20\.\d\d +(2\.00\d|1\.99\d) +1\.\d{3} to 2\.\d{3} ", line) for line in lines)
     table = pd.read_csv(tmp_path / "out" / "history.csv")
     assert len(table) == 15
     assert table["change"].notna().sum() == 1

@@ -21,7 +21,7 @@ def history_lines(histories: Sequence[CellHistory]) -> alt.FacetChart:
     """Draw each run of each cell with its 95 % interval, the level between changes, and the changes.
 
     Points of runs that weigh less than half are hollow. The number at a change is the level after it divided
-    by the level before. Of many cells, those with changes are drawn first, and `MOST` of them at most.
+    by the level before. Cells with changes are drawn first, and at most `MOST` cells.
     """
     histories = sorted(histories, key=lambda history: not history.changes)[:MOST]
     table = history_table(histories)
