@@ -191,7 +191,8 @@ def test_the_command_prints_a_table_and_writes_csv_and_picture(
     assert main(["history", folder, "--out", str(tmp_path / "out")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert max(len(line) for line in lines[1:] if not line.startswith("not shown")) <= 80
-    assert any(re.search(r"20\.\d\d +(2\.00\d|1\.99\d) +1\.\d{3} to 2\.\d{3} ", line) for line in lines)
+    whole = r" \d\d(\.\d+)? +\d\.\d{3} +\d\.\d{3} to \d\.\d{3} "
+    assert any(re.search(whole, line) for line in lines), "level, ratio and its interval are not cut"
     table = pd.read_csv(tmp_path / "out" / "history.csv")
     assert len(table) == 15
     assert table["change"].notna().sum() == 1
