@@ -184,8 +184,8 @@ def _smallest(search: Search, places: Sequence[int]) -> float | None:
     if runs - edges[-1] < MIN_RUNS:
         return None
     low, high = max(search.least, 1e-3), math.log(LARGEST)
-    for _ in range(3):  # among a few, and then more closely between two of them
-        heights = np.geomspace(low, high, 6)
+    for _ in range(2):  # among a few, and then more closely between two of them
+        heights = np.geomspace(low, high, 8)
         rows = np.tile(search.logs, (2 * len(heights), 1))
         rows[:, -PLANTED:] += np.concatenate([heights, -heights])[:, None]
         stops = np.full(len(rows), runs)
