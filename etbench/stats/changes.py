@@ -191,7 +191,7 @@ def _smallest(search: Search, places: Sequence[int]) -> float | None:
         stops = np.full(len(rows), runs)
         values = standardized(rows, edges, stops, search.least)
         scores = step_scores(values, stops, edges[-1], earlier=len(places)).max(axis=1)
-        found = (scores > critical_score(stops, search.alpha)).reshape(2, -1).all(axis=0)
+        found = (scores > critical_score(search.alpha)).reshape(2, -1).all(axis=0)
         if not found.any():
             return None
         first = int(np.argmax(found))

@@ -75,7 +75,7 @@ class Search:
             for number, (start, _, stop) in enumerate(zip(edges, edges[1:], edges[2:], strict=False)):
                 scores = self.scores(edges[: number + 1], stop)
                 at = int(np.argmax(scores))
-                margin = float(scores[at] - critical_score(np.array([stop]), self.alpha)[0])
+                margin = float(scores[at]) - critical_score(self.alpha)
                 margins.append(margin if self._lasts(start, at, stop) else -math.inf)
                 moved.append(at)
             if margins and min(margins) <= 0:
@@ -93,12 +93,12 @@ class Search:
         those of steps that stand out among correlated runs exceed half of the critical value too.
         """
         rows = np.tile(self.logs[: nights[-1]], (len(nights), 1))
-        values, critical = standardized(rows, edges, nights, self.least), critical_score(nights, self.alpha)
+        values, critical = standardized(rows, edges, nights, self.least), critical_score(self.alpha)
         start, earlier = edges[-1], len(edges) - 1
         quick = step_scores(values, nights, start, earlier=earlier, noises=INDEPENDENT)
         likely = np.flatnonzero(quick.max(axis=1) > critical / 2)
         scores = step_scores(values[likely], nights[likely], start, earlier=earlier)
-        for row in np.flatnonzero(scores.max(axis=1) > critical[likely]):
+        for row in np.flatnonzero(scores.max(axis=1) > critical):
             yield int(nights[likely[row]]), int(np.argmax(scores[row]))
 
     def _lasts(self, start: int, at: int, stop: int) -> bool:
@@ -110,16 +110,16 @@ class Search:
         return abs(after - before) > self.least and bool(agreeing >= MIN_SIDE)
 
 
-def critical_score(runs: Counts, alpha: float) -> Array:
-    """Return what the score of a step must exceed in a series of that many runs.
+def critical_score(alpha: float) -> float:
+    """Return what the score of a step must exceed.
 
-    A series that is searched after each run has a false change in at most `alpha` of cases while it grows to
-    a hundred runs: the constants are those with which this held in simulations (`benchmarks/history.py`) at
-    correlations from 0 to 0.8. The score has the tail of a chi-squared variable, so the constant would be 2
-    for the logarithm of `alpha`; at a correlation of 0.8 the tail is longer.
+    A series that is searched after each run then has a false change in at most `alpha` of cases while it
+    grows to a hundred runs: the constants are those with which this held in simulations
+    (`benchmarks/history.py`) at correlations from 0 to 0.8, of which the last needs the largest. The score
+    has the tail of a chi-squared variable, so the factor would be 2; at a correlation of 0.8 the tail is
+    longer.
     """
-    critical: Array = 18.3 + 1.5 * np.log(runs / 100) - 2.5 * math.log(alpha / 0.05)
-    return critical
+    return 17.6 - 2.5 * math.log(alpha / 0.05)
 
 
 def standardized(rows: Array, edges: Sequence[int], stops: Counts, least: float) -> Array:

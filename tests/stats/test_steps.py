@@ -46,7 +46,7 @@ def slow_wave(series: int, values: int) -> NDArray[np.float64]:
 def test_values_without_a_step_rarely_seem_to_have_one_on_any_night(noise: NDArray[np.float64]) -> None:
     beyond = np.zeros(SERIES, dtype=bool)
     for night in NIGHTS:
-        beyond |= scores(noise[:, :night]).max(axis=1) > critical_score(np.array([night]), 0.05)
+        beyond |= scores(noise[:, :night]).max(axis=1) > critical_score(0.05)
     assert beyond.mean() <= 0.05
 
 
@@ -54,7 +54,7 @@ def test_a_step_that_stands_out_of_the_noise_is_found_at_its_place() -> None:
     noise = correlated(0.0, SERIES, 60)
     noise[:, 52:] += 3.2
     found = scores(noise)
-    assert np.mean(found.max(axis=1) > critical_score(np.array([60]), 0.05)) >= 0.9
+    assert np.mean(found.max(axis=1) > critical_score(0.05)) >= 0.9
     assert np.mean(np.abs(np.argmax(found, axis=1) - 52) <= 1) >= 0.9
 
 
