@@ -172,6 +172,9 @@ def test_the_chart_draws_runs_and_changes(nights: Callable[..., list[Result]]) -
     assert "2.00" in picture.getvalue(), "the ratio stands at the change"
     changed, even = (picture.getvalue().index(f">{name} fp32 xnnpack<") for name in ("resnet18", "even"))
     assert changed < even
+    chart = history_lines(cell_histories(frame)).to_dict()
+    assert "data" not in chart["spec"], "a panel with data of its own shows the runs of all cells"
+    assert all("data" not in layer for layer in chart["spec"]["layer"])
     empty = io.StringIO()
     history_lines([]).save(empty, format="svg")
     assert "<svg" in empty.getvalue()

@@ -54,9 +54,8 @@ def history_lines(histories: Sequence[CellHistory]) -> alt.FacetChart:
             row=alt.Row(
                 "cell:N",
                 sort=[*dict.fromkeys(table["cell"])],
-                header=alt.Header(title=None, labelFontSize=12),
-            ),
-            data=table,
+                header=alt.Header(title=None, labelFontSize=12, labelOrient="top", labelAnchor="start"),
+            )
         )
         .resolve_scale(y="independent")
         .properties(title=alt.Title("Latency over time", anchor="middle"))
