@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from etbench.stats.search import FAR_OFF, MIN_RUNS, Search, critical_score, noise, standardized
+from etbench.stats.search import FAR_OFF, MIN_RUNS, WINDOW, Search, critical_score, noise, standardized
 from etbench.stats.steps import step_interval, step_scores
 
 __all__ = ["LEAST_RATIO", "MIN_RUNS", "Change", "Course", "first_seen", "judge_series"]
@@ -19,7 +19,6 @@ __all__ = ["LEAST_RATIO", "MIN_RUNS", "Change", "Course", "first_seen", "judge_s
 Array = NDArray[np.float64]
 LEAST_RATIO = 1.03
 WIDER = 2.0  # times the usual interval, from which on a run is uncertain
-WINDOW = 5  # runs up to an uncertain one whose median it is moved to
 PLANTED = 8  # runs ago: the step of which `smallest_ratio` gives the size
 LARGEST = 4.0
 NORMAL_95 = NormalDist().inv_cdf(0.975)
@@ -70,10 +69,11 @@ def judge_series(
     lasted for a few runs only is found too. At the end all changes are judged once more with what is known by
     now, and those that later runs refute are dropped.
 
-    A run counts for at most `FAR_OFF` standard deviations from its level, and four runs on both sides must be
-    nearer to their own level than to the other, so a few that are far off do not make a change: three of five
-    in a row do not, five of five do. A run whose own interval is more than twice as wide as that of most is
-    moved towards the median of the runs before it, the more the wider it is.
+    A run that is far from those beside it is ignored, others count for at most `FAR_OFF` standard deviations
+    from their level, and four runs on both sides must be nearer to their own level than to the other. So a
+    few that are far off do not make a change: three of five in a row do not, five of five do. A run whose own
+    interval is more than twice as wide as that of most is moved towards the median of the runs before it, the
+    more the wider it is.
 
     Args:
         locations_ms: the location of each run, in the order of time.

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from etbench.stats.steps import INDEPENDENT, MIN_SIDE, step_scores
 
-__all__ = ["FAR_OFF", "MIN_RUNS", "Search", "critical_score", "noise", "standardized"]
+__all__ = ["FAR_OFF", "MIN_RUNS", "WINDOW", "Search", "critical_score", "noise", "standardized"]
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 MIN_RUNS = 12  # before anything is reported
-FAR_OFF = 4.5  # standard deviations from the level; a run counts for no more than that
+FAR_OFF = 4.5  # standard deviations; a run counts for no more than that from its level
+WINDOW = 5  # runs whose median represents them
 CHUNK = 128  # nights that are searched at once
 MAD_TO_STD = 1.4826
 
@@ -119,11 +120,14 @@ def critical_score(alpha: float) -> float:
     has the tail of a chi-squared variable, so the factor would be 2; at a correlation of 0.8 the tail is
     longer.
     """
-    return 17.6 - 2.5 * math.log(alpha / 0.05)
+    return 17.8 - 2.5 * math.log(alpha / 0.05)
 
 
 def standardized(rows: Array, edges: Sequence[int], stops: Counts, least: float) -> Array:
     """Return the distance of each run from the median of its level, in standard deviations, clipped.
+
+    A run that is far from the median of the five around it is isolated, and replaced by that median: Davies &
+    Gather, "The identification of multiple outliers", JASA 88, 1993, where the filter is called Hampel's.
 
     Args:
         rows: the logs of the runs: (series, runs).
@@ -133,12 +137,27 @@ def standardized(rows: Array, edges: Sequence[int], stops: Counts, least: float)
 
     """
     *_, start = edges
-    centred = rows.copy()
+    unit = noise(rows, stops, least)[:, None]
+    usual = _usual(rows, stops)
+    centred = np.where(np.abs(rows - usual) > FAR_OFF * unit, usual, rows)
     for first, last in pairwise(edges):
         centred[:, first:last] -= np.median(rows[:, first:last], axis=1, keepdims=True)
     centred[:, start:] -= _medians(rows[:, start:], stops - start)[:, None]
-    clipped: Array = np.clip(centred / noise(rows, stops, least)[:, None], -FAR_OFF, FAR_OFF)
+    clipped: Array = np.clip(centred / unit, -FAR_OFF, FAR_OFF)
     return clipped
+
+
+def _usual(rows: Array, stops: Counts) -> Array:
+    """Return the median of each run, the two before and the two after it; at the ends, of the five there."""
+    a, b, c, d, e = np.moveaxis(np.lib.stride_tricks.sliding_window_view(rows, WINDOW, axis=1), 2, 0)
+    low = np.maximum(np.minimum(a, b), np.minimum(c, d))
+    high = np.minimum(np.maximum(a, b), np.maximum(c, d))
+    medians = np.maximum(np.minimum(e, low), np.minimum(np.maximum(e, low), high))
+    side = WINDOW // 2
+    usual = np.pad(medians, ((0, 0), (side, side)), mode="edge")
+    ends = stops[:, None] - 1 - np.arange(side)
+    np.put_along_axis(usual, ends, np.take_along_axis(medians, stops[:, None] - WINDOW, axis=1), axis=1)
+    return usual
 
 
 def noise(rows: Array, stops: Counts, least: float) -> Array:
