@@ -81,6 +81,14 @@ def test_runs_that_are_far_off_are_not_a_change_until_enough_agree() -> None:
     assert not _changes([*before[:15], *slow[:2], *before[15:]])
 
 
+def test_isolated_runs_do_not_hide_a_change() -> None:
+    random = np.random.default_rng(11)
+    runs = np.array(_runs(random, [10.0] * 50 + [11.0] * 8, 0.02))
+    runs[[5, 20, 33, 34, 47, 53]] *= 1.5
+    (change,) = _changes(runs.tolist())
+    assert change.earliest <= 50 <= change.latest
+
+
 def test_changes_up_to_the_smallest_of_interest_are_left_out() -> None:
     runs = _runs(np.random.default_rng(7), [10.0] * 40 + [10.4] * 40, 0.005)
     assert len(_changes(runs)) == 1
