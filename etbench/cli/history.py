@@ -14,12 +14,16 @@ from etbench.cli.common import OK, check_results
 from etbench.errors import EtbenchError
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import plain_console, say
+from etbench.text import share
 
 if TYPE_CHECKING:
     from etbench.results.history import CellHistory, ChangePoint
 
 __all__ = ["configure", "run"]
 
+LEGEND = (
+    "level: mean of the runs since the last change; new / old: ratio of the levels, with its 95 % interval"
+)
 COLUMNS = (
     Column("cell", wraps=True),
     *(Column("runs", rank=3), Column("first", rank=1), Column("last", rank=2)),
@@ -31,13 +35,29 @@ COLUMNS = (
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = (
-        "A change of level is reported if it is larger than the drift of the machine between runs; in one of "
-        "twenty histories without a change, this is a false alarm. Result files that were read before are "
-        "taken from the index in DIR/.etbench, unless they have changed."
+        "A change of level is reported if it stands out from how the runs of the cell vary and follow each "
+        "other: after twelve runs, and with four runs on both sides of the change. In at most one of twenty "
+        "sets of histories without a change, one is reported by mistake while they are searched after every "
+        "run and grow to a hundred runs. Result files that were read before are taken from the index in "
+        "DIR/.etbench, unless they have changed."
     )
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="result files or their folders")
+    parser.add_argument(
+        "--min-change",
+        type=_share,
+        default=0.03,
+        metavar="3%",
+        help="changes of level up to this are not reported (default: 3%%)",
+    )
     parser.add_argument("--format", choices=["table", "json", "markdown"], default="table")
     parser.add_argument("-o", "--out", type=Path, help="folder for history.csv and history.png")
+
+
+def _share(text: str) -> float:
+    try:
+        return share(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,60 +69,70 @@ def run(args: argparse.Namespace) -> int:
 
     check_results(args.paths)
     frame = load_results(args.paths, remember=True)
-    histories = cell_histories(frame)
+    least_ratio = 1 + args.min_change
+    histories = cell_histories(frame, least_ratio=least_ratio)
     if not histories:
         raise EtbenchError(f"no measured cell in {', '.join(map(str, args.paths))}", stage="history")
     if args.format == "json":
         print(msgspec.json.format(msgspec.json.encode(histories), indent=2).decode())
     elif args.format == "markdown":
-        print(_markdown(histories))
+        print(_markdown(histories, least_ratio))
     else:
-        _print_table(histories)
+        _print_table(histories, least_ratio)
     if args.out is not None:
-        from etbench.results.charts.history import history_lines
+        from etbench.results.charts.history import MOST, history_lines
 
         args.out.mkdir(parents=True, exist_ok=True)
         history_table(histories).to_csv(args.out / "history.csv", index=False)
-        history_lines(frame).save(args.out / "history.png", ppi=144)
+        history_lines(histories).save(args.out / "history.png", ppi=144)
         for name in ("history.csv", "history.png"):
             print(args.out / name, file=sys.stderr)
+        if len(histories) > MOST:
+            left_out = f"history.png has {MOST} of {len(histories)} cells, those with changes first"
+            print(left_out, file=sys.stderr)
     return OK
 
 
-def _print_table(histories: Sequence[CellHistory]) -> None:
+def _print_table(histories: Sequence[CellHistory], least_ratio: float) -> None:
     console = plain_console()
-    legend = "level: median of round medians between two changes; ratio with its 95 % interval"
-    say(console, Text(legend, style="dim"))
-    print_table(console, COLUMNS, _rows(histories), more="`--format markdown`")
+    say(console, Text(LEGEND, style="dim"))
+    print_table(console, COLUMNS, _rows(histories, least_ratio), more="`--format markdown`")
 
 
-def _markdown(histories: Sequence[CellHistory]) -> str:
+def _markdown(histories: Sequence[CellHistory], least_ratio: float) -> str:
     names = [column.header for column in COLUMNS]
     rule = ["---" if column.wraps else "--:" for column in COLUMNS]
-    rows = ([text.replace("|", "\\|") for text in row] for row in _rows(histories))
+    rows = ([text.replace("|", "\\|") for text in row] for row in _rows(histories, least_ratio))
     return "\n".join(
         [f"| {' | '.join(names)} |", f"|{'|'.join(rule)}|", *(f"| {' | '.join(row)} |" for row in rows)]
     )
 
 
-def _rows(histories: Sequence[CellHistory]) -> Iterable[tuple[str, ...]]:
+def _rows(histories: Sequence[CellHistory], least_ratio: float) -> Iterable[tuple[str, ...]]:
     """Yield one row per cell, and another for each change after the first."""
-    from etbench.stats.changes import MIN_RUNS
-
     for history in histories:
-        counted = [run for run in history.runs if run.counted]
-        left = len(history.runs) - len(counted)
+        unstable = sum(run.unstable for run in history.runs)
         about = (
             history.name,
-            f"{len(history.runs)}{f' ({left} unstable)' if left else ''}",
+            f"{len(history.runs)}{f' ({unstable} unstable)' if unstable else ''}",
             *(_day(history.runs[place].created_at) for place in (0, -1)),
-            f"{counted[-1].level_ms:.4g}" if counted else "-",
+            _level(history.runs[-1].level_ms),
         )
         if not history.changes:
-            enough = len(counted) >= 2 * MIN_RUNS
-            yield *about, "", "", "no change" if enough else "too few stable runs"
+            yield *about, "", "", _unchanged(history, least_ratio)
         for number, change in enumerate(history.changes):
             yield *(about if not number else [""] * len(about)), *_change(change)
+
+
+def _level(level_ms: float | None) -> str:
+    return "-" if level_ms is None else f"{level_ms:.4g}"
+
+
+def _unchanged(history: CellHistory, least_ratio: float) -> str:
+    if history.smallest_ratio is None:
+        return "too few runs to judge"
+    least, smallest = (100 * (ratio - 1) for ratio in (least_ratio, history.smallest_ratio))
+    return f"no change above {least:.2g}%; one of {smallest:.2g}% would have been found"
 
 
 def _change(change: ChangePoint) -> tuple[str, str, str]:

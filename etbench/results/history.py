@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pandas as pd
 from msgspec import Struct
 
 from etbench.results.schema.names import SAID, cell_words
-from etbench.stats.changes import Change, find_changes, levels
+from etbench.stats.changes import LEAST_RATIO, MIN_RUNS, Change, judge_series
 
-__all__ = ["CellHistory", "ChangePoint", "Run", "cell_histories", "history_table"]
+__all__ = ["Answer", "CellHistory", "ChangePoint", "Run", "cell_histories", "history_table"]
+
+Answer = Literal["changed", "no change", "too few runs"]
 
 CELL = ["model", "precision", "delegate", "inputs", "weights"]
 BESIDE = ["threads", "runner"]
@@ -22,6 +24,7 @@ CONDITIONS = ["commit", "libraries", "host", "cpu", "threads", "runner", "python
 METRIC = "latency_p50_ms"
 INTERVAL = ["latency_location_ms", "latency_ci95_low_ms", "latency_ci95_high_ms"]
 ALPHA = 0.05
+UNSTABLE = 0.15  # half width of the interval that an unstable run has at least
 SHORT = 10  # digits of a commit
 
 
@@ -29,8 +32,9 @@ class Run(Struct, frozen=True, kw_only=True):
     """One result of a cell; latencies in ms.
 
     `location` is the median of the round medians with its 95 % interval, or the p50 of a summary without
-    rounds; `level` is the median of all runs between two changes. `counted` is false for an unstable run: it
-    is shown, but it has no level and is ignored in the search for changes.
+    rounds; `level` is the mean of the runs between two changes, or null if there are too few runs to judge.
+    `weight`, from 0 to 1, is less than 1 if the interval is wider than that of most runs, as it is for an
+    unstable run among stable ones.
     """
 
     created_at: str
@@ -38,7 +42,8 @@ class Run(Struct, frozen=True, kw_only=True):
     low_ms: float | None
     high_ms: float | None
     level_ms: float | None
-    counted: bool
+    weight: float
+    unstable: bool
     commit: str | None
 
 
@@ -62,6 +67,9 @@ class CellHistory(Struct, frozen=True, kw_only=True):
     """All measured results of a cell, in the order of time, and the changes of its level.
 
     `setting` distinguishes it from cells of the same sweep with other threads or another runner.
+    `smallest_ratio` is the smallest step, up or down, that would have been found if it had been there eight
+    runs ago. It is null if none below a factor of 4 would have been; the `answer` is then "too few runs",
+    unless there are changes.
     """
 
     model: str
@@ -70,6 +78,8 @@ class CellHistory(Struct, frozen=True, kw_only=True):
     inputs: str | None
     weights: str
     setting: str
+    answer: Answer
+    smallest_ratio: float | None
     runs: list[Run]
     changes: list[ChangePoint]
 
@@ -79,7 +89,9 @@ class CellHistory(Struct, frozen=True, kw_only=True):
         return cell_words(self.model, self.precision, self.delegate, self.setting)
 
 
-def cell_histories(frame: pd.DataFrame, *, alpha: float = ALPHA) -> list[CellHistory]:
+def cell_histories(
+    frame: pd.DataFrame, *, alpha: float = ALPHA, least_ratio: float = LEAST_RATIO
+) -> list[CellHistory]:
     """Return the history of each cell: of one model, precision, delegate, inputs and weights.
 
     Hosts, threads, versions and commits may differ between its runs: they may explain a change. If a sweep
@@ -87,13 +99,16 @@ def cell_histories(frame: pd.DataFrame, *, alpha: float = ALPHA) -> list[CellHis
 
     Args:
         frame: from `etbench.results.load_results`, in any order.
-        alpha: the probability of any false change in all histories together; each gets an equal share.
+        alpha: the probability of any false change in all histories together, while they grow to a hundred
+            runs and are searched after each; each with enough runs gets an equal share.
+        least_ratio: changes of level up to this ratio, or down to its inverse, are not reported.
 
     """
     measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
     measured = measured.sort_values("created_at", kind="stable")
     groups = [cell for _, group in measured.groupby(CELL, dropna=False) for cell in _apart(group)]
-    return [_history(group.to_dict("records"), setting, alpha / len(groups)) for setting, group in groups]
+    share = alpha / max(1, sum(len(group) >= MIN_RUNS for _, group in groups))
+    return [_history(group.to_dict("records"), setting, share, least_ratio) for setting, group in groups]
 
 
 def _apart(group: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -113,7 +128,7 @@ def history_table(histories: list[CellHistory]) -> pd.DataFrame:
     for history in histories:
         changes = {change.at: change for change in history.changes}
         for run in history.runs:
-            change = changes.get(run.created_at) if run.counted else None
+            change = changes.get(run.created_at)
             rows.append(
                 {name: getattr(history, name) for name in (*CELL, "setting")}
                 | msgspec.structs.asdict(run)
@@ -129,32 +144,38 @@ def history_table(histories: list[CellHistory]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(figures, "float64"))
 
 
-def _history(rows: list[dict[Any, Any]], setting: str, alpha: float) -> CellHistory:
-    counted = [row for row in rows if row["stability"] != "unstable"]
-    locations, halves = [_location(row) for row in counted], [_half_width(row) for row in counted]
-    changes = find_changes(locations, halves, alpha=alpha)
-    level = dict(zip(map(id, counted), levels(locations, halves, changes), strict=True))
+def _history(rows: list[dict[Any, Any]], setting: str, alpha: float, least_ratio: float) -> CellHistory:
+    course = judge_series(
+        [_location(row) for row in rows],
+        [_half_width(row) for row in rows],
+        alpha=alpha,
+        least_ratio=least_ratio,
+    )
+    few = not course.changes and course.smallest_ratio is None
     return CellHistory(
         **{name: _known(rows[0][name]) for name in CELL},
         setting=setting,
+        answer="too few runs" if few else "changed" if course.changes else "no change",
+        smallest_ratio=course.smallest_ratio,
         runs=[
             Run(
                 created_at=row["created_at"],
                 location_ms=_location(row),
                 low_ms=_known(row[INTERVAL[1]]),
                 high_ms=_known(row[INTERVAL[2]]),
-                level_ms=level.get(id(row)),
-                counted=id(row) in level,
+                level_ms=None if few else level,
+                weight=weight,
+                unstable=_unstable(row),
                 commit=_known(row["commit"]),
             )
-            for row in rows
+            for row, level, weight in zip(rows, course.levels_ms, course.weights, strict=True)
         ],
-        changes=[_point(counted, change) for change in changes],
+        changes=[_point(rows, change) for change in course.changes],
     )
 
 
-def _point(counted: list[dict[Any, Any]], change: Change) -> ChangePoint:
-    near = counted[change.earliest - 1 : change.latest + 1]
+def _point(rows: list[dict[Any, Any]], change: Change) -> ChangePoint:
+    near = rows[change.earliest - 1 : change.latest + 1]
     what = [
         words
         for old, new in pairwise(near)
@@ -165,7 +186,7 @@ def _point(counted: list[dict[Any, Any]], change: Change) -> ChangePoint:
     if None not in programs:
         what.append("the same program" if len(programs) == 1 else "another program")
     return ChangePoint(
-        at=counted[change.at]["created_at"],
+        at=rows[change.at]["created_at"],
         before=near[0]["created_at"],
         after=near[-1]["created_at"],
         ratio=change.ratio,
@@ -206,7 +227,12 @@ def _location(row: dict[Any, Any]) -> float:
 
 def _half_width(row: dict[Any, Any]) -> float | None:
     low, high = _known(row[INTERVAL[1]]), _known(row[INTERVAL[2]])
-    return None if low is None or high is None else math.log(high / low) / 2
+    half = None if low is None or high is None else math.log(high / low) / 2
+    return max(half or 0.0, UNSTABLE) if _unstable(row) else half
+
+
+def _unstable(row: dict[Any, Any]) -> bool:
+    return bool(row["stability"] == "unstable")
 
 
 def _known(value: Any) -> Any:

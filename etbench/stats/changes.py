@@ -11,15 +11,17 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-__all__ = ["LEAST_DRIFT", "MIN_RUNS", "Change", "find_changes", "levels"]
+from etbench.stats.search import FAR_OFF, MIN_RUNS, WINDOW, Search, critical_score, noise, standardized
+from etbench.stats.steps import step_interval, step_scores
 
-# Standard deviation of the log of a run's location between runs on a quiet day of the machine. Two runs alone
-# are judged as on a busy day (`etbench.stats.separate`), but a series itself shows if its drift is larger.
-LEAST_DRIFT = 0.075
-MIN_RUNS = 2  # on each side of a change: a single run that is far off may be an accident
-FAR_OFF = 3.0  # standard deviations from the median of a run and its two neighbours
-MAD_TO_STD = 1.4826
-NORMAL = NormalDist()
+__all__ = ["LEAST_RATIO", "MIN_RUNS", "Change", "Course", "first_seen", "judge_series"]
+
+Array = NDArray[np.float64]
+LEAST_RATIO = 1.03
+WIDER = 2.0  # times the usual interval, from which on a run is uncertain
+PLANTED = 8  # runs ago: the step of which `smallest_ratio` gives the size
+LARGEST = 4.0
+NORMAL_95 = NormalDist().inv_cdf(0.975)
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -37,152 +39,134 @@ class Change(Struct, frozen=True, kw_only=True):
     high: float
 
 
-def find_changes(
+class Course(Struct, frozen=True, kw_only=True):
+    """What a series shows: its changes, and of each run the level in ms and its weight from 0 to 1.
+
+    `smallest_ratio` is the smallest step, up or down, that would have been found if it had been there eight
+    runs ago; None if no step below a factor of 4 would have been, or if the last level has fewer than twelve
+    runs.
+    """
+
+    changes: list[Change]
+    levels_ms: list[float]
+    weights: list[float]
+    smallest_ratio: float | None
+
+
+def judge_series(
     locations_ms: Sequence[float],
     half_widths: Sequence[float | None],
     *,
     alpha: float = 0.05,
-    drift: float = LEAST_DRIFT,
-) -> list[Change]:
+    least_ratio: float = LEAST_RATIO,
+) -> Course:
     """Find the runs at which the level of a series changed, in order.
 
-    The log of a run's location is taken as its level, plus the machine's drift between runs, plus the error
-    of the run itself (from its interval): both normal and independent. Every place with `MIN_RUNS` on both
-    sides is tested by the difference of the weighted means there, which with known variances is the
-    likelihood ratio test (Hinkley, "Inference about the change-point in a sequence of random variables",
-    Biometrika 57, 1970); the largest difference counts if it is significant after Bonferroni over all places.
-    The parts before and after it are searched in the same way (binary segmentation: Scott & Knott,
-    "A cluster analysis method for grouping means", Biometrics 30, 1974). So the chance of any false change in
-    a series is at most `alpha`. A run that is far from both its neighbours is moved towards them first (a
-    Hampel filter of three runs).
+    The series is searched after its first twelve runs, and again after each run that follows, for a step with
+    four runs on both sides (`etbench.stats.steps`). If one is found, the search continues in the new level:
+    Hawkins, Qiu & Kang, "The changepoint model for statistical process control", Journal of Quality
+    Technology 35, 2003. So a night's answer includes what was found on the nights before it, and a level that
+    lasted for a few runs only is found too. At the end all changes are judged once more with what is known by
+    now, and those that later runs refute are dropped.
 
-    The drift is that of a quiet day (`LEAST_DRIFT`), or the one that the series itself shows from one run to
-    the next if that is larger; a few changes of level hardly affect these differences (Rice, "Bandwidth
-    choice for nonparametric regression", Annals of Statistics 12, 1984; here by their median).
+    A run that is far from those beside it is ignored, others count for at most `FAR_OFF` standard deviations
+    from their level, and four runs on both sides must be nearer to their own level than to the other. So a
+    few that are far off do not make a change: three of five in a row do not, five of five do. A run whose own
+    interval is more than twice as wide as that of most is moved towards the median of the runs before it, the
+    more the wider it is.
 
     Args:
         locations_ms: the location of each run, in the order of time.
-        half_widths: the half width of each run's 95 % interval on the log scale; None if a run has none, and
-            then its error is assumed to be as large as the drift.
-        alpha: the chance of any false change.
-        drift: standard deviation of the log of a run's location, between runs; the smallest that is assumed.
+        half_widths: the half width of each run's 95 % interval on the log scale; None if a run has none.
+        alpha: the chance of any false change in a hundred runs that are searched after each of them.
+        least_ratio: changes of level up to this ratio, or down to its inverse, are not reported.
 
     """
-    places = len(locations_ms) - 2 * MIN_RUNS + 1
-    if places < 1:
-        return []
-    logs, weights = _weighted(locations_ms, half_widths, drift)
-    critical = _critical(alpha / places, estimated_from=len(logs) - 1 if _drift(logs) > drift else None)
-    filtered = _hampel(logs, weights)
-    found = _search(filtered, weights, 0, len(logs), critical)
-    edges = [0, *found, len(logs)]
-    return [_change(filtered, weights, *edges[number : number + 3]) for number in range(len(found))]
-
-
-def levels(
-    locations_ms: Sequence[float],
-    half_widths: Sequence[float | None],
-    changes: Sequence[Change],
-    *,
-    drift: float = LEAST_DRIFT,
-) -> list[float]:
-    """Return the level of each run in ms: the weighted mean, on the log scale, between two changes."""
-    logs, weights = _weighted(locations_ms, half_widths, drift)
-    edges = [0, *(change.at for change in changes), len(logs)]
-    return [
-        math.exp(np.average(logs[start:stop], weights=weights[start:stop]))
-        for start, stop in pairwise(edges)
-        for _ in range(start, stop)
-    ]
-
-
-def _weighted(
-    locations_ms: Sequence[float], half_widths: Sequence[float | None], drift: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the logs, and the inverse of the variance of each."""
-    logs = np.log(np.asarray(locations_ms, dtype=np.float64))
-    drift = max(drift, _drift(logs))
-    normal = NORMAL.inv_cdf(0.975)
-    errors = np.array([drift if half is None else half / normal for half in half_widths], dtype=np.float64)
-    return logs, 1 / (drift**2 + errors**2)
-
-
-def _drift(logs: NDArray[np.float64]) -> float:
-    """Return the standard deviation between runs that their successive differences show."""
-    if len(logs) < 2:
-        return 0.0
-    return MAD_TO_STD * float(np.median(np.abs(np.diff(logs)))) / math.sqrt(2)
-
-
-def _critical(alpha: float, *, estimated_from: int | None) -> float:
-    """Return what a difference must exceed, in standard deviations, on either side.
-
-    If these are estimated, it is a quantile of Student's t; the median of the differences has about half as
-    many degrees of freedom as there are differences.
-    """
-    if estimated_from is None:
-        return NORMAL.inv_cdf(1 - alpha / 2)
-    from scipy import stats  # takes half a second to import
-
-    return float(stats.t.isf(alpha / 2, df=max(1, estimated_from // 2)))
-
-
-def _hampel(logs: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Clip each run that is far from the median of itself and its neighbours to `FAR_OFF` deviations."""
-    windows = np.lib.stride_tricks.sliding_window_view(logs, 3)
-    inner = np.median(windows, axis=1)
-    middle = np.concatenate([inner[:1], inner, inner[-1:]])
-    near = FAR_OFF / np.sqrt(weights)
-    clipped: NDArray[np.float64] = np.clip(logs, middle - near, middle + near)
-    return clipped
-
-
-def _search(
-    logs: NDArray[np.float64], weights: NDArray[np.float64], start: int, stop: int, critical: float
-) -> list[int]:
-    """Return the changes among the runs from start to stop."""
-    if stop - start < 2 * MIN_RUNS:
-        return []
-    scores = _scores(logs[start:stop], weights[start:stop])
-    if scores.max() <= critical:
-        return []
-    at = start + MIN_RUNS + int(np.argmax(scores))
-    return [
-        *_search(logs, weights, start, at, critical),
-        at,
-        *_search(logs, weights, at, stop, critical),
-    ]
-
-
-def _scores(logs: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how far the means on both sides of each place are apart, in standard deviations."""
-    weight, moment = np.cumsum(weights), np.cumsum(weights * logs)
-    before = slice(MIN_RUNS - 1, len(logs) - MIN_RUNS)
-    left, right = weight[before], weight[-1] - weight[before]
-    apart = (moment[-1] - moment[before]) / right - moment[before] / left
-    scores: NDArray[np.float64] = np.abs(apart) * np.sqrt(left * right / weight[-1])
-    return scores
-
-
-def _change(
-    logs: NDArray[np.float64], weights: NDArray[np.float64], start: int, at: int, stop: int
-) -> Change:
-    before, after = slice(start, at), slice(at, stop)
-    means = [np.average(logs[side], weights=weights[side]) for side in (before, after)]
-    half = NORMAL.inv_cdf(0.975) * math.sqrt(1 / weights[before].sum() + 1 / weights[after].sum())
-    centre = float(means[1] - means[0])
-    earliest, latest = _where(_scores(logs[start:stop], weights[start:stop]))
-    return Change(
-        at=at,
-        earliest=start + MIN_RUNS + earliest,
-        latest=start + MIN_RUNS + latest,
-        ratio=math.exp(centre),
-        low=math.exp(centre - half),
-        high=math.exp(centre + half),
+    logs, weights, search = _prepared(locations_ms, half_widths, alpha, math.log(least_ratio))
+    places = search.confirmed([place for _, place in search.seen()])
+    edges = [0, *places, len(logs)]
+    middles, near = _levels(logs, weights, edges, search.least)
+    return Course(
+        changes=[_change(search, middles, near, edges, number) for number in range(len(places))],
+        levels_ms=np.exp(middles).tolist(),
+        weights=weights.tolist(),
+        smallest_ratio=_smallest(search, places),
     )
 
 
-def _where(scores: NDArray[np.float64], confidence: float = 0.95) -> tuple[int, int]:
+def first_seen(
+    locations_ms: Sequence[float],
+    half_widths: Sequence[float | None],
+    *,
+    alpha: float = 0.05,
+    least_ratio: float = LEAST_RATIO,
+) -> list[tuple[int, int]]:
+    """Return after how many runs each change was first reported, and its place then.
+
+    This includes changes that later runs refuted; the arguments are those of `judge_series`.
+    """
+    *_, search = _prepared(locations_ms, half_widths, alpha, math.log(least_ratio))
+    return search.seen()
+
+
+def _prepared(
+    locations_ms: Sequence[float], half_widths: Sequence[float | None], alpha: float, least: float
+) -> tuple[Array, Array, Search]:
+    """Return the logs and the weight of each run, and the search, in which uncertain runs are moved."""
+    logs = np.log(np.asarray(locations_ms, dtype=np.float64))
+    weights = _weights(logs, half_widths, least)
+    moved = logs.copy()
+    for run in np.flatnonzero(weights < 1):
+        usual = np.median(logs[max(0, run - WINDOW + 1) : run + 1])
+        moved[run] = usual + weights[run] * (logs[run] - usual)
+    return logs, weights, Search(moved, alpha, least)
+
+
+def _weights(logs: Array, half_widths: Sequence[float | None], least: float) -> Array:
+    """Return how much each run counts.
+
+    The noise of the series includes the usual error of its runs. If it is less than that, the intervals of
+    the runs are too wide, and only their widths relative to each other matter.
+    """
+    halves = np.array([math.nan if half is None else half for half in half_widths], dtype=np.float64)
+    if np.isnan(halves).all():
+        return np.ones(len(logs))
+    variances = np.square(halves / NORMAL_95)
+    usual = float(np.nanmedian(variances))
+    excess = np.nan_to_num(np.maximum(variances - WIDER**2 * usual, 0.0))
+    variance = _noise(logs, least) ** 2
+    weights: Array = variance / (variance + excess * min(1.0, variance / max(usual, 1e-12)))
+    return weights
+
+
+def _noise(logs: Array, least: float) -> float:
+    return float(noise(logs[None], np.array([len(logs)]), least)[0])
+
+
+def _levels(logs: Array, weights: Array, edges: Sequence[int], least: float) -> tuple[Array, Array]:
+    """Return the level of each run, and its log with less of what is far off or uncertain."""
+    levels, near = logs.copy(), logs.copy()
+    far = FAR_OFF * _noise(logs, least)
+    for start, stop in pairwise(edges):
+        if start < stop:
+            middle = np.median(logs[start:stop])
+            off = weights[start:stop] * (logs[start:stop] - middle)
+            near[start:stop] = middle + np.clip(off, -far, far)
+            levels[start:stop] = np.mean(near[start:stop])
+    return levels, near
+
+
+def _change(search: Search, levels: Array, near: Array, edges: Sequence[int], number: int) -> Change:
+    start, at, stop = edges[number : number + 3]
+    earliest, latest = _where(search.scores(edges[: number + 1], stop))
+    centred = near[:stop] - np.where(np.arange(stop) < start, levels[:stop], levels[start])
+    unit = _noise(near[:stop], search.least)
+    heights = step_interval(centred / unit, at, start, earlier=number)
+    ratio, low, high = (math.exp(height * unit) for height in heights)
+    return Change(at=at, earliest=earliest, latest=latest, ratio=ratio, low=low, high=high)
+
+
+def _where(scores: Array, confidence: float = 0.95) -> tuple[int, int]:
     """Return the first and last place that may be that of the change.
 
     Twice the log-likelihood of the best place exceeds that of the true one by the larger of two
@@ -190,5 +174,26 @@ def _where(scores: NDArray[np.float64], confidence: float = 0.95) -> tuple[int, 
     problems", International Statistical Review 56, 1988; its limit for small steps, which is the widest).
     """
     margin = -2 * math.log(1 - math.sqrt(confidence))
-    likely = np.flatnonzero(scores.max() ** 2 - scores**2 <= margin)
+    likely = np.flatnonzero(scores.max() - scores <= margin)
     return int(likely[0]), int(likely[-1])
+
+
+def _smallest(search: Search, places: Sequence[int]) -> float | None:
+    """Return the smallest ratio that would have been found if it had been there `PLANTED` runs ago."""
+    edges, runs = [0, *places], len(search.logs)
+    if runs - edges[-1] < MIN_RUNS:
+        return None
+    low, high = max(search.least, 1e-3), math.log(LARGEST)
+    for _ in range(2):  # among a few, and then more closely between two of them
+        heights = np.geomspace(low, high, 8)
+        rows = np.tile(search.logs, (2 * len(heights), 1))
+        rows[:, -PLANTED:] += np.concatenate([heights, -heights])[:, None]
+        stops = np.full(len(rows), runs)
+        values = standardized(rows, edges, stops, search.least)
+        scores = step_scores(values, stops, edges[-1], earlier=len(places)).max(axis=1)
+        found = (scores > critical_score(search.alpha)).reshape(2, -1).all(axis=0)
+        if not found.any():
+            return None
+        first = int(np.argmax(found))
+        low, high = heights[max(first - 1, 0)], heights[first]
+    return math.exp(high)

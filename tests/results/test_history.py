@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -90,18 +91,24 @@ def test_a_change_is_put_down_to_what_differs_between_the_runs_beside_it(
 def test_any_recorded_condition_is_named(
     changes: dict[str, object], words: str, nights: Callable[..., list[Result]]
 ) -> None:
-    results = nights([10.0] * 5 + [20.0] * 5)
-    history = _only([*results[:5], *(_elsewhere(result, **changes) for result in results[5:])])
+    results = nights([10.0] * 10 + [20.0] * 5)
+    history = _only([*results[:10], *(_elsewhere(result, **changes) for result in results[10:])])
     assert [change.what for change in history.changes] == [[words, "the same program"]]
 
 
 def test_the_order_is_that_of_time_and_cells_are_kept_apart(nights: Callable[..., list[Result]]) -> None:
-    rising, steady = nights([10.0] * 5 + [20.0] * 5), nights([3.0] * 10, model="steady")
-    histories = cell_histories(to_frame([*reversed(rising), *steady]))
-    assert {history.name: len(history.changes) for history in histories} == {
-        "resnet18 fp32 xnnpack": 1,
-        "steady fp32 xnnpack": 0,
+    rising, steady = nights([10.0] * 15 + [20.0] * 10), nights([3.0] * 25, model="steady")
+    young = nights([5.0] * 8, model="young")
+    histories = cell_histories(to_frame([*reversed(rising), *steady, *young]))
+    assert {history.name: (history.answer, len(history.changes)) for history in histories} == {
+        "resnet18 fp32 xnnpack": ("changed", 1),
+        "steady fp32 xnnpack": ("no change", 0),
+        "young fp32 xnnpack": ("too few runs", 0),
     }
+    steps = {history.model: history.smallest_ratio for history in histories}
+    assert 1.03 <= steps["steady"] < 1.05
+    assert steps["resnet18"] is steps["young"] is None, "no level has lasted for twelve runs"
+    assert histories[-1].runs[-1].level_ms is None
 
 
 def test_what_was_swept_is_no_change(nights: Callable[..., list[Result]]) -> None:
@@ -120,19 +127,32 @@ def test_what_was_swept_is_no_change(nights: Callable[..., list[Result]]) -> Non
     assert [history.changes for history in found] == [[], []]
 
 
-def test_an_unstable_run_is_shown_and_does_not_count(nights: Callable[..., list[Result]]) -> None:
-    results = nights([10.0] * 4 + [30.0] * 2 + [10.0] * 4)
-    disturbed = [
-        msgspec.structs.replace(result, stability=assess(result.rounds, other_cpu_shares=[0.9] * 30))
-        if night in (4, 5)
-        else result
-        for night, result in enumerate(results)
-    ]
-    assert len(_only(results).changes) == 2
-    history = _only(disturbed)
+def test_an_unstable_run_weighs_less_and_does_not_vanish(nights: Callable[..., list[Result]]) -> None:
+    results = nights([10.0] * 16 + [13.0] * 5)
+
+    def disturbed(places: range) -> CellHistory:
+        shares = [0.9] * 30
+        return _only(
+            [
+                msgspec.structs.replace(result, stability=assess(result.rounds, other_cpu_shares=shares))
+                if night in places
+                else result
+                for night, result in enumerate(results)
+            ]
+        )
+
+    assert len(_only(results).changes) == 1
+    history = disturbed(range(16, 21))
     assert history.changes == []
-    assert [run.counted for run in history.runs] == [True] * 4 + [False] * 2 + [True] * 4
-    assert history.runs[4].level_ms is None
+    assert [run.unstable for run in history.runs] == [False] * 16 + [True] * 5
+    assert min(run.weight for run in history.runs[:16]) > 0.9
+    assert 0 < max(run.weight for run in history.runs[16:]) < 0.1
+    assert len(disturbed(range(21)).changes) == 1, "all runs are equally uncertain"
+
+
+def test_smaller_changes_than_asked_for_are_left_out(nights: Callable[..., list[Result]]) -> None:
+    frame = to_frame(nights([10.0] * 15 + [10.6] * 15))
+    assert [len(cell_histories(frame, least_ratio=least)[0].changes) for least in (1.03, 1.1)] == [1, 0]
 
 
 def test_failed_cells_and_summaries_do_not_break_it(
@@ -146,30 +166,38 @@ def test_failed_cells_and_summaries_do_not_break_it(
 
 
 def test_the_chart_draws_runs_and_changes(nights: Callable[..., list[Result]]) -> None:
-    frame = to_frame([*nights([10.0] * 5 + [20.0] * 5), *nights([3.0] * 10, model="steady")])
+    frame = to_frame([*nights([3.0] * 20, model="even"), *nights([10.0] * 10 + [20.0] * 10)])
     picture = io.StringIO()
-    history_lines(frame).save(picture, format="svg")
+    history_lines(cell_histories(frame)).save(picture, format="svg")
     assert "2.00" in picture.getvalue(), "the ratio stands at the change"
-    assert "steady fp32 xnnpack" in picture.getvalue()
+    changed, even = (picture.getvalue().index(f">{name} fp32 xnnpack<") for name in ("resnet18", "even"))
+    assert changed < even
+    chart = history_lines(cell_histories(frame)).to_dict()
+    assert "data" not in chart["spec"], "a panel with data of its own shows the runs of all cells"
+    assert all("data" not in layer for layer in chart["spec"]["layer"])
     empty = io.StringIO()
-    history_lines(to_frame([])).save(empty, format="svg")
+    history_lines([]).save(empty, format="svg")
     assert "<svg" in empty.getvalue()
 
 
 @pytest.fixture
 def folder(tmp_path: Path, nights: Callable[..., list[Result]]) -> str:
-    for night, result in enumerate(nights([10.0] * 5 + [20.0] * 5)):
+    for night, result in enumerate(nights([10.0] * 10 + [20.0] * 5)):
         write_result(result, tmp_path / "in" / f"{night:02}", "cell")
     return str(tmp_path / "in")
 
 
 def test_the_command_prints_a_table_and_writes_csv_and_picture(
-    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert main(["history", folder, "--out", str(tmp_path / "out")]) == 0
-    assert "2.0" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines[1:] if not line.startswith("not shown")) <= 80
+    whole = r" \d\d(\.\d+)? +\d\.\d{3} +\d\.\d{3} to \d\.\d{3} "
+    assert any(re.search(whole, line) for line in lines), "level, ratio and its interval are not cut"
     table = pd.read_csv(tmp_path / "out" / "history.csv")
-    assert len(table) == 10
+    assert len(table) == 15
     assert table["change"].notna().sum() == 1
     assert (tmp_path / "out" / "history.png").stat().st_size > 10_000
 
@@ -177,7 +205,7 @@ def test_the_command_prints_a_table_and_writes_csv_and_picture(
 def test_the_command_speaks_json_and_markdown(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["history", folder, "--format", "json"]) == 0
     (history,) = json.loads(capsys.readouterr().out)
-    assert len(history["runs"]) == 10
+    assert len(history["runs"]) == 15
     assert len(history["changes"]) == 1
     assert main(["history", folder, "--format", "markdown"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -193,9 +221,21 @@ def test_nothing_measured_is_bad_usage(
     assert "no measured cell" in capsys.readouterr().err
 
 
-def test_the_sample_has_one_change_at_the_commit_that_made_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_sample_has_too_few_runs_to_judge(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["history", str(SAMPLE)]) == 0
+    assert "too few runs to judge" in capsys.readouterr().out
     assert main(["history", str(SAMPLE), "--format", "json"]) == 0
     (history,) = json.loads(capsys.readouterr().out)
-    (change,) = history["changes"]
-    assert any(words.startswith("commit ") for words in change["what"])
-    assert change["low"] < 1.25 < change["high"], "two blocks more than eight"
+    assert (history["answer"], history["changes"], len(history["runs"])) == ("too few runs", [], 13)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [("3", "did you mean 3% or 0.03"), ("little", "not a valid share")]
+)
+def test_a_minimum_that_is_not_a_share_is_bad_usage(
+    value: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["history", str(SAMPLE), "--min-change", value])
+    assert stopped.value.code == 2
+    assert words in capsys.readouterr().err
