@@ -124,6 +124,10 @@ class Cell(Settings, frozen=True, kw_only=True):
         recipe = msgspec.to_builtins(self.recipe)
         if self.delegate.check_ir is True:  # so that ids of older cells stay
             del recipe["delegate"]["check_ir"]
+        if not self.model.dynamic.measure:
+            del recipe["model"]["dynamic"]["measure"]
+        if self.model.memory_format == "contiguous":
+            del recipe["model"]["memory_format"]
         identity = [recipe, self.repeat, measured_how, self.passes, self.profile, self.threads]
         identity += [self.delegate.runtime, self.evaluate]
         identity += self.device.identity

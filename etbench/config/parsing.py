@@ -52,6 +52,7 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
                 section["name"] = model_name(section)
         sections[name] = _convert(section, kind, name, faults)
     if isinstance(sections["model"], Model) and sections["model"].ready:
+        faults += filter(None, [_format_fault(sections["model"])])
         sections |= as_built(sections["model"])
     rest = {key: value for key, value in config.items() if key not in COMPONENTS}
     top = _convert(rest, Settings, "", faults)
@@ -60,6 +61,13 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
     return Cell(
         **sections, **{name: getattr(top, name) for name in Settings.__struct_fields__}, config=config
     )
+
+
+def _format_fault(model: Model) -> str | None:
+    """Return what is wrong with the memory format of a program that is ready."""
+    if model.memory_format == "contiguous":
+        return None
+    return f"model.memory_format={model.memory_format}: {model.name} is already built"
 
 
 def _is_etbenchs(section: dict[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from etbench.events import Event, Failure, OnEvent, Stages, explained
 from etbench.host.environment import available_cores
 from etbench.host.load import MachineNow
-from etbench.measure.pass_results import Evaluation
+from etbench.measure.pass_results import Evaluation, SizeLatency
 from etbench.measure.protocol import (
     Broken,
     Checked,
@@ -33,6 +33,7 @@ from etbench.measure.protocol import (
 from etbench.measure.worker.inspection import RunTask, inspect_program
 from etbench.measure.worker.machine import machine_of
 from etbench.measure.worker.plan import Progress
+from etbench.measure.worker.sizes import time_sizes
 from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import CheckTask, EvaluateTask, OutputsTask, ParityTask, RoundTask, Task
 from etbench.system.printed import adding_printed, log_or_stderr
@@ -44,6 +45,7 @@ STAGE_TEXT = {
     "parity": "running the reference inputs",
     "evaluate": "evaluating the accuracy",
     "inspect": "measuring the load, memory, energy or operators",
+    "sizes": "timing other sizes of the inputs",
     "time": "this round",
 }
 
@@ -96,6 +98,10 @@ class RunningSubject:
                 inspection = inspect_program(
                     asked.folder, self.threads, passes, profile=asked.profile, run=self._run("inspect")
                 )
+        sizes: list[SizeLatency] = []
+        if asked.timed_sizes:
+            with stages("sizes"):
+                sizes = time_sizes(asked, self.threads, self._run("sizes"))
         send(
             Checked(
                 subject=self.number,
@@ -103,6 +109,7 @@ class RunningSubject:
                 environment=self._machine.environment(threads=check.threads, runtimes=check.runtimes),
                 inspection=inspection,
                 evaluation=evaluation,
+                other_sizes=sizes,
                 stage_s=stages.seconds,
             )
         )
