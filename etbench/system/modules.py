@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
 from pathlib import Path
+from typing import Any
 
 __all__ = ["Module", "absolute", "find_module", "import_folders", "import_path", "locate"]
 
@@ -88,7 +89,11 @@ def _found(name: str, folders: Iterable[str], *, top: bool) -> Module | None:
         if spec is not None and spec.loader is not None:
             return _module(spec)
         portions += (spec.submodule_search_locations or []) if spec is not None else []
-    others = [*(other for other in sys.meta_path if other not in USUAL), BuiltinImporter, FrozenImporter]
+    others: list[Any] = [
+        *(other for other in sys.meta_path if other not in USUAL),
+        BuiltinImporter,
+        FrozenImporter,
+    ]
     for other in others if top else ():
         with suppress(Exception):  # of other packages
             spec = other.find_spec(name, None)
