@@ -143,7 +143,7 @@ PROGRAM_CHECKS = (
     Check(
         "cache.unknown_sources",
         "note",
-        "It is not known which code and data the user's functions read, so the program is built again each time.",
+        "It is not known which code and data the user's functions read, so the program is built each time.",
         _unknown_sources,
         "do not change files while a model is built, and read large data sets elsewhere than in its function",
     ),
