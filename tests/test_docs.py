@@ -17,6 +17,7 @@ from running import BRIEF, TESTS, environment, etbench
 
 from etbench.cli.commands import COMMANDS
 from etbench.preflight.command_line import check_command_line
+from etbench.results.checks import CHECKS
 from etbench.results.files.store import read_result, read_results
 from etbench.results.schema import Result
 from etbench.results.tables import metrics
@@ -156,6 +157,18 @@ def test_every_link_and_picture_of_a_page_is_there(name: str) -> None:
         assert target.exists(), link
         if anchor:
             assert anchor in _anchors(target.read_text(encoding="utf-8")), link
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if _fenced(PAGES[name], "console")])
+def test_findings_in_the_output_of_a_page_are_those_of_a_run(name: str) -> None:
+    cures = {(check.severity, check.code): check.cure for check in CHECKS}
+    for block in _fenced(PAGES[name], "console"):
+        for severity, code, hint in re.findall(
+            r"^(note|warning|error) (\w+\.\w+) .*: .*(?:\n  hint: (.*))?", block, re.MULTILINE
+        ):
+            assert hint in ("", cures[severity, code])
+        if re.search(r"^\w+ \(\w{12}\) random weights; ", block, re.MULTILINE):
+            assert "note weights.random" in block
 
 
 def test_the_readme_leads_to_every_guide() -> None:

@@ -521,6 +521,8 @@ def structured(which: str = "state") -> Any:
     match which:
         case "state":
             return State(), (torch.randn(2, 3, 16), (torch.zeros(1, 2, 32), torch.ones(1, 2, 32)))
+        case "state of one":
+            return State(), (torch.randn(1, 3, 16), (torch.zeros(1, 1, 32), torch.ones(1, 1, 32)))
         case "mixed":
             one, two = torch.randn(2, 4), torch.randn(2, 4)
             parts = (Parts(one, (two, None)), Parts(two, (one, None)))

@@ -12,7 +12,7 @@ from msgspec import Struct
 from etbench.artifact.sources import Sources
 from etbench.config import Generation, Recipe
 from etbench.config.model_data import DataKind
-from etbench.config.sections import Dynamic
+from etbench.config.sections import Dynamic, MemoryFormat
 from etbench.stats.layers import Numerics
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Delegation",
     "Quantized",
     "TensorSpec",
+    "TimedSize",
     "is_pytorch_program",
     "program_path",
     "references_path",
@@ -46,6 +47,13 @@ class TensorSpec(Struct, frozen=True, kw_only=True):
 
     shape: list[int]
     dtype: str
+
+
+class TimedSize(Struct, frozen=True, kw_only=True):
+    """A further size of the inputs that is timed: the number of its reference batch, and the shapes."""
+
+    reference: int
+    inputs: list[list[int]]
 
 
 class Delegation(Struct, frozen=True, kw_only=True):
@@ -117,22 +125,24 @@ class Artifact(Struct, frozen=True, kw_only=True):
 
     `arena_bytes` is the memory planned for activations outside of delegates. `constant_bytes` are the weights
     that the program's own operators use, `delegate_bytes` the data of delegates, including their weights;
-    both are null in results of older versions. `inputs` and `outputs` are flat. `input_names` are those of
+    both are null in results of older versions. `batch` is null if the inputs differ in their first axis, so
+    that it is not known which axis is the batch. `inputs` and `outputs` are flat. `input_names` are those of
     the inputs, as far as the model names them; a nested input has the name of the parameter with indices and
     keys, such as ``state_0``. `constants` are the arguments of the model that are not tensors, by name: they
     are part of the program. `float_dtypes` are the floating-point dtypes of the program's inputs and weights:
     fp32 leaves float64 as it is. These three are empty in results of older versions and for a program that
-    was built elsewhere. `dynamic` has the largest sizes of the axes of which the program accepts any size.
-    `references` counts the batches for which parity is computed, without those of other sizes. `calibration`
-    describes the data from which a calibrated precision took its ranges; `numerics` shows where it loses
-    accuracy, if requested. `not_repeatable` is how two runs of the eager model on one input differ, empty if
-    they agree. `quantized` is what a precision of integers quantized; null for all others (fp32, and casts,
-    which apply to the whole model) and in results of older versions. `generation` is for language models: how
-    many tokens they read and generate; their inputs are those of a prompt. `refusal` is why there is no
-    program, as it would be that of another precision; only the cache has such artifacts, so that it need not
-    be found out again. `data_use` is null in results of older versions. `sources` are the user's code and
-    data that the program was made from; null in results of older versions, and if they changed during the
-    build.
+    was built elsewhere. `memory_format` is how its floating-point inputs with four axes lie in memory.
+    `dynamic` has the largest sizes of the axes of which the program accepts any size, and `timed_sizes` the
+    other sizes of the inputs that are timed, too. `references` counts the batches for which parity is
+    computed, without those of other sizes. `calibration` describes the data from which a calibrated precision
+    took its ranges; `numerics` shows where it loses accuracy, if requested. `not_repeatable` is how two runs
+    of the eager model on one input differ, empty if they agree. `quantized` is what a precision of integers
+    quantized; null for all others (fp32, and casts, which apply to the whole model) and in results of older
+    versions. `generation` is for language models: how many tokens they read and generate; their inputs are
+    those of a prompt. `refusal` is why there is no program, as it would be that of another precision; only
+    the cache has such artifacts, so that it need not be found out again. `data_use` is null in results of
+    older versions. `sources` are the user's code and data that the program was made from; null in results of
+    older versions, and if they are not known: `sources_unknown` is the reason.
     """
 
     pte_bytes: int
@@ -140,13 +150,15 @@ class Artifact(Struct, frozen=True, kw_only=True):
     arena_bytes: int
     constant_bytes: int | None = None
     delegate_bytes: int | None = None
-    batch: int
+    batch: int | None
     inputs: list[TensorSpec]
     outputs: list[TensorSpec]
     input_names: list[str] = []
     constants: dict[str, str] = {}
     float_dtypes: list[str] = []
+    memory_format: MemoryFormat = "contiguous"
     dynamic: Dynamic = Dynamic()
+    timed_sizes: list[TimedSize] = []
     references: int
     weights: str
     data: str
@@ -161,6 +173,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
     refusal: str = ""
     data_use: DataUse | None = None
     sources: Sources | None = None
+    sources_unknown: str = ""
 
 
 def program_path(folder: Path) -> Path:

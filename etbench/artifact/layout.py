@@ -11,19 +11,25 @@ from msgspec import Struct
 from etbench.artifact.description import references_path
 from etbench.errors import EtbenchError
 
-__all__ = ["StoredTensor", "stored_inputs"]
+__all__ = ["MEMORY_FORMAT_NOTE", "StoredTensor", "stored_inputs"]
 
+MEMORY_FORMAT_NOTE = "memory_format"  # in the metadata of the file
+FLOATS = ("F64", "F32", "F16", "BF16")
 LENGTH_BYTES = 8  # a safetensors file begins with the length of its header, little-endian
 
 
 class StoredTensor(Struct, frozen=True):
-    """A tensor in a safetensors file: its name, its dtype as named in the file, and where its bytes are."""
+    """A tensor in a safetensors file: its name, its dtype as named in the file, and where its bytes are.
+
+    A `channels_last` one must get another order in memory than in the file, in which its channels lie last.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     offset_bytes: int
     size_bytes: int
+    channels_last: bool = False
 
 
 class _Entry(Struct):
@@ -49,6 +55,7 @@ def stored_inputs(folder: Path, *, stage: str) -> list[StoredTensor]:
     try:
         header = _header(path)
         entries = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
+        notes = msgspec.json.decode(entries.get("__metadata__", b"{}"), type=dict[str, str])
         inputs = {
             name: msgspec.json.decode(entry, type=_Entry)
             for name, entry in entries.items()
@@ -60,11 +67,27 @@ def stored_inputs(folder: Path, *, stage: str) -> list[StoredTensor]:
             f"the reference inputs cannot be read: {path}: {reason}", stage=stage, kind=type(error).__name__
         ) from error
     data = LENGTH_BYTES + len(header)
+    channels_last = notes.get(MEMORY_FORMAT_NOTE) == "channels_last"
     return [
-        StoredTensor(name, entry.dtype, entry.shape, data + begin, end - begin)
+        StoredTensor(
+            name,
+            entry.dtype,
+            entry.shape,
+            data + begin,
+            end - begin,
+            channels_last and _differs(entry),
+        )
         for name, entry in inputs.items()
         for begin, end in [entry.data_offsets]
     ]
+
+
+def _differs(entry: _Entry) -> bool:
+    """Return whether the order with channels last is another one for a tensor, as PyTorch decides it."""
+    if entry.dtype not in FLOATS or len(entry.shape) != 4:
+        return False
+    _, channels, height, width = entry.shape
+    return channels > 1 and height * width > 1
 
 
 def _header(path: Path) -> bytes:

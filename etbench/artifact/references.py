@@ -15,12 +15,15 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from etbench.artifact import TensorSpec, references_path
+from etbench.artifact.layout import MEMORY_FORMAT_NOTE
 from etbench.config import Generation
+from etbench.config.sections import MemoryFormat
 from etbench.errors import EtbenchError
 
 __all__ = [
     "as_array",
     "first_compared",
+    "in_format",
     "read_generation",
     "read_given",
     "read_outputs",
@@ -31,7 +34,7 @@ __all__ = [
 
 Batches = list[tuple[Tensor, ...]]
 SHOWN = 8
-GENERATION, ONLY_TIMED = "generation", "only_timed"
+GENERATION, ONLY_TIMED, FORMAT = "generation", "only_timed", MEMORY_FORMAT_NOTE
 
 
 def write_references(
@@ -41,11 +44,13 @@ def write_references(
     generation: Generation | None = None,
     *,
     only_timed: int = 0,
+    memory_format: MemoryFormat = "contiguous",
 ) -> None:
     """Write the tensors of each reference batch as ``input.{batch}.{number}`` and ``output.…``.
 
     For a language model, the inputs are a prompt, and the outputs are the logits of all generated tokens. The
-    first `only_timed` batches are run, but not compared, since the program was calibrated on them.
+    first `only_timed` batches are run, but not compared, since the program was calibrated on them. The file
+    has all elements in the order of their indices; inputs are read in the memory format.
     """
     tensors = {}
     for kind, batches in (("input", inputs), ("output", outputs)):
@@ -53,6 +58,8 @@ def write_references(
             for number, tensor in enumerate(members):
                 tensors[f"{kind}.{batch}.{number}"] = tensor.clone().contiguous()
     notes = {ONLY_TIMED: str(only_timed)} if only_timed else {}
+    if memory_format != "contiguous":
+        notes[FORMAT] = memory_format
     if generation:
         notes[GENERATION] = msgspec.json.encode(generation).decode()
     # Not `save_file`: only their owner can read its files, and a cache may be shared.
@@ -62,7 +69,21 @@ def write_references(
 def read_references(folder: Path) -> tuple[Batches, Batches]:
     """Return inputs and outputs of each reference batch; no outputs if there are none to compare."""
     tensors = load_file(references_path(folder))
-    return _batches(tensors, "input"), _batches(tensors, "output")
+    memory_format = msgspec.convert(_notes(folder).get(FORMAT, "contiguous"), MemoryFormat)
+    inputs = [in_format(batch, memory_format) for batch in _batches(tensors, "input")]
+    return inputs, _batches(tensors, "output")
+
+
+def in_format(batch: Sequence[Tensor], memory_format: MemoryFormat) -> tuple[Tensor, ...]:
+    """Return contiguous tensors in a memory format, which floating-point ones with four axes can have."""
+    if memory_format == "contiguous":
+        return tuple(batch)
+    return tuple(
+        tensor.to(memory_format=torch.channels_last)
+        if tensor.ndim == 4 and tensor.is_floating_point()
+        else tensor
+        for tensor in batch
+    )
 
 
 def read_outputs(file: Path) -> Batches:

@@ -37,10 +37,11 @@ OWN_SOURCES = ("models", "precisions", "delegates", "calibration", "data", "arti
 def recipe_key(recipe: Recipe) -> str | None:
     """Return the key of the recipe's artifact: 64 hexadecimal digits.
 
-    It covers the targets and options of model, precision and delegate, the inputs and dynamic axes, the
-    calibration, the contents of every file that they name, the model's files in the local cache of the hub,
-    the source of etbench's own code that loads and quantizes, and the versions of the libraries. None means
-    that the key is not known before the build, for example if something must be downloaded first.
+    It covers the targets and options of model, precision and delegate, the inputs, their memory format and
+    dynamic axes, the calibration, the contents of every file that they name, the model's files in the local
+    cache of the hub, the source of etbench's own code that loads and quantizes, and the versions of the
+    libraries. None means that the key is not known before the build, for example if something must be
+    downloaded first.
     """
     model = recipe.model
     if model.ready:  # it is built already
@@ -55,6 +56,7 @@ def recipe_key(recipe: Recipe) -> str | None:
         "hub": hub,
         "inputs": model.inputs,
         "dynamic": model.dynamic,
+        "memory_format": model.memory_format,
         "calibrates": recipe.precision.calibrates,
         "check_ir": recipe.delegate.check_ir,
         "numerics": recipe.numerics,

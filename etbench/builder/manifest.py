@@ -33,7 +33,7 @@ from msgspec import Struct
 from etbench.artifact.sources import DataFile, Sources
 from etbench.builder.entry import Sidecar
 from etbench.builder.fingerprint import digest
-from etbench.builder.modules import find_module, import_folders, import_path
+from etbench.system.modules import find_module, import_folders, import_path
 from etbench.text import and_more
 
 __all__ = ["KEPT", "Manifest", "changed_since"]

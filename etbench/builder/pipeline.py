@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,11 +12,12 @@ import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from etbench.artifact import Artifact, DataUse, Delegation, is_pytorch_program, program_path
-from etbench.artifact.references import specs_of, write_references
-from etbench.builder.export import export, fits_contiguous
+from etbench.artifact import Artifact, DataUse, Delegation, TimedSize, is_pytorch_program, program_path
+from etbench.artifact.references import in_format, specs_of, write_references
+from etbench.builder.export import export, fits
 from etbench.builder.lowering import lower
 from etbench.builder.numerics import compare_layers
+from etbench.builder.open_axes import OpenAxes, open_axes
 from etbench.builder.quantization import count_quantized, refuse_uncast, refuse_unquantized
 from etbench.builder.reference import Reference, run_references
 from etbench.builder.repeatable import random_operators
@@ -23,14 +25,15 @@ from etbench.builder.segments import read_segments
 from etbench.calibration import Batches, read_batches
 from etbench.config import Recipe
 from etbench.config.component import instantiate
-from etbench.config.sections import Dynamic
-from etbench.errors import NotApplicableError
+from etbench.config.sections import Dynamic, MemoryFormat
+from etbench.errors import EtbenchError, NotApplicableError
 from etbench.events import Stages
 from etbench.models import LoadedModel, load
 from etbench.models.arguments import input_names
+from etbench.models.inputs import in_index_order
 from etbench.precisions import Shown, cast_inputs, convert
 from etbench.system.files import sha256
-from etbench.text import counted
+from etbench.text import counted, shape_text
 
 __all__ = ["Prepared", "build_artifact", "prepare"]
 
@@ -43,14 +46,14 @@ class Prepared:
         loaded: the model.
         reference: its data, and what the eager model returns for them.
         program: its export.
-        dynamic: the dynamic axes of the program.
+        axes: the axes along which the program accepts any size.
 
     """
 
     loaded: LoadedModel
     reference: Reference
     program: ExportedProgram
-    dynamic: Dynamic
+    axes: OpenAxes
 
     @property
     def not_repeatable(self) -> str:
@@ -70,15 +73,17 @@ def prepare(recipe: Recipe, stages: Stages) -> Prepared:
     with stages("load"):
         loaded = load(recipe.model)
         batches = read_batches(recipe.calibration, loaded.inputs, input_names(loaded.module))
+        batches = _in_format(batches, recipe.model.memory_format)
     with stages("reference"):
-        reference = run_references(loaded, batches, Dynamic() if loaded.exported else recipe.model.dynamic)
+        reference = run_references(loaded, batches, recipe.model.dynamic)
     with stages("export"), torch.no_grad():
-        generation = loaded.generation
-        dynamic = Dynamic(seq_len=generation.prompt_tokens) if generation else recipe.model.dynamic
+        example, axes = batches.references[0], reference.axes
+        if loaded.generation:
+            axes = open_axes(example, Dynamic(seq_len=loaded.generation.prompt_tokens))
         program = loaded.exported
-        if program is None or not fits_contiguous(program):
-            program = export(loaded.module, batches.references[0], dynamic)
-    return Prepared(loaded, reference, program, dynamic)
+        if program is None or not fits(program, recipe.model.memory_format):
+            program = export(loaded.module, example, axes)
+    return Prepared(loaded, reference, program, axes)
 
 
 def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> Artifact:
@@ -105,7 +110,7 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
         shown = Shown(
             batches.calibration if calibrates else batches.references[:1],
             recipe.calibration.observer,
-            partial(export, dynamic=prepared.dynamic),
+            partial(export, axes=prepared.axes),
         )
         converted = convert(conversion, loaded.module, _with_own_constants(prepared.program), shown)
         references = [cast_inputs(conversion, inputs) for inputs in batches.references]
@@ -125,9 +130,16 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
         delegate = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
         lowered = lower(converted, delegate, program_path(folder), check_ir=recipe.delegate.check_ir)
     with stages("write"):
-        others = [cast_inputs(conversion, inputs) for inputs, _ in reference.others]
-        expected = reference.outputs + [outputs for _, outputs in reference.others]
-        write_references(folder, references + others, expected, loaded.generation, only_timed=only_timed)
+        others = [cast_inputs(conversion, other.inputs) for other in reference.others]
+        expected = reference.outputs + [other.outputs for other in reference.others]
+        write_references(
+            folder,
+            references + others,
+            expected,
+            loaded.generation,
+            only_timed=only_timed,
+            memory_format=recipe.model.memory_format,
+        )
         lowered.write(program_path(folder))
         pytorch = is_pytorch_program(program_path(folder))
         segments = None if pytorch else read_segments(program_path(folder))
@@ -142,7 +154,13 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
         input_names=input_names(loaded.module)[: len(references[0])],
         constants={name: repr(value) for name, value in loaded.constants.items()},
         float_dtypes=_float_dtypes(converted),
+        memory_format=recipe.model.memory_format,
         dynamic=recipe.model.dynamic,
+        timed_sizes=[
+            TimedSize(reference=number, inputs=[list(tensor.shape) for tensor in other.inputs])
+            for number, other in enumerate(reference.others, len(reference.outputs))
+            if other.timed
+        ],
         outputs=specs_of(
             [t[:1] for t in reference.outputs[0]] if loaded.generation else reference.outputs[0]
         ),
@@ -199,14 +217,32 @@ def _float_dtypes(program: ExportedProgram) -> list[str]:
     return sorted(str(dtype).removeprefix("torch.") for dtype in dtypes)
 
 
+def _in_format(batches: Batches, memory_format: MemoryFormat) -> Batches:
+    """Return data whose floating-point inputs with four axes have the memory format."""
+    if memory_format == "contiguous":
+        return batches
+    references, calibration = (
+        [in_format(batch, memory_format) for batch in some]
+        for some in (batches.references, batches.calibration)
+    )
+    if all(in_index_order(tensor) for tensor in references[0]):
+        shapes = ", ".join(shape_text(tensor.shape) for tensor in references[0])
+        raise EtbenchError(
+            f"model.memory_format={memory_format} changes nothing for inputs of {shapes}",
+            stage="load",
+            hint="it is for floating-point inputs with four axes, several channels and more than one pixel",
+        )
+    return dataclasses.replace(batches, references=references, calibration=calibration)
+
+
 def _described(batches: Batches) -> str:
     if not batches.derived:
         return batches.description
     return f"{batches.description}, and {batches.derived} derived from it"
 
 
-def _calibrated_on(batches: Batches, shown: Shown, size: int) -> str:
-    count = f"{counted(len(shown.batches), 'batch')} of size {size}"
+def _calibrated_on(batches: Batches, shown: Shown, size: int | None) -> str:
+    count = counted(len(shown.batches), "batch") + (f" of size {size}" if size is not None else "")
     return f"{count} from {batches.description}; {shown.observer} observer"
 
 

@@ -20,7 +20,7 @@ from etbench.config.sections import InputSpec
 from etbench.data import crops, image_paths, photographs
 from etbench.errors import EtbenchError
 from etbench.events import Stages
-from etbench.models.inputs import ImageInputs, shaped_inputs
+from etbench.models.inputs import ImageInputs, common_batch, shaped_inputs
 from etbench.models.ready import ReadyProgram
 from etbench.system.files import sha256
 
@@ -61,7 +61,7 @@ def adopt(model: Model, folder: Path, stages: Stages) -> Artifact:
         arena_bytes=sum(plan.non_const_buffer_sizes),
         constant_bytes=segments.constant_bytes,
         delegate_bytes=segments.delegate_bytes,
-        batch=inputs[0][0].shape[0] if inputs[0] and inputs[0][0].ndim else 1,
+        batch=common_batch(inputs[0]),
         inputs=specs_of(inputs[0]),
         outputs=[
             _output(plan.values[index].val) for index in plan.outputs if _is_tensor(plan.values[index].val)

@@ -29,8 +29,8 @@ from typing import Any
 from etbench.artifact.sources import CodeFile, DataFile, Sources
 from etbench.builder.fingerprint import LIBRARIES, digest
 from etbench.builder.imports import imports_of
-from etbench.builder.modules import absolute, find_module, import_folders, import_path
 from etbench.errors import EtbenchError
+from etbench.system.modules import absolute, find_module, import_folders, import_path
 
 __all__ = ["OutdatedCodeError", "Reads", "Recorder", "is_of_etbench"]
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from etbench.artifact.decoding import decode
-from etbench.builder.export import at_other_sizes, explaining_call
+from etbench.builder.export import explaining_call
+from etbench.builder.open_axes import OpenAxes, open_axes
 from etbench.builder.repeatable import disagreement, keeping_state
 from etbench.calibration import Batches
 from etbench.config.sections import Dynamic
@@ -19,7 +20,16 @@ from etbench.errors import EtbenchError
 from etbench.models import LoadedModel
 from etbench.models.wrapping import flatten
 
-__all__ = ["Reference", "run_references"]
+__all__ = ["OtherReference", "Reference", "run_references"]
+
+
+@dataclass(frozen=True)
+class OtherReference:
+    """Inputs of another size, the outputs for them, and whether the program is timed at this size."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: list[Tensor]
+    timed: bool
 
 
 @dataclass(frozen=True)
@@ -29,14 +39,16 @@ class Reference:
     Args:
         batches: the model's data, without references that it cannot take.
         outputs: for each reference batch.
-        others: inputs at other sizes that a program with dynamic axes must accept, and the outputs for them.
+        others: those at other sizes that a program with dynamic axes must accept.
+        axes: the axes along which it accepts any size.
         disagreement: how two runs on one input differ; empty if they agree.
 
     """
 
     batches: Batches
     outputs: list[list[Tensor]]
-    others: list[tuple[tuple[Tensor, ...], list[Tensor]]]
+    others: list[OtherReference]
+    axes: OpenAxes
     disagreement: str
 
 
@@ -52,15 +64,29 @@ def run_references(loaded: LoadedModel, batches: Batches, dynamic: Dynamic) -> R
         EtbenchError: of stage ``reference``.
 
     """
+    example = batches.references[0]
+    axes = open_axes(example, dynamic, partial(_takes, loaded))
     with keeping_state(loaded.module):
         batches, outputs = _run_batches(loaded, batches)
-        sizes = at_other_sizes(batches.references[0], dynamic)
-        others = [(inputs, _run_eager(loaded, inputs)) for inputs in sizes]
+        others = [
+            OtherReference(other.inputs, _run_eager(loaded, other.inputs), other.timed)
+            for other in axes.other_sizes(example)
+        ]
     differs = ""
     if not loaded.generation:
         with keeping_state(loaded.module):
-            differs = disagreement(outputs[0], partial(_run_eager, loaded, batches.references[0]))
-    return Reference(batches, outputs, others, differs)
+            differs = disagreement(outputs[0], partial(_run_eager, loaded, example))
+    return Reference(batches, outputs, others, axes, differs)
+
+
+def _takes(loaded: LoadedModel, inputs: tuple[Tensor, ...]) -> bool:
+    """Return whether the eager model runs on inputs."""
+    try:
+        with keeping_state(loaded.module):
+            _run_eager(loaded, inputs)
+    except EtbenchError:
+        return False
+    return True
 
 
 def _run_batches(loaded: LoadedModel, batches: Batches) -> tuple[Batches, list[list[Tensor]]]:

@@ -64,7 +64,7 @@ class _Builder:
         sources = self._sources(request.recipe, built)
         if isinstance(sources, str):
             stages.progress("build", f"the program was not added to the cache: {sources}")
-            return artifact
+            return msgspec.structs.replace(artifact, sources_unknown=sources)
         return msgspec.structs.replace(artifact, sources=sources)
 
     def _reading(self) -> AbstractContextManager[Reads]:

@@ -125,6 +125,10 @@ class Cell(Settings, frozen=True, kw_only=True):
         recipe = msgspec.to_builtins(self.recipe)
         if self.delegate.check_ir is True:  # so that ids of older cells stay
             del recipe["delegate"]["check_ir"]
+        if not self.model.dynamic.measure:
+            del recipe["model"]["dynamic"]["measure"]
+        if self.model.memory_format == "contiguous":
+            del recipe["model"]["memory_format"]
         repeat = msgspec.to_builtins(self.repeat)
         del repeat["until"]  # asks for more rounds only, as compare_to does
         identity = [recipe, repeat, measured_how, self.passes, self.profile, self.threads]

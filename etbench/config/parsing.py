@@ -53,6 +53,7 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
                 section["name"] = model_name(section)
         sections[name] = _convert(section, kind, name, faults)
     if isinstance(sections["model"], Model) and sections["model"].ready:
+        faults += filter(None, [_format_fault(sections["model"])])
         sections |= as_built(sections["model"])
     rest = {key: value for key, value in config.items() if key not in COMPONENTS}
     if isinstance(rest.get("fail_above"), str | int | float):
@@ -72,6 +73,13 @@ def _share(key: str, text: str, faults: list[str]) -> float:
     except ValueError as error:
         faults.append(f"{key}={text}: {error}")
         return 1.0
+
+
+def _format_fault(model: Model) -> str | None:
+    """Return what is wrong with the memory format of a program that is ready."""
+    if model.memory_format == "contiguous":
+        return None
+    return f"model.memory_format={model.memory_format}: {model.name} is already built"
 
 
 def _is_etbenchs(section: dict[str, Any]) -> bool:

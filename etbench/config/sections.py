@@ -25,6 +25,7 @@ __all__ = [
     "InputSpec",
     "KnownOptions",
     "Measure",
+    "MemoryFormat",
     "Model",
     "Passes",
     "Precision",
@@ -38,11 +39,14 @@ __all__ = [
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
 Target = Annotated[str, Meta(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+MemoryFormat = Literal["contiguous", "channels_last"]
 FileName = Annotated[str, Meta(pattern=r"^[^./\\][^/\\]*$")]
 Runs = Annotated[int, Meta(ge=1, le=10_000)]
 Warmup = Annotated[int, Meta(ge=0, le=10_000)]
 Positive = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[int, Meta(ge=0)]
+Length = Annotated[int, Meta(ge=1, le=131_072)]
+Pair = Annotated[list[Length], Meta(min_length=2, max_length=2)]  # a tuple of two crashes msgspec 0.23
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})  # of `calibration.images`
 INSTALL_COMPILER = "the native runner needs a C++ compiler, for example from apt-get install g++"
@@ -96,12 +100,15 @@ class InputSpec(Section, frozen=True, kw_only=True):
 class Dynamic(Section, frozen=True, kw_only=True):
     """Dynamic axes of the program, with the largest size that each accepts; null for a fixed axis.
 
-    `batch` is the first axis of the inputs, `seq_len` the second axis of those inputs in which it is as long
-    as in the first one.
+    `batch` is the first axis of the inputs, `seq_len` the second, of those inputs in which it is as long as
+    in the first one; if the model does not take inputs of another size along these axes, others of that
+    length are tried. `measure` are sizes at which the program is compared and timed too: numbers for the only
+    dynamic axis, or pairs of batch and length if both are dynamic.
     """
 
     batch: Annotated[int, Meta(ge=2, le=65_536)] | None = None
     seq_len: Annotated[int, Meta(ge=2, le=131_072)] | None = None
+    measure: list[Length | Pair] = []
 
     @property
     def sizes(self) -> dict[int, int]:
@@ -109,17 +116,44 @@ class Dynamic(Section, frozen=True, kw_only=True):
         bounds = {0: self.batch, 1: self.seq_len}
         return {axis: size for axis, size in bounds.items() if size is not None}
 
+    @property
+    def measured(self) -> list[dict[int, int]]:
+        """The sizes to measure, each as the size of every dynamic axis."""
+        each = [[size] if isinstance(size, int) else size for size in self.measure]
+        return [dict(zip(self.sizes, one, strict=True)) for one in each]
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with the sizes to measure."""
+        if not self.measure:
+            return None
+        key, largest = "model.dynamic.measure", self.sizes
+        if not largest:
+            return f"{key}: no axis is dynamic; set model.dynamic.batch or model.dynamic.seq_len, too"
+        if any(isinstance(size, int) != (len(largest) == 1) for size in self.measure):
+            one = "one dynamic axis, each size is a number, such as [1, 4]"
+            two = "two dynamic axes, each size is a pair of batch and length, such as [[1, 16], [4, 64]]"
+            return f"{key}: with {one if len(largest) == 1 else two}"
+        for sizes in self.measured:
+            for axis, size in sizes.items():
+                if size > largest[axis]:
+                    name = ("batch", "seq_len")[axis]
+                    return f"{key}: {size} is more than model.dynamic.{name}={largest[axis]}"
+        return None
+
 
 class Model(Component, frozen=True, kw_only=True):
     """What is measured.
 
-    `inputs` replace the model's usual inputs. A `ready` program was built elsewhere.
+    `inputs` replace the model's usual inputs. `memory_format` is how floating-point inputs with four axes lie
+    in memory, for the export as for each run. A `ready` program was built elsewhere.
     """
 
     type: str
     recommended: Recommended
     inputs: list[InputSpec] = []
     dynamic: Dynamic = Dynamic()
+    memory_format: MemoryFormat = "contiguous"
     requires: list[Requirement] = []
     ready: bool = False
 

@@ -12,10 +12,10 @@ import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from etbench.errors import nearest
+from etbench.system.modules import Module, import_path, locate
 
 __all__ = ["name_fault", "options_fault", "refusal"]
 
@@ -51,7 +51,7 @@ def name_fault(target: str) -> str | None:
         A text without the name itself: the module is not found, is not valid Python, or has no such name.
 
     """
-    module, rest = _split(target)
+    module, rest = locate(target, import_path())
     if module is None:
         top = target.partition(".")[0]
         return f"there is no module {top!r}; is its folder on PYTHONPATH?"
@@ -60,7 +60,7 @@ def name_fault(target: str) -> str | None:
     try:
         names = _names(module)
     except SyntaxError as error:
-        place = f"{module.origin}:{error.lineno}" if error.lineno else f"{module.origin}"
+        place = f"{module.file}:{error.lineno}" if error.lineno else f"{module.file}"
         return f"{place}: {error.msg}"
     if names is None or names.is_open or rest[0] in {*names.defined, *names.imported, *names.bound}:
         return None
@@ -69,7 +69,7 @@ def name_fault(target: str) -> str | None:
 
 def options_fault(target: str, options: Iterable[str]) -> str | None:
     """Return why a function does not accept these options, or None if it does or that is not known."""
-    module, rest = _split(target)
+    module, rest = locate(target, import_path())
     if module is None or len(rest) != 1:
         return None
     try:
@@ -94,34 +94,10 @@ def refusal(signature: inspect.Signature, options: Mapping[str, object]) -> str 
     return None
 
 
-def _split(target: str) -> tuple[ModuleSpec | None, list[str]]:
-    """Return the longest part of a dotted name that is a module, and the rest."""
-    parts = target.split(".")
-    found: ModuleSpec | None = None
-    for count in range(1, len(parts) + 1):
-        spec = _spec(".".join(parts[:count]), found)
-        if spec is None:
-            return found, parts[count - 1 :]
-        found = spec
-    return found, []
-
-
-def _spec(name: str, package: ModuleSpec | None) -> ModuleSpec | None:
-    """Find a module without importing it or its package."""
-    if package is not None:
-        folders = package.submodule_search_locations
-        return PathFinder.find_spec(name, list(folders)) if folders is not None else None
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        spec = None
-    return spec or PathFinder.find_spec(name, [str(Path.cwd())])  # where `python -m` of a child looks first
-
-
-def _names(module: ModuleSpec) -> _Names | None:
+def _names(module: Module) -> _Names | None:
     """Return the names of a module, or None if it has no source."""
-    path = Path(module.origin or "")
-    if path.suffix != ".py" or not path.is_file():
+    path = module.file
+    if path is None or path.suffix != ".py" or not path.is_file():
         return None
     status = path.stat()
     return _names_in(path, status.st_mtime_ns, status.st_size)
@@ -170,7 +146,7 @@ def _makes_names(node: ast.AST) -> bool:
     return star or named or isinstance(node, ast.Global)
 
 
-def _definition(module: ModuleSpec, name: str) -> Definition | None:
+def _definition(module: Module, name: str) -> Definition | None:
     """Return the definition of a name, followed through the imports, or None if it is not found."""
     for _ in range(MOST_IMPORTS):
         names = _names(module)
@@ -182,16 +158,16 @@ def _definition(module: ModuleSpec, name: str) -> Definition | None:
             return None
         source, name = names.imported[name]
         full = _absolute(source, module)
-        found, rest = _split(full) if full else (None, [])
+        found, rest = locate(full, import_path()) if full else (None, [])
         if found is None or rest:
             return None
         module = found
     return None
 
 
-def _absolute(source: str, module: ModuleSpec) -> str:
+def _absolute(source: str, module: Module) -> str:
     """Return the full name of what a module imports from, such as ``..nets``; empty if it leads nowhere."""
-    package = module.name if module.submodule_search_locations is not None else module.name.rpartition(".")[0]
+    package = module.name if module.folders else module.name.rpartition(".")[0]
     try:
         return importlib.util.resolve_name(source, package)
     except ImportError:  # beyond the top-level package

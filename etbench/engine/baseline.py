@@ -181,8 +181,8 @@ def kept_program(base: Baseline, new: Artifact, new_folder: Path, folder: Path) 
     if old.sha256 == new.sha256:
         return BaseProgram(new_folder, "the same program", old.sha256)
     kept = base.path.with_name(base.result.pte_file) if base.result.pte_file else None
-    if (old.generation, old.dynamic) != (new.generation, new.dynamic):
-        return None  # the new references may not fit the baseline's cache, or its sizes
+    if _fed(old) != _fed(new):
+        return None  # the new references may not fit the baseline's cache, its sizes or its memory format
     if kept and kept.exists() and sha256(kept) == old.sha256:
         shutil.copyfile(kept, program_path(folder))
         link_or_copy(references_path(new_folder), references_path(folder))
@@ -194,6 +194,10 @@ def kept_program(base: Baseline, new: Artifact, new_folder: Path, folder: Path) 
             hint=f"measure it again, and keep it: etbench baseline set {base.name.partition(':')[2]} DIR",
         )
     return None
+
+
+def _fed(artifact: Artifact) -> tuple[Any, ...]:
+    return artifact.generation, artifact.dynamic.sizes, artifact.memory_format
 
 
 def base_recipe(base: Baseline, cell: Cell) -> Recipe:

@@ -93,6 +93,8 @@ class CellRun:
             model = self.cell.model
             weights = "the program's" if model.ready else model.weights
             data = data_words(model, self.cell.calibration)
+            if model.memory_format != "contiguous":
+                data = f"{data}, {model.memory_format.replace('_', ' ')}"
             self.emit(Event(kind="cell_started", message=self.cell.cell_id, weights=weights, data=data))
 
     def emit(self, event: Event) -> None:

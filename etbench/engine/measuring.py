@@ -155,6 +155,7 @@ class Measuring:
                 passes=run.cell.passes,
                 profile=run.cell.profile,
                 evaluate=run.cell.evaluate,
+                timed_sizes=run.program.built.artifact.timed_sizes,
             )
         )
 

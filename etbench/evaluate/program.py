@@ -54,7 +54,8 @@ class BuiltProgram:
             for tensor, wanted in zip(map(torch.as_tensor, inputs), self.example, strict=True)
         ]
         try:
-            outputs = self.method.call([tensor.contiguous() for tensor in tensors], clone_outputs=True)
+            laid_out = [_as_in(wanted, tensor) for wanted, tensor in zip(self.example, tensors, strict=True)]
+            outputs = self.method.call(laid_out, clone_outputs=True)
         except RuntimeError as error:
             raise self._refused(inputs) from error
         return tuple(
@@ -67,3 +68,10 @@ class BuiltProgram:
         given = [(np.shape(array), str(np.asarray(array).dtype)) for array in inputs]
         wanted = [(tuple(t.shape), str(t.dtype).removeprefix("torch.")) for t in self.example]
         return EtbenchError(f"the program does not accept {given}; it takes {wanted}", stage="evaluate")
+
+
+def _as_in(example: Tensor, tensor: Tensor) -> Tensor:
+    """Return a tensor in the memory format of an example."""
+    if example.is_contiguous() or tensor.ndim != 4:
+        return tensor.contiguous()
+    return tensor.contiguous(memory_format=torch.channels_last)

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from etbench.artifact.sources import Sources
 from etbench.stats.parity import Parity
+from etbench.stats.summary import LatencyMs
 
 __all__ = [
     "Energy",
@@ -20,6 +21,7 @@ __all__ = [
     "OneLoad",
     "Operator",
     "Profile",
+    "SizeLatency",
     "SizeParity",
 ]
 
@@ -177,3 +179,15 @@ class SizeParity(Struct, frozen=True, kw_only=True):
 
     inputs: list[list[int]]
     parity: Parity
+
+
+class SizeLatency(Struct, frozen=True, kw_only=True):
+    """Latency for inputs of other shapes than those of the rounds; `inputs` has the shape of each.
+
+    `rounds` are the samples of each fresh process in ms. The sizes of a program are timed in turn, before its
+    rounds and apart from other cells.
+    """
+
+    inputs: list[list[int]]
+    latency_ms: LatencyMs
+    rounds: list[list[float]]

@@ -7,12 +7,13 @@ from typing import Literal
 
 from msgspec import Struct
 
+from etbench.artifact import TimedSize
 from etbench.config import Evaluate, Passes, Repeat, XnnpackRuntime
 from etbench.events import Failure
 from etbench.host.adb import Phone
 from etbench.host.environment import Environment
 from etbench.host.load import MachineLoad, MachineNow
-from etbench.measure.pass_results import Evaluation, Inspection, SizeParity
+from etbench.measure.pass_results import Evaluation, Inspection, SizeLatency, SizeParity
 from etbench.stats.blocks import common_blocks, round_medians
 from etbench.stats.looks import Look
 from etbench.stats.parity import Parity
@@ -61,10 +62,11 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     standard error of the measuring process. `runtime` is set in each of its processes. `runner` is the
     executable of the native runner, which runs the tasks that it supports; None leaves all to Python. A
     `phone` has its own runner, and the program runs there. `passes` are the passes other than the timed
-    rounds; None skips them, and `evaluate` without a target skips the evaluation. `base` is the number of the
-    subject that is the baseline of this one: the two then stay in the same blocks to the end, adaptive
-    repeats look at their ratio, and the rounds go on until `decide` is answered, if it is set. `checked`,
-    `done` and `over` are the results of an earlier process that was lost.
+    rounds; None skips them, and `evaluate` without a target skips the evaluation. `timed_sizes` are further
+    sizes of the inputs to time. `base` is the number of the subject that is the baseline of this one: the two
+    then stay in the same blocks to the end, adaptive repeats look at their ratio, and the rounds go on until
+    `decide` is answered, if it is set. `checked`, `done` and `over` are the results of an earlier process
+    that was lost.
     """
 
     folder: str
@@ -80,6 +82,7 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     passes: Passes | None = None
     profile: bool = False
     evaluate: Evaluate = Evaluate()
+    timed_sizes: list[TimedSize] = []
     checked: bool = False
     done: list[Done] = []
     over: bool = False
@@ -171,6 +174,7 @@ class Series(Struct, frozen=True, kw_only=True):
     after: MachineNow
     inspection: Inspection | None = None
     evaluation: Evaluation | None = None
+    other_sizes: list[SizeLatency] = []
     stage_s: dict[str, float]
     lost_connections: int = 0
 
@@ -183,6 +187,7 @@ class Checked(Struct, frozen=True, kw_only=True, tag=True):
     environment: Environment
     inspection: Inspection | None
     evaluation: Evaluation | None
+    other_sizes: list[SizeLatency] = []
     stage_s: dict[str, float]
 
 

@@ -235,6 +235,7 @@ class _Collector:
                     environment=taken.checked.environment,
                     inspection=taken.checked.inspection,
                     evaluation=taken.checked.evaluation,
+                    other_sizes=taken.checked.other_sizes,
                     rounds=taken.rounds,
                     stopped_by=part.stopped_by,
                     looks=part.looks,

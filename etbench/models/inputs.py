@@ -22,6 +22,7 @@ __all__ = [
     "PromptInputs",
     "SpeechInputs",
     "TextInputs",
+    "common_batch",
     "contiguous",
     "in_index_order",
     "shaped_inputs",
@@ -108,9 +109,9 @@ class FixedInputs:
     keywords: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def batch(self) -> int:
-        """Size of the first axis of the first tensor that has one."""
-        return next((tensor.shape[0] for tensor in self.tensors if tensor.ndim), 1)
+    def batch(self) -> int | None:
+        """Size of the first axis; see `common_batch`."""
+        return common_batch(self.tensors)
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,16 @@ class PromptInputs:
 
 
 Inputs = ImageInputs | TextInputs | PromptInputs | FixedInputs
+
+
+def common_batch(tensors: Sequence[Tensor]) -> int | None:
+    """Return the size of the first axis, or None if it is not the same for all tensors that have axes.
+
+    A model has one batch. If the inputs differ, some have another axis in front, as the layers of an LSTM's
+    state, and which is the batch is not known.
+    """
+    sizes = {tensor.shape[0] for tensor in tensors if tensor.ndim} or {1}
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 def contiguous(batch: Sequence[Tensor]) -> tuple[Tensor, ...]:

@@ -67,6 +67,12 @@ def load(model: Model) -> LoadedModel:
             "dict of keyword arguments, if it takes any), or only a module and describe its inputs: "
             "model.inputs=[{shape: [1, 3, 224, 224], dtype: float32}]",
         )
+    if loaded.exported is not None and model.dynamic.sizes:
+        raise EtbenchError(
+            "model.dynamic: an exported program has the axes that it was exported with",
+            stage="load",
+            hint="give torch.export.export the dynamic_shapes, and leave out model.dynamic",
+        )
     if loaded.exported is None:  # an exported graph has no modes, and `eval` fails
         loaded.module.eval()
     for parameter in loaded.module.parameters():
@@ -140,9 +146,9 @@ def _refuse_empty(inputs: Inputs, target: str) -> None:
     """Raise an error if there is nothing to run a model with."""
     if isinstance(inputs, FixedInputs) and not inputs.tensors:
         raise EtbenchError(f"the example inputs of {target} contain no tensor", stage="load")
-    if inputs.batch < 1:
+    if inputs.batch == 0:
         raise EtbenchError(
-            f"the inputs of {target} have a batch of {inputs.batch}",
+            f"the inputs of {target} have a batch of 0",
             stage="load",
             hint="the batch is the first axis of the first input; it must be at least 1",
         )

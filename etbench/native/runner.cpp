@@ -112,7 +112,7 @@ std::string time_round(const Task& task, Channel& channel) {
   const double time_left_s = task.number("time_left_s");
   std::optional<size_t> warmup;
   if (task.text("warmup") != "stable") warmup = task.count<size_t>("warmup");
-  auto inputs = references_of(task).inputs(0);
+  auto inputs = references_of(task).inputs(task.count<size_t>("reference"));
   const LoadWatch watch;
   std::optional<Program> program;
   const double load_ms = timed_ms([&] {

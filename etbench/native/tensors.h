@@ -94,13 +94,36 @@ class References {
     if (!bytes || !file_.read(static_cast<char*>(bytes.get()), static_cast<std::streamsize>(bytes_wanted))) {
       throw std::runtime_error("the reference inputs are truncated");
     }
-    return executorch::extension::from_blob(
-        bytes.get(),
-        std::move(sizes),
-        type,
-        executorch::aten::Device(executorch::aten::DeviceType::CPU),
-        [bytes](void*) {},  // keeps them as long as the tensor lives
-        executorch::aten::TensorShapeDynamism::STATIC);
+    std::vector<executorch::aten::DimOrderType> order;
+    if (const std::string* wanted = task_.find(key + ".order")) {
+      if (*wanted != "0 2 3 1" || sizes.size() != 4) refuse_field(key + ".order", *wanted, "0 2 3 1 for four axes");
+      bytes = with_channels_last(bytes, room, sizes, executorch::runtime::elementSize(type));
+      order = {0, 2, 3, 1};
+    }
+    void* data = bytes.get();
+    return executorch::extension::for_blob(data, std::move(sizes), type)
+        .dim_order(std::move(order))
+        .deleter([bytes](void*) {})  // keeps them as long as the tensor lives
+        .dynamism(executorch::aten::TensorShapeDynamism::STATIC)
+        .make_tensor_ptr();
+  }
+
+  // Return the elements of a tensor of four axes in another order, in which those of its second axis lie side by side.
+  static std::shared_ptr<void> with_channels_last(
+      const std::shared_ptr<void>& from, size_t room, const std::vector<executorch::aten::SizesType>& sizes, size_t size) {
+    std::shared_ptr<void> to(std::aligned_alloc(kAlignment, room), std::free);
+    if (!to) throw std::runtime_error("there is no memory for the reference inputs");
+    const auto *source = static_cast<const char*>(from.get());
+    auto* target = static_cast<char*>(to.get());
+    const auto channels = static_cast<size_t>(sizes[1]), area = static_cast<size_t>(sizes[2]) * static_cast<size_t>(sizes[3]);
+    for (size_t image = 0; image < static_cast<size_t>(sizes[0]); ++image, source += channels * area * size) {
+      for (size_t pixel = 0; pixel < area; ++pixel) {
+        for (size_t channel = 0; channel < channels; ++channel, target += size) {
+          std::memcpy(target, source + (channel * area + pixel) * size, size);
+        }
+      }
+    }
+    return to;
   }
 
   std::ifstream file_;

@@ -36,10 +36,11 @@ SECRETS = frozenset(
 def faults_here(cell: Cell) -> list[str]:
     """List what is wrong with a complete cell on this host.
 
-    That is what does not exist, options that a function does not take, and data that would not be used.
+    That is what does not exist, options that a function does not take, data that would not be used, and sizes
+    that the program would not accept.
     """
-    options = filter(None, [options_fault(*one) for one in _functions(cell)])
-    return [*missing_here(cell), *options, *unused_here(cell)]
+    faults = [*(options_fault(*one) for one in _functions(cell)), cell.model.dynamic.fault]
+    return [*missing_here(cell), *filter(None, faults), *unused_here(cell)]
 
 
 def missing_here(cell: Cell) -> list[str]:

@@ -46,6 +46,7 @@ STAGE_WORDS = {
     "parity": "comparing with eager",
     "evaluate": "evaluating the accuracy",
     "inspect": "measuring load, memory, energy",
+    "sizes": "timing other sizes",
     "time": "timing",
 }
 TELL_EVERY_S = 10.0

@@ -17,10 +17,11 @@ from etbench.events.failure import Failure
 from etbench.measure.pass_results import Profile
 from etbench.results.checks import TITLES, findings_across
 from etbench.results.schema import SEVERITIES, Finding, Result, Severity
+from etbench.results.tables.sizes import sizes_of
 from etbench.stats.layers import Numerics
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import say
-from etbench.terminal.summary_table import significant
+from etbench.terminal.summary_table import half_width, significant, words_of_parity
 from etbench.text import and_more, counted
 
 __all__ = ["finding_lines", "listed", "print_details", "print_kinds"]
@@ -57,6 +58,8 @@ def print_kinds(results: Sequence[Result], names: Sequence[str], console: Consol
         say(console, remark.text)
     if profiled := _those(results, names, lambda result: result.profile is not None):
         say(console, Text(f"operators of {listed(profiled)}: {WHERE}, or profile.csv"))
+    if sized := _those(results, names, lambda result: bool(result.parity_at_other_sizes)):
+        say(console, Text(f"sizes of {listed(sized)}: {WHERE}, or sizes.csv"))
     if layers := _those(results, names, lambda result: _numerics(result) is not None):
         say(console, Text(f"layers of {listed(layers)} compared with fp32: see the result files"))
 
@@ -151,6 +154,8 @@ def print_details(result: Result, name: str, console: Console) -> None:
     """Print all remarks about a single cell."""
     for remark in _details(result, name):
         console.print(remark.text)
+    if result.parity_at_other_sizes:
+        _print_sizes(name, result, console)
     if (numerics := _numerics(result)) is not None:
         _print_layers(name, numerics, console)
     if result.profile is not None:
@@ -170,6 +175,8 @@ def _details(result: Result, name: str) -> Iterator[_Remark]:
         yield _Remark(
             "dim", f"baseline of {name}", f": {result.in_turn.base_file}, {result.in_turn.base_program}"
         )
+    if result.artifact and result.artifact.memory_format == "channels_last":
+        yield _Remark("default", "memory format", f" of {name}: channels last")
     if result.artifact and (quantized := result.artifact.quantized):
         yield _Remark("default", "quantized", f" of {name}: {quantized_words(quantized)}")
     if result.evaluation is not None:
@@ -197,6 +204,25 @@ def _print_operators(name: str, profile: Profile, console: Console) -> None:
             "?" if one.share is None else f"{one.share:.1%}",
         )
         for one in profile.top(MOST_OPERATORS)
+    )
+    print_table(console, columns, rows)
+
+
+def _print_sizes(name: str, result: Result, console: Console) -> None:
+    say(console, Text(f"{name}: sizes of the inputs"))
+    columns = [
+        *(Column("inputs", wraps=True), Column("p50 ms"), Column("± %", rank=1)),
+        *(Column("n", rank=2), Column("parity dB")),
+    ]
+    rows = (
+        (
+            one.inputs,
+            significant(one.latency.p50 if one.latency else None),
+            "-" if (share := half_width(one.latency)) is None else f"{100 * share:.1f}",
+            str(one.samples or "-"),
+            words_of_parity(one.parity),
+        )
+        for one in sizes_of(result) or []
     )
     print_table(console, columns, rows)
 

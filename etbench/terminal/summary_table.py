@@ -14,6 +14,7 @@ from etbench.errors import EtbenchError, nearest
 from etbench.results.schema import Result
 from etbench.results.schema.names import cell_words
 from etbench.results.tables.metrics import COLUMNS, RAW
+from etbench.stats.parity import Parity
 from etbench.stats.summary import LatencyMs
 from etbench.terminal.fitting import Column, print_table
 
@@ -31,6 +32,7 @@ __all__ = [
     "significant",
     "state_of",
     "usual_figures",
+    "words_of_parity",
 ]
 
 MORE = "`etbench show DIR --columns p50,p95`"
@@ -90,8 +92,12 @@ def half_width(latency: LatencyMs | None) -> float | None:
 
 
 def parity_words(result: Result) -> str:
+    """Write the parity of a result; see `words_of_parity`."""
+    return words_of_parity(result.parity)
+
+
+def words_of_parity(parity: Parity | None) -> str:
     """Write the SQNR in dB, the share of equal integers, or the word for its absence."""
-    parity = result.parity
     if parity is None or parity.degenerate:
         return "n/a"
     if parity.exact:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from running import CONF, TESTS, build_here
 from safetensors.torch import save_file
+from tiny_models import ones_example
 
 from etbench.artifact import DataUse, program_path, references_path
 from etbench.artifact.references import first_compared, read_references, write_references
@@ -82,6 +83,12 @@ def test_a_program_that_was_calibrated_on_its_example_is_timed_with_it_and_compa
     example = check(tmp_path / "int8", 1, None).parity
     assert example.sqnr_db > 30
     assert other.sqnr_db < 6
+    torch.manual_seed(0)  # as when it was loaded
+    module, normal = ones_example()[0], torch.randn(50, 1, 1, 64)
+    with torch.no_grad():
+        write_references(tmp_path / "int8", list(normal), [[module(x)] for (x,) in normal])
+    on_normal = check(tmp_path / "int8", 1, None).parity
+    assert other.sqnr_db == pytest.approx(on_normal.sqnr_db, abs=2), "the derived inputs are not kinder"
     fp32 = build_here(tmp_path / "fp32", "model=ones_example")
     assert fp32.data_use == DataUse(source="example", calibrated_on=0, compared_on=5, derived=4)
     assert first_compared(tmp_path / "fp32") == 0

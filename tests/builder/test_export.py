@@ -10,7 +10,9 @@ from running import build_here
 from tiny_models import fed_otherwise
 
 from etbench.artifact import program_path
+from etbench.artifact.layout import stored_inputs
 from etbench.artifact.references import read_references
+from etbench.builder.segments import read_program
 from etbench.errors import EtbenchError
 
 
@@ -57,6 +59,38 @@ def test_a_program_fits_the_memory_layout_of_the_inputs_that_are_kept(
 ) -> None:
     build_here(tmp_path / "a", "model=fed_otherwise", f"model.which='{which}'", f"delegate={delegate}")
     _assert_equal_to_eager(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("which", "delegate"), [("double", "portable"), ("mean", "portable"), ("mean", "xnnpack")]
+)
+def test_channels_last_on_purpose_holds_for_the_program_and_for_what_it_is_fed(
+    which: str, delegate: str, tmp_path: Path
+) -> None:
+    model = ("model=fed_otherwise", f"model.which={which}", f"delegate={delegate}")
+    artifact = build_here(tmp_path / "a", *model, "+model.memory_format=channels_last")
+    assert artifact.memory_format == "channels_last"
+    (plan,) = read_program(program_path(tmp_path / "a")).execution_plan
+    assert plan.values[plan.inputs[0]].val.dim_order == b"\x00\x02\x03\x01"
+    for (tensor,) in read_references(tmp_path / "a")[0]:
+        assert tensor.is_contiguous(memory_format=torch.channels_last)
+        assert not tensor.is_contiguous()
+    assert all(tensor.channels_last for tensor in stored_inputs(tmp_path / "a", stage="time"))
+    _assert_equal_to_eager(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ("model=two_inputs", "+model.inputs=[{shape: [2, 3]}, {shape: [2, 3]}]"),
+        ("model=fed_otherwise", "model.which='one channel'"),
+    ],
+    ids=["no image", "one channel"],
+)
+def test_channels_last_is_refused_where_it_changes_nothing(model: tuple[str, str], tmp_path: Path) -> None:
+    with pytest.raises(EtbenchError, match=r"memory_format=channels_last changes nothing") as caught:
+        build_here(tmp_path / "a", *model, "+model.memory_format=channels_last")
+    assert caught.value.stage == "load"
 
 
 def test_an_exported_program_with_another_memory_layout_is_exported_again(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from torch.export import export
 
 from etbench.artifact import Quantized
 from etbench.builder.export import export as export_dynamic
+from etbench.builder.open_axes import open_axes
 from etbench.builder.quantization import count_quantized
 from etbench.config.sections import Dynamic
 from etbench.precisions import Conversion, Shown, convert, int4_groupwise, int8
@@ -115,7 +116,8 @@ def test_an_activation_after_a_dynamic_layer_stays_in_float() -> None:
 
 @pytest.mark.parametrize("ranges", [STATIC, DYNAMIC], ids=["static", "dynamic"])
 def test_a_batch_of_any_size_is_counted_with_the_largest(ranges: dict[str, bool]) -> None:
-    inputs, any_batch = (torch.randn(1, 8),), partial(export_dynamic, dynamic=Dynamic(batch=6))
+    inputs = (torch.randn(1, 8),)
+    any_batch = partial(export_dynamic, axes=open_axes(inputs, Dynamic(batch=6)))
     module = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 4)).eval()
     shown = Shown([inputs], export=any_batch)
     converted = convert(int8(**ranges), module, any_batch(module, inputs), shown)

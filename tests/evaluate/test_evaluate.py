@@ -125,3 +125,15 @@ def test_a_data_set_that_is_not_there_is_a_fault_and_a_hook_is_part_of_the_ident
     plain, evaluated = _cell(), _cell("evaluate._target_=accuracy_hooks.broken")
     assert plain.cell_id != evaluated.cell_id
     assert plain.recipe == evaluated.recipe
+
+
+def test_arrays_are_given_in_the_memory_format_of_the_program() -> None:
+    class Method:
+        def call(self, inputs: list[torch.Tensor], *, clone_outputs: bool) -> list[torch.Tensor]:
+            assert clone_outputs
+            return [torch.tensor([one.is_contiguous(memory_format=torch.channels_last) for one in inputs])]
+
+    images, ids = torch.randn(2, 3, 4, 5), torch.ones(2, 7)
+    for example, expected in ((images.to(memory_format=torch.channels_last), True), (images, False)):
+        (found,) = BuiltProgram(Method(), (example, ids))(images.numpy(), ids.numpy())
+        assert found.tolist() == [expected, False]

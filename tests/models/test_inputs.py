@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from etbench.models.inputs import ImageInputs
+from etbench.models.inputs import ImageInputs, common_batch
 from etbench.models.tokens import offline_tokenizer
 
 
@@ -19,6 +19,22 @@ def test_images_are_resized_and_normalized_as_for_imagenet() -> None:
     white = [(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225]
     assert tensor[0, :, 5, 5].tolist() == pytest.approx(white, rel=1e-5)
     assert tensor[1, 0, 5, 5].item() == pytest.approx(-0.485 / 0.229, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "batch"),
+    [
+        ([(4, 3, 8, 8)], 4),
+        ([(2, 7), (2, 7), ()], 2),
+        ([()], 1),
+        ([(4, 12, 16), (1, 4, 18)], None),  # the state of an LSTM: its first axis counts the layers
+        ([(12, 1, 16), (1, 1, 18)], None),  # the sequence in front
+    ],
+)
+def test_the_batch_of_an_example_is_known_only_if_its_inputs_agree(
+    shapes: list[tuple[int, ...]], batch: int | None
+) -> None:
+    assert common_batch([torch.zeros(shape) for shape in shapes]) == batch
 
 
 tokenize = offline_tokenizer(seq_len=8, pad=0, begin=101, end=102, first_id=1_000)

@@ -16,6 +16,7 @@ from running import CONF, TESTS, build_here
 
 import etbench as api
 from etbench.artifact import program_path, references_path
+from etbench.artifact.references import read_references
 from etbench.config import XnnpackRuntime
 from etbench.errors import EtbenchError
 from etbench.measure.pass_results import Memory, OneLoad
@@ -27,6 +28,7 @@ from etbench.measure.worker.tasks import CheckTask, LoadTask, MemoryTask, Output
 MODELS = {
     "attention": ("precision=int8", "delegate=portable"),  # two inputs, one of int64, and quantized kernels
     "channels_last": (),  # its output is in another order in memory
+    "fed_otherwise": ("model.which=mean", "+model.memory_format=channels_last"),  # its input is
     "structured": ("model.which=mixed", "delegate=portable"),  # every dtype, and an input without axes
     "tiny": ("+model.dynamic.batch=3",),  # compared at another size, too
     "repeated": (),  # the same layers four times, each a subgraph, and between them a portable operator
@@ -78,6 +80,15 @@ def test_the_pool_has_as_many_threads_as_are_asked_for(
 ) -> None:
     task = OutputsTask(folder=str(folders["repeated"]), threads=threads, file=str(tmp_path / "outputs"))
     assert _native(runner, task, NativeOutputs).threads == threads
+
+
+def test_a_round_is_fed_with_the_batch_of_its_number(runner: Path, folders: dict[str, Path]) -> None:
+    last = len(read_references(folders["tiny"])[0]) - 1  # of the largest size
+    assert len(_native(runner, _round(folders["tiny"], reference=last), Round).samples_ms) == 3
+    with pytest.raises(EtbenchError, match="setting its inputs failed"):
+        _native(runner, _round(folders["tiny"], reference=last + 1), Round)
+    with pytest.raises(EtbenchError, match="IndexError"):
+        _python(_round(folders["tiny"], reference=last + 1), Round)
 
 
 def test_a_round_has_what_a_round_of_python_has(runner: Path, folders: dict[str, Path]) -> None:

@@ -16,7 +16,14 @@ from etbench.measure.worker.tasks import LoadTask, MemoryTask, RoundTask
 from etbench.native.task import encode_task
 
 MEMORY = {"task": "memory", "folder": "nowhere", "threads": "1"}
-ROUND = {"task": "round", "samples": "4", "at_least": "1", "warmup": "1", "time_left_s": "9"}
+ROUND = {
+    "task": "round",
+    "samples": "4",
+    "at_least": "1",
+    "warmup": "1",
+    "time_left_s": "9",
+    "reference": "0",
+}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +62,11 @@ def test_structs_become_flat_fields_and_what_is_none_is_left_out() -> None:
         warmup="stable",
         time_left_s=0.5,
     )
-    inputs = [StoredTensor("input.0.0", "F32", (1, 3), 128, 12), StoredTensor("input.0.1", "I64", (), 140, 8)]
+    inputs = [
+        StoredTensor("input.0.0", "F32", (1, 3), 128, 12),
+        StoredTensor("input.0.1", "I64", (), 140, 8),
+        StoredTensor("input.0.2", "F32", (1, 2, 1, 3), 148, 24, channels_last=True),
+    ]
     *fields, end, after = encode_task(task, inputs).split(b"\0")
     assert (end, after) == (b"", b"")
     assert sorted(fields) == [
@@ -63,6 +74,9 @@ def test_structs_become_flat_fields_and_what_is_none_is_left_out() -> None:
         b"folder=/a=b\nc",
         b"input.0.0=F32 128 12 1 3",
         b"input.0.1=I64 140 8",
+        b"input.0.2.order=0 2 3 1",
+        b"input.0.2=F32 148 24 1 2 1 3",
+        b"reference=0",
         b"runtime.weight_cache=false",
         b"samples=3",
         b"task=round",
@@ -145,6 +159,10 @@ def test_a_count_that_is_none_is_refused(value: str, runner: Path) -> None:
         ),
         ({"input.0.0": "F32 0 4 -1"}, '"input.0.0" is "-1", which is not a whole number'),
         ({"input.0.0": "F32 0 4 2"}, '"input.0.0" is "F32 0 4 2", which is not a tensor of 4 bytes'),
+        (
+            {"input.0.0": "F32 0 4 1", "input.0.0.order": "0 2 3 1"},
+            '"input.0.0.order" is "0 2 3 1", which is not 0 2 3 1 for four axes',
+        ),
         ({"input.0.0": "F32 999999999 4 1"}, "the reference inputs are truncated"),
         ({"input.0.0": "C64 0 8 1"}, "the native runner does not support tensors of dtype C64"),
     ],

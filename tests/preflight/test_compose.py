@@ -169,6 +169,42 @@ def test_open_axes_go_with_fp32_only() -> None:
         compose(["model=torchvision", "model.dynamic.batch=8", "precision=int8"])
 
 
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["model.dynamic.batch=8", "model.dynamic.measure=[1,9]"], "9 is more than model.dynamic.batch=8"),
+        (["model.dynamic.batch=8", "model.dynamic.measure=[[1,2]]"], "each size is a number, such as"),
+        (["model.dynamic.measure=[4]"], "no axis is dynamic"),
+        (
+            ["model.dynamic.batch=8", "model.dynamic.seq_len=9", "model.dynamic.measure=[4]"],
+            "each size is a pair of batch and length",
+        ),
+        (
+            ["model.dynamic.batch=8", "model.dynamic.seq_len=9", "model.dynamic.measure=[[8,10]]"],
+            "10 is more than model.dynamic.seq_len=9",
+        ),
+        (["model.dynamic.batch=8", "model.dynamic.measure=[0]"], "`int` >= 1"),
+    ],
+)
+def test_sizes_to_measure_that_the_program_would_not_take_are_refused(
+    overrides: list[str], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"model\.dynamic\.measure.*{words}"):
+        compose(["model=transformers", *overrides])
+
+
+def test_a_program_that_is_built_keeps_its_memory_format() -> None:
+    with pytest.raises(ConfigError, match="channels_last: test_compose is already built"):
+        compose(["model=pte", f"model.path={__file__}", "+model.memory_format=channels_last"])
+
+
+def test_sizes_to_measure_make_another_cell() -> None:
+    open_axes = ["model=transformers", "model.dynamic.batch=8", "model.dynamic.seq_len=9"]
+    one, other = compose(open_axes), compose([*open_axes, "model.dynamic.measure=[[1,4],[8,9]]"])
+    assert other.model.dynamic.measured == [{0: 1, 1: 4}, {0: 8, 1: 9}]
+    assert one.cell_id != other.cell_id
+
+
 def test_the_zoo_is_what_its_experiment_runs_and_each_name_is_that_of_its_file() -> None:
     names = sorted(path.stem for path in (conf_dir() / "model" / "zoo").glob("*.yaml"))
     experiment = (conf_dir() / "experiment" / "zoo.yaml").read_text()

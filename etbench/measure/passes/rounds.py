@@ -94,6 +94,7 @@ def time_round(
     folder: Path,
     threads: int,
     *,
+    reference: int = 0,
     samples: int,
     at_least: int,
     warmup: int | Literal["stable"],
@@ -105,6 +106,7 @@ def time_round(
     Args:
         folder: the artifact's folder.
         threads: the size of the runtime's thread pool.
+        reference: the number of the reference batch whose inputs it is fed with.
         samples: the number of timed inferences.
         at_least: how many of them are timed even if no time is left.
         warmup: the number of untimed inferences, or ``stable``: until they get no faster. At least one is
@@ -116,7 +118,7 @@ def time_round(
         EtbenchError: of stage ``load_program`` or ``time``.
 
     """
-    inputs, generation = read_references(folder)[0][0], read_generation(folder)
+    inputs, generation = read_references(folder)[0][reference], read_generation(folder)
     load_since = watch_load()
     start = time.perf_counter_ns()
     method = load(folder, threads)

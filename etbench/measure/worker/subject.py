@@ -16,7 +16,7 @@ from msgspec import Struct
 from etbench.events import Event, Failure, OnEvent, Stages, explained
 from etbench.host.environment import available_cores
 from etbench.host.load import MachineNow
-from etbench.measure.pass_results import Evaluation
+from etbench.measure.pass_results import Evaluation, SizeLatency
 from etbench.measure.protocol import (
     Broken,
     Checked,
@@ -33,6 +33,7 @@ from etbench.measure.protocol import (
 from etbench.measure.worker.inspection import RunTask, inspect_program
 from etbench.measure.worker.machine import machine_of
 from etbench.measure.worker.progress import Progress
+from etbench.measure.worker.sizes import time_sizes
 from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import CheckTask, EvaluateTask, OutputsTask, ParityTask, RoundTask, Task
 from etbench.stats.looks import Look
@@ -45,6 +46,7 @@ STAGE_TEXT = {
     "parity": "running the reference inputs",
     "evaluate": "evaluating the accuracy",
     "inspect": "measuring the load, memory, energy or operators",
+    "sizes": "timing other sizes of the inputs",
     "time": "this round",
 }
 
@@ -98,6 +100,10 @@ class RunningSubject:
                 inspection = inspect_program(
                     asked.folder, self.threads, passes, profile=asked.profile, run=self._run("inspect")
                 )
+        sizes: list[SizeLatency] = []
+        if asked.timed_sizes:
+            with stages("sizes"):
+                sizes = time_sizes(asked, self.threads, self._run("sizes"))
         send(
             Checked(
                 subject=self.number,
@@ -105,6 +111,7 @@ class RunningSubject:
                 environment=self._machine.environment(threads=check.threads, runtimes=check.runtimes),
                 inspection=inspection,
                 evaluation=evaluation,
+                other_sizes=sizes,
                 stage_s=stages.seconds,
             )
         )

@@ -57,8 +57,9 @@ class ParityTask(_Task, frozen=True, kw_only=True, tag="parity"):
 
 
 class RoundTask(_Task, frozen=True, kw_only=True, tag="round"):
-    """Time inferences: `etbench.measure.passes.rounds.time_round`."""
+    """Time inferences with one of the reference batches: `etbench.measure.passes.rounds.time_round`."""
 
+    reference: int = 0
     samples: int
     at_least: int
     warmup: int | Literal["stable"]
@@ -127,6 +128,7 @@ def perform(task: Task, tell: Callable[[str], None]) -> Struct:
             return time_round(
                 folder,
                 task.threads,
+                reference=task.reference,
                 samples=task.samples,
                 at_least=task.at_least,
                 warmup=task.warmup,

@@ -9,7 +9,8 @@ from etbench.text import and_more, counted
 
 __all__ = ["PROGRAM_CHECKS"]
 
-MOSTLY = 0.5  # of the multiply-accumulates
+MOSTLY = 0.5  # of the multiply-accumulates, or of the weights' bytes
+FLOAT_BYTES, INTEGER_BYTES = 4, 1  # of a weight; integers of four bits take less
 SOURCES = {"example": "the example inputs of the model's function", "made_up": "made-up values"}
 
 
@@ -37,6 +38,27 @@ def _little_quantized(result: Result) -> str | None:
     if quantized is None or quantized.macs_share is None or quantized.macs_share >= MOSTLY:
         return None
     return quantized_words(quantized)
+
+
+def _weights_in_float(result: Result) -> str | None:
+    quantized = result.artifact.quantized if result.artifact else None
+    if quantized is None or quantized.weights_share is None or _little_quantized(result):
+        return None
+    in_float = FLOAT_BYTES * (1 - quantized.weights_share)
+    share = in_float / (in_float + INTEGER_BYTES * quantized.weights_share)
+    if share <= MOSTLY:
+        return None
+    return f"floats are about {share:.0%} of the weights' bytes; quantized: {quantized_words(quantized)}"
+
+
+def _derived_left_out(result: Result) -> str | None:
+    use = result.artifact.data_use if result.artifact else None
+    return (use.note or None) if use and not use.compared_on_calibration else None
+
+
+def _unknown_sources(result: Result) -> str | None:
+    reason = result.artifact.sources_unknown if result.artifact else ""
+    return f"the program was not added to the cache: {reason}" if reason else None
 
 
 def _other_dtype(result: Result) -> str | None:
@@ -89,6 +111,14 @@ PROGRAM_CHECKS = (
         "layers",
     ),
     Check(
+        "precision.weights_in_float",
+        "note",
+        "Most of the weights' bytes stayed in float, so the program is not much smaller than in fp32.",
+        _weights_in_float,
+        "see artifact.quantized.layers_in_float: tables of embeddings stay in float in every precision of "
+        "integers",
+    ),
+    Check(
         "precision.other_dtype",
         "note",
         "fp32 leaves inputs and weights of other floating-point dtypes as they are.",
@@ -96,11 +126,26 @@ PROGRAM_CHECKS = (
         "+precision.cast_float64=true converts float64 to float32",
     ),
     Check(
+        "parity.derived_left_out",
+        "note",
+        "Parity is taken on fewer inputs than usual: some derived from the example are not valid, or "
+        "none could be derived.",
+        _derived_left_out,
+        "give more inputs: calibration.npz=<file>, or a model function that returns a list of examples",
+    ),
+    Check(
         "inputs.constants",
         "note",
         "Arguments that are not tensors are constants of the program.",
         _constants,
         "build a program for each value that you need",
+    ),
+    Check(
+        "cache.unknown_sources",
+        "note",
+        "It is not known which code and data the user's functions read, so the program is built each time.",
+        _unknown_sources,
+        "do not change files while a model is built, and read large data sets elsewhere than in its function",
     ),
     Check(
         "weights.random",

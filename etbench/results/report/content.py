@@ -67,7 +67,7 @@ def gather(
         when=_when(frame),
         summary=summarize_in_words(frame, cells),
         ranking=tables.ranking_grid(frame, top),
-        sections=[section for section in _sections(frame, cells) if section.specs],
+        sections=[*(section for section in _sections(frame, cells) if section.specs), *_sizes(frame)],
         environment=tables.environment_grid(cells),
         cells=tables.cell_grid(frame),
         left_out=list(left_out),
@@ -87,6 +87,18 @@ def _sections(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Sectio
         numbers=[tables.coverage_grid(frame)],
     )
     yield _operators(frame)
+
+
+def _sizes(frame: pd.DataFrame) -> list[Section]:
+    """Return a section without charts, if a program has dynamic axes."""
+    sizes = tables.size_grid(frame)
+    text = (
+        "Programs with dynamic axes, at several sizes of their inputs. The first size of each is that of its "
+        "rounds; those of model.dynamic.measure are timed in five processes each, apart from other cells."
+    )
+    return (
+        [Section(name="sizes", title="Sizes of the inputs", text=text, numbers=[sizes])] if sizes.rows else []
+    )
 
 
 def _pareto(frame: pd.DataFrame) -> Section:

@@ -15,6 +15,7 @@ from etbench.results.report.grid import Grid, Heading, grid
 from etbench.results.schema import Result
 from etbench.results.tables.frames import METRIC, against, profile, rank
 from etbench.results.tables.pareto import mark_pareto
+from etbench.results.tables.sizes import SIZE_COLUMNS, size_rows
 
 __all__ = [
     "cell_grid",
@@ -24,6 +25,7 @@ __all__ = [
     "operator_grid",
     "pareto_grid",
     "ranking_grid",
+    "size_grid",
     "speedup_grid",
     "stability_grid",
 ]
@@ -203,6 +205,27 @@ def operator_grid(frame: pd.DataFrame, top: int) -> Grid:
         Heading("share", "share %", _percent),
     ]
     return grid(longest, headings, f"The {top} operators that take longest")
+
+
+def size_grid(frame: pd.DataFrame) -> Grid:
+    """List the latency and parity of programs with dynamic axes at each size of their inputs."""
+    cells = frame[frame["sizes"].notna()]
+    identity = ["subject", "precision", "delegate"]
+    rows = [
+        row
+        for *names, sizes in cells[[*identity, "sizes"]].itertuples(index=False)
+        for row in size_rows(names, sizes)
+    ]
+    columns = [*identity, *list(SIZE_COLUMNS)[len(identity) :]]
+    headings = [
+        *CELL,
+        Heading("inputs", "inputs"),
+        P50,
+        *INTERVAL,
+        Heading("samples", "samples", number),
+        SQNR,
+    ]
+    return grid(pd.DataFrame(rows, columns=columns), headings, "Sizes of the inputs")
 
 
 def environment_grid(results: Sequence[Result]) -> Grid:

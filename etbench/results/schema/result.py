@@ -14,7 +14,7 @@ from etbench.artifact.sources import Sources
 from etbench.events import Failure
 from etbench.host.environment import Environment
 from etbench.host.load import MachineLoad, MachineNow
-from etbench.measure.pass_results import Energy, LoadPass, Memory, Profile, SizeParity
+from etbench.measure.pass_results import Energy, LoadPass, Memory, Profile, SizeLatency, SizeParity
 from etbench.results.schema.finding import Finding
 from etbench.results.schema.names import cell_words
 from etbench.stats.blocks import round_medians
@@ -179,15 +179,15 @@ class Result(Struct, frozen=True, kw_only=True):
     process, `round_facts` what else is recorded of it. Results with one `turn_id` were measured in turn
     (interleaved): rounds of one block belong together, except for a cell so slow that it had its
     `own_blocks`. `machine_before` and `machine_after` describe the machine around the rounds.
-    `lost_connections` counts how often a device was lost while its cells were measured; the current round
-    was then repeated.
-    `load_ms` and `first_inference_ms` are medians over the rounds; `load` has them from processes that did
-    nothing else. `from_cache` is true if the program was built for an earlier run; `artifact.build_s` is how
-    long that took. `parity_at_other_sizes` is for a program with dynamic axes, whose `parity` is that of the
-    inputs that are timed. `evaluation` has the results of the user's accuracy hook, and `evaluation_sources`
-    the code and data that it read. `reason` explains why a cell was skipped, or only built.
-    `command` has the arguments of ``python -m etbench`` for this cell alone, in the folder it was run in.
-    `pte_file` and `log_file` are relative to the result. `stage_s` is the time of each stage; `config` is
+    `lost_connections` counts how often a device was lost while its cells were measured; the current round was
+    then repeated. `load_ms` and `first_inference_ms` are medians over the rounds; `load` has them from
+    processes that did nothing else. `from_cache` is true if the program was built for an earlier run;
+    `artifact.build_s` is how long that took. `parity_at_other_sizes` is for a program with dynamic axes,
+    whose `parity` is that of the inputs that the rounds use, and `latency_at_other_sizes` for those of its
+    sizes that the user named. `evaluation` has the results of the user's accuracy hook, and
+    `evaluation_sources` the code and data that it read. `reason` explains why a cell was skipped, or only
+    built. `command` has the arguments of ``python -m etbench`` for this cell alone, in the folder it was run
+    in. `pte_file` and `log_file` are relative to the result. `stage_s` is the time of each stage; `config` is
     the whole composed YAML. `source` is the tool that measured: all others than ``etbench`` are imported
     summaries without rounds, whose environment has 0 and ``unknown`` for unknown values.
     """
@@ -231,6 +231,7 @@ class Result(Struct, frozen=True, kw_only=True):
     from_cache: bool = False
     parity: Parity | None = None
     parity_at_other_sizes: list[SizeParity] = []
+    latency_at_other_sizes: list[SizeLatency] = []
     generated: Generated | None = None
     evaluation: dict[str, float | None] | None = None
     evaluation_sources: Sources | None = None

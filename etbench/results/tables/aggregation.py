@@ -28,13 +28,14 @@ from etbench.results.tables.metrics import COLUMNS, RAW
 from etbench.results.tables.notices import notices
 from etbench.results.tables.profiles import HEADER, operator_rows
 from etbench.results.tables.rows import Row, stream_rows
+from etbench.results.tables.sizes import SIZE_COLUMNS, size_rows
 from etbench.system.files import replacing
 
 __all__ = ["FIGURES", "aggregate", "write_rows"]
 
 NAMES = [column.name for column in COLUMNS]
 FIGURES = [name for name in NAMES if name not in RAW]
-DETAILS = ("operators", "delegation")  # large data on a program's operators, written to their own tables
+DETAILS = ("operators", "delegation", "sizes")  # lists, written to their own tables
 _figures = itemgetter(*map(NAMES.index, FIGURES))
 _identity = itemgetter(*map(NAMES.index, IDENTITY))
 _details = itemgetter(*map(NAMES.index, DETAILS))
@@ -45,8 +46,9 @@ def aggregate(paths: Iterable[str | Path], out: Path, *, remember: bool = True) 
     """Write all tables of these results as CSV files and return their paths.
 
     `results.csv`, `precision_comparison.csv`, `delegate_comparison.csv`, `ranking.csv`, `pivot.csv`,
-    `delegation.csv` if a program was built, `profile.csv` if a cell was profiled, and `results.parquet` if
-    pyarrow is installed. Files that are left out, repeated cells and mixed conditions are logged.
+    `delegation.csv` if a program was built, `profile.csv` if a cell was profiled, `sizes.csv` if a program
+    has dynamic axes, and `results.parquet` if pyarrow is installed. Files that are left out, repeated cells
+    and mixed conditions are logged.
 
     Args:
         paths: files, or folders that are searched for ``.json`` files.
@@ -89,7 +91,9 @@ def write_rows(
 
     """
     files, rows = [], []
-    results, profile, delegation = (out / f"{name}.csv" for name in ("results", "profile", "delegation"))
+    results, profile, delegation, sizes = (
+        out / f"{name}.csv" for name in ("results", "profile", "delegation", "sizes")
+    )
     with ExitStack() as stack:
         writers: dict[Path, Any] = {}
 
@@ -104,12 +108,14 @@ def write_rows(
                 _log.warning("left out %s", row.message)
                 continue
             write.writerow(_figures(row))
-            identity, (operators, taken) = _identity(row), _details(row)
+            identity, (operators, taken, sized) = _identity(row), _details(row)
             if operators:
                 writer(profile, HEADER).writerows(operator_rows(identity, operators))
             if taken:
                 lines = delegation_rows(identity, taken, operators)
                 writer(delegation, DELEGATION_COLUMNS).writerows(lines)
+            if sized:
+                writer(sizes, SIZE_COLUMNS).writerows(size_rows(identity, sized))
             files.append(path)
             rows.append(_without_details(row))
     return files, rows, list(writers)

@@ -17,6 +17,7 @@ from etbench.host.fingerprint import machine_name, software
 from etbench.measure.pass_results import Operator
 from etbench.results.schema import Result
 from etbench.results.tables.delegation import delegation_time_share
+from etbench.results.tables.sizes import Size, sizes_of
 from etbench.text import shape_text
 
 __all__ = ["COLUMNS", "DERIVED", "RAW", "Column"]
@@ -153,7 +154,12 @@ COLUMNS = (
     Column("latency_min_ms", "fastest inference", _latency("min"), "lower"),
     Column("latency_max_ms", "slowest inference", _latency("max"), "lower"),
     Column("latency_std_ms", "sample standard deviation of latency", _latency("std_dev"), "lower"),
-    Column("throughput_per_s", "items per second, at the median", lambda r: r.throughput_per_s, "higher"),
+    Column(
+        "throughput_per_s",
+        "items per second, at the median; none if the batch is not known",
+        lambda r: r.throughput_per_s,
+        "higher",
+    ),
     Column("load_ms", "time to load the program and the method", lambda result: result.load_ms, "lower"),
     Column("first_inference_ms", "first inference", lambda result: result.first_inference_ms, "lower"),
     Column("load_program_ms", "time to load the program", _of("load.warm", "program_ms"), "lower"),
@@ -294,6 +300,7 @@ COLUMNS = (
         raw=True,
         holds=Delegation | None,
     ),
+    Column("sizes", "latency and parity at each size", sizes_of, raw=True, holds=list[Size] | None),
 )
 RAW = [column.name for column in COLUMNS if column.raw]
 

@@ -9,6 +9,7 @@ import msgspec
 from etbench.results.schema import Result
 from etbench.results.tables.delegation import DELEGATION_COLUMNS
 from etbench.results.tables.metrics import COLUMNS, DERIVED
+from etbench.results.tables.sizes import SIZE_COLUMNS
 
 __all__ = ["columns_page", "json_schema"]
 
@@ -39,6 +40,17 @@ def columns_page() -> str:
         "|---|---|---|",
     ]
     lines += [f"| `{name}` | {meaning} | {_unit(name)} |" for name, meaning in DELEGATION_COLUMNS.items()]
+    lines += [
+        "",
+        "## sizes.csv",
+        "",
+        "One row per size of the inputs of each program with dynamic axes, from "
+        "`etbench/results/tables/sizes.py`.",
+        "",
+        "| column | meaning | unit |",
+        "|---|---|---|",
+    ]
+    lines += [f"| `{name}` | {meaning} | {_unit(name)} |" for name, meaning in SIZE_COLUMNS.items()]
     lines += [
         "",
         "## Other tables",

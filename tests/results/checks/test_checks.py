@@ -64,8 +64,23 @@ PROVOKED: dict[str, Callable[[MakeResult], Result]] = {
             **{"operators_in_float": {"gru": 1}, "layers_in_float": {"rnn": 0.75}},
         ),
     ),
+    "precision.weights_in_float": lambda make: _artifact(
+        make(precision="int8"),
+        quantized=Quantized(
+            **{"macs": 8, "macs_share": 1.0, "weights_share": 0.7, "operators": {"linear": 1}},
+            **{"operators_in_float": {"embedding": 1}, "layers_in_float": {"table": 0.0}},
+        ),
+    ),
     "precision.other_dtype": lambda make: _artifact(make(), float_dtypes=["float64"]),
+    "parity.derived_left_out": lambda make: _artifact(
+        make(),
+        data_use=DataUse(
+            **{"source": "example", "calibrated_on": 0, "compared_on": 3, "derived": 2},
+            note="2 of 4 derived inputs: eager raised IndexError",
+        ),
+    ),
     "inputs.constants": lambda make: _artifact(make(), constants={"scale": "2.5"}),
+    "cache.unknown_sources": lambda make: _artifact(make(), sources_unknown="it reads more than 2,000 files"),
     "weights.random": lambda make: make(weights="random"),
     "latency.unstable": lambda make: make(stability=assess([[1.0], [9.0]] * 5)),
     "latency.noisy": lambda make: make(stability=assess([[5.0]] * 6, other_cpu_shares=[0.2] * 6)),
@@ -132,6 +147,18 @@ def test_a_lower_precision_may_be_coarse(make_result: MakeResult) -> None:
     assert _codes(make_result(precision="int8", parity=coarse)).isdisjoint(
         {"parity.output_lost", "parity.group_lost"}
     )
+
+
+@pytest.mark.parametrize(("share", "found"), [(0.81, False), (0.79, True), (None, False)])
+def test_weights_are_mostly_in_float_by_their_bytes(
+    share: float | None, found: bool, make_result: MakeResult
+) -> None:
+    quantized = Quantized(
+        **{"macs": 8, "macs_share": 0.9, "weights_share": share, "operators": {"linear": 1}},
+        **{"operators_in_float": {}, "layers_in_float": {}},
+    )
+    result = _artifact(make_result(precision="int8"), quantized=quantized)
+    assert ("precision.weights_in_float" in _codes(result)) is found
 
 
 def test_a_result_of_an_older_version_is_judged_by_its_figures(make_result: MakeResult) -> None:

@@ -38,8 +38,11 @@ def _strategy(kind: Any) -> Strategy:
         return st.sampled_from(inner)
     if origin in (Union, types.UnionType):
         return st.one_of(*map(_strategy, inner))
-    if origin is Annotated:  # a whole number within bounds
+    if origin is Annotated:  # a whole number, or the length of a list, within bounds
         kind, bounds = inner
+        if get_origin(kind) is list:
+            each = _strategy(get_args(kind)[0])
+            return st.lists(each, min_size=bounds.min_length, max_size=bounds.max_length)
         assert kind is int
         return st.integers(bounds.ge, bounds.le)
     if origin is list:
