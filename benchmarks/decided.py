@@ -45,7 +45,7 @@ def main() -> None:
         _print_row(ratio, found)
         sweeps = (found.answers == REGRESSION).reshape(-1, CELLS).any(axis=1)
         print(f"           some regression in {_share(sweeps)} of the sweeps")
-    print("\nopen after a number of blocks, then measured with the advised number")
+    print("\nopen after a number of blocks: how many are settled by the advised number?")
     for family in (1, CELLS):
         for first in (12, 30):
             hits = settled(random, args.pairs, first=first, family=family)

@@ -1,4 +1,4 @@
-"""Plan the number of rounds of a program and its baseline, and the samples per round."""
+"""Plan the rounds of a program and its baseline, and the samples in each of them."""
 
 from __future__ import annotations
 
