@@ -64,15 +64,18 @@ def _drift(over_s: float) -> int:
         location = result.latency_ms and result.latency_ms.location
         print(f"run {number} of {RUNS}: {location:.4g} ms", flush=True)
 
-    time = seconds_text(over_s)
-    print(f"{RUNS} runs of {' '.join(PROGRAM)} over {time}, after one that may build it", flush=True)
+    print(
+        f"{RUNS} runs of {' '.join(PROGRAM)} over {seconds_text(over_s)}, or longer if they take longer; "
+        "before them one that may build it",
+        flush=True,
+    )
     with workspace() as folder:
-        drift = measure_drift(folder, over_s=over_s, tell=tell)
+        drift, span_s = measure_drift(folder, over_s=over_s, tell=tell)
     print(
         f"drift between runs: {drift.deviation:.1%} (standard deviation), "
         f"with 95 % at most {drift.at_most:.1%}\n"
         f"  etbench compare BASELINE NEW --drift {drift.at_most:.1%}\n"
-        f"  It holds for programs like this one and for runs up to {time} apart."
+        f"  It holds for programs like this one and for runs up to {seconds_text(span_s)} apart."
     )
     return 0
 

@@ -19,8 +19,8 @@ RUNS = 10  # nine degrees of freedom: the upper bound is 1.6 times the estimate
 PROGRAM = ("model=mobilenet_v2", "precision=fp32", "delegate=xnnpack")
 
 
-def measure_drift(folder: Path, *, over_s: float, tell: Callable[[int, Result], None]) -> Drift:
-    """Run etbench `RUNS` times on a small program and compare the runs.
+def measure_drift(folder: Path, *, over_s: float, tell: Callable[[int, Result], None]) -> tuple[Drift, float]:
+    """Run etbench `RUNS` times on a small program; return how far apart the runs are, and their span in s.
 
     Each is a run as a user starts one, so what differs between them is what differs between a user's runs.
 
@@ -35,14 +35,15 @@ def measure_drift(folder: Path, *, over_s: float, tell: Callable[[int, Result], 
 
     """
     _run(folder / "unused")  # the first one may build the program, which heats the machine
-    begun, rounds = time.monotonic(), []
+    begun, rounds, span_s = time.monotonic(), [], 0.0
     for number in range(RUNS):
         time.sleep(max(0.0, begun + number * over_s / (RUNS - 1) - time.monotonic()))
+        span_s = time.monotonic() - begun
         result = _run(folder / str(number))
         tell(number + 1, result)
         rounds.append(result.rounds)
     try:
-        return drift_of(rounds)
+        return drift_of(rounds), span_s
     except ValueError as error:
         raise EtbenchError(str(error), stage="doctor") from error
 

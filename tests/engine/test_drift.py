@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,17 +46,27 @@ def test_the_command_prints_the_drift_and_the_bound_for_compare(
 def test_the_runs_are_spread_over_the_time(
     runs: list[Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    clock: Iterator[float] = iter([100.0, *(100.0 + 60 * number + 5 for number in range(10))])
     waited: list[float] = []
-    monkeypatch.setattr(drift.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(drift.time, "sleep", waited.append)
-    drift.measure_drift(tmp_path, over_s=9 * 60, tell=lambda number, result: None)
-    assert waited == [0.0] * 10
-    clock = iter([100.0, *(100.0 + 60 * max(0, number - 1) + 5 for number in range(10))])
-    waited.clear()
-    runs.clear()
-    drift.measure_drift(tmp_path, over_s=9 * 60, tell=lambda number, result: None)
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        clock[0] += seconds
+
+    clock = [100.0]
+    monkeypatch.setattr(drift.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(drift.time, "sleep", sleep)
+
+    def tell(number: int, result: Result) -> None:
+        clock[0] += lasts
+
+    lasts = 5.0
+    assert drift.measure_drift(tmp_path, over_s=540, tell=tell)[1] == 540
     assert waited == [0.0] + [55.0] * 9
+    lasts = 70.0
+    runs.clear()
+    waited.clear()
+    assert drift.measure_drift(tmp_path, over_s=540, tell=tell)[1] == 630
+    assert waited == [0.0] * 10
 
 
 def test_a_run_that_fails_is_named_with_what_it_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
