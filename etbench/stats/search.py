@@ -120,14 +120,11 @@ def critical_score(alpha: float) -> float:
     has the tail of a chi-squared variable, so the factor would be 2; at a correlation of 0.8 the tail is
     longer.
     """
-    return 17.8 - 2.5 * math.log(alpha / 0.05)
+    return 18.2 - 2.5 * math.log(alpha / 0.05)
 
 
 def standardized(rows: Array, edges: Sequence[int], stops: Counts, least: float) -> Array:
     """Return the distance of each run from the median of its level, in standard deviations, clipped.
-
-    A run that is far from the median of the five around it is isolated, and replaced by that median: Davies &
-    Gather, "The identification of multiple outliers", JASA 88, 1993, where the filter is called Hampel's.
 
     Args:
         rows: the logs of the runs: (series, runs).
@@ -138,8 +135,7 @@ def standardized(rows: Array, edges: Sequence[int], stops: Counts, least: float)
     """
     *_, start = edges
     unit = noise(rows, stops, least)[:, None]
-    usual = _usual(rows, stops)
-    centred = np.where(np.abs(rows - usual) > FAR_OFF * unit, usual, rows)
+    centred = _without_isolated(rows, stops, FAR_OFF * unit)
     for first, last in pairwise(edges):
         centred[:, first:last] -= np.median(rows[:, first:last], axis=1, keepdims=True)
     centred[:, start:] -= _medians(rows[:, start:], stops - start)[:, None]
@@ -147,17 +143,23 @@ def standardized(rows: Array, edges: Sequence[int], stops: Counts, least: float)
     return clipped
 
 
-def _usual(rows: Array, stops: Counts) -> Array:
-    """Return the median of each run, the two before and the two after it; at the ends, of the five there."""
+def _without_isolated(rows: Array, stops: Counts, far: Array) -> Array:
+    """Replace each run that is far from the runs beside it by the median of the five around it.
+
+    This is Hampel's filter (Davies & Gather, "The identification of multiple outliers", JASA 88, 1993), but
+    the last run of a level stays, even if a slow one precedes it: it is near the median of the five up to it.
+    """
     a, b, c, d, e = np.moveaxis(np.lib.stride_tricks.sliding_window_view(rows, WINDOW, axis=1), 2, 0)
     low = np.maximum(np.minimum(a, b), np.minimum(c, d))
     high = np.minimum(np.maximum(a, b), np.maximum(c, d))
     medians = np.maximum(np.minimum(e, low), np.minimum(np.maximum(e, low), high))
-    side = WINDOW // 2
-    usual = np.pad(medians, ((0, 0), (side, side)), mode="edge")
-    ends = stops[:, None] - 1 - np.arange(side)
-    np.put_along_axis(usual, ends, np.take_along_axis(medians, stops[:, None] - WINDOW, axis=1), axis=1)
-    return usual
+    last, places = stops[:, None] - WINDOW, np.arange(rows.shape[1])
+    before, around = (
+        np.take_along_axis(medians, np.clip(places - first, 0, last), axis=1)
+        for first in (WINDOW - 1, WINDOW // 2)
+    )
+    isolated = np.minimum(np.abs(rows - before), np.abs(rows - around)) > far
+    return np.where(isolated, around, rows)
 
 
 def noise(rows: Array, stops: Counts, least: float) -> Array:
