@@ -86,8 +86,8 @@ def _differs(entry: _Entry) -> bool:
     """Return whether the order with channels last is another one for a tensor, as PyTorch decides it."""
     if entry.dtype not in FLOATS or len(entry.shape) != 4:
         return False
-    _, channels, height, width = entry.shape
-    return channels > 1 and height * width > 1
+    images, channels, height, width = entry.shape
+    return images > 0 and channels > 1 and height * width > 1
 
 
 def _header(path: Path) -> bytes:

@@ -108,14 +108,18 @@ class References {
         .make_tensor_ptr();
   }
 
-  // Return the elements of a tensor of four axes in another order, in which those of its second axis lie side by side.
+  // Return the elements of a tensor of four axes in the order in which those of its second axis lie side by side.
   static std::shared_ptr<void> with_channels_last(
-      const std::shared_ptr<void>& from, size_t room, const std::vector<executorch::aten::SizesType>& sizes, size_t size) {
+      const std::shared_ptr<void>& from,
+      size_t room,
+      const std::vector<executorch::aten::SizesType>& sizes,
+      size_t size) {
     std::shared_ptr<void> to(std::aligned_alloc(kAlignment, room), std::free);
     if (!to) throw std::runtime_error("there is no memory for the reference inputs");
-    const auto *source = static_cast<const char*>(from.get());
+    const auto* source = static_cast<const char*>(from.get());
     auto* target = static_cast<char*>(to.get());
-    const auto channels = static_cast<size_t>(sizes[1]), area = static_cast<size_t>(sizes[2]) * static_cast<size_t>(sizes[3]);
+    const auto channels = static_cast<size_t>(sizes[1]);
+    const auto area = static_cast<size_t>(sizes[2]) * static_cast<size_t>(sizes[3]);
     for (size_t image = 0; image < static_cast<size_t>(sizes[0]); ++image, source += channels * area * size) {
       for (size_t pixel = 0; pixel < area; ++pixel) {
         for (size_t channel = 0; channel < channels; ++channel, target += size) {

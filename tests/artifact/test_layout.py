@@ -9,7 +9,7 @@ import torch
 
 from etbench.artifact import references_path
 from etbench.artifact.layout import stored_inputs
-from etbench.artifact.references import write_references
+from etbench.artifact.references import read_references, write_references
 from etbench.errors import EtbenchError
 
 
@@ -29,6 +29,19 @@ def test_the_bytes_of_each_input_are_where_the_layout_says(tmp_path: Path) -> No
             assert stored.shape == tuple(tensor.shape)
             there = body[stored.offset_bytes : stored.offset_bytes + stored.size_bytes]
             assert there == tensor.numpy().tobytes()
+
+
+def test_inputs_get_the_memory_format_and_the_native_runner_is_told_which(tmp_path: Path) -> None:
+    shapes = [(2, 3, 4, 5), (1, 3, 1, 2), (2, 1, 4, 5), (2, 3, 1, 1), (2, 3, 4), (0, 3, 4, 5)]
+    batch = [torch.randn(shape) for shape in shapes] + [torch.ones(2, 3, 4, 5, dtype=torch.int64)]
+    write_references(tmp_path, [batch], [], memory_format="channels_last")
+    ((*read,), *_), outputs = read_references(tmp_path)
+    assert outputs == []
+    told = {one.name: one.channels_last for one in stored_inputs(tmp_path, stage="time")}
+    for number, (tensor, given) in enumerate(zip(read, batch, strict=True)):
+        assert torch.equal(tensor, given)
+        assert told[f"input.0.{number}"] is not tensor.is_contiguous(), shapes[number : number + 1]
+    assert [told[f"input.0.{number}"] for number in range(len(batch))] == [True, True, *[False] * 5]
 
 
 @pytest.mark.parametrize(
