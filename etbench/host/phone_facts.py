@@ -56,7 +56,7 @@ def phone_environment(adb: Adb, *, threads: int, runtimes: Sequence[str]) -> Env
         cpu=told["soc"] or facts.get("Hardware") or facts.get("model name") or told["board"] or "unknown",
         cpu_flags=vector_extensions(flags.split()),
         governor=told["governor"] or None,
-        system=f"Android {told['release'].partition('.')[0]}".strip(),
+        system=f"Android {told['release'].partition('.')[0]}" if told["release"] else None,
         kernel=told["kernel"] or None,
         product=told["model"] or None,
         physical_cores=_cores(told)[0],

@@ -71,6 +71,7 @@ def test_a_cell_is_measured_there_and_what_it_says_of_the_machine_is_the_phones(
     facts = result.environment
     assert facts.host == f"Fairphone 5 {SERIAL}"
     assert facts.os == "Android 14 (Fairphone/FP5/FP5:14/UKQ1/123:user/release-keys)"
+    assert (facts.system, facts.product) == ("Android 14", "Fairphone 5")
     assert (facts.machine, facts.cpu, facts.cpu_flags) == ("arm64-v8a", "QCM6490", ["asimd", "i8mm"])
     assert (facts.logical_cores, facts.available_cores, facts.threads) == (4, 3, 3)
     assert (facts.memory_bytes, facts.governor, facts.turbo) == (7654321 * 1024, "schedutil", None)
@@ -314,4 +315,5 @@ def test_what_a_phone_does_not_tell_is_absent(phone: FakePhone) -> None:
     facts, now = phone_environment(adb, threads=1, runtimes=[]), phone_now(adb)
     assert (facts.host, facts.machine, facts.cpu, facts.cpu_flags) == (SERIAL, "unknown", "unknown", [])
     assert (facts.governor, facts.memory_bytes, facts.load_average) == (None, 0, [])
+    assert facts.system is None, "it is known by its serial then"
     assert (now.frequency_mhz, now.temperature_c, now.steal_s, now.cpu_s) == (None, None, None, 0.0)

@@ -38,7 +38,7 @@ def _on(result: Result, **changes: Any) -> Result:
 @pytest.fixture
 def base(make_result: MakeResult) -> Result:
     """A baseline, measured on another machine than the new results."""
-    made = _on(make_result(p50=50.0), host="there", libraries={"torch": "2.13.0", "executorch": "1.5.1"})
+    made = _on(make_result(p50=50.0), cpu="EPYC", libraries={"torch": "2.13.0", "executorch": "1.5.1"})
     return msgspec.structs.replace(made, created_at="2025-12-01T00:00:00+00:00")
 
 
