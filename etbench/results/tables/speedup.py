@@ -14,9 +14,10 @@ from etbench.stats.blocks import common_blocks
 from etbench.stats.paired import paired_intervals
 from etbench.stats.separate import ratios_of_intervals
 
-__all__ = ["CHOSEN_BY", "FIGURES", "choose_bases", "speedups"]
+__all__ = ["CHOSEN_BY", "FAR", "FIGURES", "choose_bases", "speedups", "strict_bounds"]
 
 METRIC = "latency_p50_ms"
+FAR = 2.0  # ratio beyond which cells differ however they were measured: no two runs of one are that far apart
 INTERVAL = ["latency_location_ms", "latency_ci95_low_ms", "latency_ci95_high_ms"]
 TURN = ["turn_id", "own_blocks"]
 BLOCKS = "round_medians_ms"
@@ -50,7 +51,7 @@ def choose_bases(bases: pd.DataFrame, new: pd.DataFrame, same: Sequence[str]) ->
     return chosen
 
 
-def speedups(bases: pd.DataFrame, new: pd.DataFrame) -> dict[str, Any]:
+def speedups(bases: pd.DataFrame, new: pd.DataFrame, *, confidence: float = 0.95) -> dict[str, Any]:
     """Compare rows of `etbench.results.to_frame`, the first with the first and so on; see `FIGURES`.
 
     Cells that were interleaved are compared block by block (`etbench.stats.paired`), others by their
@@ -58,7 +59,7 @@ def speedups(bases: pd.DataFrame, new: pd.DataFrame) -> dict[str, Any]:
     has fewer than five rounds.
     """
     sides = [side[INTERVAL].to_numpy(dtype=np.float64) for side in (bases, new)]
-    ratio, low, high = ratios_of_intervals(*sides)
+    ratio, low, high = ratios_of_intervals(*sides, confidence=confidence)
     plain = (new[METRIC].to_numpy() / bases[METRIC].to_numpy()).astype(np.float64)
     ratio = np.where(np.isnan(low), plain, ratio)
     in_turn: defaultdict[int, list[int]] = defaultdict(list)
@@ -70,7 +71,7 @@ def speedups(bases: pd.DataFrame, new: pd.DataFrame) -> dict[str, Any]:
     how = np.full(len(new), "separate", dtype=object)
     for count, rows in in_turn.items():
         base_ms, new_ms = np.swapaxes(np.array(medians[count]), 0, 1)
-        ratio[rows], low[rows], high[rows] = paired_intervals(base_ms, new_ms)
+        ratio[rows], low[rows], high[rows] = paired_intervals(base_ms, new_ms, confidence=confidence)
         how[rows] = "in turn"
     bounded = (low > 0) & np.isfinite(high)
     return {
@@ -79,6 +80,21 @@ def speedups(bases: pd.DataFrame, new: pd.DataFrame) -> dict[str, Any]:
         "speedup_ci95_high": _inverse(low, bounded),
         "how": how,
     }
+
+
+def strict_bounds(
+    bases: pd.DataFrame, new: pd.DataFrame, *, confidence: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return bounds of the speedups that show which cells are faster, and which pairs are interleaved.
+
+    For interleaved cells they are the interval. Others may differ by the drift between their runs, which two
+    runs do not show, and are at least a factor of `FAR` on either side.
+    """
+    found = speedups(bases, new, confidence=confidence)
+    ratio, low, high = (np.asarray(found[name], dtype=np.float64) for name in FIGURES[:3])
+    interleaved = (found["how"] == "in turn") & ~np.isnan(low)
+    low = np.where(interleaved, low, np.fmin(low, ratio / FAR))
+    return low, np.where(interleaved, high, np.fmax(high, ratio * FAR)), interleaved
 
 
 def _turns(frame: pd.DataFrame) -> list[int]:
