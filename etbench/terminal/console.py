@@ -140,15 +140,15 @@ def print_summary(
 
 
 def summary_line(result: Result) -> str:
-    """Return the interval, size, parity and stability of a measured cell as one line."""
+    """Return the interval, size, parity and uncertainty of a measured cell as one line."""
     parts = []
     if result.latency_ms is not None:
         parts.append(f"±{_interval(result.latency_ms)}")
     if result.artifact is not None:
         parts.append(f"{result.artifact.pte_bytes / 1e6:.1f} MB")
     parts.append(f"parity {_parity(result)}")
-    if result.stability is not None:
-        parts.append(result.stability.verdict)
+    if result.uncertain:
+        parts.append(result.uncertain)
     return ", ".join(parts)
 
 

@@ -22,7 +22,7 @@ READING = ("show", "history", "aggregate", "report", "charts", "export")
 
 @pytest.fixture
 def folder(tmp_path: Path, make_result: MakeResult, failed: Result) -> str:
-    noisy = {"rounds": [[6.0]] * 6, "stability": assess([[6.0]] * 6, other_cpu_shares=[0.2] * 6)}
+    noisy = {"rounds": [[6.0], [6.4]] * 5, "stability": assess([[6.0], [6.4]] * 5)}
     for number, result in enumerate(
         [
             make_result("resnet18", "int8", p50=2.0),
@@ -155,7 +155,7 @@ def test_comparing_with_a_folder_without_results_is_bad_usage(
     ("arguments", "figures"),
     [
         (("history", "sample_history"), ("2.813", "1.186", "1.070 to 1.315", "tower fp32 xnnpack")),
-        (("compare", "sample_versions/base", "sample_versions/new"), ("1.972", "0.368 to 10.555", "5.56")),
+        (("compare", "sample_versions/base", "sample_versions/new"), ("1.972", "0.246 to 15.797", "5.56")),
     ],
     ids=lambda value: value[0],
 )

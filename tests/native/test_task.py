@@ -16,7 +16,9 @@ from etbench.measure.worker.tasks import LoadTask, MemoryTask, RoundTask
 from etbench.native.task import encode_task
 
 MEMORY = {"task": "memory", "folder": "nowhere", "threads": "1"}
-ROUND = {"task": "round", "samples": "4", "at_least": "1", "warmup": "1", "time_left_s": "9"}
+ROUND = {"task": "round", "samples": "4", "at_least": "1", "warmup": "1", "time_left_s": "9"} | {
+    "inferences_per_sample": "0"
+}
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,7 @@ def test_structs_become_flat_fields_and_what_is_none_is_left_out() -> None:
     assert sorted(fields) == [
         b"at_least=1",
         b"folder=/a=b\nc",
+        b"inferences_per_sample=0",
         b"input.0.0=F32 128 12 1 3",
         b"input.0.1=I64 140 8",
         b"runtime.weight_cache=false",

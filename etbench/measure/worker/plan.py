@@ -9,18 +9,22 @@ from typing import Literal
 
 from etbench.config import Repeat
 from etbench.measure.protocol import Done, Round
+from etbench.stats.tails import TAILS, fewest_samples, tail_bounds
 
 __all__ = ["MIN_SAMPLES", "Progress", "plan_rounds"]
 
 MIN_SAMPLES = 3  # per round, and per cell even if it is very slow
 MIN_ROUNDS = 5  # fewer do not show how much rounds differ
-CHECK_EVERY = 5  # rounds between two checks of the interval of an adaptive repeat
+CHECK_EVERY = 5  # rounds between two checks of the interval of an adaptive repeat, or of a tail
+TAIL_RESERVE = 2  # times the fewest samples, since those of a round are alike
 
 StoppedBy = Literal["rounds", "max_seconds", "target_ci", "max_rounds"]
 
 
 def plan_rounds(repeat: Repeat, start_s: float, inference_s: float) -> tuple[int, int]:
     """Return how many rounds (five to `repeat.rounds`) of how many samples fit `repeat.rounds_s`.
+
+    For a `repeat.tail`, all rounds are planned, with the samples that it needs.
 
     Args:
         repeat: the requested repeats.
@@ -36,6 +40,8 @@ def plan_rounds(repeat: Repeat, start_s: float, inference_s: float) -> tuple[int
     (5, 10)
 
     """
+    if repeat.tail:
+        return repeat.rounds, _samples(repeat, repeat.rounds)
     fewest = min(MIN_ROUNDS, repeat.rounds)
     for rounds in range(repeat.rounds, fewest, -1):
         samples = _samples(repeat, rounds)
@@ -45,7 +51,8 @@ def plan_rounds(repeat: Repeat, start_s: float, inference_s: float) -> tuple[int
 
 
 def _samples(repeat: Repeat, rounds: int) -> int:
-    return max(min(MIN_SAMPLES, repeat.runs), math.ceil(repeat.runs / rounds))
+    for_tail = TAIL_RESERVE * fewest_samples(TAILS[repeat.tail]) if repeat.tail else 0
+    return max(min(MIN_SAMPLES, repeat.runs), math.ceil(max(repeat.runs, for_tail) / rounds))
 
 
 @dataclass
@@ -78,6 +85,13 @@ class Progress:
     def taken(self) -> int:
         """The number of samples so far."""
         return sum(len(round_.samples_ms) for round_ in self.rounds)
+
+    @property
+    def inferences_per_sample(self) -> int:
+        """How many inferences a sample times, the same in all rounds; 0 lets the first round decide."""
+        if self.repeat.tail:
+            return 1  # a mean has no tail
+        return self.rounds[0].inferences_per_sample if self.rounds else 0
 
     @property
     def still_needed(self) -> int:
@@ -115,7 +129,7 @@ class Progress:
         self.rounds.append(round_)
         self.spent_s += seconds
         self._last_end_s = round_.started_s + seconds
-        timed_s = sum(round_.samples_ms) / 1e3
+        timed_s = sum(round_.samples_ms) * round_.inferences_per_sample / 1e3
         self._start_s = min(self._start_s, max(0.0, seconds - timed_s))
         if len(self.rounds) == 1:
             inference_s = timed_s / len(round_.samples_ms)
@@ -125,13 +139,22 @@ class Progress:
         count, target = len(self.rounds), self.repeat.target_ci
         if self.left_s <= self._start_s and not self.still_needed:  # too short even for the warmup
             return "max_seconds"
-        enough = count >= self.planned and self.spread_s >= self.repeat.spread_s
+        enough = count >= self.planned and self.spread_s >= self.repeat.spread_s and self._bounds_tail()
+        adaptive = target is not None and self.half_width is not None
+        if (adaptive or self.repeat.tail) and count >= self.repeat.max_rounds:
+            return "max_rounds"
         if target is None or self.half_width is None:
             return "rounds" if enough else None
-        if count >= self.repeat.max_rounds:
-            return "max_rounds"
         if enough and count % CHECK_EVERY == 0:
             half_width = self.half_width()
             if half_width is not None and half_width <= target:
                 return "target_ci"
         return None
+
+    def _bounds_tail(self) -> bool:
+        """Return whether the samples bound the percentile of `repeat.tail`, if there is one."""
+        if self.repeat.tail is None or len(self.rounds) < self.planned:
+            return True
+        if len(self.rounds) % CHECK_EVERY:
+            return False
+        return tail_bounds([taken.samples_ms for taken in self.rounds], TAILS[self.repeat.tail]) is not None

@@ -152,7 +152,7 @@ def delegation(frame: pd.DataFrame) -> pd.DataFrame:
 
 def summary(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the columns that fit on a screen, for all cells, failed ones included."""
-    columns = [*IDENTITY, "status", METRIC, "latency_mean_ms", "latency_p95_ms", "pte_bytes", "sqnr_db"]
+    columns = [*IDENTITY, "status", METRIC, "latency_mean_ms", "p95_bound", "pte_bytes", "sqnr_db"]
     return frame[columns].sort_values(IDENTITY, kind="stable").reset_index(drop=True)
 
 
@@ -167,11 +167,12 @@ def _measured(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["status"].eq("ok") & frame[METRIC].notna()]
 
 
-def against(frame: pd.DataFrame, by: str, base: str) -> pd.DataFrame:
+def against(frame: pd.DataFrame, by: str, base: str, *, confidence: float = 0.95) -> pd.DataFrame:
     """Pair each measured cell with its baseline: the cell that differs only in `by`, which is `base` there.
 
     The baseline has the same conditions: input shapes, weights, threads, runner and host. If it was measured
-    more than once, the run interleaved with the cell is used, or else the median run.
+    more than once, the run interleaved with the cell is used, or else the median run. `confidence` is that of
+    the intervals.
     """
     others = [name for name in IDENTITY if name != by] + CONDITIONS
     known = _measured(frame).dropna(subset=others).reset_index(drop=True)
@@ -180,7 +181,7 @@ def against(frame: pd.DataFrame, by: str, base: str) -> pd.DataFrame:
     chosen = choose_bases(needed[is_base], needed[~is_base], others)
     pairs, bases = known.loc[list(chosen)], known.loc[list(chosen.values())]
     pairs = pairs.assign(
-        **speedups(bases, pairs),
+        **speedups(bases, pairs, confidence=confidence),
         **{f"{name}_base": bases[name].array for name in (METRIC, "pte_bytes")},
         base=base,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,6 +92,36 @@ def test_adaptive_gives_up_at_max_rounds() -> None:
     progress = Progress(_repeat(target_ci=0.02, max_rounds=33), lambda: 0.1)
     assert _run(progress, 0.1, 2.0) == 33
     assert progress.stopped_by == "max_rounds"
+
+
+def test_a_tail_plans_all_rounds_with_twice_the_samples_that_bound_it() -> None:
+    repeat = _repeat(tail="p99")
+    assert plan_rounds(repeat, start_s=0.3, inference_s=0.05) == (30, 20)  # 40 s, whatever rounds_s allows
+    assert Progress(repeat).inferences_per_sample == 1
+
+
+def test_a_tail_goes_on_until_the_samples_bound_it() -> None:
+    random = np.random.default_rng(0)
+
+    def run(alike: float) -> Progress:
+        progress = Progress(_repeat(tail="p95", max_rounds=80))
+        while progress.stopped_by is None:
+            level = random.normal(0, alike)
+            times = [float(ms) for ms in np.exp(level + random.normal(0, 0.01, progress.samples))]
+            progress.add(msgspec.structs.replace(_round(1), samples_ms=times), 0.1)
+        return progress
+
+    independent, same_in_a_round = run(0.0), run(1.0)
+    assert (len(independent.rounds), independent.stopped_by) == (30, "rounds")
+    assert 59 < len(same_in_a_round.rounds) <= 80
+
+
+def test_a_sample_of_several_inferences_takes_as_long_as_they_do() -> None:
+    progress = Progress(_repeat(rounds_s=1.0))
+    many = msgspec.structs.replace(_round(3, 0.005), inferences_per_sample=20)
+    progress.add(many, 0.05)
+    assert progress.inferences_per_sample == 20
+    assert (progress.planned, progress.samples) == plan_rounds(progress.repeat, 0.05 - 3e-4, 1e-4)
 
 
 def test_blocks_that_only_one_has_do_not_pair() -> None:
