@@ -5,10 +5,10 @@
     python benchmarks/coverage.py --recorded FILE    # or an earlier --save
 
 Recorded rounds follow each other without a pause. Every stretch of 30 rounds in a row is treated as a
-measurement, and so is every set of 30 rounds that are spread over the whole series; the truth is the median
-of all of them. The intervals miss drift that is slower than one measurement. Of a committed sample there is
-no truth: the interval of the first half of its rounds should cover the location of the second half in 83 %,
-as a 95 % interval does if both are equally uncertain.
+measurement, and every set of 30 rounds spread over the whole series is another; the truth is the median of
+all rounds. The intervals miss drift that is slower than one measurement. The committed samples have no
+known truth: the interval of the first half of the rounds should cover the location of the second half in 83
+%, as a 95 % interval does if both halves are equally uncertain.
 """
 
 from __future__ import annotations

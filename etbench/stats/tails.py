@@ -32,8 +32,8 @@ def tail_bounds(
     """Return a lower and an upper bound of a quantile, each one-sided; None if there are too few samples.
 
     The bounds are order statistics: of n independent samples, the number above the quantile is binomial,
-    whatever their distribution (David & Nagaraja, "Order Statistics", 2003, section 7.1). The samples of a
-    round are alike, and so are rounds that follow each other, so n is divided by the design effect: the
+    whatever their distribution (David & Nagaraja, "Order Statistics", 2003, section 7.1). Samples of
+    one round are alike, as are rounds that follow each other, so n is divided by the design effect: the
     variance of the share of samples above the quantile, from the sums of each round (Woodruff, "Confidence
     intervals for medians and other position measures", JASA 47, 1952) with the covariance of neighbouring
     rounds (Newey & West, Econometrica 55, 1987), over that of independent samples. The effective size is

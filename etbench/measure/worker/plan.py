@@ -88,7 +88,7 @@ class Progress:
 
     @property
     def inferences_per_sample(self) -> int:
-        """How many inferences a sample times, the same in all rounds; 0 lets the first round decide."""
+        """How many inferences each sample contains, in all rounds; 0 if the first round is to decide."""
         if self.repeat.tail:
             return 1  # a mean has no tail
         return self.rounds[0].inferences_per_sample if self.rounds else 0

@@ -43,7 +43,7 @@ def judged(result: Result, accept: Collection[str] = ()) -> Result:
 
 
 def with_latency_findings(result: Result) -> Result:
-    """Return the result with its findings about the latency found anew; the others are unchanged."""
+    """Return the result after checking its latency again; its other findings are unchanged."""
     codes = {check.code for check in LATENCY_CHECKS}
     others = [finding for finding in result.findings or [] if finding.code not in codes]
     anew = [finding for check in LATENCY_CHECKS if (finding := check.finding(result)) is not None]

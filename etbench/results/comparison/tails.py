@@ -47,7 +47,7 @@ def bounded_pairs(
 
 
 def tail_change(base: tuple[float, float], new: tuple[float, float], *, higher: bool) -> tuple[float, float]:
-    """Return the two values of a percentile, of base and of new, between which it has changed at least."""
+    """Return the nearest values that the percentile can have in the baseline and in the new result."""
     return (base[1], new[0]) if higher else (base[0], new[1])
 
 

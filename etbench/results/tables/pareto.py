@@ -32,7 +32,7 @@ def pareto_front(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the cells that no other one of the same model and conditions beats, fastest first in each model.
 
     A cell beats another if it is as good in latency, SQNR and size, and better in one of them. It is as good
-    in latency only if the interval of their ratio says so: it is significantly faster, or at most 5 % slower
+    in latency only if the interval of their ratio shows it: it is significantly faster, or at most 5 % slower
     and not significantly slower. The intervals of all pairs of a model have a confidence of 95 % together
     (Bonferroni); cells that were not interleaved are told apart by a factor of two. SQNR is as good down to
     3 dB less, a factor of two in the power of the noise, and counts up to 100 dB; size up to 1 % more. A cell
