@@ -108,6 +108,7 @@ class ConsoleLog:
 
 
 LEGEND = "±: 95 % interval of the median over rounds; parity: SQNR against eager fp32"
+BOUND = "≤: with 95 % confidence, the true percentile is at most this"
 SPEAKING = "p50 of a language model: one more token; equal: tokens that eager fp32 also generates"
 
 
@@ -129,6 +130,8 @@ def print_summary(
         print_results(results, names, columns or usual_figures(results), console)
         if not columns:
             say(console, Text(LEGEND, style="dim"))
+            if any(one.latency_ms and one.latency_ms.p95_bound for one in results):
+                say(console, Text(BOUND, style="dim"))
             if any(result.generated for result in results):
                 say(console, Text(SPEAKING, style="dim"))
     if len(results) == 1:

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from etbench.results.files.store import read_result
-from etbench.results.schema import CellComparison, InTurn, Result
+from etbench.results.files.upgrade import fill_in
+from etbench.results.schema import CellComparison, Generated, InTurn, Result
 from etbench.stats import assess
 from etbench.terminal.summary_table import chosen_figures, usual_figures
 
@@ -59,6 +60,15 @@ def test_a_file_of_an_older_version_is_labelled_by_these_rules(
     assert (result.stability.verdict, result.uncertain) == ("stable", "")
     assert {name: getattr(result.latency_ms, name) for name in of_file} == of_file
     assert [finding.code for finding in result.findings] == ["weights.random"]
+
+
+def test_tokens_per_second_are_those_of_the_whole_time_also_in_older_files(make_result: MakeResult) -> None:
+    rounds = [[1.0, 1.0, 4.0]] * 6
+    spoken = Generated(time_to_first_token_ms=1.0, prefill_tokens_per_s=1.0, decode_tokens_per_s=1e3)
+    result = make_result(rounds=rounds, stability=assess(rounds), generated=spoken)
+    older = msgspec.structs.replace(result, stability=msgspec.structs.replace(result.stability, tail=None))
+    assert fill_in(older).generated.decode_tokens_per_s == pytest.approx(18 / 36e-3)
+    assert fill_in(result) is result
 
 
 def test_a_percentile_is_shown_with_its_bound_or_not_at_all(make_result: MakeResult) -> None:
