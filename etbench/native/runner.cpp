@@ -79,8 +79,8 @@ double median(std::vector<double> values) {
   return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-constexpr size_t kWindow = 10;          // inferences
-constexpr double kLeastWarmupMs = 10;   // after the first inference
+constexpr size_t kWindow = 10;  // inferences
+constexpr double kLeastWarmupMs = 10;  // after the first inference, if one takes less
 constexpr double kLeastSampleMs = 0.1;
 
 // Return whether the warmup is complete, as `_warm` of etbench/measure/passes/rounds.py: it has the wanted count or,
@@ -92,7 +92,7 @@ bool warm(const std::vector<double>& times_ms, std::optional<size_t> wanted) {
   const auto last = times_ms.end() - kWindow, before = last - kWindow;
   size_t faster = 0;
   for (auto old = before; old != last; ++old) {
-    faster += std::count_if(last, times_ms.end(), [&](double next) { return next < *old; });
+    faster += static_cast<size_t>(std::count_if(last, times_ms.end(), [&](double next) { return next < *old; }));
   }
   return 2 * faster <= kWindow * kWindow || times_ms.size() >= kMost;
 }
@@ -139,7 +139,10 @@ std::string time_round(const Task& task, Channel& channel) {
   const auto spent_s = [&] { return since_ms(begun) / 1e3; };
   std::vector<double> warming_ms = {timed_ms(infer)}, taken_ms;
   const auto first_done = Clock::now();
-  while ((!warm(warming_ms, warmup) || since_ms(first_done) < kLeastWarmupMs) && spent_s() < time_left_s / 4) {
+  const auto long_enough = [&] {
+    return warming_ms.back() >= kLeastWarmupMs || since_ms(first_done) >= kLeastWarmupMs;
+  };
+  while (!(warm(warming_ms, warmup) && long_enough()) && spent_s() < time_left_s / 4) {
     warming_ms.push_back(timed_ms(infer));
   }
   auto together = task.count<size_t>("inferences_per_sample");

@@ -36,7 +36,7 @@ __all__ = ["check", "compare", "time_round"]
 
 Batches = Sequence[Sequence[Tensor]]
 
-LEAST_WARMUP_S = 0.01  # after the first inference: those of a quick model get faster for longer than a few
+LEAST_WARMUP_MS = 10  # after the first inference, if one takes less: a quick model gets faster for longer
 LEAST_SAMPLE_MS = 0.1  # below, the clock and the first call after a pause are a part of the sample
 WINDOW, MAX_STABLE_WARMUP = 10, 200  # inferences
 
@@ -112,7 +112,8 @@ def time_round(
         samples: the number of samples.
         at_least: how many of them are taken even if no time is left.
         warmup: the number of untimed inferences, or ``stable``: until they get no faster. At least one is
-            run, and more until 10 ms have passed, but none starts after a quarter of the time left.
+            run, and more until 10 ms have passed if one takes less, but none starts after a quarter of the
+            time left.
         inferences_per_sample: how many inferences in a row are timed together; 0 for as many as take 0.1 ms.
         time_left_s: no further sample starts after this many seconds.
         tell: receives a line about slow progress.
@@ -131,8 +132,8 @@ def time_round(
     gc.disable()
     begun = time.perf_counter()
     warming_ms = [timed_ms(work.begin)]
-    warm_from = time.perf_counter() + LEAST_WARMUP_S
-    while not _warm(warming_ms, warmup) or time.perf_counter() < warm_from:
+    first_done = time.perf_counter()
+    while not (_warm(warming_ms, warmup) and _long_enough(warming_ms[-1], first_done)):
         if time.perf_counter() - begun >= time_left_s / 4:
             break
         warming_ms.append(_sample_ms(work))
@@ -179,6 +180,10 @@ def _warm(times_ms: Sequence[float], warmup: int | Literal["stable"]) -> bool:
     before, last = times_ms[-2 * WINDOW : -WINDOW], times_ms[-WINDOW:]
     faster = sum(new < old for old in before for new in last)
     return faster <= WINDOW**2 / 2 or count >= MAX_STABLE_WARMUP
+
+
+def _long_enough(inference_ms: float, since: float) -> bool:
+    return inference_ms >= LEAST_WARMUP_MS or (time.perf_counter() - since) * 1e3 >= LEAST_WARMUP_MS
 
 
 def _inferences_per_sample(warming_ms: Sequence[float], work: Work) -> int:
