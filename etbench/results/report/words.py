@@ -17,7 +17,7 @@ from etbench.results.tables.pareto import nearly_most_accurate, nearly_smallest
 from etbench.results.tables.speedup import strict_bounds
 from etbench.text import counted
 
-__all__ = ["Summary", "summarize_in_words"]
+__all__ = ["Summary", "leads", "summarize_in_words"]
 
 WRONG = 0.05  # chance that any cell of the report is falsely called significantly faster
 
@@ -104,28 +104,38 @@ def _whose(group: pd.DataFrame, value: str, write: Callable[[float], str], total
 
 
 def _lead_over_others(fast: pd.DataFrame) -> str:
-    """Return in how many settings the fastest cell is significantly faster than each of the others.
-
-    To be faster than all of them it must win each comparison, which needs no correction (the
-    intersection-union test: Berger, Technometrics 24, 1982); that there are several settings does
-    (Bonferroni).
-    """
-    contests = [group for _, group in fast.groupby("setting") if len(group) > 1]
+    """Return in how many settings the fastest cell is significantly faster than each of the others."""
+    ahead, withheld, contests = leads(fast)
     if not contests:
         return ""
+    if fast["setting"].nunique() == 1:
+        if withheld:
+            return ", which was not measured in turn with all others that are close"
+        return f", {'' if ahead else 'not '}significantly faster than all others (95 %)"
+    apart = f"; {withheld} not measured in turn with all that are close" if withheld else ""
+    total = f"{ahead} of {contests}{apart}"
+    return f"Significantly faster than all others (95 % for all models together) in {total}."
+
+
+def leads(fast: pd.DataFrame) -> tuple[int, int, int]:
+    """Return in how many settings the first cell leads, in how many this is withheld, and of how many.
+
+    To be faster than all others a cell must win each comparison, which needs no correction (the
+    intersection-union test: Berger, Technometrics 24, 1982); that there are several settings does
+    (Bonferroni). It is withheld if a cell that is close was not interleaved with it.
+
+    Args:
+        fast: measured cells, the fastest first.
+
+    """
+    contests = [group for _, group in fast.groupby("setting") if len(group) > 1]
     ahead = withheld = 0
     for group in contests:
         others, first = group.iloc[1:], group.iloc[[0] * (len(group) - 1)]
         low, _, interleaved = strict_bounds(others, first, confidence=1 - WRONG / len(contests))
         ahead += bool((low > 1).all())
         withheld += not (low[~interleaved] > 1).all()
-    if fast["setting"].nunique() == 1:
-        if withheld:
-            return ", which was not measured in turn with all others that are close"
-        return f", {'' if ahead else 'not '}significantly faster than all others (95 %)"
-    apart = f"; {withheld} not measured in turn with all that are close" if withheld else ""
-    total = f"{ahead} of {len(contests)}{apart}"
-    return f"Significantly faster than all others (95 % for all models together) in {total}."
+    return ahead, withheld, len(contests)
 
 
 def _gains(measured: pd.DataFrame) -> Iterator[Point]:

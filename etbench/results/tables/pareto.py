@@ -23,7 +23,7 @@ __all__ = [
 OBJECTIVES = [METRIC, "sqnr_db", "pte_bytes"]
 ROUNDING_DB = 100  # above this, what differs from eager fp32 is the order of additions
 SQNR_DB, SIZE, LATENCY = 3, 1.01, 1.05  # differences and ratios up to which cells are alike
-WRONG = 0.05  # chance that a cell of a model is called slower than an equal one
+WRONG = 0.05  # chance that any cell is called slower than an equal one
 
 Matrix = NDArray[np.bool_]  # of each cell against each other one
 
@@ -33,8 +33,8 @@ def pareto_front(frame: pd.DataFrame) -> pd.DataFrame:
 
     A cell beats another if it is as good in latency, SQNR and size, and better in one of them. It is as good
     in latency only if the interval of their ratio shows it: it is significantly faster, or at most 5 % slower
-    and not significantly slower. The intervals of all pairs of a model have a confidence of 95 % together
-    (Bonferroni); cells that were not interleaved are told apart by a factor of two. SQNR is as good down to
+    and not significantly slower. The intervals of all pairs have a confidence of 95 % together (Bonferroni);
+    cells that were not interleaved are told apart by a factor of two. SQNR is as good down to
     3 dB less, a factor of two in the power of the noise, and counts up to 100 dB; size up to 1 % more. A cell
     is beaten only by one that is not beaten itself, so that small differences do not add up.
     """
@@ -47,10 +47,12 @@ def mark_pareto(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the cells that have all three figures, with the column `pareto_optimal`."""
     known = frame[frame["status"].eq("ok")].dropna(subset=OBJECTIVES).copy()
     known["pareto_optimal"] = True
-    for _, group in known.groupby(["model", *CONDITIONS], dropna=False):
-        if len(group) > 1:
-            ordered = group.sort_values(METRIC, kind="stable")
-            known.loc[ordered.index, "pareto_optimal"] = _unbeaten(_beats(ordered))
+    groups = [group for _, group in known.groupby(["model", *CONDITIONS], dropna=False) if len(group) > 1]
+    pairs = sum(math.comb(len(group), 2) for group in groups)
+    for group in groups:
+        ordered = group.sort_values(METRIC, kind="stable")
+        beats = _beats(ordered, confidence=1 - WRONG / pairs)
+        known.loc[ordered.index, "pareto_optimal"] = _unbeaten(beats)
     return known
 
 
@@ -65,9 +67,9 @@ def nearly_most_accurate(sqnr_db: pd.Series, by: pd.Series) -> pd.Series:
     return counted >= counted.groupby(by).transform("max") - SQNR_DB
 
 
-def _beats(group: pd.DataFrame) -> Matrix:
+def _beats(group: pd.DataFrame, confidence: float) -> Matrix:
     """Return which cells (rows) beat which (columns)."""
-    as_fast, faster = _latencies(group)
+    as_fast, faster = _latencies(group, confidence)
     accuracy = np.minimum(group["sqnr_db"].to_numpy(dtype=np.float64), ROUNDING_DB)
     size = group["pte_bytes"].to_numpy(dtype=np.float64)
     more_db = accuracy[:, None] - accuracy[None, :]
@@ -77,10 +79,10 @@ def _beats(group: pd.DataFrame) -> Matrix:
     return better
 
 
-def _latencies(group: pd.DataFrame) -> tuple[Matrix, Matrix]:
+def _latencies(group: pd.DataFrame, confidence: float) -> tuple[Matrix, Matrix]:
     """Return which cells are as fast as which others, and which are significantly faster."""
     one, other = np.triu_indices(len(group), k=1)
-    low, high, _ = strict_bounds(group.iloc[other], group.iloc[one], confidence=1 - WRONG / len(one))
+    low, high, _ = strict_bounds(group.iloc[other], group.iloc[one], confidence=confidence)
     faster = np.zeros((len(group), len(group)), dtype=np.bool_)
     faster[one, other], faster[other, one] = low > 1, high < 1
     as_fast = faster.copy()
