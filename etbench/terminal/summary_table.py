@@ -33,7 +33,7 @@ __all__ = [
     "usual_figures",
 ]
 
-MORE = "`etbench show DIR --columns p50,p95`"
+MORE = "`etbench show DIR --columns p50,mean`"
 STATES = {
     "ok": "green",
     "failed": "red",
