@@ -24,7 +24,8 @@ def _level_is(verdict: Literal["noisy", "unstable"]) -> Callable[[Result], str |
 
 
 def _tail(result: Result) -> str | None:
-    return "; ".join(result.stability.tail) or None if result.stability else None
+    reasons = result.stability.tail if result.stability else None
+    return "; ".join(reasons or []) or None
 
 
 def _few_rounds(result: Result) -> str | None:
