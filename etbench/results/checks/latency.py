@@ -82,7 +82,7 @@ LATENCY_CHECKS = (
         "warning",
         "The high percentiles show what else the machine did.",
         _tail,
-        "close other programs; the median is not affected",
+        "close other programs",
     ),
     Check(
         "latency.other_work",
