@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 __all__ = ["Interval", "location_interval"]
 
-# 95 % point of the statistic below: for independent rounds, and what each 0.1 of correlation from one round
-# to the next adds to it. On the machine this was developed on rounds in a row are correlated by 0.82 after
-# 0.05 s, 0.61 after 0.2 s, 0.34 after 0.9 s and 0.19 after 2.2 s, and need 12 to 18. Few rounds show their
-# correlation too small, and badly: `FEW` / n is added to it. `benchmarks/coverage.py` simulates what these
-# values cover.
-INDEPENDENT_95, PER_CORRELATION, MOST_95 = 6.7, 30.0, 20.0
+# 95 % point of the statistic below for independent rounds, what a correlation of 1 from one round to the next
+# adds to it, and its limit. On the machine this was developed on, rounds in a row are correlated by 0.82
+# after 0.05 s, 0.61 after 0.2 s, 0.34 after 0.9 s and 0.19 after 2.2 s, and need 12 to 18. Few rounds show
+# their correlation too small, and badly: `FEW` / n is added to it. `benchmarks/coverage.py` simulates what
+# these values cover.
+INDEPENDENT_95, PER_CORRELATION, MOST_95 = 6.7, 35.0, 24.0
 FEW = 4.0
 MIN_ROUNDS = 5
 WITHIN_ROUNDS_FROM = 50  # with fewer, the true median is too often outside their range

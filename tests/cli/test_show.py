@@ -155,7 +155,7 @@ def test_comparing_with_a_folder_without_results_is_bad_usage(
     ("arguments", "figures"),
     [
         (("history", "sample_history"), ("2.813", "1.186", "1.070 to 1.315", "tower fp32 xnnpack")),
-        (("compare", "sample_versions/base", "sample_versions/new"), ("1.972", "0.246 to 15.797", "5.56")),
+        (("compare", "sample_versions/base", "sample_versions/new"), ("1.972", "0.164 to 23.699", "5.56")),
     ],
     ids=lambda value: value[0],
 )
