@@ -224,10 +224,10 @@ class Result(Struct, frozen=True, kw_only=True):
 
     @property
     def _has_narrow_ratio(self) -> bool:
-        low, high = (
-            (self.in_turn.comparison.low, self.in_turn.comparison.high) if self.in_turn else (None, None)
-        )
-        return bool(low and high) and math.log(high / low) / 2 <= NARROW
+        if self.in_turn is None:
+            return False
+        low, high = self.in_turn.comparison.low, self.in_turn.comparison.high
+        return bool(low and high and math.log(high / low) / 2 <= NARROW)
 
     @property
     def round_medians_ms(self) -> dict[int, float]:
