@@ -340,11 +340,7 @@ DERIVED: tuple[tuple[str, str, Direction], ...] = (
     ("location_ms", "median of the round medians of a run", "lower"),
     ("low_ms", "lower bound of its 95 % interval", "lower"),
     ("high_ms", "upper bound of its 95 % interval", "lower"),
-    (
-        "level_ms",
-        "weighted mean, on the log scale, of the locations of the counted runs between two changes",
-        "lower",
-    ),
+    ("level_ms", "median of all runs between two changes", "lower"),
     ("counted", "false for an unstable run, which is ignored in the search for changes", ""),
     ("change", "level after a change divided by the level before", "lower"),
     ("change_low", "lower bound of its 95 % interval", "lower"),
