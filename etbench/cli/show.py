@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = (
         "This is the table that a run or sweep prints at its end. COLUMN is a column of the table "
-        "(cell, p50, ci, mean, p95, min, max, std, n, size, load, parity, decode, first_token, equal, "
+        "(cell, p50, ci, mean, p95, p99, min, max, std, n, size, load, parity, decode, first_token, equal, "
         "prefill, state) or a column of results.csv (docs/reference/columns.md)."
     )
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="result files or their folders")

@@ -254,6 +254,8 @@ class Repeat(Section, frozen=True, kw_only=True):
     `rounds_s`, more if they would take less than `spread_s`. With a `target_ci`, rounds are added until the
     half width of the 95 % interval is this share of the latency, up to `max_rounds`. With a baseline and no
     `target_ci`, rounds are added until the comparison is ``decided``, or those that are ``planned`` are all.
+    With a `tail`, each sample is one inference, `rounds_s` does not limit the rounds, and rounds are added
+    until the samples bound this percentile.
     """
 
     runs: Runs
@@ -263,6 +265,7 @@ class Repeat(Section, frozen=True, kw_only=True):
     spread_s: Annotated[float, Meta(ge=0, le=86_400)] = 3.0
     max_seconds: Seconds
     target_ci: Annotated[float, Meta(gt=0, lt=1)] | None = None
+    tail: Literal["p95", "p99"] | None = None
     max_rounds: Annotated[int, Meta(ge=5, le=10_000)] = 1_000
     until: Literal["decided", "planned"] = "decided"
 

@@ -39,7 +39,8 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
     artifact, seen = built.artifact, series.inspection
     rounds = [taken.samples_ms for taken in series.rounds]
     count = sum(len(samples) for samples in rounds)
-    latency = summarize(rounds)
+    together = max(taken.inferences_per_sample for taken in series.rounds)
+    latency = summarize(rounds, inferences_per_sample=together)
     return msgspec.structs.replace(
         blank,
         status="ok",
@@ -47,6 +48,7 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         warmup=min(taken.warmup for taken in series.rounds),
         latency_ms=latency,
         requested=msgspec.structs.replace(blank.requested, stopped_by=series.stopped_by),
+        inferences_per_sample=together,
         truncated=_truncated(series, cell.repeat.runs),
         rounds=rounds,
         round_facts=[facts(taken) for taken in series.rounds],
@@ -56,6 +58,7 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
             rounds,
             other_cpu_shares=[taken.load.other_cpu_share for taken in series.rounds],
             steal_shares=[taken.load.steal_share for taken in series.rounds],
+            has_tail=latency.p95_bound is not None,
         ),
         throughput_per_s=artifact.batch * 1e3 / latency.p50 if artifact.batch and latency.p50 else None,
         load_ms=median(taken.load_ms for taken in series.rounds),
@@ -67,7 +70,7 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         parity=series.check.parity,
         parity_at_other_sizes=series.check.other_sizes,
         latency_at_other_sizes=series.other_sizes,
-        generated=_generated(artifact.generation, series.rounds, latency.p50),
+        generated=_generated(artifact.generation, series.rounds, latency.avg),
         evaluation=series.evaluation.figures if series.evaluation else None,
         evaluation_sources=series.evaluation.sources if series.evaluation else None,
         stage_s=({} if built.from_cache else artifact.build_s) | series.stage_s,
@@ -98,15 +101,15 @@ def _where(measured_on: Environment, here: Environment) -> Environment:
     )
 
 
-def _generated(lengths: Generation | None, rounds: Sequence[Round], p50_ms: float | None) -> Generated | None:
+def _generated(lengths: Generation | None, rounds: Sequence[Round], mean_ms: float) -> Generated | None:
     """Return the speed of a language model's prompts and tokens; None for any other model."""
-    if lengths is None or not p50_ms:
+    if lengths is None:
         return None
     first_ms = median(median(taken.prefill_ms) for taken in rounds)
     return Generated(
         time_to_first_token_ms=first_ms,
         prefill_tokens_per_s=lengths.prompt_tokens * 1e3 / first_ms,
-        decode_tokens_per_s=1e3 / p50_ms,
+        decode_tokens_per_s=1e3 / mean_ms,
     )
 
 

@@ -111,9 +111,9 @@ class Round(Struct, frozen=True, kw_only=True):
     `load_ms` covers the program and its method, including the delegate's packing of weights;
     `first_inference_ms` is the first inference after it, which is also the first of the warmup.
     `block` is the number of the block it belongs to, and `started_s` when it began, in seconds since
-    the first. For a language model, a sample is the time of one next token, `first_inference_ms` is the time
-    of the first prompt, and `prefill_ms` are those of the later prompts, each until its first token; prompts
-    are not samples.
+    the first. A sample is the mean time of `inferences_per_sample` inferences. For a language model, a sample
+    is the time of one next token, `first_inference_ms` is the time of the first prompt, and `prefill_ms` are
+    those of the later prompts, each until its first token; prompts are not samples.
     """
 
     samples_ms: list[float]
@@ -124,6 +124,7 @@ class Round(Struct, frozen=True, kw_only=True):
     block: int = 0
     started_s: float = 0.0
     prefill_ms: list[float] = []
+    inferences_per_sample: int = 1
 
 
 class Compared(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -78,16 +79,29 @@ double median(std::vector<double> values) {
   return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
+constexpr size_t kWindow = 10;  // inferences
+constexpr double kLeastWarmupMs = 10;  // after the first inference, if one takes less
+constexpr double kLeastSampleMs = 0.1;
+
 // Return whether the warmup is complete, as `_warm` of etbench/measure/passes/rounds.py: it has the wanted count or,
-// without one, the median of a window no longer falls.
+// without one, the last window is no faster than the one before, by ranks.
 bool warm(const std::vector<double>& times_ms, std::optional<size_t> wanted) {
-  constexpr size_t kWindow = 5, kMost = 100;  // inferences
-  constexpr double kFalling = 0.99;           // share of the median before
+  constexpr size_t kMost = 200;  // inferences
   if (wanted) return times_ms.size() >= *wanted;
   if (times_ms.size() < 2 * kWindow) return false;
-  const double before = median({times_ms.end() - 2 * kWindow, times_ms.end() - kWindow});
-  const double last = median({times_ms.end() - kWindow, times_ms.end()});
-  return last >= kFalling * before || times_ms.size() >= kMost;
+  const auto last = times_ms.end() - kWindow, before = last - kWindow;
+  size_t faster = 0;
+  for (auto old = before; old != last; ++old) {
+    faster += static_cast<size_t>(std::count_if(last, times_ms.end(), [&](double next) { return next < *old; }));
+  }
+  return 2 * faster <= kWindow * kWindow || times_ms.size() >= kMost;
+}
+
+// Return how many inferences take at least `kLeastSampleMs`.
+size_t inferences_per_sample(const std::vector<double>& warming_ms) {
+  const size_t window = std::min(kWindow, warming_ms.size());
+  const double inference_ms = median({warming_ms.end() - window, warming_ms.end()});
+  return inference_ms < kLeastSampleMs ? static_cast<size_t>(std::ceil(kLeastSampleMs / inference_ms)) : 1;
 }
 
 void tell_if_slow(double inference_s, size_t samples, size_t at_least, double time_left_s, Channel& channel) {
@@ -124,16 +138,28 @@ std::string time_round(const Task& task, Channel& channel) {
   const auto begun = Clock::now();
   const auto spent_s = [&] { return since_ms(begun) / 1e3; };
   std::vector<double> warming_ms = {timed_ms(infer)}, taken_ms;
-  while (!warm(warming_ms, warmup) && spent_s() < time_left_s / 4) warming_ms.push_back(timed_ms(infer));
+  const auto first_done = Clock::now();
+  const auto long_enough = [&] {
+    return warming_ms.back() >= kLeastWarmupMs || since_ms(first_done) >= kLeastWarmupMs;
+  };
+  while (!(warm(warming_ms, warmup) && long_enough()) && spent_s() < time_left_s / 4) {
+    warming_ms.push_back(timed_ms(infer));
+  }
+  auto together = task.count<size_t>("inferences_per_sample");
+  if (together == 0) together = inferences_per_sample(warming_ms);
   tell_if_slow(warming_ms.back() / 1e3, samples, at_least, time_left_s, channel);
   while (taken_ms.size() < samples && (taken_ms.size() < at_least || spent_s() < time_left_s)) {
-    taken_ms.push_back(timed_ms(infer));
+    const double all_ms = timed_ms([&] {
+      for (size_t i = 0; i < together; ++i) infer();
+    });
+    taken_ms.push_back(all_ms / static_cast<double>(together));
   }
   return json::Writer()
       .add("samples_ms", taken_ms)
       .add("load_ms", load_ms)
       .add("first_inference_ms", warming_ms[0])
       .add("warmup", warming_ms.size())
+      .add("inferences_per_sample", together)
       .raw("load", watch.text())
       .text();
 }

@@ -111,6 +111,7 @@ class ConsoleLog:
 
 
 LEGEND = "±: 95 % interval of the median over rounds; parity: SQNR against eager fp32"
+BOUND = "≤: with 95 % confidence, the true percentile is at most this"
 SPEAKING = "p50 of a language model: one more token; equal: tokens that eager fp32 also generates"
 
 
@@ -132,6 +133,8 @@ def print_summary(
         print_results(results, names, columns or usual_figures(results), console)
         if not columns:
             say(console, Text(LEGEND, style="dim"))
+            if any(one.latency_ms and one.latency_ms.p95_bound for one in results):
+                say(console, Text(BOUND, style="dim"))
             if any(result.generated for result in results):
                 say(console, Text(SPEAKING, style="dim"))
     if len(results) == 1:
@@ -143,15 +146,15 @@ def print_summary(
 
 
 def summary_line(result: Result) -> str:
-    """Return the interval, size, parity and stability of a measured cell as one line."""
+    """Return the interval, size, parity and uncertainty of a measured cell as one line."""
     parts = []
     if result.latency_ms is not None:
         parts.append(f"±{_interval(result.latency_ms)}")
     if result.artifact is not None:
         parts.append(f"{result.artifact.pte_bytes / 1e6:.1f} MB")
     parts.append(f"parity {_parity(result)}")
-    if result.stability is not None:
-        parts.append(result.stability.verdict)
+    if result.uncertain:
+        parts.append(result.uncertain)
     return ", ".join(parts)
 
 

@@ -35,8 +35,15 @@ __all__ = [
     "words_of_parity",
 ]
 
-MORE = "`etbench show DIR --columns p50,p95`"
-STATES = {"ok": "green", "failed": "red", "wrong": "red", "unstable": "yellow", "noisy": "yellow"}
+MORE = "`etbench show DIR --columns p50,mean`"
+STATES = {
+    "ok": "green",
+    "failed": "red",
+    "wrong": "red",
+    "unstable": "yellow",
+    "noisy": "yellow",
+    "noisy tail": "yellow",
+}
 WORDS = {"cell", "state", *(column.name for column in COLUMNS if not column.better)}
 READ = {column.name: column.read for column in COLUMNS if column.name not in RAW}
 
@@ -108,9 +115,8 @@ def words_of_parity(parity: Parity | None) -> str:
 
 
 def state_of(result: Result) -> str:
-    """Return the status of a cell, or its stability if it is ok but noisy or unstable."""
-    verdict = result.stability.verdict if result.stability else ""
-    return verdict if result.status == "ok" and verdict in ("noisy", "unstable") else result.status
+    """Return the status of a cell, or what of its latency is uncertain if it is ok."""
+    return result.uncertain or result.status
 
 
 def _state(result: Result) -> Text:
@@ -120,6 +126,25 @@ def _state(result: Result) -> Text:
 
 def _latency(field: str) -> Callable[[Result], str]:
     return lambda result: significant(getattr(result.latency_ms, field) if result.latency_ms else None)
+
+
+def _number(name: str) -> Callable[[Result], str]:
+    return lambda result: significant(READ[name](result))
+
+
+def _tail(name: str) -> Callable[[Result], str]:
+    """Return a writer of a percentile and its upper bound, for cells whose samples bound it."""
+
+    def text(result: Result) -> str:
+        bound = getattr(result.latency_ms, f"{name}_bound", None)
+        return "-" if bound is None else f"{_latency(name)(result)} ≤ {significant(bound)}"
+
+    return text
+
+
+def _has_tail(name: str) -> Callable[[Sequence[Result]], bool]:
+    bounded = f"{name}_bound"
+    return lambda results: any(getattr(one.latency_ms, bounded, None) is not None for one in results)
 
 
 def _half_width(result: Result) -> str:
@@ -168,10 +193,11 @@ FIGURES = (
         value=lambda result: half_width(result.latency_ms),
     ),
     Figure("mean", ("latency_mean_ms",), "mean ms", _latency("avg"), 7),
-    Figure("p95", ("latency_p95_ms",), "p95 ms", _latency("p95"), 5),
-    Figure("min", ("latency_min_ms",), "min ms", _latency("min"), 9),
-    Figure("max", ("latency_max_ms",), "max ms", _latency("max"), 10),
-    Figure("std", ("latency_std_ms",), "std ms", _latency("std_dev"), 11),
+    Figure(*("p95", ("latency_p95_ms", "p95_bound"), "p95 ms", _tail("p95"), 5), wanted=_has_tail("p95")),
+    Figure(*("p99", ("latency_p99_ms", "p99_bound"), "p99 ms", _tail("p99"), 5), wanted=_has_tail("p99")),
+    Figure("min", ("latency_min_ms",), "min ms", _number("latency_min_ms"), 9),
+    Figure("max", ("latency_max_ms",), "max ms", _number("latency_max_ms"), 10),
+    Figure("std", ("latency_std_ms",), "std ms", _number("latency_std_ms"), 11),
     Figure("n", ("samples",), "n", _samples, 8),
     Figure("size", ("pte_bytes",), "size MB", _size),
     Figure("load", ("load_ms",), "load ms", lambda result: significant(result.load_ms), 6),

@@ -23,7 +23,7 @@ READING = ("show", "history", "aggregate", "report", "charts", "export")
 
 @pytest.fixture
 def folder(tmp_path: Path, make_result: MakeResult, failed: Result) -> str:
-    noisy = {"rounds": [[6.0]] * 6, "stability": assess([[6.0]] * 6, other_cpu_shares=[0.2] * 6)}
+    noisy = {"rounds": [[6.0], [6.4]] * 5, "stability": assess([[6.0], [6.4]] * 5)}
     for number, result in enumerate(
         [
             make_result("resnet18", "int8", p50=2.0),

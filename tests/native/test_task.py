@@ -23,6 +23,7 @@ ROUND = {
     "warmup": "1",
     "time_left_s": "9",
     "reference": "0",
+    "inferences_per_sample": "0",
 }
 
 
@@ -72,6 +73,7 @@ def test_structs_become_flat_fields_and_what_is_none_is_left_out() -> None:
     assert sorted(fields) == [
         b"at_least=1",
         b"folder=/a=b\nc",
+        b"inferences_per_sample=0",
         b"input.0.0=F32 128 12 1 3",
         b"input.0.1=I64 140 8",
         b"input.0.2.order=0 2 3 1",

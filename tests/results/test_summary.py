@@ -16,7 +16,7 @@ from etbench.stats.layers import Layer, Numerics
 from etbench.terminal.console import print_comparison, print_summary
 
 MakeResult = Callable[..., Result]
-NOISY = assess([[5.0]] * 6, other_cpu_shares=[0.2] * 6)
+NOISY = assess([[5.0], [5.4]] * 5, other_cpu_shares=[0.2] * 10)
 PROFILE = Profile(
     execute_ms=1.0,
     elsewhere_ms=0.0,
@@ -42,7 +42,8 @@ def _told(result: Result) -> Result:
 
 def test_a_single_cell_is_told_of_in_full(make_result: MakeResult) -> None:
     printed = _summary(_told(make_result()))
-    assert "warning latency.noisy resnet18 fp32 xnnpack: other processes used 20% of the CPUs" in printed
+    assert "warning latency.noisy resnet18 fp32 xnnpack: the level is known to ±" in printed
+    assert "; other processes used 20% of the CPUs" in printed
     assert "3 of 3 runs fit in repeat.max_seconds=10" in printed
     assert "time by operator" in printed
     assert "layers of resnet18 fp32 xnnpack that differ most from fp32, of 1 compared" in printed

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etbench.stats.interval import location_interval
 from etbench.stats.stability import assess
 from etbench.stats.verdict import FamilyMember, Levels, in_turn_at, judge, judge_family, judge_in_turn
 
@@ -104,16 +105,30 @@ def test_quiet_rounds_are_stable_and_noisy_ones_say_why() -> None:
     quiet = [[float(value)] for value in np.exp(random.normal(0, 0.01, 30))]
     assert assess(quiet).verdict == "stable"
     assert assess(quiet).reasons == []
-    busy = assess(quiet, other_cpu_shares=[0.0, 0.5] * 15)
-    assert (busy.verdict, busy.reasons) == ("noisy", ["other processes used 25% of the CPUs"])
-    stolen = assess(quiet, steal_shares=[0.2] * 30)
-    assert stolen.verdict == "unstable"
-    assert "hypervisor" in stolen.reasons[0]
+    wide = [[float(value)] for value in np.exp(random.normal(0, 0.15, 30))]
+    level = f"the level is known to ±{location_interval(wide).half_width:.1%}"
+    assert assess(wide).reasons == [level]
+    busy = assess(wide, other_cpu_shares=[0.0, 0.5] * 15, steal_shares=[0.2] * 30)
+    assert busy.verdict in ("noisy", "unstable")
+    assert busy.reasons == [
+        *(level, "other processes used 25% of the CPUs", "the hypervisor took 20.0% of the CPUs")
+    ]
+
+
+def test_other_work_that_leaves_the_level_narrow_touches_the_tail_alone() -> None:
+    random = np.random.default_rng(0)
+    quiet = [[float(value)] for value in np.exp(random.normal(0, 0.01, 30))]
+    busy = {"other_cpu_shares": [0.0, 0.5] * 15}
+    judged = assess(quiet, **busy, has_tail=True)
+    assert (judged.verdict, judged.reasons) == ("stable", [])
+    assert judged.tail == ["other processes used 25% of the CPUs"]
+    assert assess(quiet, **busy).tail == [], "a tail that is not shown needs no word"
 
 
 def test_a_step_in_the_middle_is_drift() -> None:
     stepped = assess([[1.0]] * 15 + [[1.3]] * 15)
     assert stepped.verdict == "unstable"
+    assert "the second half of the rounds differs from the first by 26.2%" in stepped.reasons
     assert stepped.drift == pytest.approx(math.log(1.3))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,7 +36,9 @@ __all__ = ["check", "compare", "time_round"]
 
 Batches = Sequence[Sequence[Tensor]]
 
-WINDOW, FALLING, MAX_STABLE_WARMUP = 5, 0.99, 100  # inferences; share of the median before; inferences
+LEAST_WARMUP_MS = 10  # after the first inference, if one takes less: a quick model gets faster for longer
+LEAST_SAMPLE_MS = 0.1  # below, the clock and the first call after a pause are a part of the sample
+WINDOW, MAX_STABLE_WARMUP = 10, 200  # inferences
 
 
 def check(folder: Path, threads: int, logits_axis: int | None) -> CheckPass:
@@ -98,6 +101,7 @@ def time_round(
     samples: int,
     at_least: int,
     warmup: int | Literal["stable"],
+    inferences_per_sample: int,
     time_left_s: float,
     tell: Callable[[str], None],
 ) -> Round:
@@ -107,10 +111,12 @@ def time_round(
         folder: the artifact's folder.
         threads: the size of the runtime's thread pool.
         reference: the number of the reference batch whose inputs it is fed with.
-        samples: the number of timed inferences.
-        at_least: how many of them are timed even if no time is left.
+        samples: the number of samples.
+        at_least: how many of them are taken even if no time is left.
         warmup: the number of untimed inferences, or ``stable``: until they get no faster. At least one is
-            run, and none starts after a quarter of the time left.
+            run, and more until 10 ms have passed if one takes less, but none starts after a quarter of the
+            time left.
+        inferences_per_sample: how many inferences in a row are timed together; 0 for as many as take 0.1 ms.
         time_left_s: no further sample starts after this many seconds.
         tell: receives a line about slow progress.
 
@@ -128,15 +134,19 @@ def time_round(
     gc.disable()
     begun = time.perf_counter()
     warming_ms = [timed_ms(work.begin)]
-    while not _warm(warming_ms, warmup) and time.perf_counter() - begun < time_left_s / 4:
+    first_done = time.perf_counter()
+    while not (_warm(warming_ms, warmup) and _long_enough(warming_ms[-1], first_done)):
+        if time.perf_counter() - begun >= time_left_s / 4:
+            break
         warming_ms.append(_sample_ms(work))
+    together = inferences_per_sample or _inferences_per_sample(warming_ms, work)
     _tell_if_slow(warming_ms[-1] / 1e3, samples, at_least, time_left_s, tell)
     work.start_over()
     taken: list[float] = []
     while len(taken) < samples:
         if len(taken) >= at_least and time.perf_counter() - begun >= time_left_s:
             break
-        taken.append(_sample_ms(work))
+        taken.append(_sample_ms(work, together))
     return Round(
         samples_ms=taken,
         load_ms=load_ms,
@@ -144,6 +154,7 @@ def time_round(
         warmup=len(warming_ms),
         load=load_since(),
         prefill_ms=work.prefill_ms,
+        inferences_per_sample=together,
     )
 
 
@@ -157,20 +168,36 @@ def _checked(parity: Parity, method: Executor, other_sizes: Sequence[SizeParity]
 
 
 def _warm(times_ms: Sequence[float], warmup: int | Literal["stable"]) -> bool:
-    """Return whether the warmup is complete: it has its count, or the median of a window no longer falls."""
+    """Return whether the warmup is complete: it has its count, or the last window is no faster than before.
+
+    The windows are compared by ranks: the last one is faster if more than half of all pairs are (Mann and
+    Whitney's U, as in Pettitt, "A non-parametric approach to the change-point problem", Applied Statistics
+    28, 1979), so that a single slow inference does not decide.
+    """
     count = len(times_ms)
     if warmup != "stable":
         return count >= warmup
     if count < 2 * WINDOW:
         return False
-    before, last = median(times_ms[-2 * WINDOW : -WINDOW]), median(times_ms[-WINDOW:])
-    return last >= FALLING * before or count >= MAX_STABLE_WARMUP
+    before, last = times_ms[-2 * WINDOW : -WINDOW], times_ms[-WINDOW:]
+    faster = sum(new < old for old in before for new in last)
+    return faster <= WINDOW**2 / 2 or count >= MAX_STABLE_WARMUP
 
 
-def _sample_ms(work: Work) -> float:
-    """Time one inference, after its preparation."""
+def _long_enough(inference_ms: float, since: float) -> bool:
+    return inference_ms >= LEAST_WARMUP_MS or (time.perf_counter() - since) * 1e3 >= LEAST_WARMUP_MS
+
+
+def _inferences_per_sample(warming_ms: Sequence[float], work: Work) -> int:
+    """Return how many inferences take at least 0.1 ms; one if the steps of the work are not all alike."""
+    inference_ms = median(warming_ms[-WINDOW:])
+    return math.ceil(LEAST_SAMPLE_MS / inference_ms) if work.repeats else 1
+
+
+def _sample_ms(work: Work, inferences: int = 1) -> float:
+    """Time so many inferences in a row, after their preparation, and return their mean."""
     work.make_ready()
-    return timed_ms(work.step)
+    return timed_ms(work.step, inferences)
 
 
 def _joined(batches: Sequence[Sequence[Tensor]]) -> list[NDArray[Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import repeat
 from typing import Protocol
 
 import torch
@@ -20,6 +21,7 @@ class Work(Protocol):
     """A loaded program and the inference that is repeated with it."""
 
     prefill_ms: list[float]
+    repeats: bool  # whether several steps in a row are as many times the same
 
     def begin(self) -> None:
         """Run the first inference of a process."""
@@ -39,11 +41,17 @@ def work_of(method: Executor, inputs: tuple[Tensor, ...], generation: Generation
     return _Decoding(method, inputs, generation) if generation else _Calls(method, inputs)
 
 
-def timed_ms(work: Callable[[], None]) -> float:
-    """Return the duration of the work in ms."""
+def timed_ms(work: Callable[[], None], times: int = 1) -> float:
+    """Return the mean duration of the work in ms, over so many times in a row."""
+    if times == 1:
+        start = time.perf_counter_ns()
+        work()
+        return (time.perf_counter_ns() - start) / 1e6
+    all_of_them = repeat(None, times)  # like timeit, which adds some 20 ns each
     start = time.perf_counter_ns()
-    work()
-    return (time.perf_counter_ns() - start) / 1e6
+    for _ in all_of_them:
+        work()
+    return (time.perf_counter_ns() - start) / 1e6 / times
 
 
 class _Calls:
@@ -56,6 +64,7 @@ class _Calls:
 
     def __init__(self, method: Executor, inputs: tuple[Tensor, ...]) -> None:
         self.prefill_ms: list[float] = []
+        self.repeats = True
         self._method = method
         self._inputs = inputs
 
@@ -81,6 +90,7 @@ class _Decoding:
 
     def __init__(self, method: Executor, prompt: tuple[Tensor, ...], generation: Generation) -> None:
         self.prefill_ms: list[float] = []
+        self.repeats = False
         self._method = method
         self._prompt = prompt
         self._end = generation.prompt_tokens + generation.new_tokens - 1  # the last token is not an input

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from etbench.config import Repeat
 from etbench.stats.looks import blocks_needed, first_look
+from etbench.stats.tails import TAILS, fewest_samples
 from etbench.stats.verdict import Levels
 
 __all__ = ["MIN_ROUNDS", "MIN_SAMPLES", "Plan", "plan_decision", "plan_rounds", "samples_of"]
@@ -14,6 +15,7 @@ __all__ = ["MIN_ROUNDS", "MIN_SAMPLES", "Plan", "plan_decision", "plan_rounds", 
 MIN_SAMPLES = 3  # per round, and per cell even if it is very slow
 MIN_ROUNDS = 5  # fewer do not show how much rounds differ
 FILLED = 0.9  # share of `max_seconds` that is planned, since rounds vary
+TAIL_RESERVE = 2  # times the fewest samples of a tail, since those of a round are alike
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Plan:
 def plan_rounds(repeat: Repeat, start_s: float, inference_s: float) -> Plan:
     """Return how many rounds (five to `repeat.rounds`) of how many samples fit `repeat.rounds_s`.
 
+    For a `repeat.tail`, all rounds are planned, with the samples that it needs.
+
     Args:
         repeat: the requested repeats.
         start_s: the duration of a round before its first sample: fork, load, warmup.
@@ -48,6 +52,8 @@ def plan_rounds(repeat: Repeat, start_s: float, inference_s: float) -> Plan:
     (5, 10)
 
     """
+    if repeat.tail:
+        return Plan(repeat.rounds, samples_of(repeat, repeat.rounds))
     fewest = min(MIN_ROUNDS, repeat.rounds)
     for rounds in range(repeat.rounds, fewest, -1):
         samples = samples_of(repeat, rounds)
@@ -100,4 +106,5 @@ def _too_slow(repeat: Repeat, block_s: float, needed: int, fits: int) -> str:
 
 def samples_of(repeat: Repeat, rounds: int) -> int:
     """Return the samples of each of so many rounds."""
-    return max(min(MIN_SAMPLES, repeat.runs), math.ceil(repeat.runs / rounds))
+    for_tail = TAIL_RESERVE * fewest_samples(TAILS[repeat.tail]) if repeat.tail else 0
+    return max(min(MIN_SAMPLES, repeat.runs), math.ceil(max(repeat.runs, for_tail) / rounds))

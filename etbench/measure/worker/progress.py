@@ -9,6 +9,7 @@ from typing import Literal
 from etbench.config import Repeat
 from etbench.measure.protocol import Round
 from etbench.measure.worker.plan import MIN_SAMPLES, samples_of
+from etbench.stats.tails import TAILS, tail_bounds
 
 __all__ = ["Progress", "StoppedBy"]
 
@@ -43,6 +44,21 @@ class Progress:
         return sum(len(round_.samples_ms) for round_ in self.rounds)
 
     @property
+    def inferences_per_sample(self) -> int:
+        """How many inferences each sample contains, in all rounds; 0 if the first round is to decide."""
+        if self.repeat.tail:
+            return 1  # a mean has no tail
+        return self.rounds[0].inferences_per_sample if self.rounds else 0
+
+    @property
+    def bounds_tail(self) -> bool:
+        """Whether the samples bound the percentile of `repeat.tail`, or none is asked for."""
+        tail = self.repeat.tail
+        if tail is None:
+            return True
+        return tail_bounds([round_.samples_ms for round_ in self.rounds], TAILS[tail]) is not None
+
+    @property
     def still_needed(self) -> int:
         """The number of samples that are still required, even if no time is left."""
         return max(0, min(MIN_SAMPLES, self.repeat.runs) - self.taken)
@@ -66,16 +82,19 @@ class Progress:
     def start_s(self) -> float:
         """The shortest duration of a round before its first sample."""
         times = zip(self.rounds, self.seconds, strict=True)
-        starts = (max(0.0, seconds - sum(round_.samples_ms) / 1e3) for round_, seconds in times)
+        starts = (max(0.0, seconds - _timed_s(round_)) for round_, seconds in times)
         return min(starts, default=math.inf)
 
     @property
     def inference_s(self) -> float:
-        """The mean duration of a sample of the first round."""
-        samples_ms = self.rounds[0].samples_ms
-        return sum(samples_ms) / 1e3 / len(samples_ms)
+        """The mean duration of a sample of the first round, with all its inferences."""
+        return _timed_s(self.rounds[0]) / len(self.rounds[0].samples_ms)
 
     def add(self, round_: Round, seconds: float) -> None:
         """Add a round with its total duration."""
         self.rounds.append(round_)
         self.seconds.append(seconds)
+
+
+def _timed_s(round_: Round) -> float:
+    return sum(round_.samples_ms) * round_.inferences_per_sample / 1e3

@@ -146,6 +146,7 @@ class RunningSubject:
             samples=progress.samples,
             at_least=max(1, progress.still_needed),
             warmup=self.asked.repeat.warmup,
+            inferences_per_sample=progress.inferences_per_sample,
             time_left_s=progress.left_s,
         )
         taken = self._run("time")(task, Round)

@@ -63,6 +63,7 @@ class RoundTask(_Task, frozen=True, kw_only=True, tag="round"):
     samples: int
     at_least: int
     warmup: int | Literal["stable"]
+    inferences_per_sample: int = 0
     time_left_s: float
 
 
@@ -132,6 +133,7 @@ def perform(task: Task, tell: Callable[[str], None]) -> Struct:
                 samples=task.samples,
                 at_least=task.at_least,
                 warmup=task.warmup,
+                inferences_per_sample=task.inferences_per_sample,
                 time_left_s=task.time_left_s,
                 tell=tell,
             )

@@ -16,7 +16,7 @@ from etbench.stats.verdict import Levels, judge_in_turn
 
 __all__ = ["CHECK_EVERY", "Team"]
 
-CHECK_EVERY = 5  # blocks between two checks of the interval of an adaptive repeat
+CHECK_EVERY = 5  # blocks between two checks of the interval of an adaptive repeat, or of a tail
 
 
 class Team:
@@ -96,6 +96,8 @@ class Team:
             return "max_seconds"
         count, target = self._blocks, self.repeat.target_ci
         enough = count >= plan.rounds and self.new.spread_s >= self.repeat.spread_s
+        if enough and not self._bounds_tail(count):
+            return "max_rounds" if count >= self.repeat.max_rounds else None
         if self.question:
             return self._look(self.question, plan, count) if self.looks or enough else None
         if target is None:
@@ -154,6 +156,12 @@ class Team:
         """The number of blocks that all members have."""
         of_each = [{round_.block for round_ in member.rounds} for member in self.members]
         return len(set.intersection(*of_each))
+
+    def _bounds_tail(self, count: int) -> bool:
+        """Return whether the samples of all members bound the percentile of `repeat.tail`, if there is one."""
+        if self.repeat.tail is None:
+            return True
+        return count % CHECK_EVERY == 0 and all(member.bounds_tail for member in self.members)
 
     def _half_width(self) -> float | None:
         """Return the half width of the ratio, or of the latency if there is no baseline."""

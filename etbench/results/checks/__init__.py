@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from etbench.results.checks.across import CROSS_CHECKS, findings_across
 from etbench.results.checks.check import Check
-from etbench.results.checks.table import CHECKS, CODES, TITLES, codes_like, faults, judged
+from etbench.results.checks.table import (
+    CHECKS,
+    CODES,
+    TITLES,
+    codes_like,
+    faults,
+    judged,
+    with_latency_findings,
+)
 
 # The hint of an error about a baseline that is wrong.
 OTHER_BASELINE = (
@@ -23,4 +31,5 @@ __all__ = [
     "faults",
     "findings_across",
     "judged",
+    "with_latency_findings",
 ]

@@ -15,7 +15,7 @@ from etbench.results.checks.parity import PARITY_CHECKS
 from etbench.results.checks.program import PROGRAM_CHECKS
 from etbench.results.schema import SEVERITIES, Result
 
-__all__ = ["CHECKS", "CODES", "TITLES", "codes_like", "faults", "judged"]
+__all__ = ["CHECKS", "CODES", "TITLES", "codes_like", "faults", "judged", "with_latency_findings"]
 
 CHECKS: tuple[Check[Result], ...] = (*PARITY_CHECKS, *PROGRAM_CHECKS, *LATENCY_CHECKS)
 CODES = tuple(check.code for check in CHECKS)
@@ -40,6 +40,15 @@ def judged(result: Result, accept: Collection[str] = ()) -> Result:
     if status in ("ok", "wrong"):
         status = "wrong" if any(finding.severity == "error" for finding in found) else "ok"
     return msgspec.structs.replace(result, findings=found, status=status)
+
+
+def with_latency_findings(result: Result) -> Result:
+    """Return the result after checking its latency again; its other findings are unchanged."""
+    codes = {check.code for check in LATENCY_CHECKS}
+    others = [finding for finding in result.findings or [] if finding.code not in codes]
+    anew = [finding for check in LATENCY_CHECKS if (finding := check.finding(result)) is not None]
+    found = sorted([*others, *anew], key=lambda finding: SEVERITIES.index(finding.severity))
+    return msgspec.structs.replace(result, findings=found)
 
 
 def codes_like(pattern: str) -> list[str]:

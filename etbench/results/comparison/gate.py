@@ -13,6 +13,7 @@ from msgspec import Struct
 from etbench.errors import EtbenchError, nearest
 from etbench.results.checks import CODES, codes_like
 from etbench.results.comparison.pairing import cell_name
+from etbench.results.comparison.tails import TAIL_BOUNDS, bounded_pairs, tail_change
 from etbench.results.schema import Result
 from etbench.results.tables.metrics import COLUMNS, Column
 
@@ -20,6 +21,7 @@ __all__ = ["Condition", "FindingCondition", "Violation", "check_conditions", "pa
 
 METRICS = {column.name: column for column in COLUMNS if column.better}
 ALIASES = {"artifact_bytes": "pte_bytes"}
+UNBOUNDED = {"latency_p95_ms": "p95_bound", "latency_p99_ms": "p99_bound"}
 FORM = re.compile(r"\s*(\w+)\s*([<>])\s*([+-]?\d+(?:\.\d+)?)\s*(%?)\s*")
 
 
@@ -83,6 +85,12 @@ def parse_condition(text: str) -> Condition | FindingCondition:
         raise EtbenchError(
             f"{text!r}: there is no metric {name!r}; the metrics are {', '.join(METRICS)}", stage="compare"
         )
+    if metric in UNBOUNDED:
+        raise EtbenchError(
+            f"{text!r}: percentiles of samples differ by chance; use {UNBOUNDED[metric]}, "
+            "which is met only if the bounds of the two percentiles are that far apart",
+            stage="compare",
+        )
     return Condition(
         text=text.strip(),
         metric=metric,
@@ -107,6 +115,9 @@ def check_conditions(
             for base, new in pairs:
                 found += _new_findings(condition, base, new)
             continue
+        if condition.metric in TAIL_BOUNDS:
+            found += _tail_violations(condition, pairs)
+            continue
         column = METRICS[condition.metric]
         known = [pair for pair in pairs if _figure(column, pair[0]) is not None]
         if pairs and not known:
@@ -126,21 +137,39 @@ def _check(condition: Condition, column: Column, base: Result, new: Result) -> l
         change, message = None, f"base has {before:.6g}, new has none"
     else:
         change = _change(before, after, percent=condition.percent)
-        violated = change > condition.limit if condition.side == ">" else change < condition.limit
-        if not violated:
+        if not _is_met(condition, change):
             return []
         unit = "%" if condition.percent else ""
         message = f"{before:.6g} to {after:.6g} ({change:+.4g}{unit})"
-    return [
-        Violation(
-            cell=cell_name(new),
-            condition=condition.text,
-            base=_finite(before),
-            new=_finite(after),
-            change=_finite(change),
-            message=message,
-        )
-    ]
+    return [_violation(condition, new, before, after, change, message)]
+
+
+def _tail_violations(condition: Condition, pairs: Sequence[tuple[Result, Result]]) -> Iterator[Violation]:
+    higher = condition.side == ">"
+    for new, *bounds in bounded_pairs(condition.metric, pairs):
+        before, after = tail_change(*bounds, higher=higher)
+        change = _change(before, after, percent=condition.percent)
+        if _is_met(condition, change):
+            words = ("at most", "at least") if higher else ("at least", "at most")
+            message = f"{words[0]} {before:.6g} ms, now {words[1]} {after:.6g} ms"
+            yield _violation(condition, new, before, after, change, message)
+
+
+def _is_met(condition: Condition, change: float) -> bool:
+    return change > condition.limit if condition.side == ">" else change < condition.limit
+
+
+def _violation(
+    condition: Condition, new: Result, before: float, after: float | None, change: float | None, message: str
+) -> Violation:
+    return Violation(
+        cell=cell_name(new),
+        condition=condition.text,
+        base=_finite(before),
+        new=_finite(after),
+        change=_finite(change),
+        message=message,
+    )
 
 
 def _new_findings(condition: FindingCondition, base: Result, new: Result) -> Iterator[Violation]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from etbench.errors import EtbenchError
-from etbench.results.checks import judged
-from etbench.results.files.upgrade import is_flat, upgrade
+from etbench.results.checks import judged, with_latency_findings
+from etbench.results.files.upgrade import fill_in, is_flat, upgrade
 from etbench.results.schema import SCHEMA_VERSION, Result
 from etbench.system.files import name_file, temporary_beside
 
@@ -148,7 +148,9 @@ def _read_carefully(path: Path, body: bytes) -> Result:
 
 
 def _with_findings(result: Result) -> Result:
-    """Return a result with its findings, which those of older versions lack."""
+    """Return a result with its findings, which those of older versions lack or have by other rules."""
+    if result.stability is not None and (filled := fill_in(result)) is not result:
+        return judged(filled) if result.findings is None else with_latency_findings(filled)
     return judged(result) if result.findings is None else result
 
 

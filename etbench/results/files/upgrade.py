@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from etbench.results.schema import SCHEMA_VERSION, Result
+from etbench.stats.interval import Interval
 from etbench.stats.stability import assess
-from etbench.stats.summary import summarize
+from etbench.stats.summary import LatencyMs, summarize
 
 __all__ = ["FLAT", "UNKNOWN_ENVIRONMENT", "fill_in", "is_flat", "summary_fields", "upgrade"]
 
@@ -79,8 +80,39 @@ def summary_fields(figures: Mapping[str, Any], *, source: str, created_at: str) 
 
 
 def fill_in(result: Result) -> Result:
-    """Compute from its rounds what older versions of etbench did not: location, interval and stability."""
-    if result.stability is not None or result.latency_ms is None or not any(result.rounds):
+    """Compute from its rounds what older versions of etbench did not, or by other rules.
+
+    These are location and interval, the bounds of the tail, the stability, and tokens per second. An interval
+    that a file has stays as it is.
+    """
+    latency, known = result.latency_ms, result.stability
+    if latency is None or not any(result.rounds) or (known is not None and known.tail is not None):
         return result
+    facts = result.round_facts if all(result.rounds) else []
     taken = [samples for samples in result.rounds if samples]
-    return msgspec.structs.replace(result, latency_ms=summarize(taken), stability=assess(taken))
+    anew, interval = summarize(taken, inferences_per_sample=result.inferences_per_sample), _interval(latency)
+    if interval is not None:
+        bounds = {"p50_ci95_low": interval.low, "p50_ci95_high": interval.high}
+        anew = msgspec.structs.replace(anew, **bounds)
+    generated = result.generated
+    if generated is not None:
+        generated = msgspec.structs.replace(generated, decode_tokens_per_s=1e3 / anew.avg)
+    return msgspec.structs.replace(
+        result,
+        latency_ms=anew,
+        stability=assess(
+            taken,
+            other_cpu_shares=[one.load.other_cpu_share for one in facts],
+            steal_shares=[one.load.steal_share for one in facts],
+            has_tail=anew.p95_bound is not None,
+            interval=interval,
+        ),
+        generated=generated,
+    )
+
+
+def _interval(latency: LatencyMs) -> Interval | None:
+    low, location, high = latency.p50_ci95_low, latency.location, latency.p50_ci95_high
+    if low is None or location is None or high is None:
+        return None
+    return Interval(location=location, low=low, high=high)

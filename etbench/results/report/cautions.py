@@ -40,7 +40,7 @@ def cautions(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:
         yield Point(title="Notes", kind="note", lines=notes)
     verdicts = {result.stability.verdict for result in results if result.stability is not None}
     if verdicts == {"stable"}:
-        yield Point(title="Noise", kind="good", lines=["The rounds of every cell agree."])
+        yield Point(title="Noise", kind="good", lines=["The level of every cell is known to ±5 % or better."])
 
 
 def faults(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:

@@ -105,10 +105,10 @@ def _pareto(frame: pd.DataFrame) -> Section:
     return Section(
         name="pareto",
         title="Fast, accurate and small",
-        text="Filled marks on the line are Pareto-optimal: no other cell of the model is as good in latency, "
-        "SQNR (in steps of 3 dB, up to 100 dB) and size (in steps of 1 %), and better in one of them. Other "
-        "cells have hollow marks. SQNR is the signal-to-noise ratio against eager fp32; 20 dB is an error of "
-        "a tenth of the signal.",
+        text="Filled marks on the line are Pareto-optimal: no other cell of the model is as good in latency "
+        "(by the interval of their ratio), SQNR (to 3 dB, up to 100 dB) and size (to 1 %), and better in one "
+        "of them. Other cells have hollow marks. SQNR is the signal-to-noise ratio against eager fp32; 20 dB "
+        "is an error of a tenth of the signal.",
         specs=_specs(charts.pareto(frame)),
         numbers=[tables.pareto_grid(frame)],
     )

@@ -47,6 +47,7 @@ INTERVAL = [
     Heading("latency_ci95_low_ms", "95 % from", number),
     Heading("latency_ci95_high_ms", "to", number),
 ]
+P95 = [Heading("latency_p95_ms", "p95 ms", number), Heading("p95_bound", "at most", number)]
 DELEGATED = Heading("delegated_share", "delegated %", _percent)
 QUANTIZED = [
     Heading("quantized_macs_share", "quantized % of multiply-accumulates", _percent),
@@ -57,7 +58,7 @@ ALL = [
     Heading("status", "status"),
     P50,
     *INTERVAL,
-    Heading("latency_p95_ms", "p95 ms", number),
+    *P95,
     SQNR,
     Heading("top1_agreement", "top-1 %", _percent),
     Heading("time_to_first_token_ms", "first token ms", number),
@@ -89,8 +90,9 @@ def latency_grid(frame: pd.DataFrame) -> Grid:
     measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
     spread = [
         Heading("latency_mean_ms", "mean ms", number),
-        Heading("latency_p95_ms", "p95 ms", number),
+        *P95,
         Heading("latency_p99_ms", "p99 ms", number),
+        Heading("p99_bound", "at most", number),
         Heading("center", "p50 is"),
     ]
     return grid(measured, [*CELL, P50, *INTERVAL, *spread], "Latency")

@@ -15,11 +15,13 @@ from etbench.results.report.cautions import Point, cautions, faults
 from etbench.results.report.figures import db, megabytes, milliseconds, number, percent, span
 from etbench.results.schema import Result
 from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, METRIC, against
-from etbench.results.tables.pareto import size_step, sqnr_step
-from etbench.results.tables.speedup import speedups
+from etbench.results.tables.pareto import nearly_most_accurate, nearly_smallest
+from etbench.results.tables.speedup import strict_bounds
 from etbench.text import counted
 
-__all__ = ["Summary", "summarize_in_words"]
+__all__ = ["Summary", "leads", "summarize_in_words"]
+
+WRONG = 0.05  # chance that any cell of the report is falsely called significantly faster
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -67,15 +69,15 @@ def _choices(measured: pd.DataFrame) -> Iterator[Point]:
     if measured.empty:
         return
     fast = measured.sort_values(METRIC, kind="stable")
-    yield _choice("Fastest", fast, METRIC, milliseconds, more=_lead_over_second(fast))
+    yield _choice("Fastest", fast, METRIC, milliseconds, more=_lead_over_others(fast))
     sized = measured[measured["pte_bytes"].notna()]
     if not sized.empty:
-        step = sized.assign(step=sized["pte_bytes"].map(size_step))
-        yield _choice("Smallest", step.sort_values(["step", METRIC]), "pte_bytes", megabytes)
+        small = sized[nearly_smallest(sized["pte_bytes"], sized["setting"])]
+        yield _choice("Smallest", small.sort_values(METRIC, kind="stable"), "pte_bytes", megabytes)
     judged = measured[measured["sqnr_db"].notna()]
     if not judged.empty:
-        step = judged.assign(step=-judged["sqnr_db"].map(sqnr_step))
-        yield _choice("Most accurate", step.sort_values(["step", METRIC]), "sqnr_db", db)
+        accurate = judged[nearly_most_accurate(judged["sqnr_db"], judged["setting"])]
+        yield _choice("Most accurate", accurate.sort_values(METRIC, kind="stable"), "sqnr_db", db)
 
 
 def _choice(
@@ -103,22 +105,39 @@ def _whose(group: pd.DataFrame, value: str, write: Callable[[float], str], total
     return f"{count} models: {figures[0]} ({names[0]}) to {figures[-1]} ({names[-1]})"
 
 
-def _lead_over_second(fast: pd.DataFrame) -> str:
-    """Return in how many settings the fastest cell is significantly faster than the second."""
-    contests = [group.head(2) for _, group in fast.groupby("setting") if len(group) > 1]
+def _lead_over_others(fast: pd.DataFrame) -> str:
+    """Return in how many settings the fastest cell is significantly faster than each of the others."""
+    ahead, withheld, contests = leads(fast)
     if not contests:
         return ""
-    first, second = (pd.concat([group.iloc[[place]] for group in contests]) for place in (0, 1))
-    known = pd.Series(speedups(second, first)["speedup_ci95_low"]).dropna()
-    if known.empty:
-        return ""
-    ahead = int(known.gt(1).sum())
     if fast["setting"].nunique() == 1:
-        return f", {'' if ahead else 'not '}significantly faster than the second (95 %)"
-    without = len(contests) - len(known)
-    has = "has" if without == 1 else "have"
-    rest = f"; {without} {has} too few rounds to judge" if without else ""
-    return f"Significantly faster than the second (95 %) in {ahead} of {len(contests)}{rest}."
+        if withheld:
+            return ", which was not measured in turn with all others that are close"
+        return f", {'' if ahead else 'not '}significantly faster than all others (95 %)"
+    apart = f"; {withheld} not measured in turn with all that are close" if withheld else ""
+    total = f"{ahead} of {contests}{apart}"
+    return f"Significantly faster than all others (95 % for all models together) in {total}."
+
+
+def leads(fast: pd.DataFrame) -> tuple[int, int, int]:
+    """Return in how many settings the first cell leads, in how many this is withheld, and of how many.
+
+    To be faster than all others a cell must win each comparison, which needs no correction (the
+    intersection-union test: Berger, Technometrics 24, 1982); that there are several settings does
+    (Bonferroni). It is withheld if a cell that is close was not interleaved with it.
+
+    Args:
+        fast: measured cells, the fastest first.
+
+    """
+    contests = [group for _, group in fast.groupby("setting") if len(group) > 1]
+    ahead = withheld = 0
+    for group in contests:
+        others, first = group.iloc[1:], group.iloc[[0] * (len(group) - 1)]
+        low, _, interleaved = strict_bounds(others, first, confidence=1 - WRONG / len(contests))
+        ahead += bool((low > 1).all())
+        withheld += not (low[~interleaved] > 1).all()
+    return ahead, withheld, len(contests)
 
 
 def _gains(measured: pd.DataFrame) -> Iterator[Point]:
@@ -127,7 +146,8 @@ def _gains(measured: pd.DataFrame) -> Iterator[Point]:
         ("precision", BASE_PRECISION, "delegate", "on"),
         ("delegate", BASE_DELEGATE, "precision", "in"),
     ):
-        pairs = against(measured, by, base)
+        family = max(1, int(measured[by].ne(base).sum()))
+        pairs = against(measured, by, base, confidence=1 - WRONG / family)
         for name, chosen in pairs.groupby(by):
             lines = [f"{word} {where}: {_gain(group, by)}." for where, group in chosen.groupby(other)]
             yield Point(title=f"{name} instead of {base}", kind="note", lines=lines)

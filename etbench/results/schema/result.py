@@ -5,6 +5,7 @@ The fields down to `latency_ms` have the names, types and units of older tools; 
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -20,7 +21,7 @@ from etbench.results.schema.names import cell_words
 from etbench.stats.blocks import round_medians
 from etbench.stats.looks import Look
 from etbench.stats.parity import Parity
-from etbench.stats.stability import Stability
+from etbench.stats.stability import NARROW, Stability
 from etbench.stats.summary import LatencyMs
 from etbench.stats.verdict import Decision, Levels
 
@@ -50,6 +51,7 @@ class RoundFacts(Struct, frozen=True, kw_only=True):
     warmup: int
     load: MachineLoad
     prefill_ms: list[float] = []
+    inferences_per_sample: int = 1
 
 
 class CellComparison(Struct, frozen=True, kw_only=True):
@@ -143,8 +145,9 @@ class Generated(Struct, frozen=True, kw_only=True):
 
     `time_to_first_token_ms` is the time from the prompt to the choice of the first token, with a program that
     is loaded and warm: the median of the round medians. `prefill_tokens_per_s` is the number of prompt tokens
-    divided by that time. `decode_tokens_per_s` is one divided by the median latency, which is the time of one
-    more token, including its choice.
+    divided by that time. `decode_tokens_per_s` is the number of tokens that were decoded divided by the time
+    that this took, the choice of each included; the latency of the result is the distribution of the time per
+    token.
     """
 
     time_to_first_token_ms: float
@@ -174,7 +177,9 @@ class Result(Struct, frozen=True, kw_only=True):
     are not those of the model's program. `findings` are null in results of older versions, and are computed
     when these are read.
 
-    `repeat` is the number of samples taken, `warmup` the least number of warmup inferences of a round;
+    `repeat` is the number of samples taken, each the mean time of `inferences_per_sample` inferences in a
+    row, which are several if one alone is too short to time; `warmup` the least number of warmup inferences
+    of a round;
     `truncated` is true if `max_seconds` left no time for all. `rounds` are the raw samples of each fresh
     process, `round_facts` what else is recorded of it. Results with one `turn_id` were measured in turn
     (interleaved): rounds of one block belong together, except for a cell so slow that it had its
@@ -210,6 +215,7 @@ class Result(Struct, frozen=True, kw_only=True):
     findings: list[Finding] | None = None
     weights: str
     requested: Requested
+    inferences_per_sample: int = 1
     truncated: bool = False
     rounds: list[list[float]] = []
     round_facts: list[RoundFacts] = []
@@ -248,6 +254,26 @@ class Result(Struct, frozen=True, kw_only=True):
         """The findings of severity ``error`` as a text; empty if there are none."""
         found = [one for one in self.findings or [] if one.severity == "error"]
         return "; ".join(f"{one.code}: {one.message}" for one in found)
+
+    @property
+    def uncertain(self) -> Literal["", "noisy", "unstable", "noisy tail"]:
+        """What of the latency is uncertain: the level (``noisy`` or ``unstable``), only the tail, or nothing.
+
+        The level of a cell whose ratio to an interleaved baseline is known to ±5 % serves its purpose.
+        """
+        judged = self.stability
+        if self.status != "ok" or judged is None:
+            return ""
+        if judged.verdict in ("noisy", "unstable") and not self._has_narrow_ratio:
+            return judged.verdict
+        return "noisy tail" if judged.tail else ""
+
+    @property
+    def _has_narrow_ratio(self) -> bool:
+        if self.in_turn is None:
+            return False
+        low, high = self.in_turn.comparison.low, self.in_turn.comparison.high
+        return bool(low and high and math.log(high / low) / 2 <= NARROW)
 
     @property
     def round_medians_ms(self) -> dict[int, float]:

@@ -154,7 +154,7 @@ def delegation(frame: pd.DataFrame) -> pd.DataFrame:
 
 def summary(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the columns that fit on a screen, for all cells, failed ones included."""
-    columns = [*IDENTITY, "status", METRIC, "latency_mean_ms", "latency_p95_ms", "pte_bytes", "sqnr_db"]
+    columns = [*IDENTITY, "status", METRIC, "latency_mean_ms", "p95_bound", "pte_bytes", "sqnr_db"]
     return frame[columns].sort_values(IDENTITY, kind="stable").reset_index(drop=True)
 
 
@@ -169,13 +169,13 @@ def _measured(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["status"].eq("ok") & frame[METRIC].notna()]
 
 
-def against(frame: pd.DataFrame, by: str, base: str) -> pd.DataFrame:
+def against(frame: pd.DataFrame, by: str, base: str, *, confidence: float = 0.95) -> pd.DataFrame:
     """Pair each measured cell with its baseline: the cell that differs only in `by`, which is `base` there.
 
     The baseline has the same conditions: input shapes, weights, threads, runner and machine, and, if the two
     were not interleaved, the same versions. What an imported summary does not know counts as equal among the
     summaries of one tool. If the baseline was measured more than once, the run interleaved with the cell is
-    used, or else the median run.
+    used, or else the median run. `confidence` is that of the intervals.
     """
     others = [name for name in IDENTITY if name != by] + CONDITIONS + ["source"]
     measured = _measured(frame)
@@ -189,7 +189,7 @@ def against(frame: pd.DataFrame, by: str, base: str) -> pd.DataFrame:
     chosen = choose_bases(needed[is_base], needed[~is_base], others)
     pairs, bases = measured.loc[list(chosen)], measured.loc[list(chosen.values())]
     pairs = pairs.assign(
-        **speedups(bases, pairs),
+        **speedups(bases, pairs, confidence=confidence),
         **{f"{name}_base": bases[name].array for name in (METRIC, "pte_bytes")},
         base=base,
     )

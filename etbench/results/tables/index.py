@@ -35,6 +35,7 @@ SOURCES = (  # the code that decides the row of a file
     *("results/tables/delegation", "results/tables/index", "results/tables/metrics"),
     *("artifact/quantized_words", "host/fingerprint", "results/tables/rows", "results/tables/sizes"),
     *("stats/blocks", "stats/interval", "stats/lost", "stats/parity", "stats/stability", "stats/summary"),
+    "stats/tails",
 )
 
 # A row, or the reason why the file has none.

@@ -57,6 +57,18 @@ def _latency(field: str) -> Callable[[Result], float | None]:
     return lambda result: getattr(result.latency_ms, field) if result.latency_ms else None
 
 
+def _of_samples(field: str) -> Callable[[Result], float | None]:
+    """Return a reader of a figure that is None if samples are means of several inferences, which hide it."""
+    read = _latency(field)
+    return lambda result: read(result) if result.inferences_per_sample == 1 else None
+
+
+def _tail(name: str) -> Callable[[Result], float | None]:
+    """Return a reader of a percentile that is None if the samples do not bound it."""
+    bounded, percentile = _latency(f"{name}_bound"), _latency(name)
+    return lambda result: None if bounded(result) is None else percentile(result)
+
+
 def _p50(result: Result) -> float | None:
     """Return the median, or the mean of an imported summary that has no median; `center` names which."""
     latency = result.latency_ms
@@ -149,11 +161,13 @@ COLUMNS = (
     Column("latency_ci95_low_ms", "lower bound of its 95 % interval", _latency("p50_ci95_low"), "lower"),
     Column("latency_ci95_high_ms", "upper bound of its 95 % interval", _latency("p50_ci95_high"), "lower"),
     Column("latency_mean_ms", "mean latency", _latency("avg"), "lower"),
-    Column("latency_p95_ms", "95th percentile of latency", _latency("p95"), "lower"),
-    Column("latency_p99_ms", "99th percentile of latency", _latency("p99"), "lower"),
-    Column("latency_min_ms", "fastest inference", _latency("min"), "lower"),
-    Column("latency_max_ms", "slowest inference", _latency("max"), "lower"),
-    Column("latency_std_ms", "sample standard deviation of latency", _latency("std_dev"), "lower"),
+    Column("latency_p95_ms", "95th percentile of latency, if the samples bound it", _tail("p95"), "lower"),
+    Column("p95_bound", "upper bound of that percentile (one-sided, 95 %)", _latency("p95_bound"), "lower"),
+    Column("latency_p99_ms", "99th percentile of latency, if the samples bound it", _tail("p99"), "lower"),
+    Column("p99_bound", "upper bound of that percentile (one-sided, 95 %)", _latency("p99_bound"), "lower"),
+    Column("latency_min_ms", "fastest inference", _of_samples("min"), "lower"),
+    Column("latency_max_ms", "slowest inference", _of_samples("max"), "lower"),
+    Column("latency_std_ms", "sample standard deviation of latency", _of_samples("std_dev"), "lower"),
     Column(
         "throughput_per_s",
         "items per second, at the median; none if the batch is not known",
@@ -238,9 +252,22 @@ COLUMNS = (
     Column("subgraphs", "number of subgraphs given to the delegate", _of("artifact.delegation", "subgraphs")),
     Column("border_tensors", "number of tensors that enter or leave subgraphs", _border_tensors),
     Column("border_copies", "copies left at subgraph borders", _of("artifact.delegation", "border_copies")),
-    Column("samples", "timed inferences", lambda result: result.repeat if result.latency_ms else None),
+    Column(
+        "samples",
+        "samples: timed inferences, or means of several",
+        lambda result: result.repeat if result.latency_ms else None,
+    ),
+    Column(
+        "inferences_per_sample",
+        "inferences that a sample is the mean of, if one is too short to time",
+        lambda result: result.inferences_per_sample if result.latency_ms else None,
+    ),
     Column("rounds", "number of rounds, each a fresh process", lambda result: len(result.rounds) or None),
-    Column("stability", "whether the rounds agree", _of("stability", "verdict")),
+    Column(
+        "stability",
+        "how well the level is known: `stable` to ±5 %, `noisy` to ±15 %, `unstable` worse",
+        _of("stability", "verdict"),
+    ),
     Column("warmup", "warmup inferences per round", lambda result: result.warmup),
     Column("truncated", "true if max_seconds left no time for all runs", lambda result: result.truncated),
     Column("turn_id", "equal for cells measured in turn (interleaved)", lambda result: result.turn_id),

@@ -9,21 +9,34 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from etbench.results.tables.frames import CONDITIONS, IDENTITY, METRIC
+from etbench.results.tables.speedup import strict_bounds
 
-__all__ = ["OBJECTIVES", "mark_pareto", "pareto_front", "size_step", "sqnr_step"]
+__all__ = [
+    "OBJECTIVES",
+    "ROUNDING_DB",
+    "mark_pareto",
+    "nearly_most_accurate",
+    "nearly_smallest",
+    "pareto_front",
+]
 
 OBJECTIVES = [METRIC, "sqnr_db", "pte_bytes"]
 ROUNDING_DB = 100  # above this, what differs from eager fp32 is the order of additions
-SQNR_STEP_DB = 3
-SIZE_STEP = math.log(1.01)
+SQNR_DB, SIZE, LATENCY = 3, 1.01, 1.05  # differences and ratios up to which cells are alike
+WRONG = 0.05  # chance that any cell is called slower than an equal one
+
+Matrix = NDArray[np.bool_]  # of each cell against each other one
 
 
 def pareto_front(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the cells that no other one of the same model and conditions beats, fastest first in each model.
 
-    A cell beats another if it is as good in latency, SQNR and size, and better in one of them. SQNR counts
-    in steps of 3 dB, a factor of two in the power of the noise, up to 100 dB, and size in steps of 1 %: a
-    smaller difference does not decide which one to ship.
+    A cell beats another if it is as good in latency, SQNR and size, and better in one of them. It is as good
+    in latency only if the interval of their ratio shows it: it is significantly faster, or at most 5 % slower
+    and not significantly slower. The intervals of all pairs have a confidence of 95 % together (Bonferroni);
+    cells that were not interleaved are told apart by a factor of two. SQNR is as good down to
+    3 dB less, a factor of two in the power of the noise, and counts up to 100 dB; size up to 1 % more. A cell
+    is beaten only by one that is not beaten itself, so that small differences do not add up.
     """
     marked = mark_pareto(frame)
     front = marked[marked["pareto_optimal"]].sort_values(["model", METRIC], kind="stable")
@@ -33,29 +46,58 @@ def pareto_front(frame: pd.DataFrame) -> pd.DataFrame:
 def mark_pareto(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the cells that have all three figures, with the column `pareto_optimal`."""
     known = frame[frame["status"].eq("ok")].dropna(subset=OBJECTIVES).copy()
-    known["pareto_optimal"] = False
-    for _, group in known.groupby(["model", *CONDITIONS], dropna=False):
-        known.loc[group.index, "pareto_optimal"] = _undominated(_costs(group))
+    known["pareto_optimal"] = True
+    groups = [group for _, group in known.groupby(["model", *CONDITIONS], dropna=False) if len(group) > 1]
+    pairs = sum(math.comb(len(group), 2) for group in groups)
+    for group in groups:
+        ordered = group.sort_values(METRIC, kind="stable")
+        beats = _beats(ordered, confidence=1 - WRONG / pairs)
+        known.loc[ordered.index, "pareto_optimal"] = _unbeaten(beats)
     return known
 
 
-def sqnr_step(sqnr_db: float) -> int:
-    """Return the SQNR as far as it matters: in steps of 3 dB, up to 100 dB."""
-    return round(min(ROUNDING_DB, sqnr_db) / SQNR_STEP_DB)
+def nearly_smallest(size_bytes: pd.Series, by: pd.Series) -> pd.Series:
+    """Return which programs are as small as the smallest of their group, or at most 1 % larger."""
+    return size_bytes <= SIZE * size_bytes.groupby(by).transform("min")
 
 
-def size_step(size_bytes: int) -> int:
-    """Return the size as far as it matters: in steps of 1 %."""
-    return round(math.log(max(1, size_bytes)) / SIZE_STEP)
+def nearly_most_accurate(sqnr_db: pd.Series, by: pd.Series) -> pd.Series:
+    """Return which cells are at most 3 dB below the best SQNR of their group, which counts up to 100 dB."""
+    counted = sqnr_db.clip(upper=ROUNDING_DB)
+    return counted >= counted.groupby(by).transform("max") - SQNR_DB
 
 
-def _costs(group: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the values to minimize, one row per cell."""
-    accuracy, size = group["sqnr_db"].map(sqnr_step), group["pte_bytes"].map(size_step)
-    return np.column_stack([group[METRIC], -accuracy, size]).astype(np.float64)
+def _beats(group: pd.DataFrame, confidence: float) -> Matrix:
+    """Return which cells (rows) beat which (columns)."""
+    as_fast, faster = _latencies(group, confidence)
+    accuracy = np.minimum(group["sqnr_db"].to_numpy(dtype=np.float64), ROUNDING_DB)
+    size = group["pte_bytes"].to_numpy(dtype=np.float64)
+    more_db = accuracy[:, None] - accuracy[None, :]
+    larger = np.log(np.maximum(size, 1)[:, None] / np.maximum(size, 1)[None, :])
+    as_good = as_fast & (more_db >= -SQNR_DB) & (larger <= math.log(SIZE))
+    better: Matrix = as_good & (faster | (more_db > SQNR_DB) | (larger < -math.log(SIZE)))
+    return better
 
 
-def _undominated(costs: NDArray[np.float64]) -> NDArray[np.bool_]:
-    no_worse = (costs[:, None, :] <= costs[None, :, :]).all(axis=2)
-    better = (costs[:, None, :] < costs[None, :, :]).any(axis=2)
-    return np.asarray(~(no_worse & better).any(axis=0))
+def _latencies(group: pd.DataFrame, confidence: float) -> tuple[Matrix, Matrix]:
+    """Return which cells are as fast as which others, and which are significantly faster."""
+    one, other = np.triu_indices(len(group), k=1)
+    low, high, _ = strict_bounds(group.iloc[other], group.iloc[one], confidence=confidence)
+    faster = np.zeros((len(group), len(group)), dtype=np.bool_)
+    faster[one, other], faster[other, one] = low > 1, high < 1
+    as_fast = faster.copy()
+    as_fast[one, other] |= (low > 1 / LATENCY) & ~(high < 1)
+    as_fast[other, one] |= (high < LATENCY) & ~(low > 1)
+    return as_fast, faster
+
+
+def _unbeaten(beats: Matrix) -> Matrix:
+    """Return the cells of the front: none beats another, and each other cell is beaten by one of them."""
+    front: list[int] = []
+    for cell in range(len(beats)):
+        if not beats[front, cell].any():
+            front = [other for other in front if not beats[cell, other]] + [cell]
+    for cell in range(len(beats)):  # those that only a cell beat that has left the front
+        if cell not in front and not (beats[front, cell].any() or beats[cell, front].any()):
+            front.append(cell)
+    return np.isin(np.arange(len(beats)), front)

@@ -13,7 +13,14 @@ from etbench.results.tables.sizes import SIZE_COLUMNS
 
 __all__ = ["columns_page", "json_schema"]
 
-UNITS = {"_ms": "ms", "_bytes": "bytes", "_db": "dB", "_per_s": "1/s", "_share": "share, 0 to 1"}
+UNITS = {
+    "_ms": "ms",
+    "_bound": "ms",
+    "_bytes": "bytes",
+    "_db": "dB",
+    "_per_s": "1/s",
+    "_share": "share, 0 to 1",
+}
 
 
 def columns_page() -> str:

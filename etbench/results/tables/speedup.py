@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from etbench.stats.blocks import common_blocks
 from etbench.stats.paired import paired_intervals
 
-__all__ = ["CHOSEN_BY", "FIGURES", "choose_bases", "speedups"]
+__all__ = ["CHOSEN_BY", "FAR", "FIGURES", "choose_bases", "speedups", "strict_bounds"]
 
 METRIC = "latency_p50_ms"
 LOCATION, MEAN = "latency_location_ms", "latency_mean_ms"
+FAR = 2.0  # ratio beyond which cells differ however they were measured: no two runs of one are that far apart
 TURN = ["turn_id", "own_blocks"]
 BLOCKS, VERSIONS = "round_medians_ms", "versions"
 CHOSEN_BY = [METRIC, *TURN, BLOCKS, VERSIONS]
@@ -50,7 +51,7 @@ def choose_bases(bases: pd.DataFrame, new: pd.DataFrame, same: Sequence[str]) ->
     return chosen
 
 
-def speedups(bases: pd.DataFrame, new: pd.DataFrame) -> dict[str, Any]:
+def speedups(bases: pd.DataFrame, new: pd.DataFrame, *, confidence: float = 0.95) -> dict[str, Any]:
     """Compare rows of `etbench.results.to_frame`, the first with the first and so on; see `FIGURES`.
 
     Cells that were interleaved are compared block by block (`etbench.stats.paired`). Others have a ratio of
@@ -68,7 +69,7 @@ def speedups(bases: pd.DataFrame, new: pd.DataFrame) -> dict[str, Any]:
             medians[len(pair[0])].append(pair)
     for count, rows in in_turn.items():
         base_ms, new_ms = np.swapaxes(np.array(medians[count]), 0, 1)
-        ratio[rows], low[rows], high[rows] = paired_intervals(base_ms, new_ms)
+        ratio[rows], low[rows], high[rows] = paired_intervals(base_ms, new_ms, confidence=confidence)
         how[rows] = "in turn"
     bounded = (low > 0) & np.isfinite(high)
     return {
@@ -97,6 +98,21 @@ def _separate(
         np.where(of_means, "mean", "median").astype(object),
         np.where(summaries, "summaries", "separate").astype(object),
     )
+
+
+def strict_bounds(
+    bases: pd.DataFrame, new: pd.DataFrame, *, confidence: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return bounds of the speedups that show which cells are faster, and which pairs are interleaved.
+
+    For interleaved cells they are the interval. Others may differ by the drift between their runs, which two
+    runs do not show, and are at least a factor of `FAR` on either side.
+    """
+    found = speedups(bases, new, confidence=confidence)
+    ratio, low, high = (np.asarray(found[name], dtype=np.float64) for name in FIGURES[:3])
+    interleaved = (found["how"] == "in turn") & ~np.isnan(low)
+    low = np.where(interleaved, low, np.fmin(low, ratio / FAR))
+    return low, np.where(interleaved, high, np.fmax(high, ratio * FAR)), interleaved
 
 
 def _turns(frame: pd.DataFrame) -> list[int]:

@@ -135,15 +135,18 @@ def _headline(result: Result) -> Iterator[tuple[str, str]]:
         yield "reason", result.reason
     latency = result.latency_ms
     if latency is not None:
-        for name in ("p50", "p95", "p99", "avg", "min", "max"):
+        for name in ("p50", "avg", "min", "max"):
             value = getattr(latency, name)
             if value is not None:
                 yield name, f"{value:.4g} ms"
+        for name, bound in (("p95", latency.p95_bound), ("p99", latency.p99_bound)):
+            if bound is not None:
+                yield name, f"{getattr(latency, name):.4g} ms, at most {bound:.4g} ms (95 %)"
         if latency.p50_ci95_low is not None and latency.p50_ci95_high is not None:
             yield "95 % interval", f"{latency.p50_ci95_low:.4g} to {latency.p50_ci95_high:.4g} ms"
         yield "samples", f"{result.repeat} in {counted(len(result.rounds), 'round')}"
     if result.stability is not None:
-        yield "stability", result.stability.verdict
+        yield "stability", result.uncertain or result.stability.verdict
     for finding in result.findings or []:
         cure = f". {finding.cure}" if finding.cure else ""
         yield finding.kind, f"{finding.code}: {finding.message}{cure}"

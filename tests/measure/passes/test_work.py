@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from etbench.config import Generation
-from etbench.measure.passes.work import work_of
+from etbench.measure.passes.work import timed_ms, work_of
 
 LENGTHS = Generation(prompt_tokens=3, new_tokens=4, max_tokens=8)
 PROMPT = (torch.tensor([[4, 5, 6]]), torch.tensor([0]))
@@ -74,3 +74,9 @@ def test_any_other_model_gets_the_same_call_each_time() -> None:
     assert program.calls == [([4, 5, 6], 0)] * 3
     assert program.fetched == 2, "the binding is made warm"
     assert work.prefill_ms == []
+
+
+def test_several_times_in_a_row_are_timed_together() -> None:
+    calls = []
+    assert timed_ms(lambda: calls.append(1), 50) > 0
+    assert len(calls) == 50

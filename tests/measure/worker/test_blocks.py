@@ -88,7 +88,8 @@ def test_rounds_are_alike_and_say_what_they_did(tiny: tuple[Cell, Subject]) -> N
     assert len(series.rounds) == 30
     for round_ in series.rounds:
         assert len(round_.samples_ms) == 4
-        assert round_.warmup == 4
+        assert round_.warmup >= 4  # and for 10 ms, which take many inferences of this model
+        assert round_.inferences_per_sample == series.rounds[0].inferences_per_sample > 1
         assert min(round_.samples_ms) > 0
         assert round_.load_ms > 0
         assert round_.load.other_cpu_share is None or 0 <= round_.load.other_cpu_share <= 1
@@ -97,7 +98,7 @@ def test_rounds_are_alike_and_say_what_they_did(tiny: tuple[Cell, Subject]) -> N
 def test_warmup_until_stable_ends(tiny: tuple[Cell, Subject]) -> None:
     cell, subject = tiny
     (series,) = _measure(cell, _repeating(subject, warmup="stable", rounds=5))
-    assert all(10 <= round_.warmup <= 100 for round_ in series.rounds)
+    assert all(round_.warmup >= 20 for round_ in series.rounds)
 
 
 def test_adaptive_stops_when_the_interval_is_narrow_enough(tiny: tuple[Cell, Subject]) -> None:

@@ -76,3 +76,8 @@ def test_blocks_that_suffice_to_pass_are_taken_although_they_show_no_regression(
 def test_a_limit_of_the_rounds_is_named_too() -> None:
     plan = plan_decision(_repeat(max_rounds=6), 0.06, 0.002, family=1)
     assert plan.note == "no regression can be seen: this needs 7 blocks: repeat.max_rounds=7"
+
+
+def test_a_tail_plans_all_rounds_with_twice_the_samples_that_bound_it() -> None:
+    plan = plan_rounds(_repeat(tail="p99"), start_s=0.3, inference_s=0.05)
+    assert (plan.rounds, plan.samples) == (30, 20)  # 40 s, whatever rounds_s allows

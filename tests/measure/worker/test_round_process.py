@@ -74,7 +74,7 @@ def _spawned(task: Task, answer: type, **how: object):
 def test_a_spawned_round_is_like_a_forked_one(two_parts: BUILT) -> None:
     taken = _spawned(_round(two_parts[0]), Round)
     assert len(taken.samples_ms) == 3
-    assert taken.warmup == 2
+    assert taken.warmup >= 2
     assert min(taken.samples_ms) > 0
     assert taken.load_ms > 0
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
+import msgspec
+import numpy as np
 import pytest
 
 from etbench.config import Repeat
@@ -190,3 +192,29 @@ def test_blocks_that_only_one_has_do_not_pair() -> None:
     base = [_round(3, 1.0, block=0), _round(3, 2.0, block=2), _round(3, 9.0, block=3)]
     new = [_round(3, 5.0, block=2), _round(3, 4.0, block=0)]
     assert in_turn(base, new) == ([1.0, 2.0], [4.0, 5.0])
+
+
+def test_a_tail_goes_on_until_the_samples_bound_it() -> None:
+    random = np.random.default_rng(0)
+
+    def run(alike: float) -> Team:
+        team = Team([Progress(_repeat(tail="p95", max_rounds=80))])
+        while team.stopped_by is None:
+            level = random.normal(0, alike)
+            times = [float(ms) for ms in np.exp(level + random.normal(0, 0.01, team.new.samples))]
+            team.new.add(msgspec.structs.replace(_round(1, block=len(team.new.rounds)), samples_ms=times), 0.1)
+            team.take_stock()
+        return team
+
+    independent, same_in_a_round = run(0.0), run(1.0)
+    assert (len(independent.new.rounds), independent.stopped_by) == (30, "rounds")
+    assert 59 < len(same_in_a_round.new.rounds) <= 80
+    assert independent.new.inferences_per_sample == 1
+
+
+def test_a_sample_of_several_inferences_takes_as_long_as_they_do() -> None:
+    progress = Progress(_repeat(rounds_s=1.0))
+    progress.add(msgspec.structs.replace(_round(3, 0.005), inferences_per_sample=20), 0.05)
+    assert progress.inferences_per_sample == 20
+    assert progress.inference_s == pytest.approx(1e-4)
+    assert progress.start_s == pytest.approx(0.05 - 3e-4)

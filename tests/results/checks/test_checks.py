@@ -83,7 +83,11 @@ PROVOKED: dict[str, Callable[[MakeResult], Result]] = {
     "cache.unknown_sources": lambda make: _artifact(make(), sources_unknown="it reads more than 2,000 files"),
     "weights.random": lambda make: make(weights="random"),
     "latency.unstable": lambda make: make(stability=assess([[1.0], [9.0]] * 5)),
-    "latency.noisy": lambda make: make(stability=assess([[5.0]] * 6, other_cpu_shares=[0.2] * 6)),
+    "latency.noisy": lambda make: make(stability=assess([[5.0], [5.4]] * 5)),
+    "latency.tail": lambda make: make(
+        stability=assess([[5.0]] * 6, other_cpu_shares=[0.2] * 6, has_tail=True)
+    ),
+    "latency.other_work": lambda make: make(stability=assess([[5.0]] * 6, other_cpu_shares=[0.3] * 6)),
     "latency.few_rounds": lambda make: make(stability=assess([[5.0]])),
     "latency.truncated": lambda make: make(truncated=True),
     "latency.reconnected": lambda make: make(lost_connections=2),

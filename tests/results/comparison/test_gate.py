@@ -6,15 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from etbench.cli.main import main
 from etbench.errors import EtbenchError
+from etbench.host.load import MachineLoad
 from etbench.results.comparison.gate import check_conditions, parse_condition
 from etbench.results.files.store import write_result
-from etbench.results.schema import Result
+from etbench.results.schema import Result, RoundFacts
 
 MakeResult = Callable[..., Result]
+QUIET = MachineLoad(
+    other_cpu_share=0.0, steal_share=0.0, involuntary_switches=0, major_faults=0, frequency_mhz=None
+)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +51,38 @@ def test_outputs_equal_to_the_bit_are_better_than_any_sqnr(make_result: MakeResu
     assert len(check_conditions(condition, [(exact, noisy)])) == 1
 
 
+def _with_tail(make_result: MakeResult, factor: float, **more: object) -> Result:
+    rounds = (factor * np.random.default_rng(0).lognormal(0, 0.05, (30, 30))).tolist()
+    return make_result(rounds=rounds, **more)
+
+
+def test_a_condition_on_a_tail_is_met_only_beyond_the_bounds_and_the_drift(make_result: MakeResult) -> None:
+    condition = [parse_condition("p99_bound>+5%")]
+    base = _with_tail(make_result, 1.0)
+    for factor, met in ((1.0, False), (1.2, False), (1.7, True)):
+        found = check_conditions(condition, [(base, _with_tail(make_result, factor))])
+        assert bool(found) is met
+    assert found[0].message.startswith("at most ")
+    assert found[0].change < 70  # percent: what has changed at least
+    assert check_conditions([parse_condition("p99_bound<-5%")], [(base, base)]) == []
+
+
+def test_a_tail_of_interleaved_cells_has_no_drift_between_them(make_result: MakeResult) -> None:
+    facts = [
+        RoundFacts(block=n, started_s=n, load_ms=1, first_inference_ms=1, warmup=1, load=QUIET)
+        for n in range(30)
+    ]
+    base, new = (_with_tail(make_result, factor, turn_id="t", round_facts=facts) for factor in (1.0, 1.2))
+    assert len(check_conditions([parse_condition("p99_bound>+5%")], [(base, new)])) == 1
+
+
+def test_a_tail_that_the_samples_do_not_bound_is_neither_met_nor_passed(make_result: MakeResult) -> None:
+    pair = (_with_tail(make_result, 1.0), make_result())
+    with pytest.raises(EtbenchError, match="cannot be decided for resnet18 fp32 xnnpack") as raised:
+        check_conditions([parse_condition("p99_bound>+5%")], [pair])
+    assert "repeat.tail=p99" in raised.value.hint
+
+
 def test_a_finding_fails_a_cell_whose_baseline_does_not_have_it(make_result: MakeResult) -> None:
     trained, random = make_result(weights="a.pt"), make_result(weights="random")
     for text in ("finding:weights.random", "finding:weights.*"):
@@ -61,6 +98,7 @@ def test_a_finding_fails_a_cell_whose_baseline_does_not_have_it(make_result: Mak
         ("pte_bytes", "not a valid condition: write metric"),
         ("pte_bytes>=2%", "not a valid condition"),
         ("model>1", "no metric 'model'"),
+        ("latency_p99_ms>+5%", "differ by chance; use p99_bound"),
         ("finding:weights.randon", "no finding has the code .*did you mean 'weights.random'"),
     ],
 )

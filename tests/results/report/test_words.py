@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from report_cells import EVIL, steady
 
+from etbench.host.load import MachineLoad
 from etbench.results import to_frame
-from etbench.results.report.words import Summary, summarize_in_words
-from etbench.results.schema import CellComparison, InTurn, Result
+from etbench.results.report.words import Summary, _choices, summarize_in_words
+from etbench.results.schema import CellComparison, InTurn, Result, RoundFacts
 from etbench.results.tables.labels import label_cells
 
 MakeResult = Callable[..., Result]
+QUIET = MachineLoad(
+    other_cpu_share=0.0, steal_share=0.0, involuntary_switches=0, major_faults=0, frequency_mhz=None
+)
 
 
 def _said(*results: Result) -> Summary:
@@ -41,6 +46,8 @@ def test_everything(everything: list[Result]) -> None:
     assert points["Fastest"] == [
         "fp32 on xnnpack for 2 of 4 models: 3 ms (" + EVIL + ") to 10 ms (imported (flat, no rounds)).",
         "int8 on xnnpack for 2 of 4 models: 1.2 ms (mobilenet_v2) to 4 ms (resnet18).",
+        "Significantly faster than all others (95 % for all models together) in 1 of 2; 1 not measured in "
+        "turn with all that are close.",
     ]
     assert (
         points["Smallest"][0] == "int8 on xnnpack for 2 of 3 models: 4 MB (mobilenet_v2) to 10 MB (resnet18)."
@@ -85,18 +92,51 @@ def test_repeated_cells_are_told_apart(make_result: MakeResult) -> None:
     assert lines[-1] == "2 cells measured more than once, numbered #1, #2 … in order of time."
 
 
-def test_a_lead_over_a_separate_run_is_not_claimed(make_result: MakeResult) -> None:
-    points = _points(
-        make_result(precision="fp16", rounds=steady(10.0)), make_result(rounds=steady(10.1), weights="random")
+def _in_turn(make_result: MakeResult, precision: str, medians_ms: Sequence[float]) -> Result:
+    facts = [
+        RoundFacts(block=block, started_s=block, load_ms=1, first_inference_ms=1, warmup=1, load=QUIET)
+        for block in range(len(medians_ms))
+    ]
+    rounds = [[float(ms)] for ms in medians_ms]
+    return make_result(precision=precision, rounds=rounds, round_facts=facts, turn_id="t")
+
+
+def test_the_lead_is_over_all_others_and_not_the_second_alone(make_result: MakeResult) -> None:
+    noise = np.exp(np.random.default_rng(0).normal(0, 0.01, (3, 20)))
+    first, second = _in_turn(make_result, "int8", 5 * noise[0]), _in_turn(make_result, "fp16", 6 * noise[1])
+    assert _points(first, second)["Fastest"][0].endswith(", significantly faster than all others (95 %).")
+    close = _in_turn(make_result, "fp32", 5.001 * noise[2])
+    assert _points(first, second, close)["Fastest"][0].endswith(
+        ", not significantly faster than all others (95 %)."
     )
-    assert points["Fastest"] == ["resnet18 fp16 xnnpack, 10 ms."]
+
+
+def test_a_lead_over_a_cell_of_another_run_is_not_judged_unless_it_is_far(make_result: MakeResult) -> None:
+    first = make_result(precision="int8", rounds=steady(10.0))
+    assert _points(first, make_result(rounds=steady(12.0)))["Fastest"] == [
+        "resnet18 int8 xnnpack, 10 ms, which was not measured in turn with all others that are close."
+    ]
+    assert "significantly faster than all" in _points(first, make_result(rounds=steady(30.0)))["Fastest"][0]
+
+
+def test_of_equal_cells_one_is_ahead_in_at_most_5_of_100_reports(make_result: MakeResult) -> None:
+    random, false = np.random.default_rng(0), 0
+    for _ in range(200):
+        noise = np.exp(random.normal(0, 0.05, (2, 20)))
+        cells = [
+            _in_turn(make_result, name, 5 * row) for name, row in zip(("int8", "fp32"), noise, strict=True)
+        ]
+        frame = label_cells(to_frame(cells))
+        false += ", significantly" in next(_choices(frame)).lines[0]
+    assert false <= 18  # 10 are expected of 200 at 5 %
 
 
 def test_a_model_with_one_cell_has_no_second(make_result: MakeResult) -> None:
-    cells = [make_result(p50=5.0, rounds=steady(5.0), precision="int8"), make_result(rounds=steady(10.0))]
+    cells = [make_result(p50=4.0, rounds=steady(4.0), precision="int8"), make_result(rounds=steady(10.0))]
     assert _points(*cells, make_result("alone"))["Fastest"] == [
         "fp32 on xnnpack for alone: 10 ms.",
-        "int8 on xnnpack for resnet18: 5 ms.",
+        "int8 on xnnpack for resnet18: 4 ms.",
+        "Significantly faster than all others (95 % for all models together) in 1 of 1.",
     ]
 
 
