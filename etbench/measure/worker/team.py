@@ -158,7 +158,7 @@ class Team:
         return len(set.intersection(*of_each))
 
     def _bounds_tail(self, count: int) -> bool:
-        """Return whether the samples of all members bound the percentile of `repeat.tail`, if there is one."""
+        """Return whether the samples of all members bound the percentile of `repeat.tail`, if any."""
         if self.repeat.tail is None:
             return True
         return count % CHECK_EVERY == 0 and all(member.bounds_tail for member in self.members)

@@ -202,7 +202,8 @@ def test_a_tail_goes_on_until_the_samples_bound_it() -> None:
         while team.stopped_by is None:
             level = random.normal(0, alike)
             times = [float(ms) for ms in np.exp(level + random.normal(0, 0.01, team.new.samples))]
-            team.new.add(msgspec.structs.replace(_round(1, block=len(team.new.rounds)), samples_ms=times), 0.1)
+            taken = msgspec.structs.replace(_round(1, block=len(team.new.rounds)), samples_ms=times)
+            team.new.add(taken, 0.1)
             team.take_stock()
         return team
 

@@ -18,6 +18,7 @@ MakeResult = Callable[..., Result]
 Figures = tuple[float, float, int]
 
 BLOCKS = range(20)
+SAME = ("model", "inputs", "weights", "threads", "runner", "machine", "turn_id")
 
 
 def _noise(seed: int) -> np.ndarray:
@@ -29,7 +30,7 @@ def _frame(cells: dict[str, Figures]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                **dict.fromkeys(("model", "inputs", "weights", "threads", "runner", "machine", "turn_id"), "m"),
+                **dict.fromkeys(SAME, "m"),
                 **dict.fromkeys(
                     ("latency_location_ms", "latency_ci95_low_ms", "latency_ci95_high_ms"), np.nan
                 ),
