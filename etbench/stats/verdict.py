@@ -67,25 +67,21 @@ class Judgement(Struct, frozen=True, kw_only=True):
 
     `verdict` says how the two programs differ, `decision` whether the new one is slower by more than the
     threshold. `alarm_low` is the lower end of the interval that decides about a regression, 0 if it has none.
-    `times_more` is how many times as many rounds would make an inconclusive verdict clear, if the machine
-    stays as it is; it is null if the verdict is clear or more rounds would not help.
     """
 
     verdict: Word
     decision: Decision = "undecided"
     alarm_low: float = 0.0
-    times_more: float | None = None
 
 
 def judge(
-    ratio: float,
     *,
     interval: tuple[float, float],
     strict: tuple[float, float],
     threshold: float,
     alarm_low: float | None = None,
 ) -> Judgement:
-    """Judge a ratio.
+    """Judge a ratio by its intervals.
 
     The verdict is ``faster`` or ``slower`` if the strict interval excludes 1, whatever the size of the
     difference; ``same`` if the plain interval lies within the threshold; else ``inconclusive``. The decision
@@ -93,7 +89,6 @@ def judge(
     end of the plain interval is below it, else ``undecided``.
 
     Args:
-        ratio: new over baseline.
         interval: the plain interval.
         strict: the interval with the confidence that ``faster`` and ``slower`` need.
         threshold: 0.05 means ±5 %, on the log scale.
@@ -116,8 +111,7 @@ def judge(
         verdict = "faster"
     elif low > 0 and -bound < math.log(low) and high < limit:
         verdict = "same"
-    more = _times_more(ratio, low, high, bound) if verdict == "inconclusive" else None
-    return Judgement(verdict=verdict, decision=decision, alarm_low=alarm_low, times_more=more)
+    return Judgement(verdict=verdict, decision=decision, alarm_low=alarm_low)
 
 
 def judge_family(cells: Sequence[FamilyMember]) -> list[tuple[Ratio, Judgement]]:
@@ -193,7 +187,6 @@ def _judged(
         at(confidence) for confidence in (levels.interval, levels.strict(family), levels.strict(alarm_family))
     )
     return ratio, judge(
-        ratio.ratio,
         interval=(ratio.low, ratio.high),
         strict=(strict.low, strict.high),
         threshold=threshold,
@@ -215,12 +208,3 @@ def _holm_counts(cells: Sequence[FamilyMember], raises_alarm: Callable[[Ratio, f
         }
         left = left - alarms
     return counts
-
-
-def _times_more(ratio: float, low: float, high: float, bound: float) -> float | None:
-    """Return the factor on the rounds; a half width falls with their square root."""
-    if low <= 0 or not math.isfinite(high):
-        return None
-    half, distance = math.log(high / low) / 2, abs(math.log(ratio))
-    room = max(bound - distance, distance)  # to lie within the threshold, or to exclude 1
-    return max(1.0, (half / room) ** 2) if room > 0 else None

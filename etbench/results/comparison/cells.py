@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from statistics import median
 
+import msgspec
+
+from etbench.results.comparison.advice import rounds_advice
 from etbench.results.comparison.pairing import cell_name
 from etbench.results.schema import CellComparison, Result
 from etbench.stats.paired import PairedRatio
 from etbench.stats.separate import SeparateRatio
-from etbench.stats.verdict import Judgement, Levels, judge_in_turn
+from etbench.stats.verdict import Judgement, Levels, in_turn_at, judge_in_turn
 
-__all__ = ["compare_in_turn", "compared_cell", "location_ms"]
+__all__ = ["compare_in_turn", "compared_cell", "compared_in_turn", "location_ms"]
 
 
 def compare_in_turn(
@@ -36,7 +38,24 @@ def compare_in_turn(
 
     """
     judged = judge_in_turn(base_medians, new_medians, threshold=threshold, family=family, levels=levels)
-    return compared_cell(new, *judged, base_ms=median(base_medians), how="in turn", threshold=threshold)
+    return compared_in_turn(new, judged, base_medians, new_medians, threshold=threshold, family=family)
+
+
+def compared_in_turn(
+    new: Result,
+    judged: tuple[PairedRatio | SeparateRatio, Judgement],
+    base_medians: Sequence[float],
+    new_medians: Sequence[float],
+    *,
+    threshold: float,
+    family: int,
+) -> CellComparison:
+    """Return the comparison of a cell with its interleaved baseline, judged before; see `compare_in_turn`."""
+    cell = compared_cell(new, *judged, base_ms=median(base_medians), how="in turn", threshold=threshold)
+    if cell.decision != "undecided":
+        return cell
+    at = in_turn_at(base_medians, new_medians)
+    return msgspec.structs.replace(cell, advice=rounds_advice(new, at, threshold=threshold, family=family))
 
 
 def compared_cell(
@@ -65,7 +84,6 @@ def compared_cell(
         decision=judgement.decision,
         threshold=threshold,
         alarm_low=judgement.alarm_low if judgement.alarm_low > 0 else None,
-        advice=_advice(judgement, len(new.rounds)),
     )
 
 
@@ -77,11 +95,3 @@ def location_ms(result: Result) -> float:
     if latency is None:
         raise ValueError(f"{cell_name(result)} was not measured")
     return latency.p50 if latency.p50 is not None else latency.avg
-
-
-def _advice(judgement: Judgement, rounds: int) -> str:
-    if judgement.verdict != "inconclusive":
-        return ""
-    if judgement.times_more is None:
-        return "too few rounds for an interval"
-    return f"about {math.ceil(judgement.times_more * rounds)} rounds would settle it"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from statistics import median
 
 import msgspec
 from msgspec import Struct
@@ -13,7 +12,7 @@ from msgspec import Struct
 from etbench.config.command import quoted, shell_words
 from etbench.errors import EtbenchError
 from etbench.results.checks import OTHER_BASELINE
-from etbench.results.comparison.cells import compared_cell, location_ms
+from etbench.results.comparison.cells import compared_cell, compared_in_turn, location_ms
 from etbench.results.comparison.gate import Condition, FindingCondition, Violation, check_conditions
 from etbench.results.comparison.interleaved import interleaved, measured_with
 from etbench.results.comparison.outcome import Outcome, outcome_of
@@ -134,9 +133,9 @@ def _judge(
         if _is_any_summary(base, new):
             cells.append(_ratio_alone(base, new))
         elif together:
-            base_ms = median(together.base_ms)
+            medians = together.base_ms, together.new_ms
             cells.append(
-                compared_cell(new, *judged[number], base_ms=base_ms, how="in turn", threshold=threshold)
+                compared_in_turn(new, judged[number], *medians, threshold=threshold, family=len(members))
             )
         else:
             cells.append(

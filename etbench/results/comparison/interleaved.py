@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from statistics import median
 from typing import NamedTuple
 
 import msgspec
 
-from etbench.results.comparison.cells import compared_cell
+from etbench.results.comparison.cells import compared_in_turn
 from etbench.results.comparison.pairing import cell_settings
 from etbench.results.schema import CellComparison, InTurn, Result
 from etbench.stats.blocks import common_blocks, round_medians
@@ -95,8 +94,9 @@ def family_verdicts(results: Iterable[Result]) -> list[CellComparison]:
     again = {key: one for key, one in again.items() if one[1].base_ms}
     judged = judge_family([rounds.member(threshold) for _, rounds, threshold in again.values()])
     for (key, (result, rounds, threshold)), judgement in zip(again.items(), judged, strict=True):
-        base_ms = median(rounds.base_ms)
-        cells[key] = compared_cell(result, *judgement, base_ms=base_ms, how="in turn", threshold=threshold)
+        cells[key] = compared_in_turn(
+            result, judgement, rounds.base_ms, rounds.new_ms, threshold=threshold, family=len(again)
+        )
     return [msgspec.structs.replace(cell, setting=settings[key]) for key, cell in cells.items()]
 
 

@@ -1,0 +1,60 @@
+"""How to settle an undecided comparison of interleaved rounds: the number of rounds, and the overrides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from etbench.results.schema import Result
+from etbench.stats.looks import blocks_needed, blocks_to_decide
+from etbench.stats.paired import PairedRatio
+from etbench.stats.verdict import Levels
+
+__all__ = ["MOST_ROUNDS", "rounds_advice"]
+
+MOST_ROUNDS = 1_000  # the largest `repeat.rounds`
+SPARE = 1.25  # rounds vary
+
+
+def rounds_advice(
+    new: Result, at: Callable[[float], PairedRatio], *, threshold: float, family: int = 1
+) -> str:
+    """Return how many rounds would settle a comparison that is undecided, and the overrides for them.
+
+    Args:
+        new: the result that was judged.
+        at: returns its ratio to the baseline with the interval at a confidence.
+        threshold: 0.05 allows it to be 5 % slower.
+        family: how many cells are compared at once.
+
+    """
+    ratio = at(0.95)
+    if ratio.half_width is None:
+        needed = blocks_needed(Levels().regression / family)
+        return f"too few rounds for an interval: it needs at least {needed}: {_overrides(new, ratio, needed)}"
+    rounds = blocks_to_decide(at, threshold=threshold, family=family, most=MOST_ROUNDS)
+    if rounds is None:
+        limit = f"{100 * threshold:.3g} %"
+        return f"the difference is too close to {limit} to be settled by {MOST_ROUNDS:,} rounds"
+    return f"about {rounds} rounds would settle it: {_overrides(new, ratio, rounds)}"
+
+
+def _overrides(new: Result, ratio: PairedRatio, rounds: int) -> str:
+    """Return what must be changed for a comparison to have so many rounds."""
+    repeat = new.config.get("repeat")
+    given: dict[str, Any] = repeat if isinstance(repeat, dict) else {}
+    wanted = {"rounds": rounds, "max_rounds": rounds}
+    if (round_s := _mean_round_s(new, ratio)) is not None:
+        wanted["rounds_s"] = math.ceil(SPARE * rounds * round_s)
+        wanted["max_seconds"] = math.ceil(2 * SPARE * rounds * round_s)
+    changed = {name: value for name, value in wanted.items() if value > given.get(name, 0)}
+    return " ".join(f"repeat.{name}={value}" for name, value in (changed or {"rounds": rounds}).items())
+
+
+def _mean_round_s(new: Result, ratio: PairedRatio) -> float | None:
+    """Return the mean duration of a round of the two programs; None for a result of unknown duration."""
+    seconds = new.stage_s.get("time")
+    if seconds is None or not new.rounds:
+        return None
+    return seconds / len(new.rounds) * (1 + 1 / ratio.ratio) / 2
