@@ -36,7 +36,7 @@ __all__ = ["Cell", "Recipe", "Settings", "decides_cell"]
 UNMEASURED = (
     *("sweep", "cache", "build", "report", "tracking", "keep_pte", "event_log"),
     *("compare_to", "fail_above", "allow_undecided", "objective", "bounds", "checks"),
-    *("measure.timeout_s", "measure.seed"),
+    *("measure.timeout_s", "measure.seed", "repeat.until"),
     *("runner.cannot", "runner.compilers", "runner.runs_on"),
     *("device.options", "device.folder", "device.max_gb", "device.platform", "device.retries"),
     *("device.adb", "device.address"),
@@ -125,7 +125,9 @@ class Cell(Settings, frozen=True, kw_only=True):
         recipe = msgspec.to_builtins(self.recipe)
         if self.delegate.check_ir is True:  # so that ids of older cells stay
             del recipe["delegate"]["check_ir"]
-        identity = [recipe, self.repeat, measured_how, self.passes, self.profile, self.threads]
+        repeat = msgspec.to_builtins(self.repeat)
+        del repeat["until"]  # asks for more rounds only, as compare_to does
+        identity = [recipe, repeat, measured_how, self.passes, self.profile, self.threads]
         identity += [self.delegate.runtime, self.evaluate]
         identity += self.device.identity
         if self.runner.name != "python":  # as above

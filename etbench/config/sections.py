@@ -218,7 +218,8 @@ class Repeat(Section, frozen=True, kw_only=True):
 
     At least `runs` samples are spread over `rounds` fresh processes, fewer if these would take longer than
     `rounds_s`, more if they would take less than `spread_s`. With a `target_ci`, rounds are added until the
-    half width of the 95 % interval is this share of the latency, up to `max_rounds`.
+    half width of the 95 % interval is this share of the latency, up to `max_rounds`. With a baseline and no
+    `target_ci`, rounds are added until the comparison is ``decided``, or those that are ``planned`` are all.
     """
 
     runs: Runs
@@ -229,6 +230,7 @@ class Repeat(Section, frozen=True, kw_only=True):
     max_seconds: Seconds
     target_ci: Annotated[float, Meta(gt=0, lt=1)] | None = None
     max_rounds: Annotated[int, Meta(ge=5, le=10_000)] = 1_000
+    until: Literal["decided", "planned"] = "decided"
 
 
 class Measure(Section, frozen=True, kw_only=True):
@@ -275,13 +277,15 @@ class SweepSettings(Section, frozen=True, kw_only=True):
 
     `builders` is the number of processes that build at the same time, None for as many as cores and memory
     allow. `resume` is the folder of an earlier sweep to complete, with `retry` also its failed cells, or its
-    wrong ones.
+    wrong ones. `decide_max_s` limits the rounds that are added, for all cells of a device together, until
+    the comparisons with their baselines are decided.
     """
 
     builders: Annotated[int, Meta(ge=1, le=256)] | None = None
     resume: Annotated[str, Meta(min_length=1)] | None = None
     retry: Literal["failed", "wrong"] | None = None
     fail_fast: bool = False
+    decide_max_s: Seconds = 600.0
 
 
 class Checks(Section, frozen=True, kw_only=True):

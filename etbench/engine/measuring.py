@@ -11,13 +11,13 @@ from time import monotonic
 
 import msgspec
 
-from etbench.config import Evaluate
+from etbench.config import Cell, Evaluate
 from etbench.engine.baseline import Settings
 from etbench.engine.cell_run import CellRun
 from etbench.engine.record import compared, measured
 from etbench.errors import EtbenchError
 from etbench.events import Event, Failure
-from etbench.measure import Round, Series, Subject
+from etbench.measure import Decide, Round, Series, Subject
 from etbench.results.schema import Result
 
 __all__ = ["Measuring"]
@@ -113,7 +113,9 @@ class Measuring:
             unlike = run.base.settings.unlike(Settings.of(run.cell))
             origin = ", with its own ".join(filter(None, [run.base_program.origin, unlike]))
             program = replace(run.base_program, origin=origin)
-            result = compared(run.cell, result, run.base, program, of.base, family=self._family)
+            result = compared(
+                run.cell, result, run.base, program, of.base, family=self._family, looks=series.looks
+            )
         of.rounds = []
         self._finish(run, result)
 
@@ -149,11 +151,18 @@ class Measuring:
             msgspec.structs.replace(
                 subject,
                 base=base,
+                decide=self._question(run.cell),
                 passes=run.cell.passes,
                 profile=run.cell.profile,
                 evaluate=run.cell.evaluate,
             )
         )
+
+    def _question(self, cell: Cell) -> Decide | None:
+        """Return what the comparison of a cell must answer; None for one that has its number of rounds."""
+        if cell.repeat.until == "planned" or cell.repeat.target_ci is not None:
+            return None
+        return Decide(threshold=cell.fail_above, family=self._family)
 
     def _subject(self, run: CellRun, folder: Path, how: Settings) -> Subject:
         """Return a program to time, without the additional passes."""

@@ -184,6 +184,7 @@ class Phases:
                 measuring,
                 place_for=partial(place, how.device, scratch=self.scratch, log=runs[0].log),
                 log=runs[0].log,
+                decide_max_s=self.settings.sweep.decide_max_s,
             )
         finally:
             measuring.keep_all()

@@ -20,6 +20,7 @@ from etbench.results.comparison.cells import compare_in_turn
 from etbench.results.schema import Generated, InTurn, Requested, Result, RoundFacts
 from etbench.stats import assess, summarize
 from etbench.stats.blocks import common_blocks, round_medians
+from etbench.stats.looks import Look, levels_of
 
 __all__ = ["blank_result", "compared", "facts", "failed", "measured"]
 
@@ -46,7 +47,7 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         warmup=min(taken.warmup for taken in series.rounds),
         latency_ms=latency,
         requested=msgspec.structs.replace(blank.requested, stopped_by=series.stopped_by),
-        truncated=series.stopped_by == "max_seconds" and count < cell.repeat.runs,
+        truncated=_truncated(series, cell.repeat.runs),
         rounds=rounds,
         round_facts=[facts(taken) for taken in series.rounds],
         turn_id=turn_id,
@@ -76,6 +77,16 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
     )
 
 
+def _truncated(series: Series, runs: int) -> bool:
+    """Return whether `max_seconds` left no time for all runs, or only for rounds with fewer samples.
+
+    The first round, which shows how long a sample takes, may be short of the plan by one round at most.
+    """
+    counts = [len(taken.samples_ms) for taken in series.rounds]
+    short = runs - sum(counts)
+    return short > 0 and (series.stopped_by == "max_seconds" or short > max(counts))
+
+
 def _where(measured_on: Environment, here: Environment) -> Environment:
     """Return the environment of the measurement, with the commit and version of the caller's checkout."""
     return msgspec.structs.replace(
@@ -99,7 +110,14 @@ def _generated(lengths: Generation | None, rounds: Sequence[Round], p50_ms: floa
 
 
 def compared(
-    cell: Cell, result: Result, base: Baseline, program: BaseProgram, old: Series, *, family: int
+    cell: Cell,
+    result: Result,
+    base: Baseline,
+    program: BaseProgram,
+    old: Series,
+    *,
+    family: int,
+    looks: Sequence[Look] = (),
 ) -> Result:
     """Add the comparison with the baseline that was interleaved with the cell.
 
@@ -110,6 +128,7 @@ def compared(
         program: the program that was measured for it.
         old: the rounds of that program.
         family: how many cells of the run are compared with a baseline.
+        looks: those that were made at the comparison while it was measured.
 
     """
     base_facts, rounds = [facts(taken) for taken in old.rounds], [taken.samples_ms for taken in old.rounds]
@@ -119,7 +138,11 @@ def compared(
         base_file=str(base.path),
         base_program=program.origin,
         threshold=cell.fail_above,
-        comparison=compare_in_turn(result, *blocks, threshold=cell.fail_above, family=family),
+        comparison=compare_in_turn(
+            result, *blocks, threshold=cell.fail_above, family=family, levels=levels_of(looks)
+        ),
+        levels=levels_of(looks),
+        looks=list(looks),
         base_rounds=rounds,
         base_facts=base_facts,
         base_cell_id=base.result.cell_id,

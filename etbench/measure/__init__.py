@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etbench.measure.protocol import Round, Series, Subject
+from etbench.measure.protocol import Decide, Round, Series, Subject
 from etbench.measure.session import Listener, measure, measure_series
 
-__all__ = ["Listener", "Round", "Series", "Subject", "measure", "measure_series"]
+__all__ = ["Decide", "Listener", "Round", "Series", "Subject", "measure", "measure_series"]

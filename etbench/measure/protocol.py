@@ -14,6 +14,7 @@ from etbench.host.environment import Environment
 from etbench.host.load import MachineLoad, MachineNow
 from etbench.measure.pass_results import Evaluation, Inspection, SizeParity
 from etbench.stats.blocks import common_blocks, round_medians
+from etbench.stats.looks import Look
 from etbench.stats.parity import Parity
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "CheckPass",
     "Checked",
     "Compared",
+    "Decide",
     "Done",
     "Ended",
     "MeasurePart",
@@ -42,6 +44,16 @@ class Done(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seconds: float
 
 
+class Decide(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a comparison must answer: whether the program is slower by more than `threshold`.
+
+    It is looked at as `etbench.stats.looks` describes; `family` is the number of cells that are compared.
+    """
+
+    threshold: float
+    family: int
+
+
 class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An artifact to measure: its folder, how often, with how many threads, and where its log goes.
 
@@ -50,9 +62,9 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     executable of the native runner, which runs the tasks that it supports; None leaves all to Python. A
     `phone` has its own runner, and the program runs there. `passes` are the passes other than the timed
     rounds; None skips them, and `evaluate` without a target skips the evaluation. `base` is the number of the
-    subject that is the baseline of this one: the two then stay in the same blocks to the end, and adaptive
-    repeats look at their ratio. `checked`, `done` and `over` are the results of an earlier process that was
-    lost.
+    subject that is the baseline of this one: the two then stay in the same blocks to the end, adaptive
+    repeats look at their ratio, and the rounds go on until `decide` is answered, if it is set. `checked`,
+    `done` and `over` are the results of an earlier process that was lost.
     """
 
     folder: str
@@ -64,6 +76,7 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     runner: str | None = None
     phone: Phone | None = None
     base: int | None = None
+    decide: Decide | None = None
     passes: Passes | None = None
     profile: bool = False
     evaluate: Evaluate = Evaluate()
@@ -76,13 +89,15 @@ class MeasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A request to the measuring process: subjects to measure in turn (interleaved), block by block.
 
     `affinity` pins the rounds to these CPUs; `seed` determines the order within each block. A round or check
-    that takes longer than `timeout_s` is killed.
+    that takes longer than `timeout_s` is killed. `decide_max_s` limits the rounds that all comparisons
+    together take after their first look; without it only the limits of each subject count.
     """
 
     subjects: list[Subject]
     seed: int
     block_max_s: float
     timeout_s: float
+    decide_max_s: float | None = None
     affinity: list[int] | None = None
     start: Literal["auto", "fork", "spawn"] = "auto"
 
@@ -138,7 +153,8 @@ class NativeOutputs(Struct, frozen=True, kw_only=True):
 class Series(Struct, frozen=True, kw_only=True):
     """All rounds of one subject, and the passes before them; `stage_s` in seconds.
 
-    `stopped_by` is ``rounds`` (all that were planned), ``max_seconds``, ``target_ci`` or ``max_rounds``.
+    `stopped_by` is ``rounds`` (all that were planned), ``max_seconds``, ``target_ci``, ``max_rounds``,
+    ``decided`` or ``decide_max_s``; `looks` are those that were made at the comparison with the baseline.
     `own_blocks` is true if its rounds were too slow to be interleaved with the quick ones. `before` and
     `after` are the state of the machine at the start of the first round and at the end of the last.
     `lost_connections` counts how often the connection to the measuring process was lost and a new process
@@ -149,6 +165,7 @@ class Series(Struct, frozen=True, kw_only=True):
     environment: Environment
     rounds: list[Round]
     stopped_by: str
+    looks: list[Look] = []
     own_blocks: bool
     before: MachineNow
     after: MachineNow
@@ -183,6 +200,7 @@ class Ended(Struct, frozen=True, kw_only=True, tag=True):
 
     subject: int
     stopped_by: str
+    looks: list[Look]
     own_blocks: bool
     before: MachineNow
     after: MachineNow

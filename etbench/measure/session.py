@@ -57,6 +57,7 @@ def measure(
     *,
     place_for: PlaceFor,
     log: Path,
+    decide_max_s: float | None = None,
 ) -> None:
     """Check the outputs of artifacts against their references and time their inferences, in turn.
 
@@ -70,6 +71,7 @@ def measure(
         listener: receives the events and the result of each.
         place_for: returns the machine that measures.
         log: the file for what the measuring process prints outside the rounds.
+        decide_max_s: limit of the rounds that are added until comparisons are decided.
 
     """
     request = MeasureRequest(
@@ -77,6 +79,7 @@ def measure(
         seed=secrets.randbits(32) if how.seed is None else how.seed,
         block_max_s=how.block_max_s,
         timeout_s=how.timeout_s,
+        decide_max_s=decide_max_s,
         affinity=how.affinity,
         start=how.start,
     )
@@ -112,7 +115,12 @@ def measure(
 
 
 def measure_series(
-    subjects: Sequence[Subject], how: Measure, *, place_for: PlaceFor, log: Path
+    subjects: Sequence[Subject],
+    how: Measure,
+    *,
+    place_for: PlaceFor,
+    log: Path,
+    decide_max_s: float | None = None,
 ) -> list[Series]:
     """Measure subjects in turn as `measure` does, and return the series of each.
 
@@ -121,7 +129,7 @@ def measure_series(
 
     """
     ends = _Ends()
-    measure(subjects, how, ends, place_for=place_for, log=log)
+    measure(subjects, how, ends, place_for=place_for, log=log, decide_max_s=decide_max_s)
     if ends.failed:
         raise ends.failed[0]
     return [ends.series[number] for number in range(len(subjects))]
@@ -229,6 +237,7 @@ class _Collector:
                     evaluation=taken.checked.evaluation,
                     rounds=taken.rounds,
                     stopped_by=part.stopped_by,
+                    looks=part.looks,
                     own_blocks=part.own_blocks,
                     before=part.before,
                     after=part.after,

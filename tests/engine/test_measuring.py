@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 from running import CONF
 
 from etbench import compose
@@ -14,7 +15,7 @@ from etbench.engine.cell_run import CellRun
 from etbench.engine.measuring import Measuring
 from etbench.errors import EtbenchError
 from etbench.host.load import MachineLoad
-from etbench.measure import Round
+from etbench.measure import Decide, Round
 
 LOAD = MachineLoad(
     other_cpu_share=None, steal_share=None, involuntary_switches=0, major_faults=0, frequency_mhz=None
@@ -45,6 +46,20 @@ def _round(ms: float) -> Round:
 
 def test_the_base_is_run_as_it_was(run: CellRun) -> None:
     assert [subject.threads for subject in _measuring(run).subjects] == [7, None]
+
+
+def test_a_comparison_is_decided_unless_the_width_or_the_plan_ends_it(run: CellRun) -> None:
+    def question(**repeat: object) -> Decide | None:
+        run.cell = replace(run.cell, repeat=replace(run.cell.repeat, **repeat), fail_above=0.1)
+        base, new = Measuring(
+            [run], runner=None, finish=CellRun.finish, fail=CellRun.fail, family=28
+        ).subjects
+        assert base.decide is None
+        return new.decide
+
+    assert question() == Decide(threshold=0.1, family=28)
+    assert question(target_ci=0.02) is None
+    assert question(target_ci=None, until="planned") is None
 
 
 def test_a_base_that_fails_leaves_the_cell_its_own_rounds(run: CellRun) -> None:

@@ -215,7 +215,8 @@ def test_recommended_repeats_come_from_the_model(model: str, runs: int, warmup: 
 
 def test_the_identity_of_a_cell_is_what_is_measured_and_nothing_else() -> None:
     plain = compose(["model=resnet18"])
-    assert compose(["model=resnet18", "keep_pte=true"]).cell_id == plain.cell_id
+    for more in ("keep_pte=true", "repeat.until=planned", "sweep.decide_max_s=1"):
+        assert compose(["model=resnet18", more]).cell_id == plain.cell_id
     for override in ("model.seed=1", "threads=1", "repeat.runs=51", "precision=int8", "calibration.seed=1"):
         assert compose(["model=resnet18", override]).cell_id != plain.cell_id
 

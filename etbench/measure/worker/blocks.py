@@ -5,26 +5,44 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from etbench.measure.protocol import (
-    MeasurePart,
-    MeasureRequest,
-    in_turn,
-)
+from etbench.measure.protocol import MeasurePart, MeasureRequest
 from etbench.measure.worker.subject import RunningSubject, failing_alone
-from etbench.stats.interval import location_interval
-from etbench.stats.paired import paired_ratio
-from etbench.stats.verdict import Levels
+from etbench.measure.worker.team import Team
 
 __all__ = ["Blocks"]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A subject, after its baseline if it has one, and what decides about their rounds."""
+
+    subjects: list[RunningSubject]
+    team: Team
+
+    @property
+    def slow(self) -> bool:
+        """Whether its rounds are in blocks of the slow ones."""
+        return self.subjects[0].slow
+
+    @property
+    def broken(self) -> bool:
+        """Whether one of the subjects has failed."""
+        return any(subject.broken for subject in self.subjects)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether more rounds are needed; not if one of the subjects has failed."""
+        return not self.broken and self.team.stopped_by is None
 
 
 class Blocks:
     """Times the subjects in turn: each block is one round of every subject, in random order.
 
-    A subject and its baseline are a team: they are in the same blocks to the end. The first block shows how
-    long a round of each subject takes. Teams that are too slow then continue in separate blocks, so that the
-    rounds of the quick ones stay close together in time.
+    A subject and its baseline are in the same blocks to the end. The first block shows how long a round of
+    each subject takes. Those that are too slow then continue in separate blocks, so that the rounds of the
+    quick ones stay close together in time.
     """
 
     def __init__(
@@ -33,16 +51,13 @@ class Blocks:
         self.send = send
         self.random = random.Random(request.seed)
         self.block_max_s = request.block_max_s
+        self.decide_max_s = request.decide_max_s
         bases = {subject.asked.base for subject in subjects}
-        self.teams = [
-            [subjects[subject.asked.base], subject] if subject.asked.base is not None else [subject]
+        self.groups = [
+            _group([subjects[subject.asked.base], subject] if subject.asked.base is not None else [subject])
             for subject in subjects
             if subject.number not in bases
         ]
-        for team in self.teams:
-            team[-1].progress.half_width = _half_width(team)
-        for subject in subjects:
-            subject.restore()
         done = [earlier for subject in subjects for earlier in subject.asked.done]
         self.block = max((earlier.round.block + 1 for earlier in done), default=0)
         self.reverse: list[RunningSubject] = []
@@ -51,22 +66,22 @@ class Blocks:
 
     def run(self) -> None:
         """Time all rounds of all subjects."""
-        self._end_finished(self.teams)  # had all their rounds when the connection was lost
-        self._time_block([team for team in self.teams if _unfinished(team)])
-        for team in self.teams:
-            slow = max(subject.progress.round_s for subject in team) > self.block_max_s
-            for subject in team:
+        self._end_finished()  # had all their rounds when the connection was lost
+        self._time_block([group for group in self.groups if group.unfinished])
+        for group in self.groups:
+            slow = max(subject.progress.round_s for subject in group.subjects) > self.block_max_s
+            for subject in group.subjects:
                 subject.slow = slow
         for slow in (False, True):
-            while teams := [team for team in self.teams if team[0].slow is slow and _unfinished(team)]:
-                self._time_block(teams)
+            while groups := [group for group in self.groups if group.slow is slow and group.unfinished]:
+                self._time_block(groups)
 
-    def _time_block(self, teams: list[list[RunningSubject]]) -> None:
+    def _time_block(self, groups: list[_Group]) -> None:
         """Time a round of each member in random order; the next block of the same members reverses the order.
 
         After two blocks, the order and a steady drift have affected all members equally.
         """
-        members = [subject for team in teams if _unfinished(team) for subject in team]
+        members = [subject for group in groups for subject in group.subjects]
         order, self.reverse = self.reverse, []
         if {id(subject) for subject in order} != {id(subject) for subject in members}:
             order = self.random.sample(members, len(members))
@@ -75,46 +90,41 @@ class Blocks:
             with failing_alone(subject, self.send):
                 self.send(subject.time_round(self.block, self.begun))
         self.block += 1
-        self._end_finished(teams)
+        for group in groups:
+            if not group.broken:
+                _take_stock(group)
+        self._end_extension()
+        self._end_finished()
 
-    def _end_finished(self, teams: list[list[RunningSubject]]) -> None:
-        for team in teams:
-            _agree(team)
-            if not _unfinished(team) and not any(subject.broken for subject in team):
-                for subject in team:
-                    if not subject.asked.over:
-                        self.send(subject.end())
+    def _end_extension(self) -> None:
+        """End all comparisons that were looked at before, once these have taken all their common time."""
+        taken_s = sum(group.team.extension_s for group in self.groups)
+        if self.decide_max_s is None or taken_s < self.decide_max_s:
+            return
+        for group in self.groups:
+            if group.unfinished and group.team.looks:
+                group.team.stop("decide_max_s")
 
-
-def _agree(team: list[RunningSubject]) -> None:
-    """End a team for one reason: that of the subject with a baseline, or that a member has no time left.
-
-    More rounds of a member that has time left would need rounds of the other in the same blocks.
-    """
-    ended = [subject.progress.stopped_by for subject in team]
-    if "max_seconds" in ended or None not in ended:
-        for subject in team:
-            subject.progress.stopped_by = "max_seconds" if "max_seconds" in ended else ended[-1]
-
-
-def _unfinished(team: list[RunningSubject]) -> bool:
-    """Return whether a team needs more rounds; a team with a failed member does not."""
-    if any(subject.broken for subject in team):
-        return False
-    return any(subject.progress.stopped_by is None for subject in team)
+    def _end_finished(self) -> None:
+        for group in self.groups:
+            if not group.unfinished and not group.broken:
+                for subject in group.subjects:
+                    if not subject.over:
+                        self.send(subject.end(group.team.looks))
 
 
-def _half_width(team: list[RunningSubject]) -> Callable[[], float | None]:
-    """Return a function that returns the current half width of the last subject's interval."""
-    new = team[-1].progress
+def _group(subjects: list[RunningSubject]) -> _Group:
+    """Return a group with the rounds that an earlier process measured."""
+    team = Team([subject.progress for subject in subjects], subjects[-1].asked.decide)
+    team.restore([subject.asked.done for subject in subjects])
+    for subject in subjects:
+        subject.broken |= subject.over and team.stopped_by is None
+    return _Group(subjects, team)
 
-    def alone() -> float | None:
-        interval = location_interval([round_.samples_ms for round_ in new.rounds])
-        return interval.half_width if interval else None
 
-    def to_base() -> float | None:
-        return paired_ratio(
-            *in_turn(team[0].progress.rounds, new.rounds), confidence=Levels().strict(1)
-        ).half_width
-
-    return to_base if len(team) > 1 else alone
+def _take_stock(group: _Group) -> None:
+    """Decide what follows; report once if there is too little time for a decision."""
+    unplanned = group.team.plan is None
+    group.team.take_stock()
+    if unplanned and group.team.plan is not None and group.team.plan.note:
+        group.subjects[-1].say("time", group.team.plan.note)

@@ -1,25 +1,35 @@
-"""Decide how many rounds a subject gets, and how many samples each, from its rounds so far."""
+"""Plan the rounds of a program and its baseline, and the samples in each of them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
 from etbench.config import Repeat
-from etbench.measure.protocol import Done, Round
+from etbench.stats.looks import blocks_needed, first_look
+from etbench.stats.verdict import Levels
 
-__all__ = ["MIN_SAMPLES", "Progress", "plan_rounds"]
+__all__ = ["MIN_ROUNDS", "MIN_SAMPLES", "Plan", "plan_decision", "plan_rounds", "samples_of"]
 
 MIN_SAMPLES = 3  # per round, and per cell even if it is very slow
 MIN_ROUNDS = 5  # fewer do not show how much rounds differ
-CHECK_EVERY = 5  # rounds between two checks of the interval of an adaptive repeat
-
-StoppedBy = Literal["rounds", "max_seconds", "target_ci", "max_rounds"]
+FILLED = 0.9  # share of `max_seconds` that is planned, since rounds vary
 
 
-def plan_rounds(repeat: Repeat, start_s: float, inference_s: float) -> tuple[int, int]:
+@dataclass(frozen=True)
+class Plan:
+    """How many rounds of how many samples; `most` is the number of rounds for which there is time.
+
+    `note` says why there will be too few of them for a decision; empty if there are enough.
+    """
+
+    rounds: int
+    samples: int
+    most: float = math.inf
+    note: str = ""
+
+
+def plan_rounds(repeat: Repeat, start_s: float, inference_s: float) -> Plan:
     """Return how many rounds (five to `repeat.rounds`) of how many samples fit `repeat.rounds_s`.
 
     Args:
@@ -29,109 +39,65 @@ def plan_rounds(repeat: Repeat, start_s: float, inference_s: float) -> tuple[int
 
     >>> repeat = Repeat(runs=50, warmup=5, rounds=30, rounds_s=6, max_seconds=60)
     >>> plan_rounds(repeat, start_s=0.06, inference_s=0.002)
-    (30, 3)
-    >>> plan_rounds(repeat, start_s=0.3, inference_s=0.05)
-    (11, 5)
-    >>> plan_rounds(repeat, start_s=5, inference_s=1)
+    Plan(rounds=30, samples=3, most=inf, note='')
+    >>> plan = plan_rounds(repeat, start_s=0.3, inference_s=0.05)
+    >>> plan.rounds, plan.samples
+    (10, 5)
+    >>> plan = plan_rounds(repeat, start_s=5, inference_s=1)
+    >>> plan.rounds, plan.samples
     (5, 10)
 
     """
     fewest = min(MIN_ROUNDS, repeat.rounds)
     for rounds in range(repeat.rounds, fewest, -1):
-        samples = _samples(repeat, rounds)
+        samples = samples_of(repeat, rounds)
         if rounds * (start_s + samples * inference_s) <= repeat.rounds_s:
-            return rounds, samples
-    return fewest, _samples(repeat, fewest)
+            return Plan(rounds, samples)
+    return Plan(fewest, samples_of(repeat, fewest))
 
 
-def _samples(repeat: Repeat, rounds: int) -> int:
-    return max(min(MIN_SAMPLES, repeat.runs), math.ceil(repeat.runs / rounds))
+def plan_decision(repeat: Repeat, start_s: float, inference_s: float, *, family: int) -> Plan:
+    """Return the plan of `plan_rounds` with at least the blocks in which a regression can be seen.
 
-
-@dataclass
-class Progress:
-    """The rounds of one subject so far, and what remains to be done.
+    If these would take longer than `repeat.max_seconds`, the samples of each round are cut first, down to
+    one. If they take longer even so, there are as many as fit, or those of `plan_rounds` if nothing can be
+    decided with so few.
 
     Args:
         repeat: the requested repeats.
-        half_width: returns the half width of the interval that an adaptive repeat narrows, or None while
-            there is none; called only between rounds. Without it, as for a baseline, only the number of
-            rounds counts.
+        start_s: the mean duration of a round of the two programs before its first sample.
+        inference_s: the mean duration of a sample of the two.
+        family: how many cells are compared at once.
 
     """
+    plan = plan_rounds(repeat, start_s, inference_s)
 
-    repeat: Repeat
-    half_width: Callable[[], float | None] | None = None
-    rounds: list[Round] = field(default_factory=list)
-    spent_s: float = 0.0
-    planned: int = 1
-    samples: int = 0
-    stopped_by: StoppedBy | None = None
-    _last_end_s: float = 0.0
-    _start_s: float = math.inf  # duration of a round before its first sample
+    def fitting(samples: int) -> int:
+        each_s = 2 * (start_s + samples * inference_s)  # a block has a round of each of the two
+        return min(int(FILLED * repeat.max_seconds / each_s), repeat.max_rounds)
 
-    def __post_init__(self) -> None:
-        """Plan the first round, which shows how long a round takes."""
-        self.samples = _samples(self.repeat, self.repeat.rounds)
+    for limit in range(plan.samples, 0, -1):
+        first = first_look(plan.rounds, family=family, most=fitting(limit))
+        if first <= fitting(limit):
+            samples = min(limit, samples_of(repeat, first))
+            return Plan(first, samples, fitting(samples))
+    needed, fits = first_look(1, family=family, most=1), fitting(1)
+    note = _too_slow(repeat, 2 * (start_s + inference_s), needed, fits)
+    if fits < blocks_needed(Levels().passed):
+        return Plan(plan.rounds, plan.samples, plan.rounds, note)
+    return Plan(fits, 1, fits, note)
 
-    @property
-    def taken(self) -> int:
-        """The number of samples so far."""
-        return sum(len(round_.samples_ms) for round_ in self.rounds)
 
-    @property
-    def still_needed(self) -> int:
-        """The number of samples that are still required, even if no time is left."""
-        return max(0, min(MIN_SAMPLES, self.repeat.runs) - self.taken)
+def _too_slow(repeat: Repeat, block_s: float, needed: int, fits: int) -> str:
+    if repeat.max_rounds < needed:
+        return f"no regression can be seen: this needs {needed} blocks: repeat.max_rounds={needed}"
+    enough = math.ceil(needed * block_s / FILLED)
+    return (
+        f"no regression can be seen: this needs {needed} blocks, about {fits} fit in "
+        f"repeat.max_seconds={repeat.max_seconds:g}; repeat.max_seconds={enough} would be enough"
+    )
 
-    @property
-    def left_s(self) -> float:
-        """The time left of `max_seconds`."""
-        return max(0.0, self.repeat.max_seconds - self.spent_s)
 
-    @property
-    def spread_s(self) -> float:
-        """The time from the first to the last round, including rounds of other subjects between them."""
-        return self._last_end_s - self.rounds[0].started_s if self.rounds else 0.0
-
-    @property
-    def round_s(self) -> float:
-        """The mean duration of a round."""
-        return self.spent_s / len(self.rounds) if self.rounds else 0.0
-
-    def add(self, round_: Round, seconds: float) -> None:
-        """Add a round with its total duration, and decide whether it was the last."""
-        self._take_in(round_, seconds)
-        self.stopped_by = self._decide()
-
-    def restore(self, done: Sequence[Done]) -> None:
-        """Add the rounds that another process measured, and decide whether more are needed."""
-        for earlier in done:
-            self._take_in(earlier.round, earlier.seconds)
-        if done:
-            self.stopped_by = self._decide()
-
-    def _take_in(self, round_: Round, seconds: float) -> None:
-        self.rounds.append(round_)
-        self.spent_s += seconds
-        self._last_end_s = round_.started_s + seconds
-        timed_s = sum(round_.samples_ms) / 1e3
-        self._start_s = min(self._start_s, max(0.0, seconds - timed_s))
-        if len(self.rounds) == 1:
-            inference_s = timed_s / len(round_.samples_ms)
-            self.planned, self.samples = plan_rounds(self.repeat, self._start_s, inference_s)
-
-    def _decide(self) -> StoppedBy | None:
-        count, target = len(self.rounds), self.repeat.target_ci
-        if self.left_s <= self._start_s and not self.still_needed:  # too short even for the warmup
-            return "max_seconds"
-        enough = count >= self.planned and self.spread_s >= self.repeat.spread_s
-        if target is None or self.half_width is None:
-            return "rounds" if enough else None
-        if count >= self.repeat.max_rounds:
-            return "max_rounds"
-        if enough and count % CHECK_EVERY == 0:
-            half_width = self.half_width()
-            if half_width is not None and half_width <= target:
-                return "target_ci"
-        return None
+def samples_of(repeat: Repeat, rounds: int) -> int:
+    """Return the samples of each of so many rounds."""
+    return max(min(MIN_SAMPLES, repeat.runs), math.ceil(repeat.runs / rounds))

@@ -32,9 +32,10 @@ from etbench.measure.protocol import (
 )
 from etbench.measure.worker.inspection import RunTask, inspect_program
 from etbench.measure.worker.machine import machine_of
-from etbench.measure.worker.plan import Progress
+from etbench.measure.worker.progress import Progress
 from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import CheckTask, EvaluateTask, OutputsTask, ParityTask, RoundTask, Task
+from etbench.stats.looks import Look
 from etbench.system.printed import adding_printed, log_or_stderr
 from etbench.text import seconds_text
 
@@ -58,7 +59,7 @@ class _Run(RunTask, Protocol):
 
 
 class RunningSubject:
-    """A program to measure, and its progress; `broken` is set once it has failed."""
+    """A program to measure, and its progress; it is `broken` once it has failed, `over` once it has ended."""
 
     def __init__(self, number: int, asked: Subject, request: MeasureRequest, emit: OnEvent) -> None:
         self.number = number
@@ -66,6 +67,7 @@ class RunningSubject:
         self.threads = asked.threads or available_cores()
         self.progress = Progress(asked.repeat)
         self.broken = False
+        self.over = asked.over
         self.slow = False
         self._before: MachineNow | None = None
         self._machine = machine_of(asked, request.start)
@@ -125,11 +127,6 @@ class RunningSubject:
                 runtimes=told.runtimes,
             )
 
-    def restore(self) -> None:
-        """Continue after the rounds that an earlier process measured."""
-        self.progress.restore(self.asked.done)
-        self.broken |= self.asked.over and self.progress.stopped_by is None
-
     def time_round(self, block: int, begun: float) -> Timed:
         """Time one round in a separate process."""
         progress, start = self.progress, time.monotonic()
@@ -150,13 +147,15 @@ class RunningSubject:
         progress.add(taken, seconds)
         return Timed(subject=self.number, round=taken, seconds=seconds, planned=progress.planned)
 
-    def end(self) -> Ended:
-        """Report that the timing has finished."""
+    def end(self, looks: list[Look]) -> Ended:
+        """Report that the timing has finished, with the looks at the comparison."""
+        self.over = True
         seconds = self.progress.spent_s
         self._tell(Event(kind="stage_finished", stage="time", seconds=seconds))
         return Ended(
             subject=self.number,
             stopped_by=str(self.progress.stopped_by),
+            looks=looks,
             own_blocks=self.slow,
             before=self._before or self._machine.now(),  # None if another process measured all rounds
             after=self._machine.now(),
@@ -170,7 +169,7 @@ class RunningSubject:
             progress(f"{STAGE_TEXT[stage]}: still running after {seconds_text(seconds)}")
 
         def progress(text: str) -> None:
-            self._tell(Event(kind="progress", stage=stage, message=text))
+            self.say(stage, text)
 
         def run(task: Task | OutputsTask, answer: type[T], /) -> T:
             task = msgspec.structs.replace(task, runtime=self.asked.runtime)
@@ -179,6 +178,10 @@ class RunningSubject:
 
         supervision = Supervision(stage, waiting, progress, self._timeout_s, self.asked.log)
         return run
+
+    def say(self, stage: str, text: str) -> None:
+        """Report progress within a stage."""
+        self._tell(Event(kind="progress", stage=stage, message=text))
 
     def _tell(self, event: Event) -> None:
         self._emit(msgspec.structs.replace(event, cell=str(self.number)))

@@ -18,6 +18,7 @@ from etbench.measure.pass_results import Energy, LoadPass, Memory, Profile, Size
 from etbench.results.schema.finding import Finding
 from etbench.results.schema.names import cell_words
 from etbench.stats.blocks import round_medians
+from etbench.stats.looks import Look
 from etbench.stats.parity import Parity
 from etbench.stats.stability import Stability
 from etbench.stats.summary import LatencyMs
@@ -110,7 +111,8 @@ class InTurn(Struct, frozen=True, kw_only=True):
     its rounds in the same blocks. `base_cell_id` and `base_created_at` are those of the baseline's result,
     `base_sha256` is the checksum of the program that was measured, and `base_runtime` the version of
     ExecuTorch that ran it; they are null in files of older versions. `comparison` is judged with `levels`, as
-    one of `family` cells.
+    one of `family` cells. `looks` are those that were made at the comparison while it was measured; `levels`
+    are those of the last. Without any, there was one look, after all rounds.
     """
 
     base_file: str
@@ -125,6 +127,7 @@ class InTurn(Struct, frozen=True, kw_only=True):
     base_runtime: str | None = None
     levels: Levels = Levels()
     family: int = 1
+    looks: list[Look] = []
 
 
 class Generated(Struct, frozen=True, kw_only=True):
@@ -144,7 +147,8 @@ class Generated(Struct, frozen=True, kw_only=True):
 class Requested(Struct, frozen=True, kw_only=True):
     """How often the cell should run; `repeat` and `warmup` of the result are how often it did.
 
-    `stopped_by` is what ended the rounds: ``rounds``, ``max_seconds``, ``target_ci`` or ``max_rounds``.
+    `stopped_by` is what ended the rounds: ``rounds``, ``max_seconds``, ``target_ci``, ``max_rounds``,
+    ``decided`` or ``decide_max_s``.
     """
 
     runs: int

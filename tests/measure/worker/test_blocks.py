@@ -13,8 +13,10 @@ from etbench.builder import build
 from etbench.config import Cell
 from etbench.config.devices import HostDevice
 from etbench.devices import place
-from etbench.measure import Series, Subject, measure_series
-from etbench.measure.worker.plan import CHECK_EVERY
+from etbench.errors import EtbenchError
+from etbench.events import Event
+from etbench.measure import Decide, Round, Series, Subject, measure, measure_series
+from etbench.measure.worker.team import CHECK_EVERY
 from etbench.preflight.compose import compose
 from etbench.stats.interval import location_interval
 
@@ -33,14 +35,20 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cell, Subject]:
     return cell, Subject(folder=str(folder), repeat=patient, threads=1, logits_axis=None, log=log)
 
 
-def _measure(cell: Cell, *subjects: Subject, together: bool = False, **how: object) -> list[Series]:
+def _measure(
+    cell: Cell,
+    *subjects: Subject,
+    together: bool = False,
+    decide_max_s: float | None = None,
+    **how: object,
+) -> list[Series]:
     folder = Path(subjects[0].folder)
     if together:
         subjects = (subjects[0], msgspec.structs.replace(subjects[1], base=0))
     changed = msgspec.structs.replace(cell.measure, **how)
     log = folder / "log"
     place_for = partial(place, HostDevice(), scratch=folder, log=log)
-    return measure_series(subjects, changed, place_for=place_for, log=log)
+    return measure_series(subjects, changed, place_for=place_for, log=log, decide_max_s=decide_max_s)
 
 
 def _repeating(subject: Subject, **changes: object) -> Subject:
@@ -113,16 +121,65 @@ def test_adaptive_in_turn_goes_by_the_ratio_and_stops_all_together(tiny: tuple[C
     assert len(one.rounds) == len(two.rounds) == 40
 
 
-def test_a_comparison_ends_when_the_time_of_either_is_up(tiny: tuple[Cell, Subject]) -> None:
+def test_a_comparison_ends_when_the_time_of_both_together_is_up(tiny: tuple[Cell, Subject]) -> None:
     cell, subject = tiny
-    short, long = (
-        _repeating(subject, warmup=4, rounds=1000, max_seconds=seconds, rounds_s=600.0)
-        for seconds in (1.0, 600.0)
+    short = _repeating(subject, warmup=4, rounds=1000, max_seconds=1.0, rounds_s=600.0)
+    one, two = _measure(cell, short, short, together=True)
+    assert (one.stopped_by, two.stopped_by) == ("max_seconds", "max_seconds")
+    assert {round_.block for round_ in one.rounds} == {round_.block for round_ in two.rounds}
+
+
+def test_a_comparison_goes_on_until_it_is_decided_or_the_extension_is_over(
+    tiny: tuple[Cell, Subject],
+) -> None:
+    cell, subject = tiny
+    short = _repeating(subject, rounds=10)
+    clear, never = (
+        msgspec.structs.replace(short, decide=Decide(threshold=threshold, family=1))
+        for threshold in (1e6, 1e-12)
     )
-    for pair in ((short, long), (long, short)):
-        one, two = _measure(cell, *pair, together=True)
-        assert (one.stopped_by, two.stopped_by) == ("max_seconds", "max_seconds")
-        assert {round_.block for round_ in one.rounds} == {round_.block for round_ in two.rounds}
+    ended = _measure(cell, clear, clear, together=True)
+    assert [series.stopped_by for series in ended] == ["decided", "decided"]
+    assert [[look.blocks for look in series.looks] for series in ended] == [[10], [10]]
+    one, two = _measure(cell, never, never, together=True, decide_max_s=0.1)
+    if two.stopped_by != "decided":  # noise may decide even this
+        assert (one.stopped_by, two.stopped_by) == ("decide_max_s", "decide_max_s")
+        assert sum(look.share for look in two.looks) == pytest.approx(1)
+        assert two.looks[-1].blocks == len(one.rounds) == len(two.rounds)
+
+
+def test_too_little_time_for_a_decision_is_reported_after_the_first_block(
+    tiny: tuple[Cell, Subject],
+) -> None:
+    cell, subject = tiny
+    short = _repeating(subject, max_seconds=1e-3)
+    pair = short, msgspec.structs.replace(short, base=0, decide=Decide(threshold=0.05, family=28))
+    heard = _Heard()
+    folder = Path(subject.folder)
+    place_for = partial(place, HostDevice(), scratch=folder, log=folder / "log")
+    measure(pair, cell.measure, heard, place_for=place_for, log=folder / "log")
+    assert [rounds for rounds, said in heard.said if "this needs 12 blocks, about 0 fit" in said] == [2]
+
+
+class _Heard:
+    """A listener that keeps the progress that is reported, with the number of rounds before it."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[int, str]] = []
+        self.rounds = 0
+
+    def on_event(self, subject: int | None, event: Event) -> None:
+        if event.kind == "progress":
+            self.said.append((self.rounds, event.message))
+
+    def on_round(self, subject: int, rounds: list[Round], planned: int) -> None:
+        self.rounds += 1
+
+    def on_end(self, subject: int, series: Series) -> None:
+        assert series.stopped_by == "max_seconds"
+
+    def on_failure(self, subject: int, error: EtbenchError, rounds: list[Round]) -> None:
+        raise error
 
 
 def test_a_slow_program_gets_blocks_of_its_own(tiny: tuple[Cell, Subject]) -> None:

@@ -1,99 +1,78 @@
-"""How many rounds of how many samples, and what ends them."""
+"""How many rounds of how many samples: alone, and for a comparison that is to be decided."""
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from etbench.config import Repeat
-from etbench.host.load import MachineLoad
-from etbench.measure.protocol import Round, in_turn
-from etbench.measure.worker.plan import MIN_ROUNDS, MIN_SAMPLES, Progress, plan_rounds
-
-QUIET = MachineLoad(
-    other_cpu_share=0.0, steal_share=0.0, involuntary_switches=0, major_faults=0, frequency_mhz=None
-)
+from etbench.measure.worker.plan import MIN_ROUNDS, MIN_SAMPLES, plan_decision, plan_rounds
+from etbench.stats.looks import blocks_needed, looks_from
+from etbench.stats.verdict import Levels
 
 
 def _repeat(**changes: object) -> Repeat:
-    fields = {"runs": 50, "warmup": 5, "rounds": 30, "rounds_s": 6.0, "spread_s": 0.0, "max_seconds": 60.0}
+    fields = {"runs": 50, "warmup": 5, "rounds": 30, "rounds_s": 6.0, "spread_s": 0.0, "max_seconds": 120.0}
     return Repeat(**(fields | changes))  # type: ignore[arg-type]
-
-
-def _round(samples: int, sample_ms: float = 2.0, block: int = 0) -> Round:
-    return Round(
-        samples_ms=[sample_ms] * samples, load_ms=1, first_inference_ms=1, warmup=1, load=QUIET, block=block
-    )
 
 
 @given(st.integers(1, 10_000), st.integers(1, 1_000), st.floats(0, 100), st.floats(1e-5, 100))
 def test_a_plan_takes_at_least_all_runs(runs: int, rounds: int, start_s: float, inference_s: float) -> None:
     repeat = _repeat(runs=runs, rounds=rounds)
-    count, samples = plan_rounds(repeat, start_s, inference_s)
-    assert count * samples >= runs
-    assert min(MIN_ROUNDS, rounds) <= count <= rounds
-    assert samples >= min(MIN_SAMPLES, runs)
-    if count > min(MIN_ROUNDS, rounds):
-        assert count * (start_s + samples * inference_s) <= repeat.rounds_s
+    plan = plan_rounds(repeat, start_s, inference_s)
+    assert plan.rounds * plan.samples >= runs
+    assert min(MIN_ROUNDS, rounds) <= plan.rounds <= rounds
+    assert plan.samples >= min(MIN_SAMPLES, runs)
+    if plan.rounds > min(MIN_ROUNDS, rounds):
+        assert plan.rounds * (start_s + plan.samples * inference_s) <= repeat.rounds_s
 
 
-def _run(progress: Progress, round_s: float, sample_ms: float) -> int:
-    while progress.stopped_by is None:
-        progress.add(_round(progress.samples, sample_ms), round_s)
-    return len(progress.rounds)
+def test_a_quick_comparison_has_the_rounds_of_a_cell_alone() -> None:
+    plan = plan_decision(_repeat(), start_s=0.06, inference_s=0.002, family=28)
+    assert (plan.rounds, plan.samples, plan.note) == (30, 3, "")
+    assert plan.most == 818  # 90 % of the time, for two programs
 
 
-def test_a_quick_cell_gets_all_rounds_and_a_slow_one_five() -> None:
-    assert _run(Progress(_repeat(), lambda: None), 0.1, 2.0) == 30
-    assert _run(Progress(_repeat(runs=10), lambda: None), 5.0, 1_000.0) == 5
+@pytest.mark.parametrize("family", [1, 28])
+def test_a_slow_comparison_has_the_blocks_that_show_a_regression(family: int) -> None:
+    """A round of 10 runs at 221 ms after 3 of warmup, and of a program three times as slow."""
+    slow_s = (0.221 + 3 * 0.221) / 2
+    repeat = _repeat(runs=10, warmup=3)
+    assert plan_rounds(repeat, 0.1 + 3 * slow_s, slow_s).rounds == MIN_ROUNDS
+    plan = plan_decision(repeat, 0.1 + 3 * slow_s, slow_s, family=family)
+    levels = looks_from(plan.rounds, plan.most)[0].levels
+    assert plan.rounds >= blocks_needed(levels.regression / family)
+    assert plan.rounds * 2 * (0.1 + (3 + plan.samples) * slow_s) < repeat.max_seconds
+    assert plan.note == ""
 
 
-def test_a_very_quick_cell_gets_more_rounds_until_they_are_spread_over_time() -> None:
-    progress, begun = Progress(_repeat(spread_s=3.0)), 0.0
-    while progress.stopped_by is None:
-        taken = msgspec.structs.replace(_round(progress.samples), started_s=begun)
-        progress.add(taken, 0.04)
-        begun += 0.05  # another cell's round lies between
-    assert len(progress.rounds) == 61
-    assert (progress.stopped_by, progress.spread_s) == ("rounds", pytest.approx(3.04))
+def test_the_samples_of_a_round_are_cut_before_the_blocks() -> None:
+    repeat = _repeat(runs=50, max_seconds=60.0)
+    plan = plan_decision(repeat, 1.0, 1.0, family=1)
+    assert plan.samples == 2  # 50 runs in 7 rounds would be 8 in each
+    assert plan.rounds >= blocks_needed(Levels().regression)
+    assert plan.note == ""
 
 
-def test_max_seconds_ends_it_once_there_are_three_samples() -> None:
-    progress = Progress(_repeat(max_seconds=1.0), lambda: None)
-    progress.add(_round(1, 2_000.0), 2.0)
-    assert (progress.stopped_by, progress.still_needed) == (None, 2)
-    progress.add(_round(2, 2_000.0), 4.0)
-    assert (progress.stopped_by, progress.taken) == ("max_seconds", 3)
+def test_too_little_time_for_a_decision_is_said_with_the_time_that_it_needs() -> None:
+    repeat = _repeat(runs=10, max_seconds=60.0)
+    plan = plan_decision(repeat, 9.0, 3.0, family=1)
+    assert plan.note == (
+        "no regression can be seen: this needs 7 blocks, about 2 fit in repeat.max_seconds=60; "
+        "repeat.max_seconds=187 would be enough"
+    )
+    assert (plan.rounds, plan.samples) == (5, 3)  # the time is not spent in vain
+    enough = plan_decision(_repeat(runs=10, max_seconds=187.0), 9.0, 3.0, family=1)
+    assert (enough.rounds, enough.note) == (7, "")
 
 
-def test_no_round_begins_whose_warmup_does_not_fit() -> None:
-    progress = Progress(_repeat(max_seconds=10.0, rounds_s=100.0))
-    assert _run(progress, 3.006, 2.0) == 3  # 3 s before the first sample, and 1 s is left
-    assert progress.stopped_by == "max_seconds"
+def test_blocks_that_suffice_to_pass_are_taken_although_they_show_no_regression() -> None:
+    plan = plan_decision(_repeat(runs=10, max_seconds=200.0), 9.0, 1.0, family=28)
+    assert (plan.rounds, plan.samples) == (9, 1)
+    assert "no regression can be seen: this needs 12 blocks, about 9 fit" in plan.note
 
 
-def test_the_base_of_an_adaptive_comparison_is_over_with_its_rounds() -> None:
-    progress = Progress(_repeat(target_ci=0.02, rounds=7, rounds_s=100.0))
-    assert _run(progress, 0.1, 2.0) == 7
-    assert progress.stopped_by == "rounds"
-
-
-def test_adaptive_goes_on_until_the_interval_is_narrow() -> None:
-    widths = iter([0.1, 0.05, 0.019])
-    progress = Progress(_repeat(target_ci=0.02), lambda: next(widths))
-    assert _run(progress, 0.1, 2.0) == 40  # looked at after 30, 35 and 40 rounds
-    assert progress.stopped_by == "target_ci"
-
-
-def test_adaptive_gives_up_at_max_rounds() -> None:
-    progress = Progress(_repeat(target_ci=0.02, max_rounds=33), lambda: 0.1)
-    assert _run(progress, 0.1, 2.0) == 33
-    assert progress.stopped_by == "max_rounds"
-
-
-def test_blocks_that_only_one_has_do_not_pair() -> None:
-    base = [_round(3, 1.0, block=0), _round(3, 2.0, block=2), _round(3, 9.0, block=3)]
-    new = [_round(3, 5.0, block=2), _round(3, 4.0, block=0)]
-    assert in_turn(base, new) == ([1.0, 2.0], [4.0, 5.0])
+def test_a_limit_of_the_rounds_is_named_too() -> None:
+    plan = plan_decision(_repeat(max_rounds=6), 0.06, 0.002, family=1)
+    assert plan.note == "no regression can be seen: this needs 7 blocks: repeat.max_rounds=7"
