@@ -15,7 +15,7 @@ from etbench.config import Cell
 from etbench.config.devices import HostDevice
 from etbench.devices import place
 from etbench.host.environment import available_cores, read_environment
-from etbench.measure import Series, Subject, measure_series
+from etbench.measure import Decide, Series, Subject, measure_series
 from etbench.preflight.compose import compose
 
 
@@ -38,11 +38,18 @@ def built(*overrides: str, config_dir: Path | None = None) -> Iterator[tuple[Cel
         )
 
 
-def measured(cell: Cell, subjects: Sequence[Subject], *, together: bool = False) -> list[Series]:
-    """Measure subjects as a user's cells are measured; with `together`, the others against the first."""
+def measured(
+    cell: Cell, subjects: Sequence[Subject], *, together: bool = False, decide: bool = False
+) -> list[Series]:
+    """Measure subjects as a user's cells are measured.
+
+    With `together`, the second is compared with the first; with `decide`, until that is decided.
+    """
     scratch = Path(subjects[0].folder)
     if together:
-        subjects = [subjects[0], *(msgspec.structs.replace(subject, base=0) for subject in subjects[1:])]
+        question = Decide(threshold=cell.fail_above, family=1) if decide else None
+        base, new = subjects
+        subjects = [base, msgspec.structs.replace(new, base=0, decide=question)]
     log = scratch / "log"
     place_for = partial(place, HostDevice(), scratch=scratch, log=log)
     return measure_series(subjects, cell.measure, place_for=place_for, log=log)

@@ -1,13 +1,13 @@
 """How often does the gate give the right answer, with `fail_above` of 5 %, and how often do other rules?
 
     python benchmarks/gate.py
-    python benchmarks/gate.py --plan 10 20 40 80 160
+    python benchmarks/gate.py --plan 30         # one look, as with repeat.until=planned
     python benchmarks/gate.py --real 40         # on a quiet machine, half an hour
 
 Pairs of programs that differ by a known ratio are simulated with the noise, correlation and outliers that
-were recorded (`tests/simulated_rounds.py`), and judged as a run with `compare_to` judges them. A plan of
-several block counts looks at each of them until there is a decision, and spends an equal part of the levels
-each time. The other rules get the rounds of the same pairs. Then whole sweeps of equal programs are judged.
+were recorded (`tests/simulated_rounds.py`), and judged as a run with `compare_to` judges them: at the looks
+of `etbench.stats.looks`, until there is a decision, or at other block counts, each with an equal part of the
+levels. The other rules get the rounds of the same pairs. Then whole sweeps of equal programs are judged.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from scipy.stats import binomtest, mannwhitneyu
 from etbench.config import Cell
 from etbench.measure import Subject
 from etbench.measure.protocol import in_turn
+from etbench.stats.looks import levels_of, looks_from
 from etbench.stats.paired import paired_intervals
 from etbench.stats.verdict import FamilyMember, Judgement, Levels, in_turn_at, judge_family, judge_in_turn
 
@@ -37,6 +38,7 @@ from simulated_rounds import ROUND_S, interleaved, recorded_noise, samples_of
 THRESHOLD = 0.05
 RATIOS = (1.00, 1.05, 1.10)
 STATUS = {"regression": 3, "undecided": 4, "passed": 0}
+PLANNED = 30  # blocks
 CELLS, SWEEP_BLOCKS = 28, 30
 Plan = Sequence[tuple[int, Levels]]
 Array = NDArray[np.float64]
@@ -47,7 +49,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5_000, help="simulated pairs for each ratio")
     parser.add_argument("--sweeps", type=int, default=2_000, help=f"simulated sweeps of {CELLS} equal pairs")
     parser.add_argument(
-        "--plan", type=int, nargs="+", default=[30], help="block counts at which it is judged"
+        "--plan", type=int, nargs="+", help="block counts at which it is judged, instead of the looks"
     )
     parser.add_argument("--others-at", type=int, default=30, help="blocks that the other rules get")
     parser.add_argument("--real", type=int, metavar="PAIRS", help="measure so many real pairs for each ratio")
@@ -56,7 +58,8 @@ def main() -> None:
         real_pairs(args.real)
         return
     print_noise()
-    plan = equal_spending(args.plan)
+    looks = [(look.blocks, look.levels) for look in looks_from(PLANNED)]
+    plan = equal_spending(args.plan) if args.plan else looks
     print_gate(plan, args.pairs)
     print_others(args.others_at, args.pairs)
     print_family(args.sweeps)
@@ -215,8 +218,10 @@ def print_real(cell: Cell, plain: Subject, slower: Subject, count: int) -> None:
     statuses, seconds, blocks = Counter(), [], []
     for _ in range(count):
         begun = time.monotonic()
-        base, new = measured(cell, [plain, slower], together=True)
-        ratio, judgement = judge_in_turn(*in_turn(base.rounds, new.rounds), threshold=THRESHOLD)
+        base, new = measured(cell, [plain, slower], together=True, decide=True)
+        ratio, judgement = judge_in_turn(
+            *in_turn(base.rounds, new.rounds), threshold=THRESHOLD, levels=levels_of(new.looks)
+        )
         statuses[STATUS[judgement.decision]] += 1
         seconds.append(time.monotonic() - begun)
         blocks.append(ratio.blocks)

@@ -18,6 +18,7 @@ from common import built, measured, print_machine
 
 from etbench.measure.protocol import in_turn
 from etbench.stats import assess
+from etbench.stats.looks import levels_of
 from etbench.stats.verdict import judge_in_turn
 
 
@@ -32,9 +33,10 @@ def main() -> None:
             verdicts, words = Counter(), Counter()
             for _ in range(args.trials):
                 with load():
-                    base, new = measured(cell, [subject, subject], together=True)
+                    base, new = measured(cell, [subject, subject], together=True, decide=True)
                 verdicts[_stability(new)] += 1
-                _, judgement = judge_in_turn(*in_turn(base.rounds, new.rounds), threshold=0.05)
+                medians = in_turn(base.rounds, new.rounds)
+                _, judgement = judge_in_turn(*medians, threshold=0.05, levels=levels_of(new.looks))
                 words[judgement.verdict] += 1
             print(f"{name}, {args.trials} trials: stability {dict(verdicts)}; interleaved {dict(words)}")
 

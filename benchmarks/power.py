@@ -23,6 +23,7 @@ from etbench.measure import Subject
 from etbench.measure.protocol import in_turn
 from etbench.preflight.compose import compose
 from etbench.stats import PairedRatio
+from etbench.stats.looks import levels_of
 from etbench.stats.verdict import Judgement, judge_in_turn
 
 HERE = Path(__file__).parent
@@ -66,8 +67,9 @@ def long_ratio(cell: Cell, plain: Subject, slower: Subject) -> PairedRatio:
 
 
 def _judged(cell: Cell, base: Subject, new: Subject) -> tuple[PairedRatio, Judgement]:
-    one, two = measured(cell, [base, new], together=True)
-    return judge_in_turn(*in_turn(one.rounds, two.rounds), threshold=0.05)
+    decide = new.repeat.target_ci is None
+    one, two = measured(cell, [base, new], together=True, decide=decide)
+    return judge_in_turn(*in_turn(one.rounds, two.rounds), threshold=0.05, levels=levels_of(two.looks))
 
 
 def _trials(cell: Cell, plain: Subject, slower: Subject, repeat: str, count: int) -> None:
