@@ -16,11 +16,13 @@ from etbench.config.sections import Dynamic
 from etbench.engine.baseline import Baseline, find_base, has_measured, kept_program
 from etbench.errors import EtbenchError
 from etbench.preflight.compose import compose
+from etbench.results.comparison.compare import compare_results
 from etbench.results.files.baselines import keep_baseline
 from etbench.results.files.store import read_result, read_results
 from etbench.results.schema import InTurn
 
 TINY = ("--config-dir", str(CONF), "model=tiny", "delegate=portable")
+NEVER = ("fail_above=1000%", "allow_undecided=true")  # however slow the machine, or few the rounds
 SHORT = ("repeat.spread_s=0", "passes.load=1", "report.enabled=false")  # 30 rounds are over in a second
 
 
@@ -53,11 +55,20 @@ def _compared(tmp_path: Path, *more: str, status: int = 0) -> InTurn:
 
 def test_the_very_same_program_is_not_built_again(base: Path, tmp_path: Path) -> None:
     # All rounds however slow the machine, and no regression where noise looks like one.
-    in_turn = _compared(tmp_path, "repeat.rounds_s=600", "fail_above=1000%")
+    in_turn = _compared(tmp_path, "repeat.rounds_s=600", *NEVER)
     assert in_turn.base_program == "the same program"
     assert in_turn.base_file == str(Path("base") / base.name)
     assert in_turn.comparison.how == "in turn"
     assert len(in_turn.base_rounds) >= 30
+    old, new = read_result(base), read_result(tmp_path / "new" / base.name)
+    assert old.artifact is not None
+    assert (in_turn.base_cell_id, in_turn.base_created_at) == (old.cell_id, old.created_at)
+    assert (in_turn.base_sha256, in_turn.base_runtime) == (
+        old.artifact.sha256,
+        old.environment.libraries["executorch"],
+    )
+    (cell,) = compare_results([old], [new], threshold=10.0).cells
+    assert (cell.how, cell.ratio) == ("in turn", in_turn.comparison.ratio), "of the stored rounds"
 
 
 def test_a_wider_model_is_a_regression_against_the_kept_program(base: Path, tmp_path: Path) -> None:
@@ -69,7 +80,7 @@ def test_a_wider_model_is_a_regression_against_the_kept_program(base: Path, tmp_
 
 def test_a_program_that_is_gone_is_built_again_from_the_result(base: Path, tmp_path: Path) -> None:
     base.with_suffix(".pte").unlink()
-    in_turn = _compared(tmp_path, "model.width=5", "fail_above=1000%")
+    in_turn = _compared(tmp_path, "model.width=5", *NEVER)
     assert in_turn.base_program == (
         "the artifact cache, from the configuration in the baseline's result, with the same bytes"
     )
@@ -77,7 +88,7 @@ def test_a_program_that_is_gone_is_built_again_from_the_result(base: Path, tmp_p
 
 def test_a_program_that_is_gone_from_the_cache_too_is_built_again(base: Path, tmp_path: Path) -> None:
     base.with_suffix(".pte").unlink()
-    in_turn = _compared(tmp_path, "model.width=5", "fail_above=1000%", "cache.enabled=false")
+    in_turn = _compared(tmp_path, "model.width=5", *NEVER, "cache.enabled=false")
     assert (
         in_turn.base_program
         == "a new build, from the configuration in the baseline's result, with the same bytes"
@@ -86,7 +97,7 @@ def test_a_program_that_is_gone_from_the_cache_too_is_built_again(base: Path, tm
 
 def test_a_tampered_program_is_not_used(base: Path, tmp_path: Path) -> None:
     base.with_suffix(".pte").write_bytes(b"something else")
-    assert "the artifact cache" in _compared(tmp_path, "model.width=5", "fail_above=1000%").base_program
+    assert "the artifact cache" in _compared(tmp_path, "model.width=5", *NEVER).base_program
 
 
 def test_a_base_that_has_no_such_cell_is_a_failure_that_names_what_is_there(
@@ -107,12 +118,14 @@ def test_of_several_results_of_one_name_a_cell_is_given_its_own(tmp_path: Path) 
     grid = (*TINY, "model.width=4,5", *BRIEF)
     done = etbench("-m", *grid, "hydra.sweep.dir=base", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    done = etbench("-m", *grid, "hydra.sweep.dir=new", "compare_to=base", "fail_above=1000%", cwd=tmp_path)
+    done = etbench("-m", *grid, "hydra.sweep.dir=new", "compare_to=base", *NEVER, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     results, _ = read_results([tmp_path / "new"])
     assert [result.in_turn.base_program for _, result in results if result.in_turn] == (
         2 * ["the same program"]
     )
+    assert [result.in_turn.family for _, result in results if result.in_turn] == [2, 2]
+    assert "2 cells, judged as one family" in done.stdout
 
 
 def test_a_base_that_was_built_for_other_constants_or_sizes_does_not_lend_its_program(
@@ -152,7 +165,7 @@ def test_a_kept_baseline_is_found_by_its_name_and_never_built_again(base: Path, 
 
 
 def test_what_the_base_was_run_with_is_its_own_and_said(base: Path, tmp_path: Path) -> None:
-    more = ("threads=1", "+delegate.runtime.weight_cache=true", "repeat=quick", "fail_above=1000%")
+    more = ("threads=1", "+delegate.runtime.weight_cache=true", "repeat=quick", *NEVER)
     found = _compared(tmp_path, *more).base_program
     assert found == "the same program, with its own threads=null, weight_cache=null"
 
@@ -163,7 +176,7 @@ def test_a_base_of_an_older_etbench_serves_as_long_as_its_program_is_there(
     older = json.loads(base.read_text())
     older["config"]["calibration"]["forgotten"] = 1
     base.write_text(json.dumps(older))
-    quick = ("repeat=quick", "fail_above=1000%")
+    quick = ("repeat=quick", *NEVER)
     assert _compared(tmp_path, *quick).base_program == "the same program"
     shutil.rmtree(tmp_path / "new")
     assert "kept next to" in _compared(tmp_path, *quick, "model.width=5").base_program

@@ -9,6 +9,7 @@ import pytest
 from running import CONF
 
 from etbench import compose
+from etbench.engine.baseline import BaseProgram
 from etbench.engine.cell_run import CellRun
 from etbench.engine.measuring import Measuring
 from etbench.errors import EtbenchError
@@ -30,7 +31,7 @@ def run(tmp_path: Path) -> CellRun:
     run.base = SimpleNamespace(  # type: ignore[assignment]
         settings=SimpleNamespace(threads=7, runtime=run.cell.delegate.runtime, runner="python")
     )
-    run.base_program = (tmp_path / "base", "kept")
+    run.base_program = BaseProgram(tmp_path / "base", "kept", "0" * 64)
     return run
 
 

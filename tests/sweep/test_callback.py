@@ -91,7 +91,7 @@ def _comparison(decision: str) -> CellComparison:
 def test_a_sweep_ends_with_the_first_status_that_applies(
     statuses: list[str], decisions: list[str], status: int, make_result: Callable[..., Result]
 ) -> None:
-    results = [make_result(status=one) for one in statuses]
+    results = [msgspec.structs.replace(make_result(), status=one) for one in statuses]
     cells = [_comparison(decision) for decision in decisions]
     assert sweep_outcome(results, cells).status == status
     allowed = [msgspec.structs.replace(one, config={"allow_undecided": True}) for one in results]

@@ -171,12 +171,12 @@ def _latest(results: Iterable[Result]) -> list[Result]:
 def _newest(results: Iterable[Result]) -> list[Result]:
     """Leave out what a newer result of the same request replaced, also if that one was not measured."""
     by_time = sorted(results, key=lambda result: (result.created_at, result.status in FAULTY))
-    newest = {_request(result): result for result in by_time}
-    last = [newest[_request(result)] for result in by_time]
+    requests = [_request(result) for result in by_time]
+    newest = dict(zip(requests, by_time, strict=True))
     return [
         result
-        for result, final in zip(by_time, last, strict=True)
-        if result is final or (result.status == "ok" and final.status == "ok")
+        for result, request in zip(by_time, requests, strict=True)
+        if newest[request] is result or (result.status == "ok" and newest[request].status == "ok")
     ]
 
 
