@@ -176,10 +176,8 @@ def test_list_and_remove(run: Path, cache: Cache, capsys: pytest.CaptureFixture[
 def test_a_run_checks_the_name_before_any_work(run: Path, cache: Cache, tmp_path: Path) -> None:
     keep_baseline("main", run, cache)
     check_command_line(["model=resnet18", "compare_to=baseline:main"])
-    with pytest.raises(
-        ConfigError, match=r"compare_to=baseline:maine: no such baseline.*did you mean 'main'"
-    ):
-        check_command_line(["model=resnet18", "compare_to=baseline:maine"])
+    with pytest.raises(ConfigError, match=r"compare_to=baseline:mani: no such baseline.*did you mean 'main'"):
+        check_command_line(["model=resnet18", "compare_to=baseline:mani"])
     elsewhere = f"cache.dir={tmp_path / 'elsewhere'}"
     with pytest.raises(ConfigError, match=r"none is kept; `etbench baseline set main DIR`"):
         check_command_line(["model=resnet18", "compare_to=baseline:main", elsewhere])
