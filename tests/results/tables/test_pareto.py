@@ -40,6 +40,10 @@ def _frame(cells: dict[str, Figures]) -> pd.DataFrame:
                 "latency_p50_ms": p50,
                 "sqnr_db": sqnr_db,
                 "pte_bytes": size,
+                "latency_mean_ms": p50,
+                "source": "etbench",
+                "center": "median",
+                "versions": "v",
                 "own_blocks": False,
                 "round_medians_ms": dict(zip(BLOCKS, p50 * _noise(number), strict=True)),
             }
