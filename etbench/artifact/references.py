@@ -78,12 +78,15 @@ def in_format(batch: Sequence[Tensor], memory_format: MemoryFormat) -> tuple[Ten
     """Return contiguous tensors in a memory format, which floating-point ones with four axes can have."""
     if memory_format == "contiguous":
         return tuple(batch)
-    return tuple(
-        tensor.to(memory_format=torch.channels_last)
-        if tensor.ndim == 4 and tensor.is_floating_point()
-        else tensor
-        for tensor in batch
-    )
+    return tuple(map(_with_channels_last, batch))
+
+
+def _with_channels_last(tensor: Tensor) -> Tensor:
+    if tensor.ndim != 4 or not tensor.is_floating_point():
+        return tensor
+    other = tensor.to(memory_format=torch.channels_last)
+    # With one channel or one pixel, only the strides differ, and the runtime takes the tensor for contiguous.
+    return tensor if other.is_contiguous() else other
 
 
 def read_outputs(file: Path) -> Batches:

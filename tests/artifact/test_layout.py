@@ -40,6 +40,7 @@ def test_inputs_get_the_memory_format_and_the_native_runner_is_told_which(tmp_pa
     told = {one.name: one.channels_last for one in stored_inputs(tmp_path, stage="time")}
     for number, (tensor, given) in enumerate(zip(read, batch, strict=True)):
         assert torch.equal(tensor, given)
+        assert (tensor.stride() == given.stride()) is tensor.is_contiguous()
         assert told[f"input.0.{number}"] is not tensor.is_contiguous(), shapes[number : number + 1]
     assert [told[f"input.0.{number}"] for number in range(len(batch))] == [True, True, *[False] * 5]
 

@@ -71,7 +71,7 @@ def test_channels_last_on_purpose_holds_for_the_program_and_for_what_it_is_fed(
     artifact = build_here(tmp_path / "a", *model, "+model.memory_format=channels_last")
     assert artifact.memory_format == "channels_last"
     (plan,) = read_program(program_path(tmp_path / "a")).execution_plan
-    assert plan.values[plan.inputs[0]].val.dim_order == b"\x00\x02\x03\x01"
+    assert plan.values[plan.inputs[0]].val.dim_order == [0, 2, 3, 1]
     for (tensor,) in read_references(tmp_path / "a")[0]:
         assert tensor.is_contiguous(memory_format=torch.channels_last)
         assert not tensor.is_contiguous()
