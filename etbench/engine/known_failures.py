@@ -105,6 +105,13 @@ KNOWN: tuple[KnownFailure, ...] = (
         link=f"{PULLS}/21637",
     ),
     KnownFailure(
+        code="runtime.memory_layout",
+        pattern="input tensors have different dim orders",
+        cause="a portable kernel does not take tensors of different memory layouts",
+        cure="model.memory_format=contiguous, or delegate=xnnpack, which takes more operators",
+        link=f"{ISSUES}/12914",
+    ),
+    KnownFailure(
         code="runtime.no_kernel",
         pattern=r"kernel '[^']+' not found|Missing operator: ",
         cause="the runtime has no kernel for an operator that no delegate took",

@@ -62,6 +62,13 @@ SEEN = {
         "xnn_status_invalid_parameter\n"
         "[method.cpp:1528] CALL_DELEGATE execute failed at instruction 4: 0x1\n",
     ),
+    "runtime.memory_layout": (
+        *("fp32", "portable", "parity", "method->execute() failed with error 0x12"),
+        "[tensor_util_portable.cpp:130] Check failed (all_contiguous || all_channels_last): 3 input tensors "
+        "have different dim orders\n"
+        "[op_mul.cpp:37] Check failed (tensors_have_same_dim_order(a, b, out)): \n"
+        "[method.cpp:1483] KernelCall failed at instruction 0:1 in operator aten::mul.out: 0x12\n",
+    ),
     "runtime.no_kernel": (
         *("fp32", "portable", "load_program", REFUSED.format("14")),
         "[cpuinfo_utils.cpp:87] Failed to open midr file /sys/devices/soc0/image_version\n"
@@ -79,6 +86,8 @@ FIRST = {
     "0x:1)",
     "xnnpack.dynamic_layout": "XNNExecutor.cpp: Internal Error: Propagating input shapes failed with code: "
     "xnn_status_invalid_parameter (method->execute() failed with error 0x1)",
+    "runtime.memory_layout": "tensor_util_portable.cpp: Check failed (all_contiguous || all_channels_last): "
+    "3 input tensors have different dim orders (method->execute() failed with error 0x12)",
     "runtime.no_kernel": "operator_registry.cpp: kernel 'aten::max_pool3d_with_indices.out' not found. "
     "(the runtime refuses the program: Failed to load method forward, error: 0x:14)",
 }
