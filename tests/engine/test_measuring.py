@@ -27,7 +27,8 @@ def run(tmp_path: Path) -> CellRun:
     """A cell with a base, both built."""
     run = CellRun(compose(["model=tiny"], config_dir=CONF), tmp_path, tmp_path, None)
     run.program = SimpleNamespace(  # type: ignore[assignment]
-        built=SimpleNamespace(artifact=SimpleNamespace(logits_axis=None)), folder=tmp_path / "new"
+        built=SimpleNamespace(artifact=SimpleNamespace(logits_axis=None, timed_sizes=[])),
+        folder=tmp_path / "new",
     )
     run.base = SimpleNamespace(  # type: ignore[assignment]
         settings=SimpleNamespace(threads=7, runtime=run.cell.delegate.runtime, runner="python")
