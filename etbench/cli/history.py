@@ -129,8 +129,10 @@ def _level(level_ms: float | None) -> str:
 
 
 def _unchanged(history: CellHistory, least_ratio: float) -> str:
-    if history.smallest_ratio is None:
+    if history.answer == "too few runs":
         return "too few runs to judge"
+    if history.smallest_ratio is None:
+        return "the runs vary too much to judge"
     least, smallest = (100 * (ratio - 1) for ratio in (least_ratio, history.smallest_ratio))
     return f"no change above {least:.2g}%; one of {smallest:.2g}% would have been found"
 

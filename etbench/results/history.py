@@ -16,7 +16,7 @@ from etbench.stats.changes import LEAST_RATIO, MIN_RUNS, Change, judge_series
 
 __all__ = ["Answer", "CellHistory", "ChangePoint", "Run", "cell_histories", "history_table"]
 
-Answer = Literal["changed", "no change", "too few runs"]
+Answer = Literal["changed", "no change", "too few runs", "too much noise"]
 
 CELL = ["model", "precision", "delegate", "inputs", "weights"]
 BESIDE = ["threads", "runner"]
@@ -32,7 +32,7 @@ class Run(Struct, frozen=True, kw_only=True):
     """One result of a cell; latencies in ms.
 
     `location` is the median of the round medians with its 95 % interval, or the p50 of a summary without
-    rounds; `level` is the mean of the runs between two changes, or null if there are too few runs to judge.
+    rounds; `level` is the mean of the runs between two changes, or null if the runs cannot be judged.
     `weight`, from 0 to 1, is less than 1 if the interval is wider than that of most runs, as it is for an
     unstable run among stable ones.
     """
@@ -68,8 +68,8 @@ class CellHistory(Struct, frozen=True, kw_only=True):
 
     `setting` distinguishes it from cells of the same sweep with other threads or another runner.
     `smallest_ratio` is the smallest step, up or down, that would have been found if it had been there eight
-    runs ago. It is null if none below a factor of 4 would have been; the `answer` is then "too few runs",
-    unless there are changes.
+    runs ago. It is null if none below a factor of 4 would have been; the `answer` is then "too few runs" or,
+    if there are at least twelve, "too much noise", unless there are changes.
     """
 
     model: str
@@ -151,11 +151,13 @@ def _history(rows: list[dict[Any, Any]], setting: str, alpha: float, least_ratio
         alpha=alpha,
         least_ratio=least_ratio,
     )
-    few = not course.changes and course.smallest_ratio is None
+    answer: Answer = "changed" if course.changes else "no change"
+    if not course.changes and course.smallest_ratio is None:
+        answer = "too few runs" if len(rows) < MIN_RUNS else "too much noise"
     return CellHistory(
         **{name: _known(rows[0][name]) for name in CELL},
         setting=setting,
-        answer="too few runs" if few else "changed" if course.changes else "no change",
+        answer=answer,
         smallest_ratio=course.smallest_ratio,
         runs=[
             Run(
@@ -163,7 +165,7 @@ def _history(rows: list[dict[Any, Any]], setting: str, alpha: float, least_ratio
                 location_ms=_location(row),
                 low_ms=_known(row[INTERVAL[1]]),
                 high_ms=_known(row[INTERVAL[2]]),
-                level_ms=None if few else level,
+                level_ms=level if answer in ("changed", "no change") else None,
                 weight=weight,
                 unstable=_unstable(row),
                 commit=_known(row["commit"]),

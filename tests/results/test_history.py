@@ -99,10 +99,12 @@ def test_any_recorded_condition_is_named(
 def test_the_order_is_that_of_time_and_cells_are_kept_apart(nights: Callable[..., list[Result]]) -> None:
     rising, steady = nights([10.0] * 15 + [20.0] * 10), nights([3.0] * 25, model="steady")
     young = nights([5.0] * 8, model="young")
-    histories = cell_histories(to_frame([*reversed(rising), *steady, *young]))
+    wild = nights([2.0, 50.0, 9.0, 300.0, 1.0, 30.0] * 4, model="wild")
+    histories = cell_histories(to_frame([*reversed(rising), *steady, *young, *wild]))
     assert {history.name: (history.answer, len(history.changes)) for history in histories} == {
         "resnet18 fp32 xnnpack": ("changed", 1),
         "steady fp32 xnnpack": ("no change", 0),
+        "wild fp32 xnnpack": ("too much noise", 0),
         "young fp32 xnnpack": ("too few runs", 0),
     }
     steps = {history.model: history.smallest_ratio for history in histories}
