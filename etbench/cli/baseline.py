@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etbench.cli.common import add_cache_folder
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import plain_console
 from etbench.text import counted
@@ -29,9 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "compare_to=baseline:NAME measures a cell interleaved with the kept program, and `etbench compare "
         "baseline:NAME NEW` reads the kept results. Pruning or clearing the cache does not remove a baseline."
     )
-    parser.add_argument(
-        "--dir", help="the cache folder (default: $ETBENCH_CACHE, or etbench/ in your cache folder)"
-    )
+    add_cache_folder(parser)
     commands = parser.add_subparsers(dest="command", required=True)
     setting = commands.add_parser(
         "set", help="keep the results of a run and their programs; replaces a baseline of that name"

@@ -7,6 +7,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
+from etbench.cli.common import add_cache_folder
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import plain_console
 from etbench.text import counted
@@ -32,9 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "The exit status of `verify` is 1 if it found damaged programs. A remote cache (cache.remote) is not "
         "changed: let its store delete old objects."
     )
-    parser.add_argument(
-        "--dir", help="the cache folder (default: $ETBENCH_CACHE, or etbench/ in your cache folder)"
-    )
+    add_cache_folder(parser)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="list the programs, most recently used first")
     prune = commands.add_parser("prune", help="remove the least recently used programs")

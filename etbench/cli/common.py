@@ -21,6 +21,7 @@ __all__ = [
     "OK",
     "REGRESSION",
     "UNDECIDED",
+    "add_cache_folder",
     "add_folders",
     "check_results",
     "out_folder",
@@ -28,6 +29,13 @@ __all__ = [
     "print_paths",
     "read_all",
 ]
+
+
+def add_cache_folder(parser: argparse.ArgumentParser) -> None:
+    """Add the argument --dir of commands about what the cache folder holds."""
+    parser.add_argument(
+        "--dir", help="the cache folder (default: $ETBENCH_CACHE, or etbench/ in your cache folder)"
+    )
 
 
 def add_folders(parser: argparse.ArgumentParser) -> None:

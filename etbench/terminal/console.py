@@ -196,6 +196,5 @@ def print_comparison(cells: Iterable[CellComparison], console: Console | None = 
 def _compared(cell: CellComparison) -> tuple[str | Text, ...]:
     verdict = Text(cell.words, style="default")
     verdict.stylize(VERDICTS.get(cell.verdict, "yellow"), 0, len(cell.verdict))
-    interval = f"{cell.low:.3f} to {cell.high:.3f}" if cell.low is not None else "none"
-    figures = (significant(cell.base_ms), significant(cell.new_ms), f"{cell.ratio:.3f}", interval)
+    figures = (significant(cell.base_ms), significant(cell.new_ms), f"{cell.ratio:.3f}", cell.interval)
     return cell.name, *figures, verdict

@@ -9,7 +9,6 @@ from typing import Literal
 from etbench.config import Repeat
 from etbench.measure.protocol import Round
 from etbench.measure.worker.plan import MIN_SAMPLES, samples_of
-from etbench.stats.tails import TAILS, tail_bounds
 
 __all__ = ["Progress", "StoppedBy"]
 
@@ -49,14 +48,6 @@ class Progress:
         if self.repeat.tail:
             return 1  # a mean has no tail
         return self.rounds[0].inferences_per_sample if self.rounds else 0
-
-    @property
-    def bounds_tail(self) -> bool:
-        """Whether the samples bound the percentile of `repeat.tail`, or none is asked for."""
-        tail = self.repeat.tail
-        if tail is None:
-            return True
-        return tail_bounds([round_.samples_ms for round_ in self.rounds], TAILS[tail]) is not None
 
     @property
     def still_needed(self) -> int:

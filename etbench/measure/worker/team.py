@@ -12,6 +12,7 @@ from etbench.measure.worker.progress import Progress, StoppedBy
 from etbench.stats.interval import location_interval
 from etbench.stats.looks import Look, looks_from
 from etbench.stats.paired import paired_ratio
+from etbench.stats.tails import TAILS, tail_bounds
 from etbench.stats.verdict import Levels, judge_in_turn
 
 __all__ = ["CHECK_EVERY", "Team"]
@@ -161,7 +162,10 @@ class Team:
         """Return whether the samples of all members bound the percentile of `repeat.tail`, if any."""
         if self.repeat.tail is None:
             return True
-        return count % CHECK_EVERY == 0 and all(member.bounds_tail for member in self.members)
+        if count % CHECK_EVERY:
+            return False
+        samples = [[round_.samples_ms for round_ in member.rounds] for member in self.members]
+        return all(tail_bounds(taken, TAILS[self.repeat.tail]) is not None for taken in samples)
 
     def _half_width(self) -> float | None:
         """Return the half width of the ratio, or of the latency if there is no baseline."""

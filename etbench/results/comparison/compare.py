@@ -110,9 +110,11 @@ def compare_results(
         threshold=threshold,
         cells=[
             msgspec.structs.replace(
-                cell, setting=_setting(old, now, settings[id(now)]), same_program=_same_program(old, now)
+                cell,
+                setting=_setting(old, now, settings[id(now)], together),
+                same_program=_same_program(old, now),
             )
-            for cell, (old, now) in zip(judged, paired.pairs, strict=True)
+            for cell, (old, now), together in zip(judged, paired.pairs, rounds, strict=True)
         ],
         only_base=[name(result) for result in paired.only_base],
         only_new=[name(result) for result in paired.only_new],
@@ -169,14 +171,14 @@ def _is_any_summary(*sides: Result) -> bool:
     return any(map(is_summary, sides))
 
 
-def _setting(base: Result, new: Result, setting: str) -> str:
+def _setting(base: Result, new: Result, setting: str, together: Interleaved | None) -> str:
     """Add the conditions in which the two sides were measured differently to what distinguishes the cell.
 
     Rounds of a baseline that are stored in the new result were measured on its machine, with its versions.
     """
     if _is_any_summary(base, new):
         return setting
-    stored = base.turn_id != new.turn_id and interleaved(base, new)
+    stored = together and base.turn_id != new.turn_id
     found = [one for one in differences(base, new) if not stored or one.kind == "settings"]
     return ", ".join(filter(None, [setting, *(one.words for one in found)]))
 

@@ -46,7 +46,7 @@ def markdown(comparison: Comparison, outcome: Outcome) -> str:
         verdict = ": ".join(filter(None, [cell.words, cell.advice]))
         lines.append(
             f"| {markdown_text(cell.name)} | {cell.base_ms:.4g} | {cell.new_ms:.4g} | {cell.ratio:.3f} "
-            f"| {_interval(cell)} | {decision} | {markdown_text(verdict)} |"
+            f"| {cell.interval} | {decision} | {markdown_text(verdict)} |"
         )
     if rule := family_rule(comparison.cells):
         lines.append(f"\n{rule}.")
@@ -151,12 +151,8 @@ def _of_text(text: str, reason: str) -> _Row:
 
 
 def _in_words(cell: CellComparison) -> str:
-    figures = f"{cell.base_ms:.4g} to {cell.new_ms:.4g} ms, a ratio of {cell.ratio:.3f} ({_interval(cell)})"
+    figures = f"{cell.base_ms:.4g} to {cell.new_ms:.4g} ms, a ratio of {cell.ratio:.3f} ({cell.interval})"
     return ": ".join(filter(None, [figures, cell.words, cell.advice]))
-
-
-def _interval(cell: CellComparison) -> str:
-    return "none" if cell.low is None else f"{cell.low:.3f} to {cell.high:.3f}"
 
 
 def _line(text: str) -> str:

@@ -211,7 +211,7 @@ def _verdicts(results: Sequence[Result]) -> Iterator[Point]:
         kind = "bad"
     lines = [f"{decision_counts(compared)}."]
     for cell in compared:
-        bounds = f", 95 % {cell.low:.3f} to {cell.high:.3f}" if cell.low is not None else ""
+        bounds = "" if cell.low is None else f", 95 % {cell.interval}"
         lines.append(f"{cell.name}: {cell.words} (new / baseline {cell.ratio:.3f}{bounds}).")
     if rule := family_rule(compared):
         lines.append(f"{rule}.")

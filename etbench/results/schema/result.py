@@ -92,6 +92,11 @@ class CellComparison(Struct, frozen=True, kw_only=True):
     drift: float | None = None
 
     @property
+    def interval(self) -> str:
+        """The bounds of the ratio, or ``none``."""
+        return "none" if self.low is None else f"{self.low:.3f} to {self.high:.3f}"
+
+    @property
     def name(self) -> str:
         """Model, its setting if it has one, precision and delegate."""
         return cell_words(self.model, self.precision, self.delegate, self.setting)

@@ -89,7 +89,7 @@ def _put(found: Comparison) -> None:
             f"{cell.base_ms:.4g}",
             f"{cell.new_ms:.4g}",
             f"{cell.ratio:.3f}",
-            "none" if cell.low is None else f"{cell.low:.3f} to {cell.high:.3f}",
+            cell.interval,
         )
         for cell in found.cells
     ]
