@@ -49,6 +49,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="3%",
         help="changes of level up to this are not reported (default: 3%%)",
     )
+    parser.add_argument(
+        "--across",
+        choices=["machines"],
+        help="join the runs of a cell on different machines; by default each machine has its own history",
+    )
     parser.add_argument("--format", choices=["table", "json", "markdown"], default="table")
     parser.add_argument("-o", "--out", type=Path, help="folder for history.csv and history.png")
 
@@ -70,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     check_results(args.paths)
     frame = load_results(args.paths, remember=True)
     least_ratio = 1 + args.min_change
-    histories = cell_histories(frame, least_ratio=least_ratio)
+    histories = cell_histories(frame, least_ratio=least_ratio, across_machines=args.across == "machines")
     if not histories:
         raise EtbenchError(f"no measured cell in {', '.join(map(str, args.paths))}", stage="history")
     if args.format == "json":

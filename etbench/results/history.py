@@ -66,7 +66,8 @@ class ChangePoint(Struct, frozen=True, kw_only=True):
 class CellHistory(Struct, frozen=True, kw_only=True):
     """All measured results of a cell, in the order of time, and the changes of its level.
 
-    `setting` distinguishes it from cells of the same sweep with other threads or another runner.
+    `setting` distinguishes it from cells of the same sweep with other threads or another runner, and from
+    the same cell on another machine.
     `smallest_ratio` is the smallest step, up or down, that would have been found if it had been there eight
     runs ago. It is null if none below a factor of 4 would have been; the `answer` is then "too few runs" or,
     if there are at least twelve, "too much noise", unless there are changes.
@@ -90,35 +91,46 @@ class CellHistory(Struct, frozen=True, kw_only=True):
 
 
 def cell_histories(
-    frame: pd.DataFrame, *, alpha: float = ALPHA, least_ratio: float = LEAST_RATIO
+    frame: pd.DataFrame,
+    *,
+    alpha: float = ALPHA,
+    least_ratio: float = LEAST_RATIO,
+    across_machines: bool = False,
 ) -> list[CellHistory]:
-    """Return the history of each cell: of one model, precision, delegate, inputs and weights.
+    """Return the history of each cell: of one model, precision, delegate, inputs and weights, on one machine.
 
-    Hosts, threads, versions and commits may differ between its runs: they may explain a change. If a sweep
-    varied threads or runners, runs with different values are separate cells.
+    Threads, versions and commits may differ between its runs: they may explain a change. If a sweep varied
+    threads or runners, runs with different values are separate cells.
 
     Args:
         frame: from `etbench.results.load_results`, in any order.
         alpha: the probability of any false change in all histories together, while they grow to a hundred
             runs and are searched after each; each with enough runs gets an equal share.
         least_ratio: changes of level up to this ratio, or down to its inverse, are not reported.
+        across_machines: runs on different machines are one history, and the machine may explain a change.
 
     """
     measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
     measured = measured.sort_values("created_at", kind="stable")
-    groups = [cell for _, group in measured.groupby(CELL, dropna=False) for cell in _apart(group)]
+    groups = [
+        cell
+        for _, group in measured.groupby(CELL, dropna=False)
+        for cell in _apart(group, across_machines=across_machines)
+    ]
     share = alpha / max(1, sum(len(group) >= MIN_RUNS for _, group in groups))
     return [_history(group.to_dict("records"), setting, share, least_ratio) for setting, group in groups]
 
 
-def _apart(group: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield runs with different threads or runners in one sweep as separate cells, each with its setting."""
-    swept = [name for name in BESIDE if (group.groupby("turn_id")[name].nunique() > 1).any()]
-    if not swept:
+def _apart(group: pd.DataFrame, *, across_machines: bool) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield runs on different machines, or with other threads or runners in one sweep, as separate cells."""
+    names = [name for name in BESIDE if (group.groupby("turn_id")[name].nunique() > 1).any()]
+    if not across_machines and group["machine"].nunique() > 1:
+        names.append("machine")
+    if not names:
         yield "", group
         return
-    for values, cell in group.groupby(swept, dropna=False):
-        words = [SAID[name].format(_said(value)) for name, value in zip(swept, values, strict=True)]
+    for values, cell in group.groupby(names, dropna=False):
+        words = [SAID[name].format(_said(value)) for name, value in zip(names, values, strict=True)]
         yield ", ".join(words), cell
 
 

@@ -52,8 +52,8 @@ def _elsewhere(result: Result, **changes: object) -> Result:
     return msgspec.structs.replace(result, environment=msgspec.structs.replace(result.environment, **changes))
 
 
-def _only(results: list[Result]) -> CellHistory:
-    (history,) = cell_histories(to_frame(results))
+def _only(results: list[Result], *, across_machines: bool = False) -> CellHistory:
+    (history,) = cell_histories(to_frame(results), across_machines=across_machines)
     return history
 
 
@@ -92,7 +92,8 @@ def test_any_recorded_condition_is_named(
     changes: dict[str, object], words: str, nights: Callable[..., list[Result]]
 ) -> None:
     results = nights([10.0] * 10 + [20.0] * 5)
-    history = _only([*results[:10], *(_elsewhere(result, **changes) for result in results[10:])])
+    moved = [*results[:10], *(_elsewhere(result, **changes) for result in results[10:])]
+    history = _only(moved, across_machines=True)
     assert [change.what for change in history.changes] == [[words, "the same program"]]
 
 
@@ -127,6 +128,18 @@ def test_what_was_swept_is_no_change(nights: Callable[..., list[Result]]) -> Non
     ]
     assert [len(history.runs) for history in found] == [12, 12]
     assert [history.changes for history in found] == [[], []]
+
+
+def test_each_machine_has_its_own_history(nights: Callable[..., list[Result]]) -> None:
+    results = nights([10.0, 20.0] * 15)
+    moved = [
+        _elsewhere(result, cpu="slow CPU") if night % 2 else result for night, result in enumerate(results)
+    ]
+    found = cell_histories(to_frame(moved))
+    assert [(history.answer, len(history.runs)) for history in found] == [("no change", 15)] * 2
+    machines = ("on a CPU", "on slow CPU")
+    assert all(machine in history.name for machine, history in zip(machines, found, strict=True))
+    assert len(_only(moved, across_machines=True).runs) == 30
 
 
 def test_an_unstable_run_weighs_less_and_does_not_vanish(nights: Callable[..., list[Result]]) -> None:
