@@ -23,13 +23,23 @@ from etbench.stats.paired import PairedRatio
 from etbench.stats.separate import SeparateRatio
 from etbench.stats.verdict import FamilyMember, Judgement, Levels, judge_family
 
-__all__ = ["Comparison", "compare_results"]
+__all__ = ["CellFault", "Comparison", "compare_results"]
+
+
+class CellFault(Struct, frozen=True, kw_only=True):
+    """A cell that cannot be compared, and why."""
+
+    cell: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.cell} ({self.why})"
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
     """All cells that both sides have, and those that only one has.
 
-    `failing` names the cells of `new` that failed, with the error; `not_measured` those that the baseline
+    `failing` are the cells of `new` that failed, with the error; `not_measured` those that the baseline
     measured and `new` skipped or only built, with the reason; `wrong` those of `new` that it measured but
     whose program is wrong, with the findings; `violations` are the cells that violate a condition.
     """
@@ -38,9 +48,9 @@ class Comparison(Struct, frozen=True, kw_only=True):
     cells: list[CellComparison]
     only_base: list[str]
     only_new: list[str]
-    failing: list[str] = []
-    not_measured: list[str] = []
-    wrong: list[str] = []
+    failing: list[CellFault] = []
+    not_measured: list[CellFault] = []
+    wrong: list[CellFault] = []
     violations: list[Violation] = []
 
     def outcome(self, allow: Collection[str] = ()) -> Outcome:
@@ -106,6 +116,10 @@ def compare_results(
     faults = [(name(old), now) for old, now in paired.failing]
     faults += [(cell_name(now), now) for now in paired.faulty]
     wrong = [pair for pair in paired.failing if pair[1].status == "wrong"]
+
+    def ended(*statuses: str) -> list[CellFault]:
+        return [CellFault(cell=cell, why=_why(now)) for cell, now in faults if now.status in statuses]
+
     return Comparison(
         threshold=threshold,
         cells=[
@@ -118,9 +132,9 @@ def compare_results(
         ],
         only_base=[name(result) for result in paired.only_base],
         only_new=[name(result) for result in paired.only_new],
-        failing=[f"{cell} ({_why(now)})" for cell, now in faults if now.status == "failed"],
-        not_measured=[f"{cell} ({_why(now)})" for cell, now in faults if now.status in ("skipped", "built")],
-        wrong=[f"{cell} ({now.errors})" for cell, now in faults if now.status == "wrong"],
+        failing=ended("failed"),
+        not_measured=ended("skipped", "built"),
+        wrong=ended("wrong"),
         violations=check_conditions(conditions, [*paired.pairs, *wrong]),
     )
 
@@ -241,6 +255,8 @@ def _in_turn_advice(base: Result, new: Result, base_path: str) -> str:
 
 
 def _why(result: Result) -> str:
+    if result.status == "wrong":
+        return result.errors
     return f"{result.status}: {result.failure.message if result.failure else result.reason}"
 
 

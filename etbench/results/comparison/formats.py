@@ -73,7 +73,7 @@ def beside_the_table(comparison: Comparison) -> list[str]:
         ("only in new", comparison.only_new),
     ):
         if names:
-            lines.append(f"{what}: {', '.join(names)}")
+            lines.append(f"{what}: {', '.join(map(str, names))}")
     return lines
 
 
@@ -130,10 +130,10 @@ def _rows(comparison: Comparison) -> list[_Row]:
     """Return all that there is about each cell, worst first; a cell may have several rows."""
     missing = "only in the baseline"
     rows = [
-        *(_of_text(text, "failed") for text in comparison.failing),
-        *(_of_text(text, "wrong") for text in comparison.wrong),
+        *(_Row(fault.cell, "failed", fault.why) for fault in comparison.failing),
+        *(_Row(fault.cell, "wrong", fault.why) for fault in comparison.wrong),
         *(_Row(name, "missing", missing) for name in comparison.only_base),
-        *(_of_text(text, "missing") for text in comparison.not_measured),
+        *(_Row(fault.cell, "missing", fault.why) for fault in comparison.not_measured),
         *(
             _Row(one.cell, "condition met", f"{one.condition}: {one.message}")
             for one in comparison.violations
@@ -142,12 +142,6 @@ def _rows(comparison: Comparison) -> list[_Row]:
         *(_Row(name, NEW, "only in the new results") for name in comparison.only_new),
     ]
     return sorted(rows, key=lambda row: ORDER.index(row.reason))
-
-
-def _of_text(text: str, reason: str) -> _Row:
-    """Read ``name (why)``."""
-    name, _, why = text.partition(" (")
-    return _Row(name, reason, why.removesuffix(")"))
 
 
 def _in_words(cell: CellComparison) -> str:

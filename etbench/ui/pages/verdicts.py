@@ -11,6 +11,7 @@ from nicegui import ui
 from etbench.errors import EtbenchError
 from etbench.results.comparison.compare import Comparison, compare_results
 from etbench.results.comparison.conditions import OtherConditionsError
+from etbench.results.comparison.formats import beside_the_table
 from etbench.results.comparison.outcome import decision_counts, family_rule
 from etbench.results.schema import Result
 from etbench.ui.library import Library
@@ -96,17 +97,7 @@ def _put(found: Comparison) -> None:
     table(["cell", "decision", "verdict", "base ms", "new ms", "ratio", "95 %"], rows, numbers=4)
     if rule := family_rule(found.cells):
         words(f"{rule}.")
-    for label, names in (
-        ("Failed", found.failing),
-        ("Wrong", found.wrong),
-        ("No longer measured", found.not_measured),
-        ("Only in base", found.only_base),
-        ("Only in new", found.only_new),
-    ):
-        if names:
-            words(f"{label}: {', '.join(names)}")
-    for cell in found.cells:
-        if cell.measured_with:
-            words(f"{cell.name} was measured in turn with another baseline: {cell.measured_with}")
+    for line in beside_the_table(found):
+        words(line)
     if any(cell.how == "separate runs" and cell.decision == "undecided" for cell in found.cells):
         words("Separate runs differ by the drift of the machine; compare_to= interleaves the two programs.")

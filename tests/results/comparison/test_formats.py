@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from etbench.cli.main import main
-from etbench.results.comparison.compare import Comparison, compare_results
+from etbench.results.comparison.compare import CellFault, Comparison, compare_results
 from etbench.results.comparison.formats import github_annotations, junit_xml, markdown
 from etbench.results.comparison.gate import Violation
 from etbench.results.files.store import write_result
@@ -55,9 +55,9 @@ def every_kind() -> Comparison:
         cells=[*(_cell(*one) for one in DECISIONS.items()), _cell("big", "passed")],
         only_base=["gone fp32 xnnpack"],
         only_new=["added fp32 xnnpack"],
-        failing=["broken fp32 xnnpack (failed: no such op (add))"],
-        not_measured=["left fp32 xnnpack (skipped: no runtime)"],
-        wrong=["odd fp32 xnnpack (parity.output_lost: noise)"],
+        failing=[CellFault(cell="broken (v2) fp32 xnnpack", why="failed: no such op (add)")],
+        not_measured=[CellFault(cell="left fp32 xnnpack", why="skipped: no runtime")],
+        wrong=[CellFault(cell="odd fp32 xnnpack", why="parity.output_lost: noise")],
         violations=[violation],
     )
 
@@ -68,7 +68,7 @@ def _hostile() -> Comparison:
         cells=[_cell(HOSTILE, "regression")],
         only_base=[HOSTILE],
         only_new=[],
-        failing=[f"broken ({HOSTILE})"],
+        failing=[CellFault(cell="broken", why=HOSTILE)],
     )
 
 
@@ -88,6 +88,7 @@ def test_junit_fails_what_fails_and_skips_what_is_open(every_kind: Comparison) -
         *("regression", "condition met", "missing", "failed", "missing", "wrong"),
     ]
     assert types["broken"].text == "failed: no such op (add)"
+    assert suite.find("./testcase[@name='broken (v2) fp32 xnnpack']/failure") is types["broken"]
     assert types["big"].text.startswith("pte_bytes>+2%: 100 to 200 (+100%)\n2 to 2.5 ms, a ratio of 1.250")
     assert "measure more" in suite.find("./testcase[@name='noisy fp32 xnnpack']/skipped").get("message")
     assert suite.find("./testcase[@name='slow fp32 xnnpack']").get("time") == "0.002500000"

@@ -170,7 +170,7 @@ def test_a_newer_failure_of_a_cell_replaces_its_measurement(
         created_at="2026-01-02T00:00:00+00:00",
     )
     comparison = compare_results([base], [good, broken], threshold=0.05)
-    assert comparison.failing == ["resnet18 fp32 xnnpack (failed: no such op)"]
+    assert list(map(str, comparison.failing)) == ["resnet18 fp32 xnnpack (failed: no such op)"]
     assert comparison.outcome(["undecided", "missing"]).status == 1
     later = msgspec.structs.replace(good, created_at="2026-01-03T00:00:00+00:00")
     assert compare_results([base], [broken, later], threshold=0.05).outcome().applies == []
@@ -180,7 +180,7 @@ def test_a_failed_cell_that_the_baseline_never_had_fails_too(
     base: Result, measure: Callable[..., Result], failed: Result
 ) -> None:
     comparison = compare_results([base], [measure(1.0), failed], threshold=0.05)
-    assert comparison.failing == ["gpt2 int8 xnnpack (failed: no such op)"]
+    assert list(map(str, comparison.failing)) == ["gpt2 int8 xnnpack (failed: no such op)"]
     assert comparison.outcome().heading == "failed"
 
 
