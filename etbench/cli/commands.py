@@ -65,6 +65,7 @@ COMMANDS = {
     for command in (
         _Run("run", "build and measure one cell, or a grid of cells with -m (the default)"),
         Command("show", "print the table of finished results"),
+        Command("decide", "recommend which precision and delegate of each model to ship"),
         Command("compare", "report which cells became faster or slower between two sets of results"),
         Command("baseline", "keep results with their programs under a name, list or remove them"),
         Command(
@@ -81,4 +82,4 @@ COMMANDS = {
         Command("completion", "print the script that completes etbench's command lines in a shell"),
     )
 }
-LATER = ("decide", "env", "upgrade", "diff", "trace", "graph")  # reserved names
+LATER = ("env", "upgrade", "diff", "trace", "graph")  # reserved names

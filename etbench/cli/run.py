@@ -69,7 +69,7 @@ def _main(arguments: list[str]) -> int:
 def run_cell(config: DictConfig) -> float | None:
     """Run one cell and return its objective; Hydra calls it for a run, and other launchers for each cell."""
     from etbench.engine.run import run
-    from etbench.results.objective import objective_value
+    from etbench.results.decision.objective import objective_value
     from etbench.sweep.lines import SweepLines
     from etbench.sweep.single import run_in_sweep
     from etbench.terminal.console import ConsoleLog
@@ -82,4 +82,4 @@ def run_cell(config: DictConfig) -> float | None:
     else:
         with closing(ConsoleLog()) as log:
             result = run(cell, out_dir=job.run.dir, log_dir=job.runtime.output_dir, on_event=log).result
-    return objective_value(result, cell.objective, cell.bounds)
+    return objective_value(result, cell.decision.objective, cell.decision.bounds)

@@ -37,6 +37,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         'a state; such as "mobilenet int8" or "resnet18 xnn*"',
     )
     parser.add_argument(
+        "--where",
+        metavar="CONDITION",
+        help="only cells that meet this: terms joined by `and`, each a column of results.csv, an operator "
+        "and a value with a unit, such as 'precision=int8 and sqnr_db<20', 'model=res* and pte_bytes>=20MB'",
+    )
+    parser.add_argument(
         "--sort",
         metavar="COLUMN",
         help="sort by this column, smallest first (default: by model, precision, delegate)",
@@ -56,12 +62,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run it and return the exit status."""
+    from etbench.results.decision.where import matching
     from etbench.results.files.upgrade import fill_in
     from etbench.terminal.summary_table import chosen_figures
 
     columns = chosen_figures(args.columns)
     (by,) = chosen_figures([args.sort or "cell"])
     results = _filtered(list(map(fill_in, read_all(args.paths))), " ".join(args.filter).split())
+    if args.where:
+        results = matching(args.where, results)
     FORMATS[args.format](_sorted(results, by, reverse=args.reverse), columns)
     return OK
 

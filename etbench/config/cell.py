@@ -15,6 +15,7 @@ from etbench.config.sections import (
     CacheSettings,
     Calibration,
     Checks,
+    Decision,
     Delegate,
     Evaluate,
     FileName,
@@ -35,7 +36,7 @@ __all__ = ["Cell", "Recipe", "Settings", "decides_cell"]
 # Keys of the YAML and groups that do not decide what is measured: they do not change `Cell.cell_id`.
 UNMEASURED = (
     *("sweep", "cache", "build", "report", "tracking", "keep_pte", "event_log"),
-    *("compare_to", "fail_above", "allow_undecided", "objective", "bounds", "checks"),
+    *("compare_to", "fail_above", "allow_undecided", "decision", "checks"),
     *("measure.timeout_s", "measure.seed", "repeat.until"),
     *("runner.cannot", "runner.compilers", "runner.runs_on"),
     *("device.options", "device.folder", "device.max_gb", "device.platform", "device.retries"),
@@ -87,8 +88,7 @@ class Settings(Section, frozen=True, kw_only=True):
     compare_to: Annotated[str, Meta(min_length=1)] | None = None
     fail_above: Annotated[float, Meta(gt=0, le=10)] = 0.05
     allow_undecided: bool = False
-    objective: Annotated[str, Meta(min_length=1)] = "latency_ms.p50"
-    bounds: dict[str, float] = msgspec.field(default_factory=dict)
+    decision: Decision = Decision()
     event_log: FileName | None = None
 
 

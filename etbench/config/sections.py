@@ -19,6 +19,7 @@ __all__ = [
     "CacheSettings",
     "Calibration",
     "Component",
+    "Decision",
     "Delegate",
     "Dynamic",
     "Evaluate",
@@ -332,6 +333,17 @@ class Checks(Section, frozen=True, kw_only=True):
     """
 
     accept: list[Annotated[str, Meta(min_length=1)]] = []
+
+
+class Decision(Section, frozen=True, kw_only=True):
+    """What is optimized when a cell is chosen to be shipped, and what must hold of it.
+
+    `bounds` are bounds of figures by name, such as ``{"sqnr_db": ">=20"}``, see
+    `etbench.results.decision.bounds`. If they are null, each accuracy may be at most one point below fp32.
+    """
+
+    objective: Annotated[str, Meta(min_length=1)] = "latency_p50_ms"
+    bounds: dict[str, str | float] | None = None
 
 
 class ReportSettings(Section, frozen=True, kw_only=True):

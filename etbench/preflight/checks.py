@@ -20,7 +20,7 @@ from etbench.config.target import name_fault
 from etbench.config.target import options_fault as options_refused
 from etbench.errors import nearest
 from etbench.results.checks import faults as accept_faults
-from etbench.results.objective import faults as objective_faults
+from etbench.results.decision.objective import faults as objective_faults
 
 __all__ = ["faults_here", "missing_here"]
 
@@ -70,7 +70,7 @@ def missing_here(cell: Cell) -> list[str]:
     ]
     return [
         *filter(None, faults),
-        *objective_faults(cell.objective, cell.bounds),
+        *objective_faults(cell.decision.objective, cell.decision.bounds),
         *accept_faults(cell.checks.accept),
     ]
 

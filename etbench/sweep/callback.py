@@ -63,6 +63,7 @@ class ResultsCallback(NewResultsCallback):
                 close_manifest(folder)
             with outliving_the_reader():
                 print_summary(result for _, result in results)
+                _print_decision([result for _, result in results])
             if results:
                 _write_tables(folder, config)
             _exit_by([result for _, result in results], config.get("compare_to"))
@@ -78,6 +79,18 @@ def _failing_aloud(folder: Path) -> Iterator[None]:
             traceback.print_exc()
         _say(f"results are in {folder}; their tables could not be written: {error}")
         sys.exit(FAILED)
+
+
+def _print_decision(results: Sequence[Result]) -> None:
+    """Print which cell of each model to ship, if a model has several."""
+    measured = [result.model_name for result in results if result.status in ("ok", "wrong")]
+    if len(set(measured)) < len(measured):
+        from etbench.results.decision.decide import decide
+        from etbench.results.decision.rules import recorded_rules
+        from etbench.terminal.decision import print_decision
+
+        rules = recorded_rules([result.config for result in results])
+        print_decision(decide(results, rules), rules)
 
 
 def _exit_by(results: Sequence[Result], compare_to: str | None = None) -> None:

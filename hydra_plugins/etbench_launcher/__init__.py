@@ -53,7 +53,7 @@ class EtbenchLauncher(Launcher):
         from etbench.config import Cell
         from etbench.errors import ConfigError
         from etbench.preflight.compose import cell_of_job
-        from etbench.results.objective import objective_value
+        from etbench.results.decision.objective import objective_value
         from etbench.sweep.launch import run_sweep
 
         assert self._config is not None and self._context is not None
@@ -80,7 +80,7 @@ class EtbenchLauncher(Launcher):
             sys.stderr.write(f"{error.message}\n")
             sys.exit(2)
         for job, (cell, _), result in zip(jobs, planned, results, strict=True):
-            job.return_value = objective_value(result, cell.objective, cell.bounds)
+            job.return_value = objective_value(result, cell.decision.objective, cell.decision.bounds)
         return jobs
 
     def _job(self, plan: TaskFunction, overrides: Sequence[str], number: int) -> JobReturn:

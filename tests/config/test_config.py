@@ -45,11 +45,11 @@ def test_every_fault_of_one_section_is_reported(plain: dict[str, Any]) -> None:
     config["repeat"] |= {"rounds": 0, "warmup": -1, "round": 3}
     config["measure"]["seed"] = "many"
     config["thread"] = 3
-    config["bounds"] = {"sqnr_db": "high"}
+    config["decision"]["bounds"] = {"sqnr_db": [20]}
     with pytest.raises(ConfigError) as caught:
         parse(config)
     assert sorted(caught.value.faults) == [
-        "bounds={'sqnr_db': 'high'}: expected `float`, got `str`",
+        "decision.bounds={'sqnr_db': [20]}: expected `float | str`, got `array`",
         "measure.seed=many: expected `int | null`, got `str`",
         "repeat.round: unknown key (did you mean 'rounds'?)",
         "repeat.rounds=0: expected `int` >= 1",

@@ -12,6 +12,7 @@ from etbench.results import charts
 from etbench.results.files.upgrade import fill_in
 from etbench.results.report import tables
 from etbench.results.report.grid import Grid
+from etbench.results.report.shipping import Shipping, shipping
 from etbench.results.report.words import Summary, summarize_in_words
 from etbench.results.schema import Result
 from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, METRIC, to_frame
@@ -40,6 +41,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
     title: str
     when: str
+    shipping: Shipping | None
     summary: Summary
     ranking: Grid
     sections: list[Section]
@@ -65,6 +67,7 @@ def gather(
     return Report(
         title=title,
         when=_when(frame),
+        shipping=shipping(cells),
         summary=summarize_in_words(frame, cells),
         ranking=tables.ranking_grid(frame, top),
         sections=[*(section for section in _sections(frame, cells) if section.specs), *_sizes(frame)],

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from etbench.results.report.content import Report
 from etbench.results.report.grid import Grid
+from etbench.results.report.shipping import Shipping
 from etbench.text import markdown_text
 
 __all__ = ["markdown_comment"]
@@ -16,6 +17,8 @@ MARKS = {"good": "🟢", "note": "🔵", "warning": "🟡", "bad": "🔴"}
 def markdown_comment(report: Report) -> str:
     """Return the summary, the ranking, and the other tables in collapsed sections."""
     lines = [f"### etbench: {markdown_text(report.title)}", "", markdown_text(report.summary.lead), ""]
+    if report.shipping:
+        lines += _shipping(report.shipping)
     for point in report.summary.points:
         head = f"- {MARKS[point.kind]} **{markdown_text(point.title)}:**"
         if len(point.lines) == 1:
@@ -34,6 +37,17 @@ def markdown_comment(report: Report) -> str:
             *(f"- {markdown_text(message)}" for message in report.left_out),
         ]
     return "\n".join(lines) + "\n"
+
+
+def _shipping(part: Shipping) -> Iterator[str]:
+    yield from (
+        f"**{markdown_text(part.headline)}** {markdown_text(part.rules)}",
+        "",
+        *_table(part.answers),
+        "",
+    )
+    yield from (f"- {markdown_text(line)}" for line in (*part.notes, *part.reasons))
+    yield ""
 
 
 def _folded(numbers: Grid) -> Iterator[str]:

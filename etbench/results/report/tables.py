@@ -10,7 +10,7 @@ import pandas as pd
 from etbench.artifact import Delegation
 from etbench.host.environment import Environment
 from etbench.host.fingerprint import machine_name
-from etbench.results.report.figures import number
+from etbench.results.numbers import number
 from etbench.results.report.grid import Grid, Heading, grid
 from etbench.results.schema import Result
 from etbench.results.tables.frames import METRIC, against, profile, rank

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from etbench.results.comparison.interleaved import family_verdicts
 from etbench.results.comparison.outcome import decision_counts, family_rule
+from etbench.results.numbers import db, megabytes, milliseconds, number, percent, span
 from etbench.results.report.cautions import Point, cautions, faults
-from etbench.results.report.figures import db, megabytes, milliseconds, number, percent, span
 from etbench.results.schema import Result
 from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, METRIC, against
 from etbench.results.tables.pareto import nearly_most_accurate, nearly_smallest

@@ -1,0 +1,85 @@
+"""Whether a cell keeps a bound: yes, no, unknown, or too close to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from etbench.results.decision.bounds import Bound
+from etbench.results.decision.candidates import Candidate, ratios
+from etbench.results.decision.figures import ACCURACY, accuracy_names, figure, in_words
+from etbench.results.tables.frames import METRIC
+
+__all__ = ["Check", "check_bound"]
+
+Outcome = Literal["kept", "broken", "undecided", "missing"]
+CI = ("latency_ci95_low_ms", "latency_ci95_high_ms")
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """What became of a bound: its outcome, and the figures that show it in words."""
+
+    outcome: Outcome
+    words: str
+
+
+def check_bound(bound: Bound, cell: Candidate) -> list[Check]:
+    """Check a bound on a cell; one on several accuracies has a check for each.
+
+    The median latency counts with its interval, and its ratio to a reference with that of the ratio, so that
+    a bound inside of the interval is undecided. Other figures count as they are.
+    """
+    if not bound.name.startswith(ACCURACY):
+        return [_check(bound, bound.name, cell)]
+    reference = _reference(bound, cell)
+    names = accuracy_names([cell.result, *([reference.result] if reference else [])], bound.name)
+    if not names:
+        return [Check(outcome="missing", words=f"{bound.name} is unknown")]
+    return [_check(bound, name, cell) for name in names]
+
+
+def _reference(bound: Bound, cell: Candidate) -> Candidate | None:
+    return {None: None, "fp32": cell.fp32, "baseline": cell.baseline}[bound.reference]
+
+
+def _check(bound: Bound, name: str, cell: Candidate) -> Check:
+    value = figure(cell.result, name)
+    if value is None:
+        return Check(outcome="missing", words=f"{name} is unknown")
+    if bound.reference is None:
+        low, high = _interval(name, cell)
+        return _judged(bound, name, (value, low, high), bound.limit())
+    reference = _reference(bound, cell)
+    known = None if reference is None else figure(reference.result, name)
+    if reference is None or known is None:
+        return Check(outcome="missing", words=f"{name} of {bound.reference} is unknown")
+    if name == METRIC and known > 0 and reference.result is not cell.result:
+        ratio = cell.to_fp32 if bound.reference == "fp32" else ratios([(cell, reference)])[0]
+        assert ratio is not None
+        return _judged(bound, f"{name} / {bound.reference}", ratio.inverse, bound.limit(known) / known)
+    return _judged(bound, name, (value, value, value), bound.limit(known), beside=known)
+
+
+def _interval(name: str, cell: Candidate) -> tuple[float, float]:
+    if name == METRIC:
+        low, high = (figure(cell.result, end) for end in CI)
+        if low is not None and high is not None:
+            return low, high
+    value = figure(cell.result, name)
+    assert value is not None
+    return value, value
+
+
+def _judged(
+    bound: Bound, name: str, found: Sequence[float], limit: float, beside: float | None = None
+) -> Check:
+    value, low, high = found
+    worst, best = (high, low) if bound.is_upper else (low, high)
+    between = "" if low == high else f" ({in_words(name, low)} to {in_words(name, high)})"
+    of_reference = "" if beside is None else f", {in_words(name, beside)} in {bound.reference}"
+    words = f"{name} {in_words(name, value)}{between}{of_reference}; wanted {bound.text}"
+    if bound.keeps(worst, limit):
+        return Check(outcome="kept", words=words)
+    return Check(outcome="undecided" if bound.keeps(best, limit) else "broken", words=words)

@@ -1,0 +1,115 @@
+"""The figures of a result by name: columns, those of the accuracy function, and paths into the result."""
+
+from __future__ import annotations
+
+import math
+import types
+import typing
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Any
+
+import msgspec
+
+from etbench.errors import nearest
+from etbench.results.numbers import db, megabytes, milliseconds
+from etbench.results.schema import Result
+from etbench.results.tables.metrics import COLUMNS
+
+__all__ = [
+    "ACCURACY",
+    "FIGURES",
+    "accuracy_names",
+    "direction",
+    "figure",
+    "in_words",
+    "is_share",
+    "name_fault",
+]
+
+FIGURES = {column.name: column for column in COLUMNS if column.better}
+ACCURACY = "eval_"  # begins the names of the accuracy function's figures
+
+
+def figure(result: Result, name: str) -> float | None:
+    """Return a figure of a result, or None if it has none.
+
+    Args:
+        result: of a cell.
+        name: a column of results.csv, ``eval_`` and a figure of the accuracy function, or a dotted path into
+            the result such as ``latency_ms.p50``.
+
+    """
+    if name.startswith(ACCURACY):
+        value = (result.evaluation or {}).get(name.removeprefix(ACCURACY))
+    else:
+        value = FIGURES[name].read(result) if name in FIGURES else _at(result, name)
+    return None if value is None or math.isnan(value) else float(value)
+
+
+def direction(name: str) -> str:
+    """Return whether ``lower`` or ``higher`` is better: accuracies are higher, paths lower."""
+    if name.startswith(ACCURACY):
+        return "higher"
+    return FIGURES[name].better if name in FIGURES else "lower"
+
+
+def is_share(name: str) -> bool:
+    """Return whether a figure is a share from 0 to 1, whose differences are percentage points."""
+    return name.startswith(ACCURACY) or name.endswith(("_share", "_agreement"))
+
+
+def accuracy_names(results: Iterable[Result], pattern: str = f"{ACCURACY}*") -> list[str]:
+    """Return the names of the accuracy function's figures that match a pattern, in the order they appear."""
+    names = dict.fromkeys(f"{ACCURACY}{key}" for result in results for key in result.evaluation or {})
+    return [name for name in names if fnmatchcase(name, pattern)]
+
+
+def in_words(name: str, value: float) -> str:
+    """Write a value of a figure with its unit."""
+    for end, write in (("_bytes", megabytes), ("_ms", milliseconds), ("_db", db)):
+        if name.endswith(end):
+            return write(value)
+    return f"{value:.4g}"
+
+
+def name_fault(name: str) -> str | None:
+    """Return what is wrong with the name of a figure, or None; any that begins with ``eval_`` is accepted."""
+    if name.startswith(ACCURACY) or name in FIGURES:
+        return None
+    kind: Any = Result
+    for part in name.split("."):
+        kind = _without_none(kind)
+        if typing.get_origin(kind) is dict:
+            kind = typing.get_args(kind)[1]
+            continue
+        known = _fields(kind)
+        if part not in known:
+            choices = [*known, *FIGURES] if kind is Result else list(known)
+            return (
+                f"there is no metric {part!r}{nearest(part, choices)}; docs/reference/columns.md lists them"
+            )
+        kind = known[part]
+    return None if _without_none(kind) in (int, float) else "not a number"
+
+
+def _at(result: Result, path: str) -> Any:
+    value: Any = result
+    for part in path.split("."):
+        if value is None:
+            return None
+        value = value.get(part) if isinstance(value, dict) else getattr(value, part)
+    return value
+
+
+def _fields(kind: Any) -> dict[str, Any]:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return {info.name: info.type for info in msgspec.structs.fields(kind)}
+    return {}
+
+
+def _without_none(kind: Any) -> Any:
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        kinds = [one for one in typing.get_args(kind) if one is not type(None)]
+        return kinds[0] if len(kinds) == 1 else kind
+    return kind

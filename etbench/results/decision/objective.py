@@ -1,0 +1,48 @@
+"""The value that a job returns to an optimizing sweeper: a metric of its result, with bounds on others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from etbench.results.decision.bounds import Bound, bound_faults, parse_bounds
+from etbench.results.decision.figures import ACCURACY, accuracy_names, direction, figure, name_fault
+from etbench.results.schema import Result
+
+__all__ = ["faults", "objective_value"]
+
+Bounds = Mapping[str, str | float]
+
+
+def faults(objective: str, bounds: Bounds | None) -> list[str]:
+    """List unknown names and bounds that cannot be read, before a sweep spends hours on them."""
+    fault = name_fault(objective)
+    return [*([f"decision.objective={objective}: {fault}"] if fault else []), *bound_faults(bounds or {})]
+
+
+def objective_value(result: Result | None, objective: str, bounds: Bounds | None) -> float | None:
+    """Return the metric of a result; infinitely bad if a bound is violated, None if there is no value.
+
+    Args:
+        result: that of the cell; None if it was left out. A wrong one is infinitely bad.
+        objective: a column of results.csv, or a dotted path into the result.
+        bounds: see `etbench.results.decision.bounds`. Those relative to another cell do not count, since a
+            job knows only its own.
+
+    """
+    if result is None or result.status in ("failed", "skipped"):
+        return None
+    value = figure(result, objective)
+    if value is None:
+        return None
+    own = [bound for bound in parse_bounds(bounds or {}) if bound.reference is None]
+    if result.status != "wrong" and all(_keeps(result, bound) for bound in own):
+        return value
+    worse = -1 if direction(objective) == "higher" else 1
+    return worse * math.inf
+
+
+def _keeps(result: Result, bound: Bound) -> bool:
+    names = accuracy_names([result], bound.name) if bound.name.startswith(ACCURACY) else [bound.name]
+    values = [figure(result, name) for name in names]
+    return bool(values) and all(value is not None and bound.keeps(value, bound.limit()) for value in values)

@@ -1,0 +1,53 @@
+"""What a decision optimizes and what must hold, as a sweep or a user declares it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from etbench.errors import EtbenchError
+from etbench.results.decision.bounds import Bound, bound_faults, parse_bounds
+from etbench.results.decision.figures import ACCURACY, name_fault
+from etbench.results.tables.frames import METRIC
+
+__all__ = ["DEFAULT_BOUNDS", "Rules", "recorded_rules"]
+
+DEFAULT_BOUNDS = {f"{ACCURACY}*": ">=-1pp vs fp32"}
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """What a decision optimizes and what must hold."""
+
+    objective: str = METRIC
+    bounds: list[Bound] = []
+
+    @classmethod
+    def of(cls, objective: str, bounds: Mapping[str, str | float] | None) -> Rules:
+        """Read an objective and bounds as YAML has them; without bounds, the accuracy is bounded.
+
+        Raises:
+            EtbenchError: if one of them is not valid.
+
+        """
+        name = {"latency_ms.p50": METRIC}.get(objective, objective)
+        given = DEFAULT_BOUNDS if bounds is None else bounds
+        if faults := bound_faults(given):
+            raise EtbenchError("\n".join(faults), stage="decide")
+        if fault := name_fault(name):
+            raise EtbenchError(f"objective {objective}: {fault}", stage="decide")
+        return cls(objective=name, bounds=parse_bounds(given))
+
+    @property
+    def needs_accuracy(self) -> bool:
+        """Whether a bound or the objective is an accuracy."""
+        return any(name.startswith(ACCURACY) for name in (self.objective, *(one.name for one in self.bounds)))
+
+
+def recorded_rules(configs: Sequence[dict[str, object]]) -> Rules:
+    """Return the rules of the configurations of results, or the default if they differ or have none."""
+    recorded = [config.get("decision") for config in configs]
+    first = recorded[0] if recorded else None
+    if isinstance(first, dict) and all(one == first for one in recorded):
+        return Rules.of(first.get("objective", METRIC), first.get("bounds"))
+    return Rules.of(METRIC, None)

@@ -1,0 +1,158 @@
+"""A decision in words: as rows of a table, as lines, and as Markdown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from etbench.results.decision.bounds import Bound
+from etbench.results.decision.candidates import Ratio
+from etbench.results.decision.decide import Answer, Choice
+from etbench.results.decision.figures import ACCURACY
+from etbench.results.decision.rules import Rules
+from etbench.results.numbers import db, megabytes, number
+from etbench.results.tables.frames import METRIC
+from etbench.text import markdown_text
+
+__all__ = [
+    "HEADER",
+    "answer_lines",
+    "common_notes",
+    "decision_markdown",
+    "decision_rows",
+    "headline",
+    "rules_in_words",
+    "trade_off",
+]
+
+HEADER = ("model", "ship", "p50 ms", "± %", "x fp32", "accuracy", "SQNR", "size", "memory", "runner-up")
+WITHHELD = {
+    "too close": "too close to call",
+    "accuracy unknown": "with unknown accuracy",
+    "no cell": "without a cell that keeps the bounds",
+}
+ALIKE = 0.01  # ratios that differ by less are not mentioned
+POINTS = 0.0005  # shares that differ by less are not mentioned
+DB = 1.0  # SQNR that differs by less is not mentioned
+
+
+def headline(answers: Sequence[Answer]) -> str:
+    """Return the answer for one model, or for how many of several there is one."""
+    if len(answers) == 1:
+        (answer,) = answers
+        if answer.ship is not None:
+            return f"Ship {answer.ship.cell}."
+        return f"{answer.setting}: {answer.answer}." if answer.candidates else "No cell keeps the bounds."
+    given = sum(answer.ship is not None for answer in answers)
+    withheld = Counter(answer.answer for answer in answers if answer.ship is None)
+    reasons = ", ".join(f"{count} {WITHHELD[why]}" for why, count in withheld.items())
+    if not given:
+        return f"No recommendation: {reasons}."
+    return f"A recommendation for {given} of {len(answers)} models{f': {reasons}' if reasons else ''}."
+
+
+def rules_in_words(rules: Rules) -> str:
+    """Return what is optimized and what must hold, in one sentence."""
+    best = "median latency" if rules.objective == METRIC else rules.objective
+    bounds = " and ".join(_bound_in_words(bound) for bound in rules.bounds)
+    return f"Best {best}{f' of the cells with {bounds}' if bounds else ''}."
+
+
+def _bound_in_words(bound: Bound) -> str:
+    return f"{bound.name} {bound.text}"
+
+
+def decision_rows(answers: Sequence[Answer]) -> Iterator[tuple[str, ...]]:
+    """Yield rows with the columns of `HEADER`: one for a cell to ship, or for each that is left to choose."""
+    for answer in answers:
+        if answer.ship is not None:
+            up = answer.runner_up
+            other = "" if up is None else f"{_pair(up)}: {trade_off(answer.ship, up)}"
+            yield answer.setting, _pair(answer.ship), *_figures(answer.ship), other
+            continue
+        rivals = [one for one in answer.candidates if not answer.close or one.cell in answer.close]
+        if not rivals:
+            yield answer.setting, "no cell keeps the bounds", *[""] * (len(HEADER) - 2)
+        for place, one in enumerate(rivals):
+            first = (answer.setting, f"{answer.answer}: {_pair(one)}")
+            yield *(("", f"or {_pair(one)}") if place else first), *_figures(one), ""
+
+
+def _pair(choice: Choice) -> str:
+    return f"{choice.precision} {choice.delegate}"
+
+
+def _figures(choice: Choice) -> tuple[str, ...]:
+    size, memory, sqnr = (choice.figures[name] for name in ("pte_bytes", "peak_memory_bytes", "sqnr_db"))
+    return (
+        number(choice.latency_p50_ms),
+        _half_width(choice),
+        "" if choice.times_fp32 is None else number(choice.times_fp32.factor),
+        _accuracy(choice),
+        "" if sqnr is None else db(sqnr),
+        "" if size is None else megabytes(size),
+        "" if memory is None else megabytes(memory),
+    )
+
+
+def _half_width(choice: Choice) -> str:
+    if choice.low_ms is None or choice.high_ms is None:
+        return "?"
+    return f"{50 * (choice.high_ms - choice.low_ms) / choice.latency_p50_ms:.2g}"
+
+
+def _accuracy(choice: Choice) -> str:
+    known = {name: value for name, value in choice.accuracy.items() if value is not None}
+    return ", ".join(f"{name.removeprefix(ACCURACY)} {value:.4g}" for name, value in known.items())
+
+
+def trade_off(ship: Choice, other: Choice) -> str:
+    """Return what another cell costs and gives compared with the recommended one."""
+    parts = [] if other.times_ship is None else [_slower(other.times_ship)]
+    for name, value in other.accuracy.items():
+        mine = ship.accuracy.get(name)
+        if value is not None and mine is not None and abs(value - mine) >= POINTS:
+            parts.append(f"{100 * (value - mine):+.2g} points {name.removeprefix(ACCURACY)}")
+    here, there = ship.figures["sqnr_db"], other.figures["sqnr_db"]
+    if not other.accuracy and here is not None and there is not None and abs(there - here) >= DB:
+        parts.append(f"{there - here:+.0f} dB")
+    here, there = ship.figures["pte_bytes"], other.figures["pte_bytes"]
+    if here and there and abs(there / here - 1) > ALIKE:
+        parts.append(f"{number(there / here)} times the size")
+    return ", ".join(parts) or "no difference that was measured"
+
+
+def _slower(ratio: Ratio) -> str:
+    times, *_ = ratio.inverse
+    if abs(times - 1) < ALIKE:
+        return "as fast"
+    if times < 1:
+        return f"{100 * (1 - times):.2g} % faster"
+    return f"{100 * (times - 1):.2g} % slower" if times < 2 else f"{number(times)} times as long"
+
+
+def answer_lines(answer: Answer) -> Iterator[str]:
+    """Yield what the table does not show: why an answer is withheld, what was ruled out, and by what."""
+    yield from (f"{words} may break the bound" for words in answer.unclear)
+    if answer.settle:
+        yield f"to settle {answer.setting}: {answer.settle}"
+    yield from (f"{one.cell} is out: {one.why}" for one in answer.ruled_out)
+
+
+def common_notes(answers: Sequence[Answer]) -> list[str]:
+    """Return the notes of all answers, each once."""
+    notes = (note for answer in answers for note in answer.notes)
+    return list(dict.fromkeys(notes))
+
+
+def decision_markdown(answers: Sequence[Answer], rules: Rules) -> str:
+    """Return the decision as Markdown, with all names escaped."""
+    lines = [
+        f"{markdown_text(rules_in_words(rules))}",
+        "",
+        f"| {' | '.join(HEADER)} |",
+        f"|{'|'.join('---' if name in ('model', 'ship', 'runner-up') else '--:' for name in HEADER)}|",
+    ]
+    lines += [f"| {' | '.join(map(markdown_text, row))} |" for row in decision_rows(answers)]
+    beside = [*common_notes(answers), *(line for answer in answers for line in answer_lines(answer))]
+    return "\n".join([*lines, "", *(f"- {markdown_text(line.strip())}" for line in beside)])

@@ -1,0 +1,195 @@
+"""What to ship: an answer where the measurements carry one, and the reason where they do not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from etbench.cli.main import main
+from etbench.events import Failure
+from etbench.host.load import MachineLoad
+from etbench.results.decision.decide import Answer, decide, exit_status
+from etbench.results.decision.rules import Rules, recorded_rules
+from etbench.results.decision.words import decision_markdown
+from etbench.results.files.store import write_result
+from etbench.results.schema import Result, RoundFacts
+
+MakeResult = Callable[..., Result]
+FASTEST = "latency_p50_ms"
+QUIET = MachineLoad(
+    other_cpu_share=0.0, steal_share=0.0, involuntary_switches=0, major_faults=0, frequency_mhz=None
+)
+HOW = {"hint": "", "traceback": ""}
+FACTS: dict[str, Any] = {"started_s": 0, "load_ms": 1, "first_inference_ms": 1, "warmup": 1, "load": QUIET}
+
+
+@pytest.fixture
+def cell(make_result: MakeResult) -> Callable[..., Result]:
+    """A function that makes a cell with trained weights, interleaved with the others; p50 in ms."""
+
+    def make(precision: str, p50: float, top1: float | None = None, **more: Any) -> Result:
+        noise = np.random.default_rng(list(precision.encode())).normal(0, 0.01, 30)
+        sqnr_db = 100.0 if precision == "fp32" else 30.0
+        more = {"weights": "pretrained", "turn_id": "one", "sqnr_db": sqnr_db} | more
+        return make_result(
+            precision=precision,
+            rounds=[[p50 * float(np.exp(one))] for one in noise],
+            round_facts=[RoundFacts(block=block, **FACTS) for block in range(30)],
+            evaluation=None if top1 is None else {"top1": top1},
+            **more,
+        )
+
+    return make
+
+
+def _only(answers: list[Answer]) -> Answer:
+    (answer,) = answers
+    return answer
+
+
+def _choose(*results: Result, bounds: dict[str, str] | None = None, **more: Any) -> Answer:
+    return _only(decide(results, Rules.of(FASTEST, bounds), **more))
+
+
+def test_the_fastest_of_the_accurate_ones_is_recommended_with_what_it_costs(
+    cell: Callable[..., Result],
+) -> None:
+    cells = [
+        cell("fp32", 10.0, 0.80, pte_bytes=40_000),
+        cell("mixed", 5.0, 0.795, pte_bytes=12_000),
+        cell("int8", 4.0, 0.70, pte_bytes=10_000),
+    ]
+    answer = _choose(*cells)
+    assert (answer.answer, answer.ship.precision, answer.runner_up.precision) == ("ship", "mixed", "fp32")
+    assert answer.ship.times_fp32.low < 2 < answer.ship.times_fp32.high
+    assert [one.cell for one in answer.ruled_out] == ["resnet18 int8 xnnpack"]
+    assert answer.ruled_out[0].why == "eval_top1 0.7, 0.8 in fp32; wanted >=-1pp vs fp32"
+    page = decision_markdown([answer], Rules.of(FASTEST, None))
+    assert ", +0.5 points top1, 3.33 times the size |" in page
+    assert exit_status([answer]) == 0
+
+
+def test_cells_that_the_rounds_cannot_tell_apart_are_too_close_to_call(make_result: MakeResult) -> None:
+    cells = [make_result(p50=10.0), make_result(precision="int8", p50=9.0)]
+    answer = _choose(*cells, bounds={"sqnr_db": ">=20"})
+    assert (answer.answer, answer.ship) == ("too close", None)
+    assert answer.close == ["resnet18 int8 xnnpack", "resnet18 fp32 xnnpack"]
+    assert "precision=int8,fp32 delegate=xnnpack repeat.rounds=30" in answer.settle
+    assert exit_status([answer]) == 4
+
+
+def test_a_cell_that_is_as_fast_within_5_percent_does_not_withhold_the_answer(
+    cell: Callable[..., Result],
+) -> None:
+    answer = _choose(cell("fp32", 10.0, 0.8), cell("mixed", 10.01, 0.8))
+    assert answer.answer == "ship"
+
+
+@pytest.mark.parametrize(
+    ("top1", "weights", "reason"),
+    [
+        (None, "pretrained", "accuracy unknown: no accuracy function was given (evaluate=…)"),
+        (0.8, "random", "accuracy unknown: the weights are random"),
+    ],
+    ids=["no accuracy", "random weights"],
+)
+def test_nothing_is_recommended_without_the_accuracy_of_trained_weights(
+    top1: float | None, weights: str, reason: str, cell: Callable[..., Result]
+) -> None:
+    cells = [cell(name, p50, top1, weights=weights) for name, p50 in (("fp32", 10.0), ("int8", 4.0))]
+    answer = _choose(*cells)
+    assert (answer.answer, answer.ship, answer.notes) == ("accuracy unknown", None, [reason])
+    assert {one.precision for one in answer.candidates} == {"fp32", "int8"}
+    assert exit_status([answer]) == 4
+
+
+def test_the_front_has_no_cell_that_another_one_beats(cell: Callable[..., Result]) -> None:
+    cells = [
+        cell("fp32", 10.0, sqnr_db=100.0, pte_bytes=40_000),
+        cell("int8", 4.0, sqnr_db=25.0, pte_bytes=10_000),
+        cell("fp16", 20.0, sqnr_db=60.0, pte_bytes=40_000),
+    ]
+    assert [one.precision for one in _choose(*cells).candidates] == ["int8", "fp32"]
+
+
+def test_a_wrong_or_failed_cell_is_never_recommended(cell: Callable[..., Result]) -> None:
+    answer = _choose(
+        cell("fp32", 10.0, 0.8),
+        cell("fp32", 1.0, 0.8, delegate="portable", sqnr_db=5.0),
+        cell(
+            "fp16",
+            1.0,
+            status="failed",
+            failure=Failure(stage="lower", kind="E", message="no such op", **HOW),
+        ),
+    )
+    assert answer.ship.cell == "resnet18 fp32 xnnpack"
+    out = {one.cell.removeprefix("resnet18 "): one.why for one in answer.ruled_out}
+    assert out["fp16 xnnpack"] == "failed: no such op"
+    assert out["fp32 portable"].startswith("wrong: parity.fp32_differs")
+
+
+def test_a_figure_that_is_missing_breaks_its_bound(cell: Callable[..., Result]) -> None:
+    answer = _choose(cell("fp32", 10.0), bounds={"peak_memory_bytes": "<=1GB"})
+    assert answer.answer == "no cell"
+    assert answer.ruled_out[0].why == "peak_memory_bytes is unknown"
+    assert exit_status([answer]) == 1
+    alone = _choose(cell("int8", 4.0, 0.8))
+    assert alone.ruled_out[0].why == "eval_top1 of fp32 is unknown"
+
+
+def test_a_bound_inside_of_the_interval_of_the_latency_is_undecided(cell: Callable[..., Result]) -> None:
+    cells = [cell("fp32", 10.0), cell("int8", 5.0)]
+    for limit, answer in ((0.5, "too close"), (0.6, "ship"), (0.4, "no cell")):
+        found = _choose(*cells, bounds={FASTEST: f"<={limit}x vs fp32"})
+        assert found.answer == answer, (limit, found)
+    unclear = _choose(*cells, bounds={FASTEST: "<=0.5x vs fp32"})
+    assert unclear.close == ["resnet18 int8 xnnpack"]
+    assert unclear.unclear[0].startswith("resnet18 int8 xnnpack: latency_p50_ms / fp32 0.5")
+
+
+def test_a_bound_may_be_relative_to_a_baseline(cell: Callable[..., Result]) -> None:
+    new, before = cell("fp32", 10.0, pte_bytes=2_000_000), cell("fp32", 10.0, pte_bytes=1_000_000)
+    bounds = {"pte_bytes": "<=+10% vs baseline"}
+    assert _choose(new, bounds=bounds, baseline=[before]).ruled_out[0].why == (
+        "pte_bytes 2 MB, 1 MB in baseline; wanted <=+10% vs baseline"
+    )
+    assert _choose(new, bounds=bounds, baseline=[new]).answer == "ship"
+    assert "of baseline is unknown" in _choose(new, bounds=bounds).ruled_out[0].why
+
+
+def test_each_model_has_its_answer_and_the_latest_of_repeated_results_counts(
+    cell: Callable[..., Result],
+) -> None:
+    old = cell("fp32", 1.0, 0.8, created_at="2025-01-01T00:00:00+00:00", turn_id="old")
+    answers = decide(
+        [old, cell("fp32", 10.0, 0.8), cell("fp32", 3.0, 0.8, model="gpt2")], Rules.of(FASTEST, None)
+    )
+    assert [(one.setting, round(one.ship.value)) for one in answers] == [("gpt2", 3), ("resnet18", 10)]
+
+
+def test_rules_are_those_of_the_sweep_if_all_its_cells_have_the_same() -> None:
+    own = {"decision": {"objective": "pte_bytes", "bounds": {"sqnr_db": ">=30"}}}
+    found = recorded_rules([own, own])
+    assert (found.objective, [one.text for one in found.bounds]) == ("pte_bytes", [">=30"])
+    assert recorded_rules([own, {}]) == recorded_rules([]) == Rules.of(FASTEST, None)
+
+
+def test_the_command_prints_the_answer_and_exits_with_its_status(
+    cell: Callable[..., Result], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for one in (cell("fp32", 10.0, 0.80), cell("int8", 4.0, 0.795)):
+        write_result(one, tmp_path, one.precision_short)
+    assert main(["decide", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "resnet18  int8 xnnpack" in printed
+    assert main(["decide", str(tmp_path), "--bound", "sqnr_db>=200", "--format", "json"]) == 1
+    assert json.loads(capsys.readouterr().out)["answers"][0]["answer"] == "no cell"
+    assert main(["decide", str(tmp_path), "--objective", "pte_bytes", "--format", "markdown"]) == 0
+    assert "| resnet18 | fp32 xnnpack |" in capsys.readouterr().out
+    assert main(["decide", str(tmp_path), "--bound", "sqnr=3"]) == 2
