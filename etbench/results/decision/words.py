@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from etbench.results.decision.bounds import Bound
 from etbench.results.decision.candidates import Ratio
 from etbench.results.decision.decide import Answer, Choice
 from etbench.results.decision.figures import ACCURACY
 from etbench.results.decision.rules import Rules
 from etbench.results.numbers import db, megabytes, number
 from etbench.results.tables.frames import METRIC
-from etbench.text import markdown_text
+from etbench.text import counted, markdown_text
 
 __all__ = [
     "HEADER",
@@ -45,7 +44,7 @@ def headline(answers: Sequence[Answer]) -> str:
         return f"{answer.setting}: {answer.answer}." if answer.candidates else "No cell keeps the bounds."
     given = sum(answer.ship is not None for answer in answers)
     withheld = Counter(answer.answer for answer in answers if answer.ship is None)
-    reasons = ", ".join(f"{count} {WITHHELD[why]}" for why, count in withheld.items())
+    reasons = ", ".join(f"{counted(count, 'model')} {WITHHELD[why]}" for why, count in withheld.items())
     if not given:
         return f"No recommendation: {reasons}."
     return f"A recommendation for {given} of {len(answers)} models{f': {reasons}' if reasons else ''}."
@@ -54,12 +53,8 @@ def headline(answers: Sequence[Answer]) -> str:
 def rules_in_words(rules: Rules) -> str:
     """Return what is optimized and what must hold, in one sentence."""
     best = "median latency" if rules.objective == METRIC else rules.objective
-    bounds = " and ".join(_bound_in_words(bound) for bound in rules.bounds)
-    return f"Best {best}{f' of the cells with {bounds}' if bounds else ''}."
-
-
-def _bound_in_words(bound: Bound) -> str:
-    return f"{bound.name} {bound.text}"
+    bounds = " and ".join(f"{bound.name} {bound.text}" for bound in rules.bounds)
+    return f"The best {best}{f' of the cells with {bounds}' if bounds else ''}."
 
 
 def decision_rows(answers: Sequence[Answer]) -> Iterator[tuple[str, ...]]:
