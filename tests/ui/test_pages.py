@@ -22,7 +22,7 @@ from etbench.events import Failure
 from etbench.results.files.store import read_result, write_result
 
 Opened = Callable[..., Page]
-TABS = ("/", "/compare", "/inspect", "/doctor")
+TABS = ("/", "/decide", "/compare", "/inspect", "/doctor")
 STILL = "*, *::before, *::after { transition: none !important; animation: none !important }"
 
 
@@ -234,6 +234,26 @@ def test_two_folders_are_judged_side_by_side(open_tab: Opened, server: Any) -> N
         expect(verdicts.get_by_role("cell", name="1.000", exact=True)).to_have_count(cells)
         expect(separate).to_have_count(int(cells == 2))
     shutil.rmtree(server.sample / "earlier")
+
+
+def test_the_answer_follows_the_sliders(open_tab: Opened) -> None:
+    page = open_tab("/decide")
+    answer = card(page, "What to ship")
+    page.get_by_label("Folders", exact=True).click()
+    expect(page.get_by_role("option").first).to_be_visible()
+    for name in page.get_by_role("option", selected=True).all_inner_texts():
+        _tick_option(page, name.strip(), chosen=False)
+    _tick_option(page, "sample", chosen=True)
+    page.keyboard.press("Escape")
+    expect(answer.get_by_role("status")).to_have_text("No recommendation: 7 models with unknown accuracy.")
+    command = page.get_by_label("Command line of this decision")
+    for name, share in (("Loss of accuracy against fp32", 1.0), ("SQNR against eager fp32", 1 / 3)):
+        slider = page.get_by_role("slider", name=name)
+        box = slider.bounding_box()
+        slider.click(position={"x": max(1, share * box["width"] - 1), "y": box["height"] / 2})
+    expect(command).to_have_text(re.compile(r"^etbench decide sample --bound 'sqnr_db>=(19|20).*dB'$"))
+    expect(answer.get_by_role("row", name=re.compile("^mobilenet_v2 fp32 xnnpack"))).to_be_visible()
+    expect(answer.get_by_role("row", name=re.compile("^resnet18 int8 xnnpack"))).to_be_visible()
 
 
 def test_a_result_is_shown_with_its_rounds_and_survives_a_reload_by_its_address(open_tab: Opened) -> None:

@@ -26,7 +26,10 @@ __all__ = [
     "words",
 ]
 
-TABS = {"Run": "/", "Compare": "/compare", "Inspect": "/inspect", "Doctor": "/doctor"}
+TABS = {
+    **{"Run": "/", "Decide": "/decide", "Compare": "/compare", "Inspect": "/inspect"},
+    "Doctor": "/doctor",
+}
 
 STYLE = Path(__file__).with_name("style.css")
 
