@@ -105,6 +105,7 @@ def _sizes(frame: pd.DataFrame) -> list[Section]:
 
 
 def _pareto(frame: pd.DataFrame) -> Section:
+    frame = frame[frame.groupby("setting")["cell"].transform("size") > 1]
     return Section(
         name="pareto",
         title="Fast, accurate and small",

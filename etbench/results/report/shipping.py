@@ -35,8 +35,9 @@ class Shipping(Struct, frozen=True, kw_only=True):
 
 
 def shipping(results: Sequence[Result]) -> Shipping | None:
-    """Return what to ship by the rules of the sweep; None if no cell was measured."""
-    if not any(result.status in ("ok", "wrong") for result in results):
+    """Return what to ship by the rules of the sweep; None if no model has several measured cells."""
+    measured = [result for result in results if result.status in ("ok", "wrong")]
+    if len({result.model_name for result in measured}) == len(measured):
         return None
     rules = recorded_rules([result.config for result in results])
     answers = decide(results, rules)

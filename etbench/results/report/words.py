@@ -65,9 +65,15 @@ def _lead(frame: pd.DataFrame, measured: pd.DataFrame) -> str:
 
 
 def _choices(measured: pd.DataFrame) -> Iterator[Point]:
-    """Name the fastest, smallest and most accurate cell of each model."""
+    """Name the fastest, smallest and most accurate cell of each model that has several."""
     if measured.empty:
         return
+    rivals = measured.groupby("setting")["cell"].transform("size") > 1
+    if len(measured) > 1 and not rivals.any():
+        yield _range_of_models(measured.sort_values(METRIC, kind="stable"))
+        return
+    if rivals.any():
+        measured = measured[rivals]
     fast = measured.sort_values(METRIC, kind="stable")
     yield _choice("Fastest", fast, METRIC, milliseconds, more=_lead_over_others(fast))
     sized = measured[measured["pte_bytes"].notna()]
@@ -78,6 +84,12 @@ def _choices(measured: pd.DataFrame) -> Iterator[Point]:
     if not judged.empty:
         accurate = judged[nearly_most_accurate(judged["sqnr_db"], judged["setting"])]
         yield _choice("Most accurate", accurate.sort_values(METRIC, kind="stable"), "sqnr_db", db)
+
+
+def _range_of_models(fast: pd.DataFrame) -> Point:
+    """Return the fastest and the slowest of models that have one cell each."""
+    ends = (f"{milliseconds(row[METRIC])} ({row['cell']})" for _, row in fast.iloc[[0, -1]].iterrows())
+    return Point(title="Latency", kind="note", lines=[f"One cell for each model: {' to '.join(ends)}."])
 
 
 def _choice(
@@ -101,7 +113,8 @@ def _whose(group: pd.DataFrame, value: str, write: Callable[[float], str], total
     names, figures = list(group["setting"]), [write(figure) for figure in group[value]]
     if len(group) == 1:
         return f"{names[0]}: {figures[0]}"
-    count = f"all {total}" if len(group) == total else f"{len(group)} of {total}"
+    whole = "both" if total == 2 else f"all {total}"
+    count = whole if len(group) == total else f"{len(group)} of {total}"
     return f"{count} models: {figures[0]} ({names[0]}) to {figures[-1]} ({names[-1]})"
 
 

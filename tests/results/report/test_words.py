@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report_cells import EVIL, steady
+from report_cells import steady
 
 from etbench.host.load import MachineLoad
 from etbench.results import to_frame
@@ -44,13 +44,12 @@ def test_everything(everything: list[Result]) -> None:
     assert said.lead == "7 of 9 cells were measured: 5 models, 3 precisions, 2 delegates."
     points = {point.title: point.lines for point in said.points}
     assert points["Fastest"] == [
-        "fp32 on xnnpack for 2 of 4 models: 3 ms (" + EVIL + ") to 10 ms (imported (flat, no rounds)).",
-        "int8 on xnnpack for 2 of 4 models: 1.2 ms (mobilenet_v2) to 4 ms (resnet18).",
+        "int8 on xnnpack for both models: 1.2 ms (mobilenet_v2) to 4 ms (resnet18).",
         "Significantly faster than all others (95 % for all models together) in 1 of 2; 1 not measured in "
         "turn with all that are close.",
     ]
     assert (
-        points["Smallest"][0] == "int8 on xnnpack for 2 of 3 models: 4 MB (mobilenet_v2) to 10 MB (resnet18)."
+        points["Smallest"][0] == "int8 on xnnpack for both models: 4 MB (mobilenet_v2) to 10 MB (resnet18)."
     )
     assert points["int8 instead of fp32"] == [
         "on xnnpack: 1.67 to 2.5 times as fast (median 2.08 of 2); all without an interval; "
@@ -134,10 +133,13 @@ def test_of_equal_cells_one_is_ahead_in_at_most_5_of_100_reports(make_result: Ma
 def test_a_model_with_one_cell_has_no_second(make_result: MakeResult) -> None:
     cells = [make_result(p50=4.0, rounds=steady(4.0), precision="int8"), make_result(rounds=steady(10.0))]
     assert _points(*cells, make_result("alone"))["Fastest"] == [
-        "fp32 on xnnpack for alone: 10 ms.",
-        "int8 on xnnpack for resnet18: 4 ms.",
-        "Significantly faster than all others (95 % for all models together) in 1 of 1.",
+        "resnet18 int8 xnnpack, 4 ms, significantly faster than all others (95 %)."
     ]
+    several = _points(make_result("alone"), make_result("other", p50=2.0))
+    assert several["Latency"] == [
+        "One cell for each model: 2 ms (other fp32 xnnpack) to 10 ms (alone fp32 xnnpack)."
+    ]
+    assert "Fastest" not in several
 
 
 def test_of_equally_accurate_cells_the_fastest_counts(make_result: MakeResult) -> None:
