@@ -20,7 +20,7 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = (
-        "Of each model, it recommends the cell with the best objective among those that keep all bounds, if "
+        "It recommends the cell of each model with the best objective among those that keep all bounds, if "
         "the measurements show that it is the best. A bound is a column, an operator, a value with a unit "
         "and, for a relative one, what it is relative to: 'sqnr_db>=20', 'pte_bytes<=20MB', "
         "'eval_top1>=-0.5pp vs fp32', 'latency_p50_ms<=0.5x vs fp32'. Without --bound, the bounds are those "

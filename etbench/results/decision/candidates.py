@@ -87,7 +87,8 @@ def latest_cells(results: Iterable[Result]) -> list[Candidate]:
     frame = frame[["setting", "cell", "precision", "delegate", *COMPARED_BY]].assign(optimal=marked)
     rows = frame.to_dict("records")
     return [
-        Candidate(result=found[place], row=row) for place, row in zip(frame.index.tolist(), rows, strict=True)
+        Candidate(result=found[place], row={str(name): value for name, value in row.items()})
+        for place, row in zip(frame.index.tolist(), rows, strict=True)
     ]
 
 

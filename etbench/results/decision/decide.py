@@ -104,7 +104,7 @@ def decide(results: Iterable[Result], rules: Rules, *, baseline: Iterable[Result
 
     A cell is recommended only if it is significantly faster than each of the others that keep the bounds
     (95 % for all models together), or shown to be as fast as they are within 5 %. Cells that are wrong are
-    never recommended. Of a cell that was measured several times, the latest result counts.
+    never recommended. If a cell was measured several times, the latest result counts.
 
     Args:
         results: of one or several sweeps, with their findings.
