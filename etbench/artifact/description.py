@@ -22,15 +22,17 @@ __all__ = [
     "DataUse",
     "Delegation",
     "Quantized",
+    "Runtime",
     "TensorSpec",
     "TimedSize",
-    "is_pytorch_program",
     "program_path",
     "references_path",
+    "runtime_of",
     "shared_part",
 ]
 
 
+Runtime = Literal["executorch", "pytorch", "onnxruntime"]
 DataSource = DataKind | Literal["npz", "file"]
 
 
@@ -181,9 +183,17 @@ def program_path(folder: Path) -> Path:
     return folder / "model.pte"
 
 
-def is_pytorch_program(path: Path) -> bool:
-    """Return whether PyTorch runs the program (its formats are zip files), and not ExecuTorch."""
-    return zipfile.is_zipfile(path)
+def runtime_of(path: Path) -> Runtime:
+    """Return which runtime a program's file is for; a file of no known format is left to ExecuTorch.
+
+    PyTorch's formats are zip files. ONNX has no magic number: a model begins with the number of its format
+    and, for what torch exports, the name of its producer.
+    """
+    if zipfile.is_zipfile(path):
+        return "pytorch"
+    with path.open("rb") as file:
+        begins = file.read(3)
+    return "onnxruntime" if begins[:1] == b"\x08" and begins[2:] == b"\x12" else "executorch"
 
 
 def references_path(folder: Path) -> Path:

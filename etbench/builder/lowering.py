@@ -18,7 +18,7 @@ from torch.export import ExportedProgram
 from etbench.artifact import Delegation
 from etbench.builder.coverage import coverage, coverage_of_none
 from etbench.builder.rejections import listening
-from etbench.delegates import PyTorchProgram
+from etbench.delegates import OtherRuntime
 
 __all__ = ["Lowered", "lower"]
 
@@ -39,9 +39,9 @@ class Lowered:
 
 
 def lower(
-    program: ExportedProgram, delegate: list[Any] | PyTorchProgram, path: Path, *, check_ir: bool = True
+    program: ExportedProgram, delegate: list[Any] | OtherRuntime, path: Path, *, check_ir: bool = True
 ) -> Lowered:
-    """Lower a program with the partitioners of a delegate, or write it in a format of PyTorch.
+    """Lower a program with the partitioners of a delegate, or write it in the format of another runtime.
 
     Args:
         program: in its precision.
@@ -51,7 +51,7 @@ def lower(
             those for which it has no kernel.
 
     """
-    if isinstance(delegate, PyTorchProgram):
+    if isinstance(delegate, OtherRuntime):
         delegate.write(program, path)
         return Lowered(0, coverage_of_none(program.graph), None)
     # Registers the out variants of quantized_decomposed; without it int8 on portable kernels fails with

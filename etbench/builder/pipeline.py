@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from etbench.artifact import Artifact, DataUse, Delegation, TimedSize, is_pytorch_program, program_path
+from etbench.artifact import Artifact, DataUse, Delegation, TimedSize, program_path, runtime_of
 from etbench.artifact.references import in_format, specs_of, write_references
 from etbench.builder.export import export, fits
 from etbench.builder.lowering import lower
@@ -141,8 +141,8 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
             memory_format=recipe.model.memory_format,
         )
         lowered.write(program_path(folder))
-        pytorch = is_pytorch_program(program_path(folder))
-        segments = None if pytorch else read_segments(program_path(folder))
+        is_pte = runtime_of(program_path(folder)) == "executorch"
+        segments = read_segments(program_path(folder)) if is_pte else None
     return Artifact(
         pte_bytes=program_path(folder).stat().st_size,
         sha256=sha256(program_path(folder)),

@@ -1,4 +1,4 @@
-"""Programs that run without ExecuTorch, for comparison: by PyTorch itself, and by its compiler."""
+"""Programs that run without ExecuTorch, for comparison: by PyTorch, by its compiler, by other runtimes."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ import torch
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
-__all__ = ["PyTorchProgram", "eager", "inductor"]
+__all__ = ["OtherRuntime", "eager", "inductor", "onnxruntime"]
 
 
 @dataclass(frozen=True)
-class PyTorchProgram:
-    """A delegate that writes the exported program in a format of PyTorch instead of lowering it."""
+class OtherRuntime:
+    """A delegate that writes the exported program in the format of another runtime, and does not lower it."""
 
     write: Callable[[ExportedProgram, Path], None]
 
 
-def eager() -> PyTorchProgram:
+def eager() -> OtherRuntime:
     """Return a writer of the exported program, which PyTorch then runs operator by operator."""
 
     def write(program: ExportedProgram, path: Path) -> None:
         with path.open("wb") as file:
             torch.export.save(_with_flat_outputs(program), file)
 
-    return PyTorchProgram(write)
+    return OtherRuntime(write)
 
 
-def inductor() -> PyTorchProgram:
+def inductor() -> OtherRuntime:
     """Return a writer of a library compiled by TorchInductor ahead of time; it needs a C++ compiler."""
 
     def write(program: ExportedProgram, path: Path) -> None:
@@ -41,7 +41,22 @@ def inductor() -> PyTorchProgram:
             torch._inductor.aoti_compile_and_package(_with_flat_outputs(program), package_path=str(package))
         package.rename(path)
 
-    return PyTorchProgram(write)
+    return OtherRuntime(write)
+
+
+def onnxruntime() -> OtherRuntime:
+    """Return a writer of the exported program as an ONNX model, with the weights inside.
+
+    A quantized program keeps its quantization: the conversions become QuantizeLinear and DequantizeLinear.
+    """
+
+    def write(program: ExportedProgram, path: Path) -> None:
+        with torch.no_grad():
+            converted = torch.onnx.export(program, dynamo=True, verbose=False)
+        assert converted is not None  # it is None only if it is written directly
+        converted.save(path, external_data=False)
+
+    return OtherRuntime(write)
 
 
 def _with_flat_outputs(program: ExportedProgram) -> ExportedProgram:

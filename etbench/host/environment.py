@@ -31,7 +31,7 @@ RAY_NODE = "ETBENCH_RAY_NODE"  # environment variable: the node a process runs o
 
 VECTOR = re.compile(r"(avx|amx|fma|f16c|sse4|neon|asimd|sve|sme2?$|i8mm|bf16)")
 CPUFREQ, CGROUP = Path("/sys/devices/system/cpu"), Path("/sys/fs/cgroup")
-LIBRARIES = ("torch", "torchao", "executorch", "torchvision", "transformers", "numpy")
+LIBRARIES = ("torch", "torchao", "executorch", "torchvision", "transformers", "numpy", "onnxruntime")
 
 
 class Environment(Struct, frozen=True, kw_only=True):

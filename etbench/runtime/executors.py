@@ -1,4 +1,4 @@
-"""What runs a program: the binding of ExecuTorch, or PyTorch for PyTorch programs."""
+"""What runs a program: the binding of ExecuTorch, PyTorch for PyTorch programs, ONNX Runtime for ONNX."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import torch
 from executorch.extension.pybindings import _C
 from torch import Tensor
 
-from etbench.artifact import is_pytorch_program
+from etbench.artifact import runtime_of
+from etbench.runtime.onnx_model import OnnxModel
 
-__all__ = ["Executor", "PyTorchProgram", "load_pytorch", "preload", "threads_of"]
+__all__ = ["Executor", "PyTorchProgram", "load_other", "preload", "threads_of"]
 
 
 class Executor(Protocol):
@@ -42,15 +43,19 @@ class PyTorchProgram:
         raise NotImplementedError
 
 
-def load_pytorch(path: Path, threads: int) -> Executor:
-    """Load an exported or compiled program of PyTorch."""
+def load_other(path: Path, threads: int) -> PyTorchProgram | OnnxModel:
+    """Load a program that another runtime than ExecuTorch executes."""
+    if runtime_of(path) == "onnxruntime":
+        return OnnxModel(path, threads)
     torch.set_num_threads(threads)
     return _Inductor(path) if _is_compiled(path) else _Eager(path)
 
 
 def preload(path: Path) -> None:
     """Import what this program needs, before the processes that time it are forked."""
-    if is_pytorch_program(path):
+    if runtime_of(path) == "onnxruntime":
+        import onnxruntime  # noqa: F401
+    elif runtime_of(path) == "pytorch":
         import torch.ao.quantization.fx._decomposed  # registers the operators of quantized programs
         import torch.export
         import torchao.quantization  # noqa: F401  and those of its own formats
@@ -64,6 +69,8 @@ def threads_of(executor: Executor) -> int:
     """Return how many threads the program is run with."""
     if isinstance(executor, PyTorchProgram):
         return torch.get_num_threads()
+    if isinstance(executor, OnnxModel):
+        return executor.threads
     return int(_C._threadpool_get_thread_count())
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from executorch.extension.pybindings import _C
 
-from etbench.artifact import is_pytorch_program, program_path
+from etbench.artifact import program_path, runtime_of
 from etbench.errors import EtbenchError
 from etbench.runtime.error_codes import explain
-from etbench.runtime.executors import Executor, PyTorchProgram, load_pytorch
+from etbench.runtime.executors import Executor, PyTorchProgram, load_other
+from etbench.runtime.onnx_model import OnnxModel
 
 __all__ = ["load", "load_method", "load_program"]
 
@@ -37,8 +38,8 @@ def load(folder: Path, threads: int) -> Executor:
 def load_program(folder: Path, threads: int, *, profiled: bool = False) -> Any:
     """Return the program of an artifact, whose method is not loaded yet; see `load`."""
     path = program_path(folder)
-    if is_pytorch_program(path):
-        return load_pytorch(path, threads)
+    if runtime_of(path) != "executorch":
+        return load_other(path, threads)
     _point_to_openvino()
     _C._unsafe_reset_threadpool(threads)  # has an effect only before a program is loaded
     try:
@@ -49,8 +50,8 @@ def load_program(folder: Path, threads: int, *, profiled: bool = False) -> Any:
 
 
 def load_method(program: Any) -> Executor:
-    """Return the method of a program, with its delegates set up, or a PyTorch program itself; see `load`."""
-    if isinstance(program, PyTorchProgram):
+    """Return the method of a program with its delegates set up, or itself if it has no methods; see `load`."""
+    if isinstance(program, PyTorchProgram | OnnxModel):
         return program
     try:
         method: Executor = program.load_method(METHOD)

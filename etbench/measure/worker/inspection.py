@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from etbench.artifact import is_pytorch_program, program_path
+from etbench.artifact import program_path, runtime_of
 from etbench.config import Passes
 from etbench.errors import EtbenchError
 from etbench.measure.pass_results import Energy, Inspection, LoadPass, LoadTimes, Memory, OneLoad, Profile
@@ -40,7 +40,7 @@ def inspect_program(folder: str, threads: int, passes: Passes, *, profile: bool,
         EtbenchError: of stage ``load_program`` if the runtime refuses it, or with how a process died.
 
     """
-    profiled = profile and not is_pytorch_program(program_path(Path(folder)))
+    profiled = profile and runtime_of(program_path(Path(folder))) == "executorch"
     return Inspection(
         load=_load(folder, threads, passes, run),
         memory=run(MemoryTask(folder=folder, threads=threads), Memory),

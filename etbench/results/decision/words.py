@@ -93,7 +93,8 @@ def _figures(choice: Choice) -> tuple[str, ...]:
 def _half_width(choice: Choice) -> str:
     if choice.low_ms is None or choice.high_ms is None:
         return "?"
-    return f"{50 * (choice.high_ms - choice.low_ms) / choice.latency_p50_ms:.2g}"
+    half = 50 * (choice.high_ms - choice.low_ms) / choice.latency_p50_ms
+    return f"{half:.2g}" if half < 100 else ">100"
 
 
 def _accuracy(choice: Choice) -> str:
