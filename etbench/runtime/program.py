@@ -50,7 +50,7 @@ def load_program(folder: Path, threads: int, *, profiled: bool = False) -> Any:
 
 
 def load_method(program: Any) -> Executor:
-    """Return the method of a program, with its delegates set up, or itself if it has no method; see `load`."""
+    """Return the method of a program with its delegates set up; programs of other runtimes are methods."""
     if isinstance(program, PyTorchProgram | OnnxModel):
         return program
     try:

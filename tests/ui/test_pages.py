@@ -22,7 +22,7 @@ from etbench.events import Failure
 from etbench.results.files.store import read_result, write_result
 
 Opened = Callable[..., Page]
-TABS = ("/", "/decide", "/compare", "/inspect", "/doctor")
+TABS = ("/", "/results", "/decide", "/compare", "/inspect", "/doctor")
 STILL = "*, *::before, *::after { transition: none !important; animation: none !important }"
 
 
@@ -234,6 +234,24 @@ def test_two_folders_are_judged_side_by_side(open_tab: Opened, server: Any) -> N
         expect(verdicts.get_by_role("cell", name="1.000", exact=True)).to_have_count(cells)
         expect(separate).to_have_count(int(cells == 2))
     shutil.rmtree(server.sample / "earlier")
+
+
+def test_results_are_filtered_and_put_side_by_side(open_tab: Opened) -> None:
+    page = open_tab("/results")
+    listed = card(page, "All results")
+    expect(listed.get_by_role("row", name=re.compile("gpt2 fp32 portable")).first).to_be_visible()
+    page.get_by_label("Filter").fill("folder=x")
+    expect(listed.get_by_role("status")).to_contain_text("there is no column 'folder'")
+    page.get_by_label("Filter").fill("model=mob*,res* and precision=int8 and delegate=xnnpack")
+    rows = listed.locator("tbody tr").filter(has=page.get_by_role("link"))
+    expect(rows).to_have_count(2)
+    page.reload()
+    expect(rows).to_have_count(2)
+    for row in rows.all():
+        row.get_by_role("checkbox").click()
+    expect(card(page, "Side by side").get_by_role("row", name=re.compile("^size MB"))).to_be_visible()
+    rows.get_by_role("link", name="resnet18 int8 xnnpack").click()
+    expect(card(page, "resnet18 int8 xnnpack")).to_be_visible()
 
 
 def test_the_answer_follows_the_sliders(open_tab: Opened) -> None:

@@ -7,7 +7,7 @@ from nicegui import ui
 from etbench.ui.external_runs import ExternalRuns
 from etbench.ui.jobs import Jobs
 from etbench.ui.library import Library
-from etbench.ui.pages import compare, decide, doctor, inspect, run
+from etbench.ui.pages import compare, decide, doctor, inspect, results, run
 
 __all__ = ["add_pages"]
 
@@ -18,6 +18,10 @@ def add_pages(jobs: Jobs, external: ExternalRuns, library: Library) -> None:
     @ui.page("/", title="Run · etbench")
     def _run() -> None:
         run.build(jobs, external, library)
+
+    @ui.page("/results", title="Results · etbench")
+    def _results(where: str = "") -> None:
+        results.build(library, where)
 
     @ui.page("/decide", title="Decide · etbench")
     def _decide() -> None:

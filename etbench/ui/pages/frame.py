@@ -27,8 +27,8 @@ __all__ = [
 ]
 
 TABS = {
-    **{"Run": "/", "Decide": "/decide", "Compare": "/compare", "Inspect": "/inspect"},
-    "Doctor": "/doctor",
+    **{"Run": "/", "Results": "/results", "Decide": "/decide", "Compare": "/compare"},
+    **{"Inspect": "/inspect", "Doctor": "/doctor"},
 }
 
 STYLE = Path(__file__).with_name("style.css")
