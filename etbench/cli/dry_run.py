@@ -8,8 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from etbench.builder.cache import Cache, cache_folder
-from etbench.builder.fingerprint import recipe_key
+from etbench.builder.cache import Cache, cache_folder, recipe_key
 from etbench.builder.pool import UNKNOWN_S
 from etbench.builder.times import BuildTimes
 from etbench.config import Cell

@@ -109,8 +109,7 @@ def _heard(out: Path, event_log: str | None, on_event: OnEvent | None) -> OnEven
 
 
 def _cache(cell: Cell) -> Cache | None:
-    from etbench.builder.cache import Cache, cache_folder
-    from etbench.builder.remote import RemoteCache
+    from etbench.builder.cache import Cache, RemoteCache, cache_folder
 
     settings = cell.cache
     if not settings.enabled:

@@ -13,7 +13,7 @@ import msgspec
 from filelock import FileLock, Timeout
 from msgspec import Struct
 
-from etbench.builder.manifest import changed_since
+from etbench.builder.cache import changed_since
 from etbench.config import Cell, decides_cell
 from etbench.errors import ConfigError
 from etbench.results.files.store import UnreadableError, read_result, read_results

@@ -16,7 +16,7 @@ from running import TESTS, environment
 from etbench.artifact import program_path, references_path
 from etbench.artifact.sources import DataFile, Sources
 from etbench.builder.cache import Cache
-from etbench.builder.manifest import KEPT
+from etbench.builder.cache.manifest import KEPT
 from etbench.cli.main import main
 from etbench.system.files import sha256
 from etbench.system.locks import locked_where_possible

@@ -9,7 +9,7 @@ import time
 import uuid
 from pathlib import Path
 
-from etbench.builder.entry import DIGEST, FORMAT, read_sidecar, sidecar_path
+from etbench.builder.cache.entry import DIGEST, FORMAT, read_sidecar, sidecar_path
 
 __all__ = ["discard", "discard_damaged", "is_sound", "remove_abandoned", "remove_older_formats"]
 

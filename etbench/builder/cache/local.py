@@ -1,7 +1,7 @@
 """The artifact cache: programs that are already built, found by the key of their recipe.
 
-A key may have several programs, made from different code or data of the user; `etbench.builder.manifest`
-compares them with what is there now.
+A key may have several programs, made from different code or data of the user;
+`etbench.builder.cache.manifest` compares them with what is there now.
 
 An entry is a folder with `model.pte`, `reference.safetensors` and `entry.json`. A rename adds or removes it
 as a whole, and its checksums are verified at each use. So machines can share the folder over a network
@@ -22,10 +22,10 @@ from pathlib import Path
 
 from etbench.artifact import Artifact
 from etbench.artifact.sources import Sources
-from etbench.builder.entry import FILES, FORMAT, Sidecar, checked_key, read_sidecar, sidecar_path
-from etbench.builder.manifest import KEPT, changed_since
-from etbench.builder.remote import OnLost, RemoteCache
-from etbench.builder.removing import (
+from etbench.builder.cache.entry import FILES, FORMAT, Sidecar, checked_key, read_sidecar, sidecar_path
+from etbench.builder.cache.manifest import KEPT, changed_since
+from etbench.builder.cache.remote import OnLost, RemoteCache
+from etbench.builder.cache.removing import (
     discard,
     discard_damaged,
     is_sound,
