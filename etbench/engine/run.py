@@ -117,4 +117,4 @@ def _cache(cell: Cell) -> Cache | None:
     remote = None
     if settings.remote is not None:
         remote = RemoteCache(settings.remote, settings.remote_options, settings.remote_timeout_s)
-    return Cache(cache_folder(settings.dir), int(settings.max_gb * 1e9), remote)
+    return Cache(cache_folder(settings.dir), int(settings.max_gb * 1e9), remote, shared=settings.shared)

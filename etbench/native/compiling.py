@@ -15,7 +15,10 @@ from pathlib import Path
 
 from etbench.config.sections import INSTALL_COMPILER
 from etbench.errors import EtbenchError
+from etbench.system.files import replace_file, sha256
 from etbench.system.locks import locked_where_possible
+from etbench.system.seal import is_sealed, seal
+from etbench.system.trust import changeable_by_others, open_regular
 
 __all__ = ["compile_runner"]
 
@@ -40,7 +43,7 @@ LIBRARIES = (
 def compile_runner(
     folder: Path, compilers: Sequence[str], *, scratch: Path, log: Path, on_wait: Callable[[], None]
 ) -> Path:
-    """Return the executable of the runner, and compile it if the folder does not have it yet.
+    """Return the executable of the runner, and compile it if the folder does not have one of this user yet.
 
     Args:
         folder: where the executable is kept; several etbench processes may share it.
@@ -54,14 +57,38 @@ def compile_runner(
 
     """
     command = _command(compilers)
+    if not seal("runner"):  # what is in the folder could not be told from what others have put there
+        folder = scratch
     runner = folder / f"runner-{_key(command)}"
-    if not runner.exists():
+    if not _is_own(runner):
         folder.mkdir(parents=True, exist_ok=True)
         with locked_where_possible(runner.with_name(f"{runner.name}.lock"), on_wait):
-            if not runner.exists():
+            if not _is_own(runner):
                 _compile(command, scratch / "runner", log)
+                (scratch / "runner").chmod(0o755)
+                replace_file(_seal_path(runner), seal(_sealed_text(scratch / "runner")).encode())
                 (scratch / "runner").replace(runner)
     return runner
+
+
+def _is_own(runner: Path) -> bool:
+    """Return whether a runner exists that this user has compiled, and that nobody else can change."""
+    try:
+        with open_regular(runner) as file:
+            others = changeable_by_others(os.fstat(file.fileno()))
+        with open_regular(_seal_path(runner)) as file:
+            sealed = file.read(1_000).decode(errors="replace")
+        return not others and is_sealed(_sealed_text(runner), sealed)
+    except OSError:
+        return False
+
+
+def _seal_path(runner: Path) -> Path:
+    return runner.with_name(f"{runner.name}.seal")
+
+
+def _sealed_text(runner: Path) -> str:
+    return f"runner {sha256(runner)}"
 
 
 def _command(compilers: Sequence[str]) -> list[str]:
@@ -96,7 +123,8 @@ def _executorch() -> Path:
 def _key(command: list[str]) -> str:
     """Return a checksum of everything that the executable depends on."""
     told = subprocess.run([command[0], "--version"], capture_output=True, text=True, check=False).stdout
-    digest = hashlib.sha256("\n".join([version("executorch"), told, *command]).encode())
+    # The seal makes it a runner of this user's own, also in a folder that several users share.
+    digest = hashlib.sha256("\n".join([version("executorch"), told, seal("runner"), *command]).encode())
     for source in sorted([*SOURCES.glob("*.h"), *SOURCES.glob("*.cpp")]):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:12]

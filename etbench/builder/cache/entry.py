@@ -1,31 +1,52 @@
 """An entry of the artifact cache: a program, its references, and the checksums of both.
 
-Its content may come from another machine, so nothing in it is ever unpickled.
+Its content may come from another machine or user, so nothing in it is executed. A program of PyTorch is code:
+reading it executes what is in it. It is only used with the seal of this user (`etbench.system.seal`), and an
+entry with such a program and another seal, or none, counts as missing.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from etbench.artifact import Artifact, program_path, references_path
+from etbench.artifact import Artifact, is_pytorch_program, program_path, references_path
 from etbench.artifact.sources import Sources
-from etbench.system.files import sha256
+from etbench.system.seal import is_sealed, seal
+from etbench.system.trust import changeable_by_others, open_regular
 
-__all__ = ["DIGEST", "FILES", "FORMAT", "Sidecar", "checked_key", "read_sidecar", "sidecar_path"]
+__all__ = [
+    "DIGEST",
+    "FILES",
+    "FORMAT",
+    "Sidecar",
+    "Stored",
+    "checked_key",
+    "described",
+    "read_entry",
+    "read_sidecar",
+    "sidecar_path",
+]
 
 FORMAT = 2
+MAX_BYTES = 64 * 2**20  # of an `entry.json`
 FILES = (program_path, references_path)
 LIST_DIGITS = 32  # of the checksum of a list, in the name of a folder
 DIGEST = re.compile("[0-9a-f]{64}")  # nothing that leads to another folder
 
 
 class Sidecar(Struct, frozen=True, kw_only=True):
-    """`entry.json`: what the entry contains, with the checksums that are verified."""
+    """`entry.json`: what the entry contains, with the checksums that are verified.
+
+    `seal` is only set for a program of PyTorch.
+    """
 
     format: int
     key: str
@@ -33,16 +54,27 @@ class Sidecar(Struct, frozen=True, kw_only=True):
     artifact: Artifact
     references_sha256: str
     created_s: float
+    seal: str = ""
 
     @classmethod
     def of(cls, key: str, name: str, artifact: Artifact, folder: Path) -> Sidecar:
-        """Describe the files in a folder."""
+        """Describe the files in a folder.
+
+        Raises:
+            OSError: if they cannot be read, or are code that cannot be sealed.
+
+        """
+        code = is_pytorch_program(program_path(folder))
+        sealed = seal(_sealed_text(key, artifact.sha256)) if code else ""
+        if code and not sealed:
+            raise OSError("it is code, and there is no folder for the key that would seal it")
         return cls(
+            seal=sealed,
             format=FORMAT,
             key=key,
             name=name,
             artifact=artifact,
-            references_sha256=sha256(references_path(folder)),
+            references_sha256=_sha256(references_path(folder)),
             created_s=time.time(),
         )
 
@@ -51,7 +83,7 @@ class Sidecar(Struct, frozen=True, kw_only=True):
         """Return the content of an `entry.json`, or None if it does not have this format."""
         try:
             sidecar = msgspec.json.decode(body, type=cls)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         return sidecar if sidecar.is_valid else None
 
@@ -86,7 +118,25 @@ class Sidecar(Struct, frozen=True, kw_only=True):
             OSError: if one of them cannot be read.
 
         """
-        return self.digests == tuple(sha256(path(folder)) for path in FILES)
+        return self.digests == tuple(_sha256(path(folder)) for path in FILES)
+
+    def may_run(self, folder: Path) -> bool:
+        """Return whether the program in a folder may be loaded: it is not code, or this user made it."""
+        return not is_pytorch_program(program_path(folder)) or self.is_sealed
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether this user has made it."""
+        return is_sealed(_sealed_text(self.key, self.artifact.sha256), self.seal)
+
+
+class Stored(NamedTuple):
+    """An entry as it is in the cache; `others` says who else can change it, and is empty if nobody can."""
+
+    folder: Path
+    sidecar: Sidecar
+    others: str
+    used_ns: int
 
 
 def sidecar_path(folder: Path) -> Path:
@@ -96,10 +146,25 @@ def sidecar_path(folder: Path) -> Path:
 
 def read_sidecar(folder: Path) -> Sidecar | None:
     """Return the description of the entry in a folder, or None if it is not an entry of this format."""
+    stored = read_entry(folder)
+    return stored.sidecar if stored else None
+
+
+def read_entry(folder: Path) -> Stored | None:
+    """Return the entry in a folder, or None if it is not an entry of this format."""
     try:
-        return Sidecar.decode(sidecar_path(folder).read_bytes())
+        with open_regular(sidecar_path(folder)) as file:
+            status = os.fstat(file.fileno())
+            sidecar = Sidecar.decode(file.read(MAX_BYTES))
     except OSError:
         return None
+    return Stored(folder, sidecar, changeable_by_others(status), status.st_mtime_ns) if sidecar else None
+
+
+def described(folder: Path) -> Stored | None:
+    """Return an entry if the folder has its name: its list is the one that was stored."""
+    stored = None if folder.is_symlink() else read_entry(folder)
+    return stored if stored is not None and stored.sidecar.folder_name == folder.name else None
 
 
 def checked_key(key: str) -> str:
@@ -112,3 +177,12 @@ def checked_key(key: str) -> str:
     if not DIGEST.fullmatch(key):
         raise ValueError(f"{key!r} is not a valid artifact key")
     return key
+
+
+def _sha256(path: Path) -> str:
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sealed_text(key: str, sha256: str) -> str:
+    return f"program {key} {sha256}"

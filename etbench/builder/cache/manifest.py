@@ -51,7 +51,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
         """Return the valid entries of a manifest; none if it is damaged or has another format."""
         try:
             read = msgspec.json.decode(body, type=cls)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return cls()
         return cls(entries=[entry for entry in read.entries if entry.is_valid and entry.key == key])
 

@@ -117,6 +117,7 @@ def keep_baseline(name: str, source: Path, cache: Cache) -> tuple[Kept, list[str
     programs = _programs(measured, cache)
     staging = cache.work / f".entry-{uuid.uuid4().hex}"
     try:
+        cache.claim()
         staging.mkdir(parents=True)
         for _, result in measured:
             _copy(result, programs, staging, cache.folder)
