@@ -46,7 +46,8 @@ def compile_runner(
     """Return the executable of the runner, and compile it if the folder does not have one of this user yet.
 
     Args:
-        folder: where the executable is kept; several etbench processes may share it.
+        folder: where the executable is kept; several etbench processes may share it, and several users,
+            each of whom has an executable.
         compilers: the first of them that is found is used.
         scratch: an existing folder for temporary files, on the same file system.
         log: the file for the compiler's output.
@@ -57,18 +58,29 @@ def compile_runner(
 
     """
     command = _command(compilers)
-    if not seal("runner"):  # what is in the folder could not be told from what others have put there
-        folder = scratch
-    runner = folder / f"runner-{_key(command)}"
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    runner = folder / f"runner-{_key(command)}-{user}"
     if not _is_own(runner):
         folder.mkdir(parents=True, exist_ok=True)
         with locked_where_possible(runner.with_name(f"{runner.name}.lock"), on_wait):
             if not _is_own(runner):
-                _compile(command, scratch / "runner", log)
-                (scratch / "runner").chmod(0o755)
-                replace_file(_seal_path(runner), seal(_sealed_text(scratch / "runner")).encode())
-                (scratch / "runner").replace(runner)
+                compiled = scratch / "runner"
+                _compile(command, compiled, log)
+                return runner if _kept(compiled, runner) else compiled
     return runner
+
+
+def _kept(compiled: Path, runner: Path) -> bool:
+    """Move a runner to where it is kept, and return whether that is possible."""
+    compiled.chmod(0o755)
+    if not (sealed := seal(_sealed_text(compiled))):
+        return False
+    try:
+        replace_file(_seal_path(runner), sealed.encode())
+        compiled.replace(runner)
+    except OSError:
+        return False
+    return True
 
 
 def _is_own(runner: Path) -> bool:
@@ -123,8 +135,7 @@ def _executorch() -> Path:
 def _key(command: list[str]) -> str:
     """Return a checksum of everything that the executable depends on."""
     told = subprocess.run([command[0], "--version"], capture_output=True, text=True, check=False).stdout
-    # The seal makes it a runner of this user's own, also in a folder that several users share.
-    digest = hashlib.sha256("\n".join([version("executorch"), told, seal("runner"), *command]).encode())
+    digest = hashlib.sha256("\n".join([version("executorch"), told, *command]).encode())
     for source in sorted([*SOURCES.glob("*.h"), *SOURCES.glob("*.cpp")]):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:12]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pickle
 import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import pytest
 import torch
 from entries import put
 from running import BRIEF, CONF
@@ -14,6 +18,9 @@ from running import BRIEF, CONF
 import etbench as api
 from etbench.builder.cache import Cache, recipe_key
 from etbench.builder.cache.entry import read_sidecar
+from etbench.builder.ready import adopt
+from etbench.errors import EtbenchError
+from etbench.events import Stages
 
 
 class _Bomb:
@@ -26,29 +33,39 @@ class _Bomb:
         return Path.mkdir, (self.folder,)
 
 
-def _planted(path: Path, folder: Path) -> bytes:
-    """Return a program that loads as any other, and makes a folder."""
+@dataclass(frozen=True)
+class Planted:
+    """A program that loads as any other, and makes a folder meanwhile."""
+
+    path: Path
+    executed: Path
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planted]:
+    """A program that is dangerous, which is shown in the end."""
+    folder = tmp_path_factory.mktemp("planted")
+    made = Planted(folder / "planted.pte", folder / "executed")
     module, example = torch.nn.Linear(2, 2).eval(), (torch.ones(1, 2),)
-    torch.export.save(torch.export.export(module, example, strict=False), path)
-    with zipfile.ZipFile(path) as package:
-        files = {name: package.read(name) for name in package.namelist()}
-    (inputs,) = (name for name in files if "sample_inputs" in name)
-    files[inputs] = pickle.dumps({"inputs": _Bomb(folder)})
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as package:
-        for name, body in files.items():
-            package.writestr(name, body)
-    return path.read_bytes()
+    torch.export.save(torch.export.export(module, example, strict=False), saved := folder / "net.pt2")
+    with zipfile.ZipFile(saved) as old, zipfile.ZipFile(made.path, "w") as new:
+        for name in old.namelist():
+            bomb = pickle.dumps({"inputs": _Bomb(made.executed)})
+            new.writestr(name, bomb if "sample_inputs" in name else old.read(name))
+    yield made
+    assert not made.executed.exists()
+    with made.path.open("rb") as file, suppress(Exception):
+        torch.export.load(file)
+    assert made.executed.exists(), "the test has shown nothing: it is not executed where it is loaded"
 
 
-def test_a_pickle_in_a_cached_program_of_pytorch_is_not_executed(tmp_path: Path) -> None:
-    executed = tmp_path / "executed"
-    program = _planted(tmp_path / "planted.pt2", executed)
+def test_a_pickle_in_a_cached_program_of_pytorch_is_not_executed(planted: Planted, tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache", 10**9)
     overrides = ["model=tiny", "delegate=eager", *BRIEF, "repeat.runs=3", f"cache.dir={cache.folder}"]
     cell = api.compose(overrides, config_dir=CONF)
     key = recipe_key(cell.recipe)
     assert key
-    put(cache, key, program)
+    put(cache, key, planted.path.read_bytes())
     (entry,) = cache.entries()
     described = msgspec.structs.replace(read_sidecar(entry.folder), seal="")  # it does not know the key
     (entry.folder / "entry.json").write_bytes(described.encode())
@@ -56,10 +73,11 @@ def test_a_pickle_in_a_cached_program_of_pytorch_is_not_executed(tmp_path: Path)
     result = api.run(cell, out_dir=tmp_path / "out").result
     assert (result.status, result.from_cache) == ("ok", False)
     assert "and you did not build it here" in (tmp_path / "out" / "events.jsonl").read_text()
-    assert not executed.exists()
-    with (tmp_path / "planted.pt2").open("rb") as file:
-        try:
-            torch.export.load(file)
-        except Exception as error:
-            print(error)  # what it makes of the inputs afterwards does not matter
-    assert executed.exists(), "it is executed where it is loaded"
+    assert not planted.executed.exists()
+
+
+def test_a_pickle_in_a_file_that_is_called_pte_is_not_executed(planted: Planted, tmp_path: Path) -> None:
+    model = api.compose(["model=pte", f"model.path={planted.path}"]).recipe.model
+    with pytest.raises(EtbenchError, match=r"planted\.pte is a program of PyTorch, not of ExecuTorch"):
+        adopt(model, tmp_path, Stages(lambda _: None))
+    assert not planted.executed.exists()

@@ -48,8 +48,12 @@ def test_a_runner_that_others_have_put_there_is_not_run(
     planted.write_bytes(b"planted")
     assert _compiled(folder, tmp_path).read_bytes() == b"compiled"
     assert _compiled(folder, tmp_path).stat().st_mode & 0o022 == 0
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "of another user"))
-    assert _compiled(folder, tmp_path).name != runner.name
+    for name in ("of another user", "file/of nobody"):
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / name))
+        planted.write_bytes(b"planted")
+        assert _compiled(folder, tmp_path).read_bytes() == b"compiled"
+    assert _compiled(folder, tmp_path) == tmp_path / "runner", "it is not kept without a key for its seal"
 
 
 def test_another_source_is_another_runner_and_what_the_compiler_says_is_shown(

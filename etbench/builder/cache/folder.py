@@ -26,7 +26,9 @@ MARKER = ".etbench-cache"
 TEXT = b"This folder is an artifact cache of etbench, which removes old programs from it.\n"
 VERSIONS = tuple(f"v{number}" for number in range(1, FORMAT + 1))
 FOLDERS = (*VERSIONS, "work", "locks", "native", "baselines")
-FILES = re.compile(r"\.?build_times\.json(\.[0-9a-f]{32}\.tmp)?|build_times\.lock|lost\+found")
+FILES = re.compile(
+    r"\.?build_times\.json(\.[0-9a-f]{32}\.tmp)?|build_times\.lock|lost\+found|\.DS_Store|\.nfs\w+"
+)
 GROUP = re.compile("[0-9a-f]{2}")
 ENTRY = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{32})?")
 
@@ -50,7 +52,7 @@ def cache_fault(folder: Path) -> str | None:
     try:
         with os.scandir(folder) as listed:
             there = {one.name: one for one in listed}
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # nothing is removed there; a run works without a cache
         return None
     except OSError as error:
         return f"{folder}: cannot be used as the cache: {error.strerror}"

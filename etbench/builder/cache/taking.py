@@ -1,4 +1,8 @@
-"""Put the files of an entry into the folder of a job, so that nobody else can change them afterwards."""
+"""Put the files of an entry into the folder of a job, so that nobody else can change them afterwards.
+
+Only the owner and the mode of the files count. Whoever can write to the folders can remove files or put
+others in their place, and those belong to whoever did so.
+"""
 
 from __future__ import annotations
 
