@@ -53,7 +53,7 @@ def adopt(model: Model, folder: Path, stages: Stages) -> Artifact:
             raise EtbenchError(
                 f"{ready.path} is a program of PyTorch, not of ExecuTorch",
                 stage="load_program",
-                hint=f"model=exported model.path={ready.path} lowers it, if it was written by torch.export.save",
+                hint=f"if torch.export.save has written it: model=exported model.path={ready.path}",
             )
         from etbench.runtime.program import load_program
 

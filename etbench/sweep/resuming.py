@@ -52,7 +52,7 @@ def resuming(argv: Sequence[str]) -> list[str]:
     if not manifest.is_own:
         command = printable(shell_words(manifest.argv)).replace("\n", "\\n")
         sys.stderr.write(
-            f"{given['sweep.resume']}: etbench cannot tell that you started this sweep; "
+            f"{given['sweep.resume']}: etbench does not know who started this sweep; "
             f"its command line runs now, and can execute any code: {command}\n"
         )
     started = get_args_parser().parse_args(manifest.argv)

@@ -56,7 +56,7 @@ def test_the_command_line_of_a_sweep_of_somebody_else_is_printed_before_it_runs(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "of another user"))
     assert resuming(resume) == expanded
     (told,) = capsys.readouterr().err.splitlines()
-    assert "etbench cannot tell that you started this sweep" in told
+    assert "etbench does not know who started this sweep" in told
     assert "python -m etbench -m model=tiny '+note=\\x1b[31m" in told
 
 

@@ -210,14 +210,16 @@ class Cache:
         self._check()
         remove_abandoned(self.work)
         remove_older_formats(self.folder)
+        entries = self.entries()
+        for entry in reversed(entries):
+            if entry.used_s > time.time() + FUTURE_S:  # the clock was set back: all others would go before it
+                with contextlib.suppress(OSError):
+                    os.utime(sidecar_path(entry.folder), follow_symlinks=False)
         removed, total = [], 0
-        for entry in self.entries():
+        for entry in entries:
             total += entry.bytes
             if total > max_bytes and entry.folder.name != keep and discard(entry.folder, self.work):
                 removed.append(entry)
-            elif entry.used_s > time.time() + FUTURE_S:  # the clock was set back: others would go before it
-                with contextlib.suppress(OSError):
-                    os.utime(sidecar_path(entry.folder), follow_symlinks=False)
         return removed
 
     def verify(self) -> list[Path]:

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from etbench.builder.cache.entry import read_sidecar
+from etbench.builder.cache.entry import read_sidecar, sidecar_path
 from etbench.builder.cache.folder import VERSIONS, entry_folders, groups
+from etbench.system.trust import open_regular
 
 __all__ = ["discard", "discard_damaged", "is_sound", "remove_abandoned", "remove_older_formats"]
 
@@ -22,12 +23,18 @@ UNFINISHED = re.compile(r"\.(entry|gone|probe)-[0-9a-f]{32}")
 
 
 def is_sound(folder: Path, name: str = "") -> bool:
-    """Return whether a folder is a valid entry of this name, which is its own if none is given."""
+    """Return whether a folder is a valid entry of this name, which is its own if none is given.
+
+    One that only its owner may read counts as valid.
+    """
     if folder.is_symlink():
         return False
-    sidecar = read_sidecar(folder)
     try:
+        open_regular(sidecar_path(folder)).close()
+        sidecar = read_sidecar(folder)
         return sidecar is not None and sidecar.folder_name == (name or folder.name) and sidecar.fits(folder)
+    except PermissionError:
+        return True
     except OSError:
         return False
 

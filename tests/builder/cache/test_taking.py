@@ -118,6 +118,17 @@ def test_a_cache_that_can_only_be_read_is_used(cache: Cache) -> None:
     assert take(cache, KEY)[0] == built
 
 
+@needs_root
+def test_an_entry_that_only_another_user_may_read_is_not_damaged(cache: Cache) -> None:
+    built = put(cache, KEY)
+    for path in (cache.folder, *cache.folder.rglob("*")):
+        path.chmod(0o777 if path.is_dir() else 0o600)
+    with _as_nobody():
+        assert take(cache, KEY)[0] is None
+        assert cache.verify() == []
+    assert take(cache, KEY)[0] == built
+
+
 def test_code_is_used_by_who_has_built_it_and_by_nobody_else(
     cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
