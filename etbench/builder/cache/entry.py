@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ __all__ = [
     "DIGEST",
     "FILES",
     "FORMAT",
+    "Entry",
     "Sidecar",
     "Stored",
     "checked_key",
@@ -137,6 +139,23 @@ class Stored(NamedTuple):
     sidecar: Sidecar
     others: str
     used_ns: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One program in the cache; sizes in bytes, times in seconds since the epoch."""
+
+    folder: Path
+    key: str
+    name: str
+    artifact: Artifact
+    bytes: int
+    used_s: float
+
+    @property
+    def sources(self) -> Sources:
+        """The user's code and data that the program was made from."""
+        return self.artifact.sources or Sources()
 
 
 def sidecar_path(folder: Path) -> Path:

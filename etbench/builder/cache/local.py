@@ -16,13 +16,11 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from etbench.artifact import Artifact
-from etbench.artifact.sources import Sources
 from etbench.builder.cache.adding import add_entry
-from etbench.builder.cache.entry import FORMAT, Sidecar, Stored, checked_key, described, sidecar_path
+from etbench.builder.cache.entry import FORMAT, Entry, Sidecar, Stored, checked_key, described, sidecar_path
 from etbench.builder.cache.folder import cache_fault, entry_folders, mark
 from etbench.builder.cache.manifest import KEPT, changed_since
 from etbench.builder.cache.remote import OnLost, RemoteCache
@@ -38,26 +36,9 @@ from etbench.errors import EtbenchError
 from etbench.system.locks import locked_where_possible
 from etbench.system.trust import NotRegularError
 
-__all__ = ["Cache", "Entry"]
+__all__ = ["Cache"]
 
 FUTURE_S = 60.0  # by which the clocks of machines that share a cache may differ
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One program in the cache; sizes in bytes, times in seconds since the epoch."""
-
-    folder: Path
-    key: str
-    name: str
-    artifact: Artifact
-    bytes: int
-    used_s: float
-
-    @property
-    def sources(self) -> Sources:
-        """The user's code and data that the program was made from."""
-        return self.artifact.sources or Sources()
 
 
 class Cache:
