@@ -25,13 +25,18 @@ READABLE = stat.S_IRWXG | stat.S_IRWXO
 def seal(text: str) -> str:
     """Return the seal of a text; empty if this user has no folder for a key."""
     key = _key() or _new_key()
-    return hmac.digest(key, text.encode(), "sha256").hex() if key else ""
+    return _digest(key, text) if key else ""
 
 
 def is_sealed(text: str, sealed: str) -> bool:
     """Return whether `sealed` is the seal of this text by this user."""
-    key = _key() if sealed else None
-    return key is not None and hmac.compare_digest(hmac.digest(key, text.encode(), "sha256").hex(), sealed)
+    if not sealed or not (key := _key()):
+        return False
+    return hmac.compare_digest(_digest(key, text).encode(), sealed.encode("utf-8", "replace"))
+
+
+def _digest(key: bytes, text: str) -> str:
+    return hmac.digest(key, text.encode(), "sha256").hex()
 
 
 def _path() -> Path:

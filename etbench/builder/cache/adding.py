@@ -11,7 +11,7 @@ from pathlib import Path
 
 from etbench.artifact import is_pytorch_program, program_path
 from etbench.builder.cache.entry import FILES, Sidecar, described, read_sidecar, sidecar_path
-from etbench.builder.cache.removing import discard
+from etbench.builder.cache.removing import discard, discard_damaged
 from etbench.builder.cache.taking import CODE, of_others
 from etbench.system.files import link_or_copy
 from etbench.system.trust import WRITABLE
@@ -55,7 +55,12 @@ def add_entry(sidecar: Sidecar, built: Path, entry: Path, work: Path, *, shared:
 
 
 def _make_room(entry: Path, work: Path, *, code: bool, shared: bool) -> None:
-    """Remove what has the name of an entry and is not used by this user, if it belongs to this user."""
+    """Remove what has the name of an entry and is not used by this user.
+
+    Raises:
+        PermissionError: if it belongs to another user.
+
+    """
     try:
         owner = entry.lstat().st_uid
     except FileNotFoundError:
@@ -67,6 +72,9 @@ def _make_room(entry: Path, work: Path, *, code: bool, shared: bool) -> None:
         reason = CODE
     else:
         reason = of_others(stored, shared=shared)
-    mine = not hasattr(os, "geteuid") or owner == os.geteuid()
-    if reason and not (mine and discard(entry, work)):
+    if reason and hasattr(os, "geteuid") and owner != os.geteuid():
         raise PermissionError(f"there is one already, but {reason}")
+    if stored is None:
+        discard_damaged(entry, work)  # unless it was being replaced while it was read
+    elif reason:
+        discard(entry, work)
