@@ -34,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make one artifact cache for all processes of xdist, so that each program is built once."""
     if not hasattr(config, "workerinput"):
         os.environ["ETBENCH_CACHE"] = tempfile.mkdtemp(prefix="etbench-tests-")
+        os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="etbench-tests-")  # of the key of seals
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -41,6 +42,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
     folder = Path(os.environ.pop("ETBENCH_CACHE"))
+    shutil.rmtree(os.environ.pop("XDG_STATE_HOME"))
     with workspace(folder / "work") as last:  # removes what the tests with kill -9 have left
         left = [path for path in (folder / "work").iterdir() if path != last]
     shutil.rmtree(folder)

@@ -42,6 +42,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "delegates": TORCH,
     "calibration": ("torch",),
     "evaluate": ("torch",),
+    "builder.cache": (),
     "builder": TORCH,
     "measure": (),
     "measure.passes": TORCH,

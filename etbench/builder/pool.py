@@ -11,8 +11,7 @@ from pathlib import Path
 from time import perf_counter
 
 from etbench.artifact import Artifact, BuildRequest, shared_part
-from etbench.builder.cache import Cache
-from etbench.builder.fingerprint import is_still, recipe_key
+from etbench.builder.cache import Cache, is_still, recipe_key
 from etbench.builder.memory import MemoryWatch, available_bytes
 from etbench.builder.recording import OutdatedCodeError
 from etbench.builder.times import BuildTimes

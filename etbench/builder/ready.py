@@ -11,7 +11,15 @@ import msgspec
 from executorch.exir import schema
 from torch import Tensor
 
-from etbench.artifact import Artifact, DataSource, DataUse, Delegation, TensorSpec, program_path
+from etbench.artifact import (
+    Artifact,
+    DataSource,
+    DataUse,
+    Delegation,
+    TensorSpec,
+    is_pytorch_program,
+    program_path,
+)
 from etbench.artifact.references import read_given, specs_of, write_references
 from etbench.builder.segments import read_program, read_segments
 from etbench.config import Model
@@ -34,13 +42,19 @@ def adopt(model: Model, folder: Path, stages: Stages) -> Artifact:
 
     Raises:
         EtbenchError: of stage ``load`` if a file cannot be read, ``load_program`` if the runtime refuses the
-            program, ``reference`` if no inputs can be made for it.
+            program or it is one of PyTorch, ``reference`` if no inputs can be made for it.
 
     """
     with stages("load"):
         ready: ReadyProgram = instantiate(model.target, model.options, stage="load")
         shutil.copyfile(ready.path, program_path(folder))
     with stages("load_program"):
+        if is_pytorch_program(program_path(folder)):  # which executes what is in it when it is loaded
+            raise EtbenchError(
+                f"{ready.path} is a program of PyTorch, not of ExecuTorch",
+                stage="load_program",
+                hint=f"if torch.export.save has written it: model=exported model.path={ready.path}",
+            )
         from etbench.runtime.program import load_program
 
         load_program(folder, threads=1)  # first, since the runtime best explains what is wrong with a file

@@ -27,7 +27,7 @@ from types import ModuleType
 from typing import Any
 
 from etbench.artifact.sources import CodeFile, DataFile, Sources
-from etbench.builder.fingerprint import LIBRARIES, digest
+from etbench.builder.cache.fingerprint import LIBRARIES, digest
 from etbench.builder.imports import imports_of
 from etbench.errors import EtbenchError
 from etbench.system.modules import absolute, find_module, import_folders, import_path

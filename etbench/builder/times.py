@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 from filelock import FileLock
 
 from etbench.system.files import replace_file
+from etbench.system.trust import open_regular
 
 __all__ = ["BuildTimes"]
 
 KEPT = 10_000
+MAX_BYTES = 16 * 2**20  # of the file
+
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 
 class BuildTimes:
@@ -37,6 +42,7 @@ class BuildTimes:
 
     def _read(self) -> dict[str, float]:
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=dict[str, float])
-        except (OSError, msgspec.DecodeError):
+            with open_regular(self.path) as file:
+                return msgspec.json.decode(file.read(MAX_BYTES), type=dict[str, Seconds])
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return {}

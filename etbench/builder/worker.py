@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from etbench.artifact import Artifact, BuildRequest, shared_part
 from etbench.artifact.sources import Sources
-from etbench.builder.fingerprint import named_files
+from etbench.builder.cache import named_files
 from etbench.builder.recording import Reads, Recorder, is_of_etbench
 from etbench.config import Recipe
 from etbench.events import OnEvent, Stages

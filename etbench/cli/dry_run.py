@@ -8,8 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from etbench.builder.cache import Cache, cache_folder
-from etbench.builder.fingerprint import recipe_key
+from etbench.builder.cache import Cache, cache_folder, recipe_key
 from etbench.builder.pool import UNKNOWN_S
 from etbench.builder.times import BuildTimes
 from etbench.config import Cell
@@ -81,7 +80,9 @@ def plan(cells: Sequence[Cell], folder: Path) -> list[Planned]:
     """
     done = _finished(cells[0], folder)
     first = cells[0].cache
-    cache = Cache(cache_folder(first.dir), int(first.max_gb * 1e9)) if first.enabled else None
+    cache = None
+    if first.enabled:
+        cache = Cache(cache_folder(first.dir), int(first.max_gb * 1e9), shared=first.shared)
     sizes = {entry.name: entry.artifact.pte_bytes for entry in reversed(cache.entries())} if cache else {}
     times = BuildTimes(cache_folder(first.dir))
     seen: dict[bytes, str] = {}

@@ -291,13 +291,15 @@ class Measure(Section, frozen=True, kw_only=True):
 class CacheSettings(Section, frozen=True, kw_only=True):
     """Where built programs are kept for later runs; `dir` None is the user's cache folder.
 
-    `remote` is an fsspec URL that machines share, `remote_options` are those of its file system. If an answer
-    takes longer than `remote_timeout_s`, the remote cache is not used again.
+    With `shared`, programs in `dir` that other users built, or could change, are used too. `remote` is an
+    fsspec URL that machines share, `remote_options` are those of its file system. If an answer takes longer
+    than `remote_timeout_s`, the remote cache is not used again.
     """
 
     enabled: bool = True
     dir: Annotated[str, Meta(min_length=1)] | None = None
-    max_gb: Annotated[float, Meta(gt=0)] = 20.0
+    max_gb: Annotated[float, Meta(gt=0, le=1e9)] = 20.0
+    shared: bool = False
     remote: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9+.-]*://.*[^/]")] | None = None
     remote_options: dict[str, Any] = {}
     remote_timeout_s: Seconds = 10.0

@@ -19,6 +19,7 @@ from etbench.results.files.baselines import is_name, location_fault, resolved
 from etbench.results.files.store import read_results
 from etbench.results.schema import Result
 from etbench.system.files import link_or_copy, sha256
+from etbench.system.trust import changeable_by_others
 
 __all__ = [
     "BaseProgram",
@@ -105,7 +106,8 @@ def find_base(cell: Cell, where: str) -> Baseline:
         where: a result file, a folder with result files, or ``baseline:NAME``.
 
     Raises:
-        EtbenchError: of stage ``compare_to`` if there is none; the message lists the results that were found.
+        EtbenchError: of stage ``compare_to`` if there is none, when the message lists the results that were
+            found, or if it is kept in the cache folder and another user can have changed it.
 
     """
     found, unreadable = read_results([resolved(where, cache_folder(cell.cache.dir))])
@@ -129,7 +131,27 @@ def find_base(cell: Cell, where: str) -> Baseline:
             stage=STAGE,
             hint="give the folder or file of an earlier run of the same model, precision and delegate",
         )
-    return max(fitting, key=lambda base: (*_likeness(base, cell), base.result.created_at))
+    chosen = max(fitting, key=lambda base: (*_likeness(base, cell), base.result.created_at))
+    if chosen.name and not cell.cache.shared:
+        _check_owner(chosen)
+    return chosen
+
+
+def _check_owner(base: Baseline) -> None:
+    """Check that nobody else can have changed a kept baseline, whose program and configuration are code.
+
+    Raises:
+        EtbenchError: of stage ``compare_to`` if another user can.
+
+    """
+    for file in (base.path, base.path.with_name(base.result.pte_file or base.path.name)):
+        others = changeable_by_others(file.stat()) if file.exists() else ""
+        if others:
+            raise EtbenchError(
+                f"compare_to={base.name}: {file} {others}",
+                stage=STAGE,
+                hint="cache.shared=true uses what other users have put into the cache folder",
+            )
 
 
 def has_measured(where: str, result: Result) -> bool:

@@ -109,8 +109,7 @@ def _heard(out: Path, event_log: str | None, on_event: OnEvent | None) -> OnEven
 
 
 def _cache(cell: Cell) -> Cache | None:
-    from etbench.builder.cache import Cache, cache_folder
-    from etbench.builder.remote import RemoteCache
+    from etbench.builder.cache import Cache, RemoteCache, cache_folder
 
     settings = cell.cache
     if not settings.enabled:
@@ -118,4 +117,4 @@ def _cache(cell: Cell) -> Cache | None:
     remote = None
     if settings.remote is not None:
         remote = RemoteCache(settings.remote, settings.remote_options, settings.remote_timeout_s)
-    return Cache(cache_folder(settings.dir), int(settings.max_gb * 1e9), remote)
+    return Cache(cache_folder(settings.dir), int(settings.max_gb * 1e9), remote, shared=settings.shared)

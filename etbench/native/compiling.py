@@ -15,7 +15,10 @@ from pathlib import Path
 
 from etbench.config.sections import INSTALL_COMPILER
 from etbench.errors import EtbenchError
+from etbench.system.files import replace_file, sha256
 from etbench.system.locks import locked_where_possible
+from etbench.system.seal import is_sealed, seal
+from etbench.system.trust import changeable_by_others, open_regular
 
 __all__ = ["compile_runner"]
 
@@ -40,10 +43,11 @@ LIBRARIES = (
 def compile_runner(
     folder: Path, compilers: Sequence[str], *, scratch: Path, log: Path, on_wait: Callable[[], None]
 ) -> Path:
-    """Return the executable of the runner, and compile it if the folder does not have it yet.
+    """Return the executable of the runner, and compile it if the folder does not have one of this user yet.
 
     Args:
-        folder: where the executable is kept; several etbench processes may share it.
+        folder: where the executable is kept; several etbench processes may share it, and several users,
+            each of whom has an executable.
         compilers: the first of them that is found is used.
         scratch: an existing folder for temporary files, on the same file system.
         log: the file for the compiler's output.
@@ -54,14 +58,49 @@ def compile_runner(
 
     """
     command = _command(compilers)
-    runner = folder / f"runner-{_key(command)}"
-    if not runner.exists():
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    runner = folder / f"runner-{_key(command)}-{user}"
+    if not _is_own(runner):
         folder.mkdir(parents=True, exist_ok=True)
         with locked_where_possible(runner.with_name(f"{runner.name}.lock"), on_wait):
-            if not runner.exists():
-                _compile(command, scratch / "runner", log)
-                (scratch / "runner").replace(runner)
+            if not _is_own(runner):
+                compiled = scratch / "runner"
+                _compile(command, compiled, log)
+                return runner if _kept(compiled, runner) else compiled
     return runner
+
+
+def _kept(compiled: Path, runner: Path) -> bool:
+    """Move a runner to where it is kept, and return whether that is possible."""
+    compiled.chmod(0o755)
+    if not (sealed := seal(_sealed_text(compiled))):
+        return False
+    try:
+        replace_file(_seal_path(runner), sealed.encode())
+        compiled.replace(runner)
+    except OSError:
+        return False
+    return True
+
+
+def _is_own(runner: Path) -> bool:
+    """Return whether a runner exists that this user has compiled, and that nobody else can change."""
+    try:
+        with open_regular(runner) as file:
+            others = changeable_by_others(os.fstat(file.fileno()))
+        with open_regular(_seal_path(runner)) as file:
+            sealed = file.read(1_000).decode(errors="replace")
+        return not others and is_sealed(_sealed_text(runner), sealed)
+    except OSError:
+        return False
+
+
+def _seal_path(runner: Path) -> Path:
+    return runner.with_name(f"{runner.name}.seal")
+
+
+def _sealed_text(runner: Path) -> str:
+    return f"runner {sha256(runner)}"
 
 
 def _command(compilers: Sequence[str]) -> list[str]:

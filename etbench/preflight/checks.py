@@ -48,6 +48,8 @@ def missing_here(cell: Cell) -> list[str]:
 
     Another value may still change any other part of the cell.
     """
+    from etbench.builder.cache import cache_fault, cache_folder  # not for --help
+
     local = isinstance(cell.device, HostDevice)
     faults = [
         *(target_fault(group, target) for group, target, _ in _functions(cell)),
@@ -65,6 +67,7 @@ def missing_here(cell: Cell) -> list[str]:
         start_fault(cell.measure.start) if local else None,
         device_fault(cell.device, cell.evaluate),
         phone_fault(cell.device, cell.runner, cell.profile),
+        cache_fault(cache_folder(cell.cache.dir)) if cell.cache.enabled else None,
         remote_fault(cell.cache),
         locks_fault(os.environ.get("ETBENCH_LOCKS")),
     ]
@@ -273,7 +276,7 @@ def path_fault(key: str, path: str | None) -> str | None:
 
 def baseline_fault(where: str | None, cache: CacheSettings) -> str | None:
     """Check for a baseline: the name of a kept one, a file or a folder."""
-    from etbench.builder.cache import cache_folder  # few runs have one
+    from etbench.builder.cache import cache_folder
     from etbench.results.files.baselines import location_fault
 
     fault = location_fault(where, cache_folder(cache.dir)) if where else None

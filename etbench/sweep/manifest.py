@@ -13,12 +13,14 @@ import msgspec
 from filelock import FileLock, Timeout
 from msgspec import Struct
 
-from etbench.builder.manifest import changed_since
+from etbench.builder.cache import changed_since
 from etbench.config import Cell, decides_cell
 from etbench.errors import ConfigError
 from etbench.results.files.store import UnreadableError, read_result, read_results
 from etbench.results.schema import Result, Status
 from etbench.system.files import replace_file
+from etbench.system.seal import is_sealed, seal
+from etbench.system.trust import open_regular
 from etbench.text import counted
 
 __all__ = [
@@ -35,6 +37,8 @@ __all__ = [
 
 HIDDEN = ".sweep"
 SHOWN = 8
+VERSION = 1
+MAX_BYTES = 2**30
 
 
 class PlannedCell(Struct, frozen=True, kw_only=True):
@@ -48,12 +52,13 @@ class PlannedCell(Struct, frozen=True, kw_only=True):
 class Manifest(Struct, frozen=True, kw_only=True):
     """The cells of a sweep, in order; `finished_at` is null until all of them are finished.
 
-    `argv` is the command line that started it. If it is `growing`, cells are added as they are run,
-    since the launcher does not have the whole grid.
+    `argv` is the command line that started it, and `seal` shows who did (`etbench.system.seal`). If it is
+    `growing`, cells are added as they are run, since the launcher does not have the whole grid.
     """
 
-    version: int = 1
+    version: int = VERSION
     argv: list[str]
+    seal: str = ""
     created_at: str
     finished_at: str | None = None
     growing: bool = False
@@ -62,7 +67,19 @@ class Manifest(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, cells: Sequence[Cell], *, growing: bool = False) -> Manifest:
         """Return the manifest of a sweep that starts now."""
-        return cls(argv=sys.argv[1:], created_at=_now(), cells=_planned(cells), growing=growing)
+        argv = sys.argv[1:]
+        return cls(
+            argv=argv,
+            seal=seal(_sealed_text(argv)),
+            created_at=_now(),
+            cells=_planned(cells),
+            growing=growing,
+        )
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this user has started the sweep."""
+        return is_sealed(_sealed_text(self.argv), self.seal)
 
     def extended(self, cells: Sequence[Cell]) -> Manifest:
         """Return it with more cells, for sweepers that choose cells during the sweep."""
@@ -118,6 +135,10 @@ class Manifest(Struct, frozen=True, kw_only=True):
             raise ConfigError(["sweep.resume: not the same sweep", *faults[:SHOWN], *more])
 
 
+class _Versioned(Struct, frozen=True):
+    version: int = VERSION
+
+
 def manifest_path(folder: Path) -> Path:
     """Return the path of the manifest of a sweep's folder."""
     return folder / HIDDEN / "manifest.json"
@@ -127,14 +148,24 @@ def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a sweep's folder.
 
     Raises:
-        ConfigError: if there is no manifest, or it cannot be read.
+        ConfigError: if there is no manifest, it cannot be read, or it is of another version of etbench.
 
     """
     try:
-        return msgspec.json.decode(manifest_path(folder).read_bytes(), type=Manifest)
-    except FileNotFoundError:
+        with open_regular(manifest_path(folder)) as file:
+            body = file.read(MAX_BYTES)
+        version = msgspec.json.decode(body, type=_Versioned).version
+        if version != VERSION:
+            raise ConfigError(
+                [
+                    f"sweep.resume={folder}: its manifest is of version {version}, and this etbench reads "
+                    f"version {VERSION}; resume it with the version of etbench that started it"
+                ]
+            )
+        return msgspec.json.decode(body, type=Manifest)
+    except (FileNotFoundError, NotADirectoryError):
         raise ConfigError([f"sweep.resume={folder}: no sweep was started in this folder"]) from None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError([f"sweep.resume={folder}: its manifest cannot be read: {error}"]) from error
 
 
@@ -227,6 +258,10 @@ def _flat(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def _sealed_text(argv: Sequence[str]) -> str:
+    return f"sweep {msgspec.json.encode(argv).decode()}"
 
 
 def _planned(cells: Sequence[Cell]) -> list[PlannedCell]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from etbench.config import decides_cell
+from etbench.config.command import shell_words
 from etbench.errors import ConfigError
 from etbench.preflight.override_text import (
     if_comma_is_text,
@@ -20,6 +22,7 @@ from etbench.preflight.override_text import (
     unquoted,
 )
 from etbench.sweep.manifest import read_manifest
+from etbench.text import printable
 
 __all__ = ["resuming"]
 
@@ -31,7 +34,8 @@ def resuming(argv: Sequence[str]) -> list[str]:
     """Return the arguments with ``sweep.resume=<folder>`` expanded.
 
     They are added to the command line that started the sweep, and replace its values of the same keys and
-    flags. Results are written to that folder.
+    flags. Results are written to that folder. If somebody else may have started the sweep, its command line
+    is printed.
 
     Raises:
         ConfigError: if no sweep was started in the folder, or this is not the same sweep.
@@ -45,6 +49,12 @@ def resuming(argv: Sequence[str]) -> list[str]:
     if not args.multirun:
         raise ConfigError([f"{given['sweep.resume']}: add -m to resume a sweep"])
     manifest = read_manifest(folder)
+    if not manifest.is_own:
+        command = printable(shell_words(manifest.argv)).replace("\n", "\\n")
+        sys.stderr.write(
+            f"{given['sweep.resume']}: etbench does not know who started this sweep; "
+            f"its command line runs now, and can execute any code: {command}\n"
+        )
     started = get_args_parser().parse_args(manifest.argv)
     before = {override_key(text): text for text in started.overrides}
     _check_same_command(given, before, folder, growing=manifest.growing)

@@ -16,7 +16,7 @@ from running import CONF, TESTS
 from etbench.artifact import Artifact, program_path
 from etbench.artifact.sources import CodeFile, Sources
 from etbench.builder import Built, Cache, Job, pool
-from etbench.builder.fingerprint import recipe_key
+from etbench.builder.cache import recipe_key
 from etbench.builder.times import BuildTimes
 from etbench.cli.dry_run import plan
 from etbench.config import Recipe

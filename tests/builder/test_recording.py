@@ -14,8 +14,7 @@ from projects import Files, importable, write_files
 from safetensors.numpy import save_file
 
 from etbench.artifact.sources import Sources
-from etbench.builder import manifest
-from etbench.builder.manifest import changed_since
+from etbench.builder.cache import changed_since, manifest
 from etbench.builder.recording import OutdatedCodeError, Recorder
 from etbench.config.component import instantiate
 

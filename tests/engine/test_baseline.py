@@ -150,6 +150,12 @@ def test_a_kept_baseline_is_found_by_its_name_and_never_built_again(base: Path, 
     again = msgspec.structs.replace(found.result, config=cell.config)
     assert has_measured("baseline:main", again)
     assert not has_measured("baseline:gone", again)
+    program_path = found.path.with_suffix(".pte")
+    program_path.chmod(0o666)
+    with pytest.raises(EtbenchError, match=r"baseline:main: .*\.pte can be changed by other users"):
+        find_base(cell, "baseline:main")
+    shared = msgspec.structs.replace(cell, cache=msgspec.structs.replace(cell.cache, shared=True))
+    assert find_base(shared, "baseline:main") == found
     artifact = found.result.artifact
     assert artifact is not None
     other = msgspec.structs.replace(artifact, sha256="0" * 64)
@@ -159,7 +165,7 @@ def test_a_kept_baseline_is_found_by_its_name_and_never_built_again(base: Path, 
     program = kept_program(found, other, tmp_path / "new", folder)
     assert program is not None
     assert (program.folder, program.sha256) == (folder, artifact.sha256)
-    found.path.with_suffix(".pte").unlink()
+    program_path.unlink()
     with pytest.raises(EtbenchError, match="the program of baseline:main is gone or damaged"):
         kept_program(found, other, tmp_path / "new", folder)
 

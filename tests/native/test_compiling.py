@@ -36,6 +36,26 @@ def test_what_was_compiled_is_taken_again(runner: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())  # not even a log: no compiler ran
 
 
+def test_a_runner_that_others_have_put_there_is_not_run(
+    runner: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(runner.parent, tmp_path / "native")
+    planted = folder / runner.name
+    monkeypatch.setattr(compiling, "_compile", lambda _, into, __: into.write_bytes(b"compiled"))
+    assert _compiled(folder, tmp_path).read_bytes() == runner.read_bytes()
+    planted.chmod(0o775)
+    assert _compiled(folder, tmp_path).read_bytes() == b"compiled"
+    planted.write_bytes(b"planted")
+    assert _compiled(folder, tmp_path).read_bytes() == b"compiled"
+    assert _compiled(folder, tmp_path).stat().st_mode & 0o022 == 0
+    for name in ("of another user", "file/of nobody"):
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / name))
+        planted.write_bytes(b"planted")
+        assert _compiled(folder, tmp_path).read_bytes() == b"compiled"
+    assert _compiled(folder, tmp_path) == tmp_path / "runner", "it is not kept without a key for its seal"
+
+
 def test_another_source_is_another_runner_and_what_the_compiler_says_is_shown(
     runner: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,7 +69,7 @@ def test_another_source_is_another_runner_and_what_the_compiler_says_is_shown(
     assert caught.value.stage == "compile"
     assert "no luck today" in caught.value.message
     assert "no luck today" in (tmp_path / "log").read_text()
-    assert list(runner.parent.glob("runner-*[!k]")) == [runner]  # nothing but its lock is left of the other
+    assert list(runner.parent.glob("runner-*[!kl]")) == [runner]  # nothing but its lock is left of the other
 
 
 def test_of_two_at_once_one_compiles_and_the_other_waits(runner: Path, tmp_path: Path) -> None:
@@ -67,7 +87,8 @@ def test_of_two_at_once_one_compiles_and_the_other_waits(runner: Path, tmp_path:
                 on_wait=waits.set,
             )
             assert waits.wait(300)
-            shutil.copyfile(runner, made)
+            for suffix in ("", ".seal"):
+                shutil.copyfile(f"{runner}{suffix}", f"{made}{suffix}")
         assert found.result() == made
     assert not (tmp_path / "log").exists()
 

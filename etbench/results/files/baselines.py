@@ -11,6 +11,7 @@ import re
 import shutil
 import uuid
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from etbench.results.files.store import read_results, write_result
 from etbench.results.schema import Result
 from etbench.results.schema.names import cell_words
 from etbench.system.files import link_or_copy, sha256
+from etbench.system.trust import WRITABLE
 from etbench.text import and_more
 
 __all__ = [
@@ -117,9 +119,13 @@ def keep_baseline(name: str, source: Path, cache: Cache) -> tuple[Kept, list[str
     programs = _programs(measured, cache)
     staging = cache.work / f".entry-{uuid.uuid4().hex}"
     try:
+        cache.claim()
         staging.mkdir(parents=True)
         for _, result in measured:
             _copy(result, programs, staging, cache.folder)
+        for file in staging.iterdir():
+            with suppress(OSError):  # a file system without modes
+                file.chmod(file.stat().st_mode & ~WRITABLE)
         _replace(_root(cache.folder) / name, staging, cache.work)
     except OSError as error:  # a full disk, or a cache that can only be read
         raise EtbenchError(f"the baseline {name} cannot be kept: {error}", stage=STAGE) from error

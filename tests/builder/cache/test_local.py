@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import msgspec
@@ -16,7 +18,7 @@ from running import TESTS, environment
 from etbench.artifact import program_path, references_path
 from etbench.artifact.sources import DataFile, Sources
 from etbench.builder.cache import Cache
-from etbench.builder.manifest import KEPT
+from etbench.builder.cache.manifest import KEPT
 from etbench.cli.main import main
 from etbench.system.files import sha256
 from etbench.system.locks import locked_where_possible
@@ -59,6 +61,25 @@ def _pickled(path: Path) -> None:
     path.write_bytes(pickle.dumps(Bomb()))
 
 
+def _nested(path: Path) -> None:
+    path.write_bytes(b'{"new": ' + b"[" * 100_000)
+
+
+def _fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _link(path: Path) -> None:
+    path.rename(elsewhere := path.parents[3] / path.name)
+    path.symlink_to(elsewhere)
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 def _of_another_key(path: Path) -> None:
     sidecar = msgspec.json.decode(path.read_bytes())
     path.write_bytes(msgspec.json.encode(sidecar | {"key": "../../../etc"}))
@@ -75,11 +96,18 @@ DAMAGE = {
     "program truncated": ("model.pte", lambda path: path.write_bytes(path.read_bytes()[:3])),
     "program empty": ("model.pte", lambda path: path.write_bytes(b"")),
     "program missing": ("model.pte", Path.unlink),
+    "program a fifo": ("model.pte", _fifo),
+    "program a link": ("model.pte", _link),
+    "program a folder": ("model.pte", _folder),
+    "references a fifo": ("reference.safetensors", _fifo),
     "references flipped": ("reference.safetensors", _flip),
     "sidecar truncated": ("entry.json", lambda path: path.write_bytes(path.read_bytes()[:40])),
     "sidecar missing": ("entry.json", Path.unlink),
     "sidecar of an older format": ("entry.json", _older),
     "sidecar a pickle": ("entry.json", _pickled),
+    "sidecar nested": ("entry.json", _nested),
+    "sidecar a fifo": ("entry.json", _fifo),
+    "sidecar a link to a device": ("entry.json", lambda path: (path.unlink(), path.symlink_to("/dev/zero"))),
     "sidecar of another key": ("entry.json", _of_another_key),
     "list of code lost": ("entry.json", _of_another_list),
 }
@@ -149,20 +177,6 @@ def test_entries_of_an_older_version_are_removed(cache: Cache) -> None:
     assert len(cache.entries()) == 1
 
 
-def test_a_folder_that_has_the_name_of_an_older_version_keeps_what_is_not_an_entry(
-    cache: Cache, tmp_path: Path
-) -> None:
-    (tmp_path / "elsewhere" / KEY).mkdir(parents=True)
-    (cache.folder / "v1" / "img1").mkdir(parents=True)
-    (cache.folder / "v1" / "ab").symlink_to(tmp_path / "elsewhere")
-    kept = [cache.folder / "v1" / "img1" / "photo.jpg", tmp_path / "elsewhere" / KEY / "entry.json"]
-    for file in kept:
-        file.touch()
-    put(cache, KEY)
-    cache.clear()
-    assert all(file.is_file() for file in kept)
-
-
 def test_verify_removes_what_is_damaged_and_keeps_the_rest(cache: Cache) -> None:
     put(cache, KEY)
     put(cache, OTHER)
@@ -186,6 +200,39 @@ def test_the_entries_used_longest_ago_go_first(tmp_path: Path) -> None:
     limit = 2 * max(sizes)
     assert [entry.key for entry in cache.prune(limit)] == [keys[1]]
     assert {entry.key for entry in cache.entries()} == {keys[0], keys[2]}
+
+
+def test_an_entry_that_does_not_fit_stays_as_the_only_one(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", max_bytes=1)
+    for key in (KEY, OTHER):
+        put(cache, key)
+        assert [entry.key for entry in cache.entries()] == [key]
+
+
+def test_a_clock_that_was_set_back_does_not_keep_old_entries_forever(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", max_bytes=10**9)
+    keys = [letter * 64 for letter in "abc"]
+    for key in keys[:2]:
+        put(cache, key)
+        sidecar = next(entry.folder / "entry.json" for entry in cache.entries() if entry.key == key)
+        os.utime(sidecar, (4e9, 4e9))
+    put(cache, keys[2])  # sees that the others were used in the future
+    take(cache, keys[0])
+    assert cache.entries()[0].key == keys[0]
+    limit = 2 * max(entry.bytes for entry in cache.entries())
+    assert [entry.key for entry in cache.prune(limit)] == [keys[1]]
+
+
+def test_swapped_entries_count_as_none(cache: Cache) -> None:
+    put(cache, KEY, b"program of one")
+    put(cache, OTHER, b"program of other")
+    one, other = (entry.folder for entry in sorted(cache.entries(), key=lambda entry: entry.key))
+    for source, target in ((one, one.with_name("swap")), (other, one), (one.with_name("swap"), other)):
+        source.rename(target)
+    for key in (KEY, OTHER):
+        taken, folder = take(cache, key)
+        assert taken is None and not list(folder.iterdir())
+    assert not cache.entries()
 
 
 def test_pruning_takes_no_file_from_a_run_that_uses_it(cache: Cache) -> None:
@@ -329,12 +376,45 @@ def test_a_key_is_built_also_where_there_are_no_locks(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_process_left_goes_after_a_day(cache: Cache) -> None:
-    for name in (".entry-old", ".gone-old", ".entry-new", "etbench-host-old"):
+    old = [f".{name}-{number:032x}" for number, name in enumerate(("entry", "gone", "probe"))]
+    kept = [f".entry-{'f' * 32}", "etbench-host-old", ".entry-notes", ".git-old"]
+    for name in (*old, *kept):
         (cache.work / name).mkdir()
-        if name.endswith("old"):
+        (cache.work / name / "file").touch()
+        if name != kept[0]:
             os.utime(cache.work / name, (1_000, 1_000))
     put(cache, KEY)
-    assert {path.name for path in cache.work.iterdir()} == {".entry-new", "etbench-host-old"}
+    assert {path.name for path in cache.work.iterdir()} == set(kept)
+
+
+ADD_FOREVER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from entries import put
+from etbench.builder.cache import Cache
+
+cache = Cache(Path(sys.argv[1]), max_bytes=200_000)
+print("ready", flush=True)
+for number in range(10**9):
+    put(cache, f"{number % 7:064x}", str(number).encode() * 3_000)
+"""
+
+
+def test_a_process_that_is_killed_while_it_adds_leaves_no_half_entry(cache: Cache) -> None:
+    chance = random.Random(0)
+    for _ in range(5):
+        command = [sys.executable, "-c", ADD_FOREVER, str(cache.folder), str(TESTS)]
+        with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE) as process:
+            assert process.stdout and process.stdout.readline() == b"ready\n"
+            time.sleep(chance.random() / 10)
+            process.kill()
+        assert cache.verify() == []
+    for path in cache.work.iterdir():
+        os.utime(path, (1_000, 1_000))
+    put(cache, KEY)
+    assert take(cache, KEY)[0] is not None
+    assert not list(cache.work.iterdir())
 
 
 def test_a_disk_that_is_full_costs_no_entry(cache: Cache) -> None:

@@ -1,7 +1,7 @@
 """The key of a recipe: a hash of all that decides its program and is known before the build.
 
 Imports neither torch nor the model. The user's code, and the files that it opens, are known only afterwards:
-`etbench.builder.manifest`.
+`etbench.builder.cache.manifest`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from etbench.builder.published import deciding_options, is_of_transformers, taken_from_hub
+from etbench.builder.cache.published import deciding_options, is_of_transformers, taken_from_hub
 from etbench.config import Recipe
 from etbench.system.files import sha256
 
@@ -139,7 +139,7 @@ def _digest_of(path: Path, _size: int, _mtime_ns: int) -> str:
 @cache
 def _own_sources() -> str:
     """Return a hash of the packages of etbench that build, and of the bundled sentences."""
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[2]
     files = [file for name in OWN_SOURCES for file in (package / name).rglob("*.py")]
     files += [package / "config" / "component.py", *(package / "data").glob("*.txt")]
     content = hashlib.sha256()

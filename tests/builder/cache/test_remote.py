@@ -24,8 +24,7 @@ from waiting import wait_for
 
 from etbench.artifact import program_path, references_path
 from etbench.artifact.sources import DataFile, Sources
-from etbench.builder.cache import Cache
-from etbench.builder.remote import RemoteCache
+from etbench.builder.cache import Cache, RemoteCache
 from etbench.errors import ConfigError
 from etbench.preflight.command_line import check_command_line
 from etbench.results.files.store import read_results

@@ -14,15 +14,14 @@ import yaml
 from running import CONF, environment
 
 import etbench
-from etbench.builder import fingerprint
-from etbench.builder.fingerprint import recipe_key
+from etbench.builder.cache import fingerprint, recipe_key
 from etbench.config import Model
 from etbench.host import environment as environment_facts
 from etbench.preflight.compose import compose
 
 KEYS_OF = """
 import json, sys
-from etbench.builder.fingerprint import recipe_key
+from etbench.builder.cache import recipe_key
 from etbench.preflight.compose import compose
 cells = [compose(asked.split(), config_dir=sys.argv[1]) for asked in sys.argv[2:]]
 print(json.dumps([recipe_key(cell.recipe) for cell in cells]))

@@ -1,7 +1,7 @@
 """The second level of the artifact cache: programs built on one machine, for all others, through fsspec.
 
 In the folder of the URL, `<key>.v2.json` has the `entry.json` of each entry of a key (a
-`etbench.builder.manifest.Manifest`), and their files are beside it, named by their checksums. They are
+`etbench.builder.cache.manifest.Manifest`), and their files are beside it, named by their checksums. They are
 written first, so that a visible entry is complete and an interrupted upload leaves no entry. If two machines
 write the same key at once, either may win, and the other entry is missing until it is built again. Downloads
 are verified like any entry.
@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from etbench.artifact import program_path, runtime_of
-from etbench.builder.entry import FILES, FORMAT, Sidecar, checked_key
-from etbench.builder.manifest import Manifest, changed_since
+from etbench.builder.cache.entry import FILES, FORMAT, Sidecar, checked_key
+from etbench.builder.cache.manifest import Manifest, changed_since
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

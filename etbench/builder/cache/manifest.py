@@ -1,8 +1,8 @@
 """Which of several programs of one recipe was made from the code and data as they are now.
 
 The cache finds a program in two steps, as ccache does with its manifests. The key of a recipe
-(`etbench.builder.fingerprint`) covers what is known before the build. What a model imports and opens is known
-only after it: the builder records that in a list (`etbench.artifact.sources`, written by
+(`etbench.builder.cache.fingerprint`) covers what is known before the build. What a model imports and opens is
+known only after it: the builder records that in a list (`etbench.artifact.sources`, written by
 `etbench.builder.recording`), and the program is stored under the key and the checksum of the list. To find a
 program, every list that is stored for the key is compared with the present contents of its files::
 
@@ -31,8 +31,8 @@ import msgspec
 from msgspec import Struct
 
 from etbench.artifact.sources import DataFile, Sources
-from etbench.builder.entry import Sidecar
-from etbench.builder.fingerprint import digest
+from etbench.builder.cache.entry import Sidecar
+from etbench.builder.cache.fingerprint import digest
 from etbench.system.modules import find_module, import_folders, import_path
 from etbench.text import and_more
 
@@ -51,7 +51,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
         """Return the valid entries of a manifest; none if it is damaged or has another format."""
         try:
             read = msgspec.json.decode(body, type=cls)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return cls()
         return cls(entries=[entry for entry in read.entries if entry.is_valid and entry.key == key])
 

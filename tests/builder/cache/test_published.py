@@ -11,8 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from etbench.builder import fingerprint
-from etbench.builder.fingerprint import recipe_key
+from etbench.builder.cache import fingerprint, recipe_key
 from etbench.config import Recipe
 from etbench.preflight.compose import compose
 

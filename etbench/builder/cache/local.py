@@ -1,68 +1,44 @@
 """The artifact cache: programs that are already built, found by the key of their recipe.
 
-A key may have several programs, made from different code or data of the user; `etbench.builder.manifest`
-compares them with what is there now.
+A key may have several programs, made from different code or data of the user;
+`etbench.builder.cache.manifest` compares them with what is there now.
 
 An entry is a folder with `model.pte`, `reference.safetensors` and `entry.json`. A rename adds or removes it
 as a whole, and its checksums are verified at each use. So machines can share the folder over a network
 without a lock: an entry that disappears or changes while it is copied counts as missing. Locks only avoid
-building the same program twice.
+building the same program twice. What other users can change is not used, unless that is allowed.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from etbench.artifact import Artifact
-from etbench.artifact.sources import Sources
-from etbench.builder.entry import FILES, FORMAT, Sidecar, checked_key, read_sidecar, sidecar_path
-from etbench.builder.manifest import KEPT, changed_since
-from etbench.builder.remote import OnLost, RemoteCache
-from etbench.builder.removing import (
+from etbench.builder.cache.adding import add_entry
+from etbench.builder.cache.entry import FORMAT, Entry, Sidecar, Stored, checked_key, described, sidecar_path
+from etbench.builder.cache.folder import cache_fault, entry_folders, mark
+from etbench.builder.cache.manifest import KEPT, changed_since
+from etbench.builder.cache.remote import OnLost, RemoteCache
+from etbench.builder.cache.removing import (
     discard,
     discard_damaged,
     is_sound,
     remove_abandoned,
     remove_older_formats,
 )
-from etbench.system.files import link_or_copy
+from etbench.builder.cache.taking import DamagedError, NotOursError, of_others, take_files
+from etbench.errors import EtbenchError
 from etbench.system.locks import locked_where_possible
+from etbench.system.trust import NotRegularError
 
-__all__ = ["Cache", "Entry", "cache_folder"]
+__all__ = ["Cache"]
 
-
-def cache_folder(configured: str | None) -> Path:
-    """Return the cache folder: the configured one, else ``ETBENCH_CACHE``, else the user's cache folder."""
-    chosen = configured or os.environ.get("ETBENCH_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    import platformdirs  # not on a device, which imports this package and has no cache
-
-    return Path(platformdirs.user_cache_dir("etbench"))
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One program in the cache; sizes in bytes, times in seconds since the epoch."""
-
-    folder: Path
-    key: str
-    name: str
-    artifact: Artifact
-    bytes: int
-    used_s: float
-
-    @property
-    def sources(self) -> Sources:
-        """The user's code and data that the program was made from."""
-        return self.artifact.sources or Sources()
+FUTURE_S = 60.0  # by which the clocks of machines that share a cache may differ
 
 
 class Cache:
@@ -73,13 +49,17 @@ class Cache:
         max_bytes: after each insertion, the least recently used entries are removed until the rest fits.
         remote: a second level, which is searched for entries that are missing here and receives those that
             are added here. Pruning, listing and verifying do not change it.
+        shared: use entries that other users have made, or can change.
 
     """
 
-    def __init__(self, folder: Path, max_bytes: int, remote: RemoteCache | None = None) -> None:
+    def __init__(
+        self, folder: Path, max_bytes: int, remote: RemoteCache | None = None, *, shared: bool = False
+    ) -> None:
         self.folder = folder
         self.max_bytes = max_bytes
         self.remote = remote
+        self.shared = shared
 
     @property
     def work(self) -> Path:
@@ -92,8 +72,14 @@ class Cache:
         return self.folder / "native"
 
     def writable(self) -> bool:
-        """Return whether entries can be added; a read-only cache is still used."""
+        """Return whether entries can be added; a read-only cache is still used.
+
+        Raises:
+            EtbenchError: if the folder is not a cache.
+
+        """
         try:
+            self.claim()
             for folder in (self._entries, self._locks, self.work):
                 folder.mkdir(parents=True, exist_ok=True)
             probe = self.work / f".probe-{uuid.uuid4().hex}"
@@ -102,6 +88,17 @@ class Cache:
         except OSError:
             return False
         return True
+
+    def claim(self) -> None:
+        """Make the folder a cache, if it is not one yet.
+
+        Raises:
+            EtbenchError: if something else is in it.
+            OSError: if it cannot be written to.
+
+        """
+        self._check()
+        mark(self.folder)
 
     @contextlib.contextmanager
     def building(self, key: str, on_wait: Callable[[], None]) -> Iterator[None]:
@@ -122,19 +119,17 @@ class Cache:
             key: of the recipe.
             folder: an existing, empty folder.
             on_lost: called with the reason if the remote cache fails.
-            on_changed: called with what has changed, if all entries of the key were made from other code or
-                data than there is now.
+            on_changed: called with the reason if there are entries of the key, and none is used: they were
+                made from other code or data than there is now, or by another user.
 
         """
         changes = []
         for entry in self._folders(key):
-            if _described(entry) is None:
+            if described(entry) is None:
                 discard_damaged(entry, self.work)
-        for entry, sidecar in self._of_key(key):
-            if change := changed_since(sidecar.sources):
-                changes.append(change)
-            elif self._copied(entry, sidecar, folder):
-                return sidecar.artifact
+        for stored in self._of_key(key):
+            if self._taken(stored, folder, changes.append):
+                return stored.sidecar.artifact
         if self.remote is not None:
             fetched = self.remote.fetch(key, folder, on_lost)
             if fetched is not None:
@@ -151,14 +146,20 @@ class Cache:
         If there is none, return what has changed since there was one; empty if there never was.
         """
         changes = []
-        for _, sidecar in self._of_key(key):
-            if not (change := changed_since(sidecar.sources)):
-                return sidecar.artifact, ""
+        for stored in self._of_key(key):
+            if not (change := self._unusable(stored)):
+                return stored.sidecar.artifact, ""
             changes.append(change)
         return None, changes[0] if changes else ""
 
     def put(self, key: str, name: str, artifact: Artifact, built: Path, on_lost: OnLost) -> None:
-        """Add the files in a folder as an entry, here and in the remote cache; the folder does not change."""
+        """Add the files in a folder as an entry, here and in the remote cache; the folder does not change.
+
+        Raises:
+            EtbenchError: if the folder of the cache is not a cache.
+            OSError: if the entry cannot be added.
+
+        """
         sidecar = Sidecar.of(key, name, artifact, built)
         self._enter(sidecar, built)
         if self.remote is not None:
@@ -167,12 +168,12 @@ class Cache:
     def entries(self) -> list[Entry]:
         """Return the readable entries, the most recently used first."""
         found = []
-        for folder in self._entries.glob("*/*"):
-            sidecar = read_sidecar(folder)
-            if sidecar is not None:
+        for folder in self._all():
+            stored = described(folder)
+            if stored is not None:
+                sidecar, used = stored.sidecar, stored.used_ns / 1e9
                 with contextlib.suppress(OSError):
-                    size = sum(file.stat().st_size for file in folder.iterdir())
-                    used = sidecar_path(folder).stat().st_mtime
+                    size = sum(file.lstat().st_size for file in folder.iterdir())
                     found.append(Entry(folder, sidecar.key, sidecar.name, sidecar.artifact, size, used))
         return sorted(found, key=lambda entry: -entry.used_s)
 
@@ -183,28 +184,51 @@ class Cache:
             max_bytes: size of the rest.
             keep: name of the folder of an entry that stays.
 
+        Raises:
+            EtbenchError: if the folder is not a cache.
+
         """
+        self._check()
         remove_abandoned(self.work)
         remove_older_formats(self.folder)
+        entries = self.entries()
+        for entry in reversed(entries):
+            if entry.used_s > time.time() + FUTURE_S:  # the clock was set back: all others would go before it
+                with contextlib.suppress(OSError):
+                    os.utime(sidecar_path(entry.folder), follow_symlinks=False)
         removed, total = [], 0
-        for entry in self.entries():
+        for entry in entries:
             total += entry.bytes
             if total > max_bytes and entry.folder.name != keep and discard(entry.folder, self.work):
                 removed.append(entry)
         return removed
 
     def verify(self) -> list[Path]:
-        """Remove every folder that is not a valid entry, and return these folders."""
+        """Remove what has the name of an entry and is not a valid one, and return their paths.
+
+        Raises:
+            EtbenchError: if the folder is not a cache.
+
+        """
+        self._check()
         return [
-            folder
-            for folder in self._entries.glob("*/*")
-            if not is_sound(folder) and discard_damaged(folder, self.work)
+            folder for folder in self._all() if not is_sound(folder) and discard_damaged(folder, self.work)
         ]
 
     def clear(self) -> int:
-        """Remove all entries, and return how many there were."""
+        """Remove all entries, and return how many there were.
+
+        Raises:
+            EtbenchError: if the folder is not a cache.
+
+        """
+        self._check()
         remove_older_formats(self.folder)
-        return sum(discard(folder, self.work) for folder in list(self._entries.glob("*/*")))
+        return sum(discard(folder, self.work) for folder in self._all())
+
+    def _check(self) -> None:
+        if fault := cache_fault(self.folder):
+            raise EtbenchError(fault, stage="cache")
 
     @property
     def _entries(self) -> Path:
@@ -214,62 +238,46 @@ class Cache:
     def _locks(self) -> Path:
         return self.folder / "locks"
 
+    def _all(self) -> list[Path]:
+        return list(entry_folders(self.folder, f"v{FORMAT}"))
+
     def _folders(self, key: str) -> list[Path]:
-        return list((self._entries / key[:2]).glob(f"{checked_key(key)}.*"))
+        return list(entry_folders(self.folder, f"v{FORMAT}", key=checked_key(key)))
 
-    def _of_key(self, key: str) -> list[tuple[Path, Sidecar]]:
+    def _of_key(self, key: str) -> list[Stored]:
         """Return the readable entries of a key, the most recently used first."""
-        found = []
-        for folder in self._folders(key):
-            sidecar = _described(folder)
-            if sidecar is not None:
-                with contextlib.suppress(OSError):  # removed meanwhile
-                    found.append((sidecar_path(folder).stat().st_mtime_ns, folder, sidecar))
-        return [(folder, sidecar) for _, folder, sidecar in sorted(found, key=lambda one: -one[0])]
+        found = filter(None, map(described, self._folders(key)))
+        return sorted(found, key=lambda stored: -stored.used_ns)
 
-    def _copied(self, source: Path, sidecar: Sidecar, folder: Path) -> bool:
-        """Put the files of an entry into a folder and return True, or False if it is damaged or gone."""
-        damaged = True
-        try:
-            for path in FILES:
-                link_or_copy(path(source), path(folder))
-            if sidecar.fits(folder):
+    def _unusable(self, stored: Stored) -> str:
+        """Return why an entry is not used now; empty if it is, unless its files prove to be others."""
+        return of_others(stored, shared=self.shared) or changed_since(stored.sidecar.sources)
+
+    def _taken(self, stored: Stored, folder: Path, on_refused: Callable[[str], None]) -> bool:
+        """Put the files of an entry into a folder, and return whether that was done."""
+        refused = self._unusable(stored)
+        if not refused:
+            try:
+                take_files(stored, folder, shared=self.shared)
+            except NotOursError as error:
+                refused = str(error)
+            except (DamagedError, FileNotFoundError, NotRegularError):
+                discard_damaged(stored.folder, self.work)
+                return False
+            except OSError:  # a full disk or a lost network does not mean that the entry is damaged
+                return False
+            else:
                 with contextlib.suppress(OSError):
-                    os.utime(sidecar_path(source))  # used now
+                    os.utime(sidecar_path(stored.folder), follow_symlinks=False)  # used now
                 return True
-        except OSError as error:  # a full disk or a lost network does not mean that the entry is damaged
-            damaged = isinstance(error, FileNotFoundError)
-        for path in FILES:
-            with contextlib.suppress(OSError):
-                path(folder).unlink()
-        if damaged:
-            discard_damaged(source, self.work)
+        on_refused(refused)
         return False
 
     def _enter(self, sidecar: Sidecar, built: Path) -> None:
         """Add the files in a folder as a local entry, unless there is one."""
-        staging = self.work / f".entry-{uuid.uuid4().hex}"
-        staging.mkdir(parents=True)
-        try:
-            for path in FILES:
-                link_or_copy(path(built), path(staging))
-            sidecar_path(staging).write_bytes(sidecar.encode())
-            entry = self._entries / sidecar.key[:2] / sidecar.folder_name
-            entry.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                staging.rename(entry)
-            except OSError as error:
-                first = error.errno in (errno.EEXIST, errno.ENOTEMPTY)  # another process added it first
-                if not first and read_sidecar(entry) is None:  # else it was renamed, and the answer got lost
-                    raise
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-        for folder, _ in self._of_key(sidecar.key)[KEPT:]:
-            discard(folder, self.work)
+        self.claim()
+        entry = self._entries / sidecar.key[:2] / sidecar.folder_name
+        add_entry(sidecar, built, entry, self.work, shared=self.shared)
+        for stored in self._of_key(sidecar.key)[KEPT:]:
+            discard(stored.folder, self.work)
         self.prune(self.max_bytes, keep=sidecar.folder_name)
-
-
-def _described(folder: Path) -> Sidecar | None:
-    """Return the description of an entry if the folder has its name: its list is the one that was stored."""
-    sidecar = read_sidecar(folder)
-    return sidecar if sidecar is not None and sidecar.folder_name == folder.name else None
