@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from etbench.errors import EtbenchError
 from etbench.events import Stages
 from etbench.models.inputs import ImageInputs, common_batch, shaped_inputs
 from etbench.models.ready import ReadyProgram
-from etbench.system.files import sha256
+from etbench.system.files import copy_regular, sha256
 
 __all__ = ["adopt"]
 
@@ -39,7 +38,7 @@ def adopt(model: Model, folder: Path, stages: Stages) -> Artifact:
     """
     with stages("load"):
         ready: ReadyProgram = instantiate(model.target, model.options, stage="load")
-        shutil.copyfile(ready.path, program_path(folder))
+        copy_regular(ready.path, program_path(folder))
     with stages("load_program"):
         from etbench.runtime.program import load_program
 

@@ -9,6 +9,7 @@ import msgspec
 from filelock import FileLock
 
 from etbench.system.files import replace_file
+from etbench.system.reading import decode_json, read_file
 
 __all__ = ["BuildTimes"]
 
@@ -37,6 +38,6 @@ class BuildTimes:
 
     def _read(self) -> dict[str, float]:
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=dict[str, float])
+            return decode_json(read_file(self.path), dict[str, float])
         except (OSError, msgspec.DecodeError):
             return {}

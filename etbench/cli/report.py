@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from etbench.cli.common import check_results, print_left_out, print_paths
+from etbench.text import path_text
 
 __all__ = ["configure", "run"]
 
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     first: Path = args.paths[0].resolve()
     report = gather(
         (result for _, result in found),
-        title=args.title or (first.name if first.is_dir() else first.stem),
+        title=args.title or path_text(first.name if first.is_dir() else first.stem),
         left_out=[error.message for error in unreadable],
         top=args.top,
     )

@@ -21,6 +21,9 @@ from etbench.config.target import options_fault as options_refused
 from etbench.errors import nearest
 from etbench.results.checks import faults as accept_faults
 from etbench.results.objective import faults as objective_faults
+from etbench.system.reading import open_regular, read_file
+from etbench.system.reading import path_fault as file_fault
+from etbench.text import path_text
 
 __all__ = ["faults_here", "missing_here"]
 
@@ -60,7 +63,7 @@ def missing_here(cell: Cell) -> list[str]:
         path_fault("model.reference", cell.model.options.get("reference")),
         length_fault(cell.model.options),
         baseline_fault(cell.compare_to, cell.cache),
-        path_fault("sweep.resume", cell.sweep.resume),
+        resume_fault(cell.sweep.resume),
         affinity_fault(cell.measure.affinity) if local else None,
         start_fault(cell.measure.start) if local else None,
         device_fault(cell.device, cell.evaluate),
@@ -111,10 +114,10 @@ def text_fault(key: str, file: str | None) -> str | None:
     """Check for a file with text in it."""
     if file is None:
         return None
-    if not Path(file).is_file():
-        return f"{key}={file}: no such file"
+    if fault := file_fault(file, folders=False):
+        return f"{key}={fault}"
     try:
-        text = Path(file).read_text(encoding="utf-8", errors="replace")
+        text = read_file(file).decode("utf-8", errors="replace")
     except OSError as error:
         return f"{key}={file}: cannot be read: {error.strerror}"
     return None if text.strip() else f"{key}={file}: the file contains no text"
@@ -124,8 +127,8 @@ def npz_fault(key: str, file: str | None) -> str | None:
     """Check for a file of arrays with equal numbers of batches; the arrays themselves are not read."""
     if file is None:
         return None
-    if not Path(file).is_file():
-        return f"{key}={file}: no such file"
+    if fault := file_fault(file, folders=False):
+        return f"{key}={fault}"
     try:
         shapes = _array_shapes(Path(file))
     except OSError as error:
@@ -153,7 +156,7 @@ def _array_shapes(file: Path) -> dict[str, tuple[int, ...]]:
     from numpy.lib import format as npy
 
     shapes = {}
-    with zipfile.ZipFile(file) as package:
+    with open_regular(file) as opened, zipfile.ZipFile(opened) as package:
         for name in package.namelist():
             with package.open(name) as entry:
                 older = npy.read_magic(entry) == (1, 0)
@@ -267,8 +270,20 @@ def _secrets(value: Any, at: str = "") -> Iterator[str]:
 
 
 def path_fault(key: str, path: str | None) -> str | None:
-    """Check for a file or folder."""
-    return None if path is None or Path(path).exists() else f"{key}={path}: no such file or folder"
+    """Check for a regular file or a folder."""
+    fault = None if path is None else file_fault(path)
+    return f"{key}={fault}" if fault else None
+
+
+def resume_fault(folder: str | None) -> str | None:
+    """Check for the folder of a sweep, and for links where Hydra will write: it would write through them."""
+    if folder is None or (fault := path_fault("sweep.resume", folder)):
+        return folder and fault
+    whole = Path(folder)
+    written = [whole / "multirun.yaml", whole / "cells", *whole.glob("cells/**/*")]
+    if link := next((path for path in written if path.is_symlink()), None):
+        return f"sweep.resume={folder}: {path_text(link)} is a link, but is written to; remove it"
+    return None
 
 
 def baseline_fault(where: str | None, cache: CacheSettings) -> str | None:
@@ -288,8 +303,10 @@ def locks_fault(folder: str | None) -> str | None:
 def weights_fault(weights: str) -> str | None:
     """Check for a checkpoint, unless the value is one of the words for weights."""
     words = ("random", "pretrained", "custom")  # a model without this option has `custom` ones
-    if weights in words or Path(weights).exists():
+    if weights in words or (fault := file_fault(weights)) is None:
         return None
+    if not fault.endswith("no such file or folder"):
+        return f"model.weights={fault}"
     return (
         f"model.weights={weights}: expected 'random', 'pretrained' or an existing path"
         f"{nearest(weights, words[:2])}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
@@ -18,8 +19,9 @@ from etbench.config import Cell, decides_cell
 from etbench.errors import ConfigError
 from etbench.results.files.store import UnreadableError, read_result, read_results
 from etbench.results.schema import Result, Status
-from etbench.system.files import replace_file
-from etbench.text import counted
+from etbench.system.files import own_folder, replace_file, without_link
+from etbench.system.reading import RefusedError, decode_json, plain_fault, read_file
+from etbench.text import counted, path_text
 
 __all__ = [
     "HIDDEN",
@@ -35,6 +37,7 @@ __all__ = [
 
 HIDDEN = ".sweep"
 SHOWN = 8
+SHORT = 100  # characters of the name of a result that is moved
 
 
 class PlannedCell(Struct, frozen=True, kw_only=True):
@@ -86,7 +89,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
     def write(self, folder: Path) -> None:
         """Write it into the sweep's folder."""
-        (folder / HIDDEN).mkdir(parents=True, exist_ok=True)
+        _hidden(folder)
         replace_file(manifest_path(folder), msgspec.json.encode(self))
 
     def check_same(self, cells: Sequence[Cell]) -> None:
@@ -131,11 +134,15 @@ def read_manifest(folder: Path) -> Manifest:
 
     """
     try:
-        return msgspec.json.decode(manifest_path(folder).read_bytes(), type=Manifest)
+        manifest = decode_json(read_file(manifest_path(folder)), Manifest)
     except FileNotFoundError:
         raise ConfigError([f"sweep.resume={folder}: no sweep was started in this folder"]) from None
     except (OSError, msgspec.DecodeError) as error:
         raise ConfigError([f"sweep.resume={folder}: its manifest cannot be read: {error}"]) from error
+    for planned in manifest.cells:
+        if fault := plain_fault(planned.config):
+            raise ConfigError([f"sweep.resume={folder}: its manifest cannot be read: {fault}"])
+    return manifest
 
 
 def has_manifest(folder: Path) -> bool:
@@ -160,8 +167,7 @@ def alone_in(folder: Path) -> Iterator[None]:
         ConfigError: if another sweep is running there.
 
     """
-    (folder / HIDDEN).mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / HIDDEN / "lock")
+    lock = FileLock(without_link(_hidden(folder) / "lock"))
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -204,11 +210,23 @@ def accuracy_changed(result: Result) -> str:
     return changed_since(result.evaluation_sources) if result.evaluation_sources else ""
 
 
+def _hidden(folder: Path) -> Path:
+    """Return the hidden folder of a sweep, and create it if it does not exist.
+
+    Raises:
+        ConfigError: if it is a link: a sweep that is resumed would write to where it leads.
+
+    """
+    try:
+        return own_folder(folder / HIDDEN)
+    except RefusedError as error:
+        raise ConfigError([f"{path_text(folder / HIDDEN)}: {error.strerror}"]) from error
+
+
 def _set_aside(path: Path, why: str) -> str:
-    aside = path.parent / HIDDEN / "aside"
-    aside.mkdir(parents=True, exist_ok=True)
+    aside = own_folder(path.parent / HIDDEN / "aside")
     number = 1
-    while (target := aside / f"{path.stem}-{number}.json").exists():
+    while os.path.lexists(target := aside / f"{path.stem[:SHORT]}-{number}.json"):
         number += 1
     path.rename(target)
     return f"{why}; moved to {target}"

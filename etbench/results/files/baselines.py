@@ -22,7 +22,8 @@ from etbench.errors import EtbenchError, nearest
 from etbench.results.files.store import read_results, write_result
 from etbench.results.schema import Result
 from etbench.results.schema.names import cell_words
-from etbench.system.files import link_or_copy, sha256
+from etbench.system.files import copy_regular, link_or_copy, sha256
+from etbench.system.reading import path_fault
 from etbench.text import and_more
 
 __all__ = [
@@ -69,7 +70,7 @@ def location_fault(where: str | Path, cache: Path) -> str | None:
 
     """
     if not is_name(where):
-        return None if Path(where).exists() else f"{where}: no such file or folder"
+        return path_fault(Path(where))
     name = str(where).removeprefix(PREFIX)
     if not NAME.fullmatch(name):
         return f"{where}: {_name_fault(name)}"
@@ -216,7 +217,7 @@ def _copy(result: Result, programs: dict[str, Path], folder: Path, cache: Path) 
     if source.is_relative_to(cache):
         link_or_copy(source, program)
     else:  # a file of the user's, which may be edited in place
-        shutil.copyfile(source, program)
+        copy_regular(source, program)
     programs[_checksum(result)] = program
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import logging
 import os
 import sqlite3
+import stat
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
@@ -15,11 +18,15 @@ from typing import Any
 import msgspec
 
 from etbench.results.tables.metrics import COLUMNS
+from etbench.system.files import own_folder
+from etbench.system.reading import RefusedError
+from etbench.text import path_text
 
 __all__ = ["HIDDEN", "Index"]
 
 HIDDEN = ".etbench"
 NAME = "index.sqlite"
+BESIDE = ("", "-journal", "-wal", "-shm")  # files of SQLite
 SCHEMA = "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, crc INTEGER, body BLOB)"
 SOURCES = (  # the code that decides the row of a file
     *(
@@ -30,18 +37,19 @@ SOURCES = (  # the code that decides the row of a file
         "results/checks/program",
     ),
     "results/checks/table",
-    *("results/schema/finding", "results/schema/names", "results/schema/result"),
+    *("results/schema/finding", "results/schema/meaning", "results/schema/names", "results/schema/result"),
     *("results/files/store", "results/files/upgrade"),
     *("results/tables/delegation", "results/tables/index", "results/tables/metrics"),
     *("artifact/quantized_words", "host/fingerprint", "results/tables/rows", "results/tables/sizes"),
-    *("stats/blocks", "stats/interval", "stats/lost", "stats/parity", "stats/stability", "stats/summary"),
-    "stats/tails",
+    *("stats/blocks", "stats/bounds", "stats/interval", "stats/lost", "stats/parity", "stats/stability"),
+    *("stats/summary", "stats/tails", "system/reading"),
 )
 
 # A row, or the reason why the file has none.
 _types: Any = tuple(column.type for column in COLUMNS)
 _decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(tuple.__class_getitem__(_types) | str)
 _encoder = msgspec.msgpack.Encoder()
+_log = logging.getLogger(__name__)
 
 
 class Index:
@@ -49,7 +57,8 @@ class Index:
 
     It is a cache, and data from outside: each row has a checksum and is checked against the columns' types
     as it is read, and an index that is damaged or written by another version of etbench is replaced. If it
-    cannot be written (a read-only folder, another aggregation in progress), all files are read instead.
+    cannot be written (a read-only folder, another aggregation in progress), all files are read instead. So
+    they are if the folder or a file in it is a link: SQLite would write to where it leads.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -111,7 +120,12 @@ class Index:
 
     def _open(self) -> sqlite3.Connection | None:
         with contextlib.suppress(OSError, sqlite3.OperationalError):
-            self._file.parent.mkdir(exist_ok=True)
+            try:
+                own_folder(self._file.parent)
+                self._check_files()
+            except RefusedError as error:
+                _log.warning("%s: not used: %s", path_text(str(error.filename)), error.strerror)
+                return None
             try:
                 return self._connect()
             except sqlite3.DatabaseError as error:
@@ -120,6 +134,15 @@ class Index:
                 self._remove()
                 return self._connect()
         return None
+
+    def _check_files(self) -> None:
+        """Check that SQLite finds no link, FIFO or second name of another file where it will write."""
+        for ending in BESIDE:
+            path = self._file.with_name(NAME + ending)
+            with contextlib.suppress(FileNotFoundError):
+                found = path.lstat()
+                if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+                    raise RefusedError(errno.EINVAL, "it is not a regular file with one name", str(path))
 
     def _connect(self) -> sqlite3.Connection:
         """Open the file.

@@ -1,0 +1,148 @@
+"""Read files that may come from anyone: regular files only, without waiting, up to a size and a depth.
+
+A FIFO or a device with the name of a result would be waited for, and a link to ``/dev/zero`` never ends. The
+kind of a file is checked before it is opened, since opening a device can have effects, and again on the open
+descriptor, since the name may lead elsewhere by then.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import io
+import os
+import stat
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar, overload
+
+import msgspec
+
+__all__ = [
+    "MOST_BYTES",
+    "MOST_DEPTH",
+    "RefusedError",
+    "decode_json",
+    "open_regular",
+    "path_fault",
+    "plain_fault",
+    "read_file",
+]
+
+MOST_BYTES = 2**29  # a result with 100,000 rounds has 100 MB
+MOST_DEPTH = 64  # the YAML of a cell has about six levels
+NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+LEAST_INT, MOST_INT = -(2**63), 2**63 - 1
+
+T = TypeVar("T")
+
+
+class RefusedError(OSError):
+    """A file that is not read or written, whatever is in it; `strerror` is the reason."""
+
+
+def open_regular(path: str | Path, *, buffered: bool = True) -> BinaryIO:
+    """Open a regular file to read; a link to one is followed.
+
+    Raises:
+        RefusedError: at once, if it is anything else.
+        OSError: if it cannot be opened.
+
+    """
+    mode = Path(path).stat().st_mode
+    if not stat.S_ISDIR(mode):  # one without permission is refused with that reason below
+        _check_regular(mode, path)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | NO_WAIT)
+    try:
+        _check_regular(os.fstat(descriptor).st_mode, path)
+        file = io.FileIO(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return io.BufferedReader(file) if buffered else file  # type: ignore[return-value]  # has `read` and `seek`
+
+
+def path_fault(path: str | Path, *, folders: bool = True) -> str | None:
+    """Return why a path is not that of a regular file or, with `folders`, of a folder; None if it is."""
+    what = "file or folder" if folders else "file"
+    try:
+        mode = Path(path).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return f"{path}: no such {what}"
+    except (OSError, ValueError) as error:  # such as a name that is too long, or has a null character
+        return f"{path}: {getattr(error, 'strerror', error)}"
+    if stat.S_ISREG(mode) or (folders and stat.S_ISDIR(mode)):
+        return None
+    return f"{path}: {_kind(mode)}, not a regular file"
+
+
+def read_file(path: str | Path, most_bytes: int = MOST_BYTES) -> bytes:
+    """Return the content of a regular file.
+
+    Raises:
+        RefusedError: if it is not a regular file, is larger, or grows meanwhile as files of ``/proc`` do.
+        OSError: if it cannot be read.
+
+    """
+    with open_regular(path, buffered=False) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most_bytes:
+            raise RefusedError(
+                errno.EFBIG, f"it has {size:,} bytes, and at most {most_bytes:,} are read", str(path)
+            )
+        body = file.read(size + 1)
+    if body is None or len(body) > size:
+        raise RefusedError(errno.EAGAIN, "it changes while it is read", str(path))
+    return body
+
+
+@overload
+def decode_json(body: bytes, kind: type[T]) -> T: ...
+@overload
+def decode_json(body: bytes) -> Any: ...
+def decode_json(body: bytes, kind: Any = Any) -> Any:
+    """Decode JSON to a type; values of the type `Any` may need `plain_fault`.
+
+    Raises:
+        DecodeError: whatever is wrong with it.
+
+    """
+    try:
+        return _decoder(kind).decode(body)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"byte {error.start} is not UTF-8") from error
+    except RecursionError as error:
+        raise msgspec.DecodeError("nested too deeply") from error
+
+
+def plain_fault(value: Any) -> str | None:
+    """Return what is wrong with a decoded value of any form: its depth, or an integer beyond 64 bits."""
+    level: list[Any] = [value]
+    for _ in range(MOST_DEPTH):
+        inner = [one for outer in level for one in (outer.values() if type(outer) is dict else outer)]
+        if any(type(one) is int and not LEAST_INT <= one <= MOST_INT for one in inner):
+            return "an integer has more than 64 bits"
+        if not (level := [one for one in inner if type(one) is dict or type(one) is list]):
+            return None
+    return f"nested more than {MOST_DEPTH} levels deep"
+
+
+@functools.cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
+
+
+def _check_regular(mode: int, path: str | Path) -> None:
+    if not stat.S_ISREG(mode):
+        code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise RefusedError(code, f"it is {_kind(mode)}, not a regular file", str(path))
+
+
+def _kind(mode: int) -> str:
+    return KINDS.get(stat.S_IFMT(mode), "a special file")
