@@ -182,6 +182,8 @@ class CellRun:
         return self.out / PARTIAL / f"{self.cell.stem}-{self.cell.cell_id}.json"
 
     def _forget_partial(self) -> None:
+        if self._partial.parent.is_symlink():  # nothing was saved there
+            return
         with contextlib.suppress(OSError):
             self._partial.unlink()
         with contextlib.suppress(OSError):

@@ -112,10 +112,10 @@ def keep_baseline(name: str, source: Path, cache: Cache) -> tuple[Kept, list[str
     measured = [(path, result) for path, result in found if result.status == "ok" and result.artifact]
     left_out = [error.message for error in unreadable]
     left_out += [f"{path}: {_why_not(result)}" for path, result in found if (path, result) not in measured]
+    listed = "".join(f"\n  - {line}" for line in left_out)
     if not measured:
-        listed = "".join(f"\n  - {line}" for line in left_out)
         raise EtbenchError(f"{source}: there is no measured result to keep{listed}", stage=STAGE)
-    programs = _programs(measured, cache)
+    programs = _programs(measured, cache, f"\nleft out:{listed}" if listed else "")
     staging = cache.work / f".entry-{uuid.uuid4().hex}"
     try:
         staging.mkdir(parents=True)
@@ -178,8 +178,13 @@ def _why_not(result: Result) -> str:
     return f"{words} is {result.status}{f' ({reason})' if reason else ''}"
 
 
-def _programs(measured: list[tuple[Path, Result]], cache: Cache) -> dict[str, Path]:
-    """Return the program of each result by its checksum, from beside a result or from the cache."""
+def _programs(measured: list[tuple[Path, Result]], cache: Cache, left_out: str) -> dict[str, Path]:
+    """Return the program of each result by its checksum, from beside a result or from the cache.
+
+    Raises:
+        EtbenchError: if one is missing; the message ends with what was left out.
+
+    """
     places: dict[str, list[Path]] = defaultdict(list)
     for path, result in measured:
         beside = [path.parent / Path(result.pte_file).name] if result.pte_file else []
@@ -196,7 +201,7 @@ def _programs(measured: list[tuple[Path, Result]], cache: Cache) -> dict[str, Pa
         raise EtbenchError(
             f"the programs of these results are neither beside them nor in the cache {cache.folder}, and a "
             f"program that is built again is another baseline:{listed}\n"
-            "measure them again with keep_pte=true, which keeps the program beside the result",
+            f"measure them again with keep_pte=true, which keeps the program beside the result{left_out}",
             stage=STAGE,
         )
     return {checksum: place for checksum, place in found.items() if place}

@@ -26,6 +26,7 @@ __all__ = ["HIDDEN", "Index"]
 
 HIDDEN = ".etbench"
 NAME = "index.sqlite"
+MOST_INT = 2**63 - 1
 BESIDE = ("", "-journal", "-wal", "-shm")  # files of SQLite
 SCHEMA = "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, crc INTEGER, body BLOB)"
 SOURCES = (  # the code that decides the row of a file
@@ -82,7 +83,7 @@ class Index:
     def get(self, path: Path, found: os.stat_result) -> Any:
         """Return the row of an unchanged file, or why it has none; None if the file must be read."""
         stored = self._ask("SELECT size, mtime_ns, crc, body FROM files WHERE path = ?", self._key(path))
-        if not stored or stored[0][:2] != (found.st_size, found.st_mtime_ns):
+        if not stored or stored[0][:2] != _stamp(found):
             return None
         crc, body = stored[0][2:]
         try:
@@ -96,8 +97,7 @@ class Index:
         self._ask(
             "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
             self._key(path),
-            found.st_size,
-            found.st_mtime_ns,
+            *_stamp(found),
             zlib.crc32(encoded),
             encoded,
         )
@@ -186,6 +186,11 @@ class Index:
     def _remove(self) -> None:
         with contextlib.suppress(OSError):
             self._file.unlink(missing_ok=True)
+
+
+def _stamp(found: os.stat_result) -> tuple[int, int]:
+    """Return size and time of change in 63 bits each: SQLite's integers end in the year 2262."""
+    return found.st_size & MOST_INT, found.st_mtime_ns & MOST_INT
 
 
 def _version() -> int:
