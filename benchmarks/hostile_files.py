@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["KINDS", "SPECIAL", "Input", "bytes_of", "made", "samples", "structure_of"]
+__all__ = ["KINDS", "LARGE", "SPECIAL", "Input", "bytes_of", "made", "samples", "structure_of"]
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = (  # with parity and delegation, a profile, an interleaved baseline; of older scripts
@@ -172,6 +172,15 @@ def _sparse(path: Path) -> None:
         file.truncate(2**40)
 
 
+def _many_rounds(path: Path) -> None:
+    """Write a result with 100,000 rounds whose stability is not known yet."""
+    raw = json.loads(samples()[3])
+    chance = random.Random(0)
+    rounds = [[chance.uniform(1, 2), chance.uniform(1, 2)] for _ in range(100_000)]
+    facts = [raw["round_facts"][0] | {"block": number} for number in range(len(rounds))]
+    path.write_text(json.dumps(raw | {"rounds": rounds, "round_facts": facts, "stability": None}))
+
+
 SPECIAL: dict[str, Callable[[Path], object]] = {
     "a FIFO": os.mkfifo,
     "a socket": _socket,
@@ -188,7 +197,9 @@ SPECIAL: dict[str, Callable[[Path], object]] = {
     "2 kB of brackets": lambda path: path.write_bytes(b"[" * 2_000),
     "10 MB of brackets": lambda path: path.write_bytes(b"[" * 10_000_000),
     "10 MB of objects": lambda path: path.write_bytes(b'{"a":' * 2_000_000),
+    "100,000 rounds": _many_rounds,
     "of the year 60000": lambda path: (path.write_bytes(samples()[-1]), os.utime(path, (2**41, 2**41))),
     "unreadable": lambda path: (path.write_bytes(samples()[0]), path.chmod(0)),
 }
+LARGE = ("10 MB of brackets", "10 MB of objects", "100,000 rounds")
 KINDS = {"structure": structure_of, "bytes": bytes_of, "special": special}
