@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hostile_commands import COMMANDS, DRAWING, Case, Run, run_case
-from hostile_files import Input, made, samples
+from hostile_files import LARGE, SPECIAL, Input, made, samples
 
 
 def main() -> int:
@@ -39,6 +39,7 @@ def main() -> int:
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     chance, originals, counts = random.Random(args.seed), samples(), Counter[str]()
+    large = [Input("special", name, SPECIAL[name]) for name in LARGE]
     others = [command for command in COMMANDS if command != "show"]
     turns = itertools.cycle(others[at : at + args.each] for at in range(0, len(others), args.each))
     began = time.monotonic()
@@ -49,6 +50,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="hostile-") as name:
         os.environ["ETBENCH_CACHE"] = f"{name}/cache"
         scratch = Path(name) / "case"
+        for command in COMMANDS:
+            _try(scratch, large, command, counts, args.keep)
         while counts["inputs"] < args.inputs and not spent():
             inputs = [made(chance, originals) for _ in range(args.per_folder)]
             counts.update({"inputs": len(inputs)})

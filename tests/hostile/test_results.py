@@ -53,7 +53,7 @@ REFUSED: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
     "few facts": (lambda: _raw(round_facts=_raw()["round_facts"][:2]), "round_facts has 2 entries, but"),
     "few facts of the baseline": (_at("in_turn.base_facts", []), "in_turn.base_facts has 0 entries, but"),
     "no latency": (_at("latency_ms", None), "its status is ok, but latency_ms is null"),
-    "65 bits": (_at("repeat", 2**64), "Expected `int` <= 9223372036854775807"),
+    "65 bits": (_at("repeat", 2**64), "an integer has more than 64 bits"),
     "65 bits in the configuration": (
         _at("config.threads", 2**64),
         "config: an integer has more than 64 bits",
