@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from etbench.artifact.description import references_path
 from etbench.errors import EtbenchError
-from etbench.system.reading import decode_json, open_regular
+from etbench.system.reading import open_regular
+from etbench.system.strict_json import decode_json
 
 __all__ = ["MEMORY_FORMAT_NOTE", "StoredTensor", "stored_inputs"]
 

@@ -9,7 +9,8 @@ import msgspec
 from filelock import FileLock
 
 from etbench.system.files import replace_file
-from etbench.system.reading import decode_json, read_file
+from etbench.system.reading import read_file
+from etbench.system.strict_json import decode_json
 
 __all__ = ["BuildTimes"]
 

@@ -176,7 +176,7 @@ def _text(name: str, comparison: Comparison, outcome: Outcome) -> str:
 
 def _write(path: Path, text: str, *, append: bool) -> None:
     try:
-        (append_to if append else replace_file)(path, text.encode())
+        (append_to if append else replace_file)(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise EtbenchError(f"{path}: cannot be written: {error.strerror}", stage="compare") from error
 

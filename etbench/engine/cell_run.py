@@ -28,6 +28,7 @@ from etbench.results.schema import Result
 from etbench.results.tables.profiles import write_profile
 from etbench.system.files import append_to, own_folder, replace_file, temporary_beside, without_link
 from etbench.system.interrupt import raise_if_interrupted
+from etbench.system.strict_json import encode_json
 
 __all__ = ["CellRun", "Outcome", "Program"]
 
@@ -175,7 +176,7 @@ class CellRun:
         """Save the rounds measured so far, in case this process is killed before the end."""
         with contextlib.suppress(OSError):
             own_folder(self._partial.parent)
-            replace_file(self._partial, msgspec.json.encode(failed(self.blank, INTERRUPTED, rounds)))
+            replace_file(self._partial, encode_json(failed(self.blank, INTERRUPTED, rounds)))
 
     @property
     def _partial(self) -> Path:

@@ -20,7 +20,8 @@ from etbench.errors import ConfigError
 from etbench.results.files.store import UnreadableError, read_result, read_results
 from etbench.results.schema import Result, Status
 from etbench.system.files import own_folder, replace_file, without_link
-from etbench.system.reading import RefusedError, decode_json, plain_fault, read_file
+from etbench.system.reading import RefusedError, read_file
+from etbench.system.strict_json import decode_json, encode_json, plain_fault
 from etbench.text import counted, path_text
 
 __all__ = [
@@ -90,7 +91,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     def write(self, folder: Path) -> None:
         """Write it into the sweep's folder."""
         _hidden(folder)
-        replace_file(manifest_path(folder), msgspec.json.encode(self))
+        replace_file(manifest_path(folder), encode_json(self))
 
     def check_same(self, cells: Sequence[Cell]) -> None:
         """Check that these are the cells of the manifest; a growing one may lack some.

@@ -14,7 +14,8 @@ from msgspec import Meta
 
 from etbench.events import Event
 from etbench.system.files import append_to
-from etbench.system.reading import decode_json, open_regular
+from etbench.system.reading import open_regular
+from etbench.system.strict_json import decode_json, encode_json
 
 __all__ = ["EVENT_LOG", "EventLog", "LoggedEvent", "read_events"]
 
@@ -58,7 +59,7 @@ class EventLog:
         logged = LoggedEvent(**told, at=at, pid=os.getpid(), host=platform.node())
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            append_to(self._path, msgspec.json.encode(logged) + b"\n")
+            append_to(self._path, encode_json(logged) + b"\n")
 
 
 def read_events(path: Path, offset: int = 0) -> tuple[list[LoggedEvent], int]:

@@ -122,7 +122,7 @@ def own_folder(path: Path) -> Path:
 
 
 def _is_stream(path: Path) -> bool:
-    return STREAM.match(os.path.normpath(Path.cwd() / path)) is not None
+    return STREAM.match(str(path.parent.resolve() / path.name)) is not None
 
 
 def name_file(temporary: Path, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Read files that may come from anyone: regular files only, without waiting, up to a size and a depth.
+"""Read files that may come from anyone: regular files only, without waiting, up to a size.
 
 A FIFO or a device with the name of a result would be waited for, and a link to ``/dev/zero`` never ends. The
 kind of a file is checked before it is opened, since opening a device can have effects, and again on the open
@@ -8,28 +8,21 @@ descriptor, since the name may lead elsewhere by then.
 from __future__ import annotations
 
 import errno
-import functools
 import io
 import os
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, overload
-
-import msgspec
+from typing import BinaryIO
 
 __all__ = [
     "MOST_BYTES",
-    "MOST_DEPTH",
     "RefusedError",
-    "decode_json",
     "open_regular",
     "path_fault",
-    "plain_fault",
     "read_file",
 ]
 
-MOST_BYTES = 2**29  # a result with 100,000 rounds has 100 MB
-MOST_DEPTH = 64  # the YAML of a cell has about six levels
+MOST_BYTES = 2**27  # a result with 100,000 rounds has about 100 MB
 NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
 KINDS = {
     stat.S_IFDIR: "a folder",
@@ -38,9 +31,6 @@ KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-LEAST_INT, MOST_INT = -(2**63), 2**63 - 1
-
-T = TypeVar("T")
 
 
 class RefusedError(OSError):
@@ -100,42 +90,6 @@ def read_file(path: str | Path, most_bytes: int = MOST_BYTES) -> bytes:
     if body is None or len(body) > size:
         raise RefusedError(errno.EAGAIN, "it changes while it is read", str(path))
     return body
-
-
-@overload
-def decode_json(body: bytes, kind: type[T]) -> T: ...
-@overload
-def decode_json(body: bytes) -> Any: ...
-def decode_json(body: bytes, kind: Any = Any) -> Any:
-    """Decode JSON to a type; values of the type `Any` may need `plain_fault`.
-
-    Raises:
-        DecodeError: whatever is wrong with it.
-
-    """
-    try:
-        return _decoder(kind).decode(body)
-    except UnicodeDecodeError as error:
-        raise msgspec.DecodeError(f"byte {error.start} is not UTF-8") from error
-    except RecursionError as error:
-        raise msgspec.DecodeError("nested too deeply") from error
-
-
-def plain_fault(value: Any) -> str | None:
-    """Return what is wrong with a decoded value of any form: its depth, or an integer beyond 64 bits."""
-    level: list[Any] = [value]
-    for _ in range(MOST_DEPTH):
-        inner = [one for outer in level for one in (outer.values() if type(outer) is dict else outer)]
-        if any(type(one) is int and not LEAST_INT <= one <= MOST_INT for one in inner):
-            return "an integer has more than 64 bits"
-        if not (level := [one for one in inner if type(one) is dict or type(one) is list]):
-            return None
-    return f"nested more than {MOST_DEPTH} levels deep"
-
-
-@functools.cache
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
 
 
 def _check_regular(mode: int, path: str | Path) -> None:

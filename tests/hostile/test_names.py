@@ -92,3 +92,16 @@ def test_an_identifier_from_a_file_names_no_other_folder(tmp_path: Path, make_re
         path = write_result(make_result(cell_id="../../outside"), tmp_path / "in", "cell")
     assert path.parent == tmp_path / "in"
     assert path.name == "cell-______outside.json"
+
+
+def test_bytes_of_a_path_that_are_not_utf8_are_escaped_in_its_result(
+    tmp_path: Path, make_result: MakeResult
+) -> None:
+    raw = b"\xff.pte".decode(errors="surrogateescape")
+    result = make_result(command=[f"model.path={raw}"], config={"model": {"path": raw}})
+    read = read_result(write_result(result, tmp_path, "cell"))
+    assert read.command == [r"model.path=\udcff.pte"]
+    assert read.config == {"model": {"path": r"\udcff.pte"}}
+    assert msgspec.structs.replace(read, command=[], config={}) == msgspec.structs.replace(
+        result, command=[], config={}
+    )

@@ -9,15 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from etbench.system.reading import (
-    MOST_DEPTH,
-    RefusedError,
-    decode_json,
-    open_regular,
-    path_fault,
-    plain_fault,
-    read_file,
-)
+from etbench.system.reading import RefusedError, open_regular, path_fault, read_file
+from etbench.system.strict_json import MOST_DEPTH, decode_json, plain_fault
 
 PLANTED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a FIFO": (os.mkfifo, "it is a FIFO, not a regular file"),

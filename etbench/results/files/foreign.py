@@ -18,7 +18,8 @@ from etbench.results.files.store import UnreadableError, read_result, written_at
 from etbench.results.files.upgrade import UNKNOWN_ENVIRONMENT, summary_fields
 from etbench.results.schema import Result
 from etbench.results.schema.meaning import meaning_fault
-from etbench.system.reading import decode_json, plain_fault, read_file
+from etbench.system.reading import read_file
+from etbench.system.strict_json import decode_json, plain_fault
 
 __all__ = ["import_file", "to_v3"]
 

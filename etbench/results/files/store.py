@@ -19,7 +19,8 @@ from etbench.results.files.upgrade import fill_in, is_flat, upgrade
 from etbench.results.schema import SCHEMA_VERSION, Result
 from etbench.results.schema.meaning import meaning_fault
 from etbench.system.files import LONGEST_STEM, name_file, temporary_beside
-from etbench.system.reading import decode_json, plain_fault, read_file
+from etbench.system.reading import read_file
+from etbench.system.strict_json import decode_json, encode_json, plain_fault
 from etbench.text import path_text
 
 __all__ = [
@@ -83,7 +84,7 @@ def _write_as(names: Iterable[str], result: Result, folder: Path) -> Path:
                 continue
             if result.pte_file:
                 result = with_program_of(path, result)
-            _write_through(temporary, msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
+            _write_through(temporary, msgspec.json.format(encode_json(result), indent=2) + b"\n")
             with suppress(FileExistsError):
                 name_file(temporary, path)
                 return path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etbench.results.schema.result import Result
-from etbench.system.reading import plain_fault
+from etbench.system.strict_json import plain_fault
 
 __all__ = ["meaning_fault"]
 

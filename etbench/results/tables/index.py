@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import hmac
 import logging
 import os
+import secrets
 import sqlite3
 import stat
 import sys
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,8 @@ from typing import Any
 import msgspec
 
 from etbench.results.tables.metrics import COLUMNS
-from etbench.system.files import own_folder
-from etbench.system.reading import RefusedError
+from etbench.system.files import own_folder, replacing
+from etbench.system.reading import RefusedError, read_file
 from etbench.text import path_text
 
 __all__ = ["HIDDEN", "Index"]
@@ -28,7 +29,8 @@ HIDDEN = ".etbench"
 NAME = "index.sqlite"
 MOST_INT = 2**63 - 1
 BESIDE = ("", "-journal", "-wal", "-shm")  # files of SQLite
-SCHEMA = "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, crc INTEGER, body BLOB)"
+SCHEMA = "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, mac BLOB, body BLOB)"
+KEY_BYTES = 32
 SOURCES = (  # the code that decides the row of a file
     *(
         "results/checks/across",
@@ -43,7 +45,7 @@ SOURCES = (  # the code that decides the row of a file
     *("results/tables/delegation", "results/tables/index", "results/tables/metrics"),
     *("artifact/quantized_words", "host/fingerprint", "results/tables/rows", "results/tables/sizes"),
     *("stats/blocks", "stats/bounds", "stats/interval", "stats/lost", "stats/parity", "stats/stability"),
-    *("stats/summary", "stats/tails", "system/reading"),
+    *("stats/summary", "stats/tails", "system/reading", "system/strict_json"),
 )
 
 # A row, or the reason why the file has none.
@@ -56,15 +58,16 @@ _log = logging.getLogger(__name__)
 class Index:
     """An SQLite file in the hidden folder, keyed by path, size and time of change (mtime, in ns).
 
-    It is a cache, and data from outside: each row has a checksum and is checked against the columns' types
-    as it is read, and an index that is damaged or written by another version of etbench is replaced. If it
-    cannot be written (a read-only folder, another aggregation in progress), all files are read instead. So
-    they are if the folder or a file in it is a link: SQLite would write to where it leads.
+    It is a cache, and data from outside: each row has a checksum with a key of this user, so that one of a
+    received folder is not believed, and an index that is damaged or written by another version of etbench is
+    replaced. If it cannot be written (a read-only folder, another aggregation in progress), all files are
+    read instead. So they are if the folder or a file in it is a link: SQLite would write to where it leads.
     """
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / HIDDEN / NAME
         self._prefix = len(os.fsencode(folder / "x")) - 1
+        self._secret = _secret()
         self._connection = self._open()
         self._ask("BEGIN")  # one transaction for all: otherwise each query takes its own lock
 
@@ -82,12 +85,12 @@ class Index:
 
     def get(self, path: Path, found: os.stat_result) -> Any:
         """Return the row of an unchanged file, or why it has none; None if the file must be read."""
-        stored = self._ask("SELECT size, mtime_ns, crc, body FROM files WHERE path = ?", self._key(path))
+        stored = self._ask("SELECT size, mtime_ns, mac, body FROM files WHERE path = ?", self._key(path))
         if not stored or stored[0][:2] != _stamp(found):
             return None
-        crc, body = stored[0][2:]
+        mac, body = stored[0][2:]
         try:
-            return _decoder.decode(body) if zlib.crc32(body) == crc else None
+            return _decoder.decode(body) if mac == self._mac(path, found, body) else None
         except (msgspec.DecodeError, TypeError):
             return None
 
@@ -98,9 +101,15 @@ class Index:
             "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
             self._key(path),
             *_stamp(found),
-            zlib.crc32(encoded),
+            self._mac(path, found, encoded),
             encoded,
         )
+
+    def _mac(self, path: Path, found: os.stat_result, body: bytes) -> bytes:
+        """Return the checksum of a row, which only this user can compute."""
+        key = self._key(path)
+        message = b"%d %d %d " % (len(key), *_stamp(found)) + key + body
+        return hmac.digest(self._secret, message, "sha256")
 
     def _key(self, path: Path) -> bytes:
         return os.fsencode(path)[self._prefix :]
@@ -186,6 +195,23 @@ class Index:
     def _remove(self) -> None:
         with contextlib.suppress(OSError):
             self._file.unlink(missing_ok=True)
+
+
+def _secret() -> bytes:
+    """Return the key of this user's rows; if it cannot be kept, one for this process only."""
+    from etbench.builder.cache import cache_folder  # few commands have an index
+
+    path = cache_folder(None) / "report" / "index.key"
+    with contextlib.suppress(OSError):
+        if len(key := read_file(path, KEY_BYTES)) == KEY_BYTES:
+            return key
+    key = secrets.token_bytes(KEY_BYTES)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            Path(file.name).chmod(0o600)
+            file.write(key)
+    return key
 
 
 def _stamp(found: os.stat_result) -> tuple[int, int]:
