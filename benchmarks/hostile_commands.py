@@ -54,6 +54,10 @@ DRAWING = {
     "charts": "charts {in} -o {out} --format svg",
     "history -o": "history {in} -o {out}",
 }
+OUTPUTS = (
+    *("a", "b", "v3.json", "report.html", "results.csv", "ranking.csv", "pivot.csv", "delegation.csv"),
+    *("profile.csv", "results.parquet", "history.csv", "history.png", "precision_bars.svg", "pareto.svg"),
+)
 STATUSES = (0, 1, 2, 3, 4)
 
 
@@ -77,9 +81,11 @@ class Case:
         return cls(root, placed)
 
     def words(self, command: str) -> list[str]:
-        """Return a command line, with an empty folder for its output."""
+        """Return a command line, with a folder for its output in which links have the names of its files."""
         shutil.rmtree(self.root / "out", ignore_errors=True)
         (self.root / "out").mkdir()
+        for name in OUTPUTS:
+            (self.root / "out" / name).symlink_to(self.root / "victim" / "file")
         places = {
             "in": self.root / "in",
             "out": self.root / "out",
@@ -177,7 +183,8 @@ def _judge(case: Case, run: Run) -> None:
     said = run.printed + run.errors
     if run.command == "import":
         readable = {}
-        expected = [path for path in list(case.inputs)[:1] if not list((case.root / "out").iterdir())]
+        written = set(os.listdir(case.root / "out")) - set(OUTPUTS)  # noqa: PTH208
+        expected = [] if written else list(case.inputs)[:1]
     else:
         readable, expected = _sorted(case)
     for path in expected:

@@ -45,7 +45,10 @@ def open_regular(path: str | Path, *, buffered: bool = True) -> BinaryIO:
         OSError: if it cannot be opened.
 
     """
-    mode = Path(path).stat().st_mode
+    try:
+        mode = Path(path).stat().st_mode
+    except ValueError as error:  # a null character
+        raise RefusedError(errno.EINVAL, str(error), str(path)) from error
     if not stat.S_ISDIR(mode):  # one without permission is refused with that reason below
         _check_regular(mode, path)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | NO_WAIT)

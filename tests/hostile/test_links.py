@@ -14,8 +14,8 @@ from etbench.cli.main import main
 from etbench.engine.cell_run import CellRun
 from etbench.errors import ConfigError
 from etbench.events import Event
-from etbench.preflight.checks import resume_fault
 from etbench.preflight.compose import compose
+from etbench.preflight.file_checks import links_fault, resume_fault
 from etbench.results.files.store import read_result, write_result
 from etbench.results.tables.index import HIDDEN
 from etbench.sweep.manifest import Manifest, alone_in
@@ -122,6 +122,11 @@ def test_a_resumed_folder_with_links_is_refused(folder: Path) -> None:
     with alone_in(folder):
         assert (folder.parent / "victim").read_text() == "mine"
     assert resume_fault(str(folder)) is None
+    (folder / ".hydra").symlink_to(folder.parent)
+    assert links_fault("hydra.run.dir", folder) == (
+        f"hydra.run.dir={folder}: {folder / '.hydra'} is a link, but is written to; remove it"
+    )
+    (folder / ".hydra").unlink()
     (folder / "cells" / "0" / ".hydra").mkdir(parents=True)
     (link := folder / "cells" / "0" / ".hydra" / "config.yaml").symlink_to(folder.parent / "victim")
     assert (

@@ -17,7 +17,7 @@ from etbench.data import photographs
 from etbench.data.text import sentences
 from etbench.errors import EtbenchError
 from etbench.models.exported import program
-from etbench.preflight.checks import npz_fault, path_fault, text_fault, weights_fault
+from etbench.preflight.file_checks import npz_fault, path_fault, text_fault, weights_fault
 from etbench.results.files.baselines import location_fault
 
 READERS: dict[str, Callable[[Path], object]] = {

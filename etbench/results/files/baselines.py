@@ -19,7 +19,7 @@ import msgspec
 from etbench.artifact import program_path
 from etbench.builder.cache import Cache
 from etbench.errors import EtbenchError, nearest
-from etbench.results.files.store import read_results, write_result
+from etbench.results.files.store import UnreadableError, read_results, write_result
 from etbench.results.schema import Result
 from etbench.results.schema.names import cell_words
 from etbench.system.files import copy_regular, link_or_copy, sha256
@@ -43,11 +43,12 @@ STAGE = "baseline"
 
 @dataclass(frozen=True)
 class Kept:
-    """A kept baseline: its name, its folder, and the results in it with their files."""
+    """A kept baseline: its name, its folder, the results with their files, and files that are damaged."""
 
     name: str
     folder: Path
     results: list[tuple[Path, Result]]
+    unreadable: list[UnreadableError]
 
     @property
     def bytes(self) -> int:
@@ -167,7 +168,7 @@ def _checked(name: str) -> None:
 
 
 def _read(folder: Path) -> Kept:
-    return Kept(folder.name, folder, read_results([folder])[0])
+    return Kept(folder.name, folder, *read_results([folder]))
 
 
 def _why_not(result: Result) -> str:

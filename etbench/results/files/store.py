@@ -210,9 +210,8 @@ def read_results(paths: Iterable[str | Path]) -> tuple[list[tuple[Path, Result]]
 
 
 def _short(stem: str) -> str:
-    """Return a name of a file, shortened if it would be too long with its suffixes."""
-    encoded = os.fsencode(stem.encode("utf-8", "replace").decode())
-    return encoded[:LONGEST_STEM].decode("utf-8", "ignore")
+    """Return a name of a file that is not hidden, and not too long with its suffixes."""
+    return stem.lstrip(".").encode("utf-8", "replace")[:LONGEST_STEM].decode("utf-8", "ignore") or "cell"
 
 
 def _names(stem: str, cell_id: str) -> Iterator[str]:
