@@ -115,7 +115,8 @@ def _notes(folder: Path) -> dict[str, str]:
 
 def _loaded(path: Path) -> dict[str, Tensor]:
     _check_regular(path)
-    return load_file(path)
+    tensors: dict[str, Tensor] = load_file(path)
+    return tensors
 
 
 def _check_regular(path: Path) -> None:

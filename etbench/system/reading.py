@@ -12,7 +12,6 @@ import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 __all__ = [
     "MOST_BYTES",
@@ -37,7 +36,7 @@ class RefusedError(OSError):
     """A file that is not read or written, whatever is in it; `strerror` is the reason."""
 
 
-def open_regular(path: str | Path, *, buffered: bool = True) -> BinaryIO:
+def open_regular(path: str | Path) -> io.BufferedReader:
     """Open a regular file to read; a link to one is followed.
 
     Raises:
@@ -45,6 +44,10 @@ def open_regular(path: str | Path, *, buffered: bool = True) -> BinaryIO:
         OSError: if it cannot be opened.
 
     """
+    return io.BufferedReader(_opened(path))
+
+
+def _opened(path: str | Path) -> io.FileIO:
     try:
         mode = Path(path).stat().st_mode
     except ValueError as error:  # a null character
@@ -54,11 +57,10 @@ def open_regular(path: str | Path, *, buffered: bool = True) -> BinaryIO:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | NO_WAIT)
     try:
         _check_regular(os.fstat(descriptor).st_mode, path)
-        file = io.FileIO(descriptor, "rb")
+        return io.FileIO(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise
-    return io.BufferedReader(file) if buffered else file  # type: ignore[return-value]  # has `read` and `seek`
 
 
 def path_fault(path: str | Path, *, folders: bool = True) -> str | None:
@@ -83,7 +85,7 @@ def read_file(path: str | Path, most_bytes: int = MOST_BYTES) -> bytes:
         OSError: if it cannot be read.
 
     """
-    with open_regular(path, buffered=False) as file:
+    with _opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > most_bytes:
             raise RefusedError(

@@ -38,7 +38,7 @@ WRITES = {  # a command, and the files that it writes into {in}
 }
 # Packages whose files land in a folder of results, and the calls in them that open one to write.
 PACKAGES = ("cli", "engine", "results", "sweep", "terminal", "tracking", "ui")
-OPENING = {"write_text", "write_bytes", "copyfile", "copy", "copy2", "move", "savefig"}
+OPENING = {"write_text", "write_bytes", "copyfile", "copyfileobj", "copy2", "copytree", "savefig"}
 ALLOWED = {  # what they write is a file that they made, under a name that nobody else knows
     ("engine/cell_run.py", "copyfile"): "a temporary file",
     ("results/files/store.py", "open"): "a temporary file, which must not exist",
