@@ -28,8 +28,8 @@ from browser import chromium, serving
 from common import print_machine
 from playwright.sync_api import Browser, Page
 
-from etbench.events.event_log import EVENT_LOG, LoggedEvent, read_events
 from etbench.stats import paired_ratio
+from etbench.system.event_log import EVENT_LOG, LoggedEvent, read_events
 
 ASK_EVERY_S, ASKED = 0.5, 8
 TICK = """() => new Promise(answered => {

@@ -10,6 +10,7 @@ __all__ = [
     "and_more",
     "counted",
     "markdown_text",
+    "path_text",
     "printable",
     "seconds_text",
     "shape_text",
@@ -105,6 +106,15 @@ def printable(text: str) -> str:
         char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
         for char in text
     )
+
+
+def path_text(path: str | Path) -> str:
+    r"""Write a path in one line: control characters and bytes that are not UTF-8 are escaped.
+
+    >>> path_text("a\nb/\udcff.json")
+    'a\\nb/\\udcff.json'
+    """
+    return printable(str(path)).replace("\n", "\\n")
 
 
 def markdown_text(text: str) -> str:

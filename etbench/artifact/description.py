@@ -13,6 +13,7 @@ from etbench.artifact.sources import Sources
 from etbench.config import Generation, Recipe
 from etbench.config.model_data import DataKind
 from etbench.config.sections import Dynamic, MemoryFormat
+from etbench.stats.bounds import Count, Duration, Share, Whole
 from etbench.stats.layers import Numerics
 
 __all__ = [
@@ -47,15 +48,15 @@ class BuildRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class TensorSpec(Struct, frozen=True, kw_only=True):
     """Shape and dtype of one input or output."""
 
-    shape: list[int]
+    shape: list[Count]
     dtype: str
 
 
 class TimedSize(Struct, frozen=True, kw_only=True):
     """A further size of the inputs that is timed: the number of its reference batch, and the shapes."""
 
-    reference: int
-    inputs: list[list[int]]
+    reference: Count
+    inputs: list[list[Count]]
 
 
 class Delegation(Struct, frozen=True, kw_only=True):
@@ -69,15 +70,15 @@ class Delegation(Struct, frozen=True, kw_only=True):
     that a delegate makes inside its subgraphs. These three counts are null in results of older versions.
     """
 
-    subgraphs: int
-    delegated_nodes: int
-    total_nodes: int
-    left_behind: dict[str, int]
-    delegated: dict[str, int] = {}
+    subgraphs: Count
+    delegated_nodes: Count
+    total_nodes: Count
+    left_behind: dict[str, Count]
+    delegated: dict[str, Count] = {}
     reasons: dict[str, str] = {}
-    tensors_in: int | None = None
-    tensors_out: int | None = None
-    border_copies: int | None = None
+    tensors_in: Count | None = None
+    tensors_out: Count | None = None
+    border_copies: Count | None = None
 
 
 class Quantized(Struct, frozen=True, kw_only=True):
@@ -94,12 +95,12 @@ class Quantized(Struct, frozen=True, kw_only=True):
     whole model's own code.
     """
 
-    macs: int | None
-    macs_share: float | None
-    weights_share: float | None
-    operators: dict[str, int]
-    operators_in_float: dict[str, int]
-    layers_in_float: dict[str, float | None]
+    macs: Count | None
+    macs_share: Share | None
+    weights_share: Share | None
+    operators: dict[str, Count]
+    operators_in_float: dict[str, Count]
+    layers_in_float: dict[str, Share | None]
 
 
 class DataUse(Struct, frozen=True, kw_only=True):
@@ -115,9 +116,9 @@ class DataUse(Struct, frozen=True, kw_only=True):
     """
 
     source: DataSource
-    calibrated_on: int
-    compared_on: int
-    derived: int = 0
+    calibrated_on: Count
+    compared_on: Count
+    derived: Count = 0
     compared_on_calibration: bool = False
     note: str = ""
 
@@ -147,12 +148,12 @@ class Artifact(Struct, frozen=True, kw_only=True):
     older versions, and if they are not known: `sources_unknown` is the reason.
     """
 
-    pte_bytes: int
+    pte_bytes: Count
     sha256: str
-    arena_bytes: int
-    constant_bytes: int | None = None
-    delegate_bytes: int | None = None
-    batch: int | None
+    arena_bytes: Count
+    constant_bytes: Count | None = None
+    delegate_bytes: Count | None = None
+    batch: Count | None
     inputs: list[TensorSpec]
     outputs: list[TensorSpec]
     input_names: list[str] = []
@@ -161,12 +162,12 @@ class Artifact(Struct, frozen=True, kw_only=True):
     memory_format: MemoryFormat = "contiguous"
     dynamic: Dynamic = Dynamic()
     timed_sizes: list[TimedSize] = []
-    references: int
+    references: Count
     weights: str
     data: str
-    logits_axis: int | None
+    logits_axis: Whole | None
     delegation: Delegation
-    build_s: dict[str, float]
+    build_s: dict[str, Duration]
     calibration: str = ""
     numerics: Numerics | None = None
     not_repeatable: str = ""

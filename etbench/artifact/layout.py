@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from etbench.artifact.description import references_path
 from etbench.errors import EtbenchError
+from etbench.system.reading import open_regular
+from etbench.system.strict_json import decode_json
 
 __all__ = ["MEMORY_FORMAT_NOTE", "StoredTensor", "stored_inputs"]
 
@@ -54,10 +56,10 @@ def stored_inputs(folder: Path, *, stage: str) -> list[StoredTensor]:
     path = references_path(folder)
     try:
         header = _header(path)
-        entries = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
-        notes = msgspec.json.decode(entries.get("__metadata__", b"{}"), type=dict[str, str])
+        entries = decode_json(header, dict[str, msgspec.Raw])
+        notes = decode_json(bytes(entries.get("__metadata__", b"{}")), dict[str, str])
         inputs = {
-            name: msgspec.json.decode(entry, type=_Entry)
+            name: decode_json(bytes(entry), _Entry)
             for name, entry in entries.items()
             if name.startswith("input.")
         }
@@ -98,7 +100,7 @@ def _header(path: Path) -> bytes:
         EOFError: if it ends within its header.
 
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         length = int.from_bytes(file.read(LENGTH_BYTES), "little")
         if LENGTH_BYTES + length > os.fstat(file.fileno()).st_size:
             raise EOFError("it is cut off within its header")

@@ -19,6 +19,7 @@ from etbench.artifact.layout import MEMORY_FORMAT_NOTE
 from etbench.config import Generation
 from etbench.config.sections import MemoryFormat
 from etbench.errors import EtbenchError
+from etbench.system.reading import open_regular
 
 __all__ = [
     "as_array",
@@ -68,7 +69,7 @@ def write_references(
 
 def read_references(folder: Path) -> tuple[Batches, Batches]:
     """Return inputs and outputs of each reference batch; no outputs if there are none to compare."""
-    tensors = load_file(references_path(folder))
+    tensors = _loaded(references_path(folder))
     memory_format = msgspec.convert(_notes(folder).get(FORMAT, "contiguous"), MemoryFormat)
     inputs = [in_format(batch, memory_format) for batch in _batches(tensors, "input")]
     return inputs, _batches(tensors, "output")
@@ -91,7 +92,7 @@ def _with_channels_last(tensor: Tensor) -> Tensor:
 
 def read_outputs(file: Path) -> Batches:
     """Return the outputs of each reference batch, from a file with tensors of these names."""
-    return _batches(load_file(file), "output")
+    return _batches(_loaded(file), "output")
 
 
 def read_generation(folder: Path) -> Generation | None:
@@ -106,8 +107,21 @@ def first_compared(folder: Path) -> int:
 
 
 def _notes(folder: Path) -> dict[str, str]:
-    with safe_open(references_path(folder), framework="numpy") as file:
+    path = references_path(folder)
+    _check_regular(path)
+    with safe_open(path, framework="numpy") as file:
         return file.metadata() or {}
+
+
+def _loaded(path: Path) -> dict[str, Tensor]:
+    _check_regular(path)
+    tensors: dict[str, Tensor] = load_file(path)
+    return tensors
+
+
+def _check_regular(path: Path) -> None:
+    """Raise an `OSError` for a FIFO or a device, which safetensors, given a path, would wait for."""
+    open_regular(path).close()
 
 
 def read_given(path: Path) -> tuple[Batches, Batches]:
@@ -145,8 +159,8 @@ def specs_of(tensors: Sequence[Tensor]) -> list[TensorSpec]:
 def _read(path: Path) -> Mapping[str, Tensor]:
     try:
         if path.suffix != ".npz":
-            return dict(load_file(path))
-        with np.load(path, allow_pickle=False) as arrays:
+            return _loaded(path)
+        with open_regular(path) as opened, np.load(opened, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
     except Exception as error:
         first = (str(error).splitlines() or [""])[0]

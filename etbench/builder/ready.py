@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ from etbench.artifact import (
     DataUse,
     Delegation,
     TensorSpec,
-    is_pytorch_program,
     program_path,
+    runtime_of,
 )
 from etbench.artifact.references import read_given, specs_of, write_references
 from etbench.builder.segments import read_program, read_segments
@@ -30,7 +29,7 @@ from etbench.errors import EtbenchError
 from etbench.events import Stages
 from etbench.models.inputs import ImageInputs, common_batch, shaped_inputs
 from etbench.models.ready import ReadyProgram
-from etbench.system.files import sha256
+from etbench.system.files import copy_regular, sha256
 
 __all__ = ["adopt"]
 
@@ -47,9 +46,9 @@ def adopt(model: Model, folder: Path, stages: Stages) -> Artifact:
     """
     with stages("load"):
         ready: ReadyProgram = instantiate(model.target, model.options, stage="load")
-        shutil.copyfile(ready.path, program_path(folder))
+        copy_regular(ready.path, program_path(folder))
     with stages("load_program"):
-        if is_pytorch_program(program_path(folder)):  # which executes what is in it when it is loaded
+        if runtime_of(program_path(folder)) == "pytorch":  # which executes what is in it when it is loaded
             raise EtbenchError(
                 f"{ready.path} is a program of PyTorch, not of ExecuTorch",
                 stage="load_program",

@@ -10,7 +10,8 @@ import msgspec
 from filelock import FileLock
 
 from etbench.system.files import replace_file
-from etbench.system.trust import open_regular
+from etbench.system.reading import read_file
+from etbench.system.strict_json import decode_json
 
 __all__ = ["BuildTimes"]
 
@@ -42,7 +43,6 @@ class BuildTimes:
 
     def _read(self) -> dict[str, float]:
         try:
-            with open_regular(self.path) as file:
-                return msgspec.json.decode(file.read(MAX_BYTES), type=dict[str, Seconds])
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return decode_json(read_file(self.path), dict[str, float])
+        except (OSError, msgspec.DecodeError):
             return {}

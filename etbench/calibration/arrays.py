@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from etbench.errors import EtbenchError, nearest
+from etbench.system.reading import open_regular
 from etbench.text import shape_text
 
 __all__ = ["read_arrays"]
@@ -34,7 +35,7 @@ def read_arrays(path: Path, names: Sequence[str], example: Sequence[Tensor]) -> 
             another shape or dtype than the model takes.
 
     """
-    with np.load(path, allow_pickle=False) as file:
+    with open_regular(path) as opened, np.load(opened, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     names = list(names)[: len(example)]
     if len(names) < len(example) or all(UNNAMED.fullmatch(key) for key in arrays):

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etbench.cli.common import add_cache_folder
+from etbench.cli.common import add_cache_folder, print_left_out
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import plain_console
 from etbench.text import counted
@@ -74,7 +74,11 @@ def _list(baselines: list[Kept]) -> None:
         return
     rows = []
     for kept in baselines:
-        newest = max((result for _, result in kept.results), key=lambda result: result.created_at)
+        print_left_out(kept.unreadable)
+        newest = max((result for _, result in kept.results), key=lambda one: one.created_at, default=None)
+        if newest is None:
+            rows.append((kept.name, "0", f"{kept.bytes / 1e6:.1f}", "damaged", "", ""))
+            continue
         commit = (newest.environment.commit or "")[:10]
         rows.append(
             (

@@ -28,18 +28,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run it and return the exit status."""
     from etbench.results.charts import draw_all
+    from etbench.results.charts.saving import save_chart
 
     results, out = read_all(args.paths), out_folder(args)
     charts = draw_all(results)
     if not charts:
         raise EtbenchError("there is nothing to draw: no cell was measured", stage="charts")
     out.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, chart in charts.items():
-        for suffix in args.format:
-            path = out / f"{name}.{suffix}"
-            chart.save(path, **({"ppi": 144} if suffix == "png" else {}))
-            written.append(path)
+    written = [
+        save_chart(chart, out / f"{name}.{suffix}")
+        for name, chart in charts.items()
+        for suffix in args.format
+    ]
     return print_paths(written)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from etbench.errors import EtbenchError
 from etbench.exit_status import BAD_USAGE, FAILED, OK, REGRESSION, UNDECIDED
+from etbench.text import path_text
 
 if TYPE_CHECKING:
     from etbench.results.files.store import UnreadableError
@@ -78,7 +79,7 @@ def _why_empty(path: Path) -> str:
             first = first or error.message
         else:
             return ""
-    looked = f"no result in {path}"
+    looked = f"no result in {path_text(path)}"
     if not files:
         return f"{looked}: there is no .json file in it or in its subfolders"
     of_all = (
@@ -111,5 +112,5 @@ def print_left_out(errors: Iterable[UnreadableError]) -> None:
 def print_paths(paths: Iterable[Path]) -> int:
     """Print one path per line."""
     for path in paths:
-        print(path)
+        print(path_text(path))
     return OK

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from etbench.cli.common import read_all
 from etbench.errors import EtbenchError
+from etbench.system.files import append_to, replace_file
 from etbench.text import share
 
 if TYPE_CHECKING:
@@ -175,8 +176,7 @@ def _text(name: str, comparison: Comparison, outcome: Outcome) -> str:
 
 def _write(path: Path, text: str, *, append: bool) -> None:
     try:
-        with path.open("a" if append else "w", encoding="utf-8") as file:
-            file.write(text)
+        (append_to if append else replace_file)(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise EtbenchError(f"{path}: cannot be written: {error.strerror}", stage="compare") from error
 

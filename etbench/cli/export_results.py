@@ -23,10 +23,11 @@ def run(args: argparse.Namespace) -> int:
     import msgspec
 
     from etbench.results.files.foreign import to_v3
+    from etbench.system.files import replace_file
 
     text = msgspec.json.format(msgspec.json.encode(to_v3(read_all(args.paths))), indent=2).decode()
     if args.out is None:
         print(text)
         return OK
-    args.out.write_text(text + "\n", encoding="utf-8")
+    replace_file(args.out, f"{text}\n".encode())
     return print_paths([args.out])

@@ -86,10 +86,12 @@ def run(args: argparse.Namespace) -> int:
         _print_table(histories, least_ratio)
     if args.out is not None:
         from etbench.results.charts.history import MOST, history_lines
+        from etbench.results.charts.saving import save_chart
+        from etbench.system.files import replace_file
 
         args.out.mkdir(parents=True, exist_ok=True)
-        history_table(histories).to_csv(args.out / "history.csv", index=False)
-        history_lines(histories).save(args.out / "history.png", ppi=144)
+        replace_file(args.out / "history.csv", history_table(histories).to_csv(index=False).encode())
+        save_chart(history_lines(histories), args.out / "history.png")
         for name in ("history.csv", "history.png"):
             print(args.out / name, file=sys.stderr)
         if len(histories) > MOST:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from etbench.cli.common import check_results, print_left_out, print_paths
+from etbench.text import path_text
 
 __all__ = ["configure", "run"]
 
@@ -38,10 +40,10 @@ def run(args: argparse.Namespace) -> int:
     check_results(args.paths)
     found, unreadable = read_results(args.paths)
     print_left_out(unreadable)
-    first: Path = args.paths[0].resolve()
+    first = Path(os.path.realpath(args.paths[0]))  # unlike `Path.resolve`, also of a link to itself
     report = gather(
         (result for _, result in found),
-        title=args.title or (first.name if first.is_dir() else first.stem),
+        title=args.title or path_text(first.name if first.is_dir() else first.stem),
         left_out=[error.message for error in unreadable],
         top=args.top,
     )

@@ -18,6 +18,7 @@ _DELEGATES = {
     "CoreMLBackend": "coreml",
 }
 _UNNAMED = "model"
+SHORT = 60  # characters of a name that a program holds, which may be made to be long
 
 
 def model_name(section: dict[str, Any]) -> str:
@@ -52,7 +53,7 @@ def as_built(model: Model) -> dict[str, Any]:
     names = ["unknown"] if backends is None else [_DELEGATES.get(id, id) for id in backends] or ["portable"]
     return {
         "precision": Precision(target=model.target, name="as_built", label="as built", calibrates=False),
-        "delegate": Delegate(target=model.target, name="+".join(map(_safe, names))),
+        "delegate": Delegate(target=model.target, name="+".join(map(_safe, names))[:SHORT]),
     }
 
 

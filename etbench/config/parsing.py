@@ -16,10 +16,13 @@ from etbench.config.model_data import saved_weights
 from etbench.config.naming import as_built, model_name
 from etbench.config.sections import Delegate, Evaluate, KnownOptions, Model, Precision, Section
 from etbench.errors import ConfigError, nearest
+from etbench.system.files import LONGEST_STEM
 from etbench.text import share
 
 __all__ = ["COMPONENTS", "is_option", "parse"]
 
+
+GROUPS = ("model", "precision", "delegate")  # whose names make that of a file, see `Cell.stem`
 
 # The sections that name a callable or a hook: their unknown keys are passed on as options.
 COMPONENTS: dict[str, type[Section]] = {
@@ -61,9 +64,12 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
     top = _convert(rest, Settings, "", faults)
     if faults:
         raise ConfigError(faults)
-    return Cell(
-        **sections, **{name: getattr(top, name) for name in Settings.__struct_fields__}, config=config
-    )
+    settings = {name: getattr(top, name) for name in Settings.__struct_fields__}
+    cell = Cell(**sections, **settings, config=config)
+    if (length := len(cell.stem)) > LONGEST_STEM:
+        names = ", ".join(f"{group}.name={getattr(cell, group).name}" for group in GROUPS)
+        raise ConfigError([f"{names}: together {length} characters, but a file name may have {LONGEST_STEM}"])
+    return cell
 
 
 def _share(key: str, text: str, faults: list[str]) -> float:

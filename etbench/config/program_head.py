@@ -9,11 +9,14 @@ from pathlib import Path
 from flatbuffers import encode, number_types
 from flatbuffers.table import Table
 
+from etbench.system.reading import open_regular
+
 __all__ = ["backends_of"]
 
 MAGIC = b"ET"
 EXTENDED = b"eh00"  # the header with the offset of the segments
 MOST_BYTES = 256 * 2**20
+MOST_TABLES = 10_000  # a program has one plan, and a delegate per subgraph
 # Positions of fields in executorch's program.fbs; they never change, or older programs could not be read.
 _EXECUTION_PLAN, _DELEGATES, _ID = 1, 7, 0
 
@@ -21,7 +24,7 @@ _EXECUTION_PLAN, _DELEGATES, _ID = 1, 7, 0
 def backends_of(path: Path) -> list[str] | None:
     """Return the names of the backends, each once, or None if the file is not a readable program."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             body = file.read(64)
             if body[4:6] != MAGIC:
                 return None
@@ -44,7 +47,7 @@ def _tables(table: Table, number: int) -> Iterator[Table]:
     offset = _field(table, number)
     if offset:
         start, count = table.Vector(offset), table.VectorLen(offset)
-        if count * 4 > len(table.Bytes):
+        if count > MOST_TABLES or count * 4 > len(table.Bytes):
             raise ValueError(f"a vector of {count} tables in {len(table.Bytes)} bytes")
         for n in range(count):
             yield Table(table.Bytes, table.Indirect(start + 4 * n))

@@ -38,10 +38,11 @@ __all__ = [
     "XnnpackRuntime",
 ]
 
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
-Target = Annotated[str, Meta(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+# `$` would allow a line break at the end. The names of a cell make that of its files, see `Cell.stem`.
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*\Z", max_length=120)]
+Target = Annotated[str, Meta(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+\Z")]
 MemoryFormat = Literal["contiguous", "channels_last"]
-FileName = Annotated[str, Meta(pattern=r"^[^./\\][^/\\]*$")]
+FileName = Annotated[str, Meta(pattern=r"^[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*\Z", max_length=120)]
 Runs = Annotated[int, Meta(ge=1, le=10_000)]
 Warmup = Annotated[int, Meta(ge=0, le=10_000)]
 Positive = Annotated[int, Meta(ge=1)]

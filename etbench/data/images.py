@@ -16,6 +16,7 @@ from PIL import Image
 
 from etbench.config.sections import IMAGE_SUFFIXES
 from etbench.errors import EtbenchError
+from etbench.system.reading import open_regular
 
 __all__ = ["crops", "image_paths", "photographs"]
 
@@ -91,7 +92,7 @@ def _bundled_folder() -> Path:
 
 def _read(path: Path) -> Image.Image:
     try:
-        with Image.open(path) as image:
+        with open_regular(path) as file, Image.open(file) as image:
             return image.convert("RGB")
     except OSError as error:
         raise EtbenchError(

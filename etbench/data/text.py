@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+from etbench.system.reading import read_file
+
 __all__ = ["sentences"]
 
 
@@ -14,5 +16,5 @@ def sentences(file: Path | None) -> list[str]:
         text = files("etbench.data").joinpath("sentences.txt").read_text(encoding="utf-8")
         lines = [line for line in text.splitlines() if not line.startswith("#")]  # where they come from
     else:
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_file(file).decode("utf-8", errors="replace").splitlines()
     return [line.strip() for line in lines if line.strip()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from etbench.results.checks import OTHER_BASELINE
 from etbench.results.files.baselines import is_name, location_fault, resolved
 from etbench.results.files.store import read_results
 from etbench.results.schema import Result
-from etbench.system.files import link_or_copy, sha256
+from etbench.system.files import copy_regular, link_or_copy, sha256
 from etbench.system.trust import changeable_by_others
 
 __all__ = [
@@ -202,11 +201,11 @@ def kept_program(base: Baseline, new: Artifact, new_folder: Path, folder: Path) 
         )
     if old.sha256 == new.sha256:
         return BaseProgram(new_folder, "the same program", old.sha256)
-    kept = base.path.with_name(base.result.pte_file) if base.result.pte_file else None
+    kept = base.path.parent / Path(base.result.pte_file).name if base.result.pte_file else None
     if _fed(old) != _fed(new):
         return None  # the new references may not fit the baseline's cache, its sizes or its memory format
-    if kept and kept.exists() and sha256(kept) == old.sha256:
-        shutil.copyfile(kept, program_path(folder))
+    if kept and kept.is_file() and sha256(kept) == old.sha256:
+        copy_regular(kept, program_path(folder))
         link_or_copy(references_path(new_folder), references_path(folder))
         return BaseProgram(folder, "the program kept next to the baseline's result", old.sha256)
     if base.name:

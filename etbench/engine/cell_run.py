@@ -26,8 +26,9 @@ from etbench.results.checks import judged
 from etbench.results.files.store import with_program_of, write_result
 from etbench.results.schema import Result
 from etbench.results.tables.profiles import write_profile
-from etbench.system.files import replace_file, temporary_beside
+from etbench.system.files import append_to, own_folder, replace_file, temporary_beside, without_link
 from etbench.system.interrupt import raise_if_interrupted
+from etbench.system.strict_json import encode_json
 
 __all__ = ["CellRun", "Outcome", "Program"]
 
@@ -72,6 +73,8 @@ class CellRun:
         self.out = out
         self.log = log_dir / "etbench.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):  # said where it is written
+            without_link(self.log)
         self.blank = blank_result(cell, log_file=os.path.relpath(self.log, out))
         self.base: Baseline | None = None
         self.program: Program | None = None
@@ -100,11 +103,12 @@ class CellRun:
     def emit(self, event: Event) -> None:
         """Add the cell to an event, log it and pass it on."""
         event = msgspec.structs.replace(event, cell=self.cell.stem, cell_id=self.cell.cell_id)
-        with contextlib.suppress(OSError), self.log.open("a", encoding="utf-8") as file:
-            stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
-            took = "" if event.seconds is None else f" {event.seconds:.3f} s"
-            words = (event.kind, event.stage, event.status, event.message, event.about)
-            file.write(f"[{stamp}] {event.cell}: {' '.join(filter(None, words))}{took}\n")
+        stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
+        took = "" if event.seconds is None else f" {event.seconds:.3f} s"
+        words = (event.kind, event.stage, event.status, event.message, event.about)
+        line = f"[{stamp}] {event.cell}: {' '.join(filter(None, words))}{took}\n"
+        with contextlib.suppress(OSError):
+            append_to(self.log, line.encode("utf-8", "backslashreplace"))
         if self._on_event:
             self._on_event(event)
 
@@ -171,14 +175,16 @@ class CellRun:
     def keep(self, rounds: Sequence[Round]) -> None:
         """Save the rounds measured so far, in case this process is killed before the end."""
         with contextlib.suppress(OSError):
-            self._partial.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(self._partial, msgspec.json.encode(failed(self.blank, INTERRUPTED, rounds)))
+            own_folder(self._partial.parent)
+            replace_file(self._partial, encode_json(failed(self.blank, INTERRUPTED, rounds)))
 
     @property
     def _partial(self) -> Path:
         return self.out / PARTIAL / f"{self.cell.stem}-{self.cell.cell_id}.json"
 
     def _forget_partial(self) -> None:
+        if self._partial.parent.is_symlink():  # nothing was saved there
+            return
         with contextlib.suppress(OSError):
             self._partial.unlink()
         with contextlib.suppress(OSError):

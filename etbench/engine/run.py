@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from etbench.config import Cell
 from etbench.errors import ConfigError
 from etbench.events import Event, OnEvent
-from etbench.events.event_log import EventLog
 from etbench.preflight.checks import faults_here
+from etbench.system.event_log import EventLog
 from etbench.system.interrupt import raise_if_interrupted
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from etbench.events.translation import explained
+from etbench.stats.bounds import Count, Duration, Ms
 
 __all__ = ["Event", "OnEvent", "Stages"]
 
@@ -29,14 +30,14 @@ class Event(Struct, frozen=True, kw_only=True, tag="event", tag_field="message_t
     kind: Kind
     stage: str = ""
     message: str = ""
-    seconds: float | None = None
+    seconds: Duration | None = None
     status: str = ""
     cell: str = ""
     cell_id: str = ""
-    done: int = 0
-    of: int = 0
-    p50_ms: float | None = None
-    round_ms: float | None = None
+    done: Count = 0
+    of: Count = 0
+    p50_ms: Ms | None = None
+    round_ms: Ms | None = None
     weights: str = ""
     data: str = ""
 

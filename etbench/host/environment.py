@@ -16,6 +16,7 @@ import psutil
 from msgspec import Struct
 
 from etbench.host.revision import read_revision
+from etbench.stats.bounds import Count
 from etbench.version import __version__
 
 __all__ = [
@@ -59,19 +60,19 @@ class Environment(Struct, frozen=True, kw_only=True):
     system: str | None = None
     kernel: str | None = None
     product: str | None = None
-    quota_cores: int | None = None
+    quota_cores: Count | None = None
     cpu_limit: float | None = None
-    memory_limit_bytes: int | None = None
-    physical_cores: int
-    logical_cores: int
-    available_cores: int
-    memory_bytes: int
+    memory_limit_bytes: Count | None = None
+    physical_cores: Count
+    logical_cores: Count
+    available_cores: Count
+    memory_bytes: Count
     python: str
     libraries: dict[str, str]
     runtimes: list[str] = []
     commit: str | None = None
     dirty: bool | None = None
-    threads: int | None
+    threads: Count | None
     runner: str = "python"
     load_average: list[float]
 

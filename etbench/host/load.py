@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 from msgspec import Struct
 
+from etbench.stats.bounds import Count, Whole
+
 __all__ = ["MachineLoad", "MachineNow", "machine_now", "total_s", "watch_load"]
 
 # Of all CPUs together. The system counts in ticks of 10 ms, while the time of this process is exact and a
@@ -28,11 +30,11 @@ class MachineLoad(Struct, frozen=True, kw_only=True):
 
     other_cpu_share: float | None
     steal_share: float | None
-    involuntary_switches: int
-    major_faults: int
+    involuntary_switches: Whole
+    major_faults: Whole
     frequency_mhz: float | None
     temperature_c: float | None = None
-    cpus: list[int] = []
+    cpus: list[Count] = []
 
 
 class MachineNow(Struct, frozen=True, kw_only=True):
@@ -45,7 +47,7 @@ class MachineNow(Struct, frozen=True, kw_only=True):
     load_average: list[float]
     frequency_mhz: float | None
     temperature_c: float | None
-    memory_available_bytes: int
+    memory_available_bytes: Count
     cpu_s: float
     busy_s: float
     steal_s: float | None

@@ -8,6 +8,7 @@ from statistics import median
 from msgspec import Struct
 
 from etbench.artifact.sources import Sources
+from etbench.stats.bounds import Count, Duration, Samples, Share, Whole
 from etbench.stats.parity import Parity
 from etbench.stats.summary import LatencyMs
 
@@ -36,11 +37,11 @@ class OneLoad(Struct, frozen=True, kw_only=True):
     null for a process that Python forked or spawned.
     """
 
-    program_ms: float
-    method_ms: float
-    first_inference_ms: float
-    cached_share: float | None = None
-    start_ms: float | None = None
+    program_ms: Duration
+    method_ms: Duration
+    first_inference_ms: Duration
+    cached_share: Share | None = None
+    start_ms: Duration | None = None
 
     @property
     def start_to_first_ms(self) -> float | None:
@@ -57,10 +58,10 @@ class LoadTimes(Struct, frozen=True, kw_only=True):
     measures it.
     """
 
-    program_ms: float
-    method_ms: float
-    first_inference_ms: float
-    start_to_first_ms: float | None = None
+    program_ms: Duration
+    method_ms: Duration
+    first_inference_ms: Duration
+    start_to_first_ms: Duration | None = None
     each: list[OneLoad]
 
     @classmethod
@@ -97,10 +98,10 @@ class Memory(Struct, frozen=True, kw_only=True):
     report it.
     """
 
-    baseline_bytes: int
-    peak_bytes: int
-    peak_over_baseline_bytes: int
-    private_dirty_bytes: int | None = None
+    baseline_bytes: Count
+    peak_bytes: Count
+    peak_over_baseline_bytes: Whole
+    private_dirty_bytes: Count | None = None
 
 
 class Energy(Struct, frozen=True, kw_only=True):
@@ -115,8 +116,8 @@ class Energy(Struct, frozen=True, kw_only=True):
     gross_joules_per_inference: float | None = None
     idle_watts: float | None = None
     busy_watts: float | None = None
-    inferences: int = 0
-    seconds: float = 0.0
+    inferences: Count = 0
+    seconds: Duration = 0.0
     domains: list[str] = []
     reason: str = ""
 
@@ -142,8 +143,8 @@ class Operator(Struct, frozen=True, kw_only=True):
 
     name: str
     kind: str
-    instruction: int
-    mean_ms: float
+    instruction: Whole
+    mean_ms: Duration
     share: float | None
 
 
@@ -155,9 +156,9 @@ class Profile(Struct, frozen=True, kw_only=True):
     time that no operator accounts for.
     """
 
-    execute_ms: float
+    execute_ms: Duration
     elsewhere_ms: float
-    inferences: int
+    inferences: Count
     operators: list[Operator]
 
     def top(self, count: int = 10) -> list[Operator]:
@@ -177,7 +178,7 @@ class Inspection(Struct, frozen=True, kw_only=True):
 class SizeParity(Struct, frozen=True, kw_only=True):
     """Parity for inputs of other shapes than those that are timed; `inputs` has the shape of each."""
 
-    inputs: list[list[int]]
+    inputs: list[list[Count]]
     parity: Parity
 
 
@@ -188,6 +189,6 @@ class SizeLatency(Struct, frozen=True, kw_only=True):
     rounds and apart from other cells.
     """
 
-    inputs: list[list[int]]
+    inputs: list[list[Count]]
     latency_ms: LatencyMs
-    rounds: list[list[float]]
+    rounds: list[Samples]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch.export import ExportedProgram
 
@@ -11,6 +9,7 @@ from etbench.config.sections import InputSpec
 from etbench.errors import EtbenchError
 from etbench.models.inputs import FixedInputs, ImageInputs, Inputs, shaped_inputs
 from etbench.models.loading import LoadedModel
+from etbench.system.reading import open_regular
 
 __all__ = ["program"]
 
@@ -30,7 +29,7 @@ def program(*, path: str) -> LoadedModel:
 
     """
     try:
-        with Path(path).open("rb") as file:
+        with open_regular(path) as file:
             exported = torch.export.load(file)
     except Exception as error:
         first = (str(error).splitlines() or [""])[0]

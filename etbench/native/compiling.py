@@ -17,8 +17,9 @@ from etbench.config.sections import INSTALL_COMPILER
 from etbench.errors import EtbenchError
 from etbench.system.files import replace_file, sha256
 from etbench.system.locks import locked_where_possible
+from etbench.system.reading import open_regular
 from etbench.system.seal import is_sealed, seal
-from etbench.system.trust import changeable_by_others, open_regular
+from etbench.system.trust import changeable_by_others
 
 __all__ = ["compile_runner"]
 
@@ -86,9 +87,9 @@ def _kept(compiled: Path, runner: Path) -> bool:
 def _is_own(runner: Path) -> bool:
     """Return whether a runner exists that this user has compiled, and that nobody else can change."""
     try:
-        with open_regular(runner) as file:
+        with open_regular(runner, follow=False) as file:
             others = changeable_by_others(os.fstat(file.fileno()))
-        with open_regular(_seal_path(runner)) as file:
+        with open_regular(_seal_path(runner), follow=False) as file:
             sealed = file.read(1_000).decode(errors="replace")
         return not others and is_sealed(_sealed_text(runner), sealed)
     except OSError:

@@ -6,7 +6,6 @@ import importlib.util
 import os
 import re
 import shutil
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,18 @@ from etbench.config import Cell
 from etbench.config.devices import INSTALL_ADB, AdbDevice, Device, HostDevice, RayDevice, SshDevice
 from etbench.config.generation import length_fault
 from etbench.config.model_data import known_kind, unused_data
-from etbench.config.sections import IMAGE_SUFFIXES, CacheSettings, Evaluate, Runner
+from etbench.config.sections import CacheSettings, Evaluate, Runner
 from etbench.config.target import name_fault
 from etbench.config.target import options_fault as options_refused
 from etbench.errors import nearest
+from etbench.preflight.file_checks import (
+    folder_fault,
+    npz_fault,
+    path_fault,
+    resume_fault,
+    text_fault,
+    weights_fault,
+)
 from etbench.results.checks import faults as accept_faults
 from etbench.results.decision.objective import faults as objective_faults
 
@@ -62,7 +69,7 @@ def missing_here(cell: Cell) -> list[str]:
         path_fault("model.reference", cell.model.options.get("reference")),
         length_fault(cell.model.options),
         baseline_fault(cell.compare_to, cell.cache),
-        path_fault("sweep.resume", cell.sweep.resume),
+        resume_fault(cell.sweep.resume),
         affinity_fault(cell.measure.affinity) if local else None,
         start_fault(cell.measure.start) if local else None,
         device_fault(cell.device, cell.evaluate),
@@ -97,74 +104,6 @@ def options_fault(group: str, target: str, arguments: list[str]) -> str | None:
     """Check the names of a function's arguments, as far as its source shows them."""
     fault = options_refused(target, arguments)
     return f"{group}._target_={target} {fault}" if fault else None
-
-
-def folder_fault(key: str, folder: str | None) -> str | None:
-    """Check for a folder with an image in it."""
-    if folder is None:
-        return None
-    if not Path(folder).is_dir():
-        return f"{key}={folder}: no such folder"
-    if not any(path.suffix.lower() in IMAGE_SUFFIXES for path in Path(folder).rglob("*")):
-        return f"{key}={folder}: contains no image ({', '.join(sorted(IMAGE_SUFFIXES))})"
-    return None
-
-
-def text_fault(key: str, file: str | None) -> str | None:
-    """Check for a file with text in it."""
-    if file is None:
-        return None
-    if not Path(file).is_file():
-        return f"{key}={file}: no such file"
-    try:
-        text = Path(file).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        return f"{key}={file}: cannot be read: {error.strerror}"
-    return None if text.strip() else f"{key}={file}: the file contains no text"
-
-
-def npz_fault(key: str, file: str | None) -> str | None:
-    """Check for a file of arrays with equal numbers of batches; the arrays themselves are not read."""
-    if file is None:
-        return None
-    if not Path(file).is_file():
-        return f"{key}={file}: no such file"
-    try:
-        shapes = _array_shapes(Path(file))
-    except OSError as error:
-        return f"{key}={file}: cannot be read: {error.strerror}"
-    except (zipfile.BadZipFile, ValueError) as error:
-        return f"{key}={file}: not a file of arrays from numpy.savez ({error})"
-    if not shapes:
-        return f"{key}={file}: contains no array"
-    if empty := [name for name, shape in shapes.items() if not shape or not shape[0]]:
-        return f"{key}={file}: no batch in {', '.join(empty)}; the first axis counts the batches"
-    counts = {name: shape[0] for name, shape in shapes.items()}
-    if len(set(counts.values())) > 1:
-        listed = ", ".join(f"{name} has {count}" for name, count in counts.items())
-        return f"{key}={file}: the arrays have different numbers of batches: {listed}"
-    return None
-
-
-def _array_shapes(file: Path) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each array of an ``.npz`` file, from their headers.
-
-    Raises:
-        ValueError: for an entry that is not an array of numbers.
-
-    """
-    from numpy.lib import format as npy
-
-    shapes = {}
-    with zipfile.ZipFile(file) as package:
-        for name in package.namelist():
-            with package.open(name) as entry:
-                older = npy.read_magic(entry) == (1, 0)
-                shape, _, dtype = (npy.read_array_header_1_0 if older else npy.read_array_header_2_0)(entry)
-            if dtype.kind not in "biuf":
-                raise ValueError(f"{name} has dtype {dtype}")
-            shapes[name.removesuffix(".npy")] = shape
-    return shapes
 
 
 def unused_here(cell: Cell) -> list[str]:
@@ -269,11 +208,6 @@ def _secrets(value: Any, at: str = "") -> Iterator[str]:
             yield from _secrets(inner, where)
 
 
-def path_fault(key: str, path: str | None) -> str | None:
-    """Check for a file or folder."""
-    return None if path is None or Path(path).exists() else f"{key}={path}: no such file or folder"
-
-
 def baseline_fault(where: str | None, cache: CacheSettings) -> str | None:
     """Check for a baseline: the name of a kept one, a file or a folder."""
     from etbench.builder.cache import cache_folder
@@ -286,14 +220,3 @@ def baseline_fault(where: str | None, cache: CacheSettings) -> str | None:
 def locks_fault(folder: str | None) -> str | None:
     """Check for the folder of locks that several systems share."""
     return None if folder is None or Path(folder).is_dir() else f"ETBENCH_LOCKS={folder}: no such folder"
-
-
-def weights_fault(weights: str) -> str | None:
-    """Check for a checkpoint, unless the value is one of the words for weights."""
-    words = ("random", "pretrained", "custom")  # a model without this option has `custom` ones
-    if weights in words or Path(weights).exists():
-        return None
-    return (
-        f"model.weights={weights}: expected 'random', 'pretrained' or an existing path"
-        f"{nearest(weights, words[:2])}"
-    )

@@ -23,6 +23,7 @@ from etbench.config import Cell, parse
 from etbench.config.command import quoted
 from etbench.errors import ConfigError
 from etbench.preflight.checks import faults_here, missing_here
+from etbench.preflight.file_checks import links_fault
 from etbench.preflight.hydra_config import config_loader, has_key
 from etbench.preflight.override_checker import OverrideChecker
 from etbench.preflight.override_text import first_line, if_comma_is_text, override_key
@@ -189,7 +190,7 @@ def _unwritable(parsed: list[Override], key: str) -> list[str]:
         return []
     there = next(path for path in (wanted.absolute(), *wanted.absolute().parents) if path.exists())
     if there.is_dir() and os.access(there, os.W_OK):
-        return []
+        return list(filter(None, [links_fault(key, wanted)]))
     return [f"{key}={wanted}: cannot be written ({there} is {'read-only' if there.is_dir() else 'a file'})"]
 
 

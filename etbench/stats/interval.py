@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from heapq import heappush, heappushpop
 from statistics import median
 
 import numpy as np
@@ -85,13 +85,25 @@ def _rank_correlation(values: NDArray[np.float64]) -> float:
 
 def _wandering(values: NDArray[np.float64]) -> float:
     """Return the mean squared distance of the running median from the last one, weighted by its length."""
-    count = len(values)
-    ordered: list[float] = []
-    medians = []
-    for value in values.tolist():
-        insort(ordered, value)
-        middle = len(ordered) // 2
-        medians.append((ordered[middle] + ordered[-1 - middle]) / 2)
-    running = np.array(medians)
+    count, running = len(values), np.array(_running_medians(values.tolist()))
     lengths = np.arange(1, count + 1)
     return float(np.sum((lengths * (running - running[-1])) ** 2)) / count**2
+
+
+def _running_medians(values: Iterable[float]) -> list[float]:
+    """Return the median of the first 1, 2, … n values, with a heap of each half.
+
+    >>> _running_medians([3.0, 1.0, 2.0, 8.0])
+    [3.0, 2.0, 2.0, 2.5]
+    """
+    below: list[float] = []  # negated, so that the largest is first
+    above: list[float] = []
+    medians = []
+    for value in values:
+        if len(below) == len(above):
+            heappush(below, -heappushpop(above, value))
+            medians.append(-below[0])
+        else:
+            heappush(above, -heappushpop(below, -value))
+            medians.append((above[0] - below[0]) / 2)
+    return medians

@@ -8,6 +8,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from etbench.stats.bounds import Count
+
 __all__ = ["Layer", "Numerics", "worst_layers"]
 
 Array = NDArray[np.float32]
@@ -34,7 +36,7 @@ class Numerics(Struct, frozen=True, kw_only=True):
     fp32, those that are not finite first; `layers` are all layers, in the order they run.
     """
 
-    compared: int
+    compared: Count
     worst: list[Layer]
     layers: list[Layer]
     note: str = ""

@@ -15,6 +15,7 @@ from statistics import NormalDist
 
 from msgspec import Struct
 
+from etbench.stats.bounds import Count
 from etbench.stats.paired import PairedRatio
 from etbench.stats.verdict import Levels
 
@@ -36,7 +37,7 @@ POWER = 0.8
 class Look(Struct, frozen=True, kw_only=True):
     """A look at a comparison after this many blocks, with its share of the error of the whole comparison."""
 
-    blocks: int
+    blocks: Count
     share: float
 
     @property

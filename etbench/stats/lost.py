@@ -9,6 +9,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from etbench.stats.bounds import Count
+
 __all__ = ["LOST_DB", "Lost", "lost_groups"]
 
 LOST_DB = 3.0  # the error has half the power of the signal; a constant in its place has 0 dB
@@ -23,9 +25,9 @@ class Lost(Struct, frozen=True, kw_only=True):
     `sqnr_db` is that of the group. Axis 0 counts the items of all reference batches.
     """
 
-    axis: int
-    first: int
-    last: int
+    axis: Count
+    first: Count
+    last: Count
     sqnr_db: float
 
 

@@ -15,6 +15,7 @@ __all__ = ["PairedRatio", "paired_intervals", "paired_ratio"]
 
 EXACT_UP_TO = 100  # blocks; above, the signed rank is nearly normal
 AVERAGES_AT_ONCE = 1_000_000  # 8 MB
+MOST_BLOCKS = 2_000  # two million pairs
 
 
 class PairedRatio(Struct, frozen=True, kw_only=True):
@@ -67,7 +68,7 @@ def paired_intervals(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return ratios and bounds as `paired_ratio` does, for many pairs at once: (pairs, blocks)."""
     ratios = np.log(new_ms) - np.log(base_ms)
-    pairs, blocks = ratios.shape
+    pairs, blocks = len(ratios), min(ratios.shape[1], MOST_BLOCKS)
     step = max(1, AVERAGES_AT_ONCE // (blocks * (blocks + 1) // 2))
     parts = [_intervals(ratios[start : start + step], confidence) for start in range(0, pairs, step)]
     ratio, low, high = (np.concatenate(figures) for figures in zip(*parts, strict=True))
@@ -77,6 +78,7 @@ def paired_intervals(
 def _intervals(
     ratios: NDArray[np.float64], confidence: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    ratios = _in_batches(ratios)
     walsh = _walsh_averages(ratios)
     skipped = _walsh_skipped(ratios.shape[1], 1 - confidence)
     if skipped < 0:
@@ -93,6 +95,19 @@ def _log_ratios(base_ms: Sequence[float], new_ms: Sequence[float]) -> NDArray[np
     base, new = np.asarray(base_ms, dtype=np.float64), np.asarray(new_ms, dtype=np.float64)
     ratios: NDArray[np.float64] = np.log(new) - np.log(base)
     return ratios
+
+
+def _in_batches(ratios: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the means of neighbouring blocks if there are too many for all pairs of them.
+
+    Such a mean is as symmetric about the ratio as one block is.
+    """
+    blocks = ratios.shape[1]
+    if blocks <= MOST_BLOCKS:
+        return ratios
+    starts = np.arange(MOST_BLOCKS) * blocks // MOST_BLOCKS
+    means: NDArray[np.float64] = np.add.reduceat(ratios, starts, axis=1) / np.diff(starts, append=blocks)
+    return means
 
 
 def _walsh_averages(values: NDArray[np.float64]) -> NDArray[np.float64]:

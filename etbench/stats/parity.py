@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from etbench.stats.bounds import Count, Share
 from etbench.stats.lost import Lost, lost_groups
 
 __all__ = ["OutputParity", "Parity", "compare_outputs"]
@@ -32,13 +33,13 @@ class OutputParity(Struct, frozen=True, kw_only=True):
     other figures. `note` explains what makes the figures meaningless.
     """
 
-    shape: list[int]
+    shape: list[Count]
     dtype: str
     sqnr_db: float | None = None
     centred_sqnr_db: float | None = None
     cosine: float | None = None
     max_abs: float | None = None
-    agreement: float | None = None
+    agreement: Share | None = None
     exact: bool = False
     reference_std: float | None = None
     degenerate: bool = False
@@ -75,14 +76,14 @@ class Parity(Struct, frozen=True, kw_only=True):
     sqnr_db: float | None
     cosine: float | None
     max_abs: float | None
-    top1_agreement: float | None
+    top1_agreement: Share | None
     exact: bool
     reference_std: float | None
     degenerate: bool
     note: str = ""
-    token_agreement: float | None = None
-    agreement: float | None = None
-    worst: int | None = None
+    token_agreement: Share | None = None
+    agreement: Share | None = None
+    worst: Count | None = None
     outputs: list[OutputParity] = []
 
     @property

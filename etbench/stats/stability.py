@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
+from etbench.stats.bounds import Count
 from etbench.stats.interval import Interval, location_interval
 
 __all__ = ["NARROW", "Stability", "Verdict", "assess"]
@@ -47,7 +48,7 @@ class Stability(Struct, frozen=True, kw_only=True):
     reasons: list[str]
     between_rounds: float | None
     drift: float | None
-    outlying_rounds: list[int]
+    outlying_rounds: list[Count]
     other_cpu_share: float | None
     steal_share: float | None
     tail: list[str] | None = None

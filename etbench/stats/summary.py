@@ -8,6 +8,7 @@ from statistics import median
 import numpy as np
 from msgspec import Struct
 
+from etbench.stats.bounds import Bound, Duration, Ms
 from etbench.stats.interval import location_interval
 from etbench.stats.tails import TAILS, tail_bounds
 
@@ -27,18 +28,18 @@ class LatencyMs(Struct, frozen=True, kw_only=True):
     lacks them, as are `min`, `max` and `std_dev`.
     """
 
-    avg: float
-    min: float | None = None
-    max: float | None = None
-    std_dev: float | None = None
-    p50: float | None = None
-    p95: float | None = None
-    p99: float | None = None
-    location: float | None = None
-    p50_ci95_low: float | None = None
-    p50_ci95_high: float | None = None
-    p95_bound: float | None = None
-    p99_bound: float | None = None
+    avg: Ms
+    min: Ms | None = None
+    max: Ms | None = None
+    std_dev: Duration | None = None
+    p50: Ms | None = None
+    p95: Ms | None = None
+    p99: Ms | None = None
+    location: Ms | None = None
+    p50_ci95_low: Bound | None = None
+    p50_ci95_high: Bound | None = None
+    p95_bound: Bound | None = None
+    p99_bound: Bound | None = None
 
 
 def summarize(rounds_ms: Sequence[Sequence[float]], *, inferences_per_sample: int = 1) -> LatencyMs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
@@ -18,10 +19,11 @@ from etbench.config import Cell, decides_cell
 from etbench.errors import ConfigError
 from etbench.results.files.store import UnreadableError, read_result, read_results
 from etbench.results.schema import Result, Status
-from etbench.system.files import replace_file
+from etbench.system.files import own_folder, replace_file, without_link
+from etbench.system.reading import RefusedError, read_file
 from etbench.system.seal import is_sealed, seal
-from etbench.system.trust import open_regular
-from etbench.text import counted
+from etbench.system.strict_json import decode_json, encode_json, plain_fault
+from etbench.text import counted, path_text
 
 __all__ = [
     "HIDDEN",
@@ -38,7 +40,7 @@ __all__ = [
 HIDDEN = ".sweep"
 SHOWN = 8
 VERSION = 1
-MAX_BYTES = 2**30
+SHORT = 100  # characters of the name of a result that is moved
 
 
 class PlannedCell(Struct, frozen=True, kw_only=True):
@@ -103,8 +105,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
     def write(self, folder: Path) -> None:
         """Write it into the sweep's folder."""
-        (folder / HIDDEN).mkdir(parents=True, exist_ok=True)
-        replace_file(manifest_path(folder), msgspec.json.encode(self))
+        _hidden(folder)
+        replace_file(manifest_path(folder), encode_json(self))
 
     def check_same(self, cells: Sequence[Cell]) -> None:
         """Check that these are the cells of the manifest; a growing one may lack some.
@@ -152,9 +154,8 @@ def read_manifest(folder: Path) -> Manifest:
 
     """
     try:
-        with open_regular(manifest_path(folder)) as file:
-            body = file.read(MAX_BYTES)
-        version = msgspec.json.decode(body, type=_Versioned).version
+        body = read_file(manifest_path(folder))
+        version = decode_json(body, _Versioned).version
         if version != VERSION:
             raise ConfigError(
                 [
@@ -162,11 +163,15 @@ def read_manifest(folder: Path) -> Manifest:
                     f"version {VERSION}; resume it with the version of etbench that started it"
                 ]
             )
-        return msgspec.json.decode(body, type=Manifest)
+        manifest = decode_json(body, Manifest)
     except (FileNotFoundError, NotADirectoryError):
         raise ConfigError([f"sweep.resume={folder}: no sweep was started in this folder"]) from None
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (OSError, msgspec.DecodeError) as error:
         raise ConfigError([f"sweep.resume={folder}: its manifest cannot be read: {error}"]) from error
+    for planned in manifest.cells:
+        if fault := plain_fault(planned.config):
+            raise ConfigError([f"sweep.resume={folder}: its manifest cannot be read: {fault}"])
+    return manifest
 
 
 def has_manifest(folder: Path) -> bool:
@@ -191,8 +196,7 @@ def alone_in(folder: Path) -> Iterator[None]:
         ConfigError: if another sweep is running there.
 
     """
-    (folder / HIDDEN).mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / HIDDEN / "lock")
+    lock = FileLock(without_link(_hidden(folder) / "lock"))
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -235,11 +239,23 @@ def accuracy_changed(result: Result) -> str:
     return changed_since(result.evaluation_sources) if result.evaluation_sources else ""
 
 
+def _hidden(folder: Path) -> Path:
+    """Return the hidden folder of a sweep, and create it if it does not exist.
+
+    Raises:
+        ConfigError: if it is a link: a sweep that is resumed would write to where it leads.
+
+    """
+    try:
+        return own_folder(folder / HIDDEN)
+    except RefusedError as error:
+        raise ConfigError([f"{path_text(folder / HIDDEN)}: {error.strerror}"]) from error
+
+
 def _set_aside(path: Path, why: str) -> str:
-    aside = path.parent / HIDDEN / "aside"
-    aside.mkdir(parents=True, exist_ok=True)
+    aside = own_folder(path.parent / HIDDEN / "aside")
     number = 1
-    while (target := aside / f"{path.stem}-{number}.json").exists():
+    while os.path.lexists(target := aside / f"{path.stem[:SHORT]}-{number}.json"):
         number += 1
     path.rename(target)
     return f"{why}; moved to {target}"

@@ -1,17 +1,44 @@
-"""Write files that appear complete or not at all, and compute their checksums."""
+"""Write files that appear complete or not at all, never through a link, and compute their checksums.
+
+A folder of results may come from anyone, and hold a link with the name of a file that is about to be written.
+So a file is made anew beside its name and renamed, which replaces a link and leaves alone what it leads to.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import re
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-__all__ = ["link_or_copy", "name_file", "replace_file", "replacing", "sha256", "temporary_beside"]
+from etbench.system.reading import RefusedError, open_regular
+
+__all__ = [
+    "LONGEST_STEM",
+    "append_to",
+    "copy_regular",
+    "link_or_copy",
+    "name_file",
+    "open_to_append",
+    "own_folder",
+    "replace_file",
+    "replacing",
+    "sha256",
+    "temporary_beside",
+    "without_link",
+]
+
+STREAM = re.compile(r"/(?:dev(?!/shm/)|proc)/")  # such as /dev/stdout: written to, and never replaced
+NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+LONGEST_STEM = 150  # bytes; a name may have 255, with the suffixes
+SHOWN = 40  # characters of a name in that of its temporary file, which must not be too long either
 
 
 def replace_file(path: Path, body: bytes) -> None:
@@ -22,7 +49,14 @@ def replace_file(path: Path, body: bytes) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Provide a file to write that replaces the target atomically at the end, but not after an error."""
+    """Provide a file to write that replaces the target atomically at the end, but not after an error.
+
+    A target in ``/dev`` or ``/proc``, such as ``/dev/stdout``, is written to instead.
+    """
+    if _is_stream(path):
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as stream:
+            yield stream
+        return
     temporary = temporary_beside(path)
     try:
         with temporary.open("xb") as file:
@@ -34,7 +68,61 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 def temporary_beside(path: Path) -> Path:
     """Return a hidden path next to a file; unlike with `tempfile`, the umask sets who may read it."""
-    return path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    return path.with_name(f".{path.name[:SHOWN]}.{uuid4().hex}.tmp")
+
+
+def append_to(path: Path, body: bytes) -> None:
+    """Add to the end of a file, which is created if it does not exist; see `open_to_append`."""
+    with open_to_append(path) as file:
+        file.write(body)
+
+
+def open_to_append(path: Path) -> BinaryIO:
+    """Open a file to write at its end, each write at once; a link or a FIFO of that name is replaced.
+
+    Raises:
+        OSError: if it cannot be opened.
+
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+    if _is_stream(path):
+        return os.fdopen(os.open(path, flags), "ab", buffering=0)
+    without_link(path)
+    descriptor = os.open(path, flags | os.O_CREAT | NO_LINK, 0o666)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise RefusedError(errno.EINVAL, "it is not a regular file", str(path))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "ab", buffering=0)
+
+
+def without_link(path: Path) -> Path:
+    """Return the path of a file that is about to be opened; a link or FIFO of that name is removed."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = path.lstat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            path.unlink()
+    return path
+
+
+def own_folder(path: Path) -> Path:
+    """Return the path of a folder for etbench's own files, and create it if it does not exist.
+
+    Raises:
+        RefusedError: if it is a link: the files of the folder that it leads to are not etbench's.
+        OSError: if it cannot be created.
+
+    """
+    if path.is_symlink():
+        raise RefusedError(errno.ELOOP, "it is a link, but must be a folder; remove it", str(path))
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _is_stream(path: Path) -> bool:
+    return STREAM.match(str(path.parent.resolve() / path.name)) is not None
 
 
 def name_file(temporary: Path, path: Path) -> None:
@@ -62,10 +150,22 @@ def link_or_copy(source: Path, target: Path) -> None:
     except FileNotFoundError:
         raise
     except OSError:  # another file system, or one without hard links
-        shutil.copyfile(source, target)
+        copy_regular(source, target)
+
+
+def copy_regular(source: Path, target: Path) -> None:
+    """Copy the content of a regular file.
+
+    Raises:
+        RefusedError: if it is anything else, such as a FIFO or a device.
+        OSError: if it cannot be copied.
+
+    """
+    with open_regular(source) as file, target.open("wb") as copy:
+        shutil.copyfileobj(file, copy, 2**20)
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
+    """Return the SHA-256 of a regular file, in hexadecimal."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,7 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from etbench.system.files import name_file, temporary_beside
-from etbench.system.trust import changeable_by_others, open_regular
+from etbench.system.reading import open_regular
+from etbench.system.trust import changeable_by_others
 
 __all__ = ["is_sealed", "seal"]
 
@@ -47,7 +48,7 @@ def _path() -> Path:
 
 def _key() -> bytes | None:
     """Return the key; None if there is none, or others can read or change it."""
-    with suppress(OSError), open_regular(_path()) as file:
+    with suppress(OSError), open_regular(_path(), follow=False) as file:
         status = os.fstat(file.fileno())
         private = os.name == "nt" or not status.st_mode & READABLE
         if private and not changeable_by_others(status):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import pandas as pd
 
 from etbench.results import charts
 from etbench.results.charts import AnyChart
+from etbench.results.charts.saving import image_of
 from etbench.results.charts.style import INK
 
 __all__ = ["CHARTS", "FORMATS", "as_file", "draw", "inline_svg"]
@@ -59,7 +59,4 @@ def inline_svg(chart: AnyChart) -> str:
 
 def as_file(chart: AnyChart, form: str) -> bytes:
     """Return a chart as a PNG, SVG or PDF file."""
-    file = io.StringIO() if form == "svg" else io.BytesIO()
-    chart.save(file, format=form, **({"ppi": 144} if form == "png" else {}))
-    body = file.getvalue()
-    return body.encode() if isinstance(body, str) else body
+    return image_of(chart, form)

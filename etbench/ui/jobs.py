@@ -20,6 +20,7 @@ from pathlib import Path
 
 from etbench.config.command import python_command, resume_arguments
 from etbench.exit_status import BAD_USAGE, FAILED, OK, REGRESSION, UNDECIDED
+from etbench.system.files import open_to_append
 from etbench.ui.choices import Choices, Request
 from etbench.ui.watch import CONSOLE_LOG, Watch
 
@@ -183,7 +184,7 @@ async def _ended(job: Job) -> None:
 
 async def _started(arguments: list[str], log: Path) -> asyncio.subprocess.Process:
     """Start a run in its own session; a cancellation meanwhile kills it."""
-    with log.open("ab") as output, _interruptible_children():
+    with open_to_append(log) as output, _interruptible_children():
         return await asyncio.create_subprocess_exec(
             *python_command(arguments),
             stdin=asyncio.subprocess.DEVNULL,

@@ -5,6 +5,7 @@ A browser names a result by its key in this list, never by a path: a file that i
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -90,7 +91,7 @@ class Library:
         read = {}
         for number, root in enumerate(self.roots):
             for path in find_files([root]) if root.is_dir() else []:
-                if not path.resolve().is_relative_to(root.resolve()):
+                if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
                     continue  # a link that leads out
                 found = read[path] = self._once(path)
                 key = self._key(number, path.relative_to(root))

@@ -12,12 +12,12 @@ import psutil
 
 from etbench.config import Cell, parse
 from etbench.errors import ConfigError
-from etbench.events.event_log import EVENT_LOG, LoggedEvent, read_events
 from etbench.results.files.store import UnreadableError, read_result
 from etbench.results.schema import Result
 from etbench.sweep.eta import Estimate
 from etbench.sweep.manifest import manifest_path, read_manifest
 from etbench.sweep.progress import CellProgress
+from etbench.system.event_log import EVENT_LOG, LoggedEvent, read_events
 from etbench.terminal.console import summary_line
 
 __all__ = ["CONSOLE_LOG", "LOOK_EVERY_S", "Watch", "find_runs"]

@@ -16,12 +16,12 @@ from running import CONF, environment, etbench, started_etbench
 from waiting import wait_for
 
 from etbench import compose
-from etbench.events.event_log import LoggedEvent, read_events
 from etbench.host.environment import RAY_NODE
 from etbench.preflight.checks import missing_here
 from etbench.results.files.store import read_results
 from etbench.results.schema import Result
 from etbench.sweep.manifest import read_manifest
+from etbench.system.event_log import LoggedEvent, read_events
 
 PRECISIONS = "precision=fp32,fp16,int8,int8_per_tensor"
 GRID = ("-m", "--config-dir", str(CONF), "model=tiny", "delegate=portable", PRECISIONS)

@@ -18,10 +18,10 @@ from waiting import wait_for
 from etbench import compose, run
 from etbench.artifact import program_path
 from etbench.events import Event
-from etbench.events.event_log import LoggedEvent, read_events
 from etbench.host.measuring_lock import turn_to_measure
 from etbench.results.files.store import read_result
 from etbench.results.schema import Result
+from etbench.system.event_log import LoggedEvent, read_events
 
 CELL = ("--config-dir", str(CONF), "model=tiny", "delegate=portable")
 

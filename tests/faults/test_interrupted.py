@@ -15,9 +15,9 @@ from running import CONF, etbench, started_etbench
 from sweeps import arguments, finished
 from waiting import alive, descendants, leftovers, wait_for
 
-from etbench.events.event_log import EVENT_LOG, read_events
 from etbench.results.files.store import read_result
 from etbench.results.schema import Result
+from etbench.system.event_log import EVENT_LOG, read_events
 
 # One quick cell, and one with many rounds of its own 100 ms, in the same blocks.
 LONG = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import median
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated import drifting, machine
 
-from etbench.stats.interval import location_interval
+from etbench.stats.interval import _running_medians, location_interval
 
 medians_ms = st.lists(st.floats(0.1, 1e4), min_size=5, max_size=40)
 
@@ -106,3 +107,8 @@ def test_equal_rounds_have_no_width() -> None:
     interval = location_interval([[2.0, 2.0]] * 10)
     assert interval is not None
     assert interval.half_width == pytest.approx(0)
+
+
+@given(st.lists(st.floats(-10, 10), min_size=1, max_size=60))
+def test_running_medians_are_the_medians_of_what_came_before(values: list[float]) -> None:
+    assert _running_medians(values) == [median(values[: end + 1]) for end in range(len(values))]

@@ -114,3 +114,12 @@ def test_the_ratio_lies_within_its_interval_and_a_wider_one_holds_a_narrower(
         assert ratio.high >= ratio.ratio * (1 - 1e-12)
     assert wide.low <= narrow.low
     assert wide.high >= narrow.high
+
+
+def test_more_blocks_than_pairs_can_be_made_of_are_averaged() -> None:
+    logs = np.random.default_rng(0).normal(math.log(1.1), 0.2, 50_000)
+    ratio = paired_ratio([1.0] * len(logs), np.exp(logs).tolist())
+    assert ratio.blocks == 50_000
+    assert ratio.low < 1.1 < ratio.high
+    assert ratio.ratio == pytest.approx(1.1, rel=0.005)
+    assert ratio.high / ratio.low == pytest.approx(math.exp(2 * 1.96 * 0.2 / math.sqrt(50_000)), rel=0.001)

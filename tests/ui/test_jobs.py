@@ -15,8 +15,8 @@ import pytest
 from running import CONF, TESTS
 
 from etbench.events import Event
-from etbench.events.event_log import EVENT_LOG, EventLog, LoggedEvent
 from etbench.sweep.manifest import Manifest, manifest_path
+from etbench.system.event_log import EVENT_LOG, EventLog, LoggedEvent
 from etbench.ui import watch as module
 from etbench.ui.choices import Choices
 from etbench.ui.external_runs import ExternalRuns

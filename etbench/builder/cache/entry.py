@@ -18,10 +18,11 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from etbench.artifact import Artifact, is_pytorch_program, program_path, references_path
+from etbench.artifact import Artifact, program_path, references_path, runtime_of
 from etbench.artifact.sources import Sources
+from etbench.system.reading import open_regular
 from etbench.system.seal import is_sealed, seal
-from etbench.system.trust import changeable_by_others, open_regular
+from etbench.system.trust import changeable_by_others
 
 __all__ = [
     "DIGEST",
@@ -66,7 +67,7 @@ class Sidecar(Struct, frozen=True, kw_only=True):
             OSError: if they cannot be read, or are code that cannot be sealed.
 
         """
-        code = is_pytorch_program(program_path(folder))
+        code = runtime_of(program_path(folder)) == "pytorch"
         sealed = seal(_sealed_text(key, artifact.sha256)) if code else ""
         if code and not sealed:
             raise OSError("it is code, and there is no folder for the key that would seal it")
@@ -124,7 +125,7 @@ class Sidecar(Struct, frozen=True, kw_only=True):
 
     def may_run(self, folder: Path) -> bool:
         """Return whether the program in a folder may be loaded: it is not code, or this user made it."""
-        return not is_pytorch_program(program_path(folder)) or self.is_sealed
+        return runtime_of(program_path(folder)) != "pytorch" or self.is_sealed
 
     @property
     def is_sealed(self) -> bool:
@@ -172,7 +173,7 @@ def read_sidecar(folder: Path) -> Sidecar | None:
 def read_entry(folder: Path) -> Stored | None:
     """Return the entry in a folder, or None if it is not an entry of this format."""
     try:
-        with open_regular(sidecar_path(folder)) as file:
+        with open_regular(sidecar_path(folder), follow=False) as file:
             status = os.fstat(file.fileno())
             sidecar = Sidecar.decode(file.read(MAX_BYTES))
     except OSError:
@@ -199,7 +200,7 @@ def checked_key(key: str) -> str:
 
 
 def _sha256(path: Path) -> str:
-    with open_regular(path) as file:
+    with open_regular(path, follow=False) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -34,7 +34,7 @@ from etbench.builder.cache.removing import (
 from etbench.builder.cache.taking import DamagedError, NotOursError, of_others, take_files
 from etbench.errors import EtbenchError
 from etbench.system.locks import locked_where_possible
-from etbench.system.trust import NotRegularError
+from etbench.system.reading import RefusedError
 
 __all__ = ["Cache"]
 
@@ -261,7 +261,7 @@ class Cache:
                 take_files(stored, folder, shared=self.shared)
             except NotOursError as error:
                 refused = str(error)
-            except (DamagedError, FileNotFoundError, NotRegularError):
+            except (DamagedError, FileNotFoundError, RefusedError):
                 discard_damaged(stored.folder, self.work)
                 return False
             except OSError:  # a full disk or a lost network does not mean that the entry is damaged

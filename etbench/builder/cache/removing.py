@@ -14,7 +14,7 @@ from pathlib import Path
 
 from etbench.builder.cache.entry import read_sidecar, sidecar_path
 from etbench.builder.cache.folder import VERSIONS, entry_folders, groups
-from etbench.system.trust import open_regular
+from etbench.system.reading import open_regular
 
 __all__ = ["discard", "discard_damaged", "is_sound", "remove_abandoned", "remove_older_formats"]
 
@@ -30,7 +30,7 @@ def is_sound(folder: Path, name: str = "") -> bool:
     if folder.is_symlink():
         return False
     try:
-        open_regular(sidecar_path(folder)).close()
+        open_regular(sidecar_path(folder), follow=False).close()
         sidecar = read_sidecar(folder)
         return sidecar is not None and sidecar.folder_name == (name or folder.name) and sidecar.fits(folder)
     except PermissionError:

@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from etbench.builder.cache.entry import FILES, Stored
-from etbench.system.trust import changeable_by_others, open_regular
+from etbench.system.reading import open_regular
+from etbench.system.trust import changeable_by_others
 
 __all__ = ["CODE", "DamagedError", "NotOursError", "of_others", "take_files"]
 
@@ -72,7 +73,7 @@ def take_files(stored: Stored, folder: Path, *, shared: bool) -> None:
 
 
 def _link_or_copy(source: Path, target: Path, *, shared: bool) -> None:
-    with open_regular(source) as file:
+    with open_regular(source, follow=False) as file:
         status = os.fstat(file.fileno())
         others = changeable_by_others(status)
         if others and not shared:

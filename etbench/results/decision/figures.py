@@ -109,7 +109,10 @@ def _fields(kind: Any) -> dict[str, Any]:
 
 
 def _without_none(kind: Any) -> Any:
+    """Return a type without None, and without the range of a number."""
+    if typing.get_origin(kind) is typing.Annotated:
+        return _without_none(typing.get_args(kind)[0])
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         kinds = [one for one in typing.get_args(kind) if one is not type(None)]
-        return kinds[0] if len(kinds) == 1 else kind
+        return _without_none(kinds[0]) if len(kinds) == 1 else kind
     return kind

@@ -20,10 +20,11 @@ import msgspec
 from etbench.artifact import program_path
 from etbench.builder.cache import Cache
 from etbench.errors import EtbenchError, nearest
-from etbench.results.files.store import read_results, write_result
+from etbench.results.files.store import UnreadableError, read_results, write_result
 from etbench.results.schema import Result
 from etbench.results.schema.names import cell_words
-from etbench.system.files import link_or_copy, sha256
+from etbench.system.files import copy_regular, link_or_copy, sha256
+from etbench.system.reading import path_fault
 from etbench.system.trust import WRITABLE
 from etbench.text import and_more
 
@@ -44,11 +45,12 @@ STAGE = "baseline"
 
 @dataclass(frozen=True)
 class Kept:
-    """A kept baseline: its name, its folder, and the results in it with their files."""
+    """A kept baseline: its name, its folder, the results with their files, and files that are damaged."""
 
     name: str
     folder: Path
     results: list[tuple[Path, Result]]
+    unreadable: list[UnreadableError]
 
     @property
     def bytes(self) -> int:
@@ -71,7 +73,7 @@ def location_fault(where: str | Path, cache: Path) -> str | None:
 
     """
     if not is_name(where):
-        return None if Path(where).exists() else f"{where}: no such file or folder"
+        return path_fault(Path(where))
     name = str(where).removeprefix(PREFIX)
     if not NAME.fullmatch(name):
         return f"{where}: {_name_fault(name)}"
@@ -113,10 +115,10 @@ def keep_baseline(name: str, source: Path, cache: Cache) -> tuple[Kept, list[str
     measured = [(path, result) for path, result in found if result.status == "ok" and result.artifact]
     left_out = [error.message for error in unreadable]
     left_out += [f"{path}: {_why_not(result)}" for path, result in found if (path, result) not in measured]
+    listed = "".join(f"\n  - {line}" for line in left_out)
     if not measured:
-        listed = "".join(f"\n  - {line}" for line in left_out)
         raise EtbenchError(f"{source}: there is no measured result to keep{listed}", stage=STAGE)
-    programs = _programs(measured, cache)
+    programs = _programs(measured, cache, f"\nleft out:{listed}" if listed else "")
     staging = cache.work / f".entry-{uuid.uuid4().hex}"
     try:
         cache.claim()
@@ -172,7 +174,7 @@ def _checked(name: str) -> None:
 
 
 def _read(folder: Path) -> Kept:
-    return Kept(folder.name, folder, read_results([folder])[0])
+    return Kept(folder.name, folder, *read_results([folder]))
 
 
 def _why_not(result: Result) -> str:
@@ -183,8 +185,13 @@ def _why_not(result: Result) -> str:
     return f"{words} is {result.status}{f' ({reason})' if reason else ''}"
 
 
-def _programs(measured: list[tuple[Path, Result]], cache: Cache) -> dict[str, Path]:
-    """Return the program of each result by its checksum, from beside a result or from the cache."""
+def _programs(measured: list[tuple[Path, Result]], cache: Cache, left_out: str) -> dict[str, Path]:
+    """Return the program of each result by its checksum, from beside a result or from the cache.
+
+    Raises:
+        EtbenchError: if one is missing; the message ends with what was left out.
+
+    """
     places: dict[str, list[Path]] = defaultdict(list)
     for path, result in measured:
         beside = [path.parent / Path(result.pte_file).name] if result.pte_file else []
@@ -201,7 +208,7 @@ def _programs(measured: list[tuple[Path, Result]], cache: Cache) -> dict[str, Pa
         raise EtbenchError(
             f"the programs of these results are neither beside them nor in the cache {cache.folder}, and a "
             f"program that is built again is another baseline:{listed}\n"
-            "measure them again with keep_pte=true, which keeps the program beside the result",
+            f"measure them again with keep_pte=true, which keeps the program beside the result{left_out}",
             stage=STAGE,
         )
     return {checksum: place for checksum, place in found.items() if place}
@@ -222,7 +229,7 @@ def _copy(result: Result, programs: dict[str, Path], folder: Path, cache: Path) 
     if source.is_relative_to(cache):
         link_or_copy(source, program)
     else:  # a file of the user's, which may be edited in place
-        shutil.copyfile(source, program)
+        copy_regular(source, program)
     programs[_checksum(result)] = program
 
 

@@ -8,16 +8,18 @@ benchmark_values}`, `runners`. Google Benchmark's JSON has `context` and `benchm
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import msgspec
 
-from etbench.results.files.store import UnreadableError, read_result
+from etbench.results.files.store import UnreadableError, read_result, written_at
 from etbench.results.files.upgrade import UNKNOWN_ENVIRONMENT, summary_fields
 from etbench.results.schema import Result
+from etbench.results.schema.meaning import meaning_fault
+from etbench.system.reading import read_file
+from etbench.system.strict_json import decode_json, plain_fault
 
 __all__ = ["import_file", "to_v3"]
 
@@ -36,12 +38,14 @@ def import_file(path: Path) -> list[Result]:
 
     """
     try:
-        raw = msgspec.json.decode(path.read_bytes())
-        written = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+        raw = decode_json(read_file(path))
     except OSError as error:
         raise UnreadableError(path, f"cannot be read: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except msgspec.DecodeError as error:
         raise UnreadableError(path, f"not valid JSON: {error}") from error
+    if isinstance(raw, (dict, list)) and (fault := plain_fault(raw)):
+        raise UnreadableError(path, fault)
+    written = written_at(path)
     try:
         if isinstance(raw, dict) and "benchmarks" in raw and "context" in raw:
             found = _from_google(raw, written)
@@ -51,12 +55,15 @@ def import_file(path: Path) -> list[Result]:
             found = _from_v3(raw, written)
         else:
             return [read_result(path)]
-        return [msgspec.convert(fields, Result) for fields in found]
+        results = [msgspec.convert(fields, Result) for fields in found]
     except UnreadableError as error:
         forms = "a result of etbench, the flat form, v3 records, Google Benchmark"
         raise UnreadableError(path, f"not in a format that can be read ({forms}): {error.message}") from error
-    except (KeyError, TypeError, ValueError, AttributeError, msgspec.ValidationError) as error:
-        raise UnreadableError(path, f"a field is missing or has the wrong type: {error!r}") from error
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise UnreadableError(path, f"a field is missing or has the wrong type: {error!r:.200}") from error
+    if fault := next(filter(None, map(meaning_fault, results)), None):
+        raise UnreadableError(path, fault)
+    return results
 
 
 def to_v3(results: Iterable[Result]) -> list[dict[str, Any]]:

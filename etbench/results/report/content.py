@@ -23,6 +23,7 @@ from etbench.text import counted
 __all__ = ["Report", "Section", "gather"]
 
 TOP = 10
+ROUNDS = 5_000  # that are drawn, of all cells together
 STRIPS = 40  # cells whose rounds are drawn, those with the widest spread
 
 
@@ -151,11 +152,15 @@ def _rounds(frame: pd.DataFrame, results: Sequence[Result]) -> Section:
     rounds = round_table(results)
     spread = rounds["deviation"].abs().groupby(rounds["cell"]).max().sort_values(ascending=False)
     drawn = rounds[rounds["cell"].isin(spread.index[:STRIPS])]
+    every = 1 + len(drawn) // ROUNDS
+    drawn = drawn[(drawn["round"] % every).eq(0)]
     whose = (
         f" Shown are the {STRIPS} of {len(spread)} cells with the widest spread."
         if len(spread) > STRIPS
         else ""
     )
+    if every > 1:
+        whose += f" One of every {every} rounds is drawn."
     return Section(
         name="rounds",
         title="Rounds",

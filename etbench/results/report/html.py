@@ -13,6 +13,7 @@ from etbench.results.files.store import read_results
 from etbench.results.report.content import Report, gather
 from etbench.results.report.vega import vega_script
 from etbench.system.files import replace_file
+from etbench.text import path_text
 
 __all__ = ["html_page", "write_page", "write_report"]
 
@@ -21,14 +22,15 @@ def write_report(folder: Path, *, cache: Path | None = None) -> Path:
     """Write the report of all results in a folder into that folder; return its path."""
     found, unreadable = read_results([folder])
     left_out = [error.message for error in unreadable]
-    report = gather((result for _, result in found), title=folder.resolve().name, left_out=left_out)
+    title = path_text(folder.resolve().name)
+    report = gather((result for _, result in found), title=title, left_out=left_out)
     return write_page(html_page(report, cache=cache), folder / "report.html")
 
 
 def write_page(page: str, path: Path) -> Path:
     """Write a page atomically, replacing an older one; return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, page.encode("utf-8"))
+    replace_file(path, page.encode("utf-8", "backslashreplace"))
     return path
 
 

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from etbench.system.files import replace_file
+from etbench.system.reading import read_file
 
 __all__ = ["vega_script"]
 
@@ -29,7 +30,7 @@ def vega_script(cache: Path | None) -> str:
         return _bundled()
     kept = cache / "report" / f"vega-{version('vl-convert-python')}.js"
     with contextlib.suppress(OSError, ValueError):  # not there yet, or not readable
-        digest, script = kept.read_bytes().decode().split("\n", 1)
+        digest, script = read_file(kept).decode().split("\n", 1)
         if digest == _digest(script):
             return script
     script = _bundled()

@@ -19,6 +19,7 @@ from etbench.measure.pass_results import Energy, LoadPass, Memory, Profile, Size
 from etbench.results.schema.finding import Finding
 from etbench.results.schema.names import cell_words
 from etbench.stats.blocks import round_medians
+from etbench.stats.bounds import Count, Duration, Ms, Ratio, Samples, Whole
 from etbench.stats.looks import Look
 from etbench.stats.parity import Parity
 from etbench.stats.stability import NARROW, Stability
@@ -44,14 +45,14 @@ Status = Literal["ok", "wrong", "built", "skipped", "failed"]
 class RoundFacts(Struct, frozen=True, kw_only=True):
     """What is recorded of a round in addition to its samples, see `etbench.measure.protocol.Round`."""
 
-    block: int
+    block: Whole
     started_s: float
-    load_ms: float
-    first_inference_ms: float
-    warmup: int
+    load_ms: Duration
+    first_inference_ms: Duration
+    warmup: Count
     load: MachineLoad
-    prefill_ms: list[float] = []
-    inferences_per_sample: int = 1
+    prefill_ms: list[Ms] = []
+    inferences_per_sample: Count = 1
 
 
 class CellComparison(Struct, frozen=True, kw_only=True):
@@ -72,12 +73,12 @@ class CellComparison(Struct, frozen=True, kw_only=True):
     model: str
     precision: str
     delegate: str
-    base_ms: float
-    new_ms: float
+    base_ms: Ms
+    new_ms: Ms
     how: str
-    ratio: float
-    low: float | None
-    high: float | None
+    ratio: Ratio
+    low: Ratio | None
+    high: Ratio | None
     verdict: str
     regression: bool
     decision: Decision = "undecided"
@@ -87,8 +88,8 @@ class CellComparison(Struct, frozen=True, kw_only=True):
     measured_with: str = ""
     same_program: bool = False
     setting: str = ""
-    base_runs: int = 1
-    new_runs: int = 1
+    base_runs: Count = 1
+    new_runs: Count = 1
     drift: float | None = None
 
     @property
@@ -134,14 +135,14 @@ class InTurn(Struct, frozen=True, kw_only=True):
     base_program: str
     threshold: float
     comparison: CellComparison
-    base_rounds: list[list[float]]
+    base_rounds: list[Samples]
     base_facts: list[RoundFacts]
     base_cell_id: str | None = None
     base_created_at: str | None = None
     base_sha256: str | None = None
     base_runtime: str | None = None
     levels: Levels = Levels()
-    family: int = 1
+    family: Count = 1
     looks: list[Look] = []
 
 
@@ -155,7 +156,7 @@ class Generated(Struct, frozen=True, kw_only=True):
     token.
     """
 
-    time_to_first_token_ms: float
+    time_to_first_token_ms: Ms
     prefill_tokens_per_s: float
     decode_tokens_per_s: float
 
@@ -167,10 +168,10 @@ class Requested(Struct, frozen=True, kw_only=True):
     ``decided`` or ``decide_max_s``.
     """
 
-    runs: int
-    warmup: int | Literal["stable"]
-    rounds: int
-    max_seconds: float
+    runs: Count
+    warmup: Count | Literal["stable"]
+    rounds: Count
+    max_seconds: Duration
     target_ci: float | None = None
     stopped_by: str | None = None
 
@@ -207,11 +208,11 @@ class Result(Struct, frozen=True, kw_only=True):
     precision: str
     precision_short: str
     delegate: str
-    repeat: int
-    warmup: int
+    repeat: Count
+    warmup: Count
     latency_ms: LatencyMs | None
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Whole = SCHEMA_VERSION
     cell_id: str
     created_at: str
     status: Status
@@ -220,11 +221,11 @@ class Result(Struct, frozen=True, kw_only=True):
     findings: list[Finding] | None = None
     weights: str
     requested: Requested
-    inferences_per_sample: int = 1
+    inferences_per_sample: Count = 1
     truncated: bool = False
-    rounds: list[list[float]] = []
+    rounds: list[Samples] = []
     round_facts: list[RoundFacts] = []
-    lost_connections: int = 0
+    lost_connections: Count = 0
     turn_id: str | None = None
     own_blocks: bool = False
     machine_before: MachineNow | None = None
@@ -232,8 +233,8 @@ class Result(Struct, frozen=True, kw_only=True):
     stability: Stability | None = None
     in_turn: InTurn | None = None
     throughput_per_s: float | None = None
-    load_ms: float | None = None
-    first_inference_ms: float | None = None
+    load_ms: Duration | None = None
+    first_inference_ms: Duration | None = None
     load: LoadPass | None = None
     memory: Memory | None = None
     energy: Energy | None = None
@@ -248,7 +249,7 @@ class Result(Struct, frozen=True, kw_only=True):
     evaluation_sources: Sources | None = None
     pte_file: str | None = None
     log_file: str | None = None
-    stage_s: dict[str, float] = {}
+    stage_s: dict[str, Duration] = {}
     environment: Environment
     command: list[str] = []
     config: dict[str, Any]

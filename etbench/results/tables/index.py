@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import hmac
+import logging
 import os
+import secrets
 import sqlite3
+import stat
 import sys
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,12 +19,18 @@ from typing import Any
 import msgspec
 
 from etbench.results.tables.metrics import COLUMNS
+from etbench.system.files import own_folder, replacing
+from etbench.system.reading import RefusedError, read_file
+from etbench.text import path_text
 
 __all__ = ["HIDDEN", "Index"]
 
 HIDDEN = ".etbench"
 NAME = "index.sqlite"
-SCHEMA = "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, crc INTEGER, body BLOB)"
+MOST_INT = 2**63 - 1
+BESIDE = ("", "-journal", "-wal", "-shm")  # files of SQLite
+SCHEMA = "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, mac BLOB, body BLOB)"
+KEY_BYTES = 32
 SOURCES = (  # the code that decides the row of a file
     *(
         "results/checks/across",
@@ -30,31 +40,34 @@ SOURCES = (  # the code that decides the row of a file
         "results/checks/program",
     ),
     "results/checks/table",
-    *("results/schema/finding", "results/schema/names", "results/schema/result"),
+    *("results/schema/finding", "results/schema/meaning", "results/schema/names", "results/schema/result"),
     *("results/files/store", "results/files/upgrade"),
     *("results/tables/delegation", "results/tables/index", "results/tables/metrics"),
     *("artifact/quantized_words", "host/fingerprint", "results/tables/rows", "results/tables/sizes"),
-    *("stats/blocks", "stats/interval", "stats/lost", "stats/parity", "stats/stability", "stats/summary"),
-    "stats/tails",
+    *("stats/blocks", "stats/bounds", "stats/interval", "stats/lost", "stats/parity", "stats/stability"),
+    *("stats/summary", "stats/tails", "system/reading", "system/strict_json"),
 )
 
 # A row, or the reason why the file has none.
 _types: Any = tuple(column.type for column in COLUMNS)
 _decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(tuple.__class_getitem__(_types) | str)
 _encoder = msgspec.msgpack.Encoder()
+_log = logging.getLogger(__name__)
 
 
 class Index:
     """An SQLite file in the hidden folder, keyed by path, size and time of change (mtime, in ns).
 
-    It is a cache, and data from outside: each row has a checksum and is checked against the columns' types
-    as it is read, and an index that is damaged or written by another version of etbench is replaced. If it
-    cannot be written (a read-only folder, another aggregation in progress), all files are read instead.
+    It is a cache, and data from outside: each row has a checksum with a key of this user, so that one of a
+    received folder is not believed, and an index that is damaged or written by another version of etbench is
+    replaced. If it cannot be written (a read-only folder, another aggregation in progress), all files are
+    read instead. So they are if the folder or a file in it is a link: SQLite would write to where it leads.
     """
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / HIDDEN / NAME
         self._prefix = len(os.fsencode(folder / "x")) - 1
+        self._secret = _secret()
         self._connection = self._open()
         self._ask("BEGIN")  # one transaction for all: otherwise each query takes its own lock
 
@@ -72,12 +85,12 @@ class Index:
 
     def get(self, path: Path, found: os.stat_result) -> Any:
         """Return the row of an unchanged file, or why it has none; None if the file must be read."""
-        stored = self._ask("SELECT size, mtime_ns, crc, body FROM files WHERE path = ?", self._key(path))
-        if not stored or stored[0][:2] != (found.st_size, found.st_mtime_ns):
+        stored = self._ask("SELECT size, mtime_ns, mac, body FROM files WHERE path = ?", self._key(path))
+        if not stored or stored[0][:2] != _stamp(found):
             return None
-        crc, body = stored[0][2:]
+        mac, body = stored[0][2:]
         try:
-            return _decoder.decode(body) if zlib.crc32(body) == crc else None
+            return _decoder.decode(body) if mac == self._mac(path, found, body) else None
         except (msgspec.DecodeError, TypeError):
             return None
 
@@ -87,11 +100,16 @@ class Index:
         self._ask(
             "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
             self._key(path),
-            found.st_size,
-            found.st_mtime_ns,
-            zlib.crc32(encoded),
+            *_stamp(found),
+            self._mac(path, found, encoded),
             encoded,
         )
+
+    def _mac(self, path: Path, found: os.stat_result, body: bytes) -> bytes:
+        """Return the checksum of a row, which only this user can compute."""
+        key = self._key(path)
+        message = b"%d %d %d " % (len(key), *_stamp(found)) + key + body
+        return hmac.digest(self._secret, message, "sha256")
 
     def _key(self, path: Path) -> bytes:
         return os.fsencode(path)[self._prefix :]
@@ -111,7 +129,12 @@ class Index:
 
     def _open(self) -> sqlite3.Connection | None:
         with contextlib.suppress(OSError, sqlite3.OperationalError):
-            self._file.parent.mkdir(exist_ok=True)
+            try:
+                own_folder(self._file.parent)
+                self._check_files()
+            except RefusedError as error:
+                _log.warning("%s: not used: %s", path_text(str(error.filename)), error.strerror)
+                return None
             try:
                 return self._connect()
             except sqlite3.DatabaseError as error:
@@ -120,6 +143,15 @@ class Index:
                 self._remove()
                 return self._connect()
         return None
+
+    def _check_files(self) -> None:
+        """Check that SQLite finds no link, FIFO or second name of another file where it will write."""
+        for ending in BESIDE:
+            path = self._file.with_name(NAME + ending)
+            with contextlib.suppress(FileNotFoundError):
+                found = path.lstat()
+                if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+                    raise RefusedError(errno.EINVAL, "it is not a regular file with one name", str(path))
 
     def _connect(self) -> sqlite3.Connection:
         """Open the file.
@@ -163,6 +195,28 @@ class Index:
     def _remove(self) -> None:
         with contextlib.suppress(OSError):
             self._file.unlink(missing_ok=True)
+
+
+def _secret() -> bytes:
+    """Return the key of this user's rows; if it cannot be kept, one for this process only."""
+    from etbench.builder.cache import cache_folder  # few commands have an index
+
+    path = cache_folder(None) / "report" / "index.key"
+    with contextlib.suppress(OSError):
+        if len(key := read_file(path, KEY_BYTES)) == KEY_BYTES:
+            return key
+    key = secrets.token_bytes(KEY_BYTES)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            Path(file.name).chmod(0o600)
+            file.write(key)
+    return key
+
+
+def _stamp(found: os.stat_result) -> tuple[int, int]:
+    """Return size and time of change in 63 bits each: SQLite's integers end in the year 2262."""
+    return found.st_size & MOST_INT, found.st_mtime_ns & MOST_INT
 
 
 def _version() -> int:

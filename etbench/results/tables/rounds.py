@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from etbench.results.files.upgrade import fill_in
 from etbench.results.schema import Result
@@ -34,11 +35,22 @@ def round_table(results: Iterable[Result]) -> pd.DataFrame:
 
 def _rows(name: str, result: Result) -> list[tuple[object, ...]]:
     taken = [samples for samples in result.rounds if samples]
-    quartiles = np.array([np.percentile(samples, list(QUANTILES.values())) for samples in taken])
-    outlying = result.stability.outlying_rounds if result.stability else []
+    quartiles = _quartiles(taken)
+    outlying = set(result.stability.outlying_rounds if result.stability else [])
     identity = (name, result.model_name, result.precision_short, result.delegate)
     location = float(np.median(quartiles[:, 2])) if taken else 1.0
     return [
         (*identity, number, len(samples), *spread, spread[2] / location - 1, number in outlying)
         for number, (samples, spread) in enumerate(zip(taken, quartiles.tolist(), strict=True))
     ]
+
+
+def _quartiles(rounds: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    """Return the quartiles of each round; those of one length are computed at once."""
+    lengths = np.array([len(samples) for samples in rounds])
+    quartiles = np.empty((len(rounds), len(QUANTILES)))
+    for length in set(lengths.tolist()):
+        alike = np.flatnonzero(lengths == length)
+        samples = [rounds[number] for number in alike]
+        quartiles[alike] = np.percentile(samples, list(QUANTILES.values()), axis=1).T
+    return quartiles

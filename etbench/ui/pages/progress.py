@@ -7,6 +7,7 @@ from pathlib import Path
 from nicegui import ui
 
 from etbench.config.command import resume_arguments, shell_words
+from etbench.system.reading import open_regular
 from etbench.text import counted, seconds_text
 from etbench.ui.jobs import Job, Jobs
 from etbench.ui.library import Library
@@ -130,12 +131,12 @@ class RunCard:
 
     def _show_log(self, path: Path) -> None:
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 size = file.seek(0, 2)
                 start = max(0, size - LOG_TAIL) if self.log_offset is None else self.log_offset
                 file.seek(start)
                 body = file.read(LOG_TAIL)
-        except FileNotFoundError:
+        except OSError:  # not there yet, or not a regular file
             return
         complete = body[: body.rfind(b"\n") + 1]
         self.log_offset = start + len(complete)

@@ -38,11 +38,14 @@ def _strategy(kind: Any) -> Strategy:
         return st.sampled_from(inner)
     if origin in (Union, types.UnionType):
         return st.one_of(*map(_strategy, inner))
-    if origin is Annotated:  # a whole number, or the length of a list, within bounds
+    if origin is Annotated:  # a number, or the length of a list, within bounds
         kind, bounds = inner
         if get_origin(kind) is list:
             each = _strategy(get_args(kind)[0])
-            return st.lists(each, min_size=bounds.min_length, max_size=bounds.max_length)
+            return st.lists(each, min_size=bounds.min_length or 0, max_size=bounds.max_length)
+        if kind is float:
+            low = bounds.ge if bounds.gt is None else 5e-324
+            return st.floats(low, bounds.le, allow_nan=False, allow_infinity=False)
         assert kind is int
         return st.integers(bounds.ge, bounds.le)
     if origin is list:

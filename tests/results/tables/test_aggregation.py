@@ -11,6 +11,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -157,11 +158,15 @@ def _with_flipped_bits(file: Path) -> None:
 
 
 def _with_rows_of_another_kind(file: Path) -> None:
-    import zlib
-
     body = msgspec.msgpack.encode(["a row", "of two"])
     with sqlite3.connect(file) as connection:
-        connection.execute("UPDATE files SET body = ?, crc = ?", (body, zlib.crc32(body)))
+        connection.execute("UPDATE files SET body = ?, mac = ?", (body, sha256(body).digest()))
+
+
+def _with_rows_of_other_files(file: Path) -> None:
+    with sqlite3.connect(file) as connection:
+        (mac, body), *_ = connection.execute("SELECT mac, body FROM files ORDER BY path")
+        connection.execute("UPDATE files SET mac = ?, body = ?", (mac, body))
 
 
 @pytest.mark.parametrize(
@@ -176,8 +181,20 @@ def _with_rows_of_another_kind(file: Path) -> None:
         _of_another_form,
         _with_flipped_bits,
         _with_rows_of_another_kind,
+        _with_rows_of_other_files,
     ],
-    ids=["empty", "foreign", "truncated", "overwritten", "version", "trigger", "form", "bits", "rows"],
+    ids=[
+        "empty",
+        "foreign",
+        "truncated",
+        "overwritten",
+        "version",
+        "trigger",
+        "form",
+        "bits",
+        "rows",
+        "others",
+    ],
 )
 def test_a_damaged_index_is_begun_anew(
     damage: Callable[[Path], None], folder: Path, tmp_path: Path, read: list[str]
@@ -189,6 +206,18 @@ def test_a_damaged_index_is_begun_anew(
     read.clear()
     assert _aggregated(folder, tmp_path / "fourth") == first
     assert read == [], "the index was not made again"
+
+
+def test_the_rows_of_an_index_that_somebody_else_made_are_not_believed(
+    folder: Path, tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETBENCH_CACHE", str(tmp_path / "theirs"))
+    first = _aggregated(folder, tmp_path / "first")
+    monkeypatch.setenv("ETBENCH_CACHE", str(tmp_path / "ours"))
+    read.clear()
+    assert _aggregated(folder, tmp_path / "second") == first
+    assert len(read) == 28
+    assert (tmp_path / "ours" / "report" / "index.key").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_folder_that_takes_no_index_is_done_without(folder: Path, tmp_path: Path, read: list[str]) -> None:

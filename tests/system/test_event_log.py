@@ -14,7 +14,7 @@ from running import CONF
 import etbench
 from etbench.errors import ConfigError
 from etbench.events import Event
-from etbench.events.event_log import EventLog, read_events
+from etbench.system.event_log import EventLog, read_events
 
 ROUND = Event(kind="round", stage="time", cell="a_fp32_xnnpack", cell_id="0", done=2, of=30, p50_ms=1.5)
 STARTED = Event(kind="cell_started", cell="a_fp32_xnnpack", cell_id="0")
