@@ -1,4 +1,4 @@
-"""Numbers and lists in words, as messages, tables and reports have them, and texts made safe to print."""
+"""Numbers and lists in words, as messages, tables and reports have them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from pathlib import Path
 __all__ = [
     "and_more",
     "counted",
-    "markdown_text",
-    "printable",
     "seconds_text",
     "shape_text",
     "share",
@@ -91,29 +89,3 @@ def share(text: str) -> float:
     if value > 1 and not percent:
         raise ValueError(f"{text!r} is {100 * value:g} %; did you mean {number}% or {value / 100:g}?")
     return value
-
-
-def printable(text: str) -> str:
-    r"""Escape what a terminal, a log or XML may take for a command: control and direction characters.
-
-    Line breaks stay.
-
-    >>> printable("a\x1b[31mb\u202e"), printable("a\nb")
-    ('a\\x1b[31mb\\u202e', 'a\nb')
-    """
-    return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
-        for char in text
-    )
-
-
-def markdown_text(text: str) -> str:
-    r"""Escape a text so that it is not read as Markdown or HTML, in one line.
-
-    >>> markdown_text("<b> a|b\n[c]")
-    '&lt;b> a\\|b \\[c\\]'
-    """
-    escaped = printable(" ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;")
-    for mark in "\\`*|[]~":
-        escaped = escaped.replace(mark, f"\\{mark}")
-    return f"\\{escaped}" if escaped.startswith((">", "#")) else escaped

@@ -22,7 +22,7 @@ from etbench.results.schema.names import cell_words
 from etbench.sweep.eta import Estimate
 from etbench.sweep.manifest import accuracy_changed
 from etbench.terminal.fitting import Column, print_table
-from etbench.terminal.streams import plain_console
+from etbench.terminal.streams import plain_console, print_line
 from etbench.text import counted, seconds_text
 
 __all__ = ["Planned", "plan", "print_plan"]
@@ -67,7 +67,7 @@ def print_plan(argv: Sequence[str]) -> int:
     console = plain_console()
     print_table(console, COLUMNS, [(_name(one.cell), one.program, one.then) for one in planned])
     for line in _summary(planned):
-        console.print(line, markup=False)
+        print_line(line, console)
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import logging
 from collections.abc import Iterable, Iterator
@@ -29,6 +28,7 @@ from etbench.results.tables.notices import notices
 from etbench.results.tables.profiles import HEADER, operator_rows
 from etbench.results.tables.rows import Row, stream_rows
 from etbench.results.tables.sizes import SIZE_COLUMNS, size_rows
+from etbench.results.tables.spreadsheet import CsvWriter, write_frame
 from etbench.system.files import replacing
 
 __all__ = ["FIGURES", "aggregate", "write_rows"]
@@ -72,7 +72,7 @@ def aggregate(paths: Iterable[str | Path], out: Path, *, remember: bool = True) 
     }
     for name, table in tables.items():
         with replacing(path := out / f"{name}.csv") as file:
-            table.to_csv(file, index=False)
+            write_frame(table, file)
         written.append(path)
     if find_spec("pyarrow") is not None:
         with replacing(path := out / "results.parquet") as file:
@@ -95,9 +95,9 @@ def write_rows(
         out / f"{name}.csv" for name in ("results", "profile", "delegation", "sizes")
     )
     with ExitStack() as stack:
-        writers: dict[Path, Any] = {}
+        writers: dict[Path, CsvWriter] = {}
 
-        def writer(path: Path, header: Iterable[str]) -> Any:
+        def writer(path: Path, header: Iterable[str]) -> CsvWriter:
             if path not in writers:
                 writers[path] = stack.enter_context(_csv(path, header))
             return writers[path]
@@ -126,12 +126,10 @@ def _without_details(row: Row) -> Row:
 
 
 @contextmanager
-def _csv(path: Path, header: Iterable[str]) -> Iterator[Any]:
+def _csv(path: Path, header: Iterable[str]) -> Iterator[CsvWriter]:
     """Yield a CSV writer with this header; the file replaces an older one at the end."""
     with replacing(path) as binary:
         text = io.TextIOWrapper(binary, encoding="utf-8", newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header)
-        yield writer
+        yield CsvWriter(text, header)
         text.flush()
         text.detach()
