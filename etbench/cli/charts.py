@@ -15,8 +15,8 @@ FORMATS = ("png", "svg", "pdf")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = (
-        "Writes one file per chart, except for charts without data. The exit status is 1 if a chart could not be "
-        "drawn; the others are still written."
+        "Writes one file per chart, except for charts without data. The exit status is 1 if a chart could "
+        "not be drawn; the others are still written."
     )
     add_folders(parser)
     parser.add_argument(

@@ -25,6 +25,7 @@ __all__ = [
     "add_cache_folder",
     "add_folders",
     "check_results",
+    "file_stem",
     "out_folder",
     "print_faults",
     "print_left_out",
@@ -102,6 +103,12 @@ def read_all(paths: Sequence[Path]) -> list[Result]:
     found, unreadable = read_results(paths)
     print_left_out(unreadable)
     return [result for _, result in found]
+
+
+def file_stem(result: Result) -> str:
+    """Return a name for the file of a result, whatever its model is called."""
+    name = "_".join((result.model_name, result.precision_short, result.delegate))
+    return "".join(char if char.isalnum() or char in "-_." else "_" for char in name)
 
 
 def print_left_out(errors: Iterable[UnreadableError]) -> None:

@@ -153,7 +153,7 @@ def _summary(planned: Sequence[Planned]) -> list[str]:
         )
         lines.append(f"disk: {' and '.join(sizes)} {where}")
     if settings.enabled and settings.remote:
-        lines.append(f"the remote cache {settings.remote} was not checked")
+        lines.append(f"the remote cache {without_secrets(settings.remote)} was not checked")
     return lines
 
 

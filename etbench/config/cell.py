@@ -22,6 +22,7 @@ from etbench.config.sections import (
     Model,
     Passes,
     Precision,
+    Privacy,
     Repeat,
     ReportSettings,
     Runner,
@@ -34,7 +35,7 @@ __all__ = ["Cell", "Recipe", "Settings", "decides_cell"]
 
 # Keys of the YAML and groups that do not decide what is measured: they do not change `Cell.cell_id`.
 UNMEASURED = (
-    *("sweep", "cache", "build", "report", "tracking", "keep_pte", "event_log"),
+    *("sweep", "cache", "build", "report", "privacy", "tracking", "keep_pte", "event_log"),
     *("compare_to", "fail_above", "allow_undecided", "objective", "bounds", "checks"),
     *("measure.timeout_s", "measure.seed", "repeat.until"),
     *("runner.cannot", "runner.compilers", "runner.runs_on"),
@@ -79,6 +80,7 @@ class Settings(Section, frozen=True, kw_only=True):
     build: BuildSettings
     sweep: SweepSettings
     report: ReportSettings = ReportSettings()
+    privacy: Privacy = Privacy()
     checks: Checks = Checks()
     profile: bool = False
     threads: Annotated[int, Meta(ge=1, le=1_024)] | None = None

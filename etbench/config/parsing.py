@@ -16,6 +16,7 @@ from etbench.config.model_data import saved_weights
 from etbench.config.naming import as_built, model_name
 from etbench.config.sections import Delegate, Evaluate, KnownOptions, Model, Precision, Section
 from etbench.errors import ConfigError, nearest
+from etbench.redaction import secret_fault, secrets_written_in, without_secrets_in
 from etbench.text import share
 
 __all__ = ["COMPONENTS", "is_option", "parse"]
@@ -38,7 +39,7 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
 
     """
     config = _plain(composed)
-    faults: list[str] = []
+    faults = list(map(secret_fault, _written_secrets(composed)))
     sections: dict[str, Any] = {}
     for name, kind in COMPONENTS.items():
         section = config.get(name, {} if kind is Evaluate else None)  # older results have no such section
@@ -61,9 +62,8 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
     top = _convert(rest, Settings, "", faults)
     if faults:
         raise ConfigError(faults)
-    return Cell(
-        **sections, **{name: getattr(top, name) for name in Settings.__struct_fields__}, config=config
-    )
+    top_level = {name: getattr(top, name) for name in Settings.__struct_fields__}
+    return Cell(**sections, **top_level, config=without_secrets_in(config))
 
 
 def _share(key: str, text: str, faults: list[str]) -> float:
@@ -105,6 +105,13 @@ def _plain(composed: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         raise ConfigError([str(error).splitlines()[0]]) from error
     return {str(key): value for key, value in dict(plain).items()} if isinstance(plain, dict) else {}
+
+
+def _written_secrets(composed: DictConfig | Mapping[str, Any]) -> list[str]:
+    """Return where a composition has a secret itself, instead of a reference to one."""
+    if not isinstance(composed, DictConfig):  # what is known of it is resolved
+        return []
+    return secrets_written_in(OmegaConf.to_container(composed, resolve=False))
 
 
 T = TypeVar("T")

@@ -29,6 +29,7 @@ __all__ = [
     "Model",
     "Passes",
     "Precision",
+    "Privacy",
     "Repeat",
     "ReportSettings",
     "Runner",
@@ -332,6 +333,12 @@ class Checks(Section, frozen=True, kw_only=True):
     """
 
     accept: list[Annotated[str, Meta(min_length=1)]] = []
+
+
+class Privacy(Section, frozen=True, kw_only=True):
+    """What results may contain; ``strict`` is for results that are published, see `results.files.anonymous`."""
+
+    name: Literal["standard", "strict"] = "standard"
 
 
 class ReportSettings(Section, frozen=True, kw_only=True):

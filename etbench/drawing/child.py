@@ -1,4 +1,4 @@
-"""The process that draws: a request is a line of JSON, the answer a line of JSON and the bytes of the picture.
+"""The process that draws: a request is a line of JSON, the answer such a line and the picture.
 
 Run as a script, without the packages of etbench, whose imports take longer than a drawing.
 """

@@ -16,6 +16,7 @@ from msgspec import Struct
 from etbench.builder.manifest import changed_since
 from etbench.config import Cell, decides_cell
 from etbench.errors import ConfigError
+from etbench.redaction import arguments_without_secrets
 from etbench.results.files.store import UnreadableError, read_result, read_results
 from etbench.results.schema import Result, Status
 from etbench.system.files import replace_file
@@ -62,7 +63,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, cells: Sequence[Cell], *, growing: bool = False) -> Manifest:
         """Return the manifest of a sweep that starts now."""
-        return cls(argv=sys.argv[1:], created_at=_now(), cells=_planned(cells), growing=growing)
+        argv = arguments_without_secrets(sys.argv[1:])
+        return cls(argv=argv, created_at=_now(), cells=_planned(cells), growing=growing)
 
     def extended(self, cells: Sequence[Cell]) -> Manifest:
         """Return it with more cells, for sweepers that choose cells during the sweep."""

@@ -9,7 +9,6 @@ import pandas as pd
 from etbench.drawing import Picture, shared_drawer
 from etbench.errors import EtbenchError
 from etbench.escaping import html
-
 from etbench.results import charts
 from etbench.results.charts import AnyChart
 from etbench.results.charts.style import INK

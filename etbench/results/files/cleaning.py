@@ -8,7 +8,6 @@ stay different. What is read by programs (the configuration, the command, lists 
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import Any
 
 from etbench.escaping import printable
@@ -21,7 +20,6 @@ TEXTS = frozenset(
     {"advice", "cure", "hint", "log", "message", "note", "reason", "reasons", "traceback", "where"}
 )
 EXACT = frozenset({"command", "config", "evaluation_sources", "sources"})
-ESCAPES = re.compile(rb"\\[bfnrtu]")
 
 
 def needs_cleaning(body: bytes) -> bool:
@@ -29,11 +27,11 @@ def needs_cleaning(body: bytes) -> bool:
 
     This takes a small part of the time of decoding it, and most files need no cleaning.
     """
-    return ESCAPES.search(body) is not None or not _is_printable(body) or _has_long_text(body)
+    return b"\\" in body or not _is_printable(body) or _has_long_text(body)
 
 
 def cleaned(raw: Any, name: str = "") -> Any:
-    """Return a decoded result, or the part of it with this name, with its texts and keys as they are shown."""
+    """Return a decoded result, or its part of this name, with its texts and keys as they are shown."""
     if name in EXACT:
         return raw
     match raw:
@@ -51,14 +49,16 @@ def _is_printable(body: bytes) -> bool:
     if body.isascii():
         return b"\x7f" not in body  # JSON has the other control characters as escapes only
     try:
-        return body.decode().translate({10: None, 13: None, 9: None}).isprintable()
+        return "".join(body.decode().split("\n")).isprintable()
     except UnicodeDecodeError:
         return False
 
 
 def _has_long_text(body: bytes) -> bool:
-    if b"\\" in body:  # a quote may not be the end of a text
-        return True
+    """Return whether a text is too long; it would be in one line, as it has no escapes."""
+    step = LONGEST_LINE // 2
+    if all(body.find(b"\n", at, at + step) >= 0 for at in range(0, len(body) - step + 1, step)):
+        return False
     return max(map(len, body.split(b'"')[1::2]), default=0) > LONGEST_LINE
 
 

@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
