@@ -17,6 +17,7 @@ from etbench.errors import ConfigError
 from etbench.events import Event
 from etbench.preflight.checks import faults_here
 from etbench.preflight.grid import expanded
+from etbench.redaction import without_secrets
 from etbench.results.files.store import read_results
 from etbench.results.schema.names import cell_words
 from etbench.sweep.eta import Estimate

@@ -29,8 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--anonymous",
         action="store_true",
-        help="leave out host names, addresses of devices, and paths that are not below the current folder or an "
-        "installed package; a checksum takes their place, so that results stay comparable",
+        help="leave out host names, addresses of devices, and paths that are not below the current folder or "
+        "an installed package; a checksum takes their place, so that results stay comparable",
     )
     parser.add_argument(
         "-o",

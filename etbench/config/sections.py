@@ -336,7 +336,10 @@ class Checks(Section, frozen=True, kw_only=True):
 
 
 class Privacy(Section, frozen=True, kw_only=True):
-    """What results may contain; ``strict`` is for results that are published, see `results.files.anonymous`."""
+    """What results may contain: ``strict`` is for results that are published.
+
+    These have no name of a host, no address of a device and no path outside the working folder.
+    """
 
     name: Literal["standard", "strict"] = "standard"
 

@@ -1,4 +1,4 @@
-"""Secrets that are written into a command line or a YAML file, where every record of the run would have them."""
+"""Secrets that are written into a command line or a YAML file, which every record of a run would repeat."""
 
 from __future__ import annotations
 

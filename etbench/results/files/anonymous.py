@@ -6,6 +6,7 @@ same checkpoint, have the same word there, and results are compared and paired a
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import platform
@@ -141,9 +142,7 @@ def _known_folders() -> list[tuple[str, str]]:
         sysconfig.get_path("purelib"): "site-packages",
         str(Path(__file__).parents[2]): "etbench",
     }
-    try:
+    with contextlib.suppress(FileNotFoundError):  # it was removed
         found[str(Path.cwd())] = "."
-    except FileNotFoundError:  # it was removed
-        pass
-    named = [(folder, name) for folder, name in found.items() if len(Path(folder).parts) > 2]
-    return sorted(named, key=lambda pair: len(pair[0]), reverse=True)
+    found.pop("/", None)
+    return sorted(found.items(), key=lambda pair: len(pair[0]), reverse=True)
