@@ -27,7 +27,7 @@ __all__ = [
     "xml_text",
 ]
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a spreadsheet tells that a cell is one
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # also as wide characters, in Japan
 BREAK = "\u200b"  # a space without width: separates what would be a link or a mention
 LINKS = re.compile(r"(?<=:)(?=//)|(?<=\bwww)(?=\.)|(?<=@)(?=\w)", re.IGNORECASE)
 REFERENCE = re.compile(r"(?<=#)(?=\d)|(?<=\bGH)(?=-\d)", re.IGNORECASE)

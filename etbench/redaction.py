@@ -2,7 +2,7 @@
 
 Results, event logs, manifests and Hydra's own files record what a run was asked for. So a secret must not be
 written into a configuration: the command line refuses one (`secrets_written_in`) and names the way out, a
-reference to a variable of the environment. What such a reference stands for is left out of every record and
+reference to a variable of the environment. The value of such a variable is left out of every record and
 message, as are the query and the user part of any URL.
 """
 
@@ -94,7 +94,7 @@ _withheld: set[str] = set()  # values of this process
 
 
 def withhold(values: Iterable[str]) -> None:
-    """Leave these values out of all texts from now on, but for short ones, which may be parts of words."""
+    """Leave these values out of all texts from now on; short ones stay, since they may be parts of words."""
     _withheld.update(value for value in values if len(value) >= SHORTEST)
 
 

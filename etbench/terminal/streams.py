@@ -63,7 +63,7 @@ def print_line(text: str | Text, console: Console | None = None) -> None:
 
 
 def shown(text: str | Text) -> Text:
-    """Return a text that a terminal takes for no command; one that has to be escaped loses its colors."""
+    """Return a text without what a terminal takes for a command; a text that is escaped loses its colors."""
     if isinstance(text, str):
         return Text(terminal_text(text))
     escaped = terminal_text(text.plain)

@@ -108,14 +108,14 @@ def _parts(name: str) -> Iterator[str]:
 
 
 def _hidden(text: str | None) -> str | None:
-    """Return the word that stands for a name or a path."""
+    """Return the word that takes the place of a name or a path."""
     if text is None:
         return None
     return f"hidden-{hashlib.blake2b(text.encode(), key=_key(), digest_size=16).hexdigest()[:DIGITS]}"
 
 
 def _shown(path: str) -> str:
-    """Return a path below the working folder or a package, or the word that stands for any other."""
+    """Return a path below the working folder or a package, or the word that replaces any other."""
     for folder, name in _known_folders():
         if path == folder or path.startswith(f"{folder}/"):
             return name + path.removeprefix(folder)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from etbench.escaping import terminal_text
 from etbench.results.files.store import UnreadableError
 from etbench.results.tables.delegation import DELEGATION_COLUMNS, delegation_rows
 from etbench.results.tables.frames import (
@@ -60,7 +61,7 @@ def aggregate(paths: Iterable[str | Path], out: Path, *, remember: bool = True) 
     frame = frame_of_rows(rows)
     del rows
     for notice in notices(frame, files):
-        _log.warning("%s", notice)
+        _log.warning("%s", terminal_text(notice))
     flat = pivot(frame)
     flat.columns = pd.Index([f"{'_'.join(map(str, pair))}_p50_ms" for pair in flat.columns])
     tables = {
@@ -104,7 +105,7 @@ def write_rows(
         write = writer(results, FIGURES)
         for path, row in found:
             if isinstance(row, UnreadableError):
-                _log.warning("left out %s", row.message)
+                _log.warning("left out %s", terminal_text(row.message))
                 continue
             write.writerow(_figures(row))
             identity, (operators, taken, sized) = _identity(row), _details(row)
