@@ -8,6 +8,7 @@ message, as are the query and the user part of any URL.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
@@ -164,6 +165,7 @@ def _inside(value: Any) -> Iterable[tuple[Any, Any]]:
     return enumerate(value) if isinstance(value, list | tuple) else ()
 
 
+@functools.lru_cache(maxsize=4096)  # the same keys in each cell of a sweep
 def _is_secret(place: str, *, whole: bool = True) -> bool:
     """Return whether the value at a dotted place is, or may be, a credential.
 

@@ -101,10 +101,8 @@ class CellRun:
 
     def emit(self, event: Event) -> None:
         """Add the cell to an event, log it and pass it on."""
-        message = without_secrets(event.message)
-        event = msgspec.structs.replace(
-            event, cell=self.cell.stem, cell_id=self.cell.cell_id, message=message
-        )
+        texts = {name: without_secrets(getattr(event, name)) for name in ("message", "weights", "data")}
+        event = msgspec.structs.replace(event, cell=self.cell.stem, cell_id=self.cell.cell_id, **texts)
         with contextlib.suppress(OSError), self.log.open("a", encoding="utf-8") as file:
             stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
             took = "" if event.seconds is None else f" {event.seconds:.3f} s"

@@ -21,11 +21,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from etbench.redaction import arguments_without_secrets, without_secrets, without_secrets_in
 from etbench.results.schema import Result
 
 __all__ = ["anonymous"]
 
 DIGITS = 6
+HIDDEN = re.compile(rf"hidden-[0-9a-f]{{{DIGITS}}}")
 # What results are paired by, as far as it is a text: it is never a path.
 IDENTITY = frozenset(
     {
@@ -51,6 +53,8 @@ def anonymous(result: Result) -> Result:
     addresses = {key: device[key] for key in ADDRESSES if device.get(key)}
     hide = _Hiding(map(str, [platform.node(), facts.host, facts.node or "", *addresses.values()]))
     raw = msgspec.to_builtins(result)
+    raw["config"] = without_secrets_in(raw["config"])  # of older versions
+    raw["command"] = arguments_without_secrets(raw["command"])
     raw |= {name: hide(value) for name, value in raw.items() if name not in IDENTITY}
     raw["environment"] |= {name: _hidden(getattr(facts, name)) for name in ("host", "node")}
     if device:
@@ -80,6 +84,7 @@ class _Hiding:
         return value
 
     def _text(self, text: str) -> str:
+        text = without_secrets(text)
         if "/" in text or "\\" in text:
             text = self._without_paths(text)
         name = self._names.fullmatch(text)  # a word of its own, such as a status, is not the name of a host
@@ -98,7 +103,7 @@ class _Hiding:
 
 def _parts(name: str) -> Iterator[str]:
     """Yield a name, the host in it, and that host without its domain."""
-    if not name:
+    if not name or HIDDEN.fullmatch(name):
         return
     host = urlsplit(name if "//" in name else f"//{name}").hostname or name
     short = host.partition(".")[0]
@@ -109,8 +114,8 @@ def _parts(name: str) -> Iterator[str]:
 
 def _hidden(text: str | None) -> str | None:
     """Return the word that takes the place of a name or a path."""
-    if text is None:
-        return None
+    if text is None or HIDDEN.fullmatch(text):
+        return text
     return f"hidden-{hashlib.blake2b(text.encode(), key=_key(), digest_size=16).hexdigest()[:DIGITS]}"
 
 

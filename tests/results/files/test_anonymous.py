@@ -52,7 +52,7 @@ def private(make_result: MakeResult, tmp_path: Path, monkeypatch: pytest.MonkeyP
         log_file="../../home/jane/etbench.log",
         config={
             "device": {"kind": "ssh", "host": "jane@10.0.0.17", "options": ["-p", "2222"], "retries": 3},
-            "cache": {"dir": "/home/jane/.cache", "max_gb": 20.0},
+            "cache": {"dir": "/home/jane/.cache", "max_gb": 20.0, "remote_options": {"pwd": "hunter2"}},
             "calibration": {"images": f"{tmp_path}/images", "npz": None},
         },
     )
@@ -60,7 +60,18 @@ def private(make_result: MakeResult, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_nobody_is_named(private: Result) -> None:
     body = msgspec.json.encode(anonymous(private)).decode()
-    for word in ("jane", "Jane", "Doe", "workhorse", "node-7", "10.0.0.17", "thesis", "project x", "2222"):
+    for word in (
+        "jane",
+        "Jane",
+        "Doe",
+        "workhorse",
+        "node-7",
+        "10.0.0.17",
+        "thesis",
+        "project x",
+        "2222",
+        "hunter2",
+    ):
         assert word not in body
     assert platform.node() not in body
 
