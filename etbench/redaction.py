@@ -12,6 +12,7 @@ import functools
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 __all__ = [
     "HARMLESS_REMOTE_OPTIONS",
@@ -30,45 +31,42 @@ REMOTE_OPTIONS = "cache.remote_options"
 # Options of fsspec's file systems that are recorded, at any depth. All others may be credentials: each file
 # system has its own names for these.
 HARMLESS_REMOTE_OPTIONS = frozenset(
-    {
-        *(
-            "account_name",
-            "addressing_style",
-            "anon",
-            "auto_mkdir",
-            "block_size",
-            "cache_timeout",
-            "cache_type",
-        ),
-        *(
-            "connect_timeout",
-            "consistency",
-            "default_block_size",
-            "default_fill_cache",
-            "endpoint_url",
-            "host",
-        ),
-        *(
-            "listings_expiry_time",
-            "location",
-            "max_attempts",
-            "max_concurrency",
-            "max_pool_connections",
-            "mode",
-        ),
-        *(
-            "port",
-            "profile",
-            "project",
-            "protocol",
-            "read_timeout",
-            "region",
-            "region_name",
-            "requester_pays",
-        ),
-        *("signature_version", "skip_instance_cache", "timeout", "use_listings_cache", "use_ssl", "verify"),
+    [
+        "account_name",
+        "addressing_style",
+        "anon",
+        "auto_mkdir",
+        "block_size",
+        "cache_timeout",
+        "cache_type",
+        "connect_timeout",
+        "consistency",
+        "default_block_size",
+        "default_fill_cache",
+        "endpoint_url",
+        "host",
+        "listings_expiry_time",
+        "location",
+        "max_attempts",
+        "max_concurrency",
+        "max_pool_connections",
+        "mode",
+        "port",
+        "profile",
+        "project",
+        "protocol",
+        "read_timeout",
+        "region",
+        "region_name",
+        "requester_pays",
+        "signature_version",
+        "skip_instance_cache",
+        "timeout",
+        "use_listings_cache",
+        "use_ssl",
+        "verify",
         "version_aware",
-    }
+    ]
 )
 
 # Elsewhere, what options with credentials are called: words of a name, and pairs of words.
@@ -82,9 +80,9 @@ SECRET_NAME = re.compile(rf"(?:^|[_-])(?:{WORDS}|{PAIRS})(?:$|[_-])|^token$", re
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 REFERENCE = re.compile(r"\$\{oc\.(?:env:[^,{}]+|decode:\$\{oc\.env:[^,{}]+\})\}")
-URL = re.compile(r"\b(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<rest>[^\s'\"<>`]+)", re.IGNORECASE)
+URL = re.compile(r"\b(?P<scheme>[a-z][a-z0-9+.-]{0,30}://)(?P<rest>[^\s'\"<>`]+)", re.IGNORECASE)
 PARAMETER = re.compile(
-    rf"(?P<name>(?<![\w-])(?:(?:[\w.-]*[_.-])?(?:{WORDS}|{PAIRS}|sig|signature)|(?:[\w.]*\.)?token))"
+    rf"(?P<name>(?<![\w-])(?:(?:[\w.-]{{0,60}}[_.-])?(?:{WORDS}|{PAIRS}|sig|signature)|(?:[\w.]{{0,60}}\.)?token))"
     r"(?P<is>['\"]\s*[=:]\s*|=)(?P<quote>['\"]?)(?!\$\{|\(left)[^\s'\"&,;)}\]]{3,}",
     re.IGNORECASE,
 )
@@ -114,7 +112,7 @@ def without_secrets(text: str) -> str:
 def without_secrets_in(config: Any) -> Any:
     """Return a configuration as it is recorded, and `withhold` what is left out of it."""
     secrets = list(_secrets(config))
-    withhold(text for _, value in secrets for text in _texts(value) if "://" not in text)
+    withhold(part for _, value in secrets for text in _texts(value) for part in _secret_parts(text))
     return _recorded(config, {place for place, _ in secrets})
 
 
@@ -212,3 +210,17 @@ def _texts(value: Any) -> Iterator[str]:
         yield value
     for _, inner in _inside(value):
         yield from _texts(inner)
+
+
+def _secret_parts(text: str) -> list[str]:
+    """Return what is secret of a value: of a URL its password and what its query and fragment set."""
+    if "://" not in text:
+        return [text]
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        return []
+    return [
+        url.password or "",
+        *(value for part in (url.query, url.fragment) for _, value in parse_qsl(part)),
+    ]

@@ -126,3 +126,16 @@ def test_what_is_no_mere_reference_is(value: str) -> None:
 def test_an_override_with_a_secret_is_left_out_of_a_command() -> None:
     words = ["-m", "++cache.remote_options.secret=hunter2", "model=tiny", "+model.api_key=hunter2"]
     assert arguments_without_secrets(words) == ["-m", "model=tiny"]
+
+
+def test_the_secret_parts_of_a_url_are_left_out_where_they_stand_alone() -> None:
+    without_secrets_in({"a": "s3://me:first-of-two@bucket/prefix-of-all?sig=second-of-two"})
+    assert (
+        without_secrets("first-of-two, second-of-two, prefix-of-all")
+        == f"{LEFT_OUT}, {LEFT_OUT}, prefix-of-all"
+    )
+
+
+@pytest.mark.parametrize("text", ["a." * 50_000, "a://" * 20_000, "secret" * 20_000, "x=" * 50_000])
+def test_a_long_text_takes_no_longer_than_its_length(text: str) -> None:
+    assert without_secrets(text)
