@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from etbench.text import printable
+
 __all__ = [
     "csv_cell",
     "github_message",
@@ -22,7 +24,6 @@ __all__ = [
     "markdown_row",
     "markdown_text",
     "one_line",
-    "printable",
     "terminal_text",
     "xml_text",
 ]
@@ -33,20 +34,6 @@ LINKS = re.compile(r"(?<=:)(?=//)|(?<=\bwww)(?=\.)|(?<=@)(?=\w)", re.IGNORECASE)
 REFERENCE = re.compile(r"(?<=#)(?=\d)|(?<=\bGH)(?=-\d)", re.IGNORECASE)
 BLOCK = re.compile(r"[>#]|[-+=](?=\s|$|[-=]+$)")  # what begins a quote, a heading or a list
 WORKFLOW_COMMAND = re.compile(r"^(?=\s*::)", re.MULTILINE)
-
-
-def printable(text: str) -> str:
-    r"""Escape control and direction characters, but not line breaks: for a log.
-
-    >>> printable("a\x1b[31mb\u202e"), printable("a\nb")
-    ('a\\x1b[31mb\\u202e', 'a\nb')
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
-        for char in text
-    )
 
 
 def one_line(text: str) -> str:

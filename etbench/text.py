@@ -1,4 +1,4 @@
-"""Numbers and lists in words, as messages, tables and reports have them."""
+"""Numbers and lists in words, as messages, tables and reports have them, and texts made safe to print."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 __all__ = [
     "and_more",
     "counted",
+    "printable",
     "seconds_text",
     "shape_text",
     "share",
@@ -89,3 +90,19 @@ def share(text: str) -> float:
     if value > 1 and not percent:
         raise ValueError(f"{text!r} is {100 * value:g} %; did you mean {number}% or {value / 100:g}?")
     return value
+
+
+def printable(text: str) -> str:
+    r"""Escape what a terminal, a log or XML may take for a command: control and direction characters.
+
+    Line breaks stay.
+
+    >>> printable("a\x1b[31mb\u202e"), printable("a\nb")
+    ('a\\x1b[31mb\\u202e', 'a\nb')
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
+        for char in text
+    )

@@ -19,10 +19,10 @@ from etbench.escaping import (
     markdown_row,
     markdown_text,
     one_line,
-    printable,
     terminal_text,
     xml_text,
 )
+from etbench.text import printable
 
 ANY = st.text(st.characters(codec=None))  # lone surrogates too
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from etbench.escaping import printable
+from etbench.text import printable
 
 __all__ = ["LONGEST_LINE", "LONGEST_TEXT", "cleaned", "needs_cleaning"]
 

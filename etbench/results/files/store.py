@@ -11,12 +11,12 @@ from pathlib import Path
 import msgspec
 
 from etbench.errors import EtbenchError
-from etbench.escaping import printable
 from etbench.results.checks import judged, with_latency_findings
 from etbench.results.files.cleaning import cleaned, needs_cleaning
 from etbench.results.files.upgrade import fill_in, is_flat, upgrade
 from etbench.results.schema import SCHEMA_VERSION, Result
 from etbench.system.files import name_file, temporary_beside
+from etbench.text import printable
 
 __all__ = [
     "DuplicateError",
