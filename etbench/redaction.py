@@ -103,9 +103,10 @@ def without_secrets(text: str) -> str:
     >>> without_secrets("GET https://me:word@host/a.bin?X-Amz-Signature=0ab failed, password=hunter2")
     'GET https://host/a.bin failed, password=(left out)'
     """
+    text = _plain_urls(text)
     for value in sorted(_withheld, key=len, reverse=True):
         text = text.replace(value, LEFT_OUT)
-    text = HEADER.sub(rf"\g<name>{LEFT_OUT}", _plain_urls(text))
+    text = HEADER.sub(rf"\g<name>{LEFT_OUT}", text)
     return PARAMETER.sub(rf"\g<name>\g<is>\g<quote>{LEFT_OUT}", text)
 
 

@@ -35,11 +35,10 @@ def write_frame(frame: pd.DataFrame, file: IO[Any] | None = None) -> str | None:
     """Write a frame without its index to a file, or return it as a text if there is no file."""
     import pandas as pd  # `etbench show` does without
 
-    texts = {
-        name: pd.Series([csv_cell(value) for value in frame[name]], index=frame.index, dtype="object")
-        for name in frame.select_dtypes(["object", "string"])
-    }
-    escaped = frame.assign(**texts)
+    escaped = frame.copy(deep=False)
+    for name in frame.select_dtypes(["object", "string"]):
+        values = [csv_cell(value) for value in frame[name]]
+        escaped[name] = pd.Series(values, index=frame.index, dtype="object")
     escaped.columns = pd.Index([csv_cell(name) for name in frame.columns])
     text: str | None = escaped.to_csv(file, index=False, lineterminator="\n")
     return text
