@@ -9,7 +9,6 @@ from pathlib import Path
 __all__ = [
     "and_more",
     "counted",
-    "markdown_text",
     "path_text",
     "printable",
     "seconds_text",
@@ -102,6 +101,8 @@ def printable(text: str) -> str:
     >>> printable("a\x1b[31mb\u202e"), printable("a\nb")
     ('a\\x1b[31mb\\u202e', 'a\nb')
     """
+    if text.isprintable():
+        return text
     return "".join(
         char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
         for char in text
@@ -115,15 +116,3 @@ def path_text(path: str | Path) -> str:
     'a\\nb/\\udcff.json'
     """
     return printable(str(path)).replace("\n", "\\n")
-
-
-def markdown_text(text: str) -> str:
-    r"""Escape a text so that it is not read as Markdown or HTML, in one line.
-
-    >>> markdown_text("<b> a|b\n[c]")
-    '&lt;b> a\\|b \\[c\\]'
-    """
-    escaped = printable(" ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;")
-    for mark in "\\`*|[]~":
-        escaped = escaped.replace(mark, f"\\{mark}")
-    return f"\\{escaped}" if escaped.startswith((">", "#")) else escaped

@@ -16,7 +16,6 @@ from etbench.system.strict_json import decode_json
 __all__ = ["BuildTimes"]
 
 KEPT = 10_000
-MAX_BYTES = 16 * 2**20  # of the file
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 

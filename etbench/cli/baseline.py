@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etbench.cli.common import add_cache_folder, print_left_out
+from etbench.escaping import terminal_text
 from etbench.terminal.fitting import Column, print_table
-from etbench.terminal.streams import plain_console
+from etbench.terminal.streams import plain_console, print_line
 from etbench.text import counted
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         case "set":
             kept, left_out = keep_baseline(args.name, args.source, cache)
             for line in left_out:
-                print(f"left out {line}", file=sys.stderr)
+                print(terminal_text(f"left out {line}"), file=sys.stderr)
             _say(f"baseline:{kept.name} has {_cells(kept)}, {kept.bytes / 1e6:.1f} MB: {kept.folder}")
         case "list":
             _list(kept_baselines(cache.folder))
@@ -98,4 +99,4 @@ def _cells(kept: Kept) -> str:
 
 
 def _say(text: str) -> None:
-    plain_console().print(text, markup=False)
+    print_line(text)

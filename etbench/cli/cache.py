@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from etbench.cli.common import add_cache_folder
 from etbench.terminal.fitting import Column, print_table
-from etbench.terminal.streams import plain_console
+from etbench.terminal.streams import plain_console, print_line
 from etbench.text import counted
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _list(cache: Cache) -> None:
 
     entries = cache.entries()
     console = plain_console()
-    console.print(f"{counted(len(entries), 'program')} in {cache.folder}", markup=False)
+    print_line(f"{counted(len(entries), 'program')} in {cache.folder}", console)
     rows = (
         (
             entry.name,
@@ -92,7 +92,7 @@ def _verify(cache: Cache) -> int:
 
 
 def _say(text: str) -> None:
-    plain_console().print(text, markup=False)
+    print_line(text)
 
 
 def _gigabytes(text: str) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from etbench.cli.common import add_folders, out_folder, print_paths, read_all
+from etbench.cli.common import add_folders, out_folder, print_faults, print_paths, read_all
 from etbench.errors import EtbenchError
 
 __all__ = ["configure", "run"]
@@ -14,7 +14,10 @@ FORMATS = ("png", "svg", "pdf")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
-    parser.description = "Writes one file per chart, except for charts without data."
+    parser.description = (
+        "Writes one file per chart, except for charts without data. The exit status is 1 if a chart could "
+        "not be drawn; the others are still written."
+    )
     add_folders(parser)
     parser.add_argument(
         "--format",
@@ -28,19 +31,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run it and return the exit status."""
     from etbench.results.charts import draw_all
-    from etbench.results.charts.saving import save_chart
+    from etbench.results.charts.pictures import write_pictures
 
     results, out = read_all(args.paths), out_folder(args)
     charts = draw_all(results)
     if not charts:
         raise EtbenchError("there is nothing to draw: no cell was measured", stage="charts")
     out.mkdir(parents=True, exist_ok=True)
-    written = [
-        save_chart(chart, out / f"{name}.{suffix}")
-        for name, chart in charts.items()
-        for suffix in args.format
-    ]
-    return print_paths(written)
+    written, faults = write_pictures(charts, out, args.format)
+    print_paths(written)
+    return print_faults(faults)
 
 
 def _formats(text: str) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etbench.errors import EtbenchError
+from etbench.escaping import terminal_text
 from etbench.exit_status import BAD_USAGE, FAILED, OK, REGRESSION, UNDECIDED
 from etbench.text import path_text
 
@@ -25,7 +26,9 @@ __all__ = [
     "add_cache_folder",
     "add_folders",
     "check_results",
+    "file_stem",
     "out_folder",
+    "print_faults",
     "print_left_out",
     "print_paths",
     "read_all",
@@ -63,7 +66,7 @@ def check_results(paths: Sequence[Path]) -> None:
     if len(empty) == len(paths):
         raise EtbenchError("\n".join(empty), stage="read")
     for words in empty:
-        print(words, file=sys.stderr)
+        print(terminal_text(words), file=sys.stderr)
 
 
 def _why_empty(path: Path) -> str:
@@ -103,10 +106,23 @@ def read_all(paths: Sequence[Path]) -> list[Result]:
     return [result for _, result in found]
 
 
+def file_stem(result: Result) -> str:
+    """Return a name for the file of a result, whatever its model is called."""
+    name = "_".join((result.model_name, result.precision_short, result.delegate))
+    return "".join(char if char.isalnum() or char in "-_." else "_" for char in name)
+
+
 def print_left_out(errors: Iterable[UnreadableError]) -> None:
     """Print to stderr each file that was left out, and why."""
     for error in errors:
-        print(f"left out {error.message}", file=sys.stderr)
+        print(terminal_text(f"left out {error.message}"), file=sys.stderr)
+
+
+def print_faults(errors: Sequence[EtbenchError]) -> int:
+    """Print to stderr what could not be written, and return the exit status: 1 if there is anything."""
+    for error in errors:
+        print(terminal_text(error.message), file=sys.stderr)
+    return FAILED if errors else OK
 
 
 def print_paths(paths: Iterable[Path]) -> int:

@@ -150,11 +150,12 @@ def _print_table(comparison: Comparison, outcome: Outcome) -> None:
     from etbench.results.comparison.formats import beside_the_table
     from etbench.results.comparison.outcome import decision_counts
     from etbench.terminal.console import print_comparison
+    from etbench.terminal.streams import print_line
 
     print_comparison(comparison.cells)
     for line in beside_the_table(comparison):
-        print(line)
-    print(f"{outcome.heading}: {decision_counts(comparison.cells)}")
+        print_line(line)
+    print_line(f"{outcome.heading}: {decision_counts(comparison.cells)}")
 
 
 def _text(name: str, comparison: Comparison, outcome: Outcome) -> str:

@@ -37,7 +37,7 @@ def _facts() -> int:
     from etbench.preflight.compose import compose_options
     from etbench.preflight.doctor import advise, describe, registered_backends
     from etbench.terminal.fitting import Column, print_table
-    from etbench.terminal.streams import plain_console
+    from etbench.terminal.streams import plain_console, print_line
 
     console = plain_console()
     facts = read_environment(threads=None)
@@ -49,7 +49,7 @@ def _facts() -> int:
     rows.append(("native runner", f"none: {missing}" if missing else "runner=native compiles it"))
     print_table(console, (Column("", left=True), Column("", wraps=True)), rows)
     for advice in advise(facts, psutil.cpu_percent(interval=0.5) / 100):
-        console.print(Text.assemble((advice.trouble, "yellow"), f"\n  {advice.cure}"))
+        print_line(Text.assemble((advice.trouble, "yellow"), f"\n  {advice.cure}"), console)
     return 0 if backends is not None else 1
 
 

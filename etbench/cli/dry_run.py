@@ -16,12 +16,13 @@ from etbench.errors import ConfigError
 from etbench.events import Event
 from etbench.preflight.checks import faults_here
 from etbench.preflight.grid import expanded
+from etbench.redaction import without_secrets
 from etbench.results.files.store import read_results
 from etbench.results.schema.names import cell_words
 from etbench.sweep.eta import Estimate
 from etbench.sweep.manifest import accuracy_changed
 from etbench.terminal.fitting import Column, print_table
-from etbench.terminal.streams import plain_console
+from etbench.terminal.streams import plain_console, print_line
 from etbench.text import counted, seconds_text
 
 __all__ = ["Planned", "plan", "print_plan"]
@@ -66,7 +67,7 @@ def print_plan(argv: Sequence[str]) -> int:
     console = plain_console()
     print_table(console, COLUMNS, [(_name(one.cell), one.program, one.then) for one in planned])
     for line in _summary(planned):
-        console.print(line, markup=False)
+        print_line(line, console)
     return 0
 
 
@@ -154,7 +155,7 @@ def _summary(planned: Sequence[Planned]) -> list[str]:
         )
         lines.append(f"disk: {' and '.join(sizes)} {where}")
     if settings.enabled and settings.remote:
-        lines.append(f"the remote cache {settings.remote} was not checked")
+        lines.append(f"the remote cache {without_secrets(settings.remote)} was not checked")
     return lines
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from etbench.cli.common import OK, check_results
+from etbench.cli.common import OK, check_results, print_faults
 from etbench.errors import EtbenchError
+from etbench.escaping import markdown_row
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import plain_console, say
 from etbench.text import share
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     """Run it and return the exit status."""
     import msgspec
 
-    from etbench.results.history import cell_histories, history_table
+    from etbench.results.history import cell_histories
     from etbench.results.tables.frames import load_results
 
     check_results(args.paths)
@@ -84,20 +85,27 @@ def run(args: argparse.Namespace) -> int:
         print(_markdown(histories, least_ratio))
     else:
         _print_table(histories, least_ratio)
-    if args.out is not None:
-        from etbench.results.charts.history import MOST, history_lines
-        from etbench.results.charts.saving import save_chart
-        from etbench.system.files import replace_file
+    return OK if args.out is None else _write(histories, args.out)
 
-        args.out.mkdir(parents=True, exist_ok=True)
-        replace_file(args.out / "history.csv", history_table(histories).to_csv(index=False).encode())
-        save_chart(history_lines(histories), args.out / "history.png")
-        for name in ("history.csv", "history.png"):
-            print(args.out / name, file=sys.stderr)
-        if len(histories) > MOST:
-            left_out = f"history.png has {MOST} of {len(histories)} cells, those with changes first"
-            print(left_out, file=sys.stderr)
-    return OK
+
+def _write(histories: list[CellHistory], out: Path) -> int:
+    """Write the table and the chart into a folder; return 1 if the chart could not be drawn."""
+    from etbench.results.charts.history import MOST, history_lines
+    from etbench.results.charts.pictures import write_pictures
+    from etbench.results.history import history_table
+    from etbench.results.tables.spreadsheet import write_frame
+    from etbench.system.files import replacing
+
+    out.mkdir(parents=True, exist_ok=True)
+    with replacing(out / "history.csv") as file:
+        write_frame(history_table(histories), file)
+    written, faults = write_pictures({"history": history_lines(histories)}, out, ["png"])
+    for path in (out / "history.csv", *written):
+        print(path, file=sys.stderr)
+    if written and len(histories) > MOST:
+        left_out = f"history.png has {MOST} of {len(histories)} cells, those with changes first"
+        print(left_out, file=sys.stderr)
+    return print_faults(faults)
 
 
 def _print_table(histories: Sequence[CellHistory], least_ratio: float) -> None:
@@ -109,10 +117,8 @@ def _print_table(histories: Sequence[CellHistory], least_ratio: float) -> None:
 def _markdown(histories: Sequence[CellHistory], least_ratio: float) -> str:
     names = [column.header for column in COLUMNS]
     rule = ["---" if column.wraps else "--:" for column in COLUMNS]
-    rows = ([text.replace("|", "\\|") for text in row] for row in _rows(histories, least_ratio))
-    return "\n".join(
-        [f"| {' | '.join(names)} |", f"|{'|'.join(rule)}|", *(f"| {' | '.join(row)} |" for row in rows)]
-    )
+    rows = map(markdown_row, _rows(histories, least_ratio))
+    return "\n".join([markdown_row(names), f"|{'|'.join(rule)}|", *rows])
 
 
 def _rows(histories: Sequence[CellHistory], least_ratio: float) -> Iterable[tuple[str, ...]]:

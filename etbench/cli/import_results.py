@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from etbench.cli.common import print_left_out, print_paths
+from etbench.cli.common import file_stem, print_left_out, print_paths
 from etbench.errors import EtbenchError
 
 __all__ = ["configure", "run"]
@@ -41,11 +41,4 @@ def run(args: argparse.Namespace) -> int:
     print_left_out(left_out)
     if not results:
         raise EtbenchError("nothing was imported", stage="import")
-    return print_paths(
-        write_result(result, args.out, _stem(result.model_name, result.precision_short, result.delegate))
-        for result in results
-    )
-
-
-def _stem(*parts: str) -> str:
-    return "".join(char if char.isalnum() or char in "-_." else "_" for char in "_".join(parts))
+    return print_paths(write_result(result, args.out, file_stem(result)) for result in results)

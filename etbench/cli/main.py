@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from etbench.cli.commands import COMMANDS, LATER
 from etbench.cli.words import hint
 from etbench.errors import EtbenchError
+from etbench.escaping import terminal_text
 from etbench.exit_status import BAD_USAGE
+from etbench.redaction import without_secrets
 from etbench.terminal.pipe import ending_with_the_reader
 
 __all__ = ["main"]
@@ -25,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return _call(list(sys.argv[1:] if argv is None else argv))
         except EtbenchError as error:
-            sys.stderr.write(f"{error.message}\n")
+            sys.stderr.write(f"{terminal_text(without_secrets(error.message))}\n")
             return BAD_USAGE
 
 

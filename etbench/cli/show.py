@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from etbench.cli.common import OK, read_all
 from etbench.errors import EtbenchError
+from etbench.escaping import markdown_row, markdown_text
 
 if TYPE_CHECKING:
     from etbench.results.schema import Result
@@ -130,19 +130,19 @@ def _markdown(results: Sequence[Result], columns: Sequence[Figure]) -> None:
     from etbench.terminal.summary_table import cells_of, names_of, usual_figures
 
     figures = columns or usual_figures(results)
-    print(f"| {' | '.join(' '.join(figure.header.split()) for figure in figures)} |")
+    print(markdown_row(figure.header for figure in figures))
     print(f"|{'|'.join('---' if figure.is_words else '--:' for figure in figures)}|")
     for row in cells_of(results, names_of(results), figures):
-        print(f"| {' | '.join(str(text).replace('|', chr(92) + '|') for text in row)} |")
+        print(markdown_row(row))
     if not columns and (found := finding_lines(results, names_of(results))):
-        print("\n".join(["", *(f"- {line}" for line in found)]))
+        print("\n".join(["", *(f"- {markdown_text(line)}" for line in found)]))
 
 
 def _csv(results: Sequence[Result], columns: Sequence[Figure]) -> None:
+    from etbench.results.tables.spreadsheet import CsvWriter
+
     names, rows = _records(results, columns)
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows(rows)
+    CsvWriter(sys.stdout, names).writerows(rows)
 
 
 def _json(results: Sequence[Result], columns: Sequence[Figure]) -> None:

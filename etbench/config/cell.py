@@ -23,6 +23,7 @@ from etbench.config.sections import (
     Model,
     Passes,
     Precision,
+    Privacy,
     Repeat,
     ReportSettings,
     Runner,
@@ -35,7 +36,7 @@ __all__ = ["Cell", "Recipe", "Settings", "decides_cell"]
 
 # Keys of the YAML and groups that do not decide what is measured: they do not change `Cell.cell_id`.
 UNMEASURED = (
-    *("sweep", "cache", "build", "report", "tracking", "keep_pte", "event_log"),
+    *("sweep", "cache", "build", "report", "privacy", "tracking", "keep_pte", "event_log"),
     *("compare_to", "fail_above", "allow_undecided", "decision", "checks"),
     *("measure.timeout_s", "measure.seed", "repeat.until"),
     *("runner.cannot", "runner.compilers", "runner.runs_on"),
@@ -80,6 +81,7 @@ class Settings(Section, frozen=True, kw_only=True):
     build: BuildSettings
     sweep: SweepSettings
     report: ReportSettings = ReportSettings()
+    privacy: Privacy = Privacy()
     checks: Checks = Checks()
     profile: bool = False
     threads: Annotated[int, Meta(ge=1, le=1_024)] | None = None

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from etbench.redaction import arguments_without_secrets
+
 __all__ = ["cell_arguments", "python_command", "quoted", "resume_arguments", "shell_words"]
 
 # They concern the sweep that a cell is part of, or what the cell is compared with.
@@ -17,7 +19,7 @@ OF_THE_OCCASION = ("sweep.", "hydra.", "hydra/", "compare_to=", "fail_above=", "
 
 def shell_words(arguments: Sequence[str]) -> str:
     """Return ``python -m etbench`` with arguments, for a shell."""
-    return shlex.join(["python", "-m", "etbench", *arguments])
+    return shlex.join(["python", "-m", "etbench", *arguments_without_secrets(arguments)])
 
 
 def python_command(arguments: Sequence[str]) -> list[str]:
@@ -39,7 +41,8 @@ def cell_arguments(overrides: Sequence[str], flags: Mapping[str, Any]) -> list[s
 
     """
     words = [word for flag, value in flags.items() if value is not None for word in (flag, str(value))]
-    return [*words, *(text for text in overrides if not text.lstrip("+~").startswith(OF_THE_OCCASION))]
+    own = [text for text in overrides if not text.lstrip("+~").startswith(OF_THE_OCCASION)]
+    return [*words, *arguments_without_secrets(own)]
 
 
 def quoted(text: str) -> str:

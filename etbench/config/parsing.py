@@ -16,6 +16,7 @@ from etbench.config.model_data import saved_weights
 from etbench.config.naming import as_built, model_name
 from etbench.config.sections import Delegate, Evaluate, KnownOptions, Model, Precision, Section
 from etbench.errors import ConfigError, nearest
+from etbench.redaction import secret_fault, secrets_written_in, without_secrets_in
 from etbench.system.files import LONGEST_STEM
 from etbench.text import share
 
@@ -41,7 +42,7 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
 
     """
     config = _plain(composed)
-    faults: list[str] = []
+    faults = list(map(secret_fault, _written_secrets(composed)))
     sections: dict[str, Any] = {}
     for name, kind in COMPONENTS.items():
         section = config.get(name, {} if kind is Evaluate else None)  # older results have no such section
@@ -65,7 +66,7 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
     if faults:
         raise ConfigError(faults)
     settings = {name: getattr(top, name) for name in Settings.__struct_fields__}
-    cell = Cell(**sections, **settings, config=config)
+    cell = Cell(**sections, **settings, config=without_secrets_in(config))
     if (length := len(cell.stem)) > LONGEST_STEM:
         names = ", ".join(f"{group}.name={getattr(cell, group).name}" for group in GROUPS)
         raise ConfigError([f"{names}: together {length} characters, but a file name may have {LONGEST_STEM}"])
@@ -111,6 +112,13 @@ def _plain(composed: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         raise ConfigError([str(error).splitlines()[0]]) from error
     return {str(key): value for key, value in dict(plain).items()} if isinstance(plain, dict) else {}
+
+
+def _written_secrets(composed: DictConfig | Mapping[str, Any]) -> list[str]:
+    """Return where a composition has a secret itself, instead of a reference to one."""
+    if not isinstance(composed, DictConfig):  # what is known of it is resolved
+        return []
+    return secrets_written_in(OmegaConf.to_container(composed, resolve=False))
 
 
 T = TypeVar("T")

@@ -30,6 +30,7 @@ __all__ = [
     "Model",
     "Passes",
     "Precision",
+    "Privacy",
     "Repeat",
     "ReportSettings",
     "Runner",
@@ -347,6 +348,15 @@ class Decision(Section, frozen=True, kw_only=True):
 
     objective: Annotated[str, Meta(min_length=1)] = "latency_p50_ms"
     bounds: dict[str, str | float] | None = None
+
+
+class Privacy(Section, frozen=True, kw_only=True):
+    """What results may contain: ``strict`` is for results that are published.
+
+    These have no name of a host, no address of a device and no path outside the working folder.
+    """
+
+    name: Literal["standard", "strict"] = "standard"
 
 
 class ReportSettings(Section, frozen=True, kw_only=True):

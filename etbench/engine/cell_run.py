@@ -22,7 +22,9 @@ from etbench.engine.record import blank_result, failed
 from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent, Stages
 from etbench.measure import Round
+from etbench.redaction import without_secrets
 from etbench.results.checks import judged
+from etbench.results.files.anonymous import anonymous
 from etbench.results.files.store import with_program_of, write_result
 from etbench.results.schema import Result
 from etbench.results.tables.profiles import write_profile
@@ -102,7 +104,8 @@ class CellRun:
 
     def emit(self, event: Event) -> None:
         """Add the cell to an event, log it and pass it on."""
-        event = msgspec.structs.replace(event, cell=self.cell.stem, cell_id=self.cell.cell_id)
+        texts = {name: without_secrets(getattr(event, name)) for name in ("message", "weights", "data")}
+        event = msgspec.structs.replace(event, cell=self.cell.stem, cell_id=self.cell.cell_id, **texts)
         stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
         took = "" if event.seconds is None else f" {event.seconds:.3f} s"
         words = (event.kind, event.stage, event.status, event.message, event.about)
@@ -123,7 +126,7 @@ class CellRun:
     def finish(self, result: Result) -> None:
         """Check and write the result, and next to it the program and its operators if requested."""
         self.start()
-        result = judged(result, self.cell.checks.accept)
+        result = self._published(judged(result, self.cell.checks.accept))
         if self.cell.keep_pte and self.program and result.status in ("ok", "wrong", "built"):
             result = msgspec.structs.replace(result, pte_file=f"{self.cell.stem}.pte")
         self.outcome = self._written(result)
@@ -132,6 +135,10 @@ class CellRun:
         seconds = perf_counter() - (self._begun or perf_counter())
         where = str(path) if path else f"no result file: {result.failure.message if result.failure else ''}"
         self.emit(Event(kind="cell_finished", status=result.status, message=where, seconds=seconds))
+
+    def _published(self, result: Result) -> Result:
+        """Return a result as it may be published, if that is asked for."""
+        return anonymous(result) if self.cell.privacy.name == "strict" else result
 
     def _written(self, result: Result) -> Outcome:
         """Write the result; if that fails, a short one with the error, and if that fails too, none."""
@@ -143,7 +150,7 @@ class CellRun:
                     program.replace(path.with_name(str(result.pte_file)))
         except EtbenchError as error:  # such as a full disk
             raise_if_interrupted()
-            short = failed(self.blank, error)
+            short = self._published(failed(self.blank, error))
             with contextlib.suppress(OSError):
                 return Outcome(short, write_result(short, self.out, self.cell.stem))
             return Outcome(short, None)

@@ -7,6 +7,7 @@ from typing import Self
 from msgspec import Struct
 
 from etbench.errors import EtbenchError
+from etbench.redaction import without_secrets
 
 __all__ = ["Failure"]
 
@@ -30,7 +31,7 @@ class Failure(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, error: EtbenchError) -> Self:
-        """Return an error as a value; what cannot be written as UTF-8 is escaped."""
+        """Return an error as a value, without secrets; what cannot be written as UTF-8 is escaped."""
         return cls(
             stage=error.stage,
             kind=error.kind,
@@ -55,5 +56,5 @@ class Failure(Struct, frozen=True, kw_only=True):
 
 
 def _writable(text: str) -> str:
-    """Return a text with lone surrogates escaped, such as those of a path that is not UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """Return a text without secrets, and with lone surrogates escaped, as of a path that is not UTF-8."""
+    return without_secrets(text).encode("utf-8", "backslashreplace").decode("utf-8")

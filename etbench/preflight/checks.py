@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from etbench.config import Cell
 from etbench.config.devices import INSTALL_ADB, AdbDevice, Device, HostDevice, RayDevice, SshDevice
@@ -30,14 +28,6 @@ from etbench.results.checks import faults as accept_faults
 from etbench.results.decision.objective import faults as objective_faults
 
 __all__ = ["faults_here", "missing_here"]
-
-# Words in the names of options with which fsspec's file systems take credentials.
-SECRETS = frozenset(
-    {
-        *("authorization", "connection", "credential", "credentials", "key", "passphrase", "password"),
-        *("secret", "token"),
-    }
-)
 
 
 def faults_here(cell: Cell) -> list[str]:
@@ -170,14 +160,9 @@ def phone_fault(device: Device, runner: Runner, profile: bool) -> str | None:
 
 
 def remote_fault(cache: CacheSettings) -> str | None:
-    """Check for the package that opens a remote cache, and for credentials, which results would record."""
+    """Check for the package that opens a remote cache."""
     if not cache.enabled or cache.remote is None:
         return None
-    if secret := next(_secrets({"remote": cache.remote, "remote_options": cache.remote_options}), None):
-        return (
-            f"cache.{secret}: results record the configuration, so it must not contain credentials; "
-            "set them in the environment or a profile, such as AWS_ACCESS_KEY_ID"
-        )
     from fsspec.registry import get_filesystem_class, known_implementations  # only needed for a remote cache
 
     scheme = cache.remote.partition("://")[0]
@@ -192,20 +177,6 @@ def remote_fault(cache: CacheSettings) -> str | None:
         install = "etbench[s3]" if package == "s3fs" else package
         return f'cache.remote={cache.remote}: {error}: pip install "{install}"'
     return None
-
-
-def _secrets(value: Any, at: str = "") -> Iterator[str]:
-    """Yield where options contain a credential, at any depth: by its name, or before the host in a URL."""
-    if isinstance(value, str) and re.search("://[^/]*@", value):
-        yield at
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, inner in inside:
-        where = f"{at}.{name}" if at else str(name)
-        words = re.findall("[A-Z]?[a-z]+|[A-Z]+(?![a-z])", str(name))
-        if SECRETS & {word.lower() for word in words}:
-            yield where
-        else:
-            yield from _secrets(inner, where)
 
 
 def baseline_fault(where: str | None, cache: CacheSettings) -> str | None:

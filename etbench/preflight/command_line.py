@@ -27,6 +27,7 @@ from etbench.preflight.file_checks import links_fault
 from etbench.preflight.hydra_config import config_loader, has_key
 from etbench.preflight.override_checker import OverrideChecker
 from etbench.preflight.override_text import first_line, if_comma_is_text, override_key
+from etbench.preflight.written_secrets import refuse_written_secrets, secrets_of_files, secrets_of_override
 
 __all__ = ["Checked", "check_command_line", "check_overrides"]
 
@@ -51,6 +52,7 @@ def check_command_line(argv: Sequence[str]) -> list[str]:
     if args.help or args.hydra_help or args.shell_completion or args.info or args.cfg:
         return list(argv)
     if args.config_path or args.experimental_rerun:
+        refuse_written_secrets(args.overrides)
         return list(argv)  # another primary config, which Hydra checks
     if args.config_dir and not Path(args.config_dir).is_dir():
         raise ConfigError([f"--config-dir {args.config_dir}: no such folder"])
@@ -118,10 +120,16 @@ def check_overrides(
             faults += unusable
             checker.refused.update(item.key_or_group for item in choices)
             valid = []
+        secret = {item.input_line: found for item in parsed if (found := secrets_of_override(item))}
         faults[:0] = [checker.unread_fault(text, base) for text in unread]
+        faults += [fault for found in (*secret.values(), secrets_of_files(base)) for fault in found]
         checker.check_experiment(base, faults)
         multirun = multirun or OmegaConf.select(base, "hydra.mode") is not None
-        values = [item for item in parsed if not checker.is_group(item) and not item.is_hydra_override()]
+        values = [
+            item
+            for item in parsed
+            if not (checker.is_group(item) or item.is_hydra_override() or item.input_line in secret)
+        ]
         whole = _check_values(
             checker, values, valid, base, {override_key(text) for text in unread}, multirun, faults
         )

@@ -22,7 +22,7 @@ from etbench.sweep.new_results import NewResultsCallback
 from etbench.sweep.resume_hint import resume_hint
 from etbench.terminal.console import print_summary
 from etbench.terminal.pipe import outliving_the_reader
-from etbench.terminal.streams import plain_console
+from etbench.terminal.streams import print_line
 
 __all__ = ["ResultsCallback", "sweep_outcome"]
 
@@ -147,4 +147,4 @@ def _write_tables(folder: Path, config: DictConfig) -> None:
 
 def _say(text: str) -> None:
     with outliving_the_reader():
-        plain_console().print(text, markup=False)
+        print_line(text)

@@ -12,7 +12,7 @@ from etbench.events import Event
 from etbench.results.schema.names import cell_words
 from etbench.sweep.eta import Estimate
 from etbench.terminal.console import STAGE_WORDS, TELL_EVERY_S
-from etbench.terminal.streams import progress_console
+from etbench.terminal.streams import print_line, progress_console
 from etbench.text import seconds_text
 
 __all__ = ["SweepLines"]
@@ -72,7 +72,7 @@ class SweepLines:
 
     def _line(self, event: Event, text: str) -> None:
         head = self._heads.get(event.cell_id, event.cell)
-        self.console.print(f"{head}: {text}", markup=False)
+        print_line(f"{head}: {text}", self.console)
 
     def _left(self) -> str:
         left_s = self._estimate.left_s()

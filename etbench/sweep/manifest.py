@@ -17,6 +17,7 @@ from msgspec import Struct
 from etbench.builder.cache import changed_since
 from etbench.config import Cell, decides_cell
 from etbench.errors import ConfigError
+from etbench.redaction import arguments_without_secrets
 from etbench.results.files.store import UnreadableError, read_result, read_results
 from etbench.results.schema import Result, Status
 from etbench.system.files import own_folder, replace_file, without_link
@@ -69,7 +70,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, cells: Sequence[Cell], *, growing: bool = False) -> Manifest:
         """Return the manifest of a sweep that starts now."""
-        argv = sys.argv[1:]
+        argv = arguments_without_secrets(sys.argv[1:])
         return cls(
             argv=argv,
             seal=seal(_sealed_text(argv)),

@@ -14,13 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from etbench.config import Cell
+from etbench.escaping import one_line
 from etbench.events import Event, OnEvent
 from etbench.results.schema.names import cell_words
 from etbench.sweep.eta import Estimate
 from etbench.sweep.lines import SweepLines
 from etbench.sweep.progress import CellProgress
 from etbench.terminal.console import STAGE_WORDS
-from etbench.terminal.streams import progress_console
+from etbench.terminal.streams import print_line, progress_console, shown
 from etbench.terminal.summary_table import significant
 from etbench.text import counted, seconds_text
 
@@ -43,9 +44,8 @@ def sweep_view(cells: Sequence[Cell], done_before: int) -> Iterator[OnEvent]:
     """Yield the callback that shows the events of these cells."""
     console = progress_console()
     if done_before:
-        console.print(
-            f"{counted(done_before, 'cell')} already finished, {counted(len(cells), 'cell')} to run"
-        )
+        counts = f"{counted(done_before, 'cell')} already finished, {counted(len(cells), 'cell')} to run"
+        print_line(counts, console)
     if not console.is_terminal or os.environ.get("CI"):
         yield SweepLines(cells, console)
         return
@@ -98,18 +98,19 @@ class _LiveView:
         names = max((cell_len(row.name) for row in rows), default=0) + GAP
         wraps = free - names < SHORTEST_STAGE
         room = max(3, (self.live.console.height - 4) // (2 if wraps else 1))
-        shown = self._scrolled(len(rows), room)
+        visible = self._scrolled(len(rows), room)
         table = Table(box=None, pad_edge=False)  # a row keeps its height, and a figure its digits
         table.add_column("cell", overflow="fold", no_wrap=not wraps)
         table.add_column("stage", min_width=max(0, min(LONGEST_STAGE, free - names)))
         for name in FIGURES:
             table.add_column(name, no_wrap=True, justify="right")
-        for row in rows[shown.start : shown.stop]:
-            words = Text(row.doing, COLORS.get(row.state, ""), no_wrap=True, overflow="ellipsis")
-            table.add_row(Text(row.name), words, *_figures(row))
+        for row in rows[visible.start : visible.stop]:
+            doing = one_line(row.doing)
+            words = Text(doing, COLORS.get(row.state, ""), no_wrap=True, overflow="ellipsis")
+            table.add_row(shown(row.name), words, *_figures(row))
         hidden = [
             f"{rows_there} {where}"
-            for rows_there, where in ((shown.start, "above"), (len(rows) - shown.stop, "below"))
+            for rows_there, where in ((visible.start, "above"), (len(rows) - visible.stop, "below"))
             if rows_there
         ]
         return Group(

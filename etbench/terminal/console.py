@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from time import monotonic
 
 from rich.console import Console
-from rich.markup import escape
 from rich.text import Text
 
 from etbench.events import Event
@@ -17,7 +16,7 @@ from etbench.results.schema import CellComparison, Result
 from etbench.stats.summary import LatencyMs
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.remarks import listed, print_details, print_kinds
-from etbench.terminal.streams import plain_console, progress_console, say
+from etbench.terminal.streams import plain_console, print_line, progress_console, say
 from etbench.terminal.summary_table import (
     STATES,
     Figure,
@@ -71,32 +70,33 @@ class ConsoleLog:
         took = seconds_text(event.seconds or 0.0)
         match event.kind:
             case "cell_started":
-                about = f" {escape(event.about)}" if event.about else ""
-                self.console.print(f"[bold]{escape(event.cell)}[/bold] [dim]({event.message})[/dim]{about}")
+                about = f" {event.about}" if event.about else ""
+                line = Text.assemble((event.cell, "bold"), " ", (f"({event.message})", "dim"), about)
+                print_line(line, self.console)
             case "stage_started" if words and self._status:
                 self._status.update(f"  {words} …")
                 self._status.start()
             case "stage_finished" if words:
-                self._line(f"{words:<32} [dim]{took:>9}[/dim]")
+                self._line(f"{words:<32} ", (f"{took:>9}", "dim"))
             case "program_ready" if event.message != "built":
-                self._line(f"program {escape(event.message)}")
+                self._line(f"program {event.message}")
             case "progress":
-                self._line(f"[dim]{escape(event.message)}[/dim]", ends_stage=False)
+                self._line((event.message, "dim"), ends_stage=False)
             case "round":
                 self._round(event)
             case "cell_finished":
                 color = STATES.get(event.status, "yellow")
-                self._line(f"[{color}]{event.status}[/{color}] in {took}: {escape(event.message)}")
+                self._line((event.status, color), f" in {took}: {event.message}")
 
     def close(self) -> None:
         """Stop the spinner, which hides the cursor, if the run ends in the middle of a stage."""
         if self._status:
             self._status.stop()
 
-    def _line(self, text: str, *, ends_stage: bool = True) -> None:
+    def _line(self, *parts: str | tuple[str, str], ends_stage: bool = True) -> None:
         if self._status and ends_stage:
             self._status.stop()
-        self.console.print(f"  {text}")
+        print_line(Text.assemble("  ", *parts), self.console)
 
     def _round(self, event: Event) -> None:
         """Show rounds in the spinner; without a spinner, print one line from time to time."""
@@ -107,7 +107,7 @@ class ConsoleLog:
         now = monotonic()
         if now - self._told > TELL_EVERY_S:
             self._told = now
-            self._line(f"[dim]{text}[/dim]")
+            self._line((text, "dim"))
 
 
 LEGEND = "±: 95 % interval of the median over rounds; parity: SQNR against eager fp32"
@@ -190,7 +190,7 @@ def print_comparison(cells: Iterable[CellComparison], console: Console | None = 
     for (verdict, how), of_kind in kinds.items():
         first = " (for the first of them)" if len(of_kind) > 1 else ""
         line = f"{listed([cell.name for cell in of_kind])}, {how}: {of_kind[0].advice}{first}"
-        console.print(Text.assemble((verdict, "yellow"), f" {line}"))  # no wrapping: it has a command
+        print_line(Text.assemble((verdict, "yellow"), f" {line}"), console)
 
 
 def _compared(cell: CellComparison) -> tuple[str | Text, ...]:

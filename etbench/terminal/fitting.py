@@ -12,7 +12,7 @@ from rich.measure import Measurement, measure_renderables
 from rich.table import Table
 from rich.text import Text
 
-from etbench.terminal.streams import UNBOUNDED, say
+from etbench.terminal.streams import UNBOUNDED, say, shown
 
 __all__ = ["Column", "print_table"]
 
@@ -54,22 +54,24 @@ def print_table(
         more: another way to see the columns that are left out, such as ``--format csv``.
 
     """
-    texts = [[Text(value) if isinstance(value, str) else value for value in row] for row in rows]
+    texts = [[shown(value) for value in row] for row in rows]
     sizes = [
         _measured(console, column, [row[place] for row in texts]) for place, column in enumerate(columns)
     ]
     wanted = [min(size.maximum, max(size.minimum, LINE)) for size in sizes]
-    shown = _fitting(columns, wanted, console.width)
-    table = _table([columns[place] for place in shown], [[row[place] for place in shown] for row in texts])
+    fitting = _fitting(columns, wanted, console.width)
+    table = _table(
+        [columns[place] for place in fitting], [[row[place] for place in fitting] for row in texts]
+    )
     folded = [
-        min(sizes[place].minimum, SHORTEST_WORD if columns[place].wraps else UNBOUNDED) for place in shown
+        min(sizes[place].minimum, SHORTEST_WORD if columns[place].wraps else UNBOUNDED) for place in fitting
     ]
     if _width(folded) > console.width:
         table.width = _width(folded)
     with console.capture() as captured:
         console.print(table, soft_wrap=False, crop=False)
     console.out(PADDING.sub("", captured.get()), highlight=False, end="")
-    if left_out := [column for place, column in enumerate(columns) if place not in shown]:
+    if left_out := [column for place, column in enumerate(columns) if place not in fitting]:
         names = ", ".join(" ".join(column.header.split()) for column in left_out)
         also = f", or use {more}" if more else ""
         text = f"not shown: {names} (widen the terminal to {_width(wanted)} characters{also})"
@@ -88,7 +90,7 @@ def _table(columns: Sequence[Column], rows: Iterable[Sequence[Text]]) -> Table:
     )
     for column in columns:
         table.add_column(
-            Text(column.header),
+            shown(column.header),
             justify="left" if column.left or column.wraps else "right",
             no_wrap=not column.wraps,
             overflow="fold",

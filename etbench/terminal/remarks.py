@@ -20,7 +20,7 @@ from etbench.results.schema import SEVERITIES, Finding, Result, Severity
 from etbench.results.tables.sizes import sizes_of
 from etbench.stats.layers import Numerics
 from etbench.terminal.fitting import Column, print_table
-from etbench.terminal.streams import say
+from etbench.terminal.streams import print_line, say
 from etbench.terminal.summary_table import half_width, significant, words_of_parity
 from etbench.text import and_more, counted
 
@@ -53,7 +53,7 @@ def listed(names: Sequence[str]) -> str:
 def print_kinds(results: Sequence[Result], names: Sequence[str], console: Console) -> None:
     """Print one line for each kind of failure and warning among many cells."""
     for remark in (*_without_figures(results, names), *_bases(results, names)):
-        console.print(remark.text)  # no line breaks, so that its paths and commands can be copied
+        print_line(remark.text, console)
     for remark in _findings(results, names):
         say(console, remark.text)
     if profiled := _those(results, names, lambda result: result.profile is not None):
@@ -153,7 +153,7 @@ def _numerics(result: Result) -> Numerics | None:
 def print_details(result: Result, name: str, console: Console) -> None:
     """Print all remarks about a single cell."""
     for remark in _details(result, name):
-        console.print(remark.text)
+        print_line(remark.text, console)
     if result.parity_at_other_sizes:
         _print_sizes(name, result, console)
     if (numerics := _numerics(result)) is not None:

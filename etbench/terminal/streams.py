@@ -8,9 +8,10 @@ import sys
 from rich.console import Console
 from rich.text import Text
 
+from etbench.escaping import terminal_text
 from etbench.terminal.pipe import discard
 
-__all__ = ["UNBOUNDED", "plain_console", "progress_console", "say"]
+__all__ = ["UNBOUNDED", "plain_console", "print_line", "progress_console", "say", "shown"]
 
 UNBOUNDED = 10_000  # characters
 
@@ -34,7 +35,7 @@ def plain_console() -> Console:
     It is as wide as the terminal, or as COLUMNS; a pipe or file without COLUMNS has no limit, so nothing is
     wrapped or left out there.
     """
-    console = _OutputConsole(highlight=False, soft_wrap=True)
+    console = _OutputConsole(highlight=False, soft_wrap=True, markup=False, emoji=False)
     if not console.file.isatty() and not os.environ.get("COLUMNS", "").isdigit():
         console.width = UNBOUNDED
     return console
@@ -42,9 +43,28 @@ def plain_console() -> Console:
 
 def progress_console() -> Console:
     """Return a console for standard error, for the progress of a run."""
-    return _ProgressConsole(stderr=True, highlight=False, soft_wrap=True)
+    return _ProgressConsole(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def say(console: Console, text: str | Text) -> None:
     """Print a sentence: wrapped at words on a terminal, in one line elsewhere."""
-    console.print(text, soft_wrap=not console.is_terminal)
+    console.print(shown(text), soft_wrap=not console.is_terminal)
+
+
+def print_line(text: str | Text, console: Console | None = None) -> None:
+    """Print a text whose lines are never wrapped, so that its paths and commands can be copied.
+
+    Args:
+        text: what to print, escaped here.
+        console: standard output if not given.
+
+    """
+    (console or plain_console()).print(shown(text))
+
+
+def shown(text: str | Text) -> Text:
+    """Return a text without what a terminal takes for a command; a text that is escaped loses its colors."""
+    if isinstance(text, str):
+        return Text(terminal_text(text))
+    escaped = terminal_text(text.plain)
+    return text if escaped == text.plain else Text(escaped, style=text.style)

@@ -1,4 +1,4 @@
-"""Charts for the page, drawn in the server: the browser does not need a script or a network for them."""
+"""Charts for the page, drawn by a child of the server: the browser needs no script and no network."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import Any
 
 import pandas as pd
 
+from etbench.drawing import Picture, shared_drawer
+from etbench.errors import EtbenchError
+from etbench.escaping import html
 from etbench.results import charts
 from etbench.results.charts import AnyChart
-from etbench.results.charts.saving import image_of
 from etbench.results.charts.style import INK
 
-__all__ = ["CHARTS", "FORMATS", "as_file", "draw", "inline_svg"]
+__all__ = ["CHARTS", "FORMATS", "as_file", "draw", "inline_svg", "not_drawn"]
 
-FORMATS = ("png", "svg", "pdf")
+FORMATS: tuple[Picture, ...] = ("png", "svg", "pdf")
 CHARTS = {
     "precision_bars": "Precisions",
     "delegate_bars": "Delegates",
@@ -47,16 +49,29 @@ def draw(name: str, frame: pd.DataFrame, *, delegate: str, precision: str) -> An
     return {"speedup_bars": charts.speedup_bars, "pareto": charts.pareto}[name](frame)
 
 
-def inline_svg(chart: AnyChart) -> str:
-    """Return a chart as SVG in the colours of the page around it, dark or light."""
-    import vl_convert
+def inline_svg(chart: AnyChart, name: str) -> str:
+    """Return a chart as SVG in the colours of the page around it, dark or light.
 
+    Raises:
+        EtbenchError: if it cannot be drawn; the message has its name.
+
+    """
     spec = chart.to_dict()
     spec["config"] = {**spec.get("config", {}), **_INKED}
-    svg = str(vl_convert.vegalite_to_svg(spec))
+    svg = shared_drawer().draw(spec, "svg", name=name).decode()
     return svg.replace("<svg ", '<svg aria-hidden="true" ', 1)  # the page has a description of what it shows
 
 
-def as_file(chart: AnyChart, form: str) -> bytes:
-    """Return a chart as a PNG, SVG or PDF file."""
-    return image_of(chart, form)
+def not_drawn(error: EtbenchError) -> str:
+    """Return what is shown in the place of a chart that could not be drawn."""
+    return f"<p>{html(error.message)}</p>"
+
+
+def as_file(chart: AnyChart, form: Picture, name: str) -> bytes:
+    """Return a chart as a PNG, SVG or PDF file.
+
+    Raises:
+        EtbenchError: if it cannot be drawn; the message has its name.
+
+    """
+    return shared_drawer().draw(chart.to_dict(), form, name=name)

@@ -11,15 +11,25 @@ from dataclasses import dataclass
 from typing import Literal
 from xml.etree import ElementTree
 
+from etbench.escaping import (
+    github_message,
+    github_property,
+    markdown_bold,
+    markdown_row,
+    markdown_text,
+    one_line,
+    xml_text,
+)
 from etbench.results.comparison.compare import Comparison
 from etbench.results.comparison.outcome import REASONS, Outcome, decision_counts, family_rule
 from etbench.results.schema import CellComparison
-from etbench.text import and_more, markdown_text, printable
+from etbench.text import and_more
 
 __all__ = ["beside_the_table", "github_annotations", "junit_xml", "markdown"]
 
 NEW = "not in the baseline"
 ORDER = (*REASONS, NEW, "passed")  # worst first
+COLUMNS = ("cell", "baseline ms", "new ms", "new / baseline", "95 %", "decision", "verdict")
 UNJUDGED = ("undecided", NEW)  # JUnit's tests that were skipped
 
 
@@ -37,17 +47,12 @@ def markdown(comparison: Comparison, outcome: Outcome) -> str:
     """Return the outcome, a table of the compared cells, and what else there is to say."""
     lines = [f"### etbench: {outcome.heading}", "", f"{decision_counts(comparison.cells)}.", ""]
     if comparison.cells:
-        lines += [
-            "| cell | baseline ms | new ms | new / baseline | 95 % | decision | verdict |",
-            "|---|--:|--:|--:|--:|---|---|",
-        ]
+        lines += [markdown_row(COLUMNS), "|---|--:|--:|--:|--:|---|---|"]
     for cell in comparison.cells:
-        decision = f"**{cell.decision}**" if cell.regression else cell.decision
+        decision = markdown_bold(cell.decision) if cell.regression else cell.decision
         verdict = ": ".join(filter(None, [cell.words, cell.advice]))
-        lines.append(
-            f"| {markdown_text(cell.name)} | {cell.base_ms:.4g} | {cell.new_ms:.4g} | {cell.ratio:.3f} "
-            f"| {cell.interval} | {decision} | {markdown_text(verdict)} |"
-        )
+        figures = (f"{cell.base_ms:.4g}", f"{cell.new_ms:.4g}", f"{cell.ratio:.3f}", cell.interval)
+        lines.append(markdown_row((cell.name, *figures, decision, verdict)))
     if rule := family_rule(comparison.cells):
         lines.append(f"\n{rule}.")
     return "\n".join([*lines, *(f"\n- {markdown_text(line)}" for line in beside_the_table(comparison))])
@@ -89,19 +94,19 @@ def junit_xml(comparison: Comparison, outcome: Outcome) -> str:
     suite = ElementTree.Element("testsuite", name="etbench compare", tests=str(len(cells)), errors="0")
     counts = {"failure": 0, "skipped": 0}
     for name, rows in cells.items():
-        case = ElementTree.SubElement(suite, "testcase", classname="etbench", name=_line(name))
+        case = ElementTree.SubElement(suite, "testcase", classname="etbench", name=one_line(name))
         if times := [row.ms for row in rows if row.ms is not None]:
             case.set("time", f"{times[0] / 1e3:.9f}")
         text = "\n".join(row.message for row in rows)
         kind = _junit_kind(rows[0].reason, outcome)
         if kind is None:
-            ElementTree.SubElement(case, "system-out").text = printable(text)
+            ElementTree.SubElement(case, "system-out").text = xml_text(text)
             continue
         counts[kind] += 1
-        element = ElementTree.SubElement(case, kind, message=_line(f"{rows[0].reason}: {rows[0].message}"))
+        element = ElementTree.SubElement(case, kind, message=one_line(f"{rows[0].reason}: {rows[0].message}"))
         if kind == "failure":
             element.set("type", rows[0].reason)
-            element.text = printable(text)
+            element.text = xml_text(text)
     suite.set("failures", str(counts["failure"]))
     suite.set("skipped", str(counts["skipped"]))
     suites = ElementTree.Element("testsuites")
@@ -122,8 +127,8 @@ def github_annotations(comparison: Comparison, outcome: Outcome) -> Iterator[str
         if row.reason == "passed":
             continue
         level = "error" if row.reason in outcome.applies else "notice" if row.reason == NEW else "warning"
-        title = _escaped(f"etbench: {row.reason}").replace(":", "%3A").replace(",", "%2C")
-        yield f"::{level} title={title}::{_escaped(f'{row.cell}: {row.message}')}"
+        title = github_property(f"etbench: {row.reason}")
+        yield f"::{level} title={title}::{github_message(f'{row.cell}: {row.message}')}"
 
 
 def _rows(comparison: Comparison) -> list[_Row]:
@@ -147,12 +152,3 @@ def _rows(comparison: Comparison) -> list[_Row]:
 def _in_words(cell: CellComparison) -> str:
     figures = f"{cell.base_ms:.4g} to {cell.new_ms:.4g} ms, a ratio of {cell.ratio:.3f} ({cell.interval})"
     return ": ".join(filter(None, [figures, cell.words, cell.advice]))
-
-
-def _line(text: str) -> str:
-    return printable(" ".join(text.split()))
-
-
-def _escaped(text: str) -> str:
-    """Escape the text of a workflow command, as `@actions/core` does."""
-    return printable(text.replace("\r\n", "\n")).replace("%", "%25").replace("\n", "%0A")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from etbench.escaping import markdown_row, markdown_text
 from etbench.results.decision.candidates import Ratio
 from etbench.results.decision.decide import Answer, Choice
 from etbench.results.decision.figures import ACCURACY
 from etbench.results.decision.rules import Rules
 from etbench.results.numbers import db, megabytes, number
 from etbench.results.tables.frames import METRIC
-from etbench.text import counted, markdown_text
+from etbench.text import counted
 
 __all__ = [
     "HEADER",
@@ -146,9 +147,9 @@ def decision_markdown(answers: Sequence[Answer], rules: Rules) -> str:
     lines = [
         f"{markdown_text(rules_in_words(rules))}",
         "",
-        f"| {' | '.join(HEADER)} |",
+        markdown_row(HEADER),
         f"|{'|'.join('---' if name in ('model', 'ship', 'runner-up') else '--:' for name in HEADER)}|",
     ]
-    lines += [f"| {' | '.join(map(markdown_text, row))} |" for row in decision_rows(answers)]
+    lines += [markdown_row(row) for row in decision_rows(answers)]
     beside = [*common_notes(answers), *(line for answer in answers for line in answer_lines(answer))]
     return "\n".join([*lines, "", *(f"- {markdown_text(line.strip())}" for line in beside)])

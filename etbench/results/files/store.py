@@ -15,13 +15,14 @@ import msgspec
 
 from etbench.errors import EtbenchError
 from etbench.results.checks import judged, with_latency_findings
+from etbench.results.files.cleaning import cleaned, needs_cleaning
 from etbench.results.files.upgrade import fill_in, is_flat, upgrade
 from etbench.results.schema import SCHEMA_VERSION, Result
 from etbench.results.schema.meaning import meaning_fault
 from etbench.system.files import LONGEST_STEM, name_file, temporary_beside
 from etbench.system.reading import read_file
 from etbench.system.strict_json import decode_json, encode_json, plain_fault
-from etbench.text import path_text
+from etbench.text import path_text, printable
 
 __all__ = [
     "DuplicateError",
@@ -42,7 +43,7 @@ class UnreadableError(EtbenchError):
     """A file that is not a result of this schema."""
 
     def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"{path_text(path)}: {why}", stage="read")
+        super().__init__(printable(f"{path_text(path)}: {why}"), stage="read")
         self.path = path
         self.why = why
 
@@ -129,7 +130,7 @@ def find_files(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def read_result(path: Path) -> Result:
-    """Read one result file, of this schema or an older one.
+    """Read one result file, of this schema or an older one, with its texts as `cleaning` shows them.
 
     Raises:
         UnreadableError: if it cannot be read, is not a result, has a newer schema version, or its values
@@ -141,7 +142,7 @@ def read_result(path: Path) -> Result:
     except OSError as error:
         raise UnreadableError(path, f"cannot be read: {error.strerror}") from error
     result = None
-    if b'"schema_version"' in body:
+    if b'"schema_version"' in body and not needs_cleaning(body):
         with suppress(msgspec.DecodeError):  # the slower path below finds out what is wrong
             result = decode_json(body, Result)
     if result is None or result.schema_version != SCHEMA_VERSION:
@@ -159,6 +160,7 @@ def _read_carefully(path: Path, body: bytes) -> Result:
         raise UnreadableError(path, f"not valid JSON: {error}") from error
     if isinstance(raw, dict) and (fault := plain_fault(raw)):
         raise UnreadableError(path, fault)
+    raw = cleaned(raw)
     try:
         if isinstance(raw, dict) and is_flat(raw):
             raw = upgrade(raw, created_at=written_at(path))

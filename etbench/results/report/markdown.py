@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from etbench.escaping import html, markdown_bold, markdown_row, markdown_text
 from etbench.results.report.content import Report
 from etbench.results.report.grid import Grid
 from etbench.results.report.shipping import Shipping
-from etbench.text import markdown_text
 
 __all__ = ["markdown_comment"]
 
@@ -26,7 +26,7 @@ def markdown_comment(report: Report) -> str:
         else:
             lines += [head, *(f"  - {markdown_text(line)}" for line in point.lines)]
     if report.ranking.rows:
-        lines += ["", f"**{report.ranking.caption}**", "", *_table(report.ranking)]
+        lines += ["", markdown_bold(report.ranking.caption), "", *_table(report.ranking)]
     for numbers in (report.cells, report.environment):
         lines += _folded(numbers)
     if report.left_out:
@@ -54,7 +54,7 @@ def _folded(numbers: Grid) -> Iterator[str]:
     if numbers.rows:
         yield from (
             "",
-            f"<details><summary>{numbers.caption}</summary>",
+            f"<details><summary>{html(numbers.caption)}</summary>",
             "",
             *_table(numbers),
             "",
@@ -63,7 +63,7 @@ def _folded(numbers: Grid) -> Iterator[str]:
 
 
 def _table(numbers: Grid) -> Iterator[str]:
-    yield f"| {' | '.join(map(markdown_text, numbers.labels))} |"
+    yield markdown_row(numbers.labels)
     yield f"|{'|'.join('--:' if numeric else '---' for numeric in numbers.numeric)}|"
     for row in numbers.rows:
-        yield f"| {' | '.join(markdown_text(entry.text) for entry in row)} |"
+        yield markdown_row(entry.text for entry in row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import logging
 from collections.abc import Iterable, Iterator
@@ -10,10 +9,10 @@ from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from etbench.escaping import terminal_text
 from etbench.results.files.store import UnreadableError
 from etbench.results.tables.delegation import DELEGATION_COLUMNS, delegation_rows
 from etbench.results.tables.frames import (
@@ -29,6 +28,7 @@ from etbench.results.tables.notices import notices
 from etbench.results.tables.profiles import HEADER, operator_rows
 from etbench.results.tables.rows import Row, stream_rows
 from etbench.results.tables.sizes import SIZE_COLUMNS, size_rows
+from etbench.results.tables.spreadsheet import CsvWriter, write_frame
 from etbench.system.files import replacing
 
 __all__ = ["FIGURES", "aggregate", "write_rows"]
@@ -61,7 +61,7 @@ def aggregate(paths: Iterable[str | Path], out: Path, *, remember: bool = True) 
     frame = frame_of_rows(rows)
     del rows
     for notice in notices(frame, files):
-        _log.warning("%s", notice)
+        _log.warning("%s", terminal_text(notice))
     flat = pivot(frame)
     flat.columns = pd.Index([f"{'_'.join(map(str, pair))}_p50_ms" for pair in flat.columns])
     tables = {
@@ -72,7 +72,7 @@ def aggregate(paths: Iterable[str | Path], out: Path, *, remember: bool = True) 
     }
     for name, table in tables.items():
         with replacing(path := out / f"{name}.csv") as file:
-            table.to_csv(file, index=False)
+            write_frame(table, file)
         written.append(path)
     if find_spec("pyarrow") is not None:
         with replacing(path := out / "results.parquet") as file:
@@ -95,9 +95,9 @@ def write_rows(
         out / f"{name}.csv" for name in ("results", "profile", "delegation", "sizes")
     )
     with ExitStack() as stack:
-        writers: dict[Path, Any] = {}
+        writers: dict[Path, CsvWriter] = {}
 
-        def writer(path: Path, header: Iterable[str]) -> Any:
+        def writer(path: Path, header: Iterable[str]) -> CsvWriter:
             if path not in writers:
                 writers[path] = stack.enter_context(_csv(path, header))
             return writers[path]
@@ -105,7 +105,7 @@ def write_rows(
         write = writer(results, FIGURES)
         for path, row in found:
             if isinstance(row, UnreadableError):
-                _log.warning("left out %s", row.message)
+                _log.warning("left out %s", terminal_text(row.message))
                 continue
             write.writerow(_figures(row))
             identity, (operators, taken, sized) = _identity(row), _details(row)
@@ -126,12 +126,10 @@ def _without_details(row: Row) -> Row:
 
 
 @contextmanager
-def _csv(path: Path, header: Iterable[str]) -> Iterator[Any]:
+def _csv(path: Path, header: Iterable[str]) -> Iterator[CsvWriter]:
     """Yield a CSV writer with this header; the file replaces an older one at the end."""
     with replacing(path) as binary:
         text = io.TextIOWrapper(binary, encoding="utf-8", newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header)
-        yield writer
+        yield CsvWriter(text, header)
         text.flush()
         text.detach()

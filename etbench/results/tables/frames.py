@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from etbench.escaping import terminal_text
 from etbench.results.files.store import UnreadableError
 from etbench.results.schema import Result
 from etbench.results.tables.delegation import DELEGATION_COLUMNS, delegation_rows
@@ -52,7 +53,7 @@ def load_results(paths: str | Path | Iterable[str | Path], *, remember: bool = F
     rows = []
     for _, row in stream_rows([paths] if isinstance(paths, (str, Path)) else paths, remember=remember):
         if isinstance(row, UnreadableError):
-            _log.warning("left out %s", row.message)
+            _log.warning("left out %s", terminal_text(row.message))
         else:
             rows.append(row)
     return frame_of_rows(rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from etbench.measure.pass_results import Operator
 from etbench.results.schema import Result
+from etbench.results.tables.spreadsheet import CsvWriter
 from etbench.system.files import replace_file
 
 __all__ = ["HEADER", "operator_rows", "profile_path", "write_profile"]
@@ -28,8 +28,7 @@ def write_profile(result: Result, result_path: Path) -> Path | None:
     if result.profile is None:
         return None
     path, text = profile_path(result_path), io.StringIO(newline="")
-    rows = csv.writer(text)
-    rows.writerow(HEADER)
+    rows = CsvWriter(text, HEADER)
     identity = (result.model_name, result.precision_short, result.delegate)
     rows.writerows(operator_rows(identity, result.profile.operators))
     replace_file(path, text.getvalue().encode())

@@ -8,6 +8,7 @@ from nicegui import ui
 
 from etbench.config.command import shell_words
 from etbench.errors import ConfigError
+from etbench.escaping import html
 from etbench.ui.choices import GROUPS, Group, Request
 from etbench.ui.jobs import Jobs
 from etbench.ui.pages.frame import CommandLine, words
@@ -85,7 +86,7 @@ class Chooser:
 
     def _ticks(self, group: Group) -> None:
         with ui.element("fieldset").classes("border-0 p-0 m-0 min-w-0"):
-            ui.html(group.capitalize(), sanitize=False, tag="legend").classes("text-sm font-semibold")
+            ui.html(html(group.capitalize()), sanitize=False, tag="legend").classes("text-sm font-semibold")
             self.boxes[group] = {}
             with ui.element("div").classes("grid grid-cols-2 gap-x-2"):
                 for name in self.choices.options(group):

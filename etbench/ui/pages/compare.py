@@ -10,12 +10,15 @@ import pandas as pd
 from nicegui import ui
 
 from etbench.builder.cache import cache_folder
+from etbench.drawing import Picture
+from etbench.errors import EtbenchError
 from etbench.results.report import gather, html_page
 from etbench.results.schema import Result
 from etbench.results.tables.frames import to_frame
 from etbench.results.tables.metrics import RAW
+from etbench.results.tables.spreadsheet import write_frame
 from etbench.text import counted
-from etbench.ui.figures import CHARTS, FORMATS, as_file, draw, inline_svg
+from etbench.ui.figures import CHARTS, FORMATS, as_file, draw, inline_svg, not_drawn
 from etbench.ui.library import LOOK_EVERY_S, Library
 from etbench.ui.pages.frame import card, figure, offer_options, page_frame, table, words
 from etbench.ui.pages.latest import Latest
@@ -104,7 +107,7 @@ class _Compare:
 
     def csv(self) -> None:
         """Download the table of the selected cells, as `aggregate` writes it."""
-        body = self.frame.drop(columns=RAW).to_csv(index=False)
+        body = write_frame(self.frame.drop(columns=RAW)) or ""
         ui.download.content(body, "results.csv", "text/csv")
 
     async def report(self) -> None:
@@ -141,10 +144,14 @@ class _Compare:
                     button.props(f'aria-label="Download {title} as {form.upper()}"')
                     button.on_click(lambda name=name, form=form: self._download(name, form))
 
-    async def _download(self, name: str, form: str) -> None:
+    async def _download(self, name: str, form: Picture) -> None:
         chart = draw(name, self.frame, **_fixed(self.frame))
-        body = await asyncio.to_thread(as_file, chart, form)
-        ui.download.content(body, f"{name}.{form}", MEDIA[form])
+        try:
+            body = await asyncio.to_thread(as_file, chart, form, name)
+        except EtbenchError as error:
+            ui.notify(error.message)
+        else:
+            ui.download.content(body, f"{name}.{form}", MEDIA[form])
 
     def _left_out(self) -> None:
         rows = self.library.left_out(self.folders.value)
@@ -154,7 +161,14 @@ class _Compare:
 
 
 def _draw(frame: pd.DataFrame) -> dict[str, str]:
-    return {name: inline_svg(draw(name, frame, **_fixed(frame))) for name in CHARTS}
+    return {name: _svg(name, frame) for name in CHARTS}
+
+
+def _svg(name: str, frame: pd.DataFrame) -> str:
+    try:
+        return inline_svg(draw(name, frame, **_fixed(frame)), name)
+    except EtbenchError as error:
+        return not_drawn(error)
 
 
 def _fixed(frame: pd.DataFrame) -> dict[str, str]:

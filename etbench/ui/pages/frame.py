@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from nicegui import ui
+
+from etbench.escaping import html
 
 __all__ = [
     "CommandLine",
@@ -133,7 +134,7 @@ def figure(svg: str, in_words: str) -> ui.html:
 
 def heading(text: str, level: int = 2) -> ui.html:
     """Add a heading."""
-    return ui.html(escape(text), sanitize=False, tag=f"h{level}")
+    return ui.html(html(text), sanitize=False, tag=f"h{level}")
 
 
 def offer_options(select: ui.select, options: list[str], chosen: Any) -> None:

@@ -13,13 +13,14 @@ from nicegui import ui
 from etbench.artifact import Artifact
 from etbench.artifact.quantized_words import quantized_words
 from etbench.config.command import shell_words
+from etbench.errors import EtbenchError
 from etbench.preflight.doctor import describe
 from etbench.results import charts
 from etbench.results.schema import Result
 from etbench.results.tables.rounds import round_table
 from etbench.stats.parity import OutputParity, Parity
 from etbench.text import counted, seconds_text, shape_text
-from etbench.ui.figures import inline_svg
+from etbench.ui.figures import inline_svg, not_drawn
 from etbench.ui.library import LOOK_EVERY_S, Entry, Library
 from etbench.ui.pages.frame import card, facts, figure, inspect_address, page_frame, table, words
 from etbench.ui.pages.latest import Latest
@@ -95,7 +96,12 @@ def _options(library: Library) -> dict[str, str]:
 
 def _draw(result: Result) -> str | None:
     rounds = round_table([result])
-    return None if rounds.empty else inline_svg(charts.round_boxes(rounds))
+    if rounds.empty:
+        return None
+    try:
+        return inline_svg(charts.round_boxes(rounds), "round_boxes")
+    except EtbenchError as error:
+        return not_drawn(error)
 
 
 def _put(entry: Entry, drawn: str | None) -> None:
