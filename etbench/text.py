@@ -15,6 +15,7 @@ __all__ = [
     "shape_text",
     "share",
     "shown_path",
+    "writable",
 ]
 
 
@@ -117,3 +118,12 @@ def markdown_text(text: str) -> str:
     for mark in "\\`*|[]~":
         escaped = escaped.replace(mark, f"\\{mark}")
     return f"\\{escaped}" if escaped.startswith((">", "#")) else escaped
+
+
+def writable(text: str) -> str:
+    r"""Return a text with lone surrogates escaped, such as those of a path that is not UTF-8.
+
+    >>> writable("photo-\udcff.jpg") == r"photo-\udcff.jpg"
+    True
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -100,7 +100,10 @@ class CellRun:
     def emit(self, event: Event) -> None:
         """Add the cell to an event, log it and pass it on."""
         event = msgspec.structs.replace(event, cell=self.cell.stem, cell_id=self.cell.cell_id)
-        with contextlib.suppress(OSError), self.log.open("a", encoding="utf-8") as file:
+        with (
+            contextlib.suppress(OSError),
+            self.log.open("a", encoding="utf-8", errors="backslashreplace") as file,
+        ):
             stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
             took = "" if event.seconds is None else f" {event.seconds:.3f} s"
             words = (event.kind, event.stage, event.status, event.message, event.about)

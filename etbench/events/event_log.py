@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from etbench.events import Event
+from etbench.events.encoding import as_json
 
 __all__ = ["EVENT_LOG", "EventLog", "LoggedEvent", "read_events"]
 
@@ -57,7 +58,7 @@ class EventLog:
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("ab", buffering=0) as file:
-                file.write(msgspec.json.encode(logged) + b"\n")
+                file.write(as_json(logged) + b"\n")
 
 
 def read_events(path: Path, offset: int = 0) -> tuple[list[LoggedEvent], int]:

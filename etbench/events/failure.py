@@ -7,6 +7,7 @@ from typing import Self
 from msgspec import Struct
 
 from etbench.errors import EtbenchError
+from etbench.text import writable
 
 __all__ = ["Failure"]
 
@@ -16,7 +17,8 @@ class Failure(Struct, frozen=True, kw_only=True):
 
     `where` is the line of the user's code in which it happened, if there is one. `log` are the lines that the
     runtime and the delegate printed about it. `known` is the code of a known failure of a library, empty for
-    any other; the reference of known failures lists them.
+    any other; the reference of known failures lists them. `exit_status` is that of the process that failed,
+    if one did; the negative number of the signal that killed it.
     """
 
     stage: str
@@ -27,6 +29,7 @@ class Failure(Struct, frozen=True, kw_only=True):
     where: str = ""
     log: list[str] = []
     known: str = ""
+    exit_status: int | None = None
 
     @classmethod
     def of(cls, error: EtbenchError) -> Self:
@@ -34,11 +37,12 @@ class Failure(Struct, frozen=True, kw_only=True):
         return cls(
             stage=error.stage,
             kind=error.kind,
-            message=_writable(error.message),
-            hint=_writable(error.hint),
-            traceback=_writable(error.traceback),
-            where=_writable(error.where),
-            log=[_writable(line) for line in error.log],
+            message=writable(error.message),
+            hint=writable(error.hint),
+            traceback=writable(error.traceback),
+            where=writable(error.where),
+            log=[writable(line) for line in error.log],
+            exit_status=error.exit_status,
         )
 
     def error(self) -> EtbenchError:
@@ -51,9 +55,5 @@ class Failure(Struct, frozen=True, kw_only=True):
             traceback=self.traceback,
             where=self.where,
             log=self.log,
+            exit_status=self.exit_status,
         )
-
-
-def _writable(text: str) -> str:
-    """Return a text with lone surrogates escaped, such as those of a path that is not UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

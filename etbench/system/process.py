@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -22,12 +22,13 @@ from msgspec import Struct
 
 from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent
+from etbench.system.lines import Lines
 from etbench.system.messages import Answer, Failed, Message, Part, Request
+from etbench.system.orphans import MARK, end_descendants, end_marked
 from etbench.system.printed import adding_printed
 
 __all__ = [
     "SIGNALS_FROM",
-    "Lines",
     "Worker",
     "exit_description",
     "status_from_shell",
@@ -66,13 +67,14 @@ class Worker:
         command: Sequence[str] | None = None,
     ) -> None:
         self.module = module
+        self._mark = uuid.uuid4().hex
         with log.open("ab") as chatter:
             self._child = subprocess.Popen(
                 command or [sys.executable, "-m", module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=chatter,
-                env={**os.environ, "TMPDIR": str(scratch), **(env or {})},
+                env={**os.environ, "TMPDIR": str(scratch), MARK: self._mark, **(env or {})},
                 start_new_session=True,
             )
         assert self._child.stdout is not None
@@ -135,7 +137,15 @@ class Worker:
     ) -> T:
         decoder = msgspec.json.Decoder(Message)
         self._asked += 1
-        body = msgspec.Raw(msgspec.json.encode(request))
+        try:
+            body = msgspec.Raw(msgspec.json.encode(request))
+        except UnicodeEncodeError as error:
+            raise EtbenchError(
+                f"the request to {self._name} has a text that is not valid UTF-8: {error.object!a}",
+                stage=stage,
+                kind=type(error).__name__,
+                hint="rename the file or folder, or change the value, that contains it",
+            ) from error
         self.send_line(msgspec.json.encode(Request(number=self._asked, body=body)))
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
@@ -174,10 +184,8 @@ class Worker:
                 case Part():
                     assert on_part is not None
                     on_part(message.body)
-                case Failed():
-                    raise message.error()
-                case Answer():
-                    return msgspec.json.decode(message.body, type=reply)
+                case Failed() | Answer():
+                    return self._received(message, reply, stage)
         code = status_from_shell(self._child.wait()) if self._in_shell else self._child.wait()
         raise EtbenchError(
             f"the process of {self._name} {exit_description(code)} during this stage",
@@ -186,6 +194,22 @@ class Worker:
             hint=_death_hint(code, log),
             exit_status=code,
         )
+
+    def _received(self, message: Failed | Answer, reply: type[T], stage: str) -> T:
+        """Return the reply or raise the error that a message has, and end a process that would not go on."""
+        if message.ends:
+            self.close()
+        if isinstance(message, Failed):
+            raise message.error()
+        try:
+            return msgspec.json.decode(message.body, type=reply)
+        except msgspec.MsgspecError as error:
+            self.close()
+            raise EtbenchError(
+                f"the child process answered {bytes(message.body)[:80]!r}, which is not a reply: {error}",
+                stage=stage,
+                kind="Garbage",
+            ) from error
 
     def send_line(self, line: bytes) -> None:
         """Write a line to the child's standard input; the line is lost if the child is gone."""
@@ -197,6 +221,7 @@ class Worker:
     def kill(self) -> None:
         """Kill the process and everything it has started; may be called from any thread."""
         if self._child.returncode is None:
+            end_descendants(self._child.pid)
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._child.pid, signal.SIGKILL)
 
@@ -205,6 +230,8 @@ class Worker:
         self.kill()
         with contextlib.suppress(BrokenPipeError):
             self._child.__exit__(None, None, None)  # closes the pipes and reaps it
+        if not self._in_shell:  # what a client such as ssh leaves, is shared with other programs
+            end_marked(self._mark)  # left by a process that ended by itself
 
     @property
     def _name(self) -> str:
@@ -230,34 +257,6 @@ def worker(module: str, *, scratch: Path, log: Path) -> Iterator[Worker]:
         yield child
     finally:
         child.close()
-
-
-class Lines:
-    """The lines of a pipe, each with a limit for how long to wait."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._buffer = bytearray()
-
-    def next(self, timeout_s: float | None) -> bytes | None:
-        """Return the next line without its end, or None when there are no more.
-
-        Raises:
-            TimeoutError: if nothing came in this time.
-
-        """
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while (end := self._buffer.find(b"\n")) < 0:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not select.select([self._fd], [], [], left)[0]:
-                raise TimeoutError
-            part = os.read(self._fd, 1 << 16)
-            if not part:
-                return None
-            self._buffer += part
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
-        return line
 
 
 def exit_description(code: int) -> str:

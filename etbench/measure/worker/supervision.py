@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from etbench.errors import EtbenchError
+from etbench.system.lines import Lines
 from etbench.system.messages import Answer, Failed, Message, Said
-from etbench.system.process import Lines, exit_description
+from etbench.system.process import exit_description
 
 __all__ = ["Supervision", "answer_from"]
 
