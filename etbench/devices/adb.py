@@ -31,6 +31,8 @@ RUNNER = "etbench-runner"
 class Android:
     """Measures on an Android device; files that are not there yet are sent once."""
 
+    moves = False
+
     def __init__(self, device: AdbDevice, *, scratch: Path, log: Path, tell: Callable[[str], None]) -> None:
         self._device = device
         self._scratch = scratch

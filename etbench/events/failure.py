@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Self
 
 from msgspec import Struct
@@ -10,6 +11,10 @@ from etbench.errors import EtbenchError
 from etbench.text import writable
 
 __all__ = ["Failure"]
+
+
+# No process sends these to itself when it goes wrong: a person, a batch system or the kernel does.
+FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
 
 
 class Failure(Struct, frozen=True, kw_only=True):
@@ -30,6 +35,13 @@ class Failure(Struct, frozen=True, kw_only=True):
     log: list[str] = []
     known: str = ""
     exit_status: int | None = None
+
+    @property
+    def killed_by(self) -> str:
+        """The signal by which the process that failed was killed from outside; empty if it was not."""
+        status = self.exit_status or 0
+        name = next((one.name for one in signal.Signals if one == -status), "")
+        return name if name in FROM_OUTSIDE else ""
 
     @classmethod
     def of(cls, error: EtbenchError) -> Self:

@@ -117,9 +117,8 @@ def _only_device(program: str, states: Mapping[str, str]) -> Adb:
             stage="connect",
             hint="switch on USB debugging and plug the device in; `adb devices` must list it",
         )
-    found = [
-        find_device(program, name) for name, state in states.items() if state == READY or len(states) == 1
-    ]
+    usable = [name for name, state in states.items() if state == READY or len(states) == 1]
+    found = [find_device(program, name) for name in usable]
     if len(found) < len(states) or len({device.machine for device in found}) > 1:
         raise EtbenchError(
             f"several Android devices are attached: {_listed(states)}",

@@ -273,5 +273,8 @@ def status_from_shell(status: int) -> int:
 
 def _death_hint(code: int, log: Path) -> str:
     if code == -signal.SIGKILL:
-        return f"often by the kernel, since the system ran out of memory: see `dmesg` and the log {log}"
+        return (
+            "often by the kernel, since the system ran out of memory: see `dmesg` and the log "
+            f"{log}; sweep.resume runs the cell again"
+        )
     return f"see the end of the log: {log}"
