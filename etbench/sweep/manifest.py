@@ -194,9 +194,7 @@ def finished_cells(
         if movable and result.status == retry:
             _set_aside(path, "")
         elif movable and result.failure and (by := result.failure.killed_by):
-            words.append(
-                _set_aside(path, f"{path.name}: the cell is run again, since {by} killed its process")
-            )
+            words.append(_set_aside(path, f"{path.name}: run again, since {by} killed its process"))
         elif movable and (change := accuracy_changed(result)):
             words.append(_set_aside(path, f"{path.name}: the accuracy is measured again: {change}"))
         else:
