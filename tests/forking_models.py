@@ -11,7 +11,7 @@ PID_FILE = "FORKING_MODELS_PID"  # environment variable
 
 
 def forks() -> Any:
-    """Fork, as a library that starts a daemon carelessly does, let the child return too, and leave a daemon."""
+    """Fork, as a careless library does, let the child return too, and leave a daemon."""
     import torch
     from torch import nn
 

@@ -27,7 +27,7 @@ class Adb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One device, by its serial, and the `adb` to call; every method raises an error of stage ``connect``.
 
     `serial` is what `adb` calls the connection to the device, and `hardware` what the device calls itself:
-    that is the same over USB and Wi-Fi, and empty if the device does not tell it.
+    that is the same over USB and Wi-Fi, and empty if the device does not report it.
     """
 
     program: str

@@ -80,6 +80,10 @@ class Manifest(Struct, frozen=True, kw_only=True):
         new = [cell for cell in cells if cell.cell_id not in known]
         return self.extended(new) if new else self
 
+    def begun(self) -> Manifest:
+        """Return the manifest without an end, for a resumed sweep that has cells to run again."""
+        return msgspec.structs.replace(self, finished_at=None)
+
     def finished(self) -> Manifest:
         """Return the manifest with the current time as its end."""
         return msgspec.structs.replace(self, finished_at=_now())
