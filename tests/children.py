@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -66,6 +67,10 @@ def _handle(ask: Ask, emit: OnEvent, send: Callable[[Struct], None]) -> Answer:
         elif ask.what == "explain":
             raise EtbenchError("explained", stage="elsewhere", hint="do this")
         elif ask.what == "exit":
+            os._exit(3)
+        elif ask.what == "exit and leave a fork of C":
+            if ctypes.CDLL(None).fork() == 0:
+                time.sleep(600)
             os._exit(3)
         elif ask.what == "die":
             os.kill(os.getpid(), signal.SIGKILL)

@@ -7,6 +7,7 @@ crash becomes a result, and all their output, including that of C++, goes to the
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -22,20 +23,15 @@ from msgspec import Struct
 
 from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent
+from etbench.system.exits import exit_description, status_from_shell
 from etbench.system.lines import Lines
 from etbench.system.messages import Answer, Failed, Message, Part, Request
 from etbench.system.orphans import MARK, end_descendants, end_marked
 from etbench.system.printed import adding_printed
 
-__all__ = [
-    "SIGNALS_FROM",
-    "Worker",
-    "exit_description",
-    "status_from_shell",
-    "worker",
-]
+__all__ = ["Worker", "worker"]
 
-SIGNALS_FROM = 128  # a shell, and so ssh and adb, adds a signal's number to it
+LOOK_EVERY_S = 1.0  # whether a silent process is still there
 
 
 T = TypeVar("T")
@@ -152,7 +148,7 @@ class Worker:
             left = None if deadline is None else deadline - time.monotonic()
             waits = [seconds for seconds in (left, silence_s) if seconds is not None]
             try:
-                line = self._lines.next(min(waits, default=None))
+                line = self._next_line(min(waits, default=math.inf))
             except TimeoutError:
                 self.close()
                 raise self._timed_out(stage, timeout_s, silence_s) from None
@@ -194,6 +190,26 @@ class Worker:
             hint=_death_hint(code, log),
             exit_status=code,
         )
+
+    def _next_line(self, wait_s: float) -> bytes | None:
+        """Return the next line; None at the end, which also comes if the process is gone and its pipe is not.
+
+        A library's own fork has the pipe, too, and Python is not told of it.
+
+        Raises:
+            TimeoutError: if nothing came in this time.
+
+        """
+        deadline = time.monotonic() + wait_s
+        while True:
+            alive, left = self.alive, deadline - time.monotonic()
+            try:
+                return self._lines.next(max(0.0, min(left, LOOK_EVERY_S)) if alive else 0.0)
+            except TimeoutError:
+                if not alive:
+                    return None
+                if left <= LOOK_EVERY_S:
+                    raise
 
     def _received(self, message: Failed | Answer, reply: type[T], stage: str) -> T:
         """Return the reply or raise the error that a message has, and end a process that would not go on."""
@@ -257,18 +273,6 @@ def worker(module: str, *, scratch: Path, log: Path) -> Iterator[Worker]:
         yield child
     finally:
         child.close()
-
-
-def exit_description(code: int) -> str:
-    """Describe how a process ended: ``was killed by SIGKILL`` or ``exited with status 3``."""
-    if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
-    return f"exited with status {code}"
-
-
-def status_from_shell(status: int) -> int:
-    """Convert the exit status that a shell returns to the one that a parent gets: 137 to -9."""
-    return SIGNALS_FROM - status if status - SIGNALS_FROM in set(signal.Signals) else status
 
 
 def _death_hint(code: int, log: Path) -> str:

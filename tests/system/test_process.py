@@ -63,6 +63,7 @@ def test_what_libraries_print_goes_to_the_log(ask) -> None:
         ("raise", "acting", "ValueError", "as asked"),
         ("explain", "elsewhere", "EtbenchError", "explained"),
         ("exit", "acting", "ProcessDied", "exited with status 3"),
+        ("exit and leave a fork of C", "acting", "ProcessDied", "exited with status 3"),
         ("die", "acting", "ProcessDied", "was killed by SIGKILL"),
         ("segfault", "acting", "ProcessDied", "was killed by SIGSEGV"),
     ],
