@@ -38,12 +38,12 @@ def adopt_orphans() -> None:
 
 
 def end_orphans() -> None:
-    """Kill all children of a process that adopts orphans and has no other child; else do nothing."""
+    """Kill everything below this process if it adopts orphans; what it has started itself must be over."""
     if not _adoption.on:
         return
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:  # there are none, as nearly always; this asks no other file of the system
+    except ChildProcessError:  # nearly always, and found out without a look at all processes
         return
     _end_all_below(psutil.Process())
     with contextlib.suppress(ChildProcessError):
