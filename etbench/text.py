@@ -15,6 +15,7 @@ __all__ = [
     "shape_text",
     "share",
     "shown_path",
+    "writable",
 ]
 
 
@@ -116,3 +117,12 @@ def path_text(path: str | Path) -> str:
     'a\\nb/\\udcff.json'
     """
     return printable(str(path)).replace("\n", "\\n")
+
+
+def writable(text: str) -> str:
+    r"""Return a text with lone surrogates escaped, such as those of a path that is not UTF-8.
+
+    >>> writable("photo-\udcff.jpg") == r"photo-\udcff.jpg"
+    True
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

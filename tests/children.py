@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -14,6 +15,8 @@ from msgspec import Struct
 from etbench.errors import EtbenchError
 from etbench.events import OnEvent, Stages
 from etbench.system.channel import serve
+
+BAD = "a path that is not UTF-8: \udcff"
 
 
 class Ask(Struct):
@@ -51,11 +54,23 @@ def _handle(ask: Ask, emit: OnEvent, send: Callable[[Struct], None]) -> Answer:
             os.write(_channel(), b'{"message_type":"answer","request":1,"body":{"text":"before its end"}}\n')
         elif ask.what == "fork in a stage":
             return _forked()
+        elif ask.what == "daemon":
+            return Answer(str(_daemon()))
+        elif ask.what == "daemon and die":
+            stages.progress("acting", str(_daemon()))
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif ask.what == "bad bytes":
+            stages.progress("acting", BAD)
+            return Answer(BAD)
         elif ask.what == "raise":
             raise ValueError("as asked")
         elif ask.what == "explain":
             raise EtbenchError("explained", stage="elsewhere", hint="do this")
         elif ask.what == "exit":
+            os._exit(3)
+        elif ask.what == "exit and leave a fork of C":
+            if ctypes.CDLL(None).fork() == 0:
+                time.sleep(600)
             os._exit(3)
         elif ask.what == "die":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -70,6 +85,19 @@ def _forked() -> Answer:
     if child:
         os.waitpid(child, 0)
     return Answer("of the parent" if child else "of the child")
+
+
+def _daemon() -> int:
+    """Leave a process in a session of its own, whose parent is gone, and return its id."""
+    pids, told = os.pipe()
+    if (child := os.fork()) == 0:
+        os.setsid()
+        if (daemon := os.fork()) == 0:
+            time.sleep(600)
+        os.write(told, b"%d" % daemon)
+        os._exit(0)
+    os.waitpid(child, 0)
+    return int(os.read(pids, 20))
 
 
 def _channel() -> int:

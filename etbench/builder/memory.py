@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import psutil
 
 from etbench.errors import EtbenchError
+from etbench.host.cgroups import memory_left_bytes, memory_limit_bytes
 from etbench.system.process import Worker
 
 __all__ = ["MemoryWatch", "available_bytes"]
@@ -17,19 +17,13 @@ __all__ = ["MemoryWatch", "available_bytes"]
 EVERY_S = 0.1
 AFTER_S = 1.0  # until the memory of a process that was killed is free again
 RESERVE_BYTES = 512 * 2**20  # for everything else; builds were observed to allocate 200 MB in 0.1 s
-CGROUP = Path("/sys/fs/cgroup")
 GB = 1e9
 
 
 def available_bytes() -> int:
     """Return the memory that is still available, on this machine and in this container."""
-    free = int(psutil.virtual_memory().available)
-    with suppress(OSError, ValueError):  # no container, no version 2 of control groups, or no limit ("max")
-        limit = int((CGROUP / "memory.max").read_text())
-        used = int((CGROUP / "memory.current").read_text())
-        counts = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
-        free = min(free, limit - used + int(counts.get("inactive_file", 0)))
-    return free
+    free, left = int(psutil.virtual_memory().available), memory_left_bytes()
+    return free if left is None else min(free, left)
 
 
 class MemoryWatch:
@@ -89,12 +83,12 @@ class MemoryWatch:
                 if taken > self._limit
                 else None
             )
-        left = available_bytes()
+        left, total = available_bytes(), psutil.virtual_memory().total
         if left >= RESERVE_BYTES:
             return None
         return (
             f"the build used {taken / GB:.1f} GB of memory and needed more; this machine had "
-            f"{max(left, 0) / GB:.1f} of {psutil.virtual_memory().total / GB:.1f} GB left"
+            f"{max(left, 0) / GB:.1f} of {min(total, memory_limit_bytes() or total) / GB:.1f} GB left"
         )
 
 

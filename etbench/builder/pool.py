@@ -10,17 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from etbench.artifact import Artifact, BuildRequest, shared_part
+from etbench.artifact import Artifact, shared_part
+from etbench.builder.asking import MODULE, asked, refusal
 from etbench.builder.cache import Cache, is_still, recipe_key
 from etbench.builder.memory import MemoryWatch, available_bytes
 from etbench.builder.recording import OutdatedCodeError
 from etbench.builder.times import BuildTimes
 from etbench.config import Recipe
-from etbench.errors import EtbenchError, NotApplicableError
-from etbench.events import Event, OnEvent, explained
-from etbench.system.process import Worker, worker
+from etbench.errors import EtbenchError
+from etbench.events import Event, explained
+from etbench.system.process import Worker
 
-__all__ = ["Built", "Job", "OnJobDone", "OnJobEvent", "build", "build_all", "default_builders"]
+__all__ = ["Built", "Job", "OnJobDone", "OnJobEvent", "build_all", "default_builders"]
 
 BUILDER_BYTES = 5 * 2**30  # observed while lowering a model of about 600 MB
 # Threads of torch that wait for work by spinning would take the cores from the other builders. The number of
@@ -56,26 +57,6 @@ def default_builders() -> int:
     from etbench.host.environment import available_cores
 
     return max(1, min(available_cores(), available_bytes() // BUILDER_BYTES))
-
-
-def build(recipe: Recipe, folder: Path, *, log: Path, on_event: OnEvent) -> Artifact:
-    """Build one program into an existing, empty folder without a cache, and return its description.
-
-    Raises:
-        EtbenchError: of the stage that failed: load, reference, export, quantize, lower or write.
-        NotApplicableError: if the program would be that of another precision.
-
-    """
-    with worker("etbench.builder.worker", scratch=folder, log=log) as builder:
-        request = BuildRequest(recipe=recipe, folder=str(folder), log=str(log.absolute()))
-        artifact = builder.ask(request, Artifact, log=log, on_event=on_event)
-    if artifact.refusal:
-        raise _refusal(artifact)
-    return artifact
-
-
-def _refusal(artifact: Artifact) -> NotApplicableError:
-    return NotApplicableError(artifact.refusal, stage="quantize")
 
 
 def build_all(
@@ -228,15 +209,16 @@ class _Pool:
         process = self.workers.get(number)
         if process is None or not process.alive:
             self._close(number)  # one that died still has its pipes
-            process = Worker("etbench.builder.worker", scratch=self.scratch, log=job.log, env=BUILDER_ENV)
+            process = Worker(MODULE, scratch=self.scratch, log=job.log, env=BUILDER_ENV)
             with self.lock:
                 self.workers[number] = process
                 if self.stop:  # stopped while it was started: it was not killed yet
                     process.kill()
         try:
-            return process.ask(
-                BuildRequest(recipe=job.recipe, folder=str(job.folder), log=str(job.log.absolute())),
-                Artifact,
+            return asked(
+                process,
+                job.recipe,
+                job.folder,
                 log=job.log,
                 on_event=lambda event: self._event(job, event),
                 timeout_s=self.timeout_s,
@@ -310,7 +292,7 @@ class _Pool:
 
     def _done(self, job: Job, what: Built | EtbenchError) -> None:
         if isinstance(what, Built) and what.artifact.refusal:
-            what = _refusal(what.artifact)
+            what = refusal(what.artifact)
         with self.lock:
             if not self.stop:
                 self.on_done(job, what)

@@ -41,7 +41,7 @@ UNMEASURED = (
     *("measure.timeout_s", "measure.seed", "repeat.until"),
     *("runner.cannot", "runner.compilers", "runner.runs_on"),
     *("device.options", "device.folder", "device.max_gb", "device.platform", "device.retries"),
-    *("device.adb", "device.address"),
+    *("device.adb", "device.address", "device.runner"),
     *("hydra.launcher", "hydra/launcher", "hydra.callbacks", "hydra.sweep", "hydra.run", "hydra.job"),
     *(
         "hydra.job_logging",

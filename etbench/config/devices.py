@@ -78,20 +78,22 @@ class AdbDevice(_Device, frozen=True, kw_only=True, tag="adb"):
 
     @property
     def identity(self) -> list[Any]:
-        """Device and runner."""
-        return [[self.kind, self.serial, self.runner]]
+        """The device; its runner is a file that may lie elsewhere tomorrow."""
+        return [[self.kind, self.serial]]
 
 
 class RayDevice(_Device, frozen=True, kw_only=True, tag="ray"):
     """The next free node of a Ray cluster.
 
     `pool` is the resource of which a node uses one unit while it measures. `address` is the cluster's, None
-    to find it as Ray does; `platform` is `sys.platform` there, None if the same as here.
+    to find it as Ray does; `platform` is `sys.platform` there, None if the same as here. If a node is lost,
+    its cell is measured again on another one, up to `retries` times.
     """
 
     pool: Name = "device_pool"
     address: Text | None = None
     platform: str | None = None
+    retries: Retries = 3
 
     @property
     def identity(self) -> list[Any]:

@@ -31,12 +31,15 @@ RUNNER = "etbench-runner"
 class Android:
     """Measures on an Android device; files that are not there yet are sent once."""
 
+    moves = False
+
     def __init__(self, device: AdbDevice, *, scratch: Path, log: Path, tell: Callable[[str], None]) -> None:
         self._device = device
         self._scratch = scratch
         self._log = log
         self._tell = tell
         self._serial = device.serial
+        self._known_by = ""
         self._lost = LostConnections("connection to the Android device", device.retries, tell)
 
     def prepared(self, request: MeasureRequest) -> MeasureRequest:
@@ -75,12 +78,12 @@ class Android:
     @property
     def _machine(self) -> tuple[str, str]:
         """The name of the device for its lock, and for the user."""
-        return f"adb-{self._serial}", str(self._serial)
+        return f"adb-{self._known_by}", str(self._serial)
 
     def _found(self) -> Adb:
         """Return the device; from the first call on it stays the same one."""
         adb = find_device(self._device.adb, self._serial)
-        self._serial = adb.serial
+        self._serial, self._known_by = adb.serial, adb.machine
         return adb
 
     def _send(self, adb: Adb, files: Mapping[str, Path]) -> None:

@@ -17,6 +17,8 @@ __all__ = ["Host", "turn_of", "worker_in_turn"]
 class Host:
     """Measures on the host that builds."""
 
+    moves = False
+
     def __init__(self, *, scratch: Path, log: Path, tell: Callable[[str], None]) -> None:
         self._scratch = scratch
         self._log = log

@@ -21,7 +21,7 @@ import ray
 from ray.exceptions import RayError
 
 from etbench.config.devices import RayDevice
-from etbench.devices.connection import program_files
+from etbench.devices.connection import LostConnections, program_files
 from etbench.devices.host import Host
 from etbench.errors import EtbenchError
 from etbench.events import Event, Failure, OnEvent, explained
@@ -32,6 +32,8 @@ from etbench.system.workspace import workspace
 __all__ = ["RayNode"]
 
 PATIENCE_S = 5.0  # until a message that all nodes are busy
+NO_NODE = "NoNode"  # the kind of an error that may pass: another node may join
+LOSSES = ("NodeDiedError", "WorkerCrashedError", "ObjectLostError", NO_NODE)
 
 Files = dict[str, bytes]
 Message = Event | msgspec.Raw | bytes | Measured | Failure  # bytes are what the measuring process printed
@@ -40,10 +42,13 @@ Message = Event | msgspec.Raw | bytes | Measured | Failure  # bytes are what the
 class RayNode:
     """Measures on the next node that has a unit of the resource `device.pool` free."""
 
+    moves = True
+
     def __init__(self, device: RayDevice, *, tell: Callable[[str], None]) -> None:
         self._pool = device.pool
         self._address = device.address
         self._tell = tell
+        self._lost = LostConnections("node of the Ray cluster", device.retries, tell)
         self._cpus = 0.0
         self._programs: list[ray.ObjectRef[Files]] = []
 
@@ -53,7 +58,7 @@ class RayNode:
             if not ray.is_initialized():
                 with _own_handler_of_sigterm():
                     ray.init(self._address or "auto", log_to_driver=False, logging_level=logging.WARNING)
-            self._cpus = self._cpus_of_a_node()
+            self._look()
             self._programs = [ray.put(_packed(Path(subject.folder))) for subject in request.subjects]
         subjects = [msgspec.structs.replace(subject, log="") for subject in request.subjects]
         return msgspec.structs.replace(request, subjects=subjects)
@@ -64,8 +69,8 @@ class RayNode:
         yield self
 
     def goes_on_after(self, error: EtbenchError) -> bool:
-        """Return False: all rounds of a cell must be measured on one node."""
-        return False
+        """Look for another node after one was lost, as often as `device.retries` allows."""
+        return self._lost.connected_again(error, self._look, is_loss=lambda error: error.kind in LOSSES)
 
     def ask(
         self,
@@ -107,16 +112,17 @@ class RayNode:
         for message in task:
             yield ray.get(message)
 
-    def _cpus_of_a_node(self) -> float:
-        """Return the CPUs of the smallest node of the pool: all CPUs of each node, if they are equal."""
+    def _look(self) -> None:
+        """Look for the nodes of the pool, and note the CPUs of the smallest; all CPUs of each, if equal."""
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
         able = [resources for resources in nodes if resources.get(self._pool, 0) >= 1]
         if not able:
             raise self._error(
                 f"none of the {len(nodes)} nodes of the Ray cluster has this resource",
+                kind=NO_NODE,
                 hint=f"start the nodes that measure with: ray start --resources='{{\"{self._pool}\": 1}}' …",
             )
-        return float(min(filter(None, (resources.get("CPU", 0) for resources in able)), default=0))
+        self._cpus = float(min(filter(None, (resources.get("CPU", 0) for resources in able)), default=0))
 
     @contextmanager
     def _explaining(self, *kinds: type[Exception]) -> Iterator[None]:

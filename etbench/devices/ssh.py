@@ -48,6 +48,8 @@ class _Found(msgspec.Struct, frozen=True):
 class SshHost:
     """Measures on a machine whose Python has ExecuTorch; files that are not there yet are sent once."""
 
+    moves = False
+
     def __init__(self, device: SshDevice, *, scratch: Path, log: Path, tell: Callable[[str], None]) -> None:
         self._device = device
         self._scratch = scratch

@@ -19,8 +19,8 @@ import msgspec
 from etbench.errors import EtbenchError
 from etbench.events import Event
 from etbench.host.measuring_lock import OTHERS_TURN, turn_to_measure
+from etbench.system.exits import SIGNALS_FROM
 from etbench.system.messages import Failed
-from etbench.system.process import SIGNALS_FROM
 
 __all__ = ["BEAT_S", "WORKER"]
 

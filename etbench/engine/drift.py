@@ -50,7 +50,7 @@ def measure_drift(folder: Path, *, over_s: float, tell: Callable[[int, Result], 
 
 def _run(folder: Path) -> Result:
     command = python_command([*PROGRAM, f"hydra.run.dir={quoted(str(folder))}"])
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     results = read_results([folder])[0] if folder.exists() else []
     if done.returncode or not results:
         raise EtbenchError(

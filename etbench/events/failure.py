@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Self
 
 from msgspec import Struct
 
 from etbench.errors import EtbenchError
-from etbench.redaction import without_secrets
+from etbench.text import writable
 
 __all__ = ["Failure"]
+
+
+# No process sends these to itself when it goes wrong: a person, a batch system or the kernel does.
+FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
 
 
 class Failure(Struct, frozen=True, kw_only=True):
@@ -17,7 +22,8 @@ class Failure(Struct, frozen=True, kw_only=True):
 
     `where` is the line of the user's code in which it happened, if there is one. `log` are the lines that the
     runtime and the delegate printed about it. `known` is the code of a known failure of a library, empty for
-    any other; the reference of known failures lists them.
+    any other; the reference of known failures lists them. `exit_status` is that of the process that failed,
+    if one did; the negative number of the signal that killed it.
     """
 
     stage: str
@@ -28,6 +34,14 @@ class Failure(Struct, frozen=True, kw_only=True):
     where: str = ""
     log: list[str] = []
     known: str = ""
+    exit_status: int | None = None
+
+    @property
+    def killed_by(self) -> str:
+        """The signal by which the process that failed was killed from outside; empty if it was not."""
+        status = self.exit_status or 0
+        name = next((one.name for one in signal.Signals if one == -status), "")
+        return name if name in FROM_OUTSIDE else ""
 
     @classmethod
     def of(cls, error: EtbenchError) -> Self:
@@ -35,11 +49,12 @@ class Failure(Struct, frozen=True, kw_only=True):
         return cls(
             stage=error.stage,
             kind=error.kind,
-            message=_writable(error.message),
-            hint=_writable(error.hint),
-            traceback=_writable(error.traceback),
-            where=_writable(error.where),
-            log=[_writable(line) for line in error.log],
+            message=_clean(error.message),
+            hint=_clean(error.hint),
+            traceback=_clean(error.traceback),
+            where=_clean(error.where),
+            log=[_clean(line) for line in error.log],
+            exit_status=error.exit_status,
         )
 
     def error(self) -> EtbenchError:
@@ -52,9 +67,9 @@ class Failure(Struct, frozen=True, kw_only=True):
             traceback=self.traceback,
             where=self.where,
             log=self.log,
+            exit_status=self.exit_status,
         )
 
 
-def _writable(text: str) -> str:
-    """Return a text without secrets, and with lone surrogates escaped, as of a path that is not UTF-8."""
-    return without_secrets(text).encode("utf-8", "backslashreplace").decode("utf-8")
+def _clean(text: str) -> str:
+    return writable(without_secrets(text))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from etbench.errors import EtbenchError
@@ -23,10 +24,20 @@ HINTS = {
 
 
 class Adb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One device, by its serial, and the `adb` to call; every method raises an error of stage ``connect``."""
+    """One device, by its serial, and the `adb` to call; every method raises an error of stage ``connect``.
+
+    `serial` is what `adb` calls the connection to the device, and `hardware` what the device calls itself:
+    that is the same over USB and Wi-Fi, and empty if the device does not report it.
+    """
 
     program: str
     serial: str
+    hardware: str = ""
+
+    @property
+    def machine(self) -> str:
+        """What the device is known by, however it is connected."""
+        return self.hardware or self.serial
 
     def command(self, text: str) -> list[str]:
         """Return a command of this host that runs a text in the device's shell, with its status and pipes."""
@@ -89,26 +100,43 @@ def find_device(program: str, serial: str | None) -> Adb:
     if done.returncode:
         raise EtbenchError(f"{program} devices: {_last_line(done.stderr)}", stage="connect")
     states = dict(line.split("\t", 1) for line in done.stdout.splitlines() if "\t" in line)
-    listed = ", ".join(f"{name} ({state})" for name, state in states.items()) or "none"
     if serial is None:
-        if not states:
-            raise EtbenchError(
-                "no Android device is attached",
-                stage="connect",
-                hint="switch on USB debugging and plug the device in; `adb devices` must list it",
-            )
-        if len(states) > 1:
-            raise EtbenchError(
-                f"several Android devices are attached: {listed}",
-                stage="connect",
-                hint="choose one: device.serial=…",
-            )
-        (serial,) = states
-    device = Adb(program=program, serial=serial)
-    state = states.get(serial, "not attached")
+        return _only_device(program, states)
+    device, state = Adb(program=program, serial=serial), states.get(serial, "not attached")
     if state != READY:
-        raise device.error(f"it is {state}", hint=HINTS.get(state, f"`{program} devices` lists {listed}"))
-    return device
+        hint = HINTS.get(state, f"`{program} devices` lists {_listed(states)}")
+        raise device.error(f"it is {state}", hint=hint)
+    return msgspec.structs.replace(device, hardware=_hardware(device))
+
+
+def _only_device(program: str, states: Mapping[str, str]) -> Adb:
+    """Return the only device; one that is attached over USB and Wi-Fi is one device, and USB is used."""
+    if not states:
+        raise EtbenchError(
+            "no Android device is attached",
+            stage="connect",
+            hint="switch on USB debugging and plug the device in; `adb devices` must list it",
+        )
+    usable = [name for name, state in states.items() if state == READY or len(states) == 1]
+    found = [find_device(program, name) for name in usable]
+    if len(found) < len(states) or len({device.machine for device in found}) > 1:
+        raise EtbenchError(
+            f"several Android devices are attached: {_listed(states)}",
+            stage="connect",
+            hint="choose one: device.serial=…",
+        )
+    return next((device for device in found if device.serial == device.hardware), found[0])
+
+
+def _hardware(device: Adb) -> str:
+    """Return the serial number of a device's hardware; emulators of one version have all the same."""
+    if device.serial.startswith("emulator-"):
+        return ""
+    return device.shell("getprop ro.serialno").strip()
+
+
+def _listed(states: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({state})" for name, state in states.items()) or "none"
 
 
 def _run(

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 from msgspec import Struct
 
+from etbench.host.cgroups import cpu_limit, memory_limit_bytes
 from etbench.host.revision import read_revision
 from etbench.stats.bounds import Count
 from etbench.version import __version__
@@ -31,7 +32,7 @@ __all__ = [
 RAY_NODE = "ETBENCH_RAY_NODE"  # environment variable: the node a process runs on
 
 VECTOR = re.compile(r"(avx|amx|fma|f16c|sse4|neon|asimd|sve|sme2?$|i8mm|bf16)")
-CPUFREQ, CGROUP = Path("/sys/devices/system/cpu"), Path("/sys/fs/cgroup")
+CPUFREQ = Path("/sys/devices/system/cpu")
 LIBRARIES = ("torch", "torchao", "executorch", "torchvision", "transformers", "numpy", "onnxruntime")
 
 
@@ -42,10 +43,10 @@ class Environment(Struct, frozen=True, kw_only=True):
     `threads` is the actual size of the runtime's thread pool, `runner` what called it (``python`` or
     ``native``). `system` is the name of the operating system with its major version, `kernel` its release,
     and `product` the name of a phone's model; results of older versions lack them. `cpu_flags` are the vector
-    extensions, `quota_cores`, `cpu_limit` (exact) and `memory_limit_bytes` the limits of the container or
-    cgroup, `governor` and `turbo` the settings of the clock. `node` is the name of this host in a Ray
-    cluster. `commit` is the commit of the git repository in which etbench was started, `dirty` whether its
-    tracked files differed.
+    extensions, `quota_cores`, `cpu_limit` (exact) and `memory_limit_bytes` the smallest limits of the
+    container or cgroups, `governor` and `turbo` the settings of the clock. `node` is the name of this host in
+    a Ray cluster. `commit` is the commit of the git repository in which etbench was started, `dirty` whether
+    its tracked files differed.
     """
 
     host: str
@@ -94,9 +95,9 @@ def read_environment(
         node=os.environ.get(RAY_NODE),
         system=_system(),
         kernel=platform.release(),
-        quota_cores=_cgroup_quota_cores(),
-        cpu_limit=_cgroup_cpu_limit(),
-        memory_limit_bytes=_number(CGROUP / "memory.max"),
+        quota_cores=_quota_cores(),
+        cpu_limit=cpu_limit(),
+        memory_limit_bytes=memory_limit_bytes(),
         physical_cores=psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
         logical_cores=psutil.cpu_count() or 1,
         available_cores=available_cores(),
@@ -114,25 +115,16 @@ def read_environment(
 
 
 def available_cores() -> int:
-    """Return how many physical cores this process may use, by its affinity and its cgroup's quota."""
+    """Return how many physical cores this process may use, by its affinity and the quota of its cgroups."""
     physical = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
-    return max(1, min(physical, allowed, _cgroup_quota_cores() or physical))
+    return max(1, min(physical, allowed, _quota_cores() or physical))
 
 
-def _cgroup_quota_cores() -> int | None:
-    """Return the CPU quota of a container in whole cores, rounded up; None if there is none."""
-    limit = _cgroup_cpu_limit()
+def _quota_cores() -> int | None:
+    """Return the CPU quota of this process in whole cores, rounded up; None if there is none."""
+    limit = cpu_limit()
     return None if limit is None else math.ceil(limit)
-
-
-def _cgroup_cpu_limit() -> float | None:
-    """Return how many CPUs the quota of a container allows; None if there is none."""
-    try:
-        quota, period = (CGROUP / "cpu.max").read_text().split()[:2]
-        return int(quota) / int(period)
-    except (OSError, ValueError):  # no cgroup v2, or the word "max"
-        return None
 
 
 def _system() -> str:

@@ -50,7 +50,7 @@ def phone_environment(adb: Adb, *, threads: int, runtimes: Sequence[str]) -> Env
     facts = _fields(told["cpuinfo"])
     flags = facts.get("Features") or facts.get("flags") or ""
     return Environment(
-        host=f"{told['model']} {adb.serial}".strip(),
+        host=f"{told['model']} {adb.machine}".strip(),
         os=f"Android {told['release']} ({told['fingerprint']})",
         machine=told["abi"] or "unknown",
         cpu=told["soc"] or facts.get("Hardware") or facts.get("model name") or told["board"] or "unknown",

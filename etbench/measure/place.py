@@ -38,7 +38,14 @@ class Measurer(Protocol):
 
 
 class Place(Protocol):
-    """A machine that measures."""
+    """A machine that measures.
+
+    Attributes:
+        moves: whether a new worker may run on another machine than the one before.
+
+    """
+
+    moves: bool
 
     def prepared(self, request: MeasureRequest) -> MeasureRequest:
         """Send the programs to the machine, and return the request with their paths there.

@@ -62,8 +62,9 @@ def measure(
     """Check the outputs of artifacts against their references and time their inferences, in turn.
 
     Only one etbench measures at a time on a machine; a second one waits here, and reports that it waits. If
-    the connection to a device is lost, the round is repeated after a new connection. Each subject
-    ends with a call of `Listener.on_end` or `Listener.on_failure`, as soon as its result is known.
+    the connection to a device is lost, the round is repeated after a new connection; on another
+    machine, all rounds of the unfinished subjects are. Each subject ends with a call of `Listener.on_end` or
+    `Listener.on_failure`, as soon as its result is known.
 
     Args:
         subjects: the artifacts, and how often each is run.
@@ -84,7 +85,7 @@ def measure(
         start=how.start,
     )
 
-    collector = _Collector(listener, len(subjects))
+    collector = _Collector(listener, subjects)
     translator = _ErrorTranslator(listener)
     place = place_for(translator.tell)
     try:
@@ -109,7 +110,7 @@ def measure(
                     goes_on = place.goes_on_after(error)
                 if not goes_on:
                     raise
-                collector.lost_connections += 1
+                collector.go_on(moved=place.moves)
     except EtbenchError as error:
         collector.fail_the_rest(error)
 
@@ -197,10 +198,11 @@ class _Taken:
 class _Collector:
     """Collects the parts of the answer, subject by subject."""
 
-    def __init__(self, listener: Listener, count: int) -> None:
+    def __init__(self, listener: Listener, subjects: Sequence[Subject]) -> None:
         self.listener = listener
         self.start_s: dict[str, float] = {}
-        self.taken = [_Taken() for _ in range(count)]
+        self.bases = [subject.base for subject in subjects]
+        self.taken = [_Taken() for _ in subjects]
         self.lost_connections = 0
 
     def rest_of(self, request: MeasureRequest) -> MeasureRequest:
@@ -212,6 +214,14 @@ class _Collector:
             for subject, taken in zip(request.subjects, self.taken, strict=True)
         ]
         return msgspec.structs.replace(request, subjects=subjects)
+
+    def go_on(self, *, moved: bool) -> None:
+        """Continue in another process; on another machine, without the rounds of unfinished subjects."""
+        self.lost_connections += 1
+        if moved:
+            begun = [number for number, taken in enumerate(self.taken) if not taken.over]
+            for number in {*begun, *(self.bases[number] for number in begun)} - {None}:
+                self.taken[number] = _Taken()
 
     def hear(self, event: Event) -> None:
         if event.stage == "start_runtime" and event.seconds is not None:
@@ -248,6 +258,8 @@ class _Collector:
                 self.listener.on_end(part.subject, series)
             case Broken():
                 taken.over = True
+                for number, base in enumerate(self.bases):
+                    self.taken[number].over |= base == part.subject  # fails with its baseline
                 self.listener.on_failure(part.subject, part.failure.error(), taken.rounds)
 
     def fail_the_rest(self, error: EtbenchError) -> None:

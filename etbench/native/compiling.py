@@ -135,7 +135,9 @@ def _executorch() -> Path:
 
 def _key(command: list[str]) -> str:
     """Return a checksum of everything that the executable depends on."""
-    told = subprocess.run([command[0], "--version"], capture_output=True, text=True, check=False).stdout
+    told = subprocess.run(
+        [command[0], "--version"], capture_output=True, text=True, errors="replace", check=False
+    ).stdout
     digest = hashlib.sha256("\n".join([version("executorch"), told, *command]).encode())
     for source in sorted([*SOURCES.glob("*.h"), *SOURCES.glob("*.cpp")]):
         digest.update(source.read_bytes())

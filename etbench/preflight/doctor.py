@@ -96,7 +96,12 @@ def _word(fact: bool | None) -> str:
 def registered_backends() -> tuple[list[str] | None, str]:
     """Return the delegates that the installed runtime has, or None and why it does not start."""
     done = subprocess.run(
-        [sys.executable, "-c", RUNTIME_PROGRAM], capture_output=True, text=True, env=os.environ, check=False
+        [sys.executable, "-c", RUNTIME_PROGRAM],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=os.environ,
+        check=False,
     )
     if done.returncode:
         return None, (done.stderr.strip().splitlines() or ["no output"])[-1]

@@ -42,7 +42,7 @@ def run_sweep(
             resume_hint(folder, "the sweep ended before all cells were finished"),
             sweep_view([cell for cell, _ in todo.values()], len(done)) as on_event,
         ):
-            manifest.write(folder)
+            (manifest.begun() if todo else manifest).write(folder)
             outcomes = run_cells(
                 [cell for cell, _ in todo.values()],
                 out_dir=folder,

@@ -100,6 +100,10 @@ class Manifest(Struct, frozen=True, kw_only=True):
         new = [cell for cell in cells if cell.cell_id not in known]
         return self.extended(new) if new else self
 
+    def begun(self) -> Manifest:
+        """Return the manifest without an end, for a resumed sweep that has cells to run again."""
+        return msgspec.structs.replace(self, finished_at=None)
+
     def finished(self) -> Manifest:
         """Return the manifest with the current time as its end."""
         return msgspec.structs.replace(self, finished_at=_now())
@@ -213,9 +217,10 @@ def finished_cells(
 ) -> tuple[dict[str, Result], list[str]]:
     """Return the results of the folder that do not need another run, by cell, and messages on moved files.
 
-    A file that is not a valid result, that of a cell whose accuracy function has changed since, and that of
-    a cell with the status `retry` is moved to a hidden folder: nothing is deleted, and its name is free for
-    the new result. If `retried` is given, only results of cells in it are moved.
+    A file that is not a valid result, that of a cell whose accuracy function has changed since, that of a
+    cell whose process was killed from outside, and that of a cell with the status `retry` is moved to a
+    hidden folder: nothing is deleted, and its name is free for the new result. If `retried` is given, only
+    results of cells in it are moved.
     """
     done: dict[str, Result] = {}
     words = []
@@ -228,6 +233,8 @@ def finished_cells(
         movable = retried is None or result.cell_id in retried
         if movable and result.status == retry:
             _set_aside(path, "")
+        elif movable and result.failure and (by := result.failure.killed_by):
+            words.append(_set_aside(path, f"{path.name}: run again, since {by} killed its process"))
         elif movable and (change := accuracy_changed(result)):
             words.append(_set_aside(path, f"{path.name}: the accuracy is measured again: {change}"))
         else:

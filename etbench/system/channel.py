@@ -18,8 +18,11 @@ from typing import Any, NoReturn
 import msgspec
 from msgspec import Struct
 
+from etbench.errors import EtbenchError
 from etbench.events import OnEvent, explained
 from etbench.system.messages import Answer, Failed, Part, Request, Said
+from etbench.system.orphans import adopt_orphans
+from etbench.system.strict_json import encode_json
 
 __all__ = ["Channel", "die_with_parent", "flush_printed", "print_to", "serve"]
 
@@ -34,13 +37,17 @@ class Channel:
     Args:
         pipe: its descriptor.
 
+    Attributes:
+        forked: whether this process was forked since, by whatever it runs.
+
     """
 
     def __init__(self, pipe: int) -> None:
         self._owner = os.getpid()
         self._pipe = os.fdopen(pipe, "wb", buffering=0)
+        self.forked = False
         if hasattr(os, "register_at_fork"):  # a forked process, of a pool for example, may outlive the answer
-            os.register_at_fork(after_in_child=self._pipe.close)
+            os.register_at_fork(after_in_child=self._pipe.close, after_in_parent=self._note_fork)
 
     @classmethod
     def in_place_of_stdout(cls) -> Channel:
@@ -53,7 +60,7 @@ class Channel:
     def send(self, message: Struct) -> None:
         """Send a message, if this is the process that answers."""
         self._leave_if_forked()
-        self._pipe.write(msgspec.json.encode(message) + b"\n")
+        self._pipe.write(encode_json(message) + b"\n")
 
     def say(self, text: str) -> None:
         """Send a line about slow progress."""
@@ -78,18 +85,21 @@ class Channel:
         """
         message: Answer | Failed
         try:
-            message = Answer(request=request, body=msgspec.Raw(msgspec.json.encode(work())))
+            message = Answer(body=_encoded(work(), stage))
         except catching as error:
-            failed = Failed.of(explained(error, stage))
-            message = msgspec.structs.replace(failed, request=request)
-        self._leave_if_forked()  # before it prints what it has copied from its parent
+            message = Failed.of(explained(error, stage))
+        finally:
+            self._leave_if_forked()  # before it prints or removes what it has copied from its parent
         flush_printed()
-        self.send(message)
+        self.send(msgspec.structs.replace(message, request=request, ends=self.forked))
 
     def end(self) -> NoReturn:
         """End this process at once: destructors of native libraries have crashed after the work was done."""
         flush_printed()
         os._exit(0)
+
+    def _note_fork(self) -> None:
+        self.forked = True
 
     def _leave_if_forked(self) -> None:
         """End a process that was forked during the work and continues as if it were its parent."""
@@ -101,12 +111,16 @@ class Channel:
 def serve(request_type: type[Any], handler: Handler) -> NoReturn:
     """Run as the process of a `etbench.system.process.Worker`: answer requests until the pipe ends.
 
+    After a request during which this process was forked, no other one is answered: the fork has copies of
+    everything that is open here, and what it does with them is not known.
+
     Args:
         request_type: the type of the requests.
         handler: gets a request, a function that sends an event, and one that sends a part of the answer.
 
     """
     channel = Channel.in_place_of_stdout()
+    adopt_orphans()
 
     def handled(request: Request) -> Struct:
         def send_part(part: Struct) -> None:
@@ -117,7 +131,27 @@ def serve(request_type: type[Any], handler: Handler) -> NoReturn:
     for line in sys.stdin.buffer:
         request = msgspec.json.decode(line, type=Request)
         channel.answer(partial(handled, request), stage="start", request=request.number, catching=Exception)
+        if channel.forked:
+            break
     channel.end()
+
+
+def _encoded(body: Struct, stage: str) -> msgspec.Raw:
+    """Return the body of an answer as JSON.
+
+    Raises:
+        EtbenchError: if one of its texts is not valid UTF-8; escaped, it would name another file.
+
+    """
+    try:
+        return msgspec.Raw(msgspec.json.encode(body))
+    except UnicodeEncodeError as error:
+        raise EtbenchError(
+            f"the answer has a text that is not valid UTF-8: {error.object!a}",
+            stage=stage,
+            kind=type(error).__name__,
+            hint="rename the file or folder, or change the value, that contains it",
+        ) from error
 
 
 def print_to(log: str) -> None:

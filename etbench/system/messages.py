@@ -33,16 +33,21 @@ class Part(Struct, frozen=True, kw_only=True, tag="part", tag_field=FIELD):
 
 
 class Answer(Struct, frozen=True, kw_only=True, tag="answer", tag_field=FIELD):
-    """The answer, or the end of it; a child that gets only one request does not number it."""
+    """The answer, or the end of it; a child that gets only one request does not number it.
+
+    If it `ends`, the child takes no other request: it was forked while it worked.
+    """
 
     request: int | None = None
     body: msgspec.Raw
+    ends: bool = False
 
 
 class Failed(Failure, frozen=True, kw_only=True, tag="failure", tag_field=FIELD):
     """The error instead of an answer: the last message of a child that failed without a crash."""
 
     request: int | None = None
+    ends: bool = False
 
 
 Message = Event | Said | Part | Answer | Failed

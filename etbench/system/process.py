@@ -7,12 +7,13 @@ crash becomes a result, and all their output, including that of C++, goes to the
 from __future__ import annotations
 
 import contextlib
+import math
 import os
-import select
 import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -22,19 +23,15 @@ from msgspec import Struct
 
 from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent
+from etbench.system.exits import exit_description, status_from_shell
+from etbench.system.lines import Lines
 from etbench.system.messages import Answer, Failed, Message, Part, Request
+from etbench.system.orphans import MARK, end_descendants, end_marked
 from etbench.system.printed import adding_printed
 
-__all__ = [
-    "SIGNALS_FROM",
-    "Lines",
-    "Worker",
-    "exit_description",
-    "status_from_shell",
-    "worker",
-]
+__all__ = ["Worker", "worker"]
 
-SIGNALS_FROM = 128  # a shell, and so ssh and adb, adds a signal's number to it
+LOOK_EVERY_S = 1.0  # whether a silent process is still there
 
 
 T = TypeVar("T")
@@ -66,13 +63,14 @@ class Worker:
         command: Sequence[str] | None = None,
     ) -> None:
         self.module = module
+        self._mark = uuid.uuid4().hex
         with log.open("ab") as chatter:
             self._child = subprocess.Popen(
                 command or [sys.executable, "-m", module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=chatter,
-                env={**os.environ, "TMPDIR": str(scratch), **(env or {})},
+                env={**os.environ, "TMPDIR": str(scratch), MARK: self._mark, **(env or {})},
                 start_new_session=True,
             )
         assert self._child.stdout is not None
@@ -135,14 +133,22 @@ class Worker:
     ) -> T:
         decoder = msgspec.json.Decoder(Message)
         self._asked += 1
-        body = msgspec.Raw(msgspec.json.encode(request))
+        try:
+            body = msgspec.Raw(msgspec.json.encode(request))
+        except UnicodeEncodeError as error:
+            raise EtbenchError(
+                f"the request to {self._name} has a text that is not valid UTF-8: {error.object!a}",
+                stage=stage,
+                kind=type(error).__name__,
+                hint="rename the file or folder, or change the value, that contains it",
+            ) from error
         self.send_line(msgspec.json.encode(Request(number=self._asked, body=body)))
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             left = None if deadline is None else deadline - time.monotonic()
             waits = [seconds for seconds in (left, silence_s) if seconds is not None]
             try:
-                line = self._lines.next(min(waits, default=None))
+                line = self._next_line(min(waits, default=math.inf))
             except TimeoutError:
                 self.close()
                 raise self._timed_out(stage, timeout_s, silence_s) from None
@@ -174,10 +180,8 @@ class Worker:
                 case Part():
                     assert on_part is not None
                     on_part(message.body)
-                case Failed():
-                    raise message.error()
-                case Answer():
-                    return msgspec.json.decode(message.body, type=reply)
+                case Failed() | Answer():
+                    return self._received(message, reply, stage)
         code = status_from_shell(self._child.wait()) if self._in_shell else self._child.wait()
         raise EtbenchError(
             f"the process of {self._name} {exit_description(code)} during this stage",
@@ -186,6 +190,42 @@ class Worker:
             hint=_death_hint(code, log),
             exit_status=code,
         )
+
+    def _next_line(self, wait_s: float) -> bytes | None:
+        """Return the next line; None at the end, which also comes if the process is gone and its pipe is not.
+
+        A library's own fork has the pipe, too, and Python is not told of it.
+
+        Raises:
+            TimeoutError: if nothing came in this time.
+
+        """
+        deadline = time.monotonic() + wait_s
+        while True:
+            alive, left = self.alive, deadline - time.monotonic()
+            try:
+                return self._lines.next(max(0.0, min(left, LOOK_EVERY_S)) if alive else 0.0)
+            except TimeoutError:
+                if not alive:
+                    return None
+                if left <= LOOK_EVERY_S:
+                    raise
+
+    def _received(self, message: Failed | Answer, reply: type[T], stage: str) -> T:
+        """Return the reply or raise the error that a message has, and end a process that would not go on."""
+        if message.ends:
+            self.close()
+        if isinstance(message, Failed):
+            raise message.error()
+        try:
+            return msgspec.json.decode(message.body, type=reply)
+        except msgspec.MsgspecError as error:
+            self.close()
+            raise EtbenchError(
+                f"the child process answered {bytes(message.body)[:80]!r}, which is not a reply: {error}",
+                stage=stage,
+                kind="Garbage",
+            ) from error
 
     def send_line(self, line: bytes) -> None:
         """Write a line to the child's standard input; the line is lost if the child is gone."""
@@ -197,6 +237,7 @@ class Worker:
     def kill(self) -> None:
         """Kill the process and everything it has started; may be called from any thread."""
         if self._child.returncode is None:
+            end_descendants(self._child.pid)
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._child.pid, signal.SIGKILL)
 
@@ -205,6 +246,8 @@ class Worker:
         self.kill()
         with contextlib.suppress(BrokenPipeError):
             self._child.__exit__(None, None, None)  # closes the pipes and reaps it
+        if not self._in_shell:  # what a client such as ssh leaves, is shared with other programs
+            end_marked(self._mark)  # left by a process that ended by itself
 
     @property
     def _name(self) -> str:
@@ -232,47 +275,10 @@ def worker(module: str, *, scratch: Path, log: Path) -> Iterator[Worker]:
         child.close()
 
 
-class Lines:
-    """The lines of a pipe, each with a limit for how long to wait."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._buffer = bytearray()
-
-    def next(self, timeout_s: float | None) -> bytes | None:
-        """Return the next line without its end, or None when there are no more.
-
-        Raises:
-            TimeoutError: if nothing came in this time.
-
-        """
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while (end := self._buffer.find(b"\n")) < 0:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not select.select([self._fd], [], [], left)[0]:
-                raise TimeoutError
-            part = os.read(self._fd, 1 << 16)
-            if not part:
-                return None
-            self._buffer += part
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
-        return line
-
-
-def exit_description(code: int) -> str:
-    """Describe how a process ended: ``was killed by SIGKILL`` or ``exited with status 3``."""
-    if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
-    return f"exited with status {code}"
-
-
-def status_from_shell(status: int) -> int:
-    """Convert the exit status that a shell returns to the one that a parent gets: 137 to -9."""
-    return SIGNALS_FROM - status if status - SIGNALS_FROM in set(signal.Signals) else status
-
-
 def _death_hint(code: int, log: Path) -> str:
     if code == -signal.SIGKILL:
-        return f"often by the kernel, since the system ran out of memory: see `dmesg` and the log {log}"
+        return (
+            "often by the kernel, since the system ran out of memory: see `dmesg` and the log "
+            f"{log}; sweep.resume runs the cell again"
+        )
     return f"see the end of the log: {log}"

@@ -7,6 +7,8 @@ from typing import Any, TypeVar, overload
 
 import msgspec
 
+from etbench.text import writable
+
 __all__ = ["MOST_DEPTH", "decode_json", "encode_json", "plain_fault"]
 
 MOST_DEPTH = 64  # the YAML of a cell has about six levels
@@ -65,7 +67,7 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
 
 def _writable(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
+        return writable(value)
     if isinstance(value, dict):
         return {_writable(key): _writable(inner) for key, inner in value.items()}
     return [_writable(inner) for inner in value] if isinstance(value, list | tuple) else value

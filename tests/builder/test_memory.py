@@ -49,18 +49,3 @@ def _taken() -> int:
         with suppress(psutil.NoSuchProcess):
             taken += child.memory_info().rss
     return taken
-
-
-def test_what_is_available_is_bounded_by_the_container(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(memory, "CGROUP", tmp_path)
-    there = psutil.virtual_memory()
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: there)  # it goes up and down
-    assert memory.available_bytes() == there.available
-    (tmp_path / "memory.current").write_text("700000\n")
-    (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 200000\n")
-    (tmp_path / "memory.max").write_text("1000000\n")
-    assert memory.available_bytes() == 500_000
-    (tmp_path / "memory.max").write_text("max\n")
-    assert memory.available_bytes() > 500_000

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from builds import Builds
 from entries import put
+from forking_models import PID_FILE
 from projects import write_files
 from running import CONF, TESTS
+from waiting import alive
 
 from etbench.artifact import Artifact, program_path
 from etbench.artifact.sources import CodeFile, Sources
 from etbench.builder import Built, Cache, Job, pool
+from etbench.builder.asking import asked
 from etbench.builder.cache import recipe_key
 from etbench.builder.times import BuildTimes
 from etbench.cli.dry_run import plan
@@ -23,6 +28,8 @@ from etbench.config import Recipe
 from etbench.errors import EtbenchError, NotApplicableError
 from etbench.events import Event
 from etbench.preflight.compose import compose
+from etbench.system.files import sha256
+from etbench.system.process import Worker
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +57,45 @@ def test_two_builders_take_a_model_each(tmp_path: Path) -> None:
     assert all(isinstance(what, Built) for what in builds.done.values())
     exported = [name.split()[0] for name, stage in builds.stages if stage == "export"]
     assert sorted(exported[:2]) == ["model=tiny", "model=two_parts"], "who is done first may help the other"
+
+
+INPUTS = {"forks": 32, "good": 24, "dropout": 16, "dictout": 12, "inplace": 10}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")
+def test_no_model_gets_the_program_of_one_that_forked_its_builder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PID_FILE, str(tmp_path / "pid"))
+    cells = {
+        f"model=custom model._target_=forking_models.{name} delegate=portable": inputs
+        for name, inputs in INPUTS.items()
+    }
+    builds = Builds(tmp_path)
+    builds.run(*cells)
+    assert all(isinstance(what, Built) for what in builds.done.values()), builds.done
+    for number, (text, inputs) in enumerate(cells.items()):
+        artifact, program = builds.done[text].artifact, program_path(tmp_path / f"program-{number}")
+        assert artifact.inputs[0].shape == [1, inputs]
+        assert (artifact.pte_bytes, artifact.sha256) == (program.stat().st_size, sha256(program))
+    imports = [name for name, stage in builds.stages if stage == "import"]
+    assert imports == list(cells)[:2], "the first builder answers nothing more"
+    assert "returned from the function that forked it" in (tmp_path / "0.log").read_text()
+    daemon = int((tmp_path / "pid").read_text())
+    assert not psutil.pid_exists(daemon) or not alive(psutil.Process(daemon))
+
+
+def test_a_program_that_is_not_the_one_of_the_reply_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder = Worker("children", scratch=tmp_path, log=tmp_path / "log")
+    other = Artifact(**dict.fromkeys(Artifact.__struct_fields__) | {"sha256": "0" * 64})
+    monkeypatch.setattr(builder, "ask", lambda *_, **__: other)
+    program_path(tmp_path).write_bytes(b"of another model")
+    recipe = compose(["model=tiny"], config_dir=CONF).recipe
+    with pytest.raises(EtbenchError, match=r"the checksum 0{64}, which is not that of model\.pte"):
+        asked(builder, recipe, tmp_path, log=tmp_path / "log", on_event=lambda _: None)
+    assert not builder.alive
 
 
 def test_the_build_that_took_longest_before_goes_first(tmp_path: Path) -> None:

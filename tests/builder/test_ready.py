@@ -65,6 +65,7 @@ SPOILT = {
     "of another version": (lambda body: body[:4] + b"ET11" + body[8:], "0x23 InvalidProgram: the file is"),
     "truncated": (lambda body: body[: len(body) // 2], "0x23 InvalidProgram: .* is truncated"),
     "a few bytes": (lambda body: body[:20], "0x12 InvalidArgument: the file is too short"),
+    "empty": (lambda _: b"", "0x"),
     "something else": (lambda _: b"no program at all" * 99, "0x23 InvalidProgram"),
 }
 

@@ -19,7 +19,7 @@ import etbench as api
 from etbench.artifact import program_path, references_path
 from etbench.errors import ConfigError, EtbenchError
 from etbench.events import Event
-from etbench.host.adb import Adb, Phone
+from etbench.host.adb import Adb, Phone, find_device
 from etbench.host.measuring_lock import turn_to_measure
 from etbench.host.phone_facts import phone_environment, phone_now
 from etbench.measure.pass_results import Memory
@@ -118,6 +118,22 @@ def test_all_is_sent_once_and_again_only_when_it_has_changed(phone: FakePhone) -
     assert sorted(path.name for path in phone.store.glob("*/*")) == [
         *("etbench-runner", program_path(Path()).name, "reference.safetensors")
     ], "no part of a file and no outputs are left there"
+
+
+def test_a_phone_on_usb_and_wifi_is_one_phone(phone: FakePhone) -> None:
+    over_wifi = "192.168.1.7:5555"
+    phone.attach({over_wifi: "device", SERIAL: "device"})
+    with pytest.raises(EtbenchError, match="several Android devices are attached"):
+        find_device(str(phone.adb), None)  # it does not tell its serial number
+    with (phone.folder / "properties").open("a") as properties:
+        properties.write(f"ro.serialno={SERIAL}\n")
+    by_usb, by_wifi = find_device(str(phone.adb), None), find_device(str(phone.adb), over_wifi)
+    assert (by_usb.serial, by_wifi.serial) == (SERIAL, over_wifi)
+    assert by_usb.machine == by_wifi.machine == SERIAL
+    assert phone_environment(by_wifi, threads=1, runtimes=[]).host == f"Fairphone 5 {SERIAL}"
+    phone.attach({"emulator-5554": "device", "emulator-5556": "device"})
+    with pytest.raises(EtbenchError, match="several Android devices are attached"):
+        find_device(str(phone.adb), None)  # emulators all tell the same
 
 
 def test_what_changes_on_its_way_is_noticed(phone: FakePhone) -> None:

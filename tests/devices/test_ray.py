@@ -175,12 +175,21 @@ def _at_work() -> list[psutil.Process]:
     ]
 
 
-def test_a_run_outside_of_the_cluster_is_measured_on_a_node(address: str, tmp_path: Path) -> None:
-    cell = (*GRID[1:5], "repeat=quick", "device=ray", f"device.address={address}")
-    done = etbench(*cell, "hydra.run.dir=out", cwd=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (result,) = Sweep(done, tmp_path / "out").results
+def test_a_run_outside_of_the_cluster_is_measured_on_a_node_and_again_if_that_is_lost(
+    address: str, tmp_path: Path
+) -> None:
+    cell = (*GRID[1:5], "passes.load=1", "device=ray", f"device.address={address}")
+    long = ("repeat.rounds=30", "repeat.runs=30", "repeat.spread_s=0")
+    with started_etbench(*cell, *long, "hydra.run.dir=out", cwd=tmp_path) as process:
+        wait_for(lambda: "round" in {e.kind for e in read_events(tmp_path / "out" / "events.jsonl")[0]})
+        measuring = min(_at_work(), key=psutil.Process.create_time)  # the others are its rounds
+        measuring.parent().kill()
+        printed, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, printed
+    (result,) = Sweep(subprocess.CompletedProcess([], 0), tmp_path / "out").results
     assert result.environment.node is not None
+    assert result.lost_connections == 1
+    assert [facts.block for facts in result.round_facts] == [*range(30)], "all are from one process"
     done = etbench(*cell, "device.pool=boards", "hydra.run.dir=none", cwd=tmp_path)
     assert done.returncode == 1
     (result,) = Sweep(done, tmp_path / "none").results

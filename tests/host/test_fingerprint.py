@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from etbench.host import environment
 from etbench.host.environment import Environment, read_environment
 from etbench.host.fingerprint import hardware, hardware_differences, machine_name, software
 
@@ -70,12 +69,3 @@ def test_this_host_knows_its_system_kernel_and_versions() -> None:
     assert HERE.system
     assert HERE.kernel
     assert software(HERE)["executorch"] == HERE.libraries["executorch"]
-
-
-def test_the_cpu_limit_of_a_container_is_exact(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    monkeypatch.setattr(environment, "CGROUP", tmp_path)
-    (tmp_path / "cpu.max").write_text("150000 100000\n")
-    facts = read_environment(threads=None)
-    assert (facts.cpu_limit, facts.quota_cores) == (1.5, 2)
-    (tmp_path / "cpu.max").write_text("max 100000\n")
-    assert read_environment(threads=None).cpu_limit is None

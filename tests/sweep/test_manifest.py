@@ -11,6 +11,7 @@ from made_results import MakeResult
 
 from etbench.artifact.sources import DataFile, Sources
 from etbench.errors import ConfigError
+from etbench.events import Failure
 from etbench.results.files.store import write_result
 from etbench.sweep.manifest import HIDDEN, Manifest, finished_cells, manifest_path
 from etbench.sweep.resuming import resuming
@@ -96,3 +97,20 @@ def test_a_manifest_that_is_none_is_refused(
     spoil(manifest_path(started))
     with pytest.raises(ConfigError, match=expected):
         resuming(["-m", f"sweep.resume={started}"])
+
+
+@pytest.mark.parametrize(
+    ("status", "again"), [(-9, "SIGKILL"), (-15, "SIGTERM"), (-11, ""), (3, ""), (None, "")], ids=str
+)
+def test_a_cell_that_was_killed_from_outside_is_run_again(
+    status: int | None, again: str, make_result: MakeResult, tmp_path: Path
+) -> None:
+    failure = Failure(stage="time", kind="ProcessDied", message="", hint="", traceback="", exit_status=status)
+    killed = make_result("resnet18", status="failed", failure=failure, rounds=[])
+    write_result(killed, tmp_path, "resnet18_fp32_xnnpack")
+    kept, _ = finished_cells(tmp_path, retry=None, retried=[])
+    assert kept.keys() == {killed.cell_id}, "another cell of the folder is not touched"
+    done, words = finished_cells(tmp_path, retry=None)
+    assert done.keys() == ({killed.cell_id} if not again else set())
+    said = f"resnet18_fp32_xnnpack.json: run again, since {again} killed its process; moved to {tmp_path}/"
+    assert [line[: len(said)] for line in words] == ([said] if again else [])

@@ -32,6 +32,13 @@ def test_a_line_is_plain_json_with_time_process_and_host(tmp_path: Path) -> None
     }
 
 
+def test_a_text_that_is_not_utf8_is_escaped(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "log.jsonl")
+    log(Event(kind="progress", message="photo-\udcff.jpg"))
+    ((event,), _) = read_events(tmp_path / "log.jsonl")
+    assert event.message == r"photo-\udcff.jpg"
+
+
 def test_reading_goes_on_where_it_stopped_and_leaves_half_a_line(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     log = EventLog(path)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 from children import Answer, Ask
+from msgspec import Struct
 from running import TESTS
+from waiting import alive
 
 from etbench.errors import EtbenchError
 from etbench.events import Event
 from etbench.system.process import Worker, worker
+
+
+class Other(Struct):
+    """A reply of another kind."""
+
+    colour: str
 
 
 @pytest.fixture
@@ -53,6 +63,7 @@ def test_what_libraries_print_goes_to_the_log(ask) -> None:
         ("raise", "acting", "ValueError", "as asked"),
         ("explain", "elsewhere", "EtbenchError", "explained"),
         ("exit", "acting", "ProcessDied", "exited with status 3"),
+        ("exit and leave a fork of C", "acting", "ProcessDied", "exited with status 3"),
         ("die", "acting", "ProcessDied", "was killed by SIGKILL"),
         ("segfault", "acting", "ProcessDied", "was killed by SIGSEGV"),
     ],
@@ -102,9 +113,47 @@ def test_only_the_process_that_opened_the_channel_answers(
     with worker("children", scratch=tmp_path, log=tmp_path / "log") as child:
         about = {"log": tmp_path / "log", "on_event": events.append}
         assert child.ask(Ask(what), Answer, **about) == Answer("of the parent")
-        assert child.ask(Ask("next"), Answer, **about) == Answer("next")
+        assert not child.alive, "what the fork shares with it is not known"
     assert len([event for event in events if event.kind == "stage_finished"]) <= 2
     assert "returned from the function that forked it" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans on to an ancestor")
+@pytest.mark.parametrize("what", ["daemon", "daemon and die"])
+def test_a_daemon_ends_with_the_child_that_left_it(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    events: list[Event] = []
+    with worker("children", scratch=tmp_path, log=tmp_path / "log") as child:
+        about = {"log": tmp_path / "log", "on_event": events.append}
+        try:
+            text = child.ask(Ask(what), Answer, **about).text
+        except EtbenchError as error:
+            assert error.exit_status == -signal.SIGKILL
+            (text,) = [event.message for event in events if event.kind == "progress"]
+    assert not psutil.pid_exists(int(text)) or not alive(psutil.Process(int(text)))
+
+
+def test_a_text_that_is_not_utf8_is_escaped_in_an_event_and_refused_where_it_may_be_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    events: list[Event] = []
+    with worker("children", scratch=tmp_path, log=tmp_path / "log") as child:
+        about = {"log": tmp_path / "log", "on_event": events.append}
+        with pytest.raises(EtbenchError, match=r"the answer has a text .* UTF-8: '.*\\udcff'"):
+            child.ask(Ask("bad bytes"), Answer, **about)
+        with pytest.raises(EtbenchError, match=r"the request .* has a text .* UTF-8: '\\udcff'") as caught:
+            child.ask(Ask("\udcff"), Answer, **about)
+        assert caught.value.hint
+        with pytest.raises(EtbenchError, match=r"answered b'.*next.*', which is not a reply") as caught:
+            child.ask(Ask("next"), Other, **about)
+        assert caught.value.kind == "Garbage"
+        assert not child.alive
+    assert [event.message for event in events if event.kind == "progress"] == [
+        r"a path that is not UTF-8: \udcff"
+    ]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the child finds its pipe in /proc")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from typing import NoReturn, TypeVar
 
 from msgspec import Struct
@@ -41,7 +42,7 @@ def in_fork(function: Callable[[Tell], T], answer: type[T], supervision: Supervi
         _be_the_child(function, write_end, supervision)
     os.close(write_end)
     try:
-        found = answer_from(read_end, answer, supervision)
+        found = answer_from(read_end, answer, supervision, partial(_is_gone, child))
     except BaseException as error:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -54,6 +55,13 @@ def in_fork(function: Callable[[Tell], T], answer: type[T], supervision: Supervi
     if found is None:
         raise supervision.died(os.waitstatus_to_exitcode(status))
     return found
+
+
+def _is_gone(child: int) -> bool:
+    """Return whether a child has ended, which is still to be waited for; macOS cannot tell before that."""
+    if not hasattr(os, "waitid"):
+        return False
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _be_the_child(function: Callable[[Tell], Struct], pipe: int, supervision: Supervision) -> NoReturn:

@@ -16,6 +16,7 @@ from etbench.measure.worker.phone import on_phone
 from etbench.measure.worker.round_process import Start, in_fresh_process
 from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import OutputsTask, ParityTask, Task
+from etbench.system.orphans import end_orphans
 
 __all__ = ["Machine", "machine_of"]
 
@@ -49,7 +50,10 @@ class _Here:
         self._runner = runner
 
     def run(self, task: Task | OutputsTask, answer: type[T], supervision: Supervision) -> T:
-        return in_fresh_process(task, answer, supervision, start=self._start, runner=self._runner)
+        try:
+            return in_fresh_process(task, answer, supervision, start=self._start, runner=self._runner)
+        finally:
+            end_orphans()  # they would disturb the next round
 
     def environment(self, *, threads: int, runtimes: Sequence[str]) -> Environment:
         runner = "native" if self._runner else "python"

@@ -17,7 +17,7 @@ from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import EnergyTask, OutputsTask, Task
 from etbench.native.task import encode_task
 from etbench.runtime.error_codes import explain
-from etbench.system.process import exit_description, status_from_shell
+from etbench.system.exits import exit_description, status_from_shell
 
 __all__ = ["on_phone"]
 

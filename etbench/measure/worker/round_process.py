@@ -142,7 +142,7 @@ def in_program(
         try:
             with suppress(BrokenPipeError), child.stdin:  # it died before it read; its exit status shows how
                 child.stdin.write(asked)  # the pipe buffers 64 KiB, whether they are read or not
-            found = answer_from(child.stdout.fileno(), answer, supervision)
+            found = answer_from(child.stdout.fileno(), answer, supervision, lambda: child.poll() is not None)
         except BaseException as error:
             child.kill()
             if isinstance(error, TimeoutError):

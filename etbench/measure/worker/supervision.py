@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from etbench.errors import EtbenchError
+from etbench.system.exits import exit_description
+from etbench.system.lines import Lines
 from etbench.system.messages import Answer, Failed, Message, Said
-from etbench.system.process import Lines, exit_description
 
 __all__ = ["Supervision", "answer_from"]
 
@@ -64,13 +65,16 @@ class Supervision:
         )
 
 
-def answer_from(pipe: int, answer: type[T], supervision: Supervision) -> T | None:
+def answer_from(
+    pipe: int, answer: type[T], supervision: Supervision, is_gone: Callable[[], bool]
+) -> T | None:
     """Read a pipe to its end, which comes when the process has answered or died, and return the answer.
 
     Args:
         pipe: its descriptor.
         answer: the type of the answer.
         supervision: sets the time limit, and receives reports of progress.
+        is_gone: returns whether the process has ended: a fork of its own may keep the pipe open.
 
     Returns:
         The answer, or None if there is none.
@@ -83,14 +87,19 @@ def answer_from(pipe: int, answer: type[T], supervision: Supervision) -> T | Non
     lines, begun = Lines(pipe), time.monotonic()
     decoder = msgspec.json.Decoder(Message)
     last: Message | None = None
+    gone = False
     while True:
         left = begun + supervision.timeout_s - time.monotonic()
         if left <= 0:
             raise TimeoutError
         try:
-            line = lines.next(min(HEARTBEAT_S, left))
+            line = lines.next(0.0 if gone else min(HEARTBEAT_S, left))
         except TimeoutError:
-            supervision.waiting(time.monotonic() - begun)
+            if gone:
+                break
+            gone = is_gone()
+            if not gone:
+                supervision.waiting(time.monotonic() - begun)
             continue
         if line is None:
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import gc
 import os
@@ -84,6 +85,25 @@ def test_an_answer_does_not_wait_for_the_processes_that_were_forked_for_it() -> 
         assert in_fork(fork_twice, timeout_s=300) == Answer(0, "")
     finally:
         os.write(release, b"..")
+        os.close(held)
+        os.close(release)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library has another name")
+def test_nor_for_one_that_a_library_forked_without_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etbench.measure.worker.supervision.HEARTBEAT_S", 0.05)
+    held, release = os.pipe()
+
+    def fork_in_c() -> Answer:
+        if ctypes.CDLL(None).fork() == 0:
+            os.read(held, 1)  # lives until the test is over
+            os._exit(0)
+        return Answer(0, "")
+
+    try:
+        assert in_fork(fork_in_c, timeout_s=300) == Answer(0, "")
+    finally:
+        os.write(release, b".")
         os.close(held)
         os.close(release)
 
