@@ -32,6 +32,7 @@ from etbench.builder.removing import (
     remove_abandoned,
     remove_older_formats,
 )
+from etbench.errors import EtbenchError
 from etbench.system.files import link_or_copy
 from etbench.system.locks import locked_where_possible
 
@@ -39,10 +40,20 @@ __all__ = ["Cache", "Entry", "cache_folder"]
 
 
 def cache_folder(configured: str | None) -> Path:
-    """Return the cache folder: the configured one, else ``ETBENCH_CACHE``, else the user's cache folder."""
+    """Return the cache folder: the configured one, else ``ETBENCH_CACHE``, else the user's cache folder.
+
+    Raises:
+        EtbenchError: if it is in the home of a user that does not exist.
+
+    """
     chosen = configured or os.environ.get("ETBENCH_CACHE")
     if chosen:
-        return Path(chosen).expanduser()
+        try:
+            return Path(chosen).expanduser()
+        except RuntimeError:
+            raise EtbenchError(
+                f"{chosen}: there is no such user; name another folder", stage="cache"
+            ) from None
     import platformdirs  # not on a device, which imports this package and has no cache
 
     return Path(platformdirs.user_cache_dir("etbench"))

@@ -88,7 +88,7 @@ class Settings(Section, frozen=True, kw_only=True):
     fail_above: Annotated[float, Meta(gt=0, le=10)] = 0.05
     allow_undecided: bool = False
     objective: Annotated[str, Meta(min_length=1)] = "latency_ms.p50"
-    bounds: dict[str, float] = msgspec.field(default_factory=dict)
+    bounds: dict[str, Annotated[float, Meta(ge=-1e300, le=1e300)]] = msgspec.field(default_factory=dict)
     event_log: FileName | None = None
 
 

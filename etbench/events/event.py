@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from etbench.events.translation import explained
 
@@ -16,6 +16,9 @@ __all__ = ["Event", "OnEvent", "Stages"]
 Kind = Literal[
     "cell_started", "stage_started", "stage_finished", "progress", "program_ready", "round", "cell_finished"
 ]
+# The ranges hold for what is read, such as a log.
+Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Milliseconds = Annotated[float, Meta(ge=0, le=1e12)]
 
 
 class Event(Struct, frozen=True, kw_only=True, tag="event", tag_field="message_type"):
@@ -33,10 +36,10 @@ class Event(Struct, frozen=True, kw_only=True, tag="event", tag_field="message_t
     status: str = ""
     cell: str = ""
     cell_id: str = ""
-    done: int = 0
-    of: int = 0
-    p50_ms: float | None = None
-    round_ms: float | None = None
+    done: Count = 0
+    of: Count = 0
+    p50_ms: Milliseconds | None = None
+    round_ms: Milliseconds | None = None
     weights: str = ""
     data: str = ""
 

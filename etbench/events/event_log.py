@@ -7,14 +7,17 @@ import os
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from etbench.events import Event
 
 __all__ = ["EVENT_LOG", "EventLog", "LoggedEvent", "read_events"]
 
 EVENT_LOG = "events.jsonl"  # the name that conf/config.yaml gives it
+MOST_BYTES = 8 << 20  # at once
 
 _MILLISECOND = 1_000  # microseconds
 
@@ -25,8 +28,8 @@ class LoggedEvent(Event, frozen=True, kw_only=True, omit_defaults=True, tag=Fals
     `host` is the same name as in the environment of results; logs of older versions do not have it.
     """
 
-    at: datetime
-    pid: int
+    at: Annotated[datetime, Meta(tz=True)]
+    pid: Annotated[int, Meta(ge=1, le=2**31 - 1)]
     host: str = ""
 
     @property
@@ -63,18 +66,22 @@ class EventLog:
 def read_events(path: Path, offset: int = 0) -> tuple[list[LoggedEvent], int]:
     """Read the events from a position on, and return them with the position to go on from.
 
-    A line that is still being written is left for the next call; a line that is not an event is skipped. A
-    file that does not exist has no events.
+    A line that is still being written is left for the next call, as is what exceeds `MOST_BYTES`; a line that
+    is not an event is skipped. What is not a file that can be read has no events.
     """
     try:
+        if not path.is_file():  # opening a FIFO would wait for its writer
+            return [], offset
         with path.open("rb") as file:
             file.seek(offset)
-            body = file.read()
-    except FileNotFoundError:
+            body = file.read(MOST_BYTES)
+    except OSError:
         return [], offset
-    complete = body[: body.rfind(b"\n") + 1]
+    end = body.rfind(b"\n") + 1
+    if not end and len(body) == MOST_BYTES:  # no event is that long
+        return [], offset + len(body)
     events = []
-    for line in complete.splitlines():
-        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+    for line in body[:end].splitlines():
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             events.append(_decoder.decode(line))
-    return events, offset + len(complete)
+    return events, offset + end

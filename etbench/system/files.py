@@ -5,13 +5,24 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-__all__ = ["link_or_copy", "name_file", "replace_file", "replacing", "sha256", "temporary_beside"]
+__all__ = [
+    "link_or_copy",
+    "name_file",
+    "replace_file",
+    "replacing",
+    "sha256",
+    "target_of_temporary",
+    "temporary_beside",
+]
+
+TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{32}\.tmp")
 
 
 def replace_file(path: Path, body: bytes) -> None:
@@ -35,6 +46,16 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 def temporary_beside(path: Path) -> Path:
     """Return a hidden path next to a file; unlike with `tempfile`, the umask sets who may read it."""
     return path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+
+
+def target_of_temporary(path: Path) -> Path:
+    """Return the path beside which a temporary file lies; any other path as it is.
+
+    >>> str(target_of_temporary(Path("a/.b.csv.00112233445566778899aabbccddeeff.tmp")))
+    'a/b.csv'
+    """
+    found = TEMPORARY.fullmatch(path.name)
+    return path.with_name(found[1]) if found else path
 
 
 def name_file(temporary: Path, path: Path) -> None:

@@ -46,5 +46,5 @@ def progress_console() -> Console:
 
 
 def say(console: Console, text: str | Text) -> None:
-    """Print a sentence: wrapped at words on a terminal, in one line elsewhere."""
-    console.print(text, soft_wrap=not console.is_terminal)
+    """Print a sentence: wrapped at words if the console has a width, otherwise in one line."""
+    console.print(text, soft_wrap=console.width >= UNBOUNDED)
