@@ -59,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     except ImportError as error:
         raise EtbenchError(f'{error}; the page needs: pip install "etbench[ui]"', stage="ui") from error
     token = _token(args.token)
+    os.environ.pop(TOKEN_VARIABLE, None)  # not for the runs, whose models are code of others
     if not is_loopback(args.host) and not token:
         raise EtbenchError(
             f"--host {args.host}: other machines could start runs here; add --token {AUTO}, or set "

@@ -32,17 +32,20 @@ def plain_console() -> Console:
     """Return a console for standard output.
 
     It is as wide as the terminal, or as COLUMNS; a pipe or file without COLUMNS has no limit, so nothing is
-    wrapped or left out there.
+    wrapped or left out there. COLUMNS=0 means the same: some CI systems set it.
     """
     console = _OutputConsole(highlight=False, soft_wrap=True)
-    if not console.file.isatty() and not os.environ.get("COLUMNS", "").isdigit():
+    if console.width < 1 or (not console.file.isatty() and not os.environ.get("COLUMNS", "").isdigit()):
         console.width = UNBOUNDED
     return console
 
 
 def progress_console() -> Console:
     """Return a console for standard error, for the progress of a run."""
-    return _ProgressConsole(stderr=True, highlight=False, soft_wrap=True)
+    console = _ProgressConsole(stderr=True, highlight=False, soft_wrap=True)
+    if console.width < 1:
+        console.width = UNBOUNDED
+    return console
 
 
 def say(console: Console, text: str | Text) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from etbench.text import printable
@@ -13,8 +14,6 @@ from etbench.text import printable
 __all__ = ["Fault", "attempt", "noting_faults", "reason_of"]
 
 MOST = 300  # characters
-_log = logging.getLogger(__name__)
-
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -42,8 +41,8 @@ def noting_faults(on_fault: Callable[[str], None]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        _log.warning("the page cannot show a part of the results", exc_info=True)
-        on_fault(reason_of(error))
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        on_fault(f"{reason_of(error)} ({Path(place.filename).name}:{place.lineno})")
 
 
 def attempt(make: Callable[P, T], *args: P.args, **more: P.kwargs) -> T | Fault:

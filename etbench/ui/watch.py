@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -27,6 +27,7 @@ __all__ = ["CONSOLE_LOG", "LOOK_EVERY_S", "Watch", "find_runs"]
 CONSOLE_LOG = "console.log"
 LOOK_EVERY_S = 1.0  # reading disturbs the measurement
 MOST_CELLS = 5_000
+READS = 8  # of the log, at most, in one look
 RECENT_S = 86_400.0
 BEGINS_S = 30.0  # a sweep without an event for this time was killed before its first
 FOREIGN_S = 1_800.0  # an export may be silent for this time, and a process on another machine is not visible
@@ -66,8 +67,7 @@ class Watch:
             return
         self._looked_at = time.monotonic()
         with noting_faults(self._note_fault):
-            events, self._offset = read_events(self.folder / EVENT_LOG, self._offset)
-            for event in events:
+            for event in self._new_events():
                 self._take(event)
             self.alive = self.last is not None and self._lives(self.last)
             if not self.alive:
@@ -86,6 +86,14 @@ class Watch:
     def resumable(self) -> bool:
         """Whether it is a sweep that ended before all cells were finished."""
         return not self.alive and not self.complete and manifest_path(self.folder).exists()
+
+    def _new_events(self) -> Iterator[LoggedEvent]:
+        for _ in range(READS):
+            events, offset = read_events(self.folder / EVENT_LOG, self._offset)
+            if offset == self._offset:
+                return
+            self._offset = offset
+            yield from events
 
     def _note_fault(self, reason: str) -> None:
         self.fault = reason

@@ -76,6 +76,7 @@ class RunCard:
     def look(self) -> None:
         """Show the current state."""
         watch, job = self.watch, self.job
+        self.fault = ""
         if watch is not None:
             watch.look()
             with noting_faults(self._note_fault):
