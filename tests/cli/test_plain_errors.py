@@ -20,6 +20,7 @@ from made_results import MakeResult
 from running import environment, status_of
 from waiting import leftovers
 
+from etbench.cli.commands import COMMANDS
 from etbench.results.files.store import write_result
 from etbench.terminal.pipe import CLOSED_PIPE
 
@@ -36,6 +37,49 @@ FLAT = {
 LONG = "a" * 300
 
 
+REFUSED = [
+    ("charts in -o file", "file: File exists; choose a name that is free"),
+    ("aggregate in -o file", "file: File exists; choose a name that is free"),
+    ("history in -o file", "file: File exists; choose a name that is free"),
+    ("import file -o file", "file: File exists; choose a name that is free"),
+    ("charts in -o file/x", "file/x: Not a directory; a part of this path is a file; name a folder"),
+    ("report in -o folder", "folder: Is a directory; name a file"),
+    ("report in -o file/x.html", "file: File exists; choose a name that is free"),
+    ("report in --top 0", "0: expected a whole number, 1 or more"),
+    ("export in -o folder", "folder: Is a directory; name a file"),
+    ("export in -o no/x.json", "no/x.json: No such file or directory; create its folder first"),
+    ("compare in in --output junit=folder", "folder: cannot be written: Is a directory"),
+    ("compare in in --output json=no/x", "no/x: cannot be written: No such file or directory"),
+    *(
+        (f"{command} {LONG}", f"{LONG}: File name too long; choose a shorter name")
+        for command in ("show", "charts", "aggregate", "history", "report", "export", "compare in")
+    ),
+    ("baseline --dir file set tonight in", "file: not a folder; name the cache folder with --dir"),
+    ("baseline set tonight no", "no: no such file or folder"),
+    *(
+        (f"cache --dir file {what}", "file: not a folder; name the cache folder with --dir")
+        for what in ("list", "prune", "verify", "clear")
+    ),
+    ("cache --dir ~no.such.user/x list", "~no.such.user/x: there is no such user; name another folder"),
+    ("cache prune --max-gb nan", "nan: expected a number of GB, 0 or more"),
+    ("cache prune --max-gb 1e300", "1e300: expected a number of GB, 0 or more, at most 1,000,000"),
+    ("doctor --drift nan", "'nan' is not a number of minutes above 0"),
+    ("completion tcsh", "invalid choice: 'tcsh'"),
+    ("model=resnet18 hydra.run.dir=file/x", "file is a file"),
+    *(
+        (f"{key}={value}", f"{key}={value}: expected `float")
+        for key in ("cache.max_gb", "build.max_gb")
+        for value in ("inf", "nan", "1e300")
+    ),
+    ("+bounds.sqnr_db=nan", "expected `float`"),
+    (f"compare_to={LONG}", f"{LONG}: File name too long"),
+    ("""cache.dir='"~no.such.user/x"' compare_to=baseline:x""", "~no.such.user/x: there is no such user"),
+    ("--cfg job --info", "--cfg --info: use only one of them"),
+    ("--resolve", "--resolve: is for --cfg"),
+    ("ui --port 99999", "99999: expected a port, from 0 to 65,535"),
+]
+
+
 @pytest.fixture
 def place(tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder: `in` with results, `folder`, and `file`, which is a result of an older script."""
@@ -49,49 +93,12 @@ def place(tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPat
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    ("command", "expected"),
-    [
-        ("charts in -o file", "file: File exists; choose a name that is free"),
-        ("aggregate in -o file", "file: File exists; choose a name that is free"),
-        ("history in -o file", "file: File exists; choose a name that is free"),
-        ("import file -o file", "file: File exists; choose a name that is free"),
-        ("charts in -o file/x", "file/x: Not a directory; a part of this path is a file; name a folder"),
-        ("report in -o folder", "folder: Is a directory; name a file"),
-        ("report in -o file/x.html", "file: File exists; choose a name that is free"),
-        ("report in --top 0", "0: expected a whole number, 1 or more"),
-        ("export in -o folder", "folder: Is a directory; name a file"),
-        ("export in -o no/x.json", "no/x.json: No such file or directory; create its folder first"),
-        ("compare in in --output junit=folder", "folder: cannot be written: Is a directory"),
-        ("compare in in --output json=no/x", "no/x: cannot be written: No such file or directory"),
-        *(
-            (f"{command} {LONG}", f"{LONG}: File name too long; choose a shorter name")
-            for command in ("show", "charts", "aggregate", "history", "report", "export", "compare in")
-        ),
-        ("baseline --dir file set tonight in", "file: not a folder; name the cache folder with --dir"),
-        ("baseline set tonight no", "no: no such file or folder"),
-        *(
-            (f"cache --dir file {what}", "file: not a folder; name the cache folder with --dir")
-            for what in ("list", "prune", "verify", "clear")
-        ),
-        ("cache --dir ~no.such.user/x list", "~no.such.user/x: there is no such user; name another folder"),
-        ("cache prune --max-gb nan", "nan: expected a number of GB, 0 or more"),
-        ("cache prune --max-gb 1e300", "1e300: expected a number of GB, 0 or more, at most 1,000,000"),
-        ("doctor --drift nan", "'nan' is not a number of minutes above 0"),
-        ("completion tcsh", "invalid choice: 'tcsh'"),
-        ("model=tiny hydra.run.dir=file/x", "file is a file"),
-        *(
-            (f"{key}={value}", f"{key}={value}: expected `float")
-            for key in ("cache.max_gb", "build.max_gb")
-            for value in ("inf", "nan", "1e300")
-        ),
-        ("+bounds.sqnr_db=nan", "expected `float`"),
-        (f"compare_to={LONG}", f"{LONG}: File name too long"),
-        ("""cache.dir='"~no.such.user/x"' compare_to=baseline:x""", "~no.such.user/x: there is no such user"),
-        ("--cfg job --info", "--cfg --info: use only one of them"),
-        ("--resolve", "--resolve: is for --cfg"),
-    ],
-)
+def test_every_command_is_among_the_refused() -> None:
+    first = {command.split()[0] for command, _ in REFUSED}
+    assert {name if name in COMMANDS else "run" for name in first} == set(COMMANDS)
+
+
+@pytest.mark.parametrize(("command", "expected"), REFUSED, ids=lambda value: value[:60])
 @pytest.mark.usefixtures("_signals")
 def test_a_value_that_cannot_work_is_named_in_one_line(
     command: str, expected: str, place: Path, capsys: pytest.CaptureFixture[str]
