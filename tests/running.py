@@ -48,6 +48,16 @@ def etbench(*arguments: str, cwd: Path, timeout: float = 600, **env: str) -> sub
     )
 
 
+def status_of(*arguments: str) -> int | str | None:
+    """Call the program in this process and return its exit status, also if argparse ends it."""
+    from etbench.cli.main import main
+
+    try:
+        return main(arguments)
+    except SystemExit as end:
+        return end.code
+
+
 @contextmanager
 def started_etbench(*arguments: str, cwd: Path, **env: str) -> Iterator[subprocess.Popen[str]]:
     """Start `python -m etbench` as from a terminal; it is killed if the test ends before it."""

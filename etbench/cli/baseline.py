@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etbench.cli.common import add_cache_folder, print_left_out
+from etbench.cli.common import add_cache_folder, cache_of, print_left_out
 from etbench.escaping import terminal_text
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import plain_console, print_line
@@ -51,10 +51,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run it and return the exit status."""
-    from etbench.builder.cache import Cache, cache_folder
+    from etbench.builder.cache import Cache
     from etbench.results.files.baselines import keep_baseline, kept_baselines, remove_baseline
 
-    cache = Cache(cache_folder(args.dir), max_bytes=0)
+    cache = Cache(cache_of(args), max_bytes=0)
     match args.command:
         case "set":
             kept, left_out = keep_baseline(args.name, args.source, cache)

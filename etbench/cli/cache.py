@@ -7,7 +7,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from etbench.cli.common import add_cache_folder
+from etbench.cli.common import add_cache_folder, cache_of
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import plain_console, print_line
 from etbench.text import counted
@@ -19,6 +19,7 @@ __all__ = ["configure", "run"]
 
 GB = 1e9
 DEFAULT_MAX_GB = 20.0
+MOST_GB = 1_000_000
 COLUMNS = (
     Column("program", wraps=True),
     *(Column("MB"), Column("built in", rank=2), Column("last used", rank=1)),
@@ -46,9 +47,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run it and return the exit status: 1 if `verify` found damaged programs."""
-    from etbench.builder.cache import Cache, cache_folder
+    from etbench.builder.cache import Cache
 
-    cache = Cache(cache_folder(args.dir), int(getattr(args, "max_gb", DEFAULT_MAX_GB) * GB))
+    cache = Cache(cache_of(args), int(getattr(args, "max_gb", DEFAULT_MAX_GB) * GB))
     match args.command:
         case "list":
             _list(cache)
@@ -100,6 +101,6 @@ def _gigabytes(text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text}: expected a number of GB, 0 or more")
+    if not 0 <= value <= MOST_GB:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number of GB, 0 or more, at most {MOST_GB:,}")
     return value

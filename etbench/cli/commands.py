@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from etbench.system.os_errors import NO_ROOM
+
 __all__ = ["COMMANDS", "LATER", "Command"]
 
 
@@ -42,10 +44,26 @@ class Command:
         return parser
 
     def call(self, arguments: list[str]) -> int:
-        """Run it and return its exit status."""
+        """Run it and return its exit status.
+
+        Raises:
+            OSError: if something cannot be read or written; for a full disk, it names the argument --out.
+
+        """
         args = self.parser().parse_args(arguments)
-        status: int = self.load().run(args)
+        try:
+            status: int = self.load().run(args)
+        except OSError as error:
+            if error.filename is None and error.errno in NO_ROOM:
+                error.filename = str(_written_to(args))
+            raise
         return status
+
+
+def _written_to(args: argparse.Namespace) -> object:
+    """Return the file or folder that a command writes to, as its arguments say."""
+    paths = getattr(args, "paths", None) or ["."]
+    return getattr(args, "out", None) or paths[0]
 
 
 class _Run(Command):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING
 from etbench.errors import EtbenchError
 from etbench.escaping import terminal_text
 from etbench.exit_status import BAD_USAGE, FAILED, OK, REGRESSION, UNDECIDED
+from etbench.system.os_errors import REMEDIES
 from etbench.text import path_text
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ __all__ = [
     "UNDECIDED",
     "add_cache_folder",
     "add_folders",
+    "cache_of",
     "check_results",
     "file_stem",
     "out_folder",
@@ -40,6 +44,23 @@ def add_cache_folder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dir", help="the cache folder (default: $ETBENCH_CACHE, or etbench/ in your cache folder)"
     )
+
+
+def cache_of(args: argparse.Namespace) -> Path:
+    """Return the cache folder of these arguments; one that does not exist yet is an empty cache.
+
+    Raises:
+        EtbenchError: if it is not a folder.
+
+    """
+    from etbench.builder.cache import cache_folder
+
+    folder = cache_folder(args.dir)
+    if folder.exists() and not folder.is_dir():
+        raise EtbenchError(f"{folder}: not a folder; name the cache folder with --dir", stage="cache")
+    if folder.exists() and not os.access(folder, os.R_OK | os.X_OK):
+        raise EtbenchError(f"{folder}: cannot be read; {REMEDIES[errno.EACCES]}", stage="cache")
+    return folder
 
 
 def add_folders(parser: argparse.ArgumentParser) -> None:
@@ -73,6 +94,8 @@ def _why_empty(path: Path) -> str:
     """Return why there is no result in a file or folder, or nothing if there is one."""
     from etbench.results.files.store import UnreadableError, find_files, read_result
 
+    if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+        return f"{path}: this folder cannot be read; {REMEDIES[errno.EACCES]}"
     first = ""
     files = find_files([path])
     for file in files:

@@ -147,15 +147,16 @@ def _without_workflow_commands() -> Iterator[None]:
 
 
 def _print_table(comparison: Comparison, outcome: Outcome) -> None:
+
     from etbench.results.comparison.formats import beside_the_table
     from etbench.results.comparison.outcome import decision_counts
     from etbench.terminal.console import print_comparison
-    from etbench.terminal.streams import print_line
+    from etbench.terminal.streams import plain_console, say
 
-    print_comparison(comparison.cells)
-    for line in beside_the_table(comparison):
-        print_line(line)
-    print_line(f"{outcome.heading}: {decision_counts(comparison.cells)}")
+    console = plain_console()
+    print_comparison(comparison.cells, console)
+    for line in (*beside_the_table(comparison), f"{outcome.heading}: {decision_counts(comparison.cells)}"):
+        say(console, line)
 
 
 def _text(name: str, comparison: Comparison, outcome: Outcome) -> str:

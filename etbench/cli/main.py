@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -9,11 +10,14 @@ from etbench.cli.commands import COMMANDS, LATER
 from etbench.cli.words import hint
 from etbench.errors import EtbenchError
 from etbench.escaping import terminal_text
-from etbench.exit_status import BAD_USAGE
+from etbench.exit_status import BAD_USAGE, INTERRUPTED
 from etbench.redaction import without_secrets
-from etbench.terminal.pipe import ending_with_the_reader
+from etbench.system.os_errors import os_error_text
+from etbench.terminal.pipe import discard, ending_with_the_reader, is_of_the_output, prepare_streams
 
 __all__ = ["main"]
+
+MOST_SHOWN = 200  # characters
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,12 +27,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after ``etbench``; those of this process if not given.
 
     """
-    with ending_with_the_reader():
-        try:
+    prepare_streams()
+    logging.raiseExceptions = False  # a full disk loses a line of a log, without a traceback for each
+    try:
+        with ending_with_the_reader():
             return _call(list(sys.argv[1:] if argv is None else argv))
-        except EtbenchError as error:
-            sys.stderr.write(f"{terminal_text(without_secrets(error.message))}\n")
-            return BAD_USAGE
+    except EtbenchError as error:
+        return _failed(error.message)
+    except OSError as error:
+        if is_of_the_output(error):
+            discard(sys.stdout.fileno())
+        return _failed(os_error_text(error))
+    except UnicodeEncodeError as error:  # of a path, in a format that has to be UTF-8
+        return _failed(f"{error.object[:MOST_SHOWN]!a}: a name in it is not UTF-8; rename it")
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _failed(text: str) -> int:
+    sys.stderr.write(f"{terminal_text(without_secrets(text))}\n")
+    return BAD_USAGE
 
 
 def _call(arguments: list[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 from pathlib import Path
 
 from etbench.errors import EtbenchError
@@ -11,13 +12,15 @@ from etbench.errors import EtbenchError
 __all__ = ["configure", "run"]
 
 TOKEN_VARIABLE = "ETBENCH_UI_TOKEN"
+AUTO = "auto"
+PORTS = range(65_536)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = "It runs cells, and compares and inspects results."
     parser.add_argument(
-        "--port", type=int, default=8765, help="port of the page, or 0 for a free one (default: 8765)"
+        "--port", type=_port, default=8765, help="port of the page, or 0 for a free one (default: 8765)"
     )
     parser.add_argument("--no-browser", action="store_true", help="print the address, but open no browser")
     parser.add_argument(
@@ -36,8 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token",
         default=os.environ.get(TOKEN_VARIABLE) or None,
-        help=f"a secret that the browser must send; other users of this machine can read it in the list of "
-        f"processes, so set {TOKEN_VARIABLE} instead",
+        help=f"a secret that the browser must send, so that other users of this machine cannot use the page; "
+        f"{AUTO} makes one and prints it. Others can read any other in the list of processes, so set it in "
+        f"{TOKEN_VARIABLE} instead",
     )
 
 
@@ -50,33 +54,62 @@ def run(args: argparse.Namespace) -> int:
     """
     try:
         from etbench.ui.pages import add_pages
-        from etbench.ui.security import LEAST_TOKEN, is_loopback
+        from etbench.ui.security import is_loopback
         from etbench.ui.server import Settings, serve
     except ImportError as error:
         raise EtbenchError(f'{error}; the page needs: pip install "etbench[ui]"', stage="ui") from error
-    if not is_loopback(args.host) and not args.token:
+    token = _token(args.token)
+    os.environ.pop(TOKEN_VARIABLE, None)  # not for the runs, whose models are code of others
+    if not is_loopback(args.host) and not token:
         raise EtbenchError(
-            f"--host {args.host}: other machines could start runs here; add --token, or set {TOKEN_VARIABLE}",
+            f"--host {args.host}: other machines could start runs here; add --token {AUTO}, or set "
+            f"{TOKEN_VARIABLE}",
             stage="ui",
-        )
-    if args.token and len(args.token) < LEAST_TOKEN:
-        raise EtbenchError(
-            f"--token: {len(args.token)} characters can be guessed; use at least {LEAST_TOKEN}", stage="ui"
         )
     if args.config_dir and not args.config_dir.is_dir():
         raise EtbenchError(f"--config-dir {args.config_dir}: no such folder", stage="ui")
+    results = args.results or [Path("outputs")]
+    for folder in results:
+        if folder.exists() and not (folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)):
+            why = "it cannot be read" if folder.is_dir() else "it is not a folder"
+            raise EtbenchError(f"--results {folder}: {why}; name another folder", stage="ui")
     settings = Settings(
         host=args.host,
         port=args.port,
-        token=args.token,
+        token=token,
         browser=not args.no_browser,
-        results=args.results or [Path("outputs")],
+        results=results,
         config_dir=args.config_dir,
     )
-    try:
-        serve(settings, add_pages)
-    except OSError as error:
-        raise EtbenchError(
-            f"--port {args.port}: {error.strerror}; use another port, or 0 for a free one", stage="ui"
-        ) from error
+    serve(settings, add_pages)
     return 0
+
+
+def _token(text: str | None) -> str | None:
+    """Return the token, a new one for ``auto``; None for no token.
+
+    Raises:
+        EtbenchError: if it is too short, or has characters that cannot be typed.
+
+    """
+    from etbench.ui.security import LEAST_TOKEN
+
+    if text is None:
+        return None
+    if text == AUTO:
+        return secrets.token_urlsafe(24)
+    if len(text) < LEAST_TOKEN:
+        raise EtbenchError(
+            f"--token: {len(text)} characters can be guessed; use at least {LEAST_TOKEN}, or {AUTO}",
+            stage="ui",
+        )
+    if not text.isprintable():
+        raise EtbenchError(f"--token: it has control characters or is not UTF-8; use {AUTO}", stage="ui")
+    return text
+
+
+def _port(text: str) -> int:
+    """Read the number of a port."""
+    if not (text.isascii() and text.isdigit() and int(text) in PORTS):
+        raise argparse.ArgumentTypeError(f"{text}: expected a port, from 0 to {PORTS[-1]:,}")
+    return int(text)

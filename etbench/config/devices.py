@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from etbench.config.sections import Name, Section
+from etbench.config.sections import Gigabytes, Name, Section
 
 __all__ = ["INSTALL_ADB", "AdbDevice", "Device", "HostDevice", "RayDevice", "SshDevice"]
 
@@ -52,7 +52,7 @@ class SshDevice(_Device, frozen=True, kw_only=True, tag="ssh"):
     python: Text = "python3"
     options: tuple[str, ...] = ()
     folder: Text = "~/.cache/etbench-device"
-    max_gb: Annotated[float, Meta(gt=0)] = 10.0
+    max_gb: Gigabytes = 10.0
     platform: str | None = None
     retries: Retries = 3
 

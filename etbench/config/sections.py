@@ -51,6 +51,7 @@ NonNegative = Annotated[int, Meta(ge=0)]
 Length = Annotated[int, Meta(ge=1, le=131_072)]
 Pair = Annotated[list[Length], Meta(min_length=2, max_length=2)]  # a tuple of two crashes msgspec 0.23
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Gigabytes = Annotated[float, Meta(gt=0, le=1_000_000)]
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})  # of `calibration.images`
 INSTALL_COMPILER = "the native runner needs a C++ compiler, for example from apt-get install g++"
 
@@ -300,7 +301,7 @@ class CacheSettings(Section, frozen=True, kw_only=True):
 
     enabled: bool = True
     dir: Annotated[str, Meta(min_length=1)] | None = None
-    max_gb: Annotated[float, Meta(gt=0, le=1e9)] = 20.0
+    max_gb: Gigabytes = 20.0
     shared: bool = False
     remote: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9+.-]*://.*[^/]")] | None = None
     remote_options: dict[str, Any] = {}
@@ -311,7 +312,7 @@ class BuildSettings(Section, frozen=True, kw_only=True):
     """Limits of one build; `max_gb` of memory, None for what the machine has."""
 
     timeout_s: Seconds = 3_600
-    max_gb: Annotated[float, Meta(gt=0)] | None = None
+    max_gb: Gigabytes | None = None
 
 
 class SweepSettings(Section, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import Self
 from msgspec import Struct
 
 from etbench.errors import EtbenchError
+from etbench.redaction import without_secrets
 from etbench.text import writable
 
 __all__ = ["Failure"]

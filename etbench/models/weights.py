@@ -106,8 +106,9 @@ def _read(path: Path) -> Mapping[str, Tensor]:
                 if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
                     state = state[wrapper]
     except Exception as error:
+        first = (str(error).splitlines() or [""])[0]
         raise EtbenchError(
-            f"cannot read the checkpoint {path}: {type(error).__name__}: {str(error).splitlines()[0][:200]}",
+            f"cannot read the checkpoint {path}: {type(error).__name__}: {first[:200]}",
             stage="load",
             hint="give a .safetensors file, or a state dict written by torch.save",
         ) from error

@@ -20,6 +20,7 @@ from etbench.sweep import ray_launcher
 from etbench.sweep.manifest import Manifest, close_manifest, has_manifest
 from etbench.sweep.new_results import NewResultsCallback
 from etbench.sweep.resume_hint import resume_hint
+from etbench.system.os_errors import os_error_text
 from etbench.terminal.console import print_summary
 from etbench.terminal.pipe import outliving_the_reader
 from etbench.terminal.streams import print_line
@@ -77,7 +78,8 @@ def _failing_aloud(folder: Path) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, OSError | EtbenchError):  # such as that of a full disk: clear as it is
             traceback.print_exc()
-        _say(f"results are in {folder}; their tables could not be written: {error}")
+        why = os_error_text(error) if isinstance(error, OSError) else error
+        _say(f"results are in {folder}; their tables could not be written: {why}")
         sys.exit(FAILED)
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "replace_file",
     "replacing",
     "sha256",
+    "target_of_temporary",
     "temporary_beside",
     "without_link",
 ]
@@ -39,6 +40,7 @@ STREAM = re.compile(r"/(?:dev(?!/shm/)|proc)/")  # such as /dev/stdout: written 
 NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 LONGEST_STEM = 150  # bytes; a name may have 255, with the suffixes
 SHOWN = 40  # characters of a name in that of its temporary file, which must not be too long either
+TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{32}\.tmp")
 
 
 def replace_file(path: Path, body: bytes) -> None:
@@ -123,6 +125,16 @@ def own_folder(path: Path) -> Path:
 
 def _is_stream(path: Path) -> bool:
     return STREAM.match(str(path.parent.resolve() / path.name)) is not None
+
+
+def target_of_temporary(path: Path) -> Path:
+    """Return the path beside which a temporary file lies; any other path as it is.
+
+    >>> str(target_of_temporary(Path("a/.b.csv.00112233445566778899aabbccddeeff.tmp")))
+    'a/b.csv'
+    """
+    found = TEMPORARY.fullmatch(path.name)
+    return path.with_name(found[1]) if found else path
 
 
 def name_file(temporary: Path, path: Path) -> None:

@@ -33,22 +33,25 @@ def plain_console() -> Console:
     """Return a console for standard output.
 
     It is as wide as the terminal, or as COLUMNS; a pipe or file without COLUMNS has no limit, so nothing is
-    wrapped or left out there.
+    wrapped or left out there. COLUMNS=0 means the same: some CI systems set it.
     """
     console = _OutputConsole(highlight=False, soft_wrap=True, markup=False, emoji=False)
-    if not console.file.isatty() and not os.environ.get("COLUMNS", "").isdigit():
+    if console.width < 1 or (not console.file.isatty() and not os.environ.get("COLUMNS", "").isdigit()):
         console.width = UNBOUNDED
     return console
 
 
 def progress_console() -> Console:
     """Return a console for standard error, for the progress of a run."""
-    return _ProgressConsole(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+    console = _ProgressConsole(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+    if console.width < 1:
+        console.width = UNBOUNDED
+    return console
 
 
 def say(console: Console, text: str | Text) -> None:
-    """Print a sentence: wrapped at words on a terminal, in one line elsewhere."""
-    console.print(shown(text), soft_wrap=not console.is_terminal)
+    """Print a sentence: wrapped at words if the console has a width, otherwise in one line."""
+    console.print(shown(text), soft_wrap=console.width >= UNBOUNDED)
 
 
 def print_line(text: str | Text, console: Console | None = None) -> None:

@@ -19,8 +19,9 @@ from datetime import datetime
 from pathlib import Path
 
 from etbench.config.command import python_command, resume_arguments
-from etbench.exit_status import BAD_USAGE, FAILED, OK, REGRESSION, UNDECIDED
+from etbench.exit_status import BAD_USAGE, FAILED, INTERRUPTED, OK, REGRESSION, UNDECIDED
 from etbench.system.files import open_to_append
+from etbench.system.os_errors import os_error_text
 from etbench.ui.choices import Choices, Request
 from etbench.ui.watch import CONSOLE_LOG, Watch
 
@@ -28,7 +29,6 @@ __all__ = ["Job", "Jobs"]
 
 CLOSE_S = 30.0
 POLL_S = 0.01
-INTERRUPTED = 128 + signal.SIGINT
 WORDS = {
     OK: "finished",
     FAILED: "finished; a cell failed, is wrong or is missing",
@@ -139,7 +139,7 @@ class Jobs:
                 try:
                     await self._run(job)
                 except OSError as error:
-                    job.fault = str(error)
+                    job.fault = os_error_text(error)
             await self._wake.wait()
 
     async def close(self) -> None:

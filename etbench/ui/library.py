@@ -5,15 +5,18 @@ A browser names a result by its key in this list, never by a path: a file that i
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from etbench.results.files.store import UnreadableError, find_files, read_result
 from etbench.results.schema import Result
+from etbench.text import printable
+from etbench.ui.faults import noting_faults
 
 __all__ = ["Entry", "Library"]
 
@@ -90,9 +93,12 @@ class Library:
         unreadable: dict[str, str] = {}
         read = {}
         for number, root in enumerate(self.roots):
-            for path in find_files([root]) if root.is_dir() else []:
-                if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
-                    continue  # a link that leads out
+            files: list[Path] = []
+            with noting_faults(partial(unreadable.__setitem__, self._key(number, Path()))):
+                files = find_files([root]) if root.is_dir() else []
+            for path in files:
+                if _leads_out(path, root):
+                    continue
                 found = read[path] = self._once(path)
                 key = self._key(number, path.relative_to(root))
                 if isinstance(found[1], Result):
@@ -111,19 +117,31 @@ class Library:
             known = self._read.get(path)
             return known if known and known[0] == stamp else (stamp, read_result(path))
         except (UnreadableError, OSError) as error:
-            return STALE if isinstance(error.__cause__ or error, OSError) else stamp, str(error)
+            return STALE if isinstance(error.__cause__ or error, OSError) else stamp, printable(str(error))
 
     def _key(self, number: int, relative: Path) -> str:
         name = self.roots[number].name or str(self.roots[number])
         twice = sum(root.name == name for root in self.roots) > 1
-        return f"{name}#{number + 1}/{relative.as_posix()}" if twice else f"{name}/{relative.as_posix()}"
+        root = f"{name}#{number + 1}" if twice else name
+        return printable(
+            f"{root}/{relative.as_posix()}"
+        )  # a name need not be UTF-8, but a browser expects it
 
 
 def _folder(key: str) -> str:
     return key.rpartition("/")[0]
 
 
+def _leads_out(path: Path, root: Path) -> bool:
+    """Return whether a path is a link to another place; one that leads to itself leads nowhere."""
+    with suppress(RuntimeError):  # such a loop
+        return not path.resolve().is_relative_to(root.resolve())
+    return False
+
+
 def _reason(result: Result) -> str:
-    if result.failure is not None:
-        return f"failed at stage {result.failure.stage}: {result.failure.message.splitlines()[0]}"
+    failure = result.failure
+    if failure is not None:
+        first = next(iter(failure.message.splitlines()), failure.kind)
+        return f"failed at stage {failure.stage}: {first}"
     return f"{result.status}: {result.reason or result.errors}"

@@ -3,6 +3,9 @@
 A page of another site can send requests to 127.0.0.1, and one whose name is rebound to 127.0.0.1 could even
 read the answers. So every request, the websocket's handshake too, must name this server in its Host header,
 and in its Origin where it has one.
+
+Other users of this machine can send requests as well. With a token, only a browser that has brought it once
+is answered, with pages and files as with websockets.
 """
 
 from __future__ import annotations
@@ -10,19 +13,23 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import secrets
 import socket
 from collections.abc import Awaitable, Callable
-from urllib.parse import parse_qsl, urlencode
+from html import escape
+from urllib.parse import parse_qsl, quote, urlencode
 
 import psutil
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
-from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from etbench.ui.guesses import Guesses
 
 __all__ = ["COOKIE", "LEAST_TOKEN", "Guard", "is_loopback", "names_of"]
 
-COOKIE = "etbench_token"
+COOKIE = "etbench_session"
 LEAST_TOKEN = 16  # characters
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 READING = ("GET", "HEAD")
@@ -47,20 +54,35 @@ SAFE_HEADERS = {
 }
 
 
+# Leads on to a page without the token in its address. A redirect would not do: if the browser comes from a
+# file or another site, it does not send the new cookie with it.
+ONWARD = (
+    '<!doctype html><meta charset="utf-8"><title>etbench</title>'
+    '<meta http-equiv="refresh" content="0; url={}">'
+)
+
+
 class Guard:
     """Rejects requests that do not come from the page itself; an ASGI application around another.
 
     Args:
         app: receives the allowed requests.
         hosts: ``name:port`` under which this server may be addressed, see `names_of`.
-        token: if given, it is required, once as ``?token=…`` and then as a cookie.
+        token: if given, it is required, once as ``?token=…``; then a cookie with the secret of a session,
+            which cannot be guessed, takes its place.
+        cookie: the name of the cookie; browsers send it to all ports of a host.
 
     """
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str], token: str | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, hosts: frozenset[str], token: str | None = None, *, cookie: str = COOKIE
+    ) -> None:
         self.app = app
         self._hosts = hosts
         self._digest = None if token is None else _digest(token)
+        self._session = secrets.token_urlsafe(32)
+        self._cookie = cookie
+        self._guesses = Guesses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or reject it."""
@@ -68,9 +90,9 @@ class Guard:
             await self.app(scope, receive, send)
             return
         refusal = self._refusal(scope, Headers(scope=scope))
-        if refusal is None and not self._knows_token(scope):
-            if self._digest is not None and scope["type"] == "http" and self._brings_token(scope):
-                await self._give_cookie(scope, receive, send)
+        if refusal is None and self._digest is not None and not self._has_session(scope):
+            if scope["type"] == "http" and await self._brings_token(scope, self._digest):
+                await self._begin_session(scope, receive, send)
                 return
             refusal = "a token is required: open the address that `etbench ui` printed"
         if refusal is None:
@@ -95,25 +117,28 @@ class Guard:
             return "a request from another site"
         return None
 
-    def _knows_token(self, scope: Scope) -> bool:
-        if self._digest is None:
-            return True
-        cookie = cookie_parser(Headers(scope=scope).get("cookie", "")).get(COOKIE, "")
-        return hmac.compare_digest(cookie.encode(), self._digest.encode())
+    def _has_session(self, scope: Scope) -> bool:
+        given = cookie_parser(Headers(scope=scope).get("cookie", "")).get(self._cookie, "")
+        return hmac.compare_digest(given.encode(), self._session.encode())
 
-    def _brings_token(self, scope: Scope) -> bool:
-        assert self._digest is not None
-        given = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get("token", "")
-        return hmac.compare_digest(_digest(given), self._digest)
+    async def _brings_token(self, scope: Scope, digest: str) -> bool:
+        """Return whether a request has the token in its address; a client that guesses has to wait."""
+        given = dict(_query(scope)).get("token")
+        if given is None:
+            return False
+        address = (scope.get("client") or ("", 0))[0]
+        await self._guesses.wait(address)
+        right = hmac.compare_digest(_digest(given), digest)
+        if right:
+            self._guesses.forgive(address)
+        return right
 
-    async def _give_cookie(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Move the token from the address, where others could read it, into a cookie."""
-        assert self._digest is not None
-        query = [(key, value) for key, value in parse_qsl(scope["query_string"].decode()) if key != "token"]
-        answer = RedirectResponse(
-            "/" + scope["path"].lstrip("/") + (f"?{urlencode(query)}" if query else ""), 303
-        )
-        answer.set_cookie(COOKIE, self._digest, httponly=True, samesite="strict")
+    async def _begin_session(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Give the browser the cookie, and lead it on to the same page without the token in its address."""
+        query = urlencode([(key, value) for key, value in _query(scope) if key != "token"])
+        onward = quote("/" + scope["path"].lstrip("/")) + (f"?{query}" if query else "")
+        answer = HTMLResponse(ONWARD.format(escape(onward)), headers={"Cache-Control": "no-store"})
+        answer.set_cookie(self._cookie, self._session, httponly=True, samesite="strict")
         await answer(scope, receive, _with_safe_headers(send))
 
 
@@ -147,6 +172,10 @@ def _bracketed(host: str) -> str:
 def _opens_page(headers: Headers) -> bool:
     """Return whether the browser opens a link or an address, which does not change anything."""
     return headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+
+
+def _query(scope: Scope) -> list[tuple[str, str]]:
+    return parse_qsl(scope["query_string"].decode("latin-1"))
 
 
 def _digest(token: str) -> str:

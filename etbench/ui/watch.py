@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -19,11 +19,14 @@ from etbench.sweep.manifest import manifest_path, read_manifest
 from etbench.sweep.progress import CellProgress
 from etbench.system.event_log import EVENT_LOG, LoggedEvent, read_events
 from etbench.terminal.console import summary_line
+from etbench.ui.faults import noting_faults
 
 __all__ = ["CONSOLE_LOG", "LOOK_EVERY_S", "Watch", "find_runs"]
 
 CONSOLE_LOG = "console.log"
 LOOK_EVERY_S = 1.0  # reading disturbs the measurement
+MOST_CELLS = 5_000
+READS = 8  # of the log, at most, in one look
 RECENT_S = 86_400.0
 BEGINS_S = 30.0  # a sweep without an event for this time was killed before its first
 FOREIGN_S = 1_800.0  # an export may be silent for this time, and a process on another machine is not visible
@@ -45,26 +48,29 @@ class Watch:
         self.notes: dict[str, str] = {}  # its results in short, or why a cell has none
         self.last: LoggedEvent | None = None
         self.alive = False  # the process that wrote last is still running, as far as is known
+        self.fault = ""  # why its state cannot be read
         self._offset = 0
         self._looked_at = 0.0
         self._estimate: Estimate | None = None
         self._event_time: float | None = None  # of the current event
         self._processes: set[tuple[str, int]] = set()
-        self._cells = list(cells) or _planned(folder)
-        self.rows = {cell.cell_id: CellProgress(cell.stem) for cell in self._cells}
-        self._estimate_anew()
+        self._cells = list(cells)
+        with noting_faults(self._note_fault):
+            self._cells = self._cells or _planned(folder)
+            self.rows = {cell.cell_id: CellProgress(cell.stem) for cell in self._cells}
+            self._estimate_anew()
 
     def look(self, *, at_once: bool = False) -> None:
         """Read new events: `at_once`, or else at most once per second."""
         if not at_once and time.monotonic() - self._looked_at < LOOK_EVERY_S:
             return
         self._looked_at = time.monotonic()
-        events, self._offset = read_events(self.folder / EVENT_LOG, self._offset)
-        for event in events:
-            self._take(event)
-        self.alive = self.last is not None and self._lives(self.last)
-        if not self.alive:
-            self._find_results()
+        with noting_faults(self._note_fault):
+            for event in self._new_events():
+                self._take(event)
+            self.alive = self.last is not None and self._lives(self.last)
+            if not self.alive:
+                self._find_results()
 
     def left_s(self) -> float | None:
         """Return how long the rest will take, in seconds, or None if that is not known."""
@@ -80,17 +86,24 @@ class Watch:
         """Whether it is a sweep that ended before all cells were finished."""
         return not self.alive and not self.complete and manifest_path(self.folder).exists()
 
+    def _new_events(self) -> Iterator[LoggedEvent]:
+        for _ in range(READS):
+            events, offset = read_events(self.folder / EVENT_LOG, self._offset)
+            if offset == self._offset:
+                return
+            self._offset = offset
+            yield from events
+
+    def _note_fault(self, reason: str) -> None:
+        self.fault = reason
+
     def _lives(self, event: LoggedEvent) -> bool:
         """Return whether the process of an event still exists, and is not another one with the same id."""
-        if event.foreign:
-            age_s = _age_s(self.folder)
-            return age_s is not None and age_s < FOREIGN_S
-        try:
-            process = psutil.Process(event.pid)
-            over = process.status() == psutil.STATUS_ZOMBIE  # its parent has not collected its status yet
-            return not over and process.create_time() <= event.at.timestamp()
-        except psutil.NoSuchProcess:
-            return False
+        with contextlib.suppress(psutil.AccessDenied):  # of another user: as if it were on another machine
+            if not event.foreign:
+                return _is_running(event)
+        age_s = _age_s(self.folder)
+        return age_s is not None and age_s < FOREIGN_S
 
     def _estimate_anew(self) -> None:
         """Start a new estimate, as when a sweep is resumed: the time in between does not count."""
@@ -102,6 +115,8 @@ class Watch:
         return self._event_time if self._event_time is not None else time.time()
 
     def _take(self, event: LoggedEvent) -> None:
+        if event.cell_id not in self.rows and len(self.rows) >= MOST_CELLS:
+            return
         row = self.rows.setdefault(event.cell_id, CellProgress(event.cell))
         row.take(event)
         self.last = event
@@ -144,14 +159,25 @@ def find_runs(roots: Sequence[Path]) -> list[Path]:
     """Return the folders of runs that wrote to their event log or manifest within a day, the latest first."""
     found: dict[Path, float] = {}
     for root in roots:
-        for parent, folders, _ in os.walk(root):
-            folder = Path(parent)
-            if (age_s := _age_s(folder)) is not None:
-                found[folder] = age_s
-                if folder != root:
-                    folders.clear()  # those of its cells
-            folders[:] = [name for name in folders if not name.startswith(".")]
+        with contextlib.suppress(RecursionError):  # `os.walk` goes as deep as the folders
+            for parent, folders, _ in os.walk(root):
+                folder = Path(parent)
+                if (age_s := _age_s(folder)) is not None:
+                    found[folder] = age_s
+                    if folder != root:
+                        folders.clear()  # those of its cells
+                folders[:] = [name for name in folders if not name.startswith(".")]
     return sorted((folder for folder, age_s in found.items() if age_s < RECENT_S), key=found.__getitem__)
+
+
+def _is_running(event: LoggedEvent) -> bool:
+    """Return whether the process that wrote an event is still running; another one may have its id now."""
+    try:
+        process = psutil.Process(event.pid)
+        over = process.status() == psutil.STATUS_ZOMBIE  # its parent has not collected its status yet
+        return not over and process.create_time() <= event.at.timestamp()
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _age_s(folder: Path) -> float | None:
@@ -171,8 +197,14 @@ def _note(result: Result) -> str:
 
 
 def _planned(folder: Path) -> list[Cell]:
-    """Return the cells of a sweep's manifest; none without a manifest, or if it is of another version."""
+    """Return the cells of a sweep's manifest; none without a manifest, or if it is of another version.
+
+    The folder of its cache is left out: the manifest may be somebody else's, and the page reads its own.
+    """
+    if not manifest_path(folder).is_file():
+        return []
     try:
-        return [parse(planned.config) for planned in read_manifest(folder).cells]
+        cells = read_manifest(folder).cells
+        return [parse(planned.config | {"cache": {}}) for planned in cells[:MOST_CELLS]]
     except ConfigError:
         return []

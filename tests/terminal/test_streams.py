@@ -70,5 +70,6 @@ def test_columns_is_the_width_of_a_pipe_and_without_it_there_is_none(
         assert plain_console().width == 72
         monkeypatch.delenv("COLUMNS")
         assert plain_console().width == UNBOUNDED
-        monkeypatch.setenv("COLUMNS", "")
-        assert plain_console().width == UNBOUNDED
+        for unlimited in ("", "0"):
+            monkeypatch.setenv("COLUMNS", unlimited)
+            assert plain_console().width == UNBOUNDED

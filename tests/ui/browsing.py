@@ -46,7 +46,7 @@ def started(folder: Path, *arguments: str, **env: str) -> Iterator[Server]:
         "ui",
         "--port",
         "0",
-        "--no-browser",
+        *([] if "BROWSER" in env else ["--no-browser"]),
         "--config-dir",
         str(CONF),
     ]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,13 +16,14 @@ from typing import Any
 import msgspec
 import pytest
 from running import CONF, TESTS
+from waiting import alive, descendants, wait_for
 
 from etbench.events import Event
 from etbench.sweep.manifest import Manifest, manifest_path
 from etbench.system.event_log import EVENT_LOG, EventLog, LoggedEvent
 from etbench.ui import watch as module
 from etbench.ui.choices import Choices
-from etbench.ui.external_runs import ExternalRuns
+from etbench.ui.external_runs import FIND_EVERY_S, ExternalRuns
 from etbench.ui.jobs import Job, Jobs, _new_folder
 from etbench.ui.watch import Watch, find_runs
 
@@ -189,6 +193,47 @@ def test_what_is_missing_of_a_sweep_is_found_and_put_into_the_queue(choices: Cho
     assert job.watch.complete and not job.watch.resumable
     assert (before.folder / "slow_int8_picky.json").exists()
     assert (before.folder / "tiny_int8_picky.json").read_bytes() == kept
+
+
+SERVER = """
+import asyncio, json, sys
+from pathlib import Path
+from etbench.ui.choices import Choices
+from etbench.ui.jobs import Jobs
+
+async def serve():
+    jobs = Jobs(Choices(Path(sys.argv[1])), Path(sys.argv[2]))
+    jobs.add(jobs.choices.checked(json.loads(sys.argv[3])))
+    await jobs.drive()
+
+asyncio.run(serve())
+"""
+
+
+def test_a_run_goes_on_to_its_end_when_its_server_is_killed_and_a_new_server_shows_it(
+    choices: Choices, tmp_path: Path
+) -> None:
+    grid = json.dumps({"model": ["tiny", "slow"], "precision": ["int8"], "delegate": ["picky"]})
+    root = tmp_path / "runs"
+    server = subprocess.Popen([sys.executable, "-c", SERVER, str(CONF), str(root), grid])
+    (run,) = wait_for(lambda: descendants(server))
+    server.kill()
+    server.wait()
+    assert alive(run)
+    others = ExternalRuns([root])
+
+    def over() -> Watch | None:
+        others._looked_at = -FIND_EVERY_S
+        others.look()
+        return next((watch for watch in others.watches.values() if not alive(run)), None)
+
+    watch = wait_for(over)
+    watch.look(at_once=True)
+    assert watch.complete and not watch.alive and not watch.resumable
+    assert [row.state for row in watch.rows.values()] == ["skipped", "skipped"]
+    jobs = Jobs(choices, root)
+    asyncio.run(jobs.close())
+    assert jobs.all == [], "it is not run again"
 
 
 def test_a_run_that_cannot_be_started_says_why_and_the_next_one_has_its_turn(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import threading
 from collections.abc import Callable
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +113,40 @@ def test_a_failing_cell_shows_its_reason_and_a_slow_one_can_be_cancelled(
     expect(failing.get_by_text(re.compile("failed at stage load: .*no_such_package"))).to_be_visible()
     slow = page.locator(".eb-card").filter(has_text="slow_fp32_portable")
     expect(slow.get_by_text(re.compile(r"^timing"))).to_be_visible()
+    runs = page.get_by_role("heading", name=re.compile(r"^Run \d+$"))
+    count = runs.count()
+    assert _tried_from_another_site(page, server.port) == {"opened": False, "read": False}
+    expect(slow.get_by_text(re.compile(r"^timing"))).to_be_visible()
+    expect(runs).to_have_count(count)
     slow.get_by_role("button", name="Cancel").click()
     expect(slow.get_by_text(re.compile("^cancelled"))).to_be_visible()
     expect(slow.get_by_role("button", name="Cancel")).to_be_hidden()
+
+
+ATTACK = """async port => {
+  const address = `127.0.0.1:${port}/_nicegui_ws/socket.io/?EIO=4&transport=`;
+  const opened = await new Promise(tell => {
+    const socket = new WebSocket(`ws://${address}websocket`);
+    socket.onopen = () => tell(true);
+    socket.onerror = () => tell(false);
+  });
+  const read = await fetch(`http://${address}polling`).then(() => true, () => false);
+  const blind = {method: "POST", mode: "no-cors", body: "40"};
+  await fetch(`http://${address}polling`, blind).catch(() => null);
+  return {opened, read};
+}"""
+
+
+def _tried_from_another_site(page: Page, port: int) -> Any:
+    """Try to reach the page's socket from another site that is open in the same browser."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as elsewhere:
+        threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
+        other = page.context.new_page()
+        other.goto(f"http://localhost:{elsewhere.server_address[1]}/no-such-file")
+        outcome = other.evaluate(ATTACK, port)
+        other.close()
+        elsewhere.shutdown()
+    return outcome
 
 
 def test_a_sweep_of_a_terminal_shows_live(open_tab: Opened, server: Any) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import http.client
-import subprocess
+import re
+import socket
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from running import environment
+from running import status_of
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from etbench.cli.main import main
+from etbench.ui.guesses import CLIENTS, MOST_S, Guesses
 from etbench.ui.security import COOKIE, Guard, is_loopback, names_of
 
 HERE = "127.0.0.1:8765"
@@ -26,13 +29,19 @@ async def _inner(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
 
 
+def guarded(token: str | None = None) -> Guard:
+    return Guard(_inner, names_of("127.0.0.1", 8765), token)
+
+
 def ask(
     headers: dict[str, str],
     *,
     kind: str = "http",
     method: str = "GET",
+    path: str = "/",
     query: str = "",
-    token: str | None = None,
+    guard: Guard | None = None,
+    client: str = "127.0.0.1",
 ) -> dict[str, Any]:
     """Send a request through a guard and return the first message of the answer, headers as a dictionary."""
     sent: list[dict[str, Any]] = []
@@ -46,14 +55,15 @@ def ask(
     scope = {
         "type": kind,
         "method": method,
-        "path": "/",
+        "path": path,
         "query_string": query.encode(),
+        "client": (client, 50_000),
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
-    guard = Guard(_inner, names_of("127.0.0.1", 8765), token)
-    asyncio.run(guard(scope, receive, send))  # type: ignore[arg-type]
+    asyncio.run((guard or guarded())(scope, receive, send))  # type: ignore[arg-type]
     answer = sent[0]
-    return answer | {"headers": {k.decode(): v.decode() for k, v in answer.get("headers", [])}}
+    body = b"".join(message.get("body", b"") for message in sent).decode()
+    return answer | {"headers": {k.decode(): v.decode() for k, v in answer.get("headers", [])}, "body": body}
 
 
 @pytest.mark.parametrize("host", [HERE, "localhost:8765", "[::1]:8765", "LOCALHOST:8765"])
@@ -110,20 +120,85 @@ def test_another_site_may_link_here_but_not_read_or_frame_it() -> None:
 TOKEN = "a secret of some length"
 
 
-def test_a_token_is_asked_for_and_then_kept_in_a_cookie() -> None:
-    assert ask(GOOD, token=TOKEN)["status"] == 403
-    assert ask(GOOD, kind="websocket", token=TOKEN)["type"] == "websocket.close"
-    assert ask(GOOD, query="token=a+secret+of+some+lengthX", token=TOKEN)["status"] == 403
-    answer = ask(GOOD, query="token=a+secret+of+some+length&result=x", token=TOKEN)
-    assert (answer["status"], answer["headers"]["location"]) == (303, "/?result=x")
+RIGHT = "token=a+secret+of+some+length"
+WRONG = f"{RIGHT}X"
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that a guard waits before it looks at a token; no test waits for them."""
+    waited: list[float] = []
+
+    async def noted(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr("etbench.ui.guesses.asyncio.sleep", noted)
+    return waited
+
+
+def test_a_token_is_asked_for_and_then_a_cookie_takes_its_place(pauses: list[float]) -> None:
+    guard = guarded(TOKEN)
+    for path in ("/", "/_nicegui/3/static/nicegui.js", "/_nicegui_ws/socket.io/"):
+        assert ask(GOOD, path=path, guard=guard)["status"] == 403
+        assert ask(GOOD, kind="websocket", path=path, guard=guard)["type"] == "websocket.close"
+    assert ask(GOOD, kind="websocket", query=RIGHT, guard=guard)["type"] == "websocket.close"
+    assert ask(GOOD, query=WRONG, guard=guard)["status"] == 403
+    answer = ask(GOOD, path="/inspect", query=f"{RIGHT}&result=x%26%FF", guard=guard)
+    assert answer["status"] == 200
+    assert 'content="0; url=/inspect?result=x%26%EF%BF%BD"' in answer["body"]
+    assert answer["headers"]["cache-control"] == "no-store"
     cookie = answer["headers"]["set-cookie"]
-    assert TOKEN not in cookie
     assert "HttpOnly" in cookie and "SameSite=strict" in cookie
     bearer = GOOD | {"cookie": cookie.partition(";")[0]}
-    assert ask(bearer, token=TOKEN)["status"] == 200
-    assert ask(bearer, kind="websocket", token=TOKEN)["type"] != "websocket.close"
-    assert ask(GOOD | {"cookie": f"{COOKIE}=wrong"}, token=TOKEN)["status"] == 403
-    assert ask(bearer | {"origin": "http://evil.example"}, token=TOKEN)["status"] == 403
+    assert ask(bearer, guard=guard)["status"] == 200
+    assert ask(bearer, kind="websocket", guard=guard)["type"] != "websocket.close"
+    assert ask(bearer | {"origin": "http://evil.example"}, guard=guard)["status"] == 403
+    assert ask(bearer, guard=guarded(TOKEN))["status"] == 403, "of another server, or made from the token"
+    for value in ("wrong", hashlib.sha256(TOKEN.encode()).hexdigest(), TOKEN, ""):
+        assert ask(GOOD | {"cookie": f"{COOKIE}={value}"}, guard=guard)["status"] == 403
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "/\\evil.example", '/"><script>'])
+def test_the_way_on_from_a_token_stays_on_this_server(path: str) -> None:
+    body = ask(GOOD, path=path, query=RIGHT, guard=guarded(TOKEN))["body"]
+    (target,) = re.findall('url=([^"]*)"', body)
+    assert re.fullmatch(r"/[^/\\<>]*", target)
+
+
+def test_guesses_wait_longer_and_longer_and_the_right_token_as_long_as_the_last(pauses: list[float]) -> None:
+    guard = guarded(TOKEN)
+    for _ in range(100):
+        assert ask(GOOD, query=WRONG, guard=guard)["status"] == 403
+    assert pauses[:5] == [0.0, 0.1, 0.2, 0.4, 0.8]
+    assert pauses == sorted(pauses) and pauses[-1] == MOST_S
+    assert ask(GOOD, query=WRONG, guard=guard, client="10.0.0.2")["status"] == 403
+    assert pauses.pop() == 0.0, "another client"
+    assert ask(GOOD, query=RIGHT, guard=guard)["status"] == 200
+    assert pauses.pop() == MOST_S
+    ask(GOOD, query=WRONG, guard=guard)
+    assert pauses.pop() == 0.0
+
+
+def test_guesses_at_the_same_time_do_not_share_a_pause(pauses: list[float]) -> None:
+    async def at_once() -> None:
+        guesses = Guesses()
+        await asyncio.gather(*(guesses.wait("10.0.0.1") for _ in range(20)))
+
+    asyncio.run(at_once())
+    assert sum(pauses) > 10 * MOST_S
+
+
+def test_the_addresses_of_one_network_are_one_client_and_few_are_remembered(pauses: list[float]) -> None:
+    async def many() -> Guesses:
+        guesses = Guesses()
+        for number in range(3 * CLIENTS):
+            await guesses.wait(f"2001:db8::{number:x}")
+            await guesses.wait(f"10.0.{number >> 8}.{number & 255}")
+        return guesses
+
+    guesses = asyncio.run(many())
+    assert len(guesses._wrong) == CLIENTS
+    assert pauses[-2:] == [MOST_S, 0.0]
 
 
 def test_a_server_on_all_addresses_knows_its_own_names() -> None:
@@ -153,19 +228,40 @@ def test_only_loopback_needs_no_token(host: str, loopback: bool) -> None:
     [
         (["--host", "0.0.0.0"], "could start runs here; add --token"),
         (["--host", "0.0.0.0", "--token", "short"], "can be guessed"),
+        (["--token", ""], "0 characters can be guessed"),
+        (["--token", "sixteen characters\udcff"], "has control characters or is not UTF-8"),
         (["--config-dir", "nowhere"], "no such folder"),
+        (["--results", __file__], "is not a folder"),
+        (["--port", "99999"], "99999: expected a port, from 0 to 65,535"),
+        (["--port", "-1"], "expected a port"),
+        (["--host", "203.0.113.1", "--token", "auto"], "--host 203.0.113.1: Cannot assign requested address"),
+        (["--host", "a" * 70, "--token", "auto"], "use an address of this machine"),
     ],
-    ids=["no token", "a short token", "no folder"],
+    ids=[
+        *("no token", "a short token", "an empty token", "a token in no encoding", "no folder", "a file"),
+        *("a large port", "a negative port", "the address of another machine", "an impossible host"),
+    ],
 )
-def test_a_command_line_that_is_not_safe_is_refused(
-    arguments: list[str], expected: str, tmp_path: Path
+def test_a_command_line_that_is_not_safe_or_cannot_work_is_refused(
+    arguments: list[str],
+    expected: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    command = [sys.executable, "-m", "etbench", "ui", "--no-browser", *arguments]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 2
-    assert expected in done.stderr
+    monkeypatch.chdir(tmp_path)
+    assert status_of("ui", "--no-browser", *arguments) == 2
+    printed = capsys.readouterr().err
+    assert expected in printed
+    assert "Traceback" not in printed
+
+
+def test_a_port_in_use_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["ui", "--no-browser", "--port", str(port)]) == 2
+    expected = f"--port {port}: Address already in use; use another port, or 0 for a free one\n"
+    assert capsys.readouterr().err == expected
 
 
 def test_without_the_extra_it_says_what_to_install(

@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from etbench.builder.cache.entry import FORMAT
+from etbench.errors import EtbenchError
 
 __all__ = ["VERSIONS", "cache_fault", "cache_folder", "entry_folders", "groups", "mark"]
 
@@ -34,10 +35,20 @@ ENTRY = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{32})?")
 
 
 def cache_folder(configured: str | None) -> Path:
-    """Return the cache folder: the configured one, else ``ETBENCH_CACHE``, else the user's cache folder."""
+    """Return the cache folder: the configured one, else ``ETBENCH_CACHE``, else the user's cache folder.
+
+    Raises:
+        EtbenchError: if it is in the home of a user that does not exist.
+
+    """
     chosen = configured or os.environ.get("ETBENCH_CACHE")
     if chosen:
-        return Path(chosen).expanduser()
+        try:
+            return Path(chosen).expanduser()
+        except RuntimeError:
+            raise EtbenchError(
+                f"{chosen}: there is no such user; name another folder", stage="cache"
+            ) from None
     import platformdirs  # not on a device, which imports this package and has no cache
 
     return Path(platformdirs.user_cache_dir("etbench"))

@@ -30,7 +30,7 @@ def write_report(folder: Path, *, cache: Path | None = None) -> Path:
 def write_page(page: str, path: Path) -> Path:
     """Write a page atomically, replacing an older one; return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, page.encode("utf-8", "backslashreplace"))
+    replace_file(path, page.encode("utf-8", "backslashreplace"))  # a path need not be UTF-8
     return path
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from etbench.sweep.progress import CellProgress
 from etbench.ui.library import Library
-from etbench.ui.pages.frame import inspect_address, table, table_rows
+from etbench.ui.pages.frame import inspect_address, offer_file, table, table_rows
 from etbench.ui.watch import Watch
 
 __all__ = ["CellTable", "histogram"]
 
 COLUMNS = ("cell", "stage", "rounds", "round medians, ms", "p50 ms", "result")
 BINS = 24
+LEAST_SPREAD = 1e-9  # of the largest value
 
 # Vue's templates: the browser draws from a few numbers, so that updates are cheap while a cell is timed.
 NAME = """
@@ -85,8 +85,7 @@ class CellTable:
         file = self._watch.files.get(str(event.args)) if self._watch else None
         if self._watch is None or file is None:
             return
-        name = f"{self._watch.rows[str(event.args)].name}.json"
-        ui.download.content(file.read_bytes(), name, "application/json")
+        offer_file(file, f"{self._watch.rows[str(event.args)].name}.json")
 
 
 def histogram(medians_ms: Sequence[float], p50_ms: float) -> dict[str, object] | None:
@@ -96,11 +95,12 @@ def histogram(medians_ms: Sequence[float], p50_ms: float) -> dict[str, object] |
     """
     if len(medians_ms) < 2:
         return None
-    counts, edges = np.histogram(medians_ms, BINS)
-    low, high = float(edges[0]), float(edges[-1])
+    low, high = min(medians_ms), max(medians_ms)
+    spread = max(high - low, LEAST_SPREAD * max(1.0, high))  # so that equal ones are in one bin
+    counts = np.histogram(medians_ms, BINS, (low, low + spread))[0]
     return {
         "bars": (10 * counts / counts.max()).round(2).tolist(),
-        "p50": round((p50_ms - low) / (high - low) * BINS, 2),
+        "p50": round(min(max((p50_ms - low) / spread, 0.0), 1.0) * BINS, 2),
         "low": f"{low:.3g}",
         "high": f"{high:.3g}",
         "words": f"{len(medians_ms)} round medians from {low:.3g} to {high:.3g} ms",

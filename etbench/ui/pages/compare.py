@@ -11,16 +11,16 @@ from nicegui import ui
 
 from etbench.builder.cache import cache_folder
 from etbench.drawing import Picture
-from etbench.errors import EtbenchError
 from etbench.results.report import gather, html_page
 from etbench.results.schema import Result
 from etbench.results.tables.frames import to_frame
 from etbench.results.tables.metrics import RAW
 from etbench.results.tables.spreadsheet import write_frame
 from etbench.text import counted
-from etbench.ui.figures import CHARTS, FORMATS, as_file, draw, inline_svg, not_drawn
+from etbench.ui.faults import Fault, attempt, noting_faults
+from etbench.ui.figures import CHARTS, FORMATS, as_file, draw, inline_svg
 from etbench.ui.library import LOOK_EVERY_S, Library
-from etbench.ui.pages.frame import card, figure, offer_options, page_frame, table, words
+from etbench.ui.pages.frame import cannot_be_shown, card, figure, offer_options, page_frame, table, words
 from etbench.ui.pages.latest import Latest
 from etbench.ui.pages.verdicts import Verdicts
 
@@ -40,8 +40,9 @@ def build(library: Library) -> None:
     async def look() -> None:
         """Show new files."""
         if shown.version != await asyncio.to_thread(library.look):
-            shown.offer()
-            verdicts.offer()
+            with noting_faults(shown.note_fault):
+                shown.offer()
+                verdicts.offer()
             await shown.show()
 
     ui.timer(LOOK_EVERY_S, look)
@@ -85,8 +86,19 @@ class _Compare:
             offer_options(select, options, [one for one in select.value if one in options])
         self.offering = False
 
+    def note_fault(self, reason: str) -> None:
+        """Say why the results cannot be compared, instead of showing them."""
+        self.offering = False
+        self.place.clear()
+        with self.place:
+            cannot_be_shown("The comparison", reason)
+
     async def show(self) -> None:
         """Draw the selected results."""
+        with noting_faults(self.note_fault):
+            await self._show()
+
+    async def _show(self) -> None:
         wanted = self.latest.ask()
         self.results = [one for one in self.library.results(self.folders.value) if self._wanted(one)]
         self.frame = to_frame(self.results)
@@ -102,7 +114,10 @@ class _Compare:
                     words("Start a run on the Run tab; its results appear here automatically.")
                 return
             for name, svg in drawn.items():
-                self._chart(name, svg)
+                if isinstance(svg, Fault):
+                    cannot_be_shown(CHARTS[name], svg.reason)
+                else:
+                    self._chart(name, svg)
             self._left_out()
 
     def csv(self) -> None:
@@ -117,8 +132,13 @@ class _Compare:
             return
         title = ", ".join(self.folders.value)
         cache = cache_folder(None)
-        page = await asyncio.to_thread(lambda: html_page(gather(self.results, title=title), cache=cache))
-        ui.download.content(page, "report.html", "text/html")
+        page = await asyncio.to_thread(
+            attempt, lambda: html_page(gather(self.results, title=title), cache=cache)
+        )
+        if isinstance(page, Fault):
+            ui.notify(f"The report cannot be written: {page.reason}", type="negative")
+        else:
+            ui.download.content(page, "report.html", "text/html")
 
     def _changed(self) -> Coroutine[Any, Any, None] | None:
         """Draw again after a change by the user; after `offer`, that is done once for all its changes."""
@@ -146,12 +166,11 @@ class _Compare:
 
     async def _download(self, name: str, form: Picture) -> None:
         chart = draw(name, self.frame, **_fixed(self.frame))
-        try:
-            body = await asyncio.to_thread(as_file, chart, form, name)
-        except EtbenchError as error:
-            ui.notify(error.message)
-        else:
-            ui.download.content(body, f"{name}.{form}", MEDIA[form])
+        body = await asyncio.to_thread(attempt, as_file, chart, form, name)
+        if isinstance(body, Fault):
+            ui.notify(f"The chart cannot be drawn: {body.reason}", type="negative")
+            return
+        ui.download.content(body, f"{name}.{form}", MEDIA[form])
 
     def _left_out(self) -> None:
         rows = self.library.left_out(self.folders.value)
@@ -160,15 +179,12 @@ class _Compare:
                 table(["cell or file", "reason"], rows)
 
 
-def _draw(frame: pd.DataFrame) -> dict[str, str]:
-    return {name: _svg(name, frame) for name in CHARTS}
+def _draw(frame: pd.DataFrame) -> dict[str, str | Fault]:
+    return {name: attempt(_drawn, name, frame) for name in CHARTS}
 
 
-def _svg(name: str, frame: pd.DataFrame) -> str:
-    try:
-        return inline_svg(draw(name, frame, **_fixed(frame)), name)
-    except EtbenchError as error:
-        return not_drawn(error)
+def _drawn(name: str, frame: pd.DataFrame) -> str:
+    return inline_svg(draw(name, frame, **_fixed(frame)), name)
 
 
 def _fixed(frame: pd.DataFrame) -> dict[str, str]:

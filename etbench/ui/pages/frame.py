@@ -12,14 +12,18 @@ from urllib.parse import urlencode
 from nicegui import ui
 
 from etbench.escaping import html
+from etbench.system.os_errors import os_error_text
+from etbench.text import printable
 
 __all__ = [
     "CommandLine",
+    "cannot_be_shown",
     "card",
     "facts",
     "figure",
     "heading",
     "inspect_address",
+    "offer_file",
     "offer_options",
     "page_frame",
     "table",
@@ -53,6 +57,12 @@ def page_frame(current: str) -> Iterator[None]:
     ui.skip_link(target=main)
 
 
+def cannot_be_shown(what: str, reason: str) -> None:
+    """Say in a box why a part of the page is missing."""
+    with card(what):
+        words(f"cannot be shown: {reason}")
+
+
 @contextlib.contextmanager
 def card(title: str) -> Iterator[ui.card]:
     """Yield a box with a heading."""
@@ -64,6 +74,16 @@ def card(title: str) -> Iterator[ui.card]:
 def words(text: str) -> ui.label:
     """Add a sentence in a muted colour."""
     return ui.label(text).classes("eb-quiet")
+
+
+def offer_file(path: Path, name: str) -> None:
+    """Send a file of this server to the browser as a JSON file of this name."""
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        ui.notify(printable(os_error_text(error)), type="negative")
+    else:
+        ui.download.content(body, name, "application/json")
 
 
 def inspect_address(key: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -13,16 +14,26 @@ from nicegui import ui
 from etbench.artifact import Artifact
 from etbench.artifact.quantized_words import quantized_words
 from etbench.config.command import shell_words
-from etbench.errors import EtbenchError
 from etbench.preflight.doctor import describe
 from etbench.results import charts
 from etbench.results.schema import Result
 from etbench.results.tables.rounds import round_table
 from etbench.stats.parity import OutputParity, Parity
 from etbench.text import counted, seconds_text, shape_text
-from etbench.ui.figures import inline_svg, not_drawn
+from etbench.ui.faults import Fault, attempt, noting_faults
+from etbench.ui.figures import inline_svg
 from etbench.ui.library import LOOK_EVERY_S, Entry, Library
-from etbench.ui.pages.frame import card, facts, figure, inspect_address, page_frame, table, words
+from etbench.ui.pages.frame import (
+    cannot_be_shown,
+    card,
+    facts,
+    figure,
+    inspect_address,
+    offer_file,
+    page_frame,
+    table,
+    words,
+)
 from etbench.ui.pages.latest import Latest
 
 __all__ = ["build"]
@@ -75,7 +86,7 @@ class _Inspect:
         """Show the chosen result."""
         wanted = self.latest.ask()
         entry = self.library.entries.get(str(self.choice.value))
-        drawn = await asyncio.to_thread(_draw, entry.result) if entry else None
+        drawn = await asyncio.to_thread(attempt, _draw, entry.result) if entry else None
         if not wanted():
             return
         self.place.clear()
@@ -83,7 +94,8 @@ class _Inspect:
             ui.navigate.history.replace(inspect_address(entry.key))  # for a reload or a bookmark
         with self.place:
             if entry:
-                _put(entry, drawn)
+                with noting_faults(partial(cannot_be_shown, "A part of this result")):
+                    _put(entry, drawn)
             elif not self.library.entries:
                 with card("No results yet"):
                     words("Start a run on the Run tab, or name folders with --results.")
@@ -96,15 +108,10 @@ def _options(library: Library) -> dict[str, str]:
 
 def _draw(result: Result) -> str | None:
     rounds = round_table([result])
-    if rounds.empty:
-        return None
-    try:
-        return inline_svg(charts.round_boxes(rounds), "round_boxes")
-    except EtbenchError as error:
-        return not_drawn(error)
+    return None if rounds.empty else inline_svg(charts.round_boxes(rounds), "round_boxes")
 
 
-def _put(entry: Entry, drawn: str | None) -> None:
+def _put(entry: Entry, drawn: str | Fault | None) -> None:
     result = entry.result
     with ui.column().classes("w-full gap-4 min-w-0"):
         with card(f"{result.model_name} {result.precision_short} {result.delegate}"):
@@ -112,13 +119,15 @@ def _put(entry: Entry, drawn: str | None) -> None:
             name = f"{result.model_name}_{result.precision_short}_{result.delegate}.json"
             button = ui.button(name, icon="download", color=None).props("flat dense no-caps size=sm")
             button.classes("self-start")
-            button.on_click(lambda: ui.download.content(entry.path.read_bytes(), name, "application/json"))
+            button.on_click(lambda: offer_file(entry.path, name))
         with card("Where the time went"):
             table(["stage", "time"], [(n, seconds_text(s)) for n, s in result.stage_s.items()], numbers=1)
         with card("Environment"):
             facts(list(describe(result.environment)))
     with ui.column().classes("w-full gap-4 min-w-0"):
-        if drawn:
+        if isinstance(drawn, Fault):
+            cannot_be_shown("Distribution by round", drawn.reason)
+        elif drawn:
             with card("Distribution by round"):
                 figure(drawn, "Quartiles of the samples of each round; the numbers are in the JSON file")
         _program(result)

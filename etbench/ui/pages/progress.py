@@ -8,7 +8,8 @@ from nicegui import ui
 
 from etbench.config.command import resume_arguments, shell_words
 from etbench.system.reading import open_regular
-from etbench.text import counted, seconds_text
+from etbench.text import counted, printable, seconds_text
+from etbench.ui.faults import noting_faults
 from etbench.ui.jobs import Job, Jobs
 from etbench.ui.library import Library
 from etbench.ui.pages.cells import CellTable
@@ -46,9 +47,11 @@ class RunCard:
     ) -> None:
         self.jobs, self.job, self._watch = jobs, job, watch
         self.log_offset: int | None = None
-        with place, card(title) as self.box:
+        self.fault = ""  # why a part of it cannot be shown
+        with place, card(printable(title)) as self.box:
             self.state = ui.label().classes("text-sm").props('role="status"')
-            self.bar = ui.linear_progress(0.0, show_value=False).props(f'aria-label="Progress of {title}"')
+            self.bar = ui.linear_progress(0.0, show_value=False)
+            self.bar.props["aria-label"] = f"Progress of {printable(title)}"
             self.bar.props("instant-feedback")  # a smooth animation would disturb the measurement
             self.cells = CellTable(library)
             with ui.row().classes("gap-2 items-center w-full"):
@@ -74,16 +77,21 @@ class RunCard:
     def look(self) -> None:
         """Show the current state."""
         watch, job = self.watch, self.job
+        self.fault = ""
         if watch is not None:
             watch.look()
-            self.cells.show(watch)
-            self._show_share(watch)
-            self._show_log(watch.folder / CONSOLE_LOG)
-        self.state.set_text(self._state())
+            with noting_faults(self._note_fault):
+                self.cells.show(watch)
+                self._show_share(watch)
+                self._show_log(watch.folder / CONSOLE_LOG)
+        self.state.set_text(printable(self._state()))
         self.cancel.set_visibility(job is not None and not job.over)
         self.cancel.set_text("Stop immediately" if job and job.interrupts else "Cancel")
         self.resume.set_visibility(self._can_be_resumed())
         self._show_command()
+
+    def _note_fault(self, reason: str) -> None:
+        self.fault = reason
 
     def on_cancel(self) -> None:
         """Interrupt the run."""
@@ -107,6 +115,7 @@ class RunCard:
             return state
         over = sum(row.over for row in watch.rows.values())
         parts = [state, f"{over} of {counted(len(watch.rows), 'cell')}"]
+        parts += [f"not all can be shown: {reason}" for reason in {watch.fault, self.fault} if reason]
         left = watch.left_s()
         if left is not None and state == "running":
             parts.append(f"about {seconds_text(left)} left")
@@ -126,7 +135,7 @@ class RunCard:
         arguments = self.job.arguments if self.job else []
         if self.watch is not None and self._can_be_resumed():
             arguments = resume_arguments(self.watch.folder)
-        self.command.set_text(shell_words(arguments))
+        self.command.set_text(printable(shell_words(arguments)))
         self.with_command.set_visibility(bool(arguments))
 
     def _show_log(self, path: Path) -> None:

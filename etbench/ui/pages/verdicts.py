@@ -14,6 +14,7 @@ from etbench.results.comparison.conditions import OtherConditionsError
 from etbench.results.comparison.formats import beside_the_table
 from etbench.results.comparison.outcome import decision_counts, family_rule
 from etbench.results.schema import Result
+from etbench.ui.faults import Fault, attempt
 from etbench.ui.library import Library
 from etbench.ui.pages.frame import offer_options, table, words
 from etbench.ui.pages.latest import Latest
@@ -57,13 +58,15 @@ class Verdicts:
             return
         base, new = (self.library.results([str(one.value)]) for one in (self.base, self.new))
         across = self.across.value is True
-        found = await asyncio.to_thread(_compared, base, new, across)
+        found = await asyncio.to_thread(attempt, _compared, base, new, across)
         if not wanted():
             return
         self.place.clear()
         with self.place:
             if isinstance(found, Comparison):
                 _put(found)
+            elif isinstance(found, Fault):
+                words(f"They cannot be compared: {found.reason}")
             else:
                 ui.label(found).classes("text-sm whitespace-pre-line")
 
