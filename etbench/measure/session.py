@@ -220,7 +220,8 @@ class _Collector:
         self.lost_connections += 1
         if moved:
             begun = [number for number, taken in enumerate(self.taken) if not taken.over]
-            for number in {*begun, *(self.bases[number] for number in begun)} - {None}:
+            bases = (self.bases[number] for number in begun)
+            for number in {*begun, *(base for base in bases if base is not None)}:
                 self.taken[number] = _Taken()
 
     def hear(self, event: Event) -> None:
