@@ -38,7 +38,7 @@ def adopt_orphans() -> None:
 
 
 def end_orphans() -> None:
-    """Kill everything below this process if it adopts orphans; what it has started itself must be over."""
+    """Kill everything below this process if it adopts orphans; what it started itself must have ended."""
     if not _adoption.on:
         return
     try:

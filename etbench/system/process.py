@@ -194,7 +194,7 @@ class Worker:
     def _next_line(self, wait_s: float) -> bytes | None:
         """Return the next line; None at the end, which also comes if the process is gone and its pipe is not.
 
-        A library's own fork has the pipe, too, and Python is not told of it.
+        A library's own fork has the pipe, too, and Python does not know of it.
 
         Raises:
             TimeoutError: if nothing came in this time.

@@ -255,9 +255,6 @@ def test_the_identity_of_a_cell_is_what_is_measured_and_nothing_else() -> None:
         assert compose(["model=resnet18", more]).cell_id == plain.cell_id
     for override in ("model.seed=1", "threads=1", "repeat.runs=51", "precision=int8", "calibration.seed=1"):
         assert compose(["model=resnet18", override]).cell_id != plain.cell_id
-    phone = ["model=resnet18", "device=adb", "runner=native"]
-    there, moved = (compose([*phone, f"device.runner={path}"]) for path in ("a/runner", "/b/runner"))
-    assert there.cell_id == moved.cell_id
 
 
 @pytest.mark.parametrize(

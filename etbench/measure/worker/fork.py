@@ -58,7 +58,7 @@ def in_fork(function: Callable[[Tell], T], answer: type[T], supervision: Supervi
 
 
 def _is_gone(child: int) -> bool:
-    """Return whether a child has ended, which is still to be waited for; macOS cannot tell before that."""
+    """Return whether a child has ended, which is still to be waited for; macOS does not show it before."""
     if not hasattr(os, "waitid"):
         return False
     return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
