@@ -220,13 +220,8 @@ class _Collector:
         self.lost_connections += 1
         if moved:
             begun = [number for number, taken in enumerate(self.taken) if not taken.over]
-<<<<<<< HEAD
-            bases = (self.bases[number] for number in begun)
-            for number in {*begun, *(base for base in bases if base is not None)}:
-=======
             bases = [base for number in begun if (base := self.bases[number]) is not None]
             for number in (*begun, *bases):
->>>>>>> replies
                 self.taken[number] = _Taken()
 
     def hear(self, event: Event) -> None:
