@@ -19,7 +19,7 @@ from etbench.cli.main import main
 from etbench.events import Failure
 from etbench.measure.pass_results import Operator, Profile
 from etbench.results.charts import draw_all
-from etbench.results.files.store import read_results, write_result
+from etbench.results.files.store import write_result
 from etbench.results.schema import Finding, Result
 
 MakeResult = Callable[..., Result]
@@ -192,9 +192,8 @@ def test_pages_and_pictures(
     (tmp_path / "precision_bars.svg").symlink_to(victim)
     assert main(["charts", str(new), "-o", str(tmp_path), "--format", "svg"]) == 0
     assert main(["history", str(base), str(new), "-o", str(tmp_path)]) == 0
-    results = [result for _, result in read_results([new])[0]]
     drawn = {path.stem for path in tmp_path.glob("*.svg")}
-    assert drawn == draw_all(results).keys() and drawn
+    assert {"precision_bars", "speedup_bars", "operator_bars", "round_boxes"} <= drawn
     assert (tmp_path / "history.png").read_bytes().startswith(b"\x89PNG")
     _check_csv((tmp_path / "history.csv").read_text())
     assert victim.read_text() == "untouched", "a link in a received folder leads nowhere"
