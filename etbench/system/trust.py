@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 __all__ = ["WRITABLE", "NotRegularError", "changeable_by_others", "open_regular"]
 
@@ -17,7 +17,7 @@ class NotRegularError(OSError):
     """Something has the name of a file, and is a link, a folder, a FIFO or a device."""
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a regular file for reading; do not follow a link, and do not wait for a FIFO or a device.
 
     Raises:

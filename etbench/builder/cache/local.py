@@ -123,7 +123,7 @@ class Cache:
                 made from other code or data than there is now, or by another user.
 
         """
-        changes = []
+        changes: list[str] = []
         for entry in self._folders(key):
             if described(entry) is None:
                 discard_damaged(entry, self.work)
