@@ -4,43 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-<<<<<<< HEAD
-=======
-from io import BufferedReader
-from pathlib import Path
->>>>>>> cache
 
 __all__ = ["WRITABLE", "changeable_by_others"]
 
 WRITABLE = stat.S_IWGRP | stat.S_IWOTH  # by others than the owner
-<<<<<<< HEAD
-=======
-FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-
-
-class NotRegularError(OSError):
-    """Something has the name of a file, and is a link, a folder, a FIFO or a device."""
-
-
-def open_regular(path: Path) -> BufferedReader:
-    """Open a regular file for reading; do not follow a link, and do not wait for a FIFO or a device.
-
-    Raises:
-        NotRegularError: if it is something else.
-        OSError: if it does not exist or cannot be opened.
-
-    """
-    try:
-        descriptor = os.open(path, FLAGS)
-    except OSError as error:
-        if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise NotRegularError(f"{path} is not a regular file") from error
-        raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise NotRegularError(f"{path} is not a regular file")
-    return os.fdopen(descriptor, "rb")
->>>>>>> cache
 
 
 def changeable_by_others(status: os.stat_result) -> str:
