@@ -63,11 +63,16 @@ def markdown_text(text: str) -> str:
     >>> markdown_text("<b> a|b\n[c]"), markdown_text("@team #12"), markdown_text("https://x")
     ('&lt;b> a\\|b \\[c\\]', '@\u200bteam #\u200b12', 'https:\u200b//x')
     """
+    escaped = _inline_markdown(text)
+    return f"\\{escaped}" if BLOCK.match(escaped) else escaped
+
+
+def _inline_markdown(text: str) -> str:
+    """Escape a text that does not begin a line."""
     escaped = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
     for mark in "\\`*|[]~":
         escaped = escaped.replace(mark, f"\\{mark}")
-    escaped = REFERENCE.sub(BREAK, LINKS.sub(BREAK, escaped))
-    return f"\\{escaped}" if BLOCK.match(escaped) else escaped
+    return REFERENCE.sub(BREAK, LINKS.sub(BREAK, escaped))
 
 
 class _Markdown(str):
@@ -87,7 +92,7 @@ def markdown_row(cells: Iterable[object]) -> str:
     >>> markdown_row(["a|b", 1.5, markdown_bold("c")])
     '| a\\|b | 1.5 | **c** |'
     """
-    texts = (cell if isinstance(cell, _Markdown) else markdown_text(str(cell)) for cell in cells)
+    texts = (cell if isinstance(cell, _Markdown) else _inline_markdown(str(cell)) for cell in cells)
     return f"| {' | '.join(texts)} |"
 
 

@@ -67,7 +67,8 @@ def test_markdown_is_one_line_of_plain_text(text: str, shown: str) -> None:
 
 
 def test_a_row_has_as_many_cells_as_values() -> None:
-    assert markdown_row(["a|b\nc", 1.5, markdown_bold("x|y")]) == "| a\\|b c | 1.5 | **x\\|y** |"
+    row = markdown_row(["a|b\nc", -1.5, "-", markdown_bold("x|y")])
+    assert row == "| a\\|b c | -1.5 | - | **x\\|y** |"
 
 
 @pytest.mark.parametrize("text", ["=cmd|'/c calc'!A0", "@SUM(A1)", "+1", "-1+2", "-", "\uff1d1"])
