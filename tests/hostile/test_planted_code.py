@@ -59,7 +59,10 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planted]:
     assert made.executed.exists(), "the test has shown nothing: it is not executed where it is loaded"
 
 
-def test_a_pickle_in_a_cached_program_of_pytorch_is_not_executed(planted: Planted, tmp_path: Path) -> None:
+def test_a_pickle_in_a_cached_program_of_pytorch_is_not_executed(
+    planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
     cache = Cache(tmp_path / "cache", 10**9)
     overrides = ["model=tiny", "delegate=eager", *BRIEF, "repeat.runs=3", f"cache.dir={cache.folder}"]
     cell = api.compose(overrides, config_dir=CONF)
@@ -71,7 +74,7 @@ def test_a_pickle_in_a_cached_program_of_pytorch_is_not_executed(planted: Plante
     (entry.folder / "entry.json").write_bytes(described.encode())
     assert cache.find(key)[0] is not None, "it would be taken"
     result = api.run(cell, out_dir=tmp_path / "out").result
-    assert (result.status, result.from_cache) == ("ok", False)
+    assert (result.status, result.from_cache) == ("ok", False), result.failure or result.errors
     assert "and you did not build it here" in (tmp_path / "out" / "events.jsonl").read_text()
     assert not planted.executed.exists()
 

@@ -194,8 +194,9 @@ class Cache:
         entries = self.entries()
         for entry in reversed(entries):
             if entry.used_s > time.time() + FUTURE_S:  # the clock was set back: all others would go before it
+                before = time.time() - FUTURE_S
                 with contextlib.suppress(OSError):
-                    os.utime(sidecar_path(entry.folder), follow_symlinks=False)
+                    os.utime(sidecar_path(entry.folder), (before, before), follow_symlinks=False)
         removed, total = [], 0
         for entry in entries:
             total += entry.bytes
