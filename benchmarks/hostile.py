@@ -5,7 +5,8 @@
 A folder has a good result and some files of `hostile_files`; the commands of `hostile_commands` read the
 folders one after the other, in this process, and some in processes of their own. Wrong is a traceback, a
 status that does not exist, more than 10 s, a file that changed outside of the output, a figure that no file
-has, and a file that was left out without a word. Exits with status 1 if anything was wrong; `--keep` keeps the files of what was.
+has, and a file that was left out without a word. Exits with status 1 if anything was wrong; `--keep` keeps
+the files of what was.
 """
 
 from __future__ import annotations

@@ -116,8 +116,10 @@ class Library:
             stamp = (stat.st_mtime_ns, stat.st_size)
             known = self._read.get(path)
             return known if known and known[0] == stamp else (stamp, read_result(path))
-        except (UnreadableError, OSError) as error:
-            return STALE if isinstance(error.__cause__ or error, OSError) else stamp, printable(str(error))
+        except OSError as error:
+            return STALE, printable(f"{path}: cannot be read: {error.strerror}")
+        except UnreadableError as error:
+            return STALE if isinstance(error.__cause__, OSError) else stamp, printable(str(error))
 
     def _key(self, number: int, relative: Path) -> str:
         name = self.roots[number].name or str(self.roots[number])
