@@ -51,7 +51,12 @@ def progress_console() -> Console:
 
 def say(console: Console, text: str | Text) -> None:
     """Print a sentence: wrapped at words if the console has a width, otherwise in one line."""
-    console.print(shown(text), soft_wrap=console.width >= UNBOUNDED)
+    if console.width >= UNBOUNDED:
+        console.print(shown(text), soft_wrap=True)
+        return
+    for line in shown(text).wrap(console, console.width):
+        line.rstrip()  # of the space at which it was broken
+        console.print(line)
 
 
 def print_line(text: str | Text, console: Console | None = None) -> None:

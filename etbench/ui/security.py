@@ -16,7 +16,6 @@ import ipaddress
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
-from html import escape
 from urllib.parse import parse_qsl, quote, urlencode
 
 import psutil
@@ -25,6 +24,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from etbench.escaping import html
 from etbench.ui.guesses import Guesses
 
 __all__ = ["COOKIE", "LEAST_TOKEN", "Guard", "is_loopback", "names_of"]
@@ -137,7 +137,7 @@ class Guard:
         """Give the browser the cookie, and lead it on to the same page without the token in its address."""
         query = urlencode([(key, value) for key, value in _query(scope) if key != "token"])
         onward = quote("/" + scope["path"].lstrip("/")) + (f"?{query}" if query else "")
-        answer = HTMLResponse(ONWARD.format(escape(onward)), headers={"Cache-Control": "no-store"})
+        answer = HTMLResponse(ONWARD.format(html(onward)), headers={"Cache-Control": "no-store"})
         answer.set_cookie(self._cookie, self._session, httponly=True, samesite="strict")
         await answer(scope, receive, _with_safe_headers(send))
 

@@ -11,7 +11,6 @@ import webbrowser
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,6 +19,7 @@ from fastapi import FastAPI
 from nicegui import ui
 
 from etbench.errors import EtbenchError
+from etbench.escaping import html
 from etbench.terminal.pipe import outliving_the_reader
 from etbench.ui.choices import Choices
 from etbench.ui.external_runs import ExternalRuns
@@ -142,6 +142,6 @@ def _for_browser(address: str, *, secret: bool) -> Iterator[str]:
         yield address
         return
     with tempfile.NamedTemporaryFile("w", prefix="etbench-ui-", suffix=".html", encoding="utf-8") as file:
-        file.write(ONWARD.format(escape(address)))
+        file.write(ONWARD.format(html(address)))
         file.flush()
         yield Path(file.name).as_uri()

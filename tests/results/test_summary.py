@@ -28,7 +28,7 @@ NUMERICS = Numerics(compared=1, worst=[Layer(name="fc", kind="Linear", sqnr_db=9
 
 def _summary(*results: Result) -> str:
     out = StringIO()
-    print_summary(results, Console(width=200, file=out))
+    print_summary(results, Console(width=400, file=out))
     return out.getvalue()
 
 

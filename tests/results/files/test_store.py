@@ -106,7 +106,7 @@ def test_folders_are_searched_without_hidden_ones_and_without_repeats(
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    name=st.text(min_size=1, max_size=20),
+    name=st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20),
     samples=st.lists(st.floats(0.001, 1e6), min_size=1, max_size=20),
     sqnr_db=st.none() | st.floats(-200, 200),
     truncated=st.booleans(),
