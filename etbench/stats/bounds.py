@@ -1,4 +1,4 @@
-"""The ranges of numbers in files: outside, they are no measurement or cannot be computed with."""
+"""The ranges of numbers in files: values outside are not measurements, or break computations."""
 
 from __future__ import annotations
 
