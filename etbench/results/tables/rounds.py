@@ -51,6 +51,6 @@ def _quartiles(rounds: Sequence[Sequence[float]]) -> NDArray[np.float64]:
     quartiles = np.empty((len(rounds), len(QUANTILES)))
     for length in set(lengths.tolist()):
         alike = np.flatnonzero(lengths == length)
-        samples = [rounds[number] for number in alike]
+        samples = [rounds[number] for number in alike.tolist()]
         quartiles[alike] = np.percentile(samples, list(QUANTILES.values()), axis=1).T
     return quartiles
