@@ -2,11 +2,10 @@
 
     python benchmarks/hostile.py --inputs 5000 --processes 200
 
-A folder has a good result and some files of `hostile_files`; the commands of `hostile_commands` read the
-folders one after the other, in this process, and some in processes of their own. Wrong is a traceback, a
-status that does not exist, more than 10 s, a file that changed outside of the output, a figure that no file
-has, and a file that was left out without a word. Exits with status 1 if anything was wrong; `--keep` keeps
-the files of what was.
+A folder has a good result and some files of `hostile_files`. Each command of `hostile_commands` is run on
+every few folders in this process, and some are run in processes of their own. Wrong is a traceback, a status
+that does not exist, more than 10 s, a file that changed outside of the output, a figure that no file has, and
+a file that was left out without a word. Exits with status 1 if anything was wrong; `--keep` keeps the files.
 """
 
 from __future__ import annotations

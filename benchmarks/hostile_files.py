@@ -109,7 +109,7 @@ def whole_again(value: Any, seen: tuple[int, ...] = ()) -> None:
 
 
 def _places(value: Any, where: str = "") -> Iterator[tuple[Any, Any, str]]:
-    """Yield the owner, the key and the dotted name of each value, and only the ends of a list."""
+    """Yield the owner, the key and the dotted name of each value; a list gives its first and last only."""
     if isinstance(value, dict):
         inner = list(value.items())
     elif isinstance(value, list):

@@ -161,7 +161,9 @@ def has_measured(where: str, result: Result) -> bool:
         result: of the cell.
 
     """
-    cache = cache_folder(result.config.get("cache", {}).get("dir"))
+    section = result.config.get("cache")
+    folder = section.get("dir") if isinstance(section, dict) else None
+    cache = cache_folder(folder if isinstance(folder, str) else None)
     if location_fault(where, cache):
         return False
     found, _ = read_results([resolved(where, cache)])

@@ -1,4 +1,4 @@
-"""The ranges of numbers in files: other values cannot be measured, or cannot be computed with."""
+"""The ranges of numbers in files: values outside are not measurements, or break computations."""
 
 from __future__ import annotations
 

@@ -121,7 +121,8 @@ def sweep_outcome(
     if not results:
         reasons.add("failed")
     for result in results:
-        base = result.config.get("compare_to") or compare_to
+        own = result.config.get("compare_to")
+        base = own if own and isinstance(own, str) else compare_to
         if base and result.status == "ok" and result.in_turn is None:
             reasons.add("undecided")
         if base and result.status in ("skipped", "built"):

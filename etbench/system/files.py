@@ -1,7 +1,7 @@
 """Write files that appear complete or not at all, never through a link, and compute their checksums.
 
 A folder of results may come from anyone, and hold a link with the name of a file that is about to be written.
-So a new file is written beside its name and renamed, which replaces a link and leaves alone what it leads to.
+So a new file is made beside the name and then renamed, which replaces a link and not what it leads to.
 """
 
 from __future__ import annotations

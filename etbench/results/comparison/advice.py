@@ -43,7 +43,8 @@ def rounds_advice(
 def _overrides(new: Result, ratio: PairedRatio, rounds: int) -> str:
     """Return what must be changed for a comparison to have so many rounds."""
     repeat = new.config.get("repeat")
-    given: dict[str, Any] = repeat if isinstance(repeat, dict) else {}
+    stored: dict[str, Any] = repeat if isinstance(repeat, dict) else {}
+    given = {name: value for name, value in stored.items() if isinstance(value, int | float)}
     wanted = {"rounds": rounds, "max_rounds": rounds}
     if (round_s := _mean_round_s(new, ratio)) is not None:
         wanted["rounds_s"] = math.ceil(SPARE * rounds * round_s)
