@@ -13,7 +13,7 @@ import msgspec
 import pytest
 import torch
 from entries import put
-from running import BRIEF, CONF
+from running import BRIEF, CONF, TESTS
 
 import etbench as api
 from etbench.builder.cache import Cache, recipe_key
