@@ -18,6 +18,7 @@ from entries import KEY, OTHER, artifact, put, take
 from etbench.artifact import program_path
 from etbench.builder.cache import Cache
 from etbench.builder.cache.entry import read_sidecar
+from etbench.cli.main import main
 from etbench.system.files import sha256
 
 NOBODY = 65534
@@ -104,15 +105,19 @@ def test_the_entry_of_another_user_is_used_only_in_a_shared_cache(cache: Cache) 
 
 
 @needs_root
-def test_a_cache_that_can_only_be_read_is_used(cache: Cache) -> None:
+def test_a_cache_that_can_only_be_read_is_used(cache: Cache, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["cache", "--dir", str(cache.folder), "list"])  # imports what the other user may not read
     built = put(cache, KEY)
+    capsys.readouterr()
     with _as_nobody():
         assert not cache.writable()
         shared = Cache(cache.folder, 10**9, shared=True)
         assert take(shared, KEY)[0] == built, "programs of root are used in any case"
         assert take(cache, KEY)[0] == built
         assert cache.verify() == []
-        assert cache.clear() == 0
+        assert main(["cache", "--dir", str(cache.folder), "clear"]) == 0
+        expected = f"removed 0 programs; 1 program could not be removed from {cache.folder}\n"
+        assert capsys.readouterr().out == expected
         with pytest.raises(PermissionError):
             put(cache, OTHER)
     assert take(cache, KEY)[0] == built
