@@ -32,9 +32,9 @@ OUTPUT = "standard output"
 class _Output(io.FileIO):
     """Standard output; its errors name it."""
 
-    def write(self, data: ReadableBuffer, /) -> int | None:
+    def write(self, data: ReadableBuffer, /) -> int:
         try:
-            return super().write(data)
+            return super().write(data)  # type: ignore[return-value]  # None if it would block
         except OSError as error:
             error.filename = OUTPUT
             raise
@@ -43,9 +43,9 @@ class _Output(io.FileIO):
 class _Errors(io.FileIO):
     """Standard error; what cannot be written there is lost, and the program continues."""
 
-    def write(self, data: ReadableBuffer, /) -> int | None:
+    def write(self, data: ReadableBuffer, /) -> int:
         with suppress(OSError):
-            return super().write(data)
+            return super().write(data)  # type: ignore[return-value]
         return memoryview(data).nbytes
 
 

@@ -50,4 +50,8 @@ def progress_console() -> Console:
 
 def say(console: Console, text: str | Text) -> None:
     """Print a sentence: wrapped at words if the console has a width, otherwise in one line."""
-    console.print(text, soft_wrap=console.width >= UNBOUNDED)
+    sentence = console.render_str(text) if isinstance(text, str) else text
+    lines = [sentence] if console.width >= UNBOUNDED else sentence.wrap(console, console.width)
+    for line in lines:
+        line.rstrip()
+        console.print(line, soft_wrap=True)
