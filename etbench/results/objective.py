@@ -12,21 +12,40 @@ import msgspec
 
 from etbench.errors import nearest
 from etbench.results.schema import Result
-from etbench.results.tables.metrics import COLUMNS
+from etbench.results.tables.evaluation import PREFIX, metric_named
+from etbench.results.tables.metrics import COLUMNS, Column
 
-__all__ = ["faults", "objective_value"]
+__all__ = ["accuracy_faults", "faults", "objective_value"]
 
 FIGURES = {column.name: column for column in COLUMNS if column.better}
 
 
 def faults(objective: str, bounds: Mapping[str, float]) -> list[str]:
     """List unknown names, before a sweep spends hours on them."""
-    found = [] if objective in FIGURES else _path_faults(objective)
+    found = [] if _metric(objective) else _path_faults(objective)
     return found + [
         f"bounds.{name}: no such metric{nearest(name, FIGURES)}; docs/reference/columns.md lists them"
         for name in bounds
-        if name not in FIGURES
+        if _metric(name) is None
     ]
+
+
+def accuracy_faults(objective: str, bounds: Mapping[str, float]) -> list[str]:
+    """List figures of the accuracy function that a cell without one will not have."""
+    named = {"objective": objective} | {f"bounds.{name}": name for name in bounds}
+    return [
+        f"{key}={name}: no accuracy is evaluated; choose a function, such as evaluate=top1"
+        if key == "objective"
+        else f"{key}: no accuracy is evaluated; choose a function, such as evaluate=top1"
+        for key, name in named.items()
+        if name.startswith(PREFIX)
+    ]
+
+
+def _metric(name: str) -> Column | None:
+    """Return the column of results.csv with this name, if it is a metric."""
+    column = metric_named(name)
+    return column if column and column.better else None
 
 
 def objective_value(result: Result | None, objective: str, bounds: Mapping[str, float]) -> float | None:
@@ -41,17 +60,20 @@ def objective_value(result: Result | None, objective: str, bounds: Mapping[str, 
     """
     if result is None or result.status in ("failed", "skipped"):
         return None
-    value = FIGURES[objective].read(result) if objective in FIGURES else _at(result, objective)
+    column = _metric(objective)
+    value = column.read(result) if column else _at(result, objective)
     if value is None:
         return None
     if result.status != "wrong" and all(_keeps(result, name, bound) for name, bound in bounds.items()):
         return float(value)
-    worse = -1 if objective in FIGURES and FIGURES[objective].better == "higher" else 1
+    worse = -1 if column and column.better == "higher" else 1
     return worse * math.inf
 
 
 def _keeps(result: Result, name: str, bound: float) -> bool:
-    value, higher = FIGURES[name].read(result), FIGURES[name].better == "higher"
+    column = _metric(name)
+    assert column is not None  # as `faults` found
+    value, higher = column.read(result), column.better == "higher"
     if value is None or math.isnan(value):
         return False
     return bool(value >= bound if higher else value <= bound)

@@ -33,6 +33,7 @@ SOURCES = (  # the code that decides the row of a file
     *("results/schema/finding", "results/schema/names", "results/schema/result"),
     *("results/files/store", "results/files/upgrade"),
     *("results/tables/delegation", "results/tables/index", "results/tables/metrics"),
+    "measure/pass_results",
     *("artifact/quantized_words", "host/fingerprint", "results/tables/rows", "results/tables/sizes"),
     *("stats/blocks", "stats/interval", "stats/lost", "stats/parity", "stats/stability", "stats/summary"),
     "stats/tails",
