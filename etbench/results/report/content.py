@@ -98,7 +98,7 @@ def _accuracy(frame: pd.DataFrame) -> list[Section]:
     """Return a section without charts, if an accuracy was evaluated."""
     numbers = [one for one in (change_grid(frame), accuracy_grid(frame)) if one.rows]
     text = (
-        "What the accuracy function returned for each cell; a share of items has the Wilson interval. Where "
+        "What the accuracy function returned for each cell; a share of items has the Wilson interval. If "
         "a cell and fp32 judged the same items, those that only one of them gets right are compared by "
         "McNemar's exact test, with 95 % for all rows together. Undecided does not mean that nothing is "
         "lost. The accuracy of random weights says nothing, and is marked."
