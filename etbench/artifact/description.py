@@ -106,13 +106,13 @@ class Quantized(Struct, frozen=True, kw_only=True):
 class DataUse(Struct, frozen=True, kw_only=True):
     """Which inputs a program was calibrated on, and on which it is compared with eager.
 
-    `source` is what the inputs are: images, text, speech, prompts, arrays (``npz``), the example that came
-    with the model (``example``), values made up for given shapes (``made_up``), or the inputs of a finished
-    program (``file``). `calibrated_on` counts batches and is 0 for a precision that is not calibrated, and
-    `compared_on` counts those that parity is taken on. If there is only one batch of data, `derived` of them
-    are derived from it: seeded values of the same shapes, dtypes and value statistics. A calibrated program
-    is compared on its calibration data only if none could be derived (`compared_on_calibration`). `note` is
-    why derived inputs were left out.
+    `source` is what the inputs are: images, text, speech, prompts, a data set of the model (``own``), arrays
+    (``npz``), the example that came with the model (``example``), values made up for given shapes
+    (``made_up``), or the inputs of a finished program (``file``). `calibrated_on` counts batches and is 0 for
+    a precision that is not calibrated, and `compared_on` counts those that parity is taken on. If there is
+    only one batch of data, `derived` of them are derived from it: seeded values of the same shapes, dtypes
+    and value statistics. A calibrated program is compared on its calibration data only if none could be
+    derived (`compared_on_calibration`). `note` is why derived inputs were left out.
     """
 
     source: DataSource

@@ -27,6 +27,7 @@ __all__ = [
     "in_format",
     "read_generation",
     "read_given",
+    "read_notes",
     "read_outputs",
     "read_references",
     "specs_of",
@@ -46,19 +47,23 @@ def write_references(
     *,
     only_timed: int = 0,
     memory_format: MemoryFormat = "contiguous",
+    notes: Mapping[str, str] | None = None,
 ) -> None:
     """Write the tensors of each reference batch as ``input.{batch}.{number}`` and ``output.…``.
 
     For a language model, the inputs are a prompt, and the outputs are the logits of all generated tokens. The
     first `only_timed` batches are run, but not compared, since the program was calibrated on them. The file
-    has all elements in the order of their indices; inputs are read in the memory format.
+    has all elements in the order of their indices; inputs are read in the memory format. `notes` are kept
+    with them.
     """
     tensors = {}
     for kind, batches in (("input", inputs), ("output", outputs)):
         for batch, members in enumerate(batches):
             for number, tensor in enumerate(members):
                 tensors[f"{kind}.{batch}.{number}"] = tensor.clone().contiguous()
-    notes = {ONLY_TIMED: str(only_timed)} if only_timed else {}
+    notes = dict(notes or {})
+    if only_timed:
+        notes[ONLY_TIMED] = str(only_timed)
     if memory_format != "contiguous":
         notes[FORMAT] = memory_format
     if generation:
@@ -70,7 +75,7 @@ def write_references(
 def read_references(folder: Path) -> tuple[Batches, Batches]:
     """Return inputs and outputs of each reference batch; no outputs if there are none to compare."""
     tensors = _loaded(references_path(folder))
-    memory_format = msgspec.convert(_notes(folder).get(FORMAT, "contiguous"), MemoryFormat)
+    memory_format = msgspec.convert(read_notes(folder).get(FORMAT, "contiguous"), MemoryFormat)
     inputs = [in_format(batch, memory_format) for batch in _batches(tensors, "input")]
     return inputs, _batches(tensors, "output")
 
@@ -97,16 +102,17 @@ def read_outputs(file: Path) -> Batches:
 
 def read_generation(folder: Path) -> Generation | None:
     """Return how many tokens are read and generated, if the references are for a language model."""
-    notes = _notes(folder)
+    notes = read_notes(folder)
     return msgspec.json.decode(notes[GENERATION], type=Generation) if GENERATION in notes else None
 
 
 def first_compared(folder: Path) -> int:
     """Return the number of the first reference that parity is taken on; those before it are only timed."""
-    return int(_notes(folder).get(ONLY_TIMED, 0))
+    return int(read_notes(folder).get(ONLY_TIMED, 0))
 
 
-def _notes(folder: Path) -> dict[str, str]:
+def read_notes(folder: Path) -> dict[str, str]:
+    """Return what else is kept with the references, by name."""
     path = references_path(folder)
     _check_regular(path)
     with safe_open(path, framework="numpy") as file:

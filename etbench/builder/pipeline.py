@@ -30,7 +30,7 @@ from etbench.errors import EtbenchError, NotApplicableError
 from etbench.events import Stages
 from etbench.models import LoadedModel, load
 from etbench.models.arguments import input_names
-from etbench.models.inputs import in_index_order
+from etbench.models.inputs import ImageInputs, in_index_order
 from etbench.precisions import Shown, cast_inputs, convert
 from etbench.system.files import sha256
 from etbench.text import counted, shape_text
@@ -139,6 +139,7 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
             loaded.generation,
             only_timed=only_timed,
             memory_format=recipe.model.memory_format,
+            notes=loaded.inputs.notes if isinstance(loaded.inputs, ImageInputs) else None,
         )
         lowered.write(program_path(folder))
         is_pte = runtime_of(program_path(folder)) == "executorch"

@@ -155,10 +155,14 @@ def _json(results: Sequence[Result], columns: Sequence[Figure]) -> None:
 
 def _records(results: Sequence[Result], columns: Sequence[Figure]) -> tuple[list[str], list[list[Any]]]:
     """Return the names and values of columns of results.csv, all of them if none is chosen."""
-    from etbench.terminal.summary_table import READ
+    from etbench.results.tables.evaluation import evaluated, evaluation_names
+    from etbench.terminal.summary_table import READ, read_column
 
-    names = list(dict.fromkeys(name for figure in columns for name in figure.names)) or list(READ)
-    return names, [[READ[name](result) for name in names] for result in results]
+    names = list(dict.fromkeys(name for figure in columns for name in figure.names))
+    if not names:
+        figures = (evaluated(result.evaluation, result.evaluation_items) for result in results)
+        names = [*READ, *evaluation_names(figures)]
+    return names, [[read_column(result, name) for name in names] for result in results]
 
 
 def _words(text: str) -> list[str]:

@@ -131,6 +131,7 @@ class Cell(Settings, frozen=True, kw_only=True):
             del recipe["model"]["dynamic"]["measure"]
         if self.model.memory_format == "contiguous":
             del recipe["model"]["memory_format"]
+        del recipe["model"]["test_data"]  # `evaluate` has what is used of it
         repeat = msgspec.to_builtins(self.repeat)
         del repeat["until"]  # asks for more rounds only, as compare_to does
         identity = [recipe, repeat, measured_how, self.passes, self.profile, self.threads]

@@ -10,7 +10,7 @@ from etbench.config.sections import Calibration, InputSpec, Model
 
 __all__ = ["DataKind", "data_words", "is_image", "known_kind", "saved_weights", "unused_data"]
 
-DataKind = Literal["images", "text", "speech", "prompts", "example", "made_up"]
+DataKind = Literal["images", "text", "speech", "prompts", "own", "example", "made_up"]
 
 # What the functions of etbench feed their models with; the kind of others is known after loading.
 KINDS: dict[str, DataKind] = {
@@ -19,6 +19,7 @@ KINDS: dict[str, DataKind] = {
     "etbench.models.huggingface.segformer": "images",
     "etbench.models.huggingface.": "text",
     "etbench.models.decoder.": "prompts",
+    "etbench.models.digits.": "own",
 }
 TAKES = {"images": "images", "text": "text", "speech": "text"}  # the key of `calibration` that each kind uses
 WORDS: dict[DataKind, str] = {
@@ -26,6 +27,7 @@ WORDS: dict[DataKind, str] = {
     "text": "sentences",
     "speech": "spoken sentences",
     "prompts": "prompts of random tokens",
+    "own": "the data set that comes with it",
     "example": "the example inputs that came with it",
     "made_up": "made-up values of the shapes in model.inputs",
 }
@@ -35,6 +37,7 @@ REMEDIES: dict[DataKind, str] = {
     "text": "give sentences: calibration.text=<file>",
     "speech": "give sentences, which are spoken: calibration.text=<file>",
     "prompts": OWN_ARRAYS,
+    "own": OWN_ARRAYS,
     "example": "for pictures, return LoadedModel(module, ImageInputs(size)) from the model's function, and "
     f"TextInputs for sentences; or {OWN_ARRAYS}",
     "made_up": OWN_ARRAYS,
@@ -43,6 +46,7 @@ SAMPLES: dict[DataKind, str] = {
     "images": "sample photographs",
     "text": "sample sentences",
     "prompts": "random prompts",
+    "own": "its own data set",
     "made_up": "made-up inputs",
 }
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")  # how `save_pretrained` names its files

@@ -150,7 +150,9 @@ class Model(Component, frozen=True, kw_only=True):
     """What is measured.
 
     `inputs` replace the model's usual inputs. `memory_format` is how floating-point inputs with four axes lie
-    in memory, for the export as for each run. A `ready` program was built elsewhere.
+    in memory, for the export as for each run. A `ready` program was built elsewhere. `test_data` names the
+    function that returns labelled data of the model, on which an evaluation judges it if it is not given any;
+    it does not decide the program.
     """
 
     type: str
@@ -160,6 +162,7 @@ class Model(Component, frozen=True, kw_only=True):
     memory_format: MemoryFormat = "contiguous"
     requires: list[Requirement] = []
     ready: bool = False
+    test_data: Target | None = None
 
     @property
     def task(self) -> str:

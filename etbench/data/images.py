@@ -18,7 +18,7 @@ from etbench.config.sections import IMAGE_SUFFIXES
 from etbench.errors import EtbenchError
 from etbench.system.reading import open_regular
 
-__all__ = ["crops", "image_paths", "photographs"]
+__all__ = ["crops", "image_paths", "photographs", "read_image"]
 
 SMALLEST_SIDE = 0.4  # of the photograph's shorter side
 
@@ -35,7 +35,7 @@ def photographs(paths: Sequence[Path], most: int | None = None, seed: int = 0) -
         EtbenchError: of stage ``calibrate`` if one cannot be read.
 
     """
-    return [_read(path) for path in _sample(paths, most, seed)]
+    return [read_image(path) for path in _sample(paths, most, seed)]
 
 
 def image_paths(folder: Path | None) -> list[Path]:
@@ -90,11 +90,17 @@ def _bundled_folder() -> Path:
     return Path(spec.origin).parent / "datasets" / "images"
 
 
-def _read(path: Path) -> Image.Image:
+def read_image(path: Path, stage: str = "calibrate") -> Image.Image:
+    """Return an image in RGB.
+
+    Raises:
+        EtbenchError: of this stage if it cannot be read.
+
+    """
     try:
         with open_regular(path) as file, Image.open(file) as image:
             return image.convert("RGB")
     except OSError as error:
         raise EtbenchError(
-            f"cannot read the image {path}: {error}", stage="calibrate", hint="remove or repair it"
+            f"cannot read the image {path}: {error}", stage=stage, hint="remove or repair it"
         ) from error

@@ -72,6 +72,7 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         latency_at_other_sizes=series.other_sizes,
         generated=_generated(artifact.generation, series.rounds, latency.avg),
         evaluation=series.evaluation.figures if series.evaluation else None,
+        evaluation_items=series.evaluation.items if series.evaluation else {},
         evaluation_sources=series.evaluation.sources if series.evaluation else None,
         stage_s=({} if built.from_cache else artifact.build_s) | series.stage_s,
         machine_before=series.before,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from etbench.errors import EtbenchError
+from etbench.models.inputs import Normalization
 from etbench.runtime.executors import Executor
 
 __all__ = ["BuiltProgram"]
@@ -23,11 +24,13 @@ class BuiltProgram:
     Args:
         method: the loaded program.
         example: a batch of inputs that it takes.
+        normalization: of the pixels of photographs, if the model is fed with them.
 
     """
 
     method: Executor
     example: Sequence[Tensor]
+    normalization: Normalization | None = None
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from statistics import median
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from etbench.artifact.sources import Sources
 from etbench.stats.bounds import Count, Duration, Samples, Share, Whole
@@ -16,6 +19,7 @@ __all__ = [
     "Energy",
     "Evaluation",
     "Inspection",
+    "ItemAnswers",
     "LoadPass",
     "LoadTimes",
     "Memory",
@@ -122,13 +126,56 @@ class Energy(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class ItemAnswers(Struct, frozen=True, kw_only=True):
+    """Which items of a data set the program got right, so that two programs are compared item by item.
+
+    `right` of `count` items are. `correct` has a bit for each of them, the first one in the highest bit of
+    the first byte, in base64. Two results have the same items, in the same order, if `items_sha256` is equal:
+    a checksum of the labels, and of the inputs or their names.
+    """
+
+    count: int
+    right: int
+    items_sha256: str
+    correct: str
+
+    @classmethod
+    def of(cls, correct: NDArray[np.bool_], items_sha256: str) -> ItemAnswers:
+        """Return the answers, from one boolean per item."""
+        return cls(
+            count=len(correct),
+            right=int(correct.sum()),
+            items_sha256=items_sha256,
+            correct=base64.b64encode(np.packbits(correct).tobytes()).decode("ascii"),
+        )
+
+    @property
+    def share(self) -> float:
+        """The share of items that are right."""
+        return self.right / self.count
+
+    @property
+    def booleans(self) -> NDArray[np.bool_] | None:
+        """One boolean per item; None if they do not agree with the counts."""
+        try:
+            packed = np.frombuffer(base64.b64decode(self.correct, validate=True), dtype=np.uint8)
+        except ValueError:
+            return None
+        if self.count < 1 or len(packed) != -(-self.count // 8):
+            return None
+        correct = np.unpackbits(packed, count=self.count).astype(np.bool_)
+        return correct if int(correct.sum()) == self.right else None
+
+
 class Evaluation(Struct, frozen=True, kw_only=True):
     """Figures that the user's accuracy hook returned, by name, and the code and data that it read.
 
-    A figure that is not finite is null. `sources` are null if something was edited meanwhile.
+    A figure that is not finite is null. `items` has the answers behind a figure that is a share of items.
+    `sources` are null if something was edited meanwhile.
     """
 
     figures: dict[str, float | None]
+    items: dict[str, ItemAnswers] = {}
     sources: Sources | None = None
 
 

@@ -7,26 +7,32 @@ mean and variance of its inputs, as training would.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from etbench.data import crops, image_paths, photographs, sentences
 from etbench.models.inputs import ImageInputs, TextInputs
 
-__all__ = ["estimate_statistics"]
+__all__ = ["estimate_statistics", "statistics_of"]
 
 BATCHES, BATCH_SIZE = 2, 16
 
 
 def estimate_statistics(module: nn.Module, inputs: ImageInputs | TextInputs) -> None:
     """Set running mean and variance of each batch-norm layer from the sample photographs or sentences."""
+    if any(isinstance(layer, _BatchNorm) for layer in module.modules()):
+        items = _items(inputs, BATCHES * BATCH_SIZE)
+        starts = range(0, len(items), BATCH_SIZE)
+        statistics_of(module, (inputs.encode(items[start : start + BATCH_SIZE]) for start in starts))
+
+
+def statistics_of(module: nn.Module, batches: Iterable[Sequence[Tensor]]) -> None:
+    """Set running mean and variance of each batch-norm layer from batches of inputs."""
     layers = [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
-    if not layers:
-        return
-    items = _items(inputs, BATCHES * BATCH_SIZE)
     momenta = [layer.momentum for layer in layers]
     module.eval()
     for layer in layers:
@@ -34,8 +40,8 @@ def estimate_statistics(module: nn.Module, inputs: ImageInputs | TextInputs) -> 
         layer.momentum = None  # a plain average over the batches
         layer.train()
     with torch.no_grad():
-        for start in range(0, len(items), BATCH_SIZE):
-            module(*inputs.encode(items[start : start + BATCH_SIZE]))
+        for batch in batches:
+            module(*batch)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
     module.eval()

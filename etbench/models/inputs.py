@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import msgspec
 import numpy as np
 import torch
 from PIL import Image
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 _BILINEAR = Image.Resampling.BILINEAR
+PIXELS = "pixels"  # the normalization, among the notes of a program
 MADE_UP = "seeded normal values and ones of the given shapes: no real data are known for them"
 
 
@@ -42,6 +44,11 @@ class Normalization:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     source: str = ""
+
+    @classmethod
+    def from_notes(cls, notes: Mapping[str, str]) -> Normalization | None:
+        """Return what `notes` of a model's inputs say of it; None for inputs that are not photographs."""
+        return msgspec.json.decode(notes[PIXELS], type=cls) if PIXELS in notes else None
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,11 @@ class ImageInputs:
         is_usual = (given.mean, given.std) == (usual.mean, usual.std)
         whose = given.source or ("ImageNet" if is_usual else "the model's own")
         return f"bilinear resize, {whose} mean and standard deviation"
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """How to prepare further images, to be kept beside a program."""
+        return {PIXELS: msgspec.json.encode(self.normalization).decode()}
 
     def encode(self, images: Sequence[Image.Image]) -> tuple[Tensor]:
         """Return one float tensor of shape (len(images), 3, size, size)."""

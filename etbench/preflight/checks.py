@@ -18,6 +18,7 @@ from etbench.config.target import options_fault as options_refused
 from etbench.errors import nearest
 from etbench.preflight.file_checks import (
     folder_fault,
+    labelled_fault,
     npz_fault,
     path_fault,
     resume_fault,
@@ -25,9 +26,12 @@ from etbench.preflight.file_checks import (
     weights_fault,
 )
 from etbench.results.checks import faults as accept_faults
+from etbench.results.decision.objective import accuracy_faults
 from etbench.results.decision.objective import faults as objective_faults
 
 __all__ = ["faults_here", "missing_here"]
+
+TOP1 = "etbench.evaluate.top1"
 
 
 def faults_here(cell: Cell) -> list[str]:
@@ -37,7 +41,7 @@ def faults_here(cell: Cell) -> list[str]:
     that the program would not accept.
     """
     faults = [*(options_fault(*one) for one in _functions(cell)), cell.model.dynamic.fault]
-    return [*missing_here(cell), *filter(None, faults), *unused_here(cell)]
+    return [*missing_here(cell), *filter(None, faults), *unused_here(cell), *_unevaluated(cell)]
 
 
 def missing_here(cell: Cell) -> list[str]:
@@ -54,7 +58,7 @@ def missing_here(cell: Cell) -> list[str]:
         text_fault("calibration.text", cell.calibration.text),
         npz_fault("calibration.npz", cell.calibration.npz),
         weights_fault(cell.model.weights),
-        path_fault("evaluate.data", cell.evaluate.data),
+        labelled_fault("evaluate.data", cell.evaluate.data),
         path_fault("model.path", cell.model.options.get("path")),
         path_fault("model.reference", cell.model.options.get("reference")),
         length_fault(cell.model.options),
@@ -73,6 +77,21 @@ def missing_here(cell: Cell) -> list[str]:
         *objective_faults(cell.decision.objective, cell.decision.bounds),
         *accept_faults(cell.checks.accept),
     ]
+
+
+def _unevaluated(cell: Cell) -> Iterator[str]:
+    """Yield what asks for an accuracy that no function will evaluate, or for one without data."""
+    evaluate = cell.evaluate
+    if evaluate.target is None:
+        chosen = "choose a function: evaluate=top1, or evaluate._target_=my_module.my_function"
+        yield from (f"evaluate.{name}: no accuracy is evaluated; {chosen}" for name in evaluate.options)
+        yield from accuracy_faults(cell.decision.objective, cell.decision.bounds)
+    elif evaluate.target == TOP1 and evaluate.data is None:
+        yield (
+            f"evaluate.data is required: model={cell.model.name} has no labelled data of its own; give a "
+            "folder that has a folder of pictures for each class, an .npz with `labels` and the inputs, or "
+            "the name of a function that returns inputs and labels"
+        )
 
 
 def _functions(cell: Cell) -> Iterator[tuple[str, str, list[str]]]:

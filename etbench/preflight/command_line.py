@@ -8,6 +8,7 @@ importing torch.
 from __future__ import annotations
 
 import os
+import re
 from argparse import Namespace
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ from etbench.preflight.hydra_config import config_loader, has_key
 from etbench.preflight.override_checker import OverrideChecker
 from etbench.preflight.override_text import first_line, if_comma_is_text, override_key
 from etbench.preflight.written_secrets import refuse_written_secrets, secrets_of_files, secrets_of_override
+
+# An option of the accuracy function: its own signature says which there are, not the YAML.
+OPTION = re.compile(r"evaluate\.(?!_target_)[^=]*=")
 
 __all__ = ["Checked", "check_command_line", "check_overrides"]
 
@@ -50,10 +54,10 @@ def check_command_line(argv: Sequence[str]) -> list[str]:
     if args.multirun and (args.cfg or args.info):
         return _of_first_cell(argv, args)
     if args.help or args.hydra_help or args.shell_completion or args.info or args.cfg:
-        return list(argv)
+        return _with_options(argv)
     if args.config_path or args.experimental_rerun:
         refuse_written_secrets(args.overrides)
-        return list(argv)  # another primary config, which Hydra checks
+        return _with_options(argv)  # another primary config, which Hydra checks
     if args.config_dir and not Path(args.config_dir).is_dir():
         raise ConfigError([f"--config-dir {args.config_dir}: no such folder"])
     checked = check_overrides(
@@ -84,12 +88,19 @@ def _of_first_cell(argv: Sequence[str], args: Namespace) -> list[str]:
             values = map(quoted, checker.chosen(item)) if checker.is_group(item) else checker.texts(item)
             text = next((f"{item.get_key_element()}={value}" for value in values), text)
         firsts.append(text)
-    return [*flags, *firsts]
+    return _with_options([*flags, *firsts])
+
+
+def _with_options(texts: Sequence[str]) -> list[str]:
+    """Return overrides with which Hydra accepts any option of the accuracy function."""
+    return [f"++{text}" if OPTION.match(text) else text for text in texts]
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The result for valid overrides: `forced` are those of keys that only the swept options have.
+    """The result for valid overrides: `forced` are those of keys that Hydra takes only with ``++``.
+
+    They are keys that only the swept options have, and options of the accuracy function.
 
     `cell` is the cell they compose, None for a sweep.
     """
@@ -108,6 +119,8 @@ def check_overrides(
 
     """
     faults: list[str] = []
+    optional = [text for text in overrides if OPTION.match(text)]
+    overrides = _with_options(overrides)
     forced: list[str] = []
     cell = None
     with config_loader(config_dir) as (loader, search):
@@ -142,7 +155,7 @@ def check_overrides(
             forced = checker.only_of_swept(choices, values, faults)
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
-    return Checked(forced, cell)
+    return Checked([*forced, *optional], cell)
 
 
 def _check_values(

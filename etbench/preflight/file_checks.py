@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 
 from etbench.config.sections import IMAGE_SUFFIXES
+from etbench.config.target import name_fault
 from etbench.errors import nearest
 from etbench.system.reading import open_regular, read_file
 from etbench.system.reading import path_fault as file_fault
@@ -13,6 +15,7 @@ from etbench.text import path_text
 
 __all__ = [
     "folder_fault",
+    "labelled_fault",
     "links_fault",
     "npz_fault",
     "path_fault",
@@ -123,3 +126,14 @@ def weights_fault(weights: str) -> str | None:
         f"model.weights={weights}: expected 'random', 'pretrained' or an existing path"
         f"{nearest(weights, words[:2])}"
     )
+
+
+def labelled_fault(key: str, data: str | None) -> str | None:
+    """Check for a file or folder, or the function that a dotted name may be."""
+    if data is None or Path(data).exists():
+        return path_fault(key, data)
+    is_name = re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", data) and not data.endswith(".npz")
+    if not is_name:
+        return path_fault(key, data)
+    fault = name_fault(data)
+    return f"{key}={data}: no such file or folder, and as a function: {fault}" if fault else None

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from etbench.results.tables.accuracy import compare_accuracy
     from etbench.results.tables.aggregation import aggregate
     from etbench.results.tables.frames import (
         compare_delegates,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "aggregate",
+    "compare_accuracy",
     "compare_delegates",
     "compare_precisions",
     "fastest",
@@ -39,7 +41,12 @@ __all__ = [
 ]
 
 # The modules of the functions that are not in `frames`.
-OTHER_MODULES = {"aggregate": "aggregation", "pareto_front": "pareto", "round_table": "rounds"}
+OTHER_MODULES = {
+    "aggregate": "aggregation",
+    "compare_accuracy": "accuracy",
+    "pareto_front": "pareto",
+    "round_table": "rounds",
+}
 
 
 def __getattr__(name: str) -> Any:

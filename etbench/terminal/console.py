@@ -14,6 +14,7 @@ from etbench.results.comparison.interleaved import family_verdicts
 from etbench.results.comparison.outcome import family_rule
 from etbench.results.schema import CellComparison, Result
 from etbench.stats.summary import LatencyMs
+from etbench.terminal.accuracy import print_accuracy
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.remarks import listed, print_details, print_kinds
 from etbench.terminal.streams import plain_console, print_line, progress_console, say
@@ -141,6 +142,7 @@ def print_summary(
         print_details(results[0], names[0], console)
     else:
         print_kinds(results, names, console)
+        print_accuracy(results, console)
     if compared := family_verdicts(results):
         print_comparison(compared, console)
 

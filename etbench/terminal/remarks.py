@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from etbench.results.checks import TITLES, findings_across
 from etbench.results.schema import SEVERITIES, Finding, Result, Severity
 from etbench.results.tables.sizes import sizes_of
 from etbench.stats.layers import Numerics
+from etbench.terminal.accuracy import evaluated_words
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import print_line, say
 from etbench.terminal.summary_table import half_width, significant, words_of_parity
@@ -180,9 +180,7 @@ def _details(result: Result, name: str) -> Iterator[_Remark]:
     if result.artifact and (quantized := result.artifact.quantized):
         yield _Remark("default", "quantized", f" of {name}: {quantized_words(quantized)}")
     if result.evaluation is not None:
-        figures = ((key, math.nan if value is None else value) for key, value in result.evaluation.items())
-        line = ", ".join(f"{key} {value:.4g}" for key, value in figures) or "no figures"
-        yield _Remark("default", f"evaluation of {name}", f": {line}")
+        yield _Remark("default", f"evaluation of {name}", f": {evaluated_words(result)}")
 
 
 def _built(artifact: Artifact) -> str:

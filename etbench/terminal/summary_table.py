@@ -13,9 +13,11 @@ from rich.text import Text
 from etbench.errors import EtbenchError, nearest
 from etbench.results.schema import Result
 from etbench.results.schema.names import cell_words
+from etbench.results.tables.evaluation import PREFIX, is_accuracy, metric_named
 from etbench.results.tables.metrics import COLUMNS, RAW
 from etbench.stats.parity import Parity
 from etbench.stats.summary import LatencyMs
+from etbench.terminal.accuracy import accuracy_words
 from etbench.terminal.fitting import Column, print_table
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "names_of",
     "parity_words",
     "print_results",
+    "read_column",
     "significant",
     "state_of",
     "usual_figures",
@@ -80,8 +83,14 @@ class Figure:
         """Return the value to sort cells by; None if a cell has none."""
         if self.value is not None:
             return self.value(result)
-        read = tuple(READ[name](result) for name in self.names)
+        read = tuple(read_column(result, name) for name in self.names)
         return read if len(read) > 1 else read[0]
+
+
+def read_column(result: Result, name: str) -> Any:
+    """Return the value of a column of results.csv; None if there is none."""
+    column = metric_named(name)
+    return column.read(result) if column else None
 
 
 def significant(value: float | None) -> str:
@@ -223,9 +232,9 @@ CELL = FIGURES[0]
 
 
 def usual_figures(results: Sequence[Result]) -> list[Figure]:
-    """Return the default columns for these results, with one for each figure of the user's accuracy hook."""
-    keys = dict.fromkeys(key for result in results for key in result.evaluation or {})
-    hooked = [Figure(key, ("evaluation",), key, _evaluation(key), 1) for key in keys]
+    """Return the default columns for these results, with one for each figure of an accuracy function."""
+    names = dict.fromkeys(name for result in results for name in result.evaluation or {})
+    hooked = [replace(_accuracy(f"{PREFIX}{name}"), rank=1) for name in names]
     *figures, state = (figure for figure in FIGURES if figure.wanted(results))
     if any(result.latency_ms and result.latency_ms.p50 is None for result in results):
         # an imported summary: its mean is all there is
@@ -233,12 +242,11 @@ def usual_figures(results: Sequence[Result]) -> list[Figure]:
     return [*figures, *hooked, state]
 
 
-def _evaluation(key: str) -> Callable[[Result], str]:
-    def text(result: Result) -> str:
-        value = (result.evaluation or {}).get(key, math.nan)
-        return "-" if value is None or math.isnan(value) else f"{value:.4g}"
-
-    return text
+def _accuracy(column: str) -> Figure:
+    """Return the column of a figure of an accuracy function, such as ``eval_top1``."""
+    return Figure(
+        column, (column,), column, lambda result: accuracy_words(result, column.removeprefix(PREFIX))
+    )
 
 
 def chosen_figures(words: Sequence[str]) -> list[Figure]:
@@ -248,20 +256,27 @@ def chosen_figures(words: Sequence[str]) -> list[Figure]:
         EtbenchError: if one is neither in the default table nor a column of results.csv.
 
     """
-    known = [*BY_WORD, *READ]
+    known = [*BY_WORD, *READ, f"{PREFIX}NAME"]
     for word in words:
-        if word not in known:
+        if word not in BY_WORD and (word in RAW or metric_named(word) is None):
             raise EtbenchError(
                 f"unknown column {word!r}{nearest(word, known)}; choose from {', '.join(BY_WORD)}, and "
                 "the columns of results.csv (docs/reference/columns.md)",
                 stage="show",
             )
-    return [replace(BY_WORD[word], rank=0) if word in BY_WORD else _of_csv(word) for word in words]
+    return [
+        replace(BY_WORD[word], rank=0)
+        if word in BY_WORD
+        else _accuracy(word)
+        if is_accuracy(word)
+        else _of_csv(word)
+        for word in words
+    ]
 
 
 def _of_csv(name: str) -> Figure:
     def text(result: Result) -> str:
-        value = READ[name](result)
+        value = read_column(result, name)
         if value is None:
             return "-"
         return f"{value:.4g}" if isinstance(value, float) else str(value)

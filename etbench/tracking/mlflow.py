@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from etbench.errors import ConfigError
 from etbench.results.comparison.interleaved import family_verdicts
 from etbench.results.schema import Result
+from etbench.results.tables.evaluation import evaluated
 from etbench.results.tables.metrics import COLUMNS
 from etbench.results.tables.rows import row_of
 from etbench.sweep.new_results import NewResultsCallback
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["MlflowCallback"]
 
 LONGEST = 500  # characters of a parameter, which MLflow limits
+ODD = re.compile(r"[^\w./ -]", re.ASCII)  # in the name of a metric
 CELL_ID = "etbench.cell_id"
 STATUS = {"failed": "FAILED", "wrong": "FAILED"}  # every other status is a run that finished
 
@@ -86,10 +89,13 @@ def _log(client: MlflowClient, experiment_id: str, path: Path, result: Result, d
         for column, value in zip(COLUMNS, row_of(result), strict=True)
         if value is not None and not column.raw
     }
+    numbers = {column.name: value for column, value in given.items() if column.better}
+    accuracy = evaluated(result.evaluation, result.evaluation_items)
+    numbers |= {ODD.sub("_", name): value for name, value in accuracy.items()}
     metrics = [
-        Metric(column.name, float(value), begun, 0)
-        for column, value in given.items()
-        if column.better and math.isfinite(value)
+        Metric(name, float(value), begun, 0)
+        for name, value in numbers.items()
+        if value is not None and math.isfinite(value)
     ]
     params = [
         Param(column.name, str(value)[:LONGEST]) for column, value in given.items() if not column.better

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import tiny_models
@@ -13,16 +13,16 @@ from running import CONF, TESTS
 
 from etbench.config import Cell
 from etbench.engine.run import run_cells
-from etbench.errors import ConfigError, EtbenchError
-from etbench.evaluate import BuiltProgram, top1
+from etbench.errors import ConfigError
+from etbench.evaluate import BuiltProgram
 from etbench.preflight.command_line import check_command_line
 from etbench.preflight.compose import compose
 from etbench.results import to_frame
 from etbench.results.schema import Result
 
 HOOKS = {
-    "spread": ("evaluate._target_=accuracy_hooks.spread", "+evaluate.scale=2"),
-    "fp16": ("evaluate._target_=accuracy_hooks.spread", "+evaluate.scale=2", "precision=fp16"),
+    "spread": ("evaluate._target_=accuracy_hooks.spread", "evaluate.scale=2"),
+    "fp16": ("evaluate._target_=accuracy_hooks.spread", "evaluate.scale=2", "precision=fp16"),
     "top1": ("evaluate=top1", "evaluate.data={data}"),
     "broken": ("evaluate._target_=accuracy_hooks.broken",),
     "list": ("evaluate._target_=accuracy_hooks.no_figures",),
@@ -73,11 +73,20 @@ def test_the_hook_runs_the_program_in_its_precision_and_its_figures_are_in_the_r
     assert found["spread"] == pytest.approx(2 * float(output.max() - output.min()), rel=1e-2)
     assert found["nothing"] is None
     assert "evaluate" in results[name].stage_s
-    assert json.loads(to_frame([results[name]])["evaluation"].item()) == found
+    frame = to_frame([results[name]])
+    assert frame["eval_spread"].item() == found["spread"]
+    assert frame["eval_nothing"].isna().item()
 
 
-def test_top1_counts_the_labels_that_the_program_finds(results: dict[str, Result]) -> None:
-    assert results["top1"].evaluation == {"top1": 0.75, "items": 16}
+def test_top1_returns_which_labels_the_program_finds(results: dict[str, Result]) -> None:
+    assert results["top1"].evaluation == {"top1": 0.75}
+    answers = results["top1"].evaluation_items["top1"]
+    assert (answers.count, answers.right) == (16, 12)
+    assert answers.booleans is not None
+    assert answers.booleans.tolist() == [False, True, True, True] * 4
+    broken = msgspec.structs.replace(answers, correct=answers.correct[:-4])
+    assert broken.booleans is None
+    assert msgspec.structs.replace(answers, right=11).booleans is None
 
 
 def test_what_the_hook_reads_is_in_the_result(results: dict[str, Result]) -> None:
@@ -87,13 +96,6 @@ def test_what_the_hook_reads_is_in_the_result(results: dict[str, Result]) -> Non
     assert hook.data == []
     assert built_in.code == []
     assert [Path(file.path).name for file in built_in.data] == ["data.npz"]
-
-
-def test_labels_that_are_no_list_of_numbers_are_refused(tmp_path: Path) -> None:
-    np.savez(tmp_path / "column.npz", inputs=np.zeros((3, 2)), labels=np.zeros((3, 1), int))
-    program = BuiltProgram(method=None, example=[torch.zeros(1, 2)])  # which is not run
-    with pytest.raises(EtbenchError, match=r"column\.npz: labels must have shape \(items,\), not \(3, 1\)"):
-        top1(program, data=str(tmp_path / "column.npz"))
 
 
 @pytest.mark.parametrize(
@@ -118,13 +120,33 @@ def test_a_hook_that_fails_is_the_failure_of_its_cell_before_it_is_timed(
 def test_a_data_set_that_is_not_there_is_a_fault_and_a_hook_is_part_of_the_identity() -> None:
     with pytest.raises(ConfigError, match=r"evaluate\.data=/no/such\.npz: no such file"):
         check_command_line(["evaluate=top1", "evaluate.data=/no/such.npz"])
-    with pytest.raises(ConfigError, match=r"evaluate\.data is required"):
+    with pytest.raises(ConfigError, match=r"evaluate\.data is required: model=mobilenet_v2 has no"):
         check_command_line(["evaluate=top1"])
+    with pytest.raises(ConfigError, match=r"evaluate\.data=labels\.npz: no such file"):
+        check_command_line(["evaluate=top1", "evaluate.data=labels.npz"])
+    with pytest.raises(ConfigError, match=r"as a function: module 'etbench\.data\.digits' has no 'heldout'"):
+        check_command_line(["evaluate=top1", "evaluate.data=etbench.data.digits.heldout"])
+    with pytest.raises(ConfigError, match=r"evaluate\.data: no accuracy is evaluated; choose a function"):
+        check_command_line(["evaluate.data=labels.npz"])
+    with pytest.raises(ConfigError, match="bound of eval_top1: no accuracy is evaluated"):
+        check_command_line(["decision.bounds={eval_top1: '>=0.9'}"])
     with pytest.raises(ConfigError, match="did you mean 'scale'"):
-        _cell("evaluate._target_=accuracy_hooks.spread", "+evaluate.scael=2")
+        _cell("evaluate._target_=accuracy_hooks.spread", "evaluate.scael=2")
     plain, evaluated = _cell(), _cell("evaluate._target_=accuracy_hooks.broken")
     assert plain.cell_id != evaluated.cell_id
     assert plain.recipe == evaluated.recipe
+
+
+def test_options_of_the_function_need_no_plus_and_the_data_of_a_model_need_no_option() -> None:
+    sweep = ["-m", "evaluate._target_=accuracy_hooks.spread", "evaluate.scale=2,3"]
+    assert check_command_line(sweep)[-1] == "++evaluate.scale=2,3"
+    shown = ["--cfg", "job", "evaluate._target_=accuracy_hooks.spread", "evaluate.scale=2"]
+    assert check_command_line(shown)[-1] == "++evaluate.scale=2"
+    cell = compose(["model=digits", "evaluate=top1"])
+    assert cell.evaluate.data == "etbench.data.digits.held_out"
+    assert compose(cell.command).cell_id == cell.cell_id
+    other = compose(["model=digits", "evaluate=top1", f"evaluate.data={TESTS}"])
+    assert other.evaluate.data == str(TESTS)
 
 
 def test_arrays_are_given_in_the_memory_format_of_the_program() -> None:

@@ -343,7 +343,7 @@ def test_an_unknown_option_says_how_a_file_of_ones_own_is_found() -> None:
             "evaluate._target_=accuracy_hooks.spread does not accept",
         ),
         (
-            ["evaluate._target_=accuracy_hooks.sprad", "+evaluate.scale=2"],
+            ["evaluate._target_=accuracy_hooks.sprad", "evaluate.scale=2"],
             "has no 'sprad' (did you mean 'spread",
         ),
         (

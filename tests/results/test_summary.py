@@ -75,9 +75,10 @@ def test_failures_of_one_reason_share_a_line(make_result: MakeResult, failed: Re
 
 
 def test_figures_of_the_accuracy_hook_are_columns_of_a_sweep(make_result: MakeResult) -> None:
-    printed = _summary(make_result("a", evaluation={"top1": 0.75}), make_result("b"))
+    trained = make_result("a", weights="pretrained", evaluation={"top1": 0.75})
+    printed = _summary(trained, make_result("b"))
     head, _, first, second = printed.splitlines()[:4]
-    assert head.split()[-2:] == ["top1", "state"]
+    assert head.split()[-2:] == ["eval_top1", "state"]
     assert first.split()[-2:] == ["0.75", "ok"]
     assert second.split()[-2:] == ["-", "ok"]
 

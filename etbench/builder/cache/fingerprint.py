@@ -138,10 +138,11 @@ def _digest_of(path: Path, _size: int, _mtime_ns: int) -> str:
 
 @cache
 def _own_sources() -> str:
-    """Return a hash of the packages of etbench that build, and of the bundled sentences."""
+    """Return a hash of the packages of etbench that build, and of the bundled sentences and weights."""
     package = Path(__file__).resolve().parents[2]
     files = [file for name in OWN_SOURCES for file in (package / name).rglob("*.py")]
     files += [package / "config" / "component.py", *(package / "data").glob("*.txt")]
+    files += (package / "models").glob("*.safetensors")
     content = hashlib.sha256()
     for file in sorted(files):
         content.update(f"{file.name}:{digest(file)}\n".encode())

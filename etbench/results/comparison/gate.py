@@ -15,14 +15,15 @@ from etbench.results.checks import CODES, codes_like
 from etbench.results.comparison.pairing import cell_name
 from etbench.results.comparison.tails import TAIL_BOUNDS, bounded_pairs, tail_change
 from etbench.results.schema import Result
+from etbench.results.tables.evaluation import PREFIX, metric_named
 from etbench.results.tables.metrics import COLUMNS, Column
 
 __all__ = ["Condition", "FindingCondition", "Violation", "check_conditions", "parse_condition"]
 
-METRICS = {column.name: column for column in COLUMNS if column.better}
 ALIASES = {"artifact_bytes": "pte_bytes"}
 UNBOUNDED = {"latency_p95_ms": "p95_bound", "latency_p99_ms": "p99_bound"}
-FORM = re.compile(r"\s*(\w+)\s*([<>])\s*([+-]?\d+(?:\.\d+)?)\s*(%?)\s*")
+FORM = re.compile(r"\s*(\S+?)\s*([<>])\s*([+-]?\d+(?:\.\d+)?)\s*(%|pp)?\s*")
+POINTS = 100  # in a share of 1
 
 
 class Condition(Struct, frozen=True, kw_only=True):
@@ -59,6 +60,8 @@ class Violation(Struct, frozen=True, kw_only=True):
 def parse_condition(text: str) -> Condition | FindingCondition:
     """Read ``metric>+2%`` (of the baseline), ``metric<-1`` (in its own unit), or ``finding:CODE``.
 
+    ``eval_top1<-0.5pp`` is in percentage points, for a metric that is a share.
+
     Raises:
         EtbenchError: if it has another form, an unknown metric or code; the message lists what is known.
 
@@ -79,11 +82,13 @@ def parse_condition(text: str) -> Condition | FindingCondition:
             'such as "pte_bytes>+2%" or "sqnr_db<-1", or finding:CODE',
             stage="compare",
         )
-    name, side, limit, percent = match.groups()
+    name, side, limit, unit = match.groups()
     metric = ALIASES.get(name, name)
-    if metric not in METRICS:
+    column = metric_named(metric)
+    if column is None or not column.better:
+        known = [*(one.name for one in COLUMNS if one.better), f"{PREFIX}NAME"]
         raise EtbenchError(
-            f"{text!r}: there is no metric {name!r}; the metrics are {', '.join(METRICS)}", stage="compare"
+            f"{text!r}: there is no metric {name!r}; the metrics are {', '.join(known)}", stage="compare"
         )
     if metric in UNBOUNDED:
         raise EtbenchError(
@@ -95,8 +100,8 @@ def parse_condition(text: str) -> Condition | FindingCondition:
         text=text.strip(),
         metric=metric,
         side=">" if side == ">" else "<",
-        limit=float(limit),
-        percent=bool(percent),
+        limit=float(limit) / (POINTS if unit == "pp" else 1),
+        percent=unit == "%",
     )
 
 
@@ -118,7 +123,8 @@ def check_conditions(
         if condition.metric in TAIL_BOUNDS:
             found += _tail_violations(condition, pairs)
             continue
-        column = METRICS[condition.metric]
+        column = metric_named(condition.metric)
+        assert column is not None  # as `parse_condition` found
         known = [pair for pair in pairs if _figure(column, pair[0]) is not None]
         if pairs and not known:
             raise EtbenchError(

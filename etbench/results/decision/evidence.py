@@ -11,6 +11,7 @@ from etbench.results.decision.bounds import Bound
 from etbench.results.decision.candidates import Candidate, ratios
 from etbench.results.decision.figures import ACCURACY, accuracy_names, figure, in_words
 from etbench.results.tables.frames import METRIC
+from etbench.stats.shares import PairedShares, compare_shares
 
 __all__ = ["Check", "check_bound"]
 
@@ -28,8 +29,9 @@ class Check(Struct, frozen=True, kw_only=True):
 def check_bound(bound: Bound, cell: Candidate) -> list[Check]:
     """Check a bound on a cell; one on several accuracies has a check for each.
 
-    The median latency counts with its interval, and its ratio to a reference with that of the ratio, so that
-    a bound inside of the interval is undecided. Other figures count as they are.
+    The median latency counts with its interval, its ratio to a reference with that of the ratio, and an
+    accuracy of the same items as the reference's with that of the paired difference: a bound inside of the
+    interval is undecided. Other figures count as they are.
     """
     if not bound.name.startswith(ACCURACY):
         return [_check(bound, bound.name, cell)]
@@ -59,7 +61,21 @@ def _check(bound: Bound, name: str, cell: Candidate) -> Check:
         ratio = cell.to_fp32 if bound.reference == "fp32" else ratios([(cell, reference)])[0]
         assert ratio is not None
         return _judged(bound, f"{name} / {bound.reference}", ratio.inverse, bound.limit(known) / known)
+    if (paired := _paired(name, cell, reference)) is not None:
+        return _judged(
+            bound, name, (value, known + paired.low, known + paired.high), bound.limit(known), beside=known
+        )
     return _judged(bound, name, (value, value, value), bound.limit(known), beside=known)
+
+
+def _paired(name: str, cell: Candidate, reference: Candidate) -> PairedShares | None:
+    """Compare a share of items with that of the reference, item by item; None if that is not known."""
+    key = name.removeprefix(ACCURACY)
+    new, base = (one.result.evaluation_items.get(key) for one in (cell, reference))
+    if new is None or base is None or new is base or new.items_sha256 != base.items_sha256:
+        return None
+    after, before = new.booleans, base.booleans
+    return None if after is None or before is None else compare_shares(before, after)
 
 
 def _interval(name: str, cell: Candidate) -> tuple[float, float]:

@@ -14,6 +14,8 @@ import msgspec
 from etbench.errors import nearest
 from etbench.results.numbers import db, megabytes, milliseconds
 from etbench.results.schema import Result
+from etbench.results.tables.evaluation import PREFIX as ACCURACY
+from etbench.results.tables.evaluation import metric_named
 from etbench.results.tables.metrics import COLUMNS
 
 __all__ = [
@@ -28,7 +30,6 @@ __all__ = [
 ]
 
 FIGURES = {column.name: column for column in COLUMNS if column.better}
-ACCURACY = "eval_"  # begins the names of the accuracy function's figures
 
 
 def figure(result: Result, name: str) -> float | None:
@@ -40,10 +41,8 @@ def figure(result: Result, name: str) -> float | None:
             the result such as ``latency_ms.p50``.
 
     """
-    if name.startswith(ACCURACY):
-        value = (result.evaluation or {}).get(name.removeprefix(ACCURACY))
-    else:
-        value = FIGURES[name].read(result) if name in FIGURES else _at(result, name)
+    column = metric_named(name)
+    value = column.read(result) if column and column.better else _at(result, name)
     return None if value is None or math.isnan(value) else float(value)
 
 

@@ -9,7 +9,7 @@ from etbench.results.decision.bounds import Bound, bound_faults, parse_bounds
 from etbench.results.decision.figures import ACCURACY, accuracy_names, direction, figure, name_fault
 from etbench.results.schema import Result
 
-__all__ = ["faults", "objective_value"]
+__all__ = ["accuracy_faults", "faults", "objective_value"]
 
 Bounds = Mapping[str, str | float]
 
@@ -18,6 +18,19 @@ def faults(objective: str, bounds: Bounds | None) -> list[str]:
     """List unknown names and bounds that cannot be read, before a sweep spends hours on them."""
     fault = name_fault(objective)
     return [*([f"decision.objective={objective}: {fault}"] if fault else []), *bound_faults(bounds or {})]
+
+
+def accuracy_faults(objective: str, bounds: Bounds | None) -> list[str]:
+    """List figures of the accuracy function that a cell without one will not have."""
+    named = {"decision.objective": objective} | {f"bound of {name}": name for name in bounds or {}}
+    remedy = "choose a function, such as evaluate=top1"
+    return [
+        f"{key}={name}: no accuracy is evaluated; {remedy}"
+        if key == "decision.objective"
+        else f"{key}: no accuracy is evaluated; {remedy}"
+        for key, name in named.items()
+        if name.startswith(ACCURACY)
+    ]
 
 
 def objective_value(result: Result | None, objective: str, bounds: Bounds | None) -> float | None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from etbench.results import charts
 from etbench.results.files.upgrade import fill_in
 from etbench.results.report import tables
+from etbench.results.report.accuracy import accuracy_grid, change_grid
 from etbench.results.report.grid import Grid
 from etbench.results.report.shipping import Shipping, shipping
 from etbench.results.report.words import Summary, summarize_in_words
@@ -71,7 +72,11 @@ def gather(
         shipping=shipping(cells),
         summary=summarize_in_words(frame, cells),
         ranking=tables.ranking_grid(frame, top),
-        sections=[*(section for section in _sections(frame, cells) if section.specs), *_sizes(frame)],
+        sections=[
+            *_accuracy(frame),
+            *(section for section in _sections(frame, cells) if section.specs),
+            *_sizes(frame),
+        ],
         environment=tables.environment_grid(cells),
         cells=tables.cell_grid(frame),
         left_out=list(left_out),
@@ -91,6 +96,18 @@ def _sections(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Sectio
         numbers=[tables.coverage_grid(frame)],
     )
     yield _operators(frame)
+
+
+def _accuracy(frame: pd.DataFrame) -> list[Section]:
+    """Return a section without charts, if an accuracy was evaluated."""
+    numbers = [one for one in (change_grid(frame), accuracy_grid(frame)) if one.rows]
+    text = (
+        "What the accuracy function returned for each cell; a share of items has the Wilson interval. If "
+        "a cell and fp32 judged the same items, those that only one of them gets right are compared by "
+        "McNemar's exact test, with 95 % for all rows together. Undecided does not mean that nothing is "
+        "lost. The accuracy of random weights says nothing, and is marked."
+    )
+    return [Section(name="accuracy", title="Accuracy", text=text, numbers=numbers)] if numbers else []
 
 
 def _sizes(frame: pd.DataFrame) -> list[Section]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,11 +15,15 @@ MISSING = "-"
 
 
 class Heading(Struct, frozen=True):
-    """A column of a frame, its heading, and the function that formats its numbers; text by default."""
+    """A column of a frame, its heading, and the function that formats its numbers; text by default.
+
+    `mark` is a column with a word for some of its values, which stands behind them.
+    """
 
     column: str
     label: str
     write: Callable[[Any], str] | None = None
+    mark: str = ""
 
 
 class Entry(Struct, frozen=True):
@@ -41,7 +45,10 @@ class Grid(Struct, frozen=True, kw_only=True):
 def grid(frame: pd.DataFrame, headings: Sequence[Heading], caption: str) -> Grid:
     """Write a frame as a table; columns without a single entry are left out."""
     used = [one for one in headings if one.column in frame and frame[one.column].notna().any()]
-    columns = [[_entry(value, one) for value in frame[one.column]] for one in used]
+    columns = [
+        [_entry(*pair, one) for pair in zip(frame[one.column], _marks(frame, one), strict=True)]
+        for one in used
+    ]
     return Grid(
         caption=caption,
         labels=[one.label for one in used],
@@ -50,9 +57,18 @@ def grid(frame: pd.DataFrame, headings: Sequence[Heading], caption: str) -> Grid
     )
 
 
-def _entry(value: Any, heading: Heading) -> Entry:
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+def _marks(frame: pd.DataFrame, heading: Heading) -> Iterable[Any]:
+    return frame[heading.mark] if heading.mark else [None] * len(frame)
+
+
+def _entry(value: Any, mark: Any, heading: Heading) -> Entry:
+    if _is_missing(value):
         return Entry(MISSING)
     if heading.write is None:
         return Entry(str(value))
-    return Entry(heading.write(value), key=f"{float(value):.9g}")
+    text = heading.write(value)
+    return Entry(text if _is_missing(mark) else f"{text} {mark}", key=f"{float(value):.9g}")
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))

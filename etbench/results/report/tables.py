@@ -11,6 +11,7 @@ from etbench.artifact import Delegation
 from etbench.host.environment import Environment
 from etbench.host.fingerprint import machine_name
 from etbench.results.numbers import number
+from etbench.results.report.accuracy import accuracy_headings, marked
 from etbench.results.report.grid import Grid, Heading, grid
 from etbench.results.schema import Result
 from etbench.results.tables.frames import METRIC, against, profile, rank
@@ -82,7 +83,9 @@ ALL = [
 
 def cell_grid(frame: pd.DataFrame) -> Grid:
     """List every cell, failed ones included."""
-    return grid(frame.sort_values(["subject", "precision", "delegate"]), ALL, "All cells")
+    ordered = marked(frame.sort_values(["subject", "precision", "delegate"]))
+    place = ALL.index(SQNR) + 1
+    return grid(ordered, [*ALL[:place], *accuracy_headings(frame), *ALL[place:]], "All cells")
 
 
 def latency_grid(frame: pd.DataFrame) -> Grid:
@@ -120,16 +123,20 @@ def speedup_grid(frame: pd.DataFrame, by: str, base: str) -> Grid:
         Heading("basis", "ratio of"),
         Heading("size_ratio", "size ÷ baseline", number),
         SQNR,
+        *accuracy_headings(pairs),
     ]
-    return grid(pairs, headings, f"Compared with {base}")
+    return grid(marked(pairs), headings, f"Compared with {base}")
 
 
 def ranking_grid(frame: pd.DataFrame, top: int) -> Grid:
     """List the fastest cells."""
     ranked = rank(frame.assign(model=frame["subject"])).rename(columns={"model": "subject"}).head(top)
     within = Heading("rank_in_model", "in model", number)
-    headings = [Heading("rank", "rank", number), *CELL, P50, SQNR, SIZE, within]
-    return grid(ranked, headings, f"The {min(top, len(ranked))} fastest cells")
+    accuracy = accuracy_headings(frame)
+    headings = [Heading("rank", "rank", number), *CELL, P50, SQNR, *accuracy, SIZE, within]
+    return grid(
+        marked(ranked) if accuracy else ranked, headings, f"The {min(top, len(ranked))} fastest cells"
+    )
 
 
 def stability_grid(frame: pd.DataFrame, results: Sequence[Result]) -> Grid:

@@ -15,7 +15,15 @@ from etbench.artifact.sources import Sources
 from etbench.events import Failure
 from etbench.host.environment import Environment
 from etbench.host.load import MachineLoad, MachineNow
-from etbench.measure.pass_results import Energy, LoadPass, Memory, Profile, SizeLatency, SizeParity
+from etbench.measure.pass_results import (
+    Energy,
+    ItemAnswers,
+    LoadPass,
+    Memory,
+    Profile,
+    SizeLatency,
+    SizeParity,
+)
 from etbench.results.schema.finding import Finding
 from etbench.results.schema.names import cell_words
 from etbench.stats.blocks import round_medians
@@ -195,7 +203,8 @@ class Result(Struct, frozen=True, kw_only=True):
     processes that did nothing else. `from_cache` is true if the program was built for an earlier run;
     `artifact.build_s` is how long that took. `parity_at_other_sizes` is for a program with dynamic axes,
     whose `parity` is that of the inputs that the rounds use, and `latency_at_other_sizes` for those of its
-    sizes that the user named. `evaluation` has the results of the user's accuracy hook, and
+    sizes that the user named. `evaluation` has the results of the user's accuracy hook,
+    `evaluation_items` which items of the data set are right, for those that are a share of items, and
     `evaluation_sources` the code and data that it read. `reason` explains why a cell was skipped, or only
     built. `command` has the arguments of ``python -m etbench`` for this cell alone, in the folder it was run
     in. `pte_file` and `log_file` are relative to the result. `stage_s` is the time of each stage; `config` is
@@ -246,6 +255,7 @@ class Result(Struct, frozen=True, kw_only=True):
     latency_at_other_sizes: list[SizeLatency] = []
     generated: Generated | None = None
     evaluation: dict[str, float | None] | None = None
+    evaluation_items: dict[str, ItemAnswers] = {}
     evaluation_sources: Sources | None = None
     pte_file: str | None = None
     log_file: str | None = None

@@ -1,4 +1,4 @@
-"""All tables of any number of result files, written as the files are read."""
+"""All tables of any number of result files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import pandas as pd
 
 from etbench.escaping import terminal_text
 from etbench.results.files.store import UnreadableError
+from etbench.results.tables.accuracy import compare_accuracy
 from etbench.results.tables.delegation import DELEGATION_COLUMNS, delegation_rows
+from etbench.results.tables.evaluation import evaluated, evaluation_names
 from etbench.results.tables.frames import (
     IDENTITY,
     compare_delegates,
@@ -35,9 +37,11 @@ __all__ = ["FIGURES", "aggregate", "write_rows"]
 
 NAMES = [column.name for column in COLUMNS]
 FIGURES = [name for name in NAMES if name not in RAW]
+ACCURACY = ("evaluation", "evaluation_items")
 DETAILS = ("operators", "delegation", "sizes")  # lists, written to their own tables
 _figures = itemgetter(*map(NAMES.index, FIGURES))
 _identity = itemgetter(*map(NAMES.index, IDENTITY))
+_accuracy = itemgetter(*map(NAMES.index, ACCURACY))
 _details = itemgetter(*map(NAMES.index, DETAILS))
 _log = logging.getLogger(__name__)
 
@@ -46,9 +50,9 @@ def aggregate(paths: Iterable[str | Path], out: Path, *, remember: bool = True) 
     """Write all tables of these results as CSV files and return their paths.
 
     `results.csv`, `precision_comparison.csv`, `delegate_comparison.csv`, `ranking.csv`, `pivot.csv`,
-    `delegation.csv` if a program was built, `profile.csv` if a cell was profiled, `sizes.csv` if a program
-    has dynamic axes, and `results.parquet` if pyarrow is installed. Files that are left out, repeated cells
-    and mixed conditions are logged.
+    `accuracy.csv` if an accuracy was evaluated, `delegation.csv` if a program was built, `profile.csv` if a
+    cell was profiled, `sizes.csv` if a program has dynamic axes, and `results.parquet` if pyarrow is
+    installed. Files that are left out, repeated cells and mixed conditions are logged.
 
     Args:
         paths: files, or folders that are searched for ``.json`` files.
@@ -64,19 +68,20 @@ def aggregate(paths: Iterable[str | Path], out: Path, *, remember: bool = True) 
         _log.warning("%s", terminal_text(notice))
     flat = pivot(frame)
     flat.columns = pd.Index([f"{'_'.join(map(str, pair))}_p50_ms" for pair in flat.columns])
+    accuracy = compare_accuracy(frame)
     tables = {
         "precision_comparison": compare_precisions(frame),
         "delegate_comparison": compare_delegates(frame),
         "ranking": rank(frame),
         "pivot": flat.reset_index(),
-    }
+    } | ({} if accuracy.empty else {"accuracy": accuracy})
     for name, table in tables.items():
         with replacing(path := out / f"{name}.csv") as file:
             write_frame(table, file)
         written.append(path)
     if find_spec("pyarrow") is not None:
         with replacing(path := out / "results.parquet") as file:
-            frame[FIGURES].to_parquet(file, index=False)
+            frame.drop(columns=RAW).to_parquet(file, index=False)
         written.append(path)
     return written
 
@@ -84,7 +89,7 @@ def aggregate(paths: Iterable[str | Path], out: Path, *, remember: bool = True) 
 def write_rows(
     found: Iterable[tuple[Path, Row | UnreadableError]], out: Path
 ) -> tuple[list[Path], list[Row], list[Path]]:
-    """Write each row and its operators as soon as they are read.
+    """Write the operators of each row as soon as they are read, and the rows once their columns are known.
 
     Returns:
         The files of the rows, the rows without their operators, and the tables written.
@@ -102,12 +107,10 @@ def write_rows(
                 writers[path] = stack.enter_context(_csv(path, header))
             return writers[path]
 
-        write = writer(results, FIGURES)
         for path, row in found:
             if isinstance(row, UnreadableError):
                 _log.warning("left out %s", terminal_text(row.message))
                 continue
-            write.writerow(_figures(row))
             identity, (operators, taken, sized) = _identity(row), _details(row)
             if operators:
                 writer(profile, HEADER).writerows(operator_rows(identity, operators))
@@ -118,7 +121,12 @@ def write_rows(
                 writer(sizes, SIZE_COLUMNS).writerows(size_rows(identity, sized))
             files.append(path)
             rows.append(_without_details(row))
-    return files, rows, list(writers)
+        accuracy = [evaluated(*_accuracy(row)) for row in rows]
+        names = evaluation_names(accuracy)
+        write = writer(results, [*FIGURES, *names])
+        for row, own in zip(rows, accuracy, strict=True):
+            write.writerow([*_figures(row), *map(own.get, names)])
+    return files, rows, [results, *(path for path in writers if path != results)]
 
 
 def _without_details(row: Row) -> Row:

@@ -13,12 +13,14 @@ from etbench.escaping import terminal_text
 from etbench.results.files.store import UnreadableError
 from etbench.results.schema import Result
 from etbench.results.tables.delegation import DELEGATION_COLUMNS, delegation_rows
+from etbench.results.tables.evaluation import evaluated, evaluation_names, is_accuracy
 from etbench.results.tables.metrics import COLUMNS
 from etbench.results.tables.profiles import HEADER, operator_rows
 from etbench.results.tables.rows import Row, row_of, stream_rows
 from etbench.results.tables.speedup import CHOSEN_BY, FIGURES, choose_bases, speedups
 
 __all__ = [
+    "accuracies",
     "against",
     "compare_delegates",
     "compare_precisions",
@@ -36,6 +38,7 @@ BASE_PRECISION = "fp32"
 BASE_DELEGATE = "portable"
 METRIC = "latency_p50_ms"
 IDENTITY = ["model", "precision", "delegate"]
+OF_BASE = [METRIC, "pte_bytes", "evaluation", "evaluation_items"]  # what pairs have of their baseline
 CONDITIONS = ["inputs", "weights", "threads", "runner", "machine"]
 
 _log = logging.getLogger(__name__)
@@ -75,7 +78,29 @@ def frame_of_rows(rows: Sequence[Row]) -> pd.DataFrame:
             for column, of_all in zip(COLUMNS, values, strict=True)
         }
     )
-    return frame.infer_objects()
+    return _with_evaluation(frame.infer_objects())
+
+
+def _with_evaluation(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with a column for each figure of its accuracy functions, at the end."""
+    found = [evaluated(*pair) for pair in zip(frame["evaluation"], frame["evaluation_items"], strict=True)]
+    names = evaluation_names(found)
+    if not names:
+        return frame
+    return frame.assign(
+        **{name: np.array([one.get(name) for one in found], dtype="float64") for name in names}
+    )
+
+
+def accuracies(frame: pd.DataFrame) -> list[str]:
+    """Return the columns of the figures of accuracy functions, without those of their intervals."""
+    return [str(name) for name in frame.columns if is_accuracy(str(name))]
+
+
+def _weighed(frame: pd.DataFrame) -> list[str]:
+    """Return those columns and whose they are: a figure of random weights says nothing."""
+    names = accuracies(frame)
+    return [*names, "weights"] if names else []
 
 
 def compare_precisions(frame: pd.DataFrame, base: str = BASE_PRECISION) -> pd.DataFrame:
@@ -88,13 +113,14 @@ def compare_precisions(frame: pd.DataFrame, base: str = BASE_PRECISION) -> pd.Da
     pairs = against(frame, "precision", base)
     pairs["size_ratio"] = pairs["pte_bytes"] / pairs["pte_bytes_base"]
     columns = [*IDENTITY, "base", METRIC, f"{METRIC}_base", *FIGURES, "pte_bytes", "size_ratio", "sqnr_db"]
-    return pairs[columns]
+    return pairs[[*columns, *_weighed(pairs)]]
 
 
 def compare_delegates(frame: pd.DataFrame, base: str = BASE_DELEGATE) -> pd.DataFrame:
     """Compare each delegate with the baseline, for each model and precision; see `compare_precisions`."""
     pairs = against(frame, "delegate", base)
-    return pairs[[*IDENTITY, "base", METRIC, f"{METRIC}_base", *FIGURES, "delegated_share", "sqnr_db"]]
+    columns = [*IDENTITY, "base", METRIC, f"{METRIC}_base", *FIGURES, "delegated_share", "sqnr_db"]
+    return pairs[[*columns, *_weighed(pairs)]]
 
 
 def rank(frame: pd.DataFrame) -> pd.DataFrame:
@@ -104,7 +130,8 @@ def rank(frame: pd.DataFrame) -> pd.DataFrame:
     too.
     """
     measured = _measured(frame).sort_values(METRIC, kind="stable")
-    ranked = measured[[*IDENTITY, *_telling(measured), METRIC, "pte_bytes", "sqnr_db"]].copy()
+    telling = [*_telling(measured), METRIC, "pte_bytes", "sqnr_db", *_weighed(measured)]
+    ranked = measured[[*IDENTITY, *dict.fromkeys(telling)]].copy()
     ranked.insert(0, "rank", range(1, len(ranked) + 1))
     within = ranked.groupby("model")[METRIC].rank(method="first").astype(int)
     ranked.insert(1, "rank_in_model", within)
@@ -156,7 +183,7 @@ def delegation(frame: pd.DataFrame) -> pd.DataFrame:
 def summary(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the columns that fit on a screen, for all cells, failed ones included."""
     columns = [*IDENTITY, "status", METRIC, "latency_mean_ms", "p95_bound", "pte_bytes", "sqnr_db"]
-    return frame[columns].sort_values(IDENTITY, kind="stable").reset_index(drop=True)
+    return frame[[*columns, *_weighed(frame)]].sort_values(IDENTITY, kind="stable").reset_index(drop=True)
 
 
 def _telling(measured: pd.DataFrame) -> list[str]:
@@ -191,7 +218,7 @@ def against(frame: pd.DataFrame, by: str, base: str, *, confidence: float = 0.95
     pairs, bases = measured.loc[list(chosen)], measured.loc[list(chosen.values())]
     pairs = pairs.assign(
         **speedups(bases, pairs, confidence=confidence),
-        **{f"{name}_base": bases[name].array for name in (METRIC, "pte_bytes")},
+        **{f"{name}_base": bases[name].array for name in OF_BASE},
         base=base,
     )
     return pairs.sort_values(IDENTITY, kind="stable").reset_index(drop=True)

@@ -9,12 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import msgspec
-
 from etbench.artifact import Delegation
 from etbench.artifact.quantized_words import float_layers
 from etbench.host.fingerprint import machine_name, software
-from etbench.measure.pass_results import Operator
+from etbench.measure.pass_results import ItemAnswers, Operator
 from etbench.results.schema import Result
 from etbench.results.tables.delegation import delegation_time_share
 from etbench.results.tables.sizes import Size, sizes_of
@@ -126,10 +124,6 @@ def _share(result: Result) -> float | None:
     return result.artifact.delegation.delegated_nodes / result.artifact.delegation.total_nodes
 
 
-def _evaluation(result: Result) -> str | None:
-    return None if result.evaluation is None else msgspec.json.encode(result.evaluation).decode()
-
-
 def _time_share(result: Result) -> float | None:
     profile = result.profile
     return delegation_time_share(profile.operators, profile.execute_ms) if profile else None
@@ -233,7 +227,6 @@ COLUMNS = (
         _of("parity", "token_agreement"),
         "higher",
     ),
-    Column("evaluation", "results of the accuracy hook, as JSON", _evaluation),
     Column(
         "quantized_macs_share",
         "share of the multiply-accumulates that are quantized, if the precision quantizes",
@@ -328,6 +321,20 @@ COLUMNS = (
         holds=Delegation | None,
     ),
     Column("sizes", "latency and parity at each size", sizes_of, raw=True, holds=list[Size] | None),
+    Column(
+        "evaluation",
+        "figures of the accuracy function, see `etbench.results.tables.evaluation`",
+        lambda result: result.evaluation,
+        raw=True,
+        holds=dict[str, float | None] | None,
+    ),
+    Column(
+        "evaluation_items",
+        "which items are right",
+        lambda result: result.evaluation_items,
+        raw=True,
+        holds=dict[str, ItemAnswers],
+    ),
 )
 RAW = [column.name for column in COLUMNS if column.raw]
 

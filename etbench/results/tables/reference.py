@@ -7,7 +7,9 @@ import inspect
 import msgspec
 
 from etbench.results.schema import Result
+from etbench.results.tables.accuracy import ACCURACY_COLUMNS
 from etbench.results.tables.delegation import DELEGATION_COLUMNS
+from etbench.results.tables.evaluation import EVALUATED
 from etbench.results.tables.metrics import COLUMNS, DERIVED
 from etbench.results.tables.sizes import SIZE_COLUMNS
 
@@ -35,8 +37,11 @@ def columns_page() -> str:
         "| column | meaning | unit | better |",
         "|---|---|---|---|",
     ]
-    shown = [one for one in COLUMNS if not one.raw]
-    lines += [f"| `{one.name}` | {one.meaning} | {_unit(one.name)} | {one.better} |" for one in shown]
+    shown = [(one.name, one.meaning, one.better) for one in COLUMNS if not one.raw]
+    lines += [
+        f"| `{name}` | {meaning} | {_unit(name)} | {better} |"
+        for name, meaning, better in (*shown, *EVALUATED)
+    ]
     lines += [
         "",
         "## delegation.csv",
@@ -58,6 +63,17 @@ def columns_page() -> str:
         "|---|---|---|",
     ]
     lines += [f"| `{name}` | {meaning} | {_unit(name)} |" for name, meaning in SIZE_COLUMNS.items()]
+    lines += [
+        "",
+        "## accuracy.csv",
+        "",
+        "One row per figure of the accuracy function and cell that has a baseline in fp32, from "
+        "`etbench/results/tables/accuracy.py`.",
+        "",
+        "| column | meaning | unit |",
+        "|---|---|---|",
+    ]
+    lines += [f"| `{name}` | {meaning} | {_unit(name)} |" for name, meaning in ACCURACY_COLUMNS.items()]
     lines += [
         "",
         "## Other tables",
