@@ -4,8 +4,9 @@
 
 A folder has a good result and some files of `hostile_files`. Each command of `hostile_commands` is run on
 every few folders in this process, and some are run in processes of their own. Wrong is a traceback, a status
-that does not exist, more than 10 s, a file that changed outside of the output, a figure that no file has, and
-a file that was left out without a word. Exits with status 1 if anything was wrong; `--keep` keeps the files.
+that does not exist, more than 10 s (of CPU time in this process), a file that changed outside of the output,
+a figure that no file has, and a file that was left out without a word. Exits with status 1 if anything was
+wrong; `--keep` keeps the files.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ from hostile_files import LARGE, SPECIAL, Input, made, samples
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--inputs", type=int, default=5_000)
-    parser.add_argument("--per-folder", type=int, default=20, help="hostile files in each folder")
+    parser.add_argument(
+        "--large", action=argparse.BooleanOptionalAction, default=True, help="large files too"
+    )
+    parser.add_argument("--per-folder", type=int, default=40, help="hostile files in each folder")
     parser.add_argument("--each", type=int, default=5, help="commands on each folder, beside `show`")
     parser.add_argument("--processes", type=int, default=200, help="commands run in processes of their own")
     parser.add_argument("--seed", type=int, default=0)
@@ -50,8 +54,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="hostile-") as name:
         os.environ["ETBENCH_CACHE"] = f"{name}/cache"
         scratch = Path(name) / "case"
-        for command in COMMANDS:
-            _try(scratch, large, command, counts, args.keep)
+        for command, one in itertools.product(COMMANDS if args.large else (), large):
+            _try(scratch, [one], command, counts, args.keep)
         while counts["inputs"] < args.inputs and not spent():
             inputs = [made(chance, originals) for _ in range(args.per_folder)]
             counts.update({"inputs": len(inputs)})
