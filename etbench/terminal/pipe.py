@@ -34,7 +34,7 @@ class _Output(io.FileIO):
 
     def write(self, data: ReadableBuffer, /) -> int:
         try:
-            return super().write(data)  # type: ignore[return-value]  # None if it would block
+            return super().write(data)
         except OSError as error:
             error.filename = OUTPUT
             raise
@@ -45,7 +45,7 @@ class _Errors(io.FileIO):
 
     def write(self, data: ReadableBuffer, /) -> int:
         with suppress(OSError):
-            return super().write(data)  # type: ignore[return-value]
+            return super().write(data)
         return memoryview(data).nbytes
 
 
