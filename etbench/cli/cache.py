@@ -60,10 +60,10 @@ def run(args: argparse.Namespace) -> int:
         case "verify":
             return _verify(cache)
         case "clear":
-            removed = cache.clear()
+            cleared = cache.clear()
             left = len(cache.entries())
             rest = f"; {counted(left, 'program')} could not be removed from {cache.folder}" if left else ""
-            _say(f"removed {counted(removed, 'program')}{rest}")
+            _say(f"removed {counted(cleared, 'program')}{rest}")
     return 0
 
 
