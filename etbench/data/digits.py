@@ -59,7 +59,7 @@ def _digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
             hint="install scikit-learn again",
         )
     table = np.loadtxt(io.BytesIO(text), delimiter=",", dtype=np.float32)
-    images = (table[:, :-1] / LEVELS).reshape(-1, 1, SIDE, SIDE)
+    images = (table[:, :-1] / np.float32(LEVELS)).reshape(-1, 1, SIDE, SIDE)
     return images, table[:, -1].astype(np.int64)
 
 

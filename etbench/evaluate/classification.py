@@ -53,7 +53,7 @@ def _predicted(
     logits = program(inputs)[0]
     if start == 0:
         _check_classes(labelled, logits, data, batch)
-    return logits[:count].argmax(axis=1)
+    return np.asarray(logits[:count].argmax(axis=1), dtype=np.int64)
 
 
 def _check_classes(labelled: Labelled, logits: NDArray[np.float32], data: str, batch: int) -> None:

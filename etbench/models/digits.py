@@ -68,7 +68,7 @@ def classifier(*, weights: str, seed: int, batch: int, spread: float = 1.0) -> L
     images = torch.from_numpy(digits.training()[0])
     if batch > len(images):
         raise EtbenchError(f"model.batch={batch}: there are {len(images)} training images", stage="load")
-    batches = images.split(batch)[: len(images) // batch]
+    batches = torch.split(images, batch)[: len(images) // batch]
     net = DigitsNet()
     if weights == "random":
         statistics_of(net, [(images,)])
@@ -91,6 +91,7 @@ def spread_channels(net: DigitsNet, spread: float, seed: int) -> None:
     """
     generator = torch.Generator().manual_seed(seed)
     for block in list(net)[1:-1]:
+        assert isinstance(block, nn.Sequential)
         norm, pointwise = block[1], block[3]
         factors = _factors(norm.num_features, spread, generator)
         with torch.no_grad():

@@ -79,7 +79,7 @@ def item_answers(name: str, one: PerItem) -> ItemAnswers:
     for part in (labels, one.items):
         if isinstance(part, np.ndarray) and part.dtype != object:
             content.update(f"{part.dtype} {part.shape} ".encode())
-            content.update(np.ascontiguousarray(part))
+            content.update(np.ascontiguousarray(part).data)
         else:
             content.update(msgspec.json.encode(part, enc_hook=repr))
     return ItemAnswers.of(correct, content.hexdigest())

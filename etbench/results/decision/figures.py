@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import types
 import typing
 from collections.abc import Iterable
@@ -29,6 +30,7 @@ __all__ = [
     "name_fault",
 ]
 
+ERROR = re.compile(r"(^|_)(loss|perplexity|error|[wc]er|r?mse|mae)(_|$)")  # figures of which less is better
 FIGURES = {column.name: column for column in COLUMNS if column.better}
 
 
@@ -47,9 +49,9 @@ def figure(result: Result, name: str) -> float | None:
 
 
 def direction(name: str) -> str:
-    """Return whether ``lower`` or ``higher`` is better: accuracies are higher, paths lower."""
+    """Return whether ``lower`` or ``higher`` is better: lower for paths and figures named after an error."""
     if name.startswith(ACCURACY):
-        return "higher"
+        return "lower" if ERROR.search(name) else "higher"
     return FIGURES[name].better if name in FIGURES else "lower"
 
 
@@ -59,9 +61,13 @@ def is_share(name: str) -> bool:
 
 
 def accuracy_names(results: Iterable[Result], pattern: str = f"{ACCURACY}*") -> list[str]:
-    """Return the names of the accuracy function's figures that match a pattern, in the order they appear."""
+    """Return the names of the accuracy function's figures that match a pattern, in the order they appear.
+
+    Those of which less is better, to judge by their names (``eval_loss``), only match a name without a star.
+    """
     names = dict.fromkeys(f"{ACCURACY}{key}" for result in results for key in result.evaluation or {})
-    return [name for name in names if fnmatchcase(name, pattern)]
+    found = [name for name in names if fnmatchcase(name, pattern)]
+    return [name for name in found if name == pattern or direction(name) == "higher"]
 
 
 def in_words(name: str, value: float) -> str:

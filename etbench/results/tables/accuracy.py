@@ -81,7 +81,7 @@ class AccuracyChange:
         shares = self.shares
         if shares is None:
             return f"not judged: {self.unknown}"
-        verdict = shares.verdict
+        verdict: str = shares.verdict
         if shares.lost == shares.won == 0:
             verdict = f"{verdict}, equal in all {counted(shares.items, 'item')}"
         if shares.verdict != "better" and shares.keeps(MARGIN):
@@ -103,13 +103,19 @@ def accuracy_changes(frame: pd.DataFrame, base: str = BASE_PRECISION) -> list[Ac
     paired = [pair for pair in pairs if not isinstance(pair[-1], str)]
     confidence = 1 - WRONG / max(1, len(paired))
     changes = []
-    for *figure, answers in pairs:
-        if isinstance(answers, str):
-            changes.append(AccuracyChange(*figure, unknown=answers))
-        else:
-            before, after = answers
-            shares = compare_shares(before, after, confidence=confidence)
-            changes.append(AccuracyChange(*figure, shares=shares))
+    for cell, name, value, value_base, answers in pairs:
+        known = not isinstance(answers, str)
+        changes.append(
+            AccuracyChange(
+                cell,
+                base,
+                name,
+                value,
+                value_base,
+                shares=compare_shares(*answers, confidence=confidence) if known else None,
+                unknown="" if known else answers,
+            )
+        )
     return changes
 
 
@@ -127,7 +133,7 @@ def _pairs(frame: pd.DataFrame, base: str) -> Iterator[tuple[Any, ...]]:
                     cell["evaluation_items_base"].get(name),
                     cell["weights"],
                 )
-                yield cell, base, name, value, value_base, answers
+                yield cell, name, value, value_base, answers
 
 
 def _answers(new: ItemAnswers | None, base: ItemAnswers | None, weights: str) -> Any:

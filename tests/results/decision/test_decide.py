@@ -13,6 +13,7 @@ import pytest
 from etbench.cli.main import main
 from etbench.events import Failure
 from etbench.host.load import MachineLoad
+from etbench.measure.pass_results import ItemAnswers
 from etbench.results.decision.decide import Answer, decide, exit_status
 from etbench.results.decision.rules import Rules, recorded_rules
 from etbench.results.decision.words import decision_markdown
@@ -40,8 +41,7 @@ def cell(make_result: MakeResult) -> Callable[..., Result]:
             precision=precision,
             rounds=[[p50 * float(np.exp(one))] for one in noise],
             round_facts=[RoundFacts(block=block, **FACTS) for block in range(30)],
-            evaluation=None if top1 is None else {"top1": top1},
-            **more,
+            **({"evaluation": None if top1 is None else {"top1": top1}} | more),
         )
 
     return make
@@ -151,6 +151,44 @@ def test_a_bound_inside_of_the_interval_of_the_latency_is_undecided(cell: Callab
     unclear = _choose(*cells, bounds={FASTEST: "<=0.5x vs fp32"})
     assert unclear.close == ["resnet18 int8 xnnpack"]
     assert unclear.unclear[0].startswith("resnet18 int8 xnnpack: latency_p50_ms / fp32 0.5")
+
+
+def _answers(lost: int, won: int) -> ItemAnswers:
+    """Answers that lose and win so many of 897 items against `_answers(0, 0)`, of which ten are wrong."""
+    correct = np.ones(897, bool)
+    correct[won:10] = False
+    correct[10 : 10 + lost] = False
+    return ItemAnswers.of(correct, "a" * 64)
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "expected"),
+    [(0, 0, "ship"), (8, 2, "too close"), (133, 0, "fp32")],
+    ids=["equal", "within chance", "worse"],
+)
+def test_an_accuracy_of_the_same_items_is_judged_item_by_item(
+    lost: int, won: int, expected: str, cell: Callable[..., Result]
+) -> None:
+    base, new = _answers(0, 0), _answers(lost, won)
+    cells = [
+        cell("fp32", 10.0, base.share, evaluation_items={"top1": base}),
+        cell("int8", 4.0, new.share, evaluation_items={"top1": new}),
+    ]
+    answer = _choose(*cells)
+    if expected == "too close":
+        assert (answer.answer, answer.close) == (expected, ["resnet18 int8 xnnpack"])
+        assert "eval_top1 0.9822 (0." in answer.unclear[0]
+    else:
+        assert answer.ship.precision == ("int8" if expected == "ship" else "fp32")
+
+
+def test_a_loss_is_no_accuracy(cell: Callable[..., Result]) -> None:
+    cells = [
+        cell("fp32", 10.0, evaluation={"top1": 0.8, "loss": 0.5}),
+        cell("int8", 4.0, evaluation={"top1": 0.8, "loss": 0.1}),
+    ]
+    assert _choose(*cells).ship.precision == "int8"
+    assert _choose(*cells, bounds={"eval_loss": ">=0.3"}).ship.precision == "fp32"
 
 
 def test_a_bound_may_be_relative_to_a_baseline(cell: Callable[..., Result]) -> None:
