@@ -93,11 +93,13 @@ def spread_channels(net: DigitsNet, spread: float, seed: int) -> None:
     for block in list(net)[1:-1]:
         assert isinstance(block, nn.Sequential)
         norm, pointwise = block[1], block[3]
+        assert isinstance(norm, nn.BatchNorm2d)
+        assert isinstance(pointwise, nn.Conv2d)
         factors = _factors(norm.num_features, spread, generator)
         with torch.no_grad():
-            norm.weight *= factors
-            norm.bias *= factors
-            pointwise.weight /= factors.reshape(1, -1, 1, 1)
+            norm.weight.mul_(factors)
+            norm.bias.mul_(factors)
+            pointwise.weight.div_(factors.reshape(1, -1, 1, 1))
 
 
 def _factors(channels: int, spread: float, generator: torch.Generator) -> Tensor:
