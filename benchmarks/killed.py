@@ -169,7 +169,7 @@ def main() -> int:
             folder.mkdir()
             sweep, sweeps = Sweep(folder, args.grid), sweeps + 1
             print(f"sweep {sweeps}", flush=True)
-            while not sweep.complete:
+            while not sweep.complete and not sweep.faults:
                 whom = kinds[legs % len(kinds)] if done.total() < args.kills else None
                 done[str(whom)] += sweep.leg(whom, moment, args.within)
                 legs += 1
