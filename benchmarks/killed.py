@@ -34,8 +34,8 @@ from etbench.events.event_log import EVENT_LOG, read_events
 
 TESTS = Path(__file__).parents[1] / "tests"
 GRID = [
-    *("--config-dir", str(TESTS / "conf"), "model=tiny,slow", "precision=fp32,int8", "delegate=portable"),
-    *("repeat.runs=60", "repeat.rounds=30", "repeat.spread_s=0", "repeat.rounds_s=9999"),
+    *("--config-dir", str(TESTS / "conf"), "model=tiny,slow", "delegate=portable", "report.enabled=false"),
+    *("repeat.runs=20", "repeat.rounds=20", "repeat.spread_s=0", "repeat.rounds_s=9999"),
     *("measure.block_max_s=9999", "passes.load=1"),
 ]
 MODULES = {"zygote": "etbench.measure.worker.main", "builder": "etbench.builder.worker"}
@@ -107,7 +107,6 @@ class Sweep:
     def _check_results(self, status: int, killed: str | None) -> None:
         results = _results(self.out.glob("*.json"))
         states = Counter(result["status"] for result in results.values())
-        print(f"  killed {killed}: status {status}, {dict(states)}", flush=True)
         for name, digest in self.ok.items():
             if name not in results or _digest(self.out / name) != digest:
                 self.faults.append(f"{name} was ok before and is gone or changed")
@@ -118,6 +117,7 @@ class Sweep:
             self._check_rounds(results)
         elif states.keys() != {"ok"} or not self.complete:
             self.faults.append(f"nothing was killed, and the sweep ended with {dict(states)}")
+        print(f"  killed {killed}: status {status}, {dict(states)}, errors: {self.faults}", flush=True)
 
     def _check_rounds(self, results: dict[str, Any]) -> None:
         """Check that the rounds of each unfinished cell are kept that were there some seconds before."""
@@ -168,7 +168,7 @@ def main() -> int:
             folder.mkdir()
             sweep, sweeps = Sweep(folder, args.grid), sweeps + 1
             print(f"sweep {sweeps}", flush=True)
-            while not sweep.complete:
+            while not sweep.complete and not sweep.faults:
                 whom = kinds[legs % len(kinds)] if done.total() < args.kills else None
                 done[str(whom)] += sweep.leg(whom, moment, args.within)
                 legs += 1
