@@ -120,7 +120,7 @@ def test_the_configuration_of_a_sweep_that_is_resumed_can_be_shown(tmp_path: Pat
 
 def test_help_lists_the_groups_and_how_to_go_on(tmp_path: Path) -> None:
     text = etbench("run", "--help", cwd=tmp_path).stdout
-    assert "model: causal_lm, clip_text, custom, distilbert" in text
+    assert "model: causal_lm, clip_text, custom, digits, digits_spread, distilbert" in text
     assert "etbench -m model=resnet18,mobilenet_v2 precision=fp32,int8" in text
 
 
