@@ -214,7 +214,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _secret_parts(text: str) -> list[str]:
-    """Return the secret parts of a value: the password of a URL, and what its query and fragment set."""
+    """Return the secret parts of a value: of a URL, the password and what query and fragment set."""
     if "://" not in text:
         return [text]
     try:

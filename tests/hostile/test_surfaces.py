@@ -236,7 +236,7 @@ WRITERS = {
     ),  # the last is flatbuffers'
     r"\bfrom_markup\(|rich\.markup|\bmarkup=True": (),
     r"\bvl_convert\b": ("drawing/child.py", "results/report/vega.py"),  # the latter bundles a constant script
-    r"\b[Cc]hart\w*\.save\(|\.save\([^)]*(?:ppi|png|svg)": (),
+    r"\w*chart\w*\.save\(|\.save\([^)]*(?:ppi|png|svg)": (),
     r"\bhtml\.escape\(|\bfrom html import": ("escaping.py",),
     r"autoescape=False|\|\s*safe\b|Markup\(": (),
 }
