@@ -31,13 +31,19 @@ def report(browser: Browser) -> None:
 
 
 def web_page(browser: Browser) -> None:
-    """Take Compare and Inspect of the sample, and Run with a finished sweep and one that is being timed."""
+    """Take Compare, Inspect and Decide of the sample, and Run with a finished sweep and one that is timed."""
     with _server() as address:
         for tab, height in (("compare", 860), ("inspect", 860)):
             page = _opened(browser, f"{address}/{tab}", height)
             page.wait_for_timeout(5_000)  # charts are drawn after the tables
             page.screenshot(path=IMAGES / f"ui_{tab}.png")
             page.close()
+        page = _opened(browser, f"{address}/decide", 860)
+        _drag(page, "Loss of accuracy against fp32", 1.0)  # random weights have none
+        _drag(page, "SQNR against eager fp32", 1 / 3)
+        page.wait_for_timeout(2_000)
+        page.screenshot(path=IMAGES / "ui_decide.png")
+        page.close()
         page = _opened(browser, f"{address}/", 1000)
         page.get_by_role("group", name="Precision").get_by_role("checkbox", name="int8", exact=True).click()
         page.get_by_role("button", name="Start").click()
@@ -47,6 +53,15 @@ def web_page(browser: Browser) -> None:
         page.get_by_text(re.compile(r"^[5-9] of \d+$")).first.wait_for(timeout=600_000)
         page.screenshot(path=IMAGES / "ui_run.png")
         page.close()
+
+
+def _drag(page: Page, name: str, share: float) -> None:
+    """Click a slider at a share of its width."""
+    slider = page.get_by_role("slider", name=name)
+    box = slider.bounding_box()
+    assert box is not None
+    slider.click(position={"x": max(1, share * box["width"] - 1), "y": box["height"] / 2})
+    page.wait_for_timeout(1_000)
 
 
 def _opened(browser: Browser, address: str, height: int) -> Page:

@@ -53,8 +53,11 @@ REFUSED = [
     ("compare in in --output json=no/x", "no/x: cannot be written: No such file or directory"),
     *(
         (f"{command} {LONG}", f"{LONG}: File name too long; choose a shorter name")
-        for command in ("show", "charts", "aggregate", "history", "report", "export", "compare in")
+        for command in ("show", "decide", "charts", "aggregate", "history", "report", "export")
     ),
+    (f"compare in {LONG}", f"{LONG}: File name too long"),
+    ("decide in --bound sqnr_db=20", "'sqnr_db=20': write it as in 'sqnr_db>=20'"),
+    ("decide in --where precisio=int8", "did you mean 'precision'?"),
     ("baseline --dir file set tonight in", "file: not a folder; name the cache folder with --dir"),
     ("baseline set tonight no", "no: no such file or folder"),
     *(
@@ -72,7 +75,7 @@ REFUSED = [
         for key in ("cache.max_gb", "build.max_gb")
         for value in ("inf", "nan", "1e300")
     ),
-    ("+bounds.sqnr_db=nan", "expected `float`"),
+    ("""'decision.bounds={sqnr_db: ">=nan"}'""", "'>=nan' is not valid"),
     (f"compare_to={LONG}", f"{LONG}: File name too long"),
     ("""cache.dir='"~no.such.user/x"' compare_to=baseline:x""", "~no.such.user/x: there is no such user"),
     ("--cfg job --info", "--cfg --info: use only one of them"),
@@ -227,7 +230,7 @@ def test_an_ordinary_user_is_told_what_is_not_permitted(make_result: MakeResult)
     """As `nobody` for root, whom nothing stops; in a folder of its own, since pytest's are for one user."""
     expected = {
         "show secret": f"secret: this folder cannot be read; {PERMISSION}",
-        "aggregate kept": f"kept/results.csv: {REMEDY}",
+        "aggregate kept": f"kept/delegation.csv: {REMEDY}",
         "export kept -o kept/x.json": f"kept/x.json: {REMEDY}",
         "compare kept kept --output json=kept/x": "kept/x: cannot be written: Permission denied\n",
         "import mine/file -o kept/new": f"kept/new: {REMEDY}",

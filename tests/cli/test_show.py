@@ -50,6 +50,7 @@ def _cells(table: str) -> list[str]:
     """Return the first three words of each row."""
     lines = table.splitlines()
     rows = lines[next(place for place, line in enumerate(lines) if line.startswith("─")) + 1 :]
+    rows = rows[: next((place for place, line in enumerate(rows) if line.startswith("±")), None)]
     return [" ".join(line.split()[:3]) for line in rows if "fp32 " in line[:30] or "int8 " in line[:30]]
 
 
