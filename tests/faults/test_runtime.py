@@ -111,8 +111,8 @@ def test_a_program_that_crashes_the_runtime(
     artifact_cache: Path,
 ) -> None:
     cache = Cache(shutil.copytree(two_programs.folder, tmp_path / "cache"), 10**9)
-    (compiled := artifact_cache / "native").mkdir(exist_ok=True)
-    cache.native.symlink_to(compiled)  # once for all tests
+    if (compiled := artifact_cache / "native").is_dir():  # once for all tests
+        shutil.copytree(compiled, cache.native)
     _replace_as_if_built_so(_narrow(cache), spoilt(how))
     grid = (*TWO, f"runner={runner}")
     swept = sweep(tmp_path, *grid, f"cache.dir={cache.folder}", status=1, cells=2)
