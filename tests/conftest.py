@@ -31,7 +31,11 @@ settings.load_profile("no clock")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make one artifact cache for all processes of xdist, so that each program is built once."""
+    """Make one artifact cache for all processes of xdist, so that each program is built once.
+
+    The processes of xdist get COLUMNS=80, which would make the output of a test depend on how it is run.
+    """
+    os.environ.pop("COLUMNS", None)
     if not hasattr(config, "workerinput"):
         os.environ["ETBENCH_CACHE"] = tempfile.mkdtemp(prefix="etbench-tests-")
         os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="etbench-tests-")  # of the key of seals
