@@ -39,6 +39,7 @@ UNMEASURED = (
     *("sweep", "cache", "build", "report", "privacy", "tracking", "keep_pte", "event_log"),
     *("compare_to", "fail_above", "allow_undecided", "decision", "checks"),
     *("measure.timeout_s", "measure.seed", "repeat.until"),
+    "model.test_data",  # the data that an accuracy function uses are in `evaluate`
     *("runner.cannot", "runner.compilers", "runner.runs_on"),
     *("device.options", "device.folder", "device.max_gb", "device.platform", "device.retries"),
     *("device.adb", "device.address", "device.runner"),
