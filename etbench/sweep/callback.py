@@ -85,14 +85,13 @@ def _failing_aloud(folder: Path) -> Iterator[None]:
 
 def _print_decision(results: Sequence[Result]) -> None:
     """Print which cell of each model to ship, if a model has several."""
-    measured = [result.model_name for result in results if result.status in ("ok", "wrong")]
-    if len(set(measured)) < len(measured):
-        from etbench.results.decision.decide import decide
-        from etbench.results.decision.rules import recorded_rules
-        from etbench.terminal.decision import print_decision
+    from etbench.results.decision.decide import decide, has_choice
+    from etbench.results.decision.rules import recorded_rules
+    from etbench.terminal.decision import print_decision
 
+    if has_choice(results):
         rules = recorded_rules([result.config for result in results])
-        print_decision(decide(results, rules), rules)
+        print_decision(decide(results, rules), rules, unmeasured=False)
 
 
 def _exit_by(results: Sequence[Result], compare_to: str | None = None) -> None:

@@ -21,8 +21,8 @@ COLUMNS = tuple(
 )
 
 
-def print_decision(answers: Sequence[Answer], rules: Rules) -> None:
-    """Print what to ship of each model."""
+def print_decision(answers: Sequence[Answer], rules: Rules, *, unmeasured: bool = True) -> None:
+    """Print what to ship of each model, and, if wanted, which cells were not measured."""
     console = plain_console()
     say(console, Text(rules_in_words(rules), style="dim"))
     rows = list(decision_rows(answers))
@@ -33,5 +33,5 @@ def print_decision(answers: Sequence[Answer], rules: Rules) -> None:
     for note in common_notes(answers):
         say(console, Text(f"note: {note}", style="dim"))
     for answer in answers:
-        for line in answer_lines(answer):
+        for line in answer_lines(answer, unmeasured=unmeasured):
             say(console, Text(line))

@@ -55,7 +55,8 @@ def test_a_table_that_cannot_be_made_is_no_success(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a fault of the tables")
 
-    monkeypatch.setattr(callback, "print_summary", lambda _: None)
+    for name in ("print_summary", "_print_decision"):
+        monkeypatch.setattr(callback, name, lambda _: None)
     monkeypatch.setattr("etbench.results.tables.aggregation.aggregate", broken)
     config = OmegaConf.create({"report": {"enabled": True}})
     with pytest.raises(SystemExit) as ended:

@@ -87,7 +87,7 @@ def _fifo(path: Path) -> None:
         (lambda path: path.write_bytes(b"[" * 100_000), "cannot be read"),
         (lambda path: path.write_bytes(b'{"new": ' + b"[" * 100_000), "cannot be read"),
         (lambda path: path.write_bytes(b'{"argv": ["\xff"]}'), "cannot be read"),
-        (_fifo, "is not a regular file"),
+        (_fifo, "it is a FIFO, not a regular file"),
     ],
     ids=["version 99", "version 99 of another form", "no cells", "nested", "nested inside", "bytes", "fifo"],
 )

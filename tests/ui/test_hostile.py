@@ -34,8 +34,8 @@ def test_every_file_is_listed_or_left_out_with_its_reason(hostile: Path) -> None
     }
     why = {key.removeprefix("received/"): reason for key, reason in library.unreadable.items()}
     assert "not a regular file" in why["fifo.json"]
-    assert "RecursionError" in why["deep.json"] and "RecursionError" in why["deep_config.json"]
-    assert "larger than" in why["large_integer.json"]
+    assert "nested too deeply" in why["deep.json"] and "nested" in why["deep_config.json"]
+    assert "more than 64 bits" in why["large_integer.json"]
     assert "cannot be read" in why["loop.json"]
     assert "JSON" in why["empty.json"]
     assert "zero.json" not in why, "a link that leads out is not followed"
@@ -55,7 +55,7 @@ def test_a_run_of_such_a_folder_is_shown_as_far_as_it_can_be(hostile: Path) -> N
     ]
     assert watch.files == {}
     first = watch.rows["0"]
-    assert len(first.medians_ms) == 4
+    assert len(first.medians_ms) == 2, "a round of 0 ms is no event"
     assert len(_words(first, "")) == 6, "its spread is drawn"
     watch.look()
     assert watch.fault == ""
@@ -83,7 +83,7 @@ def test_a_folder_that_is_too_deep_does_not_hide_the_others(tmp_path: Path, host
     assert find_runs([deep, hostile]) == [hostile]
     library = Library([deep, hostile])
     library.look()
-    assert len(library.entries) > 1
+    assert library.entries
     subprocess.run(["rm", "-r", deep], check=True)  # `shutil.rmtree` goes as deep as the folders, too
 
 

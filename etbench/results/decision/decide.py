@@ -24,16 +24,11 @@ from etbench.results.decision.rules import Rules
 from etbench.results.schema import Result
 from etbench.results.tables.frames import METRIC
 
-__all__ = [
-    "Answer",
-    "Choice",
-    "RuledOut",
-    "decide",
-    "exit_status",
-]
+__all__ = ["Answer", "Choice", "RuledOut", "decide", "exit_status", "has_choice"]
 
 WRONG = 0.05  # chance that any model gets a cell called fastest that is not
 CLOSE = 1.05  # cells whose latencies differ by less, with confidence, are as fast as each other
+MEASURED = ("ok", "wrong")
 WANTED = ("pte_bytes", "peak_memory_bytes", "sqnr_db")
 
 Kind = Literal["ship", "too close", "accuracy unknown", "no cell"]
@@ -61,10 +56,11 @@ class Choice(Struct, frozen=True, kw_only=True):
 
 
 class RuledOut(Struct, frozen=True, kw_only=True):
-    """A cell that is not considered, and why: the bounds that it breaks, or its failure."""
+    """A cell that is not considered, and why: bounds that it breaks, or how it ended if not `measured`."""
 
     cell: str
     why: str
+    measured: bool = True
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -131,6 +127,13 @@ def decide(results: Iterable[Result], rules: Rules, *, baseline: Iterable[Result
     return [_answer(contest, close[contest.setting], to_ship, rules) for contest in contests]
 
 
+def has_choice(results: Iterable[Result]) -> bool:
+    """Return whether a model has several measured cells to choose from."""
+    measured = [result for result in results if result.status in MEASURED]
+    cells = {(result.model_name, result.precision_short, result.delegate) for result in measured}
+    return len(cells) > len({result.model_name for result in measured})
+
+
 def exit_status(answers: Sequence[Answer]) -> int:
     """Return 1 if a model has no cell that keeps the bounds, 4 if an answer is withheld, else 0."""
     kinds = {answer.answer for answer in answers}
@@ -142,7 +145,9 @@ def exit_status(answers: Sequence[Answer]) -> int:
 def _contest(setting: str, group: Sequence[Candidate], rules: Rules) -> _Contest:
     """Check the bounds of the cells of a setting."""
     out = [
-        RuledOut(cell=cell.name, why=_why_not(cell, rules)) for cell in group if not _has_value(cell, rules)
+        RuledOut(cell=cell.name, why=_why_not(cell, rules), measured=cell.result.status in MEASURED)
+        for cell in group
+        if not _has_value(cell, rules)
     ]
     measured = [cell for cell in group if _has_value(cell, rules)]
     withheld = _accuracy_unknown(measured, rules)

@@ -128,12 +128,15 @@ def _slower(ratio: Ratio) -> str:
     return f"{100 * (times - 1):.2g} % slower" if times < 2 else f"{number(times)} times as long"
 
 
-def answer_lines(answer: Answer) -> Iterator[str]:
-    """Yield what the table does not show: why an answer is withheld, what was ruled out, and by what."""
+def answer_lines(answer: Answer, *, unmeasured: bool = True) -> Iterator[str]:
+    """Yield what the table does not show: why an answer is withheld, what was ruled out, and by what.
+
+    Cells that failed or were skipped are left out if they are not wanted (`unmeasured`).
+    """
     yield from (f"{words} may break the bound" for words in answer.unclear)
     if answer.settle:
         yield f"to settle {answer.setting}: {answer.settle}"
-    yield from (f"{one.cell} is out: {one.why}" for one in answer.ruled_out)
+    yield from (f"{one.cell} is out: {one.why}" for one in answer.ruled_out if unmeasured or one.measured)
 
 
 def common_notes(answers: Sequence[Answer]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from etbench.results.decision.decide import decide
+from etbench.results.decision.decide import decide, has_choice
 from etbench.results.decision.rules import recorded_rules
 from etbench.results.decision.words import (
     HEADER,
@@ -36,8 +36,7 @@ class Shipping(Struct, frozen=True, kw_only=True):
 
 def shipping(results: Sequence[Result]) -> Shipping | None:
     """Return what to ship by the rules of the sweep; None if no model has several measured cells."""
-    measured = [result for result in results if result.status in ("ok", "wrong")]
-    if len({result.model_name for result in measured}) == len(measured):
+    if not has_choice(results):
         return None
     rules = recorded_rules([result.config for result in results])
     answers = decide(results, rules)
