@@ -76,5 +76,7 @@ def _results() -> dict[str, Result]:
     return {
         "large_integer": of("large", artifact=replace(good.artifact, pte_bytes=2**70)),
         "no_latency": of("no_latency", latency_ms=replace(good.latency_ms, **zeros), rounds=[[0.0] * 5] * 8),
-        "no_message": of("silent", status="failed", failure=silent, latency_ms=None, rounds=[], repeat=0),
+        "no_message": of(
+            "silent", status="failed", failure=silent, latency_ms=None, rounds=[], round_facts=[], repeat=0
+        ),
     }
