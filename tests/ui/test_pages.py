@@ -210,7 +210,9 @@ def test_what_has_no_figures_is_listed_with_its_reason(open_tab: Opened, server:
     expect(card(page, "Left out")).to_have_count(0)
     good = read_result(server.sample / "gpt2_int8_xnnpack.json")
     failure = Failure(stage="lower", kind="RuntimeError", message="no such operator", hint="", traceback="")
-    failed = msgspec.structs.replace(good, status="failed", failure=failure, latency_ms=None, rounds=[])
+    failed = msgspec.structs.replace(
+        good, status="failed", failure=failure, latency_ms=None, rounds=[], round_facts=[]
+    )
     path = write_result(
         msgspec.structs.replace(failed, model_name="gpt3"), server.sample, "gpt3_int8_xnnpack"
     )
