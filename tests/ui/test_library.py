@@ -11,7 +11,6 @@ from running import TESTS
 from etbench.results.files.store import UnreadableError, read_result
 from etbench.results.schema import Result
 from etbench.ui import library as module
-from etbench.ui import reading
 from etbench.ui.library import Library
 
 SAMPLE = TESTS.parent / "outputs" / "sample_sweep" / "resnet18_fp32_xnnpack.json"
@@ -49,7 +48,7 @@ def test_a_file_that_is_not_changed_is_read_once_also_if_it_is_no_result(
 ) -> None:
     (root / "one" / "other.json").write_text("{}")
     read: list[str] = []
-    monkeypatch.setattr(reading, "read_result", lambda path: read.append(path.name) or read_result(path))
+    monkeypatch.setattr(module, "read_result", lambda path: read.append(path.name) or read_result(path))
     library = Library([root])
     library.look()
     (before,) = library.entries.values()
@@ -68,7 +67,7 @@ def test_a_file_that_cannot_be_read_for_now_is_tried_again(
 
     library = Library([root])
     with monkeypatch.context() as patched:
-        patched.setattr(reading, "read_result", away)
+        patched.setattr(module, "read_result", away)
         library.look()
         assert library.entries == {}
     library.look()
