@@ -4,7 +4,7 @@
         .etbench-cache            the marker
         v2/4f/4f0c….9a31…/        an entry; see `etbench.builder.cache.manifest`
         work/                     unfinished entries, and those that are being removed
-        locks/ native/ baselines/ build_times.json
+        locks/ native/ baselines/ report/ build_times.json
 
 Only these names are ever read or removed, and links are not followed: something else that lies in the folder,
 or that a link in it leads to, stays.
@@ -26,7 +26,7 @@ __all__ = ["VERSIONS", "cache_fault", "cache_folder", "entry_folders", "groups",
 MARKER = ".etbench-cache"
 TEXT = b"This folder is an artifact cache of etbench, which removes old programs from it.\n"
 VERSIONS = tuple(f"v{number}" for number in range(1, FORMAT + 1))
-FOLDERS = (*VERSIONS, "work", "locks", "native", "baselines")
+FOLDERS = (*VERSIONS, "work", "locks", "native", "baselines", "report")
 FILES = re.compile(
     r"\.?build_times\.json(\.[0-9a-f]{32}\.tmp)?|build_times\.lock|lost\+found|\.DS_Store|\.nfs\w+"
 )

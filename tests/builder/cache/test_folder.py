@@ -13,6 +13,7 @@ from etbench.builder.cache import Cache, cache_fault
 from etbench.cli.main import main
 from etbench.errors import ConfigError, EtbenchError
 from etbench.preflight.command_line import check_command_line
+from etbench.results.report.vega import vega_script
 
 NAME = f"{KEY}.{'0' * 32}"
 
@@ -85,12 +86,18 @@ def test_a_cache_of_an_older_version_is_still_one(tmp_path: Path) -> None:
     (marker := cache.folder / ".etbench-cache").unlink()
     for name in ("build_times.json", "build_times.lock"):
         (cache.folder / name).touch()
-    for name in ("native", "baselines", "lost+found"):
+    for name in ("native", "baselines", "report", "lost+found"):
         (cache.folder / name).mkdir()
     assert cache_fault(cache.folder) is None
     assert take(cache, KEY)[0] == built
     assert cache.writable()
     assert marker.is_file()
+
+
+def test_a_report_that_comes_before_the_first_run_leaves_a_cache(tmp_path: Path) -> None:
+    vega_script(tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()), "it keeps its script there"
+    assert cache_fault(tmp_path / "cache") is None
 
 
 def test_nothing_survives_less_than_it_should(tmp_path: Path) -> None:
