@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from etbench.errors import EtbenchError
 from etbench.escaping import terminal_text
@@ -31,6 +31,7 @@ __all__ = [
     "cache_of",
     "check_results",
     "file_stem",
+    "json_text",
     "out_folder",
     "print_faults",
     "print_left_out",
@@ -133,6 +134,13 @@ def file_stem(result: Result) -> str:
     """Return a name for the file of a result, whatever its model is called."""
     name = "_".join((result.model_name, result.precision_short, result.delegate))
     return "".join(char if char.isalnum() or char in "-_." else "_" for char in name)
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON for a reader: indented, without a line break at the end."""
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def print_left_out(errors: Iterable[UnreadableError]) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etbench.cli.common import read_all
+from etbench.cli.common import json_text, read_all
 from etbench.errors import EtbenchError
 from etbench.system.files import append_to, replace_file
 from etbench.text import share
@@ -168,7 +168,7 @@ def _text(name: str, comparison: Comparison, outcome: Outcome) -> str:
     match name:
         case "json":
             both = msgspec.to_builtins(outcome) | msgspec.to_builtins(comparison)
-            return msgspec.json.format(msgspec.json.encode(both), indent=2).decode() + "\n"
+            return f"{json_text(both)}\n"
         case "markdown":
             return markdown(comparison, outcome) + "\n"
         case "junit":

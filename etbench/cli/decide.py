@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etbench.cli.common import read_all
+from etbench.cli.common import json_text, read_all
 from etbench.errors import EtbenchError
 
 if TYPE_CHECKING:
-    from etbench.results.decision.decide import Answer
     from etbench.results.decision.rules import Rules
 
 __all__ = ["configure", "run"]
@@ -65,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     baseline = map(fill_in, read_all([args.baseline])) if args.baseline else ()
     answers = decide(results, rules, baseline=baseline)
     if args.format == "json":
-        print(_json(answers, rules))
+        print(json_text({"rules": rules, "answers": answers}))
     elif args.format == "markdown":
         print(decision_markdown(answers, rules))
     else:
@@ -74,15 +73,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _rules(args: argparse.Namespace, configs: Sequence[dict[str, object]]) -> Rules:
-    from etbench.results.decision.rules import Rules, recorded_rules
+    from etbench.results.decision.rules import Rules, declared
 
-    bounds = dict(map(_bound, args.bound))
-    if args.objective and bounds:
-        return Rules.of(args.objective, bounds)
-    recorded = recorded_rules(configs)
-    objective = args.objective or recorded.objective
-    given = Rules.of(objective, bounds) if bounds else recorded
-    return Rules(objective=Rules.of(objective, {}).objective, bounds=given.bounds)
+    objective, bounds = declared(configs)
+    return Rules.of(args.objective or objective, dict(map(_bound, args.bound)) or bounds)
 
 
 def _bound(text: str) -> tuple[str, str]:
@@ -91,10 +85,3 @@ def _bound(text: str) -> tuple[str, str]:
         if letter in "<>":
             return text[:place].strip(), text[place:]
     raise EtbenchError(f"--bound {text!r}: write it as in 'sqnr_db>=20'", stage="decide")
-
-
-def _json(answers: Sequence[Answer], rules: Rules) -> str:
-    import msgspec
-
-    both = {"rules": rules, "answers": answers}
-    return msgspec.json.format(msgspec.json.encode(both), indent=2).decode()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etbench.cli.common import OK, file_stem, print_paths, read_all
+from etbench.cli.common import OK, file_stem, json_text, print_paths, read_all
 from etbench.errors import EtbenchError
 
 if TYPE_CHECKING:
@@ -43,8 +43,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run it and return the exit status."""
-    import msgspec
-
     from etbench.results.files.anonymous import anonymous
     from etbench.results.files.foreign import to_v3
     from etbench.system.files import replace_file
@@ -56,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         results = list(map(anonymous, results))
     if args.format == "results":
         return print_paths(_write_all(results, args.out))
-    text = msgspec.json.format(msgspec.json.encode(to_v3(results)), indent=2).decode()
+    text = json_text(to_v3(results))
     if args.out is None:
         print(text)
         return OK

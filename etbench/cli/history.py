@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from etbench.cli.common import OK, check_results, print_faults
+from etbench.cli.common import OK, check_results, json_text, print_faults
 from etbench.errors import EtbenchError
 from etbench.escaping import markdown_row
 from etbench.terminal.fitting import Column, print_table
@@ -68,8 +68,6 @@ def _share(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Run it and return the exit status."""
-    import msgspec
-
     from etbench.results.history import cell_histories
     from etbench.results.tables.frames import load_results
 
@@ -80,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     if not histories:
         raise EtbenchError(f"no measured cell in {', '.join(map(str, args.paths))}", stage="history")
     if args.format == "json":
-        print(msgspec.json.format(msgspec.json.encode(histories), indent=2).decode())
+        print(json_text(histories))
     elif args.format == "markdown":
         print(_markdown(histories, least_ratio))
     else:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from etbench.cli.common import OK, read_all
+from etbench.cli.common import OK, json_text, read_all
 from etbench.errors import EtbenchError
 from etbench.escaping import markdown_row, markdown_text
 
@@ -146,11 +146,9 @@ def _csv(results: Sequence[Result], columns: Sequence[Figure]) -> None:
 
 
 def _json(results: Sequence[Result], columns: Sequence[Figure]) -> None:
-    import msgspec
-
     names, rows = _records(results, columns)
     records = [dict(zip(names, row, strict=True)) for row in rows]
-    print(msgspec.json.format(msgspec.json.encode(records), indent=2).decode())
+    print(json_text(records))
 
 
 def _records(results: Sequence[Result], columns: Sequence[Figure]) -> tuple[list[str], list[list[Any]]]:

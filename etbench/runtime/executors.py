@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,9 +13,8 @@ from executorch.extension.pybindings import _C
 from torch import Tensor
 
 from etbench.artifact import runtime_of
-from etbench.runtime.onnx_model import OnnxModel
 
-__all__ = ["Executor", "PyTorchProgram", "load_other", "preload", "threads_of"]
+__all__ = ["Executor", "OtherProgram", "load_pytorch", "preload", "threads_of"]
 
 
 class Executor(Protocol):
@@ -27,8 +27,30 @@ class Executor(Protocol):
         """Return the outputs of the last inference again."""
 
 
-class PyTorchProgram:
+class OtherProgram(ABC):
+    """A loaded program of another runtime than ExecuTorch, which is an `Executor` by itself."""
+
+    @property
+    @abstractmethod
+    def threads(self) -> int:
+        """How many threads compute one operator."""
+
+    @abstractmethod
+    def call(self, inputs: Sequence[Tensor], clone_outputs: bool = True) -> list[Any]:
+        """Run one inference and return its outputs in a flat sequence."""
+
+    @abstractmethod
+    def get_outputs(self, clone_outputs: bool = True) -> list[Any]:
+        """Return the outputs of the last inference again."""
+
+
+class _PyTorchProgram(OtherProgram):
     """A program that PyTorch runs."""
+
+    @property
+    def threads(self) -> int:
+        """Those of PyTorch in this process."""
+        return torch.get_num_threads()
 
     def call(self, inputs: Sequence[Tensor], clone_outputs: bool = True) -> list[Any]:
         """Run the program; its outputs are new tensors in any case."""
@@ -43,10 +65,8 @@ class PyTorchProgram:
         raise NotImplementedError
 
 
-def load_other(path: Path, threads: int) -> PyTorchProgram | OnnxModel:
-    """Load a program that another runtime than ExecuTorch executes."""
-    if runtime_of(path) == "onnxruntime":
-        return OnnxModel(path, threads)
+def load_pytorch(path: Path, threads: int) -> OtherProgram:
+    """Load a program that PyTorch runs, and set the number of threads of this process."""
     torch.set_num_threads(threads)
     return _Inductor(path) if _is_compiled(path) else _Eager(path)
 
@@ -67,14 +87,12 @@ def preload(path: Path) -> None:
 
 def threads_of(executor: Executor) -> int:
     """Return how many threads the program is run with."""
-    if isinstance(executor, PyTorchProgram):
-        return torch.get_num_threads()
-    if isinstance(executor, OnnxModel):
+    if isinstance(executor, OtherProgram):
         return executor.threads
     return int(_C._threadpool_get_thread_count())
 
 
-class _Eager(PyTorchProgram):
+class _Eager(_PyTorchProgram):
     """An exported program, run by PyTorch operator by operator."""
 
     def __init__(self, path: Path) -> None:
@@ -85,7 +103,7 @@ class _Eager(PyTorchProgram):
         return self._module(*inputs)
 
 
-class _Inductor(PyTorchProgram):
+class _Inductor(_PyTorchProgram):
     """A program that TorchInductor compiled ahead of time."""
 
     def __init__(self, path: Path) -> None:

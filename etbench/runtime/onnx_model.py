@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from etbench.errors import EtbenchError
+from etbench.runtime.executors import OtherProgram
 
 __all__ = ["OnnxModel"]
 
@@ -17,8 +18,8 @@ __all__ = ["OnnxModel"]
 SETTINGS = {"session.intra_op.allow_spinning": "0", "session.inter_op.allow_spinning": "0"}
 
 
-class OnnxModel:
-    """A session of ONNX Runtime, with the methods of an `Executor`.
+class OnnxModel(OtherProgram):
+    """A session of ONNX Runtime.
 
     Inputs are read where they are, and outputs stay where the runtime has put them, as in an application that
     binds them.
@@ -43,12 +44,17 @@ class OnnxModel:
             )
         except Exception as error:  # its exceptions have no common class
             raise EtbenchError(f"ONNX Runtime refuses the program: {error}", stage="load_program") from error
-        self.threads = threads
+        self._threads = threads
         self._value: Any = onnxruntime.OrtValue
         self._inputs = [one.name for one in self._session.get_inputs()]
         self._bound: Any = self._session.io_binding()
         for output in self._session.get_outputs():
             self._bound.bind_output(output.name)
+
+    @property
+    def threads(self) -> int:
+        """The size of the session's pool."""
+        return self._threads
 
     def call(self, inputs: Sequence[Tensor], clone_outputs: bool = True) -> list[Tensor]:
         """Run one inference and return its outputs."""

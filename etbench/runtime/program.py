@@ -13,7 +13,7 @@ from executorch.extension.pybindings import _C
 from etbench.artifact import program_path, runtime_of
 from etbench.errors import EtbenchError
 from etbench.runtime.error_codes import explain
-from etbench.runtime.executors import Executor, PyTorchProgram, load_other
+from etbench.runtime.executors import Executor, OtherProgram, load_pytorch
 from etbench.runtime.onnx_model import OnnxModel
 
 __all__ = ["load", "load_method", "load_program"]
@@ -38,8 +38,9 @@ def load(folder: Path, threads: int) -> Executor:
 def load_program(folder: Path, threads: int, *, profiled: bool = False) -> Any:
     """Return the program of an artifact, whose method is not loaded yet; see `load`."""
     path = program_path(folder)
-    if runtime_of(path) != "executorch":
-        return load_other(path, threads)
+    runtime = runtime_of(path)
+    if runtime != "executorch":
+        return OnnxModel(path, threads) if runtime == "onnxruntime" else load_pytorch(path, threads)
     _point_to_openvino()
     _C._unsafe_reset_threadpool(threads)  # has an effect only before a program is loaded
     try:
@@ -51,7 +52,7 @@ def load_program(folder: Path, threads: int, *, profiled: bool = False) -> Any:
 
 def load_method(program: Any) -> Executor:
     """Return the method of a program with its delegates set up; programs of other runtimes are methods."""
-    if isinstance(program, PyTorchProgram | OnnxModel):
+    if isinstance(program, OtherProgram):
         return program
     try:
         method: Executor = program.load_method(METHOD)

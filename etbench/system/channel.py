@@ -18,9 +18,8 @@ from typing import Any, NoReturn
 import msgspec
 from msgspec import Struct
 
-from etbench.errors import EtbenchError
 from etbench.events import OnEvent, explained
-from etbench.system.messages import Answer, Failed, Part, Request, Said
+from etbench.system.messages import Answer, Failed, Part, Request, Said, encoded
 from etbench.system.orphans import adopt_orphans
 from etbench.system.strict_json import encode_json
 
@@ -85,7 +84,7 @@ class Channel:
         """
         message: Answer | Failed
         try:
-            message = Answer(body=_encoded(work(), stage))
+            message = Answer(body=encoded(work(), "the answer", stage))
         except catching as error:
             message = Failed.of(explained(error, stage))
         finally:
@@ -134,24 +133,6 @@ def serve(request_type: type[Any], handler: Handler) -> NoReturn:
         if channel.forked:
             break
     channel.end()
-
-
-def _encoded(body: Struct, stage: str) -> msgspec.Raw:
-    """Return the body of an answer as JSON.
-
-    Raises:
-        EtbenchError: if one of its texts is not valid UTF-8; escaped, it would name another file.
-
-    """
-    try:
-        return msgspec.Raw(msgspec.json.encode(body))
-    except UnicodeEncodeError as error:
-        raise EtbenchError(
-            f"the answer has a text that is not valid UTF-8: {error.object!a}",
-            stage=stage,
-            kind=type(error).__name__,
-            hint="rename the file or folder, or change the value, that contains it",
-        ) from error
 
 
 def print_to(log: str) -> None:

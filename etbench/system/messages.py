@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+from etbench.errors import EtbenchError
 from etbench.events import Event, Failure
 
-__all__ = ["Answer", "Failed", "Message", "Part", "Request", "Said"]
+__all__ = ["Answer", "Failed", "Message", "Part", "Request", "Said", "encoded"]
 
 FIELD = "message_type"
 
@@ -48,6 +49,29 @@ class Failed(Failure, frozen=True, kw_only=True, tag="failure", tag_field=FIELD)
 
     request: int | None = None
     ends: bool = False
+
+
+def encoded(body: Struct, what: str, stage: str) -> msgspec.Raw:
+    """Return the body of a message as JSON.
+
+    Args:
+        body: what is sent.
+        what: names the message in errors.
+        stage: of errors.
+
+    Raises:
+        EtbenchError: if one of its texts is not valid UTF-8; escaped, it would name another file.
+
+    """
+    try:
+        return msgspec.Raw(msgspec.json.encode(body))
+    except UnicodeEncodeError as error:
+        raise EtbenchError(
+            f"{what} has a text that is not valid UTF-8: {error.object!a}",
+            stage=stage,
+            kind=type(error).__name__,
+            hint="rename the file or folder, or change the value, that contains it",
+        ) from error
 
 
 Message = Event | Said | Part | Answer | Failed

@@ -25,7 +25,7 @@ from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent
 from etbench.system.exits import exit_description, status_from_shell
 from etbench.system.lines import Lines
-from etbench.system.messages import Answer, Failed, Message, Part, Request
+from etbench.system.messages import Answer, Failed, Message, Part, Request, encoded
 from etbench.system.orphans import MARK, end_descendants, end_marked
 from etbench.system.printed import adding_printed
 
@@ -133,15 +133,7 @@ class Worker:
     ) -> T:
         decoder = msgspec.json.Decoder(Message)
         self._asked += 1
-        try:
-            body = msgspec.Raw(msgspec.json.encode(request))
-        except UnicodeEncodeError as error:
-            raise EtbenchError(
-                f"the request to {self._name} has a text that is not valid UTF-8: {error.object!a}",
-                stage=stage,
-                kind=type(error).__name__,
-                hint="rename the file or folder, or change the value, that contains it",
-            ) from error
+        body = encoded(request, f"the request to {self._name}", stage)
         self.send_line(msgspec.json.encode(Request(number=self._asked, body=body)))
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:

@@ -7,13 +7,11 @@ from typing import Any
 import pandas as pd
 
 from etbench.drawing import Picture, shared_drawer
-from etbench.errors import EtbenchError
-from etbench.escaping import html
 from etbench.results import charts
 from etbench.results.charts import AnyChart
 from etbench.results.charts.style import INK
 
-__all__ = ["CHARTS", "FORMATS", "as_file", "draw", "inline_svg", "not_drawn"]
+__all__ = ["CHARTS", "FORMATS", "as_file", "draw", "inline_svg"]
 
 FORMATS: tuple[Picture, ...] = ("png", "svg", "pdf")
 CHARTS = {
@@ -60,11 +58,6 @@ def inline_svg(chart: AnyChart, name: str) -> str:
     spec["config"] = {**spec.get("config", {}), **_INKED}
     svg = shared_drawer().draw(spec, "svg", name=name).decode()
     return svg.replace("<svg ", '<svg aria-hidden="true" ', 1)  # the page has a description of what it shows
-
-
-def not_drawn(error: EtbenchError) -> str:
-    """Return what is shown in the place of a chart that could not be drawn."""
-    return f"<p>{html(error.message)}</p>"
 
 
 def as_file(chart: AnyChart, form: Picture, name: str) -> bytes:

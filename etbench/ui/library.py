@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from etbench.results.comparison.pairing import cell_name
 from etbench.results.files.store import UnreadableError, find_files, read_result
 from etbench.results.schema import Result
 from etbench.text import printable
@@ -82,9 +83,7 @@ class Library:
         """List the cells and files without measurements in these folders, each with the reason."""
         wanted = set(folders)
         words = [
-            (f"{result.model_name} {result.precision_short} {result.delegate}", _reason(result))
-            for result in self.results(wanted)
-            if result.status != "ok"
+            (cell_name(result), _reason(result)) for result in self.results(wanted) if result.status != "ok"
         ]
         return words + [(key, why) for key, why in self.unreadable.items() if _folder(key) in wanted]
 

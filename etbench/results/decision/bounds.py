@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from etbench.results.decision.figures import is_share, name_fault
 
-__all__ = ["REFERENCES", "Bound", "bound_faults", "parse_bound", "parse_bounds", "parse_value"]
+__all__ = ["COMPARE", "REFERENCES", "Bound", "bound_faults", "parse_bound", "parse_bounds", "parse_value"]
 
 Reference = Literal["fp32", "baseline"]
 Kind = Literal["value", "difference", "percent", "factor"]
 REFERENCES: tuple[Reference, ...] = ("fp32", "baseline")
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 FORM = re.compile(
     r"\s*(?P<side><=|>=|<|>)\s*(?P<value>[+-]?\d+(?:\.\d+)?)\s*(?P<unit>(?!vs\b)[A-Za-z%]*)"
     r"(?:\s+vs\s+(?P<reference>\w+))?\s*"
@@ -58,12 +65,7 @@ class Bound(Struct, frozen=True, kw_only=True):
 
     def keeps(self, value: float, limit: float) -> bool:
         """Return whether a value is on the right side of a limit."""
-        return {
-            "<=": value <= limit,
-            ">=": value >= limit,
-            "<": value < limit,
-            ">": value > limit,
-        }[self.side]
+        return COMPARE[self.side](value, limit)
 
     @property
     def is_upper(self) -> bool:

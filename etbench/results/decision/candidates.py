@@ -11,13 +11,24 @@ from msgspec import Struct
 
 from etbench.results.decision.figures import figure
 from etbench.results.schema import Result
-from etbench.results.tables.frames import BASE_PRECISION, METRIC, to_frame
+from etbench.results.tables.evaluation import RANDOM
+from etbench.results.tables.frames import BASE_PRECISION, CONDITIONS, IDENTITY, METRIC, to_frame
 from etbench.results.tables.labels import label_cells
-from etbench.results.tables.pareto import mark_pareto
+from etbench.results.tables.pareto import OBJECTIVES, mark_pareto
 from etbench.results.tables.speedup import speedups, strict_bounds
 
-__all__ = ["Candidate", "Ratio", "identity", "is_measured", "latest_cells", "ratios", "with_fp32"]
+__all__ = [
+    "Candidate",
+    "Ratio",
+    "identity",
+    "is_measured",
+    "latest_cells",
+    "optimal_cells",
+    "ratios",
+    "with_fp32",
+]
 
+TOLD_APART_BY = ["setting", "cell", "status", *IDENTITY, *CONDITIONS]
 COMPARED_BY = [  # columns that a comparison of two latencies needs
     *(METRIC, "latency_location_ms", "latency_mean_ms", "center", "source"),
     *("turn_id", "own_blocks", "round_medians_ms", "versions"),
@@ -54,19 +65,14 @@ class Candidate(Struct, frozen=True, kw_only=True):
     @property
     def has_random_weights(self) -> bool:
         """Whether its accuracy says nothing about the model."""
-        return any(one.code == "weights.random" for one in self.result.findings or [])
+        return self.result.weights == RANDOM
 
 
 def ratios(pairs: Sequence[tuple[Candidate, Candidate]], *, confidence: float = 0.95) -> list[Ratio]:
     """Return how many times as fast the first cell of each pair is as the second one."""
     if not pairs:
         return []
-    new, bases = (
-        pd.DataFrame([pair[side].row for pair in pairs], columns=COMPARED_BY).astype(
-            {"round_medians_ms": "object"}
-        )
-        for side in (0, 1)
-    )
+    new, bases = (_frame([pair[side] for pair in pairs]) for side in (0, 1))
     factors = speedups(bases, new, confidence=confidence)["speedup"]
     low, high, _ = strict_bounds(bases, new, confidence=confidence)
     return [
@@ -76,20 +82,28 @@ def ratios(pairs: Sequence[tuple[Candidate, Candidate]], *, confidence: float = 
 
 
 def latest_cells(results: Iterable[Result]) -> list[Candidate]:
-    """Return the cells, of repeated ones the latest, and whether they are Pareto-optimal."""
+    """Return the cells, of repeated ones the latest."""
     found = sorted(results, key=lambda result: result.created_at)
     if not found:
         return []
     frame = label_cells(to_frame(found))
     latest = ~frame.duplicated(["setting", "precision", "delegate"], keep="last")
-    frame = frame[latest]
-    marked = mark_pareto(frame)["pareto_optimal"]
-    frame = frame[["setting", "cell", "precision", "delegate", *COMPARED_BY]].assign(optimal=marked)
+    frame = frame.loc[latest, list(dict.fromkeys([*TOLD_APART_BY, *COMPARED_BY, *OBJECTIVES]))]
     rows = frame.to_dict("records")
     return [
         Candidate(result=found[place], row={str(name): value for name, value in row.items()})
         for place, row in zip(frame.index.tolist(), rows, strict=True)
     ]
+
+
+def optimal_cells(cells: Sequence[Candidate]) -> set[str]:
+    """Return the names of the cells that are Pareto-optimal in latency, SQNR and size."""
+    marked = mark_pareto(_frame(cells))
+    return set(marked.loc[marked["pareto_optimal"], "cell"])
+
+
+def _frame(cells: Sequence[Candidate]) -> pd.DataFrame:
+    return pd.DataFrame([cell.row for cell in cells]).astype({"round_medians_ms": "object"})
 
 
 def identity(result: Result) -> tuple[str, str, str]:

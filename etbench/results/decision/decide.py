@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from etbench.config.command import shell_words
 from etbench.exit_status import FAILED, OK, UNDECIDED
 from etbench.results.decision.candidates import (
     Candidate,
@@ -15,6 +16,7 @@ from etbench.results.decision.candidates import (
     identity,
     is_measured,
     latest_cells,
+    optimal_cells,
     ratios,
     with_fp32,
 )
@@ -109,8 +111,9 @@ def decide(results: Iterable[Result], rules: Rules, *, baseline: Iterable[Result
 
     """
     before = {identity(cell.result): cell for cell in latest_cells(baseline)}
+    cells = with_fp32(latest_cells(results))
     groups: dict[str, list[Candidate]] = {}
-    for cell in with_fp32(latest_cells(results)):
+    for cell in cells:
         with_baseline = msgspec.structs.replace(cell, baseline=before.get(identity(cell.result)))
         groups.setdefault(cell.row["setting"], []).append(with_baseline)
     contests = [_contest(setting, group, rules) for setting, group in sorted(groups.items())]
@@ -124,7 +127,8 @@ def decide(results: Iterable[Result], rules: Rules, *, baseline: Iterable[Result
         (cell, ahead[one.setting]) for one in contests if one.setting in ahead for cell in one.ordered[1:]
     ]
     to_ship = {cell.name: ratio for (cell, _), ratio in zip(pairs, ratios(pairs), strict=True)}
-    return [_answer(contest, close[contest.setting], to_ship, rules) for contest in contests]
+    optimal = optimal_cells(cells) if any(contest.withheld for contest in contests) else set()
+    return [_answer(contest, close[contest.setting], to_ship, optimal, rules) for contest in contests]
 
 
 def has_choice(results: Iterable[Result]) -> bool:
@@ -202,7 +206,7 @@ def _close(contests: Sequence[_Contest], rules: Rules) -> dict[str, list[str]]:
     pairs = [
         (contest.setting, contest.ordered[0], cell)
         for contest in contests
-        if rules.objective == METRIC
+        if rules.objective == METRIC and not contest.withheld
         for cell in contest.ordered[1:]
     ]
     found = ratios([(first, cell) for _, first, cell in pairs], confidence=1 - WRONG / families)
@@ -216,12 +220,14 @@ def _close(contests: Sequence[_Contest], rules: Rules) -> dict[str, list[str]]:
     return close
 
 
-def _answer(contest: _Contest, close: list[str], to_ship: dict[str, Ratio], rules: Rules) -> Answer:
+def _answer(
+    contest: _Contest, close: list[str], to_ship: dict[str, Ratio], optimal: set[str], rules: Rules
+) -> Answer:
     cells = contest.ordered
     if not cells:
         return Answer(setting=contest.setting, answer="no cell", ruled_out=contest.out)
     if contest.withheld:
-        front = [cell for cell in cells if cell.row["optimal"] is True] or cells
+        front = [cell for cell in cells if cell.name in optimal] or cells
         return Answer(
             setting=contest.setting,
             answer="accuracy unknown",
@@ -274,7 +280,7 @@ def _settle(rivals: Sequence[Candidate]) -> str:
     kept = [one for one in results[0].command if one.partition("=")[0] not in (*axes, "experiment")]
     rounds = min(1000, max(30, *(4 * len(result.rounds) for result in results)))
     chosen = [f"{name}={','.join(values)}" for name, values in axes.items()]
-    return " ".join(["python -m etbench -m", *kept, *chosen, f"repeat.rounds={rounds}"])
+    return shell_words(["-m", *kept, *chosen, f"repeat.rounds={rounds}"])
 
 
 def _notes(cells: Sequence[Candidate], rules: Rules) -> Iterator[str]:

@@ -51,8 +51,7 @@ def _check(bound: Bound, name: str, cell: Candidate) -> Check:
     if value is None:
         return Check(outcome="missing", words=f"{name} is unknown")
     if bound.reference is None:
-        low, high = _interval(name, cell)
-        return _judged(bound, name, (value, low, high), bound.limit())
+        return _judged(bound, name, (value, *_interval(name, value, cell)), bound.limit())
     reference = _reference(bound, cell)
     known = None if reference is None else figure(reference.result, name)
     if reference is None or known is None:
@@ -78,13 +77,11 @@ def _paired(name: str, cell: Candidate, reference: Candidate) -> PairedShares | 
     return None if after is None or before is None else compare_shares(before, after)
 
 
-def _interval(name: str, cell: Candidate) -> tuple[float, float]:
+def _interval(name: str, value: float, cell: Candidate) -> tuple[float, float]:
     if name == METRIC:
         low, high = (figure(cell.result, end) for end in CI)
         if low is not None and high is not None:
             return low, high
-    value = figure(cell.result, name)
-    assert value is not None
     return value, value
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from etbench.results.decision.bounds import Bound, bound_faults, parse_bounds
 from etbench.results.decision.figures import ACCURACY, accuracy_names, direction, figure, name_fault
+from etbench.results.decision.rules import Bounds
 from etbench.results.schema import Result
 
 __all__ = ["accuracy_faults", "faults", "objective_value"]
-
-Bounds = Mapping[str, str | float]
 
 
 def faults(objective: str, bounds: Bounds | None) -> list[str]:
@@ -22,13 +20,11 @@ def faults(objective: str, bounds: Bounds | None) -> list[str]:
 
 def accuracy_faults(objective: str, bounds: Bounds | None) -> list[str]:
     """List figures of the accuracy function that a cell without one will not have."""
-    named = {"decision.objective": objective} | {f"bound of {name}": name for name in bounds or {}}
-    remedy = "choose a function, such as evaluate=top1"
+    named = {f"decision.objective={objective}": objective}
+    named |= {f"bound of {name}": name for name in bounds or {}}
     return [
-        f"{key}={name}: no accuracy is evaluated; {remedy}"
-        if key == "decision.objective"
-        else f"{key}: no accuracy is evaluated; {remedy}"
-        for key, name in named.items()
+        f"{where}: no accuracy is evaluated; choose a function, such as evaluate=top1"
+        for where, name in named.items()
         if name.startswith(ACCURACY)
     ]
 

@@ -11,8 +11,9 @@ from etbench.results.decision.bounds import Bound, bound_faults, parse_bounds
 from etbench.results.decision.figures import ACCURACY, name_fault
 from etbench.results.tables.frames import METRIC
 
-__all__ = ["DEFAULT_BOUNDS", "Rules", "recorded_rules"]
+__all__ = ["DEFAULT_BOUNDS", "Rules", "declared", "recorded_rules"]
 
+Bounds = Mapping[str, str | float]
 DEFAULT_BOUNDS = {f"{ACCURACY}*": ">=-1pp vs fp32"}
 
 
@@ -23,7 +24,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     bounds: list[Bound] = []
 
     @classmethod
-    def of(cls, objective: str, bounds: Mapping[str, str | float] | None) -> Rules:
+    def of(cls, objective: str, bounds: Bounds | None) -> Rules:
         """Read an objective and bounds as YAML has them; without bounds, the accuracy is bounded.
 
         Raises:
@@ -46,8 +47,13 @@ class Rules(Struct, frozen=True, kw_only=True):
 
 def recorded_rules(configs: Sequence[dict[str, object]]) -> Rules:
     """Return the rules of the configurations of results, or the default if they differ or have none."""
+    return Rules.of(*declared(configs))
+
+
+def declared(configs: Sequence[dict[str, object]]) -> tuple[str, Bounds | None]:
+    """Return the objective and the bounds of configurations, as `Rules.of` reads them."""
     recorded = [config.get("decision") for config in configs]
     first = recorded[0] if recorded else None
     if isinstance(first, dict) and all(one == first for one in recorded):
-        return Rules.of(first.get("objective", METRIC), first.get("bounds"))
-    return Rules.of(METRIC, None)
+        return first.get("objective", METRIC), first.get("bounds")
+    return METRIC, None

@@ -6,10 +6,9 @@ import operator
 import re
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
-from typing import Any
 
 from etbench.errors import EtbenchError, nearest
-from etbench.results.decision.bounds import parse_value
+from etbench.results.decision.bounds import COMPARE, parse_value
 from etbench.results.decision.figures import ACCURACY, FIGURES, figure
 from etbench.results.schema import Result
 from etbench.results.tables.metrics import COLUMNS
@@ -19,15 +18,7 @@ __all__ = ["matching", "parse_where"]
 Condition = Callable[[Result], bool]
 TEXTS = {column.name: column for column in COLUMNS if not column.better and not column.raw}
 TERM = re.compile(r"\s*(\w+)\s*(<=|>=|!=|==|<|>|=)\s*(.+?)\s*")
-COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "=": operator.eq,
-    "==": operator.eq,
-    "!=": operator.ne,
-}
+SIGNS = {**COMPARE, "=": operator.eq, "==": operator.eq, "!=": operator.ne}
 
 
 def matching(text: str, results: Iterable[Result]) -> list[Result]:
@@ -87,7 +78,7 @@ def _of_figure(name: str, sign: str, value: str) -> Condition:
         limit = parse_value(name, value)
     except ValueError:
         raise _fault(f"{name}{sign}{value}: {value!r} is not a value of {name}") from None
-    compare = COMPARE[sign]
+    compare = SIGNS[sign]
 
     def holds(result: Result) -> bool:
         found = figure(result, name)

@@ -16,16 +16,18 @@ from etbench.text import counted
 
 __all__ = [
     "HEADER",
-    "answer_lines",
-    "common_notes",
+    "TEXTS",
     "decision_markdown",
     "decision_rows",
+    "decision_table",
     "headline",
+    "remarks",
     "rules_in_words",
     "trade_off",
 ]
 
 HEADER = ("model", "ship", "p50 ms", "± %", "x fp32", "accuracy", "SQNR", "size", "memory", "runner-up")
+TEXTS = ("model", "ship", "runner-up")  # columns of words; the others are numbers
 WITHHELD = {
     "too close": "too close to call",
     "accuracy unknown": "with unknown accuracy",
@@ -72,6 +74,13 @@ def decision_rows(answers: Sequence[Answer]) -> Iterator[tuple[str, ...]]:
         for place, one in enumerate(rivals):
             first = (answer.setting, f"{answer.answer}: {_pair(one)}")
             yield *(("", f"or {_pair(one)}") if place else first), *_figures(one), ""
+
+
+def decision_table(answers: Sequence[Answer]) -> tuple[list[str], list[list[str]]]:
+    """Return the columns of `HEADER` in which there is anything, and their rows."""
+    rows = list(decision_rows(answers))
+    used = [place for place in range(len(HEADER)) if any(row[place] for row in rows)]
+    return [HEADER[place] for place in used], [[row[place] for place in used] for row in rows]
 
 
 def _pair(choice: Choice) -> str:
@@ -128,21 +137,21 @@ def _slower(ratio: Ratio) -> str:
     return f"{100 * (times - 1):.2g} % slower" if times < 2 else f"{number(times)} times as long"
 
 
-def answer_lines(answer: Answer, *, unmeasured: bool = True) -> Iterator[str]:
-    """Yield what the table does not show: why an answer is withheld, what was ruled out, and by what.
+def remarks(answers: Sequence[Answer], *, unmeasured: bool = True) -> tuple[list[str], list[str]]:
+    """Return what the table does not show: the notes, each once, and then lines about single models.
 
-    Cells that failed or were skipped are left out if they are not wanted (`unmeasured`).
+    These say why an answer is withheld, what was ruled out, and by what. Cells that failed or were skipped
+    are left out if they are not wanted (`unmeasured`).
     """
+    notes = dict.fromkeys(note for answer in answers for note in answer.notes)
+    return list(notes), [line for answer in answers for line in _lines(answer, unmeasured=unmeasured)]
+
+
+def _lines(answer: Answer, *, unmeasured: bool) -> Iterator[str]:
     yield from (f"{words} may break the bound" for words in answer.unclear)
     if answer.settle:
         yield f"to settle {answer.setting}: {answer.settle}"
     yield from (f"{one.cell} is out: {one.why}" for one in answer.ruled_out if unmeasured or one.measured)
-
-
-def common_notes(answers: Sequence[Answer]) -> list[str]:
-    """Return the notes of all answers, each once."""
-    notes = (note for answer in answers for note in answer.notes)
-    return list(dict.fromkeys(notes))
 
 
 def decision_markdown(answers: Sequence[Answer], rules: Rules) -> str:
@@ -151,8 +160,9 @@ def decision_markdown(answers: Sequence[Answer], rules: Rules) -> str:
         f"{markdown_text(rules_in_words(rules))}",
         "",
         markdown_row(HEADER),
-        f"|{'|'.join('---' if name in ('model', 'ship', 'runner-up') else '--:' for name in HEADER)}|",
+        f"|{'|'.join('---' if name in TEXTS else '--:' for name in HEADER)}|",
     ]
     lines += [markdown_row(row) for row in decision_rows(answers)]
-    beside = [*common_notes(answers), *(line for answer in answers for line in answer_lines(answer))]
-    return "\n".join([*lines, "", *(f"- {markdown_text(line.strip())}" for line in beside)])
+    notes, about_models = remarks(answers)
+    beside = (f"- {markdown_text(line.strip())}" for line in (*notes, *about_models))
+    return "\n".join([*lines, "", *beside])

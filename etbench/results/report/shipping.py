@@ -8,20 +8,11 @@ from msgspec import Struct
 
 from etbench.results.decision.decide import decide, has_choice
 from etbench.results.decision.rules import recorded_rules
-from etbench.results.decision.words import (
-    HEADER,
-    answer_lines,
-    common_notes,
-    decision_rows,
-    headline,
-    rules_in_words,
-)
+from etbench.results.decision.words import TEXTS, decision_table, headline, remarks, rules_in_words
 from etbench.results.report.grid import MISSING, Entry, Grid
 from etbench.results.schema import Result
 
 __all__ = ["Shipping", "shipping"]
-
-WORDS = ("model", "ship", "runner-up")
 
 
 class Shipping(Struct, frozen=True, kw_only=True):
@@ -40,19 +31,19 @@ def shipping(results: Sequence[Result]) -> Shipping | None:
         return None
     rules = recorded_rules([result.config for result in results])
     answers = decide(results, rules)
-    rows = list(decision_rows(answers))
-    used = [place for place in range(len(HEADER)) if any(row[place] for row in rows)]
+    names, rows = decision_table(answers)
+    notes, reasons = remarks(answers)
     return Shipping(
         headline=headline(answers),
         rules=rules_in_words(rules),
         answers=Grid(
             caption="What to ship",
-            labels=[HEADER[place] for place in used],
-            numeric=[HEADER[place] not in WORDS for place in used],
-            rows=[[Entry(_text(row[place], HEADER[place])) for place in used] for row in rows],
+            labels=names,
+            numeric=[name not in TEXTS for name in names],
+            rows=[[Entry(_text(*cell)) for cell in zip(row, names, strict=True)] for row in rows],
         ),
-        notes=common_notes(answers),
-        reasons=[line for answer in answers for line in answer_lines(answer)],
+        notes=notes,
+        reasons=reasons,
     )
 
 

@@ -13,7 +13,7 @@ from nicegui import ui
 from etbench.results.decision.decide import Answer, decide
 from etbench.results.decision.figures import ACCURACY, figure
 from etbench.results.decision.rules import Rules
-from etbench.results.decision.words import HEADER, answer_lines, common_notes, decision_rows, headline
+from etbench.results.decision.words import decision_table, headline, remarks
 from etbench.results.schema import Result
 from etbench.results.tables.frames import METRIC
 from etbench.ui.library import LOOK_EVERY_S, Library
@@ -184,10 +184,9 @@ def _put(answers: Sequence[Answer]) -> None:
         words("Start a run on the Run tab; its results appear here automatically.")
         return
     ui.label(headline(answers)).classes("text-base font-medium").props('role="status"')
-    rows = list(decision_rows(answers))
-    used = [place for place in range(len(HEADER)) if any(row[place] for row in rows)]
-    table([HEADER[place] for place in used], [[row[place] for place in used] for row in rows])
-    for line in (*common_notes(answers), *(line for answer in answers for line in answer_lines(answer))):
+    table(*decision_table(answers))
+    notes, about_models = remarks(answers)
+    for line in (*notes, *about_models):
         words(line)
 
 

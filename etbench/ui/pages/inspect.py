@@ -16,6 +16,7 @@ from etbench.artifact.quantized_words import quantized_words
 from etbench.config.command import shell_words
 from etbench.preflight.doctor import describe
 from etbench.results import charts
+from etbench.results.comparison.pairing import cell_name
 from etbench.results.schema import Result
 from etbench.results.tables.rounds import round_table
 from etbench.stats.parity import OutputParity, Parity
@@ -114,7 +115,7 @@ def _draw(result: Result) -> str | None:
 def _put(entry: Entry, drawn: str | Fault | None) -> None:
     result = entry.result
     with ui.column().classes("w-full gap-4 min-w-0"):
-        with card(f"{result.model_name} {result.precision_short} {result.delegate}"):
+        with card(cell_name(result)):
             facts(list(_headline(result)))
             name = f"{result.model_name}_{result.precision_short}_{result.delegate}.json"
             button = ui.button(name, icon="download", color=None).props("flat dense no-caps size=sm")

@@ -11,9 +11,11 @@ from urllib.parse import urlencode
 from nicegui import ui
 
 from etbench.errors import EtbenchError
+from etbench.results.comparison.pairing import cell_name
 from etbench.results.decision.figures import accuracy_names, figure
 from etbench.results.decision.where import parse_where
 from etbench.results.schema import Result
+from etbench.terminal.summary_table import state_of
 from etbench.text import counted
 from etbench.ui.library import LOOK_EVERY_S, Entry, Library
 from etbench.ui.pages.frame import TABS, card, inspect_address, page_frame, table, words
@@ -124,15 +126,7 @@ def _matching(text: str, entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _words(entry: Entry) -> str:
-    return f"{_name(entry.result)} {entry.folder} {_state(entry.result)}".lower()
-
-
-def _name(result: Result) -> str:
-    return f"{result.model_name} {result.precision_short} {result.delegate}"
-
-
-def _state(result: Result) -> str:
-    return result.uncertain or result.status
+    return f"{cell_name(entry.result)} {entry.folder} {state_of(entry.result)}".lower()
 
 
 def _columns(accuracies: Sequence[str]) -> list[dict[str, Any]]:
@@ -159,8 +153,8 @@ def _row(entry: Entry, accuracies: Sequence[str]) -> dict[str, Any]:
     return {
         "key": entry.key,
         "link": inspect_address(entry.key),
-        "cell": _name(result),
-        "state": _state(result),
+        "cell": cell_name(result),
+        "state": state_of(result),
         "folder": entry.folder,
         "measured at": result.created_at[:16].replace("T", " "),
         **{name: _number(result, column, unit) for name, unit, column in FIGURES},
@@ -182,11 +176,11 @@ def _in_words(value: float | None) -> str:
 def _put_side_by_side(entries: Sequence[Entry]) -> None:
     rows: list[tuple[str, ...]] = [
         ("folder", *(entry.folder for entry in entries)),
-        ("state", *(_state(entry.result) for entry in entries)),
+        ("state", *(state_of(entry.result) for entry in entries)),
     ]
     names = [*FIGURES, *((name, 1.0, name) for name in accuracy_names(entry.result for entry in entries))]
     for label, unit, name in names:
         values = [_number(entry.result, name, unit) for entry in entries]
         rows.append((label, *map(_in_words, values)))
     rows.append(("machine", *(entry.result.environment.cpu for entry in entries)))
-    table(["", *(_name(entry.result) for entry in entries)], rows)
+    table(["", *(cell_name(entry.result) for entry in entries)], rows)

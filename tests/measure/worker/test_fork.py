@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import faulthandler
 import gc
@@ -9,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +72,19 @@ def test_an_orderly_exit_is_a_failure_and_not_the_end_of_its_parents_work() -> N
     assert caught.value.kind == "SystemExit"
 
 
-def test_an_answer_does_not_wait_for_the_processes_that_were_forked_for_it() -> None:
+@contextlib.contextmanager
+def held_pipe(*, readers: int) -> Iterator[int]:
+    """Provide a pipe whose readers wait, and let them go at the end."""
     held, release = os.pipe()
+    try:
+        yield held
+    finally:
+        os.write(release, b"." * readers)
+        os.close(held)
+        os.close(release)
 
+
+def test_an_answer_does_not_wait_for_the_processes_that_were_forked_for_it() -> None:
     def fork_twice() -> Answer:
         if os.fork() == 0:
             os.fork()
@@ -81,18 +92,13 @@ def test_an_answer_does_not_wait_for_the_processes_that_were_forked_for_it() -> 
             os._exit(0)
         return Answer(0, "")
 
-    try:
+    with held_pipe(readers=2) as held:
         assert in_fork(fork_twice, timeout_s=300) == Answer(0, "")
-    finally:
-        os.write(release, b"..")
-        os.close(held)
-        os.close(release)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the C library has another name")
 def test_nor_for_one_that_a_library_forked_without_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("etbench.measure.worker.supervision.HEARTBEAT_S", 0.05)
-    held, release = os.pipe()
 
     def fork_in_c() -> Answer:
         if ctypes.CDLL(None).fork() == 0:
@@ -100,12 +106,8 @@ def test_nor_for_one_that_a_library_forked_without_python(monkeypatch: pytest.Mo
             os._exit(0)
         return Answer(0, "")
 
-    try:
+    with held_pipe(readers=1) as held:
         assert in_fork(fork_in_c, timeout_s=300) == Answer(0, "")
-    finally:
-        os.write(release, b".")
-        os.close(held)
-        os.close(release)
 
 
 def test_a_process_that_comes_back_from_a_fork_of_its_own_does_not_answer(tmp_path: Path) -> None:
