@@ -191,6 +191,14 @@ def test_a_loss_is_no_accuracy(cell: Callable[..., Result]) -> None:
     assert _choose(*cells, bounds={"eval_loss": ">=0.3"}).ship.precision == "fp32"
 
 
+def test_a_loss_alone_answers_only_a_bound_that_names_it(cell: Callable[..., Result]) -> None:
+    cells = [cell("fp32", 10.0, evaluation={"loss": 0.5}), cell("int8", 4.0, evaluation={"loss": 0.9})]
+    (note,) = _choose(*cells).notes
+    assert "eval_loss" in note
+    assert "--bound 'eval_loss<=" in note
+    assert _choose(*cells, bounds={"eval_loss": "<=0.6"}).ship.precision == "fp32"
+
+
 def test_a_bound_may_be_relative_to_a_baseline(cell: Callable[..., Result]) -> None:
     new, before = cell("fp32", 10.0, pte_bytes=2_000_000), cell("fp32", 10.0, pte_bytes=1_000_000)
     bounds = {"pte_bytes": "<=+10% vs baseline"}
