@@ -24,7 +24,7 @@ from etbench.results.decision.evidence import check_bound
 from etbench.results.decision.figures import ACCURACY, accuracy_names, direction, figure
 from etbench.results.decision.rules import Rules
 from etbench.results.schema import Result
-from etbench.results.tables.frames import METRIC
+from etbench.results.tables.metrics import METRIC
 
 __all__ = ["Answer", "Choice", "RuledOut", "decide", "exit_status", "has_choice"]
 

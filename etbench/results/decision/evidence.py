@@ -10,7 +10,7 @@ from msgspec import Struct
 from etbench.results.decision.bounds import Bound
 from etbench.results.decision.candidates import Candidate, ratios
 from etbench.results.decision.figures import ACCURACY, accuracy_names, figure, in_words
-from etbench.results.tables.frames import METRIC
+from etbench.results.tables.metrics import METRIC
 from etbench.stats.shares import PairedShares, compare_shares
 
 __all__ = ["Check", "check_bound"]

@@ -9,7 +9,7 @@ from msgspec import Struct
 from etbench.errors import EtbenchError
 from etbench.results.decision.bounds import Bound, bound_faults, parse_bounds
 from etbench.results.decision.figures import ACCURACY, name_fault
-from etbench.results.tables.frames import METRIC
+from etbench.results.tables.metrics import METRIC
 
 __all__ = ["DEFAULT_BOUNDS", "Rules", "declared", "recorded_rules"]
 

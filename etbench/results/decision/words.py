@@ -11,7 +11,7 @@ from etbench.results.decision.decide import Answer, Choice
 from etbench.results.decision.figures import ACCURACY
 from etbench.results.decision.rules import Rules
 from etbench.results.numbers import db, megabytes, number
-from etbench.results.tables.frames import METRIC
+from etbench.results.tables.metrics import METRIC
 from etbench.text import counted
 
 __all__ = [

@@ -18,7 +18,9 @@ from etbench.results.tables.delegation import delegation_time_share
 from etbench.results.tables.sizes import Size, sizes_of
 from etbench.text import shape_text
 
-__all__ = ["COLUMNS", "DERIVED", "RAW", "Column"]
+__all__ = ["COLUMNS", "DERIVED", "METRIC", "RAW", "Column"]
+
+METRIC = "latency_p50_ms"  # what cells are ranked and compared by, unless something else is named
 
 Direction = Literal["lower", "higher", ""]
 
