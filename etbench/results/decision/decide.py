@@ -252,7 +252,11 @@ def _answer(
         close=close,
         ruled_out=contest.out,
         settle=_settle([cell for cell in cells if cell.name in close]) if len(close) > 1 else None,
-        unclear=[f"{name}: {contest.undecided[name]}" for name in close if name in contest.undecided],
+        unclear=[
+            f"{name} may break a bound: {contest.undecided[name]}"
+            for name in close
+            if name in contest.undecided
+        ],
         notes=list(_notes(cells, rules)),
     )
 

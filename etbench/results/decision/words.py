@@ -148,7 +148,7 @@ def remarks(answers: Sequence[Answer], *, unmeasured: bool = True) -> tuple[list
 
 
 def _lines(answer: Answer, *, unmeasured: bool) -> Iterator[str]:
-    yield from (f"{words} may break the bound" for words in answer.unclear)
+    yield from answer.unclear
     if answer.settle:
         yield f"to settle {answer.setting}: {answer.settle}"
     yield from (f"{one.cell} is out: {one.why}" for one in answer.ruled_out if unmeasured or one.measured)
