@@ -1,6 +1,7 @@
 """Every metric of a result, declared once: column, meaning, unit, and which direction is better.
 
-Tables, charts and documentation read them here.
+To add one, add a `Column` here, and the field that it reads to `etbench.results.schema`. Tables, charts and
+documentation read them here; the table on the terminal has its own choice (`etbench.terminal.summary_table`).
 """
 
 from __future__ import annotations
