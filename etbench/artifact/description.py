@@ -23,17 +23,15 @@ __all__ = [
     "DataUse",
     "Delegation",
     "Quantized",
-    "Runtime",
     "TensorSpec",
     "TimedSize",
+    "is_code",
     "program_path",
     "references_path",
-    "runtime_of",
     "shared_part",
 ]
 
 
-Runtime = Literal["executorch", "pytorch", "onnxruntime"]
 DataSource = DataKind | Literal["npz", "file"]
 
 
@@ -172,6 +170,8 @@ class Artifact(Struct, frozen=True, kw_only=True):
     numerics: Numerics | None = None
     not_repeatable: str = ""
     quantized: Quantized | None = None
+    quantization: Literal["", "same", "own"] = ""
+    own_reason: str = ""
     generation: Generation | None = None
     refusal: str = ""
     data_use: DataUse | None = None
@@ -184,17 +184,9 @@ def program_path(folder: Path) -> Path:
     return folder / "model.pte"
 
 
-def runtime_of(path: Path) -> Runtime:
-    """Return which runtime a program's file is for; a file of no known format is left to ExecuTorch.
-
-    PyTorch's formats are zip files. ONNX has no magic number: a model begins with the number of its format
-    and, for what torch exports, the name of its producer.
-    """
-    if zipfile.is_zipfile(path):
-        return "pytorch"
-    with path.open("rb") as file:
-        begins = file.read(3)
-    return "onnxruntime" if begins[:1] == b"\x08" and begins[2:] == b"\x12" else "executorch"
+def is_code(path: Path) -> bool:
+    """Return whether loading a program executes what is in its file, as the zip files of PyTorch do."""
+    return zipfile.is_zipfile(path)
 
 
 def references_path(folder: Path) -> Path:

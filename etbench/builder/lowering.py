@@ -13,12 +13,11 @@ from executorch.exir import (
     ExecutorchProgramManager,
     to_edge_transform_and_lower,
 )
-from torch.export import ExportedProgram
 
 from etbench.artifact import Delegation
 from etbench.builder.coverage import coverage, coverage_of_none
 from etbench.builder.rejections import listening
-from etbench.delegates import OtherRuntime
+from etbench.delegates import OtherRuntime, ToWrite
 
 __all__ = ["Lowered", "lower"]
 
@@ -30,6 +29,7 @@ class Lowered:
     arena_bytes: int
     delegation: Delegation
     executable: ExecutorchProgramManager | None
+    own_reason: str | None = None  # why another runtime has quantized the model itself
 
     def write(self, path: Path) -> None:
         """Write the program, unless lowering has already written it."""
@@ -39,12 +39,12 @@ class Lowered:
 
 
 def lower(
-    program: ExportedProgram, delegate: list[Any] | OtherRuntime, path: Path, *, check_ir: bool = True
+    given: ToWrite, delegate: list[Any] | OtherRuntime, path: Path, *, check_ir: bool = True
 ) -> Lowered:
     """Lower a program with the partitioners of a delegate, or write it in the format of another runtime.
 
     Args:
-        program: in its precision.
+        given: the program in its precision, and what it was made from.
         delegate: what the `_target_` of `conf/delegate` returned.
         path: of the program's file; a compiler writes it in this call.
         check_ir: refuse operators that are not in ExecuTorch's core set; without this, the runtime refuses
@@ -52,8 +52,9 @@ def lower(
 
     """
     if isinstance(delegate, OtherRuntime):
-        delegate.write(program, path)
-        return Lowered(0, coverage_of_none(program.graph), None)
+        reason = delegate.write(given, path)
+        return Lowered(0, coverage_of_none(given.program.graph), None, reason)
+    program = given.program
     # Registers the out variants of quantized_decomposed; without it int8 on portable kernels fails with
     # "Missing out variants" (executorch 1.5.1).
     import executorch.kernels.quantized  # noqa: F401

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from etbench.artifact import Artifact, DataUse, Delegation, TimedSize, program_path, runtime_of
+from etbench.artifact import Artifact, DataUse, Delegation, TimedSize, program_path
 from etbench.artifact.references import in_format, specs_of, write_references
 from etbench.builder.export import export, fits
 from etbench.builder.lowering import lower
@@ -26,6 +26,7 @@ from etbench.calibration import Batches, read_batches
 from etbench.config import Recipe
 from etbench.config.component import instantiate
 from etbench.config.sections import Dynamic, MemoryFormat
+from etbench.delegates import ToWrite
 from etbench.errors import EtbenchError, NotApplicableError
 from etbench.events import Stages
 from etbench.models import LoadedModel, load
@@ -128,7 +129,10 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
             )
     with stages("lower"):
         delegate = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
-        lowered = lower(converted, delegate, program_path(folder), check_ir=recipe.delegate.check_ir)
+        given = ToWrite(
+            converted, prepared.program, shown.batches, recipe.precision, quantized=conversion.quantizes
+        )
+        lowered = lower(given, delegate, program_path(folder), check_ir=recipe.delegate.check_ir)
     with stages("write"):
         others = [cast_inputs(conversion, other.inputs) for other in reference.others]
         expected = reference.outputs + [other.outputs for other in reference.others]
@@ -142,8 +146,7 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
             notes=loaded.inputs.notes if isinstance(loaded.inputs, ImageInputs) else None,
         )
         lowered.write(program_path(folder))
-        is_pte = runtime_of(program_path(folder)) == "executorch"
-        segments = read_segments(program_path(folder)) if is_pte else None
+        segments = read_segments(program_path(folder)) if lowered.executable else None
     return Artifact(
         pte_bytes=program_path(folder).stat().st_size,
         sha256=sha256(program_path(folder)),
@@ -175,6 +178,8 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
         numerics=numerics,
         not_repeatable=prepared.not_repeatable,
         quantized=quantized,
+        quantization="" if quantized is None else "same" if lowered.own_reason is None else "own",
+        own_reason=lowered.own_reason or "",
         generation=loaded.generation,
         data_use=_data_use(batches, calibrates=calibrates),
     )

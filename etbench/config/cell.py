@@ -128,6 +128,8 @@ class Cell(Settings, frozen=True, kw_only=True):
         recipe = msgspec.to_builtins(self.recipe)
         if self.delegate.check_ir is True:  # so that ids of older cells stay
             del recipe["delegate"]["check_ir"]
+        if self.delegate.executor is None:
+            del recipe["delegate"]["executor"]
         if not self.model.dynamic.measure:
             del recipe["model"]["dynamic"]["measure"]
         if self.model.memory_format == "contiguous":
@@ -151,6 +153,7 @@ class Cell(Settings, frozen=True, kw_only=True):
             "precision": self.precision.name,
             "delegate": self.delegate.name,
             "device": self.device.kind,
+            "memory_format": self.model.memory_format,
         }
 
     @property
@@ -176,7 +179,12 @@ class Cell(Settings, frozen=True, kw_only=True):
         """Return why model, precision, delegate and runner do not work together, or None if they do."""
         rules = (*self.delegate.cannot, *self.runner.cannot)
         reasons = [rule.reason for rule in rules if rule.covers(self.names)]
-        requires = (*self.model.requires, *self.delegate.requires)
+        requires = [
+            requirement
+            for part in (self.model, self.delegate)
+            for requirement in part.requires
+            if not (requirement.unless and part.options.get(requirement.unless))
+        ]
         runner = self.runner.missing if self.compiles_runner else None
         reasons += filter(None, [runner, *(requirement.missing for requirement in requires)])
         if self.model.dynamic.sizes and self.precision.name != "fp32":

@@ -76,11 +76,15 @@ class Recommended(Section, frozen=True, kw_only=True):
 
 
 class Requirement(Section, frozen=True, kw_only=True):
-    """What must be on this host for a model or a delegate: an importable package, or one of some programs."""
+    """What must be on this host for a model or a delegate: an importable package, or one of some programs.
+
+    `unless` names an option of the model or delegate that, if it is set, replaces this.
+    """
 
     install: str
     package: str | None = None
     programs: list[str] = []
+    unless: str | None = None
 
     @property
     def missing(self) -> str | None:
@@ -185,8 +189,8 @@ class Precision(Component, frozen=True, kw_only=True):
 class Impossible(Section, frozen=True, kw_only=True):
     """A combination that a delegate cannot build or run, or a runner cannot run.
 
-    In the names of model, precision and delegate, the task and the kind of device, ``*`` matches
-    anything; those left out match any.
+    In the names of model, precision and delegate, the task, the memory format and the kind of device, ``*``
+    matches anything; those left out match any.
     """
 
     reason: str
@@ -195,6 +199,7 @@ class Impossible(Section, frozen=True, kw_only=True):
     precision: str = "*"
     delegate: str = "*"
     device: str = "*"
+    memory_format: str = "*"
 
     def covers(self, names: Mapping[str, str]) -> bool:
         """Return whether a cell is one of these combinations, by its names of each kind."""
@@ -219,6 +224,7 @@ class Delegate(Component, frozen=True, kw_only=True):
     `runs_on` are the systems (as `sys.platform` names them) for which the ExecuTorch wheel has its runtime;
     on others, programs for it are built and not run. None means all systems. `runtime` does not change
     the program, only how it runs. With `check_ir`, ExecuTorch refuses operators that are not in its core set.
+    `executor` names the class of a program that another runtime than ExecuTorch executes.
     """
 
     check_ir: bool = True
@@ -226,6 +232,7 @@ class Delegate(Component, frozen=True, kw_only=True):
     requires: list[Requirement] = []
     runs_on: list[str] | None = None
     runtime: XnnpackRuntime = XnnpackRuntime()
+    executor: Target | None = None
 
     def no_runtime(self, platform: str = sys.platform) -> str | None:
         """Return why a program for it can be built but not run on a system, or None if it can be run."""
@@ -423,6 +430,8 @@ class KnownOptions(Struct, frozen=True, kw_only=True):
     per_op: bool = False
     task: str = ""
     part: str | None = None
+    quantization: Literal["same", "own", "auto"] = "same"
+    converter_python: Annotated[str, Meta(min_length=1)] | None = None
     path: str = ""
     reference: str | None = None
     audio_s: Annotated[float, Meta(gt=0, le=600)] = 1.0

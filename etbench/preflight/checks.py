@@ -61,6 +61,7 @@ def missing_here(cell: Cell) -> list[str]:
         labelled_fault("evaluate.data", cell.evaluate.data),
         path_fault("model.path", cell.model.options.get("path")),
         path_fault("model.reference", cell.model.options.get("reference")),
+        path_fault("delegate.converter_python", cell.delegate.options.get("converter_python")),
         length_fault(cell.model.options),
         baseline_fault(cell.compare_to, cell.cache),
         resume_fault(cell.sweep.resume),
