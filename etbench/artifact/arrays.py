@@ -30,7 +30,7 @@ __all__ = [
 Array = NDArray[Any]
 T = TypeVar("T")
 GENERATION, ONLY_TIMED = "generation", "only_timed"
-_DTYPES = {
+_DTYPES: dict[str, Any] = {
     **{"F64": np.float64, "F32": np.float32, "F16": np.float16, "BOOL": np.bool_},
     **{f"{kind}{bits}": np.dtype(f"{kind.lower()}{bits // 8}") for kind in "IU" for bits in (8, 16, 32, 64)},
 }
@@ -39,7 +39,8 @@ _DTYPES = {
 def read_arrays(folder: Path) -> tuple[list[tuple[Array, ...]], list[tuple[Array, ...]]]:
     """Return inputs and outputs of each reference batch, in the order of their indices in memory."""
     with open_regular(references_path(folder)) as file:
-        arrays = {name: _array(stored) for name, stored in deserialize(file.read())}
+        found: list[tuple[str, dict[str, Any]]] = deserialize(file.read())  # type: ignore[no-untyped-call]
+    arrays = {name: _array(stored) for name, stored in found}
     return in_batches(arrays, "input"), in_batches(arrays, "output")
 
 
@@ -48,7 +49,7 @@ def _array(stored: Mapping[str, Any]) -> Array:
     if stored["dtype"] == "BF16":
         halves = np.frombuffer(stored["data"], np.uint16).astype(np.uint32)
         return (halves << 16).view(np.float32).reshape(stored["shape"])
-    values = np.frombuffer(stored["data"], _DTYPES[stored["dtype"]])
+    values: Array = np.frombuffer(stored["data"], _DTYPES[stored["dtype"]])
     return values.reshape(stored["shape"]).copy()  # which may be written to, as OpenVINO requires
 
 

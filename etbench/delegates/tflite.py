@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,10 +97,10 @@ def _convert(
             torch.export.save(program, source)
         if calibrated:
             batches = enumerate(calibrated.batches)
-            np.savez(
-                Path(scratch) / "calibration.npz",
-                **{f"{number}.{n}": t.numpy() for number, batch in batches for n, t in enumerate(batch)},
-            )
+            arrays: dict[str, Any] = {
+                f"{number}.{n}": tensor.numpy() for number, batch in batches for n, tensor in enumerate(batch)
+            }
+            np.savez(Path(scratch) / "calibration.npz", **arrays)
         done = subprocess.run(
             [python, SCRIPT, source, path, how], capture_output=True, text=True, errors="replace", check=False
         )

@@ -11,7 +11,7 @@ from torch.export import ExportedProgram
 
 __all__ = ["unfolded"]
 
-PAIRS = {
+PAIRS: dict[Any, Any] = {
     torch.ops.quantized_decomposed.dequantize_per_tensor.default: (
         torch.ops.quantized_decomposed.quantize_per_tensor.default
     ),

@@ -53,6 +53,7 @@ class OtherProgram(ABC):
 
     name: ClassVar[str]
     package: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()  # what the measuring process imports to run it
     takes_arrays: ClassVar[bool] = False
     no_profile: ClassVar[str] = ""  # why it cannot time its operators
 

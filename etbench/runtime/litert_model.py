@@ -29,6 +29,7 @@ class LitertModel(ArrayProgram):
 
     name = "litert"
     package = "ai-edge-litert"
+    needs = ("ai_edge_litert",)
     no_profile = "LiteRT's Python API has no profiler"
 
     def __init__(self, path: Path, threads: int, *, profiled: bool = False) -> None:

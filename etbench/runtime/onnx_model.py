@@ -30,6 +30,7 @@ class OnnxModel(ArrayProgram):
     """
 
     name = package = "onnxruntime"
+    needs = ("onnxruntime",)
 
     def __init__(self, path: Path, threads: int, *, profiled: bool = False) -> None:
         import onnxruntime

@@ -31,6 +31,7 @@ class OpenvinoModel(ArrayProgram):
     """
 
     name = package = "openvino"
+    needs = ("openvino",)
 
     def __init__(self, path: Path, threads: int, *, profiled: bool = False) -> None:
         import openvino
@@ -43,8 +44,9 @@ class OpenvinoModel(ArrayProgram):
             "PERF_COUNT": profiled,
         }
         core = openvino.Core()
+        self._source = _source(path, openvino)  # the model points into the weights, and does not own them
         try:
-            model: Any = core.read_model(*_source(path, openvino))
+            model: Any = core.read_model(*self._source)
             self._compiled: Any = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             raise EtbenchError(f"OpenVINO refuses the program: {error}", stage="load_program") from error

@@ -42,18 +42,18 @@ def load_program(folder: Path, threads: int, executor: str | None = None, *, pro
     path = program_path(folder)
     if executor is not None:
         return executor_class(executor)(path, threads, profiled=profiled)
-    from etbench.runtime import binding
+    from etbench.runtime import pte_program
 
-    return binding.load_program(path, threads, profiled=profiled)
+    return pte_program.load_program(path, threads, profiled=profiled)
 
 
 def load_method(program: Any) -> Executor:
     """Return the method of a program with its delegates set up; programs of other runtimes are methods."""
     if isinstance(program, OtherProgram):
         return program
-    from etbench.runtime import binding
+    from etbench.runtime import pte_program
 
-    return binding.load_method(program)
+    return pte_program.load_method(program)
 
 
 def preload(executor: str | None) -> None:
@@ -63,7 +63,7 @@ def preload(executor: str | None) -> None:
         return
     import executorch.kernels.quantized  # noqa: F401  registers the kernels of int8 on portable
 
-    import etbench.runtime.binding  # noqa: F401
+    import etbench.runtime.pte_program  # noqa: F401
 
 
 def read_batches(folder: Path, executor: str | None) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
@@ -79,24 +79,24 @@ def threads_of(method: Executor) -> int:
     """Return how many threads the program is run with."""
     if isinstance(method, OtherProgram):
         return method.threads
-    from etbench.runtime import binding
+    from etbench.runtime import pte_program
 
-    return binding.threads()
+    return pte_program.threads()
 
 
 def runtime_used(executor: str | None) -> RuntimeUsed:
     """Return the runtime of a program, and its version."""
     if executor is not None:
         return executor_class(executor).used()
-    from etbench.runtime import binding
+    from etbench.runtime import pte_program
 
-    return binding.used()
+    return pte_program.used()
 
 
 def backends(executor: str | None) -> list[str]:
     """Return the delegates that ExecuTorch's runtime can execute; none of another runtime."""
     if executor is not None:
         return []
-    from etbench.runtime import binding
+    from etbench.runtime import pte_program
 
-    return binding.backends()
+    return pte_program.backends()

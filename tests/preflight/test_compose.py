@@ -80,6 +80,25 @@ def test_files_of_a_generic_source_are_named_by_what_it_loads(overrides: str, st
     assert compose(overrides.split()).stem == stem
 
 
+def test_a_file_of_another_runtime_keeps_the_delegate_that_is_chosen_for_it(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").touch()
+    given = ["model=file", f"model.path={tmp_path / 'net.onnx'}"]
+    cell = compose([*given, "delegate=onnxruntime"])
+    assert (cell.stem, cell.impossible()) == ("net_as_built_onnxruntime", None)
+    (fault,) = _faults(given)
+    assert fault.endswith("net.onnx is not an ExecuTorch program: choose what runs it, delegate=onnxruntime")
+
+
+def test_a_converter_of_litert_must_exist_and_is_asked_for_before_the_build(tmp_path: Path) -> None:
+    without = compose(["model=mobilenet_v2", "delegate=litert"])
+    assert "litert_torch" in (without.impossible() or "")
+    (tmp_path / "python").touch()
+    python = f"delegate.converter_python={tmp_path / 'python'}"
+    assert compose(["model=mobilenet_v2", "delegate=litert", python]).impossible() is None
+    (fault,) = _faults(["delegate=litert", "delegate.converter_python=nowhere/python"])
+    assert fault.startswith("delegate.converter_python=nowhere/python: no such file")
+
+
 @pytest.mark.parametrize("given", [["threads=1"], ["model.path="], ["model.path=???"]], ids=" ".join)
 def test_what_the_yaml_leaves_open_is_required(given: list[str]) -> None:
     assert _faults(["model=pte", *given]) == ["model.path is required: model.path=…"]

@@ -91,6 +91,6 @@ def _conditions(base: Result, new: Result) -> Iterator[tuple[str, str, object, o
             yield "versions", name, old, now
     executed = [side.runtime_words for side in sides]
     if None not in executed and {side.runtime for side in sides} != {"executorch"}:  # named above
-        yield "versions", "runtime", *executed
+        yield "versions", "runtime", executed[0], executed[1]
     for name in ("threads", "runner"):
         yield "settings", name, getattr(sides[0], name), getattr(sides[1], name)

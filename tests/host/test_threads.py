@@ -1,0 +1,52 @@
+"""Threads that compute are counted; those that wait are not."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+
+import pytest
+
+from etbench.host import threads as module
+from etbench.host.threads import BusyThreads
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the time of each thread")
+
+
+def _compute() -> None:
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 200_000)  # releases the interpreter's lock
+
+
+@pytest.mark.parametrize("others", [0, 2])
+def test_this_thread_and_those_that_compute_with_it_are_counted(others: int) -> None:
+    done = threading.Event()
+    waiting = threading.Thread(target=done.wait)
+    waiting.start()
+    computing = [threading.Thread(target=_compute) for _ in range(others)]
+    watched = BusyThreads()
+
+    def work() -> None:
+        for thread in computing:
+            if thread.ident is None:
+                thread.start()
+        _compute()
+
+    try:
+        assert watched.count(work) == 1 + others
+    finally:
+        done.set()
+        for thread in (waiting, *computing):
+            thread.join()
+
+
+def test_it_is_not_known_where_the_system_does_not_report_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    monkeypatch.setattr(module, "TASKS", tmp_path)
+    assert BusyThreads().count(_compute) is None
+
+
+def test_it_is_not_known_of_work_that_only_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST_S", 0.0)
+    assert BusyThreads().count(lambda: None) is None
