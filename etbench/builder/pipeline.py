@@ -15,7 +15,7 @@ from torch.export import ExportedProgram
 from etbench.artifact import Artifact, DataUse, Delegation, TimedSize, program_path
 from etbench.artifact.references import in_format, specs_of, write_references
 from etbench.builder.export import export, fits
-from etbench.builder.lowering import lower
+from etbench.builder.lowering import lower, written
 from etbench.builder.numerics import compare_layers
 from etbench.builder.open_axes import OpenAxes, open_axes
 from etbench.builder.quantization import count_quantized, refuse_uncast, refuse_unquantized
@@ -26,7 +26,7 @@ from etbench.calibration import Batches, read_batches
 from etbench.config import Recipe
 from etbench.config.component import instantiate
 from etbench.config.sections import Dynamic, MemoryFormat
-from etbench.delegates import ToWrite
+from etbench.delegates import OtherRuntime, ToWrite
 from etbench.errors import EtbenchError, NotApplicableError
 from etbench.events import Stages
 from etbench.models import LoadedModel, load
@@ -129,10 +129,13 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
             )
     with stages("lower"):
         delegate = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
-        given = ToWrite(
-            converted, prepared.program, shown.batches, recipe.precision, quantized=conversion.quantizes
-        )
-        lowered = lower(given, delegate, program_path(folder), check_ir=recipe.delegate.check_ir)
+        if isinstance(delegate, OtherRuntime):
+            given = ToWrite(
+                converted, prepared.program, shown.batches, recipe.precision, quantized=conversion.quantizes
+            )
+            lowered = written(given, delegate, program_path(folder))
+        else:
+            lowered = lower(converted, delegate, check_ir=recipe.delegate.check_ir)
     with stages("write"):
         others = [cast_inputs(conversion, other.inputs) for other in reference.others]
         expected = reference.outputs + [other.outputs for other in reference.others]

@@ -197,7 +197,7 @@ class Operator(Struct, frozen=True, kw_only=True):
 
 
 class Profile(Struct, frozen=True, kw_only=True):
-    """Where the time of an inference goes, measured in a separate process by the runtime's own profiler.
+    """The time of each operator of an inference, measured in a separate process by the runtime's profiler.
 
     `execute_ms` is the time of the runtime's `Method::execute` with the profiler on, which takes time itself,
     or of the whole call for a runtime other than ExecuTorch. XNNPACK counts in whole microseconds, so all

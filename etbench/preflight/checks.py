@@ -168,7 +168,7 @@ def device_fault(device: Device, evaluate: Evaluate) -> str | None:
 
 
 def executor_fault(device: Device, executor: str | None) -> str | None:
-    """Check for an executor of the user that would have to be on the device."""
+    """Check for an executor of the user, whose code is not on the device."""
     if executor is None or isinstance(device, HostDevice | RayDevice) or executor.startswith("etbench."):
         return None
     return f"delegate.executor={executor}: your code is not sent to a device; measure on device=host"

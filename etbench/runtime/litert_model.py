@@ -22,9 +22,9 @@ class LitertModel(ArrayProgram):
     """An interpreter of LiteRT with its XNNPACK delegate.
 
     Inputs are copied into the interpreter's own tensors, as its Python API requires. Outputs that are not
-    copied must be dropped before the next inference, or that fails. LiteRT has 32-bit
-    integers where the model has 64, so these are converted. So are floats for a model whose inputs or outputs
-    are integers with a scale: an application has to do that, too, and it is a part of the call.
+    copied must be dropped before the next inference, or that fails. Integers of 64 bits become those of 32
+    that LiteRT has instead, and floats become integers for a model that takes integers with a scale: an
+    application has to convert them, too, so the conversion is a part of the call.
     """
 
     name = "litert"
