@@ -41,8 +41,7 @@ class LitertModel(ArrayProgram):
         except (RuntimeError, ValueError) as error:
             raise EtbenchError(f"LiteRT refuses the program: {error}", stage="load_program") from error
         self._threads = threads
-        self._inputs = _in_order(self._interpreter.get_input_details())
-        self._outputs = _in_order(self._interpreter.get_output_details())
+        self._inputs, self._outputs = _arguments(self._interpreter)
         self.inputs = list(map(_spec, self._inputs))
         self.outputs = list(map(_spec, self._outputs))
 
@@ -81,17 +80,26 @@ def _to_floats(array: Array, argument: dict[str, Any]) -> Array:
     return (array - np.float32(zero)) * np.float32(scale) if scale else array
 
 
-def _in_order(details: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the arguments by the number in their names, such as ``serving_default_args_0:0``.
+def _arguments(interpreter: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the inputs and outputs in the order of the numbers in their names, such as ``args_10``.
 
-    LiteRT sorts them otherwise; a model whose names have no numbers keeps its order.
+    LiteRT sorts them otherwise. A model whose names have no numbers keeps its order.
     """
-    return sorted(details, key=lambda one: _number(one["name"]))
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    if len(names := list(interpreter.get_signature_list())) != 1:
+        return inputs, outputs
+    signature = interpreter.get_signature_runner(names[0])
+    return (
+        _in_order(signature.get_input_details()) or inputs,
+        _in_order(signature.get_output_details()) or outputs,
+    )
 
 
-def _number(name: str) -> int:
-    digits = name.partition(":")[0].rpartition("_")[2]
-    return int(digits) if digits.isdigit() else 0
+def _in_order(details: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    numbers = {name: name.rpartition("_")[2] for name in details}
+    if not all(number.isdigit() for number in numbers.values()):
+        return []
+    return [details[name] for name in sorted(details, key=lambda name: int(numbers[name]))]
 
 
 def _spec(argument: dict[str, Any]) -> TensorSpec:
