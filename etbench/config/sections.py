@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
@@ -78,12 +79,14 @@ class Recommended(Section, frozen=True, kw_only=True):
 class Requirement(Section, frozen=True, kw_only=True):
     """What must be on this host for a model or a delegate: an importable package, or one of some programs.
 
-    `unless` names an option of the model or delegate that, if it is set, replaces this.
+    `version` is a pattern for that of the package, such as ``2026.0.*``. `unless` names an option of the
+    model or delegate that, if it is set, replaces this.
     """
 
     install: str
     package: str | None = None
     programs: list[str] = []
+    version: str | None = None
     unless: str | None = None
 
     @property
@@ -91,6 +94,8 @@ class Requirement(Section, frozen=True, kw_only=True):
         """What is missing, and how to install it; None if nothing is."""
         if self.package and importlib.util.find_spec(self.package) is None:
             return f"the package {self.package!r} is not installed: {self.install}"
+        if self.package and self.version and not fnmatchcase(found := version(self.package), self.version):
+            return f"the package {self.package!r} is {found}, and {self.version} is required: {self.install}"
         if self.programs and not any(map(shutil.which, self.programs)):
             return f"none of {', '.join(self.programs)} is installed: {self.install}"
         return None
