@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import Any
 
 from running import TESTS
@@ -22,14 +23,15 @@ TFLITE = {name: TESTS / "data" / "tflite" / f"tiny_{name}.tflite" for name in ("
 class OwnThreads(OnnxModel):
     """Says that it uses the threads that were asked for, and computes with two more."""
 
+    def __init__(self, path: Path, threads: int, *, profiled: bool = False) -> None:
+        super().__init__(path, threads, profiled=profiled)
+        self._pool = ThreadPoolExecutor(2)
+
     def _run(self, inputs: Sequence[Any]) -> None:
-        threads = [threading.Thread(target=_compute) for _ in range(2)]
-        for thread in threads:
-            thread.start()
+        others = [self._pool.submit(_compute) for _ in range(2)]
         _compute()
         super()._run(inputs)
-        for thread in threads:
-            thread.join()
+        wait(others)
 
 
 def _compute() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
@@ -23,21 +24,18 @@ def test_this_thread_and_those_that_compute_with_it_are_counted(others: int) -> 
     done = threading.Event()
     waiting = threading.Thread(target=done.wait)
     waiting.start()
-    computing = [threading.Thread(target=_compute) for _ in range(others)]
-    watched = BusyThreads()
+    with ThreadPoolExecutor(others or 1) as pool:
 
-    def work() -> None:
-        for thread in computing:
-            if thread.ident is None:
-                thread.start()
-        _compute()
+        def work() -> None:
+            computing = [pool.submit(_compute) for _ in range(others)]
+            _compute()
+            wait(computing)  # all have computed equally long
 
-    try:
-        assert watched.count(work) == 1 + others
-    finally:
-        done.set()
-        for thread in (waiting, *computing):
-            thread.join()
+        try:
+            assert BusyThreads().count(work) == 1 + others
+        finally:
+            done.set()
+            waiting.join()
 
 
 def test_it_is_not_known_where_the_system_does_not_report_it(
