@@ -184,6 +184,7 @@ class Cell(Settings, frozen=True, kw_only=True):
             for part in (self.model, self.delegate)
             for requirement in part.requires
             if not (requirement.unless and part.options.get(requirement.unless))
+            and not (requirement.to_build and self.model.ready)
         ]
         runner = self.runner.missing if self.compiles_runner else None
         reasons += filter(None, [runner, *(requirement.missing for requirement in requires)])

@@ -80,7 +80,8 @@ class Requirement(Section, frozen=True, kw_only=True):
     """What must be on this host for a model or a delegate: an importable package, or one of some programs.
 
     `version` is a pattern for that of the package, such as ``2026.0.*``. `unless` names an option of the
-    model or delegate that, if it is set, replaces this.
+    model or delegate that, if it is set, replaces this. A program that is built already does not need what is
+    only `to_build` one.
     """
 
     install: str
@@ -88,6 +89,7 @@ class Requirement(Section, frozen=True, kw_only=True):
     programs: list[str] = []
     version: str | None = None
     unless: str | None = None
+    to_build: bool = False
 
     @property
     def missing(self) -> str | None:

@@ -85,6 +85,7 @@ def test_files_of_a_generic_source_are_named_by_what_it_loads(overrides: str, st
 def test_a_file_of_another_runtime_keeps_the_delegate_that_is_chosen_for_it(tmp_path: Path) -> None:
     (tmp_path / "net.onnx").touch()
     given = ["model=file", f"model.path={tmp_path / 'net.onnx'}"]
+    assert compose([*given, "delegate=litert"]).impossible() is None, "it needs no converter"
     cell = compose([*given, "delegate=onnxruntime"])
     assert (cell.stem, cell.impossible()) == ("net_as_built_onnxruntime", None)
     (fault,) = _faults(given)
