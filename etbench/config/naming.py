@@ -45,7 +45,9 @@ def model_name(section: dict[str, Any]) -> str:
 def as_built(model: Model, chosen: Delegate | None = None) -> dict[str, Any]:
     """Return the precision and delegate of a ready program: those that it was built with.
 
-    XX the file cannot be read; the runtime will report what is wrong with it.
+    A program of another runtime than ExecuTorch has the delegate that was `chosen` for it. Otherwise, the
+    name is made from the backends that the file asks for, ``portable`` if there are none, and ``unknown`` if
+    the file cannot be read; the runtime will report what is wrong with it.
     """
     from etbench.config.program_head import backends_of  # imports numpy, which the help does not need
 

@@ -58,12 +58,14 @@ def load_method(program: Any) -> Executor:
 
 def preload(executor: str | None) -> None:
     """Import what a program needs, before the processes that time it are forked."""
-    if executor is not None:
-        executor_class(executor).preload()
-        return
-    import executorch.kernels.quantized  # noqa: F401  registers the kernels of int8 on portable
+    if executor is None:
+        import executorch.kernels.quantized  # noqa: F401  registers the kernels of int8 on portable
 
-    import etbench.runtime.pte_program  # noqa: F401
+        import etbench.runtime.pte_program
+    else:
+        executor_class(executor).preload()
+    if executor is None or not executor_class(executor).takes_arrays:
+        import etbench.artifact.references  # noqa: F401  reads the inputs as tensors
 
 
 def read_batches(folder: Path, executor: str | None) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:

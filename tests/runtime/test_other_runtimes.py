@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 from etbench.artifact import is_code, program_path, references_path
 from etbench.artifact.arrays import read_arrays
 from etbench.errors import EtbenchError
+from etbench.evaluate.program import BuiltProgram
 from etbench.measure.pass_results import Profile
 from etbench.measure.passes.profiling import profile_program
 from etbench.measure.passes.rounds import check
@@ -168,6 +169,16 @@ def test_files_of_other_runtimes_are_taken_as_they_are(programs: Path, tmp_path:
         assert [(spec.shape, spec.dtype) for spec in artifact.outputs] == [([1, 5], "float32")]
         assert "photographs" in artifact.data
         assert len(load(folder, 1, _target(delegate)).call(read_arrays(folder)[0][0])) == 1
+
+
+def test_an_evaluation_calls_it_as_it_calls_a_program_of_executorch() -> None:
+    import torch
+
+    program = BuiltProgram(EXECUTORS["litert"](TFLITE["fp32"], 1), [torch.zeros(1, 3, 8, 8)])
+    batch = np.random.default_rng(0).random((1, 3, 8, 8))
+    (found,) = program(batch)
+    assert (found.shape, found.dtype) == ((1, 5), np.float32)
+    assert not np.array_equal(found, program(batch * 2)[0])
 
 
 @pytest.mark.parametrize("delegate", EXECUTORS)

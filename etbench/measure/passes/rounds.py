@@ -50,8 +50,8 @@ def check(folder: Path, threads: int, logits_axis: int | None, executor: str | N
     else:
         watched = BusyThreads()
         outputs = [_outputs(method, batch) for batch in inputs]
-        compared = _compare_sizes(inputs, references, outputs, logits_axis, first_compared(folder))
         busy = watched.count(partial(method.call, inputs[0], clone_outputs=False))
+        compared = _compare_sizes(inputs, references, outputs, logits_axis, first_compared(folder))
     return CheckPass(
         parity=compared.parity,
         other_sizes=compared.other_sizes,
