@@ -143,7 +143,11 @@ class Artifact(Struct, frozen=True, kw_only=True):
     those of a prompt. `refusal` is why there is no program, as it would be that of another precision; only
     the cache has such artifacts, so that it need not be found out again. `data_use` is null in results of
     older versions. `sources` are the user's code and data that the program was made from; null in results of
-    older versions, and if they are not known: `sources_unknown` is the reason.
+    older versions, and if they are not known: `sources_unknown` is the reason. `weights_sha256` is a checksum
+    of the model's weights in fp32, equal for its programs of all precisions and runtimes; it is empty for a
+    program that was built elsewhere. `quantization` is whose scales a program of integers has: those of its
+    precision (``same``), or ``own`` ones that another runtime chose on the same calibration data, for the
+    `own_reason`. Both are empty in results of older versions.
     """
 
     pte_bytes: Count
@@ -162,6 +166,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
     timed_sizes: list[TimedSize] = []
     references: Count
     weights: str
+    weights_sha256: str = ""
     data: str
     logits_axis: Whole | None
     delegation: Delegation

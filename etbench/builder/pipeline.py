@@ -22,6 +22,7 @@ from etbench.builder.quantization import count_quantized, refuse_uncast, refuse_
 from etbench.builder.reference import Reference, run_references
 from etbench.builder.repeatable import random_operators
 from etbench.builder.segments import read_segments
+from etbench.builder.weights import weights_digest
 from etbench.calibration import Batches, read_batches
 from etbench.config import Recipe
 from etbench.config.component import instantiate
@@ -48,6 +49,7 @@ class Prepared:
         reference: its data, and what the eager model returns for them.
         program: its export.
         axes: the axes along which the program accepts any size.
+        weights_sha256: a checksum of the weights, see `etbench.builder.weights`.
 
     """
 
@@ -55,6 +57,7 @@ class Prepared:
     reference: Reference
     program: ExportedProgram
     axes: OpenAxes
+    weights_sha256: str
 
     @property
     def not_repeatable(self) -> str:
@@ -84,7 +87,7 @@ def prepare(recipe: Recipe, stages: Stages) -> Prepared:
         program = loaded.exported
         if program is None or not fits(program, recipe.model.memory_format):
             program = export(loaded.module, example, axes)
-    return Prepared(loaded, reference, program, axes)
+    return Prepared(loaded, reference, program, axes, weights_digest(loaded.module))
 
 
 def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> Artifact:
@@ -173,6 +176,7 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
         ),
         references=len(reference.outputs) - only_timed,
         weights=loaded.weights,
+        weights_sha256=prepared.weights_sha256,
         data=_described(batches),
         logits_axis=loaded.logits_axis,
         delegation=lowered.delegation,

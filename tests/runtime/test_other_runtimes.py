@@ -45,7 +45,7 @@ main()
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the artifacts of `tiny`, ``{delegate}_{precision}``."""
-    folder = tmp_path_factory.mktemp("programs")
+    folder, weights = tmp_path_factory.mktemp("programs"), set()
     for precision in ("fp32", "int8"):
         for delegate in CONVERTED:
             artifact = build_here(
@@ -53,7 +53,9 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 *("model=tiny", f"precision={precision}", f"delegate={delegate}"),
             )
             assert artifact.quantization == ("same" if precision == "int8" else "")
+            weights.add(artifact.weights_sha256)
         _with_program(folder / f"litert_{precision}", TFLITE[precision], folder / f"onnxruntime_{precision}")
+    assert len(weights) == 1, "all have the same weights"
     return folder
 
 

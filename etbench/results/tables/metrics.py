@@ -284,6 +284,7 @@ COLUMNS = (
     ),
     Column("runner", "runner that called it", lambda result: result.environment.runner),
     Column("weights", "where the weights came from", lambda result: result.weights),
+    Column("weights_sha256", "checksum of the model's weights in fp32", _of("artifact", "weights_sha256")),
     Column("host", "host", lambda result: result.environment.host),
     Column("cpu", "processor", lambda result: result.environment.cpu),
     Column(
