@@ -50,7 +50,8 @@ class PyTorchProgram(OtherProgram):
     def call(self, inputs: Sequence[Tensor], clone_outputs: bool = True) -> list[Any]:
         """Run the program; its outputs are new tensors in any case."""
         with self._inference_mode():
-            return self._leaves(self._forward(*inputs))
+            outputs: list[Any] = self._leaves(self._forward(*inputs))
+        return outputs
 
     def get_outputs(self, clone_outputs: bool = True) -> list[Any]:
         """Return an empty list: its outputs belong to the caller and are not kept."""
