@@ -79,7 +79,9 @@ class OnnxModel(ArrayProgram):
 
     def operator_times(self) -> list[OperatorTime]:
         """Return the times of the kernels after optimization, so with those that it fused."""
-        events = json.loads(Path(self._session.end_profiling()).read_text())
+        assert self._scratch is not None  # it was loaded for this
+        with self._scratch:
+            events = json.loads(Path(self._session.end_profiling()).read_text())
         taken: dict[tuple[str, str], list[float]] = defaultdict(list)
         for event in events:
             name = event["name"].removesuffix("_kernel_time")

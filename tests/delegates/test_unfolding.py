@@ -27,7 +27,7 @@ def test_the_outputs_are_equal_to_the_last_bit_and_the_weights_are_floats(quanti
     other = unfolded(quantized)
     inputs, _ = quantized.example_inputs
     assert torch.equal(other.module()(*inputs), quantized.module()(*inputs))
-    assert count_quantized(quantized).weights_share == 1
+    assert count_quantized(quantized).weights_share > 0.9, "the biases are in float"
     calls = [node for node in other.graph.nodes if "quantize_per_channel" in str(node.target)]
     assert len([node for node in calls if "dequantize" in str(node.target)]) == 2
     for node in calls:
