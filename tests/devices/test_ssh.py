@@ -42,6 +42,16 @@ def test_what_that_machine_needs_depends_on_the_runtimes() -> None:
     assert {"torch", "torchao"} <= set(needed_by(["etbench.runtime.pytorch.PyTorchProgram"]))
 
 
+@pytest.mark.long
+def test_a_program_of_another_runtime_is_measured_there(server: Server, tmp_path: Path) -> None:
+    command = ("--config-dir", str(CONF), "model=tiny", "delegate=onnxruntime", "repeat=quick")
+    done = etbench(*command, *server.overrides, "hydra.run.dir=out", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = read_result(tmp_path / "out" / "tiny_fp32_onnxruntime.json")
+    assert (result.status, result.environment.runtime) == ("ok", "onnxruntime")
+    assert result.parity is not None and result.parity.sqnr_db > 60
+
+
 def test_a_cell_is_measured_there_and_sent_once(server: Server, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     first, printed = _run(server, tmp_path / "a", "repeat.rounds=5", "repeat.spread_s=0")
