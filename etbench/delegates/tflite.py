@@ -41,8 +41,8 @@ def litert(*, converter_python: str | None = None, quantization: Quantization = 
         return written_in_int8(
             given,
             quantization,
-            same=lambda: _convert_same(python, given, path),
-            own=lambda: _convert(python, given.original, path, "own", given),
+            same=lambda: _convert_quantized(python, unfolded(given.program), path, "same"),
+            own=lambda: _convert_quantized(python, given.original, path, "own", given),
         )
 
     return OtherRuntime(write)
@@ -53,8 +53,10 @@ def converter(option: str | None) -> Path:
     return Path(option or sys.executable)
 
 
-def _convert_same(python: Path, given: ToWrite, path: Path) -> None:
-    """Convert a quantized program, and refuse what came out in float.
+def _convert_quantized(
+    python: Path, program: ExportedProgram, path: Path, how: str, calibrated: ToWrite | None = None
+) -> None:
+    """Convert a program into one of integers, and refuse what came out in float.
 
     LiteRT's converter ends well on a program whose conversions it has not understood (litert-torch 0.10.0):
     the weights are then stored in float, and the conversions run one by one.
@@ -63,7 +65,7 @@ def _convert_same(python: Path, given: ToWrite, path: Path) -> None:
         EtbenchError: of stage ``lower``.
 
     """
-    _convert(python, unfolded(given.program), path, "same")
+    _convert(python, program, path, how, calibrated)
     if not quantized_layers(path):
         raise EtbenchError("the converter has left the weights of all layers in float", stage="lower")
 
