@@ -92,7 +92,10 @@ def test_a_file_of_another_runtime_keeps_the_delegate_that_is_chosen_for_it(tmp_
     assert fault.endswith("net.onnx is not an ExecuTorch program: choose what runs it, delegate=onnxruntime")
 
 
-def test_a_converter_of_litert_must_exist_and_is_asked_for_before_the_build(tmp_path: Path) -> None:
+def test_a_converter_of_litert_must_exist_and_is_asked_for_before_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ETBENCH_LITERT_PYTHON", raising=False)
     (fault,) = _faults(["delegate=litert"])
     assert "the package 'litert_torch' is not installed: python -m venv litert && " in fault
     (tmp_path / "python").touch()
