@@ -39,6 +39,7 @@ UNMEASURED = (
     *("sweep", "cache", "build", "report", "privacy", "tracking", "keep_pte", "event_log"),
     *("compare_to", "fail_above", "allow_undecided", "decision", "checks"),
     *("measure.timeout_s", "measure.seed", "repeat.until"),
+    "delegate.converter_python",  # where a converter is, not what it does
     "model.test_data",  # the data that an accuracy function uses are in `evaluate`
     *("runner.cannot", "runner.compilers", "runner.runs_on"),
     *("device.options", "device.folder", "device.max_gb", "device.platform", "device.retries"),
@@ -130,6 +131,8 @@ class Cell(Settings, frozen=True, kw_only=True):
             del recipe["delegate"]["check_ir"]
         if self.delegate.executor is None:
             del recipe["delegate"]["executor"]
+        if "converter_python" in self.delegate.options:
+            del recipe["delegate"]["options"]["converter_python"]
         if not self.model.dynamic.measure:
             del recipe["model"]["dynamic"]["measure"]
         if self.model.memory_format == "contiguous":

@@ -19,7 +19,8 @@ Key = tuple[str, ...]
 Pair = tuple[Result, Result]
 FAULTY = ("failed", "wrong")
 UNKNOWN = {None, ""}  # what results of older versions lack
-ABOUT = ("recommended", "requires", "cannot", "runs_on", "executor")  # descriptions in a YAML, not requests
+# Descriptions in a YAML, not requests.
+ABOUT = ("recommended", "requires", "cannot", "runs_on", "executor", "converter_python")
 
 
 class Pairing(Struct, frozen=True, kw_only=True):
