@@ -95,5 +95,5 @@ def build_here(folder: Path, *overrides: str) -> Any:
     recipe, stages = compose(overrides, config_dir=CONF).recipe, Stages(lambda _: None)
     with warnings.catch_warnings(action="ignore"):  # of the libraries, as in a builder
         if recipe.model.ready:
-            return adopt(recipe.model, folder, stages)
+            return adopt(recipe, folder, stages)
         return build_artifact(recipe, prepare(recipe, stages), folder, stages)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
 import yaml
 from running import BRIEF, TESTS, environment, etbench
@@ -32,7 +33,20 @@ PAGES = {
 }
 # What the commands name: a user has these, the checkout does not.
 FILES = (
-    *("lines.txt", "resnet18.pt", "net.pt", "net.pt2", "net.pte", "labelled.npz", "photos/one.jpg"),
+    *(
+        "lines.txt",
+        "resnet18.pt",
+        "net.pt",
+        "net.pt2",
+        "net.pte",
+        "net.onnx",
+        "net.tflite",
+        "net.xml",
+        "net.npz",
+        "litert/bin/python",
+        "labelled.npz",
+        "photos/one.jpg",
+    ),
     *("build/etbench-runner", "bin/adb", "outputs/base/a.json", "outputs/nightly/a.json"),
 )
 
@@ -214,6 +228,24 @@ def test_the_guide_to_a_model_of_ones_own_works(tmp_path: Path) -> None:
         assert result.parity is not None
         assert not result.parity.degenerate
     assert (tmp_path / "outputs" / "mine" / "precision_comparison.csv").is_file()
+
+
+def test_the_worked_example_of_a_runtime_works_in_few_lines(tmp_path: Path) -> None:
+    page = PAGES["docs/guides/runtimes.md"]
+    blocks = _blocks(page)
+    _write(blocks, tmp_path)
+    added = [text for name, text in blocks.items() if "numpy_runtime" in name]
+    assert len(added) == 2
+    assert sum(len(text.splitlines()) for text in added) <= 80
+    command = next(command for command in _commands(page) if "delegate=xnnpack,numpy_runtime" in command)
+    done = etbench(*shlex.split(command), *BRIEF, "hydra.sweep.dir=out", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = {result.delegate: result for _, result in read_results([tmp_path / "out"])[0]}
+    assert set(results) == {"xnnpack", "numpy_runtime"}
+    for result in results.values():
+        assert (result.status, result.parity.sqnr_db > 100) == ("ok", True)
+    environment = results["numpy_runtime"].environment
+    assert (environment.runtime, environment.runtime_version) == ("numpy", numpy.__version__)
 
 
 def test_the_worked_examples_of_a_model_and_a_delegate_work(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from etbench.artifact.description import (
     Quantized,
     TensorSpec,
     TimedSize,
+    is_code,
     program_path,
     references_path,
-    runtime_of,
     shared_part,
 )
 
@@ -26,8 +26,8 @@ __all__ = [
     "Quantized",
     "TensorSpec",
     "TimedSize",
+    "is_code",
     "program_path",
     "references_path",
-    "runtime_of",
     "shared_part",
 ]

@@ -23,17 +23,15 @@ __all__ = [
     "DataUse",
     "Delegation",
     "Quantized",
-    "Runtime",
     "TensorSpec",
     "TimedSize",
+    "is_code",
     "program_path",
     "references_path",
-    "runtime_of",
     "shared_part",
 ]
 
 
-Runtime = Literal["executorch", "pytorch", "onnxruntime"]
 DataSource = DataKind | Literal["npz", "file"]
 
 
@@ -145,7 +143,11 @@ class Artifact(Struct, frozen=True, kw_only=True):
     those of a prompt. `refusal` is why there is no program, as it would be that of another precision; only
     the cache has such artifacts, so that it need not be found out again. `data_use` is null in results of
     older versions. `sources` are the user's code and data that the program was made from; null in results of
-    older versions, and if they are not known: `sources_unknown` is the reason.
+    older versions, and if they are not known: `sources_unknown` is the reason. `weights_sha256` is a checksum
+    of the model's weights in fp32, equal for its programs of all precisions and runtimes; it is empty for a
+    program that was built elsewhere. `quantization` is whose scales a program of integers has: those of its
+    precision (``same``), or ``own`` ones that another runtime chose on the same calibration data, for the
+    `own_reason`. Both are empty in results of older versions.
     """
 
     pte_bytes: Count
@@ -164,6 +166,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
     timed_sizes: list[TimedSize] = []
     references: Count
     weights: str
+    weights_sha256: str = ""
     data: str
     logits_axis: Whole | None
     delegation: Delegation
@@ -172,6 +175,8 @@ class Artifact(Struct, frozen=True, kw_only=True):
     numerics: Numerics | None = None
     not_repeatable: str = ""
     quantized: Quantized | None = None
+    quantization: Literal["", "same", "own"] = ""
+    own_reason: str = ""
     generation: Generation | None = None
     refusal: str = ""
     data_use: DataUse | None = None
@@ -184,17 +189,9 @@ def program_path(folder: Path) -> Path:
     return folder / "model.pte"
 
 
-def runtime_of(path: Path) -> Runtime:
-    """Return which runtime a program's file is for; a file of no known format is left to ExecuTorch.
-
-    PyTorch's formats are zip files. ONNX has no magic number: a model begins with the number of its format
-    and, for what torch exports, the name of its producer.
-    """
-    if zipfile.is_zipfile(path):
-        return "pytorch"
-    with path.open("rb") as file:
-        begins = file.read(3)
-    return "onnxruntime" if begins[:1] == b"\x08" and begins[2:] == b"\x12" else "executorch"
+def is_code(path: Path) -> bool:
+    """Return whether loading a program executes what is in its file, as the zip files of PyTorch do."""
+    return zipfile.is_zipfile(path)
 
 
 def references_path(folder: Path) -> Path:

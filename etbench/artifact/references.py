@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
 from etbench.artifact import TensorSpec, references_path
+from etbench.artifact.arrays import GENERATION, ONLY_TIMED, check_regular, in_batches, read_notes
 from etbench.artifact.layout import MEMORY_FORMAT_NOTE
 from etbench.config import Generation
 from etbench.config.sections import MemoryFormat
@@ -22,12 +20,8 @@ from etbench.errors import EtbenchError
 from etbench.system.reading import open_regular
 
 __all__ = [
-    "as_array",
-    "first_compared",
     "in_format",
-    "read_generation",
     "read_given",
-    "read_notes",
     "read_outputs",
     "read_references",
     "specs_of",
@@ -36,7 +30,6 @@ __all__ = [
 
 Batches = list[tuple[Tensor, ...]]
 SHOWN = 8
-GENERATION, ONLY_TIMED, FORMAT = "generation", "only_timed", MEMORY_FORMAT_NOTE
 
 
 def write_references(
@@ -65,7 +58,7 @@ def write_references(
     if only_timed:
         notes[ONLY_TIMED] = str(only_timed)
     if memory_format != "contiguous":
-        notes[FORMAT] = memory_format
+        notes[MEMORY_FORMAT_NOTE] = memory_format
     if generation:
         notes[GENERATION] = msgspec.json.encode(generation).decode()
     # Not `save_file`: only their owner can read its files, and a cache may be shared.
@@ -75,9 +68,9 @@ def write_references(
 def read_references(folder: Path) -> tuple[Batches, Batches]:
     """Return inputs and outputs of each reference batch; no outputs if there are none to compare."""
     tensors = _loaded(references_path(folder))
-    memory_format = msgspec.convert(read_notes(folder).get(FORMAT, "contiguous"), MemoryFormat)
-    inputs = [in_format(batch, memory_format) for batch in _batches(tensors, "input")]
-    return inputs, _batches(tensors, "output")
+    memory_format = msgspec.convert(read_notes(folder).get(MEMORY_FORMAT_NOTE, "contiguous"), MemoryFormat)
+    inputs = [in_format(batch, memory_format) for batch in in_batches(tensors, "input")]
+    return inputs, in_batches(tensors, "output")
 
 
 def in_format(batch: Sequence[Tensor], memory_format: MemoryFormat) -> tuple[Tensor, ...]:
@@ -97,37 +90,13 @@ def _with_channels_last(tensor: Tensor) -> Tensor:
 
 def read_outputs(file: Path) -> Batches:
     """Return the outputs of each reference batch, from a file with tensors of these names."""
-    return _batches(_loaded(file), "output")
-
-
-def read_generation(folder: Path) -> Generation | None:
-    """Return how many tokens are read and generated, if the references are for a language model."""
-    notes = read_notes(folder)
-    return msgspec.json.decode(notes[GENERATION], type=Generation) if GENERATION in notes else None
-
-
-def first_compared(folder: Path) -> int:
-    """Return the number of the first reference that parity is taken on; those before it are only timed."""
-    return int(read_notes(folder).get(ONLY_TIMED, 0))
-
-
-def read_notes(folder: Path) -> dict[str, str]:
-    """Return what else is kept with the references, by name."""
-    path = references_path(folder)
-    _check_regular(path)
-    with safe_open(path, framework="numpy") as file:
-        return file.metadata() or {}
+    return in_batches(_loaded(file), "output")
 
 
 def _loaded(path: Path) -> dict[str, Tensor]:
-    _check_regular(path)
+    check_regular(path)
     tensors: dict[str, Tensor] = load_file(path)
     return tensors
-
-
-def _check_regular(path: Path) -> None:
-    """Raise an `OSError` for a FIFO or a device, which safetensors, given a path, would wait for."""
-    open_regular(path).close()
 
 
 def read_given(path: Path) -> tuple[Batches, Batches]:
@@ -138,7 +107,7 @@ def read_given(path: Path) -> tuple[Batches, Batches]:
 
     """
     tensors = _read(path)
-    inputs, outputs = _batches(tensors, "input"), _batches(tensors, "output")
+    inputs, outputs = in_batches(tensors, "input"), in_batches(tensors, "output")
     taken = sum(map(len, inputs)) + sum(map(len, outputs))
     if taken < len(tensors) or not inputs or len(outputs) not in (0, len(inputs)):
         found = ", ".join(sorted(tensors)[:SHOWN]) or "nothing"
@@ -149,12 +118,6 @@ def read_given(path: Path) -> tuple[Batches, Batches]:
             hint="name the tensors input.0.0, input.0.1 … output.0.0 …: batch, then position",
         )
     return inputs, outputs
-
-
-def as_array(tensor: Tensor) -> NDArray[Any]:
-    """Return the values of a tensor; NumPy has no bfloat16, so short floats become fp32."""
-    short = tensor.is_floating_point() and tensor.dtype.itemsize < 4
-    return (tensor.float() if short else tensor).numpy()
 
 
 def specs_of(tensors: Sequence[Tensor]) -> list[TensorSpec]:
@@ -175,12 +138,3 @@ def _read(path: Path) -> Mapping[str, Tensor]:
             stage="load",
             hint="give a .safetensors or .npz file",
         ) from error
-
-
-def _batches(tensors: Mapping[str, Tensor], kind: str) -> Batches:
-    batches: Batches = []
-    while f"{kind}.{len(batches)}.0" in tensors:
-        prefix = f"{kind}.{len(batches)}."
-        count = sum(name.startswith(prefix) for name in tensors)
-        batches.append(tuple(tensors[f"{prefix}{number}"] for number in range(count)))
-    return batches

@@ -18,9 +18,9 @@ from torch.export import ExportedProgram
 from etbench.artifact import Delegation
 from etbench.builder.coverage import coverage, coverage_of_none
 from etbench.builder.rejections import listening
-from etbench.delegates import OtherRuntime
+from etbench.delegates import OtherRuntime, ToWrite
 
-__all__ = ["Lowered", "lower"]
+__all__ = ["Lowered", "lower", "written"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Lowered:
     arena_bytes: int
     delegation: Delegation
     executable: ExecutorchProgramManager | None
+    own_reason: str | None = None  # why another runtime has quantized the model itself
 
     def write(self, path: Path) -> None:
         """Write the program, unless lowering has already written it."""
@@ -38,22 +39,16 @@ class Lowered:
                 self.executable.write_to_file(file)
 
 
-def lower(
-    program: ExportedProgram, delegate: list[Any] | OtherRuntime, path: Path, *, check_ir: bool = True
-) -> Lowered:
-    """Lower a program with the partitioners of a delegate, or write it in the format of another runtime.
+def lower(program: ExportedProgram, delegate: list[Any], *, check_ir: bool = True) -> Lowered:
+    """Lower a program with the partitioners of a delegate.
 
     Args:
         program: in its precision.
         delegate: what the `_target_` of `conf/delegate` returned.
-        path: of the program's file; a compiler writes it in this call.
         check_ir: refuse operators that are not in ExecuTorch's core set; without this, the runtime refuses
             those for which it has no kernel.
 
     """
-    if isinstance(delegate, OtherRuntime):
-        delegate.write(program, path)
-        return Lowered(0, coverage_of_none(program.graph), None)
     # Registers the out variants of quantized_decomposed; without it int8 on portable kernels fails with
     # "Missing out variants" (executorch 1.5.1).
     import executorch.kernels.quantized  # noqa: F401
@@ -67,6 +62,12 @@ def lower(
     in_place = bool(program.graph_signature.buffers_to_mutate)
     executable = edge.to_executorch(ExecutorchBackendConfig(run_reinplace_pass=in_place))
     return Lowered(_arena_bytes(executable), delegation, executable)
+
+
+def written(given: ToWrite, delegate: OtherRuntime, path: Path) -> Lowered:
+    """Write a program into a file in the format of another runtime."""
+    reason = delegate.write(given, path)
+    return Lowered(0, coverage_of_none(given.program.graph), None, reason)
 
 
 def _arena_bytes(executable: ExecutorchProgramManager) -> int:

@@ -12,20 +12,22 @@ import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from etbench.artifact import Artifact, DataUse, Delegation, TimedSize, program_path, runtime_of
+from etbench.artifact import Artifact, DataUse, Delegation, TimedSize, program_path
 from etbench.artifact.references import in_format, specs_of, write_references
 from etbench.builder.export import export, fits
-from etbench.builder.lowering import lower
+from etbench.builder.lowering import lower, written
 from etbench.builder.numerics import compare_layers
 from etbench.builder.open_axes import OpenAxes, open_axes
 from etbench.builder.quantization import count_quantized, refuse_uncast, refuse_unquantized
 from etbench.builder.reference import Reference, run_references
 from etbench.builder.repeatable import random_operators
 from etbench.builder.segments import read_segments
+from etbench.builder.weights import weights_digest
 from etbench.calibration import Batches, read_batches
 from etbench.config import Recipe
 from etbench.config.component import instantiate
 from etbench.config.sections import Dynamic, MemoryFormat
+from etbench.delegates import OtherRuntime, ToWrite
 from etbench.errors import EtbenchError, NotApplicableError
 from etbench.events import Stages
 from etbench.models import LoadedModel, load
@@ -47,6 +49,7 @@ class Prepared:
         reference: its data, and what the eager model returns for them.
         program: its export.
         axes: the axes along which the program accepts any size.
+        weights_sha256: a checksum of the weights, see `etbench.builder.weights`.
 
     """
 
@@ -54,6 +57,7 @@ class Prepared:
     reference: Reference
     program: ExportedProgram
     axes: OpenAxes
+    weights_sha256: str
 
     @property
     def not_repeatable(self) -> str:
@@ -83,7 +87,7 @@ def prepare(recipe: Recipe, stages: Stages) -> Prepared:
         program = loaded.exported
         if program is None or not fits(program, recipe.model.memory_format):
             program = export(loaded.module, example, axes)
-    return Prepared(loaded, reference, program, axes)
+    return Prepared(loaded, reference, program, axes, weights_digest(loaded.module))
 
 
 def build_artifact(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> Artifact:
@@ -128,7 +132,13 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
             )
     with stages("lower"):
         delegate = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
-        lowered = lower(converted, delegate, program_path(folder), check_ir=recipe.delegate.check_ir)
+        if isinstance(delegate, OtherRuntime):
+            given = ToWrite(
+                converted, prepared.program, shown.batches, recipe.precision, quantized=conversion.quantizes
+            )
+            lowered = written(given, delegate, program_path(folder))
+        else:
+            lowered = lower(converted, delegate, check_ir=recipe.delegate.check_ir)
     with stages("write"):
         others = [cast_inputs(conversion, other.inputs) for other in reference.others]
         expected = reference.outputs + [other.outputs for other in reference.others]
@@ -142,8 +152,7 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
             notes=loaded.inputs.notes if isinstance(loaded.inputs, ImageInputs) else None,
         )
         lowered.write(program_path(folder))
-        is_pte = runtime_of(program_path(folder)) == "executorch"
-        segments = read_segments(program_path(folder)) if is_pte else None
+        segments = read_segments(program_path(folder)) if lowered.executable else None
     return Artifact(
         pte_bytes=program_path(folder).stat().st_size,
         sha256=sha256(program_path(folder)),
@@ -167,6 +176,7 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
         ),
         references=len(reference.outputs) - only_timed,
         weights=loaded.weights,
+        weights_sha256=prepared.weights_sha256,
         data=_described(batches),
         logits_axis=loaded.logits_axis,
         delegation=lowered.delegation,
@@ -175,6 +185,8 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
         numerics=numerics,
         not_repeatable=prepared.not_repeatable,
         quantized=quantized,
+        quantization="" if quantized is None else "same" if lowered.own_reason is None else "own",
+        own_reason=lowered.own_reason or "",
         generation=loaded.generation,
         data_use=_data_use(batches, calibrates=calibrates),
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,12 @@ from etbench.artifact import (
     DataUse,
     Delegation,
     TensorSpec,
+    is_code,
     program_path,
-    runtime_of,
 )
 from etbench.artifact.references import read_given, specs_of, write_references
 from etbench.builder.segments import read_program, read_segments
-from etbench.config import Model
+from etbench.config import Model, Recipe
 from etbench.config.component import instantiate
 from etbench.config.sections import InputSpec
 from etbench.data import crops, image_paths, photographs
@@ -31,12 +33,22 @@ from etbench.models.inputs import ImageInputs, common_batch, shaped_inputs
 from etbench.models.ready import ReadyProgram
 from etbench.system.files import copy_regular, sha256
 
-__all__ = ["adopt"]
+__all__ = ["Given", "adopt", "inputs_of"]
 
 METHOD = "forward"
 
 
-def adopt(model: Model, folder: Path, stages: Stages) -> Artifact:
+@dataclass(frozen=True)
+class Given:
+    """Inputs of a ready program, its outputs for them if they are known, and where they come from."""
+
+    inputs: Sequence[Sequence[Tensor]]
+    outputs: Sequence[Sequence[Tensor]]
+    data: str
+    source: DataSource
+
+
+def adopt(recipe: Recipe, folder: Path, stages: Stages) -> Artifact:
     """Copy a ready program into the folder and return its description.
 
     Raises:
@@ -44,11 +56,16 @@ def adopt(model: Model, folder: Path, stages: Stages) -> Artifact:
             program or it is one of PyTorch, ``reference`` if no inputs can be made for it.
 
     """
+    model = recipe.model
+    if recipe.delegate.executor:
+        from etbench.builder.ready_file import adopt_file
+
+        return adopt_file(model, recipe.delegate.executor, folder, stages)
     with stages("load"):
         ready: ReadyProgram = instantiate(model.target, model.options, stage="load")
         copy_regular(ready.path, program_path(folder))
     with stages("load_program"):
-        if runtime_of(program_path(folder)) == "pytorch":  # which executes what is in it when it is loaded
+        if is_code(program_path(folder)):  # of PyTorch, which executes what is in it when it is loaded
             raise EtbenchError(
                 f"{ready.path} is a program of PyTorch, not of ExecuTorch",
                 stage="load_program",
@@ -59,14 +76,10 @@ def adopt(model: Model, folder: Path, stages: Stages) -> Artifact:
         load_program(folder, threads=1)  # first, since the runtime best explains what is wrong with a file
         plan = _plan(program_path(folder))
     with stages("reference"):
-        source: DataSource
-        if ready.reference:
-            (inputs, outputs), data = read_given(ready.reference), f"the inputs in {ready.reference.name}"
-            source = "file"
-        else:
-            (inputs, data, source), outputs = _made(model, plan), []
+        values = [plan.values[index].val for index in plan.inputs]
+        given = inputs_of(model, ready, [_spec(value, number) for number, value in enumerate(values)])
     with stages("write"):
-        write_references(folder, inputs, outputs)
+        write_references(folder, given.inputs, given.outputs)
         segments = read_segments(program_path(folder))
     return Artifact(
         pte_bytes=program_path(folder).stat().st_size,
@@ -74,18 +87,18 @@ def adopt(model: Model, folder: Path, stages: Stages) -> Artifact:
         arena_bytes=sum(plan.non_const_buffer_sizes),
         constant_bytes=segments.constant_bytes,
         delegate_bytes=segments.delegate_bytes,
-        batch=common_batch(inputs[0]),
-        inputs=specs_of(inputs[0]),
+        batch=common_batch(given.inputs[0]),
+        inputs=specs_of(given.inputs[0]),
         outputs=[
             _output(plan.values[index].val) for index in plan.outputs if _is_tensor(plan.values[index].val)
         ],
-        references=len(outputs),
+        references=len(given.outputs),
         weights="in the program",
-        data=data,
+        data=given.data,
         logits_axis=None,
         delegation=_delegation(plan),
         build_s=stages.seconds,
-        data_use=DataUse(source=source, calibrated_on=0, compared_on=len(outputs)),
+        data_use=DataUse(source=given.source, calibrated_on=0, compared_on=len(given.outputs)),
     )
 
 
@@ -100,31 +113,42 @@ def _plan(path: Path) -> Any:
     return plans[METHOD]
 
 
-def _made(model: Model, plan: Any) -> tuple[list[tuple[Tensor, ...]], str, DataSource]:
-    """Return one batch of inputs, as specified by the user or the program, their description and source."""
-    values = [plan.values[index].val for index in plan.inputs]
-    inputs = shaped_inputs(model.inputs or [_spec(value, number) for number, value in enumerate(values)])
+def inputs_of(model: Model, ready: ReadyProgram, wanted: Sequence[TensorSpec]) -> Given:
+    """Return the inputs that the user gave or specified, or else one batch that is made as the program wants.
+
+    Raises:
+        EtbenchError: of stage ``reference`` if a size or a dtype is not known.
+
+    """
+    if ready.reference:
+        return Given(*read_given(ready.reference), f"the inputs in {ready.reference.name}", "file")
+    inputs = shaped_inputs(model.inputs or [_asked(spec, number) for number, spec in enumerate(wanted)])
     if isinstance(inputs, ImageInputs):
         batch = inputs.encode(crops(photographs(image_paths(None)), inputs.batch, seed=0))
-        return [batch], f"photographs of scikit-learn (CC BY 2.0); {inputs.description}", "images"
-    return [inputs.tensors], inputs.description, "made_up"  # type: ignore[union-attr]  # shapes never make sentences
+        data = f"photographs of scikit-learn (CC BY 2.0); {inputs.description}"
+        return Given([batch], [], data, "images")
+    return Given([inputs.tensors], [], inputs.description, "made_up")  # type: ignore[union-attr]  # shapes never make sentences
 
 
-def _spec(value: Any, number: int) -> InputSpec:
+def _asked(spec: TensorSpec, number: int) -> InputSpec:
+    try:
+        return msgspec.convert(msgspec.to_builtins(spec), InputSpec)
+    except msgspec.ValidationError as error:
+        raise EtbenchError(
+            f"input {number} of the program is {spec.dtype} {spec.shape}: {error}",
+            stage="reference",
+            hint="set model.inputs=[{shape: [...], dtype: ...}], or provide the inputs in a file: "
+            "model.reference=<.safetensors or .npz>",
+        ) from error
+
+
+def _spec(value: Any, number: int) -> TensorSpec:
     """Return shape and dtype of an input of the program, with the largest size of each dynamic axis."""
     if not _is_tensor(value):
         raise EtbenchError(
             f"input {number} of the program is not a tensor but {type(value).__name__}", stage="reference"
         )
-    dtype = _DTYPES.get(value.scalar_type.name)
-    try:
-        return msgspec.convert({"shape": list(value.sizes), "dtype": dtype}, InputSpec)
-    except msgspec.ValidationError as error:
-        raise EtbenchError(
-            f"input {number} of the program is {value.scalar_type.name} {list(value.sizes)}: {error}",
-            stage="reference",
-            hint="provide the inputs in a file: model.reference=<.safetensors or .npz>",
-        ) from error
+    return _output(value)
 
 
 _DTYPES = {

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from etbench.artifact.references import as_array
+from etbench.artifact.arrays import as_array
 from etbench.stats import compare_outputs
 from etbench.text import and_more
 

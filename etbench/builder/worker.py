@@ -53,7 +53,7 @@ class _Builder:
         from etbench.builder.ready import adopt
 
         if request.recipe.model.ready:
-            return adopt(request.recipe.model, Path(request.folder), stages)
+            return adopt(request.recipe, Path(request.folder), stages)
         shared = shared_part(request.recipe)
         if shared != self._shared or self._prepared is None:
             self._shared, self._prepared = shared, None  # the old model makes room for the new one

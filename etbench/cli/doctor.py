@@ -34,8 +34,8 @@ def _facts() -> int:
 
     from etbench.config import Cell
     from etbench.host.environment import read_environment
-    from etbench.preflight.compose import compose_options
-    from etbench.preflight.doctor import advise, describe, registered_backends
+    from etbench.preflight.compose import compose_options, option_names
+    from etbench.preflight.doctor import advise, describe, other_runtimes, registered_backends
     from etbench.terminal.fitting import Column, print_table
     from etbench.terminal.streams import plain_console, print_line
 
@@ -47,6 +47,8 @@ def _facts() -> int:
     native = compose_options("runner", ["native"])["native"]
     missing = native.runner.missing if isinstance(native, Cell) else str(native)
     rows.append(("native runner", f"none: {missing}" if missing else "runner=native compiles it"))
+    delegates = compose_options("delegate", option_names("delegate"))
+    rows += other_runtimes(one.delegate for one in delegates.values() if isinstance(one, Cell))
     print_table(console, (Column("", left=True), Column("", wraps=True)), rows)
     for advice in advise(facts, psutil.cpu_percent(interval=0.5) / 100):
         print_line(Text.assemble((advice.trouble, "yellow"), f"\n  {advice.cure}"), console)

@@ -39,6 +39,7 @@ UNMEASURED = (
     *("sweep", "cache", "build", "report", "privacy", "tracking", "keep_pte", "event_log"),
     *("compare_to", "fail_above", "allow_undecided", "decision", "checks"),
     *("measure.timeout_s", "measure.seed", "repeat.until"),
+    "delegate.converter_python",  # where a converter is, not what it does
     "model.test_data",  # the data that an accuracy function uses are in `evaluate`
     *("runner.cannot", "runner.compilers", "runner.runs_on"),
     *("device.options", "device.folder", "device.max_gb", "device.platform", "device.retries"),
@@ -128,6 +129,10 @@ class Cell(Settings, frozen=True, kw_only=True):
         recipe = msgspec.to_builtins(self.recipe)
         if self.delegate.check_ir is True:  # so that ids of older cells stay
             del recipe["delegate"]["check_ir"]
+        if self.delegate.executor is None:
+            del recipe["delegate"]["executor"]
+        if "converter_python" in self.delegate.options:
+            del recipe["delegate"]["options"]["converter_python"]
         if not self.model.dynamic.measure:
             del recipe["model"]["dynamic"]["measure"]
         if self.model.memory_format == "contiguous":
@@ -151,6 +156,7 @@ class Cell(Settings, frozen=True, kw_only=True):
             "precision": self.precision.name,
             "delegate": self.delegate.name,
             "device": self.device.kind,
+            "memory_format": self.model.memory_format,
         }
 
     @property
@@ -179,7 +185,13 @@ class Cell(Settings, frozen=True, kw_only=True):
         """
         rules = (*self.delegate.cannot, *self.runner.cannot)
         reasons = [rule.reason for rule in rules if rule.covers(self.names)]
-        requires = (*self.model.requires, *self.delegate.requires)
+        requires = [
+            requirement
+            for part in (self.model, self.delegate)
+            for requirement in part.requires
+            if not (requirement.unless and part.options.get(requirement.unless))
+            and not (requirement.to_build and self.model.ready)
+        ]
         runner = self.runner.missing if self.compiles_runner else None
         reasons += filter(None, [runner, *(requirement.missing for requirement in requires)])
         if self.model.dynamic.sizes and self.precision.name != "fp32":

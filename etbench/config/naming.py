@@ -9,7 +9,7 @@ from typing import Any
 from etbench.config.generation import GENERATE
 from etbench.config.sections import Delegate, Model, Precision
 
-__all__ = ["as_built", "model_name"]
+__all__ = ["as_built", "model_name", "runtime_fault"]
 
 _DELEGATES = {
     "XnnpackBackend": "xnnpack",
@@ -17,6 +17,7 @@ _DELEGATES = {
     "VulkanBackend": "vulkan",
     "CoreMLBackend": "coreml",
 }
+_RUNTIMES = {".onnx": "onnxruntime", ".tflite": "litert", ".xml": "openvino_native"}
 _UNNAMED = "model"
 SHORT = 60  # characters of a name that a program holds, which may be made to be long
 
@@ -41,20 +42,33 @@ def model_name(section: dict[str, Any]) -> str:
     return re.sub(r"[^A-Za-z0-9_.+-]+", "-", name).lstrip("-_.+") or _UNNAMED
 
 
-def as_built(model: Model) -> dict[str, Any]:
+def as_built(model: Model, chosen: Delegate | None = None) -> dict[str, Any]:
     """Return the precision and delegate of a ready program: those that it was built with.
 
-    The delegate's name is made from the backends that the file asks for, ``portable`` if there are none, and
-    ``unknown`` if the file cannot be read; the runtime will report what is wrong with it.
+    A program of another runtime than ExecuTorch has the delegate that was `chosen` for it. Otherwise, the
+    name is made from the backends that the file asks for, ``portable`` if there are none, and ``unknown`` if
+    the file cannot be read; the runtime will report what is wrong with it.
     """
     from etbench.config.program_head import backends_of  # imports numpy, which the help does not need
 
     backends = backends_of(Path(str(model.options.get("path"))))
+    precision = Precision(target=model.target, name="as_built", label="as built", calibrates=False)
+    if backends is None and chosen is not None and chosen.executor is not None:
+        return {"precision": precision, "delegate": chosen}
     names = ["unknown"] if backends is None else [_DELEGATES.get(id, id) for id in backends] or ["portable"]
     return {
-        "precision": Precision(target=model.target, name="as_built", label="as built", calibrates=False),
+        "precision": precision,
         "delegate": Delegate(target=model.target, name="+".join(map(_safe, names))[:SHORT]),
     }
+
+
+def runtime_fault(model: Model, chosen: Delegate | None) -> str | None:
+    """Return what is wrong with the delegate of a ready program of another runtime than ExecuTorch."""
+    path = Path(str(model.options.get("path")))
+    wanted = _RUNTIMES.get(path.suffix)
+    if wanted is None or (chosen is not None and chosen.executor is not None):
+        return None
+    return f"model.path={path} is not an ExecuTorch program: choose what runs it, delegate={wanted}"
 
 
 def _safe(name: str) -> str:

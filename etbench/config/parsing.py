@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from etbench.config.cell import Cell, Settings
 from etbench.config.model_data import saved_weights
-from etbench.config.naming import as_built, model_name
+from etbench.config.naming import as_built, model_name, runtime_fault
 from etbench.config.sections import Delegate, Evaluate, KnownOptions, Model, Precision, Section
 from etbench.errors import ConfigError, nearest
 from etbench.redaction import secret_fault, secrets_written_in, without_secrets_in
@@ -57,8 +57,9 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
                 section["name"] = model_name(section)
         sections[name] = _convert(section, kind, name, faults)
     if isinstance(sections["model"], Model) and sections["model"].ready:
-        faults += filter(None, [_format_fault(sections["model"])])
-        sections |= as_built(sections["model"])
+        chosen = sections["delegate"] if isinstance(sections["delegate"], Delegate) else None
+        faults += filter(None, [_format_fault(sections["model"]), runtime_fault(sections["model"], chosen)])
+        sections |= as_built(sections["model"], chosen)
     rest = {key: value for key, value in config.items() if key not in COMPONENTS}
     if isinstance(rest.get("fail_above"), str | int | float):
         rest["fail_above"] = _share("fail_above", str(rest["fail_above"]), faults)

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
@@ -76,17 +77,27 @@ class Recommended(Section, frozen=True, kw_only=True):
 
 
 class Requirement(Section, frozen=True, kw_only=True):
-    """What must be on this host for a model or a delegate: an importable package, or one of some programs."""
+    """What must be on this host for a model or a delegate: an importable package, or one of some programs.
+
+    `version` is a pattern for that of the package, such as ``2026.0.*``. `unless` names an option of the
+    model or delegate that, if it is set, replaces this. A program that is built already does not need what is
+    only `to_build` one.
+    """
 
     install: str
     package: str | None = None
     programs: list[str] = []
+    version: str | None = None
+    unless: str | None = None
+    to_build: bool = False
 
     @property
     def missing(self) -> str | None:
         """What is missing, and how to install it; None if nothing is."""
         if self.package and importlib.util.find_spec(self.package) is None:
             return f"the package {self.package!r} is not installed: {self.install}"
+        if self.package and self.version and not fnmatchcase(found := version(self.package), self.version):
+            return f"the package {self.package!r} is {found}, and {self.version} is required: {self.install}"
         if self.programs and not any(map(shutil.which, self.programs)):
             return f"none of {', '.join(self.programs)} is installed: {self.install}"
         return None
@@ -185,8 +196,8 @@ class Precision(Component, frozen=True, kw_only=True):
 class Impossible(Section, frozen=True, kw_only=True):
     """A combination that a delegate cannot build or run, or a runner cannot run.
 
-    In the names of model, precision and delegate, the task and the kind of device, ``*`` matches
-    anything; those left out match any.
+    In the names of model, precision and delegate, the task, the memory format and the kind of device, ``*``
+    matches anything; those left out match any.
     """
 
     reason: str
@@ -195,6 +206,7 @@ class Impossible(Section, frozen=True, kw_only=True):
     precision: str = "*"
     delegate: str = "*"
     device: str = "*"
+    memory_format: str = "*"
 
     def covers(self, names: Mapping[str, str]) -> bool:
         """Return whether a cell is one of these combinations, by its names of each kind."""
@@ -219,6 +231,7 @@ class Delegate(Component, frozen=True, kw_only=True):
     `runs_on` are the systems (as `sys.platform` names them) for which the ExecuTorch wheel has its runtime;
     on others, programs for it are built and not run. None means all systems. `runtime` does not change
     the program, only how it runs. With `check_ir`, ExecuTorch refuses operators that are not in its core set.
+    `executor` names the class of a program that another runtime than ExecuTorch executes.
     """
 
     check_ir: bool = True
@@ -226,6 +239,7 @@ class Delegate(Component, frozen=True, kw_only=True):
     requires: list[Requirement] = []
     runs_on: list[str] | None = None
     runtime: XnnpackRuntime = XnnpackRuntime()
+    executor: Target | None = None
 
     def no_runtime(self, platform: str = sys.platform) -> str | None:
         """Return why a program for it can be built but not run on a system, or None if it can be run."""
@@ -423,6 +437,8 @@ class KnownOptions(Struct, frozen=True, kw_only=True):
     per_op: bool = False
     task: str = ""
     part: str | None = None
+    quantization: Literal["same", "own", "auto"] = "same"
+    converter_python: Annotated[str, Meta(min_length=1)] | None = None
     path: str = ""
     reference: str | None = None
     audio_s: Annotated[float, Meta(gt=0, le=600)] = 1.0

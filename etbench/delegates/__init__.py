@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from etbench.delegates.accelerators import coreml, openvino, vulkan, webgpu
 from etbench.delegates.cpu import portable, xnnpack
-from etbench.delegates.reference import OtherRuntime, eager, inductor, onnxruntime
+from etbench.delegates.other_runtime import OtherRuntime, ToWrite
+from etbench.delegates.reference import eager, inductor
+from etbench.delegates.runtimes import onnxruntime, openvino_native
+from etbench.delegates.tflite import litert
 
 __all__ = [
     "OtherRuntime",
+    "ToWrite",
     "coreml",
     "eager",
     "inductor",
+    "litert",
     "onnxruntime",
     "openvino",
+    "openvino_native",
     "portable",
     "vulkan",
     "webgpu",

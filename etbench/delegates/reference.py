@@ -1,33 +1,26 @@
-"""Programs that run without ExecuTorch, for comparison: by PyTorch, by its compiler, by other runtimes."""
+"""PyTorch as the runtime, for comparison: the exported program, as it is or compiled."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
-__all__ = ["OtherRuntime", "eager", "inductor", "onnxruntime"]
+from etbench.delegates.other_runtime import OtherRuntime, ToWrite
 
-
-@dataclass(frozen=True)
-class OtherRuntime:
-    """A delegate that writes the exported program in the format of another runtime, and does not lower it."""
-
-    write: Callable[[ExportedProgram, Path], None]
+__all__ = ["eager", "inductor"]
 
 
 def eager() -> OtherRuntime:
     """Return a writer of the exported program, which PyTorch then runs operator by operator."""
 
-    def write(program: ExportedProgram, path: Path) -> None:
+    def write(given: ToWrite, path: Path) -> None:
         with path.open("wb") as file:
-            torch.export.save(_with_flat_outputs(program), file)
+            torch.export.save(_with_flat_outputs(given.program), file)
 
     return OtherRuntime(write)
 
@@ -35,26 +28,13 @@ def eager() -> OtherRuntime:
 def inductor() -> OtherRuntime:
     """Return a writer of a library compiled by TorchInductor ahead of time; it needs a C++ compiler."""
 
-    def write(program: ExportedProgram, path: Path) -> None:
+    def write(given: ToWrite, path: Path) -> None:
         package = path.with_suffix(".pt2")  # the compiler requires this suffix
         with torch.no_grad():
-            torch._inductor.aoti_compile_and_package(_with_flat_outputs(program), package_path=str(package))
+            torch._inductor.aoti_compile_and_package(
+                _with_flat_outputs(given.program), package_path=str(package)
+            )
         package.rename(path)
-
-    return OtherRuntime(write)
-
-
-def onnxruntime() -> OtherRuntime:
-    """Return a writer of the exported program as an ONNX model, with the weights inside.
-
-    A quantized program keeps its quantization: the conversions become QuantizeLinear and DequantizeLinear.
-    """
-
-    def write(program: ExportedProgram, path: Path) -> None:
-        with torch.no_grad():
-            converted = torch.onnx.export(program, dynamo=True, verbose=False)
-        assert converted is not None  # it is None only if it is written directly
-        converted.save(path, external_data=False)
 
     return OtherRuntime(write)
 

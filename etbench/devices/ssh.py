@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tarfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
@@ -26,14 +26,23 @@ from etbench.devices.supervisor import BEAT_S
 from etbench.errors import EtbenchError
 from etbench.host import measuring_lock
 from etbench.measure.protocol import MeasureRequest
+from etbench.runtime.executors import executor_class
 from etbench.system import locks
 from etbench.system.process import Worker
 
-__all__ = ["SshHost"]
+__all__ = ["SshHost", "needed_by"]
 
 # No password is asked for, since nobody may be there to enter one; a dead connection is noticed in 15 s.
 OPTIONS = ("-T", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
 SSH_FAILED, NO_PROGRAM = 255, 127  # exit statuses of ssh itself, and of a shell that finds no such program
+
+
+def needed_by(executors: Iterable[str | None]) -> list[str]:
+    """Return the packages that a measuring process imports for programs of these executors."""
+    found = ["msgspec", "numpy", "psutil", "safetensors"]
+    for executor in executors:
+        found += ("torch", "executorch") if executor is None else executor_class(executor).needs
+    return list(dict.fromkeys(found))  # executorch does not bring torch
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -46,7 +55,7 @@ class _Found(msgspec.Struct, frozen=True):
 
 
 class SshHost:
-    """Measures on a machine whose Python has ExecuTorch; files that are not there yet are sent once."""
+    """Measures on a machine whose Python has the runtime; files that are not there yet are sent once."""
 
     moves = False
 
@@ -56,11 +65,13 @@ class SshHost:
         self._log = log
         self._tell = tell
         self._root = ""
+        self._needed: list[str] = []
         self._code = ""
         self._lost = LostConnections(f"connection to {device.host}", device.retries, tell)
 
     def prepared(self, request: MeasureRequest) -> MeasureRequest:
         """Send the programs and etbench's own code; the rounds' output comes back over the connection."""
+        self._needed = needed_by(subject.executor for subject in request.subjects)
         programs = [program_files(Path(subject.folder)) for subject in request.subjects]
         package = Path(errors.__file__).parent
         code = {path.relative_to(package.parent).as_posix(): path for path in package.rglob("*.py")}
@@ -102,7 +113,7 @@ class SshHost:
 
     def _look(self, names: Sequence[str]) -> list[str]:
         """Check that the other machine can measure, and return the entries that it does not have."""
-        answer = self._ask("look", *names)
+        answer = self._ask("look", ",".join(self._needed), *names)
         try:
             found = msgspec.json.decode(answer, type=_Found)
         except msgspec.DecodeError as error:

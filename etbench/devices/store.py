@@ -24,7 +24,6 @@ from pathlib import Path
 from etbench.errors import EtbenchError
 from etbench.host.measuring_lock import turn_to_measure
 
-NEEDED = ("torch", "executorch", "msgspec", "psutil", "safetensors")  # executorch does not bring torch
 WAITING, READY = "waiting", "ready"  # lines on standard output, before the answer
 SILENCE_S = 60.0  # of a sender; a dead connection must not keep the lock for measuring
 
@@ -44,8 +43,15 @@ def digest_of_folder(folder: Path) -> str:
     return digest({path.relative_to(folder).as_posix(): path for path in found})
 
 
-def look(root: Path, names: list[str]) -> dict[str, object]:
-    """Return the path of the folder, its missing entries, and the missing packages of this interpreter."""
+def look(root: Path, needed: Collection[str], names: Collection[str]) -> dict[str, object]:
+    """Return the path of the folder, its missing entries, and the missing packages of this interpreter.
+
+    Args:
+        root: the folder.
+        needed: packages.
+        names: of entries.
+
+    """
     root.mkdir(parents=True, exist_ok=True)
     missing = []
     for name in names:
@@ -58,7 +64,7 @@ def look(root: Path, names: list[str]) -> dict[str, object]:
     return {
         "root": str(root),
         "missing": missing,
-        "lacking": [package for package in NEEDED if find_spec(package) is None],
+        "lacking": [package for package in needed if find_spec(package) is None],
         "platform": sys.platform,
     }
 
@@ -107,10 +113,10 @@ def main(what: str, folder: str, *rest: str) -> None:
     """Run a command; if it has entries, wait until no etbench measures here, which it would disturb."""
     root = Path(folder).expanduser().resolve()
     try:
-        with turn_to_measure(lambda: _say(WAITING)) if rest else nullcontext():
+        with turn_to_measure(lambda: _say(WAITING)) if rest[1:] else nullcontext():
             _say(READY)
             if what == "look":
-                _say(json.dumps(look(root, list(rest))))
+                _say(json.dumps(look(root, rest[0].split(","), rest[1:])))
             else:
                 take(root, int(rest[0]), rest[1:])
     except EtbenchError as error:

@@ -175,6 +175,7 @@ class Measuring:
             logits_axis=run.program.built.artifact.logits_axis,
             log=str(run.log.absolute()),
             runtime=how.runtime,
+            executor=run.cell.delegate.executor,
             runner=str(self._runner) if run.cell.compiles(how.runner) else None,
             evaluate=Evaluate(),
         )

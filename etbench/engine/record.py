@@ -67,6 +67,7 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         memory=seen.memory if seen else None,
         energy=seen.energy if seen else None,
         profile=seen.profile if seen else None,
+        no_profile=seen.no_profile if seen else "",
         parity=series.check.parity,
         parity_at_other_sizes=series.check.other_sizes,
         latency_at_other_sizes=series.other_sizes,
@@ -153,7 +154,7 @@ def compared(
         base_cell_id=base.result.cell_id,
         base_created_at=base.result.created_at,
         base_sha256=program.sha256,
-        base_runtime=old.environment.libraries.get("executorch"),
+        base_runtime=old.environment.runtime_version,
         family=family,
     )
     return msgspec.structs.replace(result, in_turn=in_turn)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from etbench.errors import EtbenchError
 from etbench.models.inputs import Normalization
-from etbench.runtime.executors import Executor
+from etbench.runtime.executors import ArrayProgram, Executor
 
 __all__ = ["BuiltProgram"]
 
@@ -58,7 +58,7 @@ class BuiltProgram:
         ]
         try:
             laid_out = [_as_in(wanted, tensor) for wanted, tensor in zip(self.example, tensors, strict=True)]
-            outputs = self.method.call(laid_out, clone_outputs=True)
+            outputs = _called(self.method, laid_out)
         except RuntimeError as error:
             raise self._refused(inputs) from error
         return tuple(
@@ -71,6 +71,13 @@ class BuiltProgram:
         given = [(np.shape(array), str(np.asarray(array).dtype)) for array in inputs]
         wanted = [(tuple(t.shape), str(t.dtype).removeprefix("torch.")) for t in self.example]
         return EtbenchError(f"the program does not accept {given}; it takes {wanted}", stage="evaluate")
+
+
+def _called(method: Executor, inputs: Sequence[Tensor]) -> list[Any]:
+    """Run one inference with tensors, also of a program that takes arrays."""
+    if not isinstance(method, ArrayProgram):
+        return list(method.call(inputs, clone_outputs=True))
+    return [torch.from_numpy(array) for array in method.call([tensor.numpy() for tensor in inputs])]
 
 
 def _as_in(example: Tensor, tensor: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ from etbench.version import __version__
 __all__ = [
     "RAY_NODE",
     "Environment",
+    "RuntimeUsed",
     "available_cores",
     "own_vector_extensions",
     "read_environment",
@@ -38,20 +39,32 @@ RAY_NODE = "ETBENCH_RAY_NODE"  # environment variable: the node a process runs o
 
 VECTOR = re.compile(r"(avx|amx|fma|f16c|sse4|neon|asimd|sve|sme2?$|i8mm|bf16)")
 CPUFREQ = Path("/sys/devices/system/cpu")
-LIBRARIES = ("torch", "torchao", "executorch", "torchvision", "transformers", "numpy", "onnxruntime")
+LIBRARIES = (
+    *("torch", "torchao", "executorch", "torchvision", "transformers", "numpy"),
+    *("onnxruntime", "openvino", "nncf", "ai-edge-litert"),
+)
+
+
+class RuntimeUsed(Struct, frozen=True):
+    """What executed a program, and its version; None if that is not known."""
+
+    name: str
+    version: str | None
 
 
 class Environment(Struct, frozen=True, kw_only=True):
     """Where a cell was measured. Sizes in bytes; a value is null if the system does not report it.
 
     `runtimes` are the delegates that the installed runtime can execute, in addition to its own kernels.
-    `threads` is the actual size of the runtime's thread pool, `runner` what called it (``python`` or
-    ``native``). `system` is the name of the operating system with its major version, `kernel` its release,
-    and `product` the name of a phone's model; results of older versions lack them. `cpu_flags` are the vector
-    extensions, `quota_cores`, `cpu_limit` (exact) and `memory_limit_bytes` the smallest limits of the
-    container or cgroups, `governor` and `turbo` the settings of the clock. `node` is the name of this host in
-    a Ray cluster. `commit` is the commit of the git repository in which etbench was started, `dirty` whether
-    its tracked files differed.
+    `runtime` is what executed the program, with its `runtime_version`; both are null in results of older
+    versions, and where nothing was executed. `threads` is the size of the runtime's thread pool as the
+    runtime reports it, `busy_threads` how many threads of the process took CPU time while it ran, null if
+    that is not known, and `runner` what called it (``python`` or ``native``). `system` is the name of the
+    operating system with its major version, `kernel` its release, and `product` the name of a phone's model;
+    results of older versions lack them. `cpu_flags` are the vector extensions, `quota_cores`, `cpu_limit`
+    (exact) and `memory_limit_bytes` the smallest limits of the container or cgroups, `governor` and `turbo`
+    the settings of the clock. `node` is the name of this host in a Ray cluster. `commit` is the commit of the
+    git repository in which etbench was started, `dirty` whether its tracked files differed.
     """
 
     host: str
@@ -79,8 +92,16 @@ class Environment(Struct, frozen=True, kw_only=True):
     commit: str | None = None
     dirty: bool | None = None
     threads: Count | None
+    busy_threads: Count | None = None
+    runtime: str | None = None
+    runtime_version: str | None = None
     runner: str = "python"
     load_average: list[float]
+
+    @property
+    def runtime_words(self) -> str | None:
+        """What executed the program, such as ``onnxruntime 1.32.0``; None if that is not known."""
+        return self.runtime and " ".join(filter(None, (self.runtime, self.runtime_version)))
 
 
 def read_environment(

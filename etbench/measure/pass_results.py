@@ -184,8 +184,9 @@ class Operator(Struct, frozen=True, kw_only=True):
 
     `kind` is ``portable`` for a kernel outside delegates, ``delegated`` for an operator inside one, and
     ``delegate`` for the time of a call into a delegate that the operators it reports do not account for, or
-    for the whole call if it reports none. Operators with the same `instruction` that are not portable belong
-    to one subgraph. `share` is the share of the whole inference, null if that took no measurable time.
+    for the whole call if it reports none. It is ``runtime`` for an operator of a runtime other than
+    ExecuTorch. Operators with the same `instruction` that are not portable belong to one subgraph. `share` is
+    the share of the whole inference, null if that took no measurable time.
     """
 
     name: str
@@ -196,11 +197,11 @@ class Operator(Struct, frozen=True, kw_only=True):
 
 
 class Profile(Struct, frozen=True, kw_only=True):
-    """Where the time of an inference goes, from ETDump, measured in a separate process.
+    """The time of each operator of an inference, measured in a separate process by the runtime's profiler.
 
-    `execute_ms` is the time of the runtime's `Method::execute` with the profiler on, which takes time itself.
-    XNNPACK counts in whole microseconds, so all times are means over the `inferences`. `elsewhere_ms` is the
-    time that no operator accounts for.
+    `execute_ms` is the time of the runtime's `Method::execute` with the profiler on, which takes time itself,
+    or of the whole call for a runtime other than ExecuTorch. XNNPACK counts in whole microseconds, so all
+    times are means over the `inferences`. `elsewhere_ms` is the time that no operator accounts for.
     """
 
     execute_ms: Duration
@@ -214,12 +215,13 @@ class Profile(Struct, frozen=True, kw_only=True):
 
 
 class Inspection(Struct, frozen=True, kw_only=True):
-    """Results of all passes other than the timed rounds."""
+    """Results of all passes other than the timed rounds; `no_profile` is why a profile is missing."""
 
     load: LoadPass
     memory: Memory
     energy: Energy
     profile: Profile | None = None
+    no_profile: str = ""
 
 
 class SizeParity(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from etbench.artifact import TimedSize
 from etbench.config import Evaluate, Passes, Repeat, XnnpackRuntime
 from etbench.events import Failure
 from etbench.host.adb import Phone
-from etbench.host.environment import Environment
+from etbench.host.environment import Environment, RuntimeUsed
 from etbench.host.load import MachineLoad, MachineNow
 from etbench.measure.pass_results import Evaluation, Inspection, SizeLatency, SizeParity
 from etbench.stats.blocks import common_blocks, round_medians
@@ -59,14 +59,14 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An artifact to measure: its folder, how often, with how many threads, and where its log goes.
 
     Without `threads`, it uses the available physical cores; without a `log`, its processes print to the
-    standard error of the measuring process. `runtime` is set in each of its processes. `runner` is the
-    executable of the native runner, which runs the tasks that it supports; None leaves all to Python. A
-    `phone` has its own runner, and the program runs there. `passes` are the passes other than the timed
-    rounds; None skips them, and `evaluate` without a target skips the evaluation. `timed_sizes` are further
-    sizes of the inputs to time. `base` is the number of the subject that is the baseline of this one: the two
-    then stay in the same blocks to the end, adaptive repeats look at their ratio, and the rounds go on until
-    `decide` is answered, if it is set. `checked`, `done` and `over` are the results of an earlier process
-    that was lost.
+    standard error of the measuring process. `runtime` is set in each of its processes, and `executor` names
+    the class of its program if ExecuTorch does not run it. `runner` is the executable of the native runner,
+    which runs the tasks that it supports; None leaves all to Python. A `phone` has its own runner, and the
+    program runs there. `passes` are the passes other than the timed rounds; None skips them, and `evaluate`
+    without a target skips the evaluation. `timed_sizes` are further sizes of the inputs to time. `base` is
+    the number of the subject that is the baseline of this one: the two then stay in the same blocks to the
+    end, adaptive repeats look at their ratio, and the rounds go on until `decide` is answered, if it is set.
+    `checked`, `done` and `over` are the results of an earlier process that was lost.
     """
 
     folder: str
@@ -75,6 +75,7 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     logits_axis: int | None
     log: str
     runtime: XnnpackRuntime = XnnpackRuntime()
+    executor: str | None = None
     runner: str | None = None
     phone: Phone | None = None
     base: int | None = None
@@ -137,14 +138,17 @@ class Compared(Struct, frozen=True, kw_only=True):
 class CheckPass(Struct, frozen=True, kw_only=True):
     """The results of a process that ran the reference inputs; nothing is timed in it.
 
-    `other_sizes` is for a program with dynamic axes. `runtimes` are the delegates that its runtime can
-    execute.
+    `other_sizes` is for a program with dynamic axes. `threads` is what the runtime reports, `busy_threads`
+    how many took CPU time, None if that is not known. `runtime` executed the program, and `runtimes` are the
+    delegates that it can execute.
     """
 
     parity: Parity
     other_sizes: list[SizeParity] = []
     threads: int
+    busy_threads: int | None = None
     runtimes: list[str] = []
+    runtime: RuntimeUsed = RuntimeUsed("executorch", None)
 
 
 class NativeOutputs(Struct, frozen=True, kw_only=True):

@@ -65,12 +65,14 @@ def missing_here(cell: Cell) -> list[str]:
         labelled_fault("evaluate.data", cell.evaluate.data),
         path_fault("model.path", cell.model.options.get("path")),
         path_fault("model.reference", cell.model.options.get("reference")),
+        path_fault("delegate.converter_python", cell.delegate.options.get("converter_python")),
         length_fault(cell.model.options),
         baseline_fault(cell.compare_to, cell.cache),
         resume_fault(cell.sweep.resume),
         affinity_fault(cell.measure.affinity) if local else None,
         start_fault(cell.measure.start) if local else None,
         device_fault(cell.device, cell.evaluate),
+        executor_fault(cell.device, cell.delegate.executor),
         phone_fault(cell.device, cell.runner, cell.profile),
         cache_fault(cache_folder(cell.cache.dir)) if cell.cache.enabled else None,
         remote_fault(cell.cache),
@@ -167,6 +169,13 @@ def device_fault(device: Device, evaluate: Evaluate) -> str | None:
             f"evaluate._target_={evaluate.target}: your code is not sent to a device; evaluate on device=host"
         )
     return None
+
+
+def executor_fault(device: Device, executor: str | None) -> str | None:
+    """Check for an executor of the user, whose code is not on the device."""
+    if executor is None or isinstance(device, HostDevice | RayDevice) or executor.startswith("etbench."):
+        return None
+    return f"delegate.executor={executor}: your code is not sent to a device; measure on device=host"
 
 
 def phone_fault(device: Device, runner: Runner, profile: bool) -> str | None:

@@ -32,6 +32,7 @@ from etbench.preflight.written_secrets import refuse_written_secrets, secrets_of
 
 # An option of the accuracy function: its own signature says which there are, not the YAML.
 OPTION = re.compile(r"evaluate\.(?!_target_)[^=]*=")
+BUILT = ("precision", "delegate")  # what a finished program has already
 
 __all__ = ["Checked", "check_command_line", "check_overrides"]
 
@@ -234,9 +235,11 @@ def _check_whole(
     if reason := cell.impossible():
         faults.append(f"{cell.model.name} in {cell.precision.name} on {cell.delegate.name}: {reason}")
     if cell.model.ready:
+        chosen = cell.delegate.executor is not None  # for a program of another runtime
+        own, keys = ("precision", ("precision",)) if chosen else ("precision and delegate", BUILT)
         faults += [
-            f"{text}: {cell.model.name} is already built, with its own precision and delegate; leave this out"
+            f"{text}: {cell.model.name} is already built, with its own {own}; leave this out"
             for text in overrides
-            if text.startswith(("precision", "delegate"))
+            if text.startswith(keys)
         ]
     return cell

@@ -6,13 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 
 import msgspec
 
+from etbench.config.sections import Delegate
 from etbench.host.environment import Environment
 
-__all__ = ["Advice", "advise", "describe", "registered_backends"]
+__all__ = ["Advice", "advise", "describe", "other_runtimes", "registered_backends"]
 
 GIB = 2**30
 LITTLE_MEMORY = 4 * GIB
@@ -87,6 +89,16 @@ def describe(facts: Environment) -> Iterator[tuple[str, str]]:
     yield "load average", " ".join(map(str, facts.load_average))
     yield "python", facts.python
     yield "libraries", ", ".join(f"{name} {version}" for name, version in facts.libraries.items())
+
+
+def other_runtimes(delegates: Iterable[Delegate]) -> Iterator[tuple[str, str]]:
+    """Yield each runtime other than ExecuTorch that needs a package: its version, or how to install it."""
+    for delegate in delegates:
+        needed = [one for one in delegate.requires if one.package]
+        if delegate.executor is None or not needed:
+            continue
+        found = [f"{one.package} {version(one.package)}" for one in needed if one.package and not one.missing]
+        yield f"delegate={delegate.name}", "; ".join([*found, *filter(None, (one.missing for one in needed))])
 
 
 def _word(fact: bool | None) -> str:

@@ -1,26 +1,37 @@
-"""What runs a program: the binding of ExecuTorch, PyTorch for PyTorch programs, ONNX Runtime for ONNX."""
+"""What runs a program: the interface of the runtimes; imports none of them, and no torch."""
 
 from __future__ import annotations
 
-import zipfile
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
-import torch
-from executorch.extension.pybindings import _C
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from etbench.artifact import runtime_of
+from etbench.artifact import TensorSpec
+from etbench.errors import EtbenchError
+from etbench.host.environment import RuntimeUsed
 
-__all__ = ["Executor", "OtherProgram", "load_pytorch", "preload", "threads_of"]
+__all__ = ["ArrayProgram", "Executor", "OperatorTime", "OtherProgram", "executor_class"]
+
+Array = NDArray[Any]
+
+
+class OperatorTime(NamedTuple):
+    """The mean time of one operator of a program, in ms."""
+
+    name: str
+    mean_ms: float
 
 
 class Executor(Protocol):
-    """A loaded program, with the method that ExecuTorch's own binding has."""
+    """A loaded program, with the methods that ExecuTorch's own binding has."""
 
-    def call(self, inputs: Sequence[Tensor], clone_outputs: bool = True) -> Any:
+    def call(self, inputs: Sequence[Any], clone_outputs: bool = True) -> Any:
         """Run one inference and return its outputs in a flat sequence."""
 
     def get_outputs(self, clone_outputs: bool = True) -> Any:
@@ -28,7 +39,39 @@ class Executor(Protocol):
 
 
 class OtherProgram(ABC):
-    """A loaded program of another runtime than ExecuTorch, which is an `Executor` by itself."""
+    """A loaded program of another runtime than ExecuTorch, which is an `Executor` by itself.
+
+    A delegate names the class of its programs as `executor` in its YAML. `package` is the distribution whose
+    version is that of the runtime, and `name` that of the runtime.
+
+    Args:
+        path: of the program's file.
+        threads: how many threads may compute one operator.
+        profiled: whether `operator_times` will be asked for.
+
+    """
+
+    name: ClassVar[str]
+    package: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()  # what the measuring process imports to run it
+    takes_arrays: ClassVar[bool] = False
+    no_profile: ClassVar[str] = ""  # why it cannot time its operators
+
+    @abstractmethod
+    def __init__(self, path: Path, threads: int, *, profiled: bool = False) -> None: ...
+
+    @classmethod
+    def used(cls) -> RuntimeUsed:
+        """Return the runtime and its version."""
+        try:
+            return RuntimeUsed(cls.name, version(cls.package))
+        except PackageNotFoundError:
+            return RuntimeUsed(cls.name, None)
+
+    @classmethod
+    def preload(cls) -> None:
+        """Import what every program needs, before the processes that time it are forked."""
+        return
 
     @property
     @abstractmethod
@@ -36,83 +79,61 @@ class OtherProgram(ABC):
         """How many threads compute one operator."""
 
     @abstractmethod
-    def call(self, inputs: Sequence[Tensor], clone_outputs: bool = True) -> list[Any]:
+    def call(self, inputs: Sequence[Any], clone_outputs: bool = True) -> list[Any]:
         """Run one inference and return its outputs in a flat sequence."""
 
     @abstractmethod
     def get_outputs(self, clone_outputs: bool = True) -> list[Any]:
         """Return the outputs of the last inference again."""
 
-
-class _PyTorchProgram(OtherProgram):
-    """A program that PyTorch runs."""
-
-    @property
-    def threads(self) -> int:
-        """Those of PyTorch in this process."""
-        return torch.get_num_threads()
-
-    def call(self, inputs: Sequence[Tensor], clone_outputs: bool = True) -> list[Any]:
-        """Run the program; its outputs are new tensors in any case."""
-        with torch.inference_mode():
-            return torch.utils._pytree.tree_leaves(self._forward(*inputs))
-
-    def get_outputs(self, clone_outputs: bool = True) -> list[Any]:
-        """Return an empty list: its outputs belong to the caller and are not kept."""
-        return []
-
-    def _forward(self, *inputs: Tensor) -> Any:
+    def operator_times(self) -> list[OperatorTime]:
+        """Return the mean time of each operator over the inferences after the first."""
         raise NotImplementedError
 
 
-def load_pytorch(path: Path, threads: int) -> OtherProgram:
-    """Load a program that PyTorch runs, and set the number of threads of this process."""
-    torch.set_num_threads(threads)
-    return _Inductor(path) if _is_compiled(path) else _Eager(path)
+class ArrayProgram(OtherProgram):
+    """A program that takes and returns NumPy arrays, so that no torch is needed to run it.
+
+    `inputs` and `outputs` are the specs of its arguments in order; a size that the program leaves open is 0.
+    """
+
+    takes_arrays = True
+    inputs: list[TensorSpec]
+    outputs: list[TensorSpec]
+
+    @abstractmethod
+    def _run(self, inputs: Sequence[Array]) -> None:
+        """Run one inference."""
+
+    @abstractmethod
+    def _found(self) -> Sequence[Array]:
+        """Return the outputs of the last inference where the runtime has put them."""
+
+    def call(self, inputs: Sequence[Array], clone_outputs: bool = True) -> list[Array]:
+        """Run one inference and return its outputs."""
+        self._run(inputs)
+        return self.get_outputs(clone_outputs)
+
+    def get_outputs(self, clone_outputs: bool = True) -> list[Array]:
+        """Return the outputs of the last inference again."""
+        return [np.array(value) if clone_outputs else value for value in self._found()]
 
 
-def preload(path: Path) -> None:
-    """Import what this program needs, before the processes that time it are forked."""
-    if runtime_of(path) == "onnxruntime":
-        import onnxruntime  # noqa: F401
-    elif runtime_of(path) == "pytorch":
-        import torch.ao.quantization.fx._decomposed  # registers the operators of quantized programs
-        import torch.export
-        import torchao.quantization  # noqa: F401  and those of its own formats
+def executor_class(target: str) -> type[OtherProgram]:
+    """Return the class that a delegate names as its `executor`.
 
-        if _is_compiled(path):
-            import torch._inductor
-            import torch._inductor.package  # noqa: F401
+    Raises:
+        EtbenchError: of stage ``load_program`` if there is no such class, or it is something else.
 
-
-def threads_of(executor: Executor) -> int:
-    """Return how many threads the program is run with."""
-    if isinstance(executor, OtherProgram):
-        return executor.threads
-    return int(_C._threadpool_get_thread_count())
-
-
-class _Eager(_PyTorchProgram):
-    """An exported program, run by PyTorch operator by operator."""
-
-    def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            self._module = torch.export.load(file).module()
-
-    def _forward(self, *inputs: Tensor) -> Any:
-        return self._module(*inputs)
-
-
-class _Inductor(_PyTorchProgram):
-    """A program that TorchInductor compiled ahead of time."""
-
-    def __init__(self, path: Path) -> None:
-        self._run = torch._inductor.aoti_load_package(str(path))
-
-    def _forward(self, *inputs: Tensor) -> Any:
-        return self._run(*inputs)
-
-
-def _is_compiled(path: Path) -> bool:
-    with zipfile.ZipFile(path) as package:
-        return any("/aotinductor/" in name for name in package.namelist())
+    """
+    module, _, name = target.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise EtbenchError(f"delegate.executor={target}: {error}", stage="load_program") from error
+    if not (isinstance(found, type) and issubclass(found, OtherProgram)):
+        raise EtbenchError(
+            f"delegate.executor={target} is not a subclass of etbench.runtime.executors.OtherProgram",
+            stage="load_program",
+        )
+    return found

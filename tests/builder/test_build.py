@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from tiny_models import ones_example
 
 from etbench.artifact import DataUse, program_path, references_path
-from etbench.artifact.references import first_compared, read_references, write_references
+from etbench.artifact.arrays import first_compared
+from etbench.artifact.references import read_references, write_references
 from etbench.builder import Artifact, build
 from etbench.builder.pipeline import prepare
 from etbench.errors import EtbenchError

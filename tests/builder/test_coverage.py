@@ -45,7 +45,7 @@ class Forked(nn.Module):
 
 def _coverage(module: nn.Module, *inputs: Tensor, folder: Path, delegate: list[object]) -> Delegation:
     program = torch.export.export(module.eval(), inputs, strict=False)
-    return lower(program, delegate, folder / "model.pte").delegation
+    return lower(program, delegate).delegation
 
 
 def test_conversions_at_borders_are_counted_and_those_elsewhere_are_not(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from waiting import wait_for
 
 from etbench import compose, run
 from etbench.artifact import program_path
+from etbench.devices.ssh import needed_by
 from etbench.events import Event
 from etbench.host.measuring_lock import turn_to_measure
 from etbench.results.files.store import read_result
@@ -31,6 +32,24 @@ def _run(server: Server, cwd: Path, *overrides: str, status: int = 0) -> tuple[R
     done = etbench(*CELL, *server.overrides, *overrides, "hydra.run.dir=out", cwd=cwd)
     assert done.returncode == status, done.stdout + done.stderr
     return read_result(next((cwd / "out").glob("*.json"))), done.stdout + done.stderr
+
+
+def test_what_that_machine_needs_depends_on_the_runtimes() -> None:
+    common = {"msgspec", "numpy", "psutil", "safetensors"}
+    onnx, openvino = "etbench.runtime.onnx_model.OnnxModel", "etbench.runtime.openvino_model.OpenvinoModel"
+    assert set(needed_by([onnx, openvino])) == common | {"onnxruntime", "openvino"}
+    assert set(needed_by([None])) == common | {"torch", "executorch"}
+    assert {"torch", "torchao"} <= set(needed_by(["etbench.runtime.pytorch.PyTorchProgram"]))
+
+
+@pytest.mark.long
+def test_a_program_of_another_runtime_is_measured_there(server: Server, tmp_path: Path) -> None:
+    command = ("--config-dir", str(CONF), "model=tiny", "delegate=onnxruntime", "repeat=quick")
+    done = etbench(*command, *server.overrides, "hydra.run.dir=out", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = read_result(tmp_path / "out" / "tiny_fp32_onnxruntime.json")
+    assert (result.status, result.environment.runtime) == ("ok", "onnxruntime")
+    assert result.parity is not None and result.parity.sqnr_db > 60
 
 
 def test_a_cell_is_measured_there_and_sent_once(server: Server, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import itertools
 import re
 import shlex
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from running import CONF
 import etbench
 from etbench.config import decides_cell, parse
 from etbench.config.command import resume_arguments
+from etbench.config.sections import Requirement
 from etbench.errors import ConfigError
 from etbench.preflight.command_line import check_command_line
 from etbench.preflight.compose import compose
@@ -78,6 +80,37 @@ def test_every_precision_composes_with_every_delegate() -> None:
 )
 def test_files_of_a_generic_source_are_named_by_what_it_loads(overrides: str, stem: str) -> None:
     assert compose(overrides.split()).stem == stem
+
+
+def test_a_file_of_another_runtime_keeps_the_delegate_that_is_chosen_for_it(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").touch()
+    given = ["model=file", f"model.path={tmp_path / 'net.onnx'}"]
+    assert compose([*given, "delegate=litert"]).impossible() is None, "it needs no converter"
+    cell = compose([*given, "delegate=onnxruntime"])
+    assert (cell.stem, cell.impossible()) == ("net_as_built_onnxruntime", None)
+    (fault,) = _faults(given)
+    assert fault.endswith("net.onnx is not an ExecuTorch program: choose what runs it, delegate=onnxruntime")
+
+
+def test_a_converter_of_litert_must_exist_and_is_asked_for_before_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ETBENCH_LITERT_PYTHON", raising=False)
+    (fault,) = _faults(["delegate=litert"])
+    assert "the package 'litert_torch' is not installed: python -m venv litert && " in fault
+    (tmp_path / "python").touch()
+    python = f"delegate.converter_python={tmp_path / 'python'}"
+    assert compose(["model=mobilenet_v2", "delegate=litert", python]).impossible() is None
+    (fault,) = _faults(["delegate=litert", "delegate.converter_python=nowhere/python"])
+    assert fault.startswith("delegate.converter_python=nowhere/python: no such file")
+
+
+def test_a_package_of_another_version_than_required_is_named_with_both() -> None:
+    requirement = Requirement(package="msgspec", version="0.1.*", install="pip install it")
+    assert requirement.missing == (
+        f"the package 'msgspec' is {version('msgspec')}, and 0.1.* is required: pip install it"
+    )
+    assert Requirement(package="msgspec", version="*", install="").missing is None
 
 
 @pytest.mark.parametrize("given", [["threads=1"], ["model.path="], ["model.path=???"]], ids=" ".join)

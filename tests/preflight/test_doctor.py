@@ -31,6 +31,7 @@ def test_it_names_cpu_cores_libraries_and_runtimes(tmp_path: Path) -> None:
         "portable, ",
         "XnnpackBackend",
         "runner=native compiles it",
+        "delegate=onnxruntime",
     ):
         assert words in done.stdout
 

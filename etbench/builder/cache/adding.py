@@ -9,7 +9,7 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from etbench.artifact import program_path, runtime_of
+from etbench.artifact import is_code, program_path
 from etbench.builder.cache.entry import FILES, Sidecar, described, read_sidecar, sidecar_path
 from etbench.builder.cache.removing import discard, discard_damaged
 from etbench.builder.cache.taking import CODE, of_others
@@ -43,7 +43,7 @@ def add_entry(sidecar: Sidecar, built: Path, entry: Path, work: Path, *, shared:
             with suppress(OSError):  # a file system without modes
                 file.chmod(file.stat().st_mode & ~WRITABLE)
         entry.parent.mkdir(parents=True, exist_ok=True)
-        _make_room(entry, work, code=runtime_of(program_path(built)) == "pytorch", shared=shared)
+        _make_room(entry, work, code=is_code(program_path(built)), shared=shared)
         try:
             staging.rename(entry)
         except OSError as error:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from etbench.artifact import Artifact, program_path, references_path, runtime_of
+from etbench.artifact import Artifact, is_code, program_path, references_path
 from etbench.artifact.sources import Sources
 from etbench.system.reading import open_regular
 from etbench.system.seal import is_sealed, seal
@@ -67,7 +67,7 @@ class Sidecar(Struct, frozen=True, kw_only=True):
             OSError: if they cannot be read, or are code that cannot be sealed.
 
         """
-        code = runtime_of(program_path(folder)) == "pytorch"
+        code = is_code(program_path(folder))
         sealed = seal(_sealed_text(key, artifact.sha256)) if code else ""
         if code and not sealed:
             raise OSError("it is code, and there is no folder for the key that would seal it")
@@ -125,7 +125,7 @@ class Sidecar(Struct, frozen=True, kw_only=True):
 
     def may_run(self, folder: Path) -> bool:
         """Return whether the program in a folder may be loaded: it is not code, or this user made it."""
-        return runtime_of(program_path(folder)) != "pytorch" or self.is_sealed
+        return not is_code(program_path(folder)) or self.is_sealed
 
     @property
     def is_sealed(self) -> bool:

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
-from etbench.artifact import program_path, runtime_of
+from etbench.artifact import is_code, program_path
 from etbench.builder.cache.entry import FILES, FORMAT, Sidecar, checked_key
 from etbench.builder.cache.manifest import Manifest, changed_since
 
@@ -71,7 +71,7 @@ class RemoteCache:
 
     def push(self, sidecar: Sidecar, built: Path, on_lost: OnLost) -> None:
         """Upload an entry whose files are in a folder; `on_lost` is as in `fetch`."""
-        if runtime_of(program_path(built)) != "pytorch":
+        if not is_code(program_path(built)):
             self._unless_lost(lambda: self._upload(sidecar, built), on_lost)
 
     def _download(self, key: str, folder: Path) -> Sidecar | None:
@@ -93,7 +93,7 @@ class RemoteCache:
                 self._within(size, methodcaller("get_file", blob, str(file)))
         except FileNotFoundError:
             return False
-        return runtime_of(program_path(staging)) != "pytorch" and sidecar.fits(staging)
+        return not is_code(program_path(staging)) and sidecar.fits(staging)
 
     def _upload(self, sidecar: Sidecar, built: Path) -> None:
         for file, blob in self._blobs(sidecar, built):

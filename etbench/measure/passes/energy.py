@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from etbench.artifact.references import read_generation, read_references
+from etbench.artifact.arrays import read_generation
 from etbench.errors import EtbenchError
 from etbench.measure.pass_results import Energy
 from etbench.measure.passes.work import work_of
-from etbench.runtime.program import load
+from etbench.runtime.program import load, read_batches
 
 __all__ = ["POWERCAP", "Counter", "energy_of", "find_counters", "measure_energy", "spent_joules"]
 
@@ -64,12 +64,15 @@ def find_counters(root: Path = POWERCAP) -> list[Counter]:
     return counters
 
 
-def measure_energy(folder: Path, threads: int, *, seconds: float, root: Path = POWERCAP) -> Energy:
+def measure_energy(
+    folder: Path, threads: int, executor: str | None = None, *, seconds: float, root: Path = POWERCAP
+) -> Energy:
     """Load the program, rest, and run it for a while, reading the counters before and after each.
 
     Args:
         folder: the artifact's folder.
         threads: the size of the runtime's thread pool.
+        executor: the class of a program of another runtime; None for ExecuTorch.
         seconds: how long to run; only the last inference may take longer.
         root: see `find_counters`.
 
@@ -78,8 +81,8 @@ def measure_energy(folder: Path, threads: int, *, seconds: float, root: Path = P
 
     """
     counters = find_counters(root)
-    inputs, generation = read_references(folder)[0][0], read_generation(folder)
-    work = work_of(load(folder, threads), inputs, generation)
+    inputs, generation = read_batches(folder, executor)[0][0], read_generation(folder)
+    work = work_of(load(folder, threads, executor), inputs, generation)
     work.begin()  # the first inference does more than the others
     return energy_of(work.step, counters, seconds=seconds, idle_s=IDLE_S)
 

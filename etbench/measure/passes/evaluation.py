@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from etbench.artifact.references import read_notes, read_references
+from etbench.artifact.arrays import read_notes
+from etbench.artifact.references import read_references
 from etbench.artifact.sources import Sources
 from etbench.builder.recording import Recorder
 from etbench.config.component import instantiate
@@ -24,7 +25,9 @@ from etbench.runtime.program import load
 __all__ = ["evaluate_program", "item_answers"]
 
 
-def evaluate_program(folder: Path, threads: int, target: str, options: dict[str, Any]) -> Evaluation:
+def evaluate_program(
+    folder: Path, threads: int, target: str, options: dict[str, Any], executor: str | None = None
+) -> Evaluation:
     """Call the function that `target` names with the program and its options.
 
     Raises:
@@ -33,7 +36,7 @@ def evaluate_program(folder: Path, threads: int, target: str, options: dict[str,
 
     """
     normalization = Normalization.from_notes(read_notes(folder))
-    program = BuiltProgram(load(folder, threads), read_references(folder)[0][0], normalization)
+    program = BuiltProgram(load(folder, threads, executor), read_references(folder)[0][0], normalization)
     recorder = Recorder()
     with recorder.reading() as reads:
         found = instantiate(target, {"program": program} | options, stage="evaluate")

@@ -8,34 +8,34 @@ from pathlib import Path
 from typing import TypeVar
 
 from etbench.artifact import program_path
-from etbench.artifact.references import read_references
 from etbench.measure.pass_results import OneLoad
 from etbench.measure.passes.page_cache import cached_share, drop_from_cache, fill_cache
-from etbench.runtime.program import load_method, load_program
+from etbench.runtime.program import load_method, load_program, read_batches
 
 __all__ = ["time_load"]
 
 T = TypeVar("T")
 
 
-def time_load(folder: Path, threads: int, *, cold: bool) -> OneLoad:
+def time_load(folder: Path, threads: int, *, cold: bool, executor: str | None = None) -> OneLoad:
     """Time the load of program and method, and the first inference, once in this process.
 
     Args:
         folder: the artifact's folder.
         threads: the size of the runtime's thread pool.
         cold: drop the program from the page cache first, instead of making sure that it is there.
+        executor: the class of a program of another runtime; None for ExecuTorch.
 
     Raises:
         EtbenchError: of stage ``load`` if the page cache keeps the file, ``load_program`` if the runtime
             refuses it.
 
     """
-    inputs = read_references(folder)[0][0]
+    inputs = read_batches(folder, executor)[0][0]
     path = program_path(folder)
     (drop_from_cache if cold else fill_cache)(path)
     share = cached_share(path)
-    program, program_ms = _timed(lambda: load_program(folder, threads))
+    program, program_ms = _timed(lambda: load_program(folder, threads, executor))
     method, method_ms = _timed(lambda: load_method(program))
     _, first_ms = _timed(lambda: method.call(inputs, clone_outputs=False))
     return OneLoad(

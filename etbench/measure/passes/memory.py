@@ -10,16 +10,15 @@ from pathlib import Path
 
 import psutil
 
-from etbench.artifact.references import read_references
 from etbench.measure.pass_results import Memory
-from etbench.runtime.program import load
+from etbench.runtime.program import load, read_batches
 
 __all__ = ["measure_memory"]
 
 PROC = Path("/proc/self")
 
 
-def measure_memory(folder: Path, threads: int) -> Memory:
+def measure_memory(folder: Path, threads: int, executor: str | None = None) -> Memory:
     """Load the program, run it once and return the memory that this took.
 
     Nothing is sampled meanwhile: the peak is the kernel's own high-water mark, which is reset just before.
@@ -28,11 +27,11 @@ def measure_memory(folder: Path, threads: int) -> Memory:
         EtbenchError: of stage ``load_program`` if the runtime refuses it.
 
     """
-    inputs = read_references(folder)[0][0]
+    inputs = read_batches(folder, executor)[0][0]
     _give_back_free_memory()
     _forget_peak()
     baseline, dirty_before = psutil.Process().memory_info().rss, _private_dirty_bytes()
-    method = load(folder, threads)  # kept until all is read: its memory is freed with it
+    method = load(folder, threads, executor)  # kept until all is read: its memory is freed with it
     method.call(inputs, clone_outputs=False)
     dirty, peak = _private_dirty_bytes(), max(_peak_rss_bytes(), baseline)
     return Memory(

@@ -1,4 +1,4 @@
-"""The profile pass: where the time of an inference goes, operator by operator, from ETDump."""
+"""The profile pass: where the time of an inference goes, operator by operator, by the runtime's profiler."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from etbench.artifact.references import read_generation, read_references
+from etbench.artifact.arrays import read_generation
 from etbench.errors import EtbenchError
 from etbench.measure.pass_results import Operator, Profile
-from etbench.measure.passes.work import work_of
-from etbench.runtime.program import load_method, load_program
+from etbench.measure.passes.work import timed_ms, work_of
+from etbench.runtime.executors import OperatorTime, OtherProgram, executor_class
+from etbench.runtime.program import load_method, load_program, read_batches
 
 __all__ = ["profile_program"]
 
@@ -23,26 +24,48 @@ FEWEST, MOST, WANTED_S = 3, 50, 5.0  # inferences that are profiled; seconds aft
 PORTABLE_CALL, DELEGATE_CALL, EXECUTE = "native_call_", "DELEGATE_CALL", "Method::execute"
 
 
-def profile_program(folder: Path, threads: int) -> Profile:
+def profile_program(folder: Path, threads: int, executor: str | None = None) -> Profile:
     """Run the program with the runtime's profiler on and return the time of each operator.
 
     The first inference, for a language model the prompt, is left out. Reading what the profiler wrote takes
     some seconds, since that imports the exporter.
 
     Raises:
-        EtbenchError: of stage ``load_program`` if the runtime refuses the program, ``profile`` if it wrote
-            nothing.
+        EtbenchError: of stage ``load_program`` if the runtime refuses the program, ``profile`` if it has
+            no profiler, or that wrote nothing.
 
     """
-    inputs, generation = read_references(folder)[0][0], read_generation(folder)
-    program = load_program(folder, threads, profiled=True)
+    if executor and (reason := executor_class(executor).no_profile):
+        raise EtbenchError(reason, stage="profile")
+    inputs, generation = read_batches(folder, executor)[0][0], read_generation(folder)
+    program = load_program(folder, threads, executor, profiled=True)
     method = load_method(program)
     work = work_of(method, inputs, generation)
     work.begin()
-    begun, taken = time.monotonic(), 0
-    while taken < FEWEST or (taken < MOST and time.monotonic() - begun < WANTED_S):
-        work.step()
-        taken += 1
+    begun, took_ms = time.monotonic(), list[float]()
+    while len(took_ms) < FEWEST or (len(took_ms) < MOST and time.monotonic() - begun < WANTED_S):
+        took_ms.append(timed_ms(work.step))
+    if isinstance(program, OtherProgram):
+        return _profile_of(program.operator_times(), took_ms)
+    return _etdump_of(program)
+
+
+def _profile_of(times: Iterable[OperatorTime], took_ms: Sequence[float]) -> Profile:
+    """Return the profile of another runtime, from what it reports and the times of the calls."""
+    execute_ms = mean(took_ms)
+    operators = [
+        Operator(name=name, kind="runtime", instruction=number, mean_ms=ms, share=ms / execute_ms)
+        for number, (name, ms) in enumerate(times)
+    ]
+    return Profile(
+        execute_ms=execute_ms,
+        elsewhere_ms=execute_ms - sum(one.mean_ms for one in operators),
+        inferences=len(took_ms),
+        operators=operators,
+    )
+
+
+def _etdump_of(program: Any) -> Profile:
     handle, name = tempfile.mkstemp(suffix=".etdump")
     os.close(handle)
     try:

@@ -6,62 +6,66 @@ import gc
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
 import numpy as np
-import torch
-from executorch.extension.pybindings import _C
 from numpy.typing import NDArray
-from torch import Tensor
 
-from etbench.artifact.references import (
-    as_array,
-    first_compared,
-    read_generation,
-    read_outputs,
-    read_references,
-)
+from etbench.artifact.arrays import as_array, first_compared, read_generation
 from etbench.host.load import watch_load
+from etbench.host.threads import BusyThreads
 from etbench.measure.pass_results import SizeParity
-from etbench.measure.passes.generation import compare_generated
 from etbench.measure.passes.work import Work, timed_ms, work_of
 from etbench.measure.protocol import CheckPass, Compared, Round
-from etbench.runtime.executors import Executor, threads_of
-from etbench.runtime.program import load
+from etbench.runtime.executors import Executor
+from etbench.runtime.program import backends, load, read_batches, runtime_used, threads_of
 from etbench.stats.parity import Parity, compare_outputs
 
 __all__ = ["check", "compare", "time_round"]
 
-Batches = Sequence[Sequence[Tensor]]
+Batches = Sequence[Sequence[Any]]  # of tensors or arrays
 
 LEAST_WARMUP_MS = 10  # after the first inference, if one takes less: a quick model gets faster for longer
 LEAST_SAMPLE_MS = 0.1  # below, the clock and the first call after a pause are a part of the sample
 WINDOW, MAX_STABLE_WARMUP = 10, 200  # inferences
 
 
-def check(folder: Path, threads: int, logits_axis: int | None) -> CheckPass:
+def check(folder: Path, threads: int, logits_axis: int | None, executor: str | None = None) -> CheckPass:
     """Run the reference batches and compare their outputs with the eager fp32 reference.
 
     Raises:
         EtbenchError: of stage ``load_program`` or ``parity``.
 
     """
-    inputs, references = read_references(folder)
-    method = load(folder, threads)
+    inputs, references = read_batches(folder, executor)
+    method = load(folder, threads, executor)
     if read_generation(folder):
-        return _checked(compare_generated(method, inputs, [logits for (logits,) in references]), method)
-    outputs = [
-        [leaf for leaf in method.call(batch, clone_outputs=True) if isinstance(leaf, Tensor)]
-        for batch in inputs
-    ]
-    compared = _compare_sizes(inputs, references, outputs, logits_axis, first_compared(folder))
-    return _checked(compared.parity, method, compared.other_sizes)
+        from etbench.measure.passes.generation import compare_generated  # imports torch
+
+        compared = Compared(parity=compare_generated(method, inputs, [logits for (logits,) in references]))
+        busy = None
+    else:
+        watched = BusyThreads()
+        outputs = [_outputs(method, batch) for batch in inputs]
+        busy = watched.count(partial(method.call, inputs[0], clone_outputs=False))
+        compared = _compare_sizes(inputs, references, outputs, logits_axis, first_compared(folder))
+    return CheckPass(
+        parity=compared.parity,
+        other_sizes=compared.other_sizes,
+        threads=threads_of(method),
+        busy_threads=busy,
+        runtimes=backends(executor),
+        runtime=runtime_used(executor),
+    )
 
 
 def compare(folder: Path, file: Path, logits_axis: int | None) -> Compared:
     """Compare the outputs that another process wrote with the eager fp32 reference."""
+    from etbench.artifact.references import read_outputs, read_references  # imports torch
+
     inputs, references = read_references(folder)
     return _compare_sizes(inputs, references, read_outputs(file), logits_axis, first_compared(folder))
 
@@ -79,9 +83,9 @@ def _compare_sizes(
         first: number of the first batch to compare; those before it are timed only.
 
     """
-    groups: dict[tuple[torch.Size, ...], list[int]] = {}
+    groups: dict[tuple[tuple[int, ...], ...], list[int]] = {}
     for number, batch in enumerate(inputs):
-        groups.setdefault(tuple(tensor.shape for tensor in batch), []).append(number)
+        groups.setdefault(tuple(tuple(value.shape) for value in batch), []).append(number)
 
     def parity(numbers: Sequence[int]) -> Parity:
         expected, found = ([batches[n] for n in numbers if batches] for batches in (references, outputs))
@@ -104,6 +108,7 @@ def time_round(
     inferences_per_sample: int,
     time_left_s: float,
     tell: Callable[[str], None],
+    executor: str | None = None,
 ) -> Round:
     """Load the program, warm up and time a number of inferences.
 
@@ -119,15 +124,16 @@ def time_round(
         inferences_per_sample: how many inferences in a row are timed together; 0 for as many as take 0.1 ms.
         time_left_s: no further sample starts after this many seconds.
         tell: receives a line about slow progress.
+        executor: the class of a program of another runtime; None for ExecuTorch.
 
     Raises:
         EtbenchError: of stage ``load_program`` or ``time``.
 
     """
-    inputs, generation = read_references(folder)[0][reference], read_generation(folder)
+    inputs, generation = read_batches(folder, executor)[0][reference], read_generation(folder)
     load_since = watch_load()
     start = time.perf_counter_ns()
-    method = load(folder, threads)
+    method = load(folder, threads, executor)
     load_ms = (time.perf_counter_ns() - start) / 1e6
     work = work_of(method, inputs, generation)
     gc.collect()
@@ -158,13 +164,9 @@ def time_round(
     )
 
 
-def _checked(parity: Parity, method: Executor, other_sizes: Sequence[SizeParity] = ()) -> CheckPass:
-    return CheckPass(
-        parity=parity,
-        other_sizes=list(other_sizes),
-        threads=threads_of(method),
-        runtimes=sorted(_C._get_registered_backend_names()),
-    )
+def _outputs(method: Executor, batch: Sequence[Any]) -> list[Any]:
+    """Return the outputs that are tensors or arrays."""
+    return [leaf for leaf in method.call(batch, clone_outputs=True) if hasattr(leaf, "shape")]
 
 
 def _warm(times_ms: Sequence[float], warmup: int | Literal["stable"]) -> bool:
@@ -200,10 +202,10 @@ def _sample_ms(work: Work, inferences: int = 1) -> float:
     return timed_ms(work.step, inferences)
 
 
-def _joined(batches: Sequence[Sequence[Tensor]]) -> list[NDArray[Any]]:
+def _joined(batches: Batches) -> list[NDArray[Any]]:
     """Concatenate the batches of each output."""
     return [
-        np.concatenate([np.atleast_1d(as_array(tensor)) for tensor in members])
+        np.concatenate([np.atleast_1d(as_array(value)) for value in members])
         for members in zip(*batches, strict=True)
     ]
 

@@ -5,12 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from itertools import repeat
-from typing import Protocol
+from typing import Any, Protocol
 
-import torch
-from torch import Tensor
-
-from etbench.artifact.decoding import greedy
 from etbench.config import Generation
 from etbench.runtime.executors import Executor
 
@@ -36,9 +32,13 @@ class Work(Protocol):
         """Run one inference."""
 
 
-def work_of(method: Executor, inputs: tuple[Tensor, ...], generation: Generation | None) -> Work:
+def work_of(method: Executor, inputs: tuple[Any, ...], generation: Generation | None) -> Work:
     """Return the work of a program: the same call each time, or with `generation` the decoding of a text."""
-    return _Decoding(method, inputs, generation) if generation else _Calls(method, inputs)
+    if generation is None:
+        return _Calls(method, inputs)
+    from etbench.measure.passes.decoding import Decoding  # imports torch
+
+    return Decoding(method, inputs, generation)
 
 
 def timed_ms(work: Callable[[], None], times: int = 1) -> float:
@@ -62,7 +62,7 @@ class _Calls:
     property of the program (`benchmarks/timer.py`).
     """
 
-    def __init__(self, method: Executor, inputs: tuple[Tensor, ...]) -> None:
+    def __init__(self, method: Executor, inputs: tuple[Any, ...]) -> None:
         self.prefill_ms: list[float] = []
         self.repeats = True
         self._method = method
@@ -79,41 +79,3 @@ class _Calls:
 
     def step(self) -> None:
         self._method.call(self._inputs, clone_outputs=False)
-
-
-class _Decoding:
-    """Greedy decoding: a step is one call and the choice of the next token; the prompt comes first.
-
-    After the requested number of tokens, decoding starts again with the prompt. Further steps without
-    `make_ready` repeat the last one.
-    """
-
-    def __init__(self, method: Executor, prompt: tuple[Tensor, ...], generation: Generation) -> None:
-        self.prefill_ms: list[float] = []
-        self.repeats = False
-        self._method = method
-        self._prompt = prompt
-        self._end = generation.prompt_tokens + generation.new_tokens - 1  # the last token is not an input
-        self._token = torch.zeros(1, 1, dtype=torch.int64)
-        self._position = torch.tensor([self._end])
-
-    def begin(self) -> None:
-        self._position.fill_(self._prompt[0].shape[1])
-        self._call(*self._prompt)
-
-    def start_over(self) -> None:
-        self._position.fill_(self._end)
-        self.prefill_ms = []
-
-    def make_ready(self) -> None:
-        if int(self._position) >= self._end:
-            self.prefill_ms.append(timed_ms(self.begin))
-
-    def step(self) -> None:
-        self._position.clamp_(max=self._end - 1)
-        self._call(self._token, self._position)
-        self._position += 1
-
-    def _call(self, tokens: Tensor, position: Tensor) -> None:
-        (logits,) = self._method.call((tokens, position), clone_outputs=False)
-        self._token.fill_(greedy(logits))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from etbench.artifact import program_path, runtime_of
 from etbench.config import Passes
 from etbench.errors import EtbenchError
 from etbench.measure.pass_results import Energy, Inspection, LoadPass, LoadTimes, Memory, OneLoad, Profile
@@ -33,19 +31,20 @@ def inspect_program(folder: str, threads: int, passes: Passes, *, profile: bool,
         folder: the artifact's folder.
         threads: the size of the runtime's thread pool.
         passes: the settings of the passes.
-        profile: whether to time the operators too; this is not possible for programs that PyTorch runs.
+        profile: whether to time the operators too.
         run: runs a task in a fresh process.
 
     Raises:
         EtbenchError: of stage ``load_program`` if the runtime refuses it, or with how a process died.
 
     """
-    profiled = profile and runtime_of(program_path(Path(folder))) == "executorch"
+    profiled, no_profile = _profile(folder, threads, run) if profile else (None, "")
     return Inspection(
         load=_load(folder, threads, passes, run),
         memory=run(MemoryTask(folder=folder, threads=threads), Memory),
         energy=_energy(folder, threads, passes, run),
-        profile=run(ProfileTask(folder=folder, threads=threads), Profile) if profiled else None,
+        profile=profiled,
+        no_profile=no_profile,
     )
 
 
@@ -78,3 +77,13 @@ def _energy(folder: str, threads: int, passes: Passes, run: RunTask) -> Energy:
         if error.stage != "energy":
             raise
         return Energy(reason=". ".join(filter(None, (error.message, error.hint))))
+
+
+def _profile(folder: str, threads: int, run: RunTask) -> tuple[Profile | None, str]:
+    """Return the times of the operators, or None and why there are none."""
+    try:
+        return run(ProfileTask(folder=folder, threads=threads), Profile), ""
+    except EtbenchError as error:
+        if error.stage != "profile":
+            raise
+        return None, error.message

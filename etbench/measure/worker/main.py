@@ -5,9 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable
-from pathlib import Path
 
-from etbench.artifact import program_path
 from etbench.events import OnEvent, Stages
 from etbench.measure.protocol import Measured, MeasurePart, MeasureRequest
 from etbench.measure.worker.blocks import Blocks
@@ -19,13 +17,11 @@ def _handle(request: MeasureRequest, emit: OnEvent, send: Callable[[MeasurePart]
     stages = Stages(emit)
     with stages("start_runtime"):
         gc.disable()  # everything that an import creates is kept
-        import executorch.kernels.quantized  # noqa: F401  registers the kernels of int8 on portable
-
         from etbench.measure.passes import energy, load_time, memory, rounds  # noqa: F401  forks inherit them
-        from etbench.runtime.executors import preload
+        from etbench.runtime.program import preload
 
-        for asked in request.subjects:
-            preload(program_path(Path(asked.folder)))
+        for executor in dict.fromkeys(asked.executor for asked in request.subjects):
+            preload(executor)
         gc.collect()
         gc.freeze()  # else each fork visits, and so copies, 100 MB of imported objects
         gc.enable()

@@ -163,8 +163,9 @@ def main() -> None:
 
     def work() -> Struct:
         task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
-        import executorch.kernels.quantized  # noqa: F401  registers the kernels of int8 on portable
+        from etbench.runtime.program import preload
 
+        preload(task.executor)
         return perform(task, channel.say)
 
     channel.answer(work, stage=sys.argv[1])

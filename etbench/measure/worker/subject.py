@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from etbench.events import Event, Failure, OnEvent, Stages, explained
-from etbench.host.environment import available_cores
+from etbench.host.environment import Environment, available_cores
 from etbench.host.load import MachineNow
 from etbench.measure.pass_results import Evaluation, SizeLatency
 from etbench.measure.protocol import (
@@ -108,7 +108,7 @@ class RunningSubject:
             Checked(
                 subject=self.number,
                 check=check,
-                environment=self._machine.environment(threads=check.threads, runtimes=check.runtimes),
+                environment=self._environment(check),
                 inspection=inspection,
                 evaluation=evaluation,
                 other_sizes=sizes,
@@ -133,6 +133,15 @@ class RunningSubject:
                 threads=told.threads,
                 runtimes=told.runtimes,
             )
+
+    def _environment(self, check: CheckPass) -> Environment:
+        facts = self._machine.environment(threads=check.threads, runtimes=check.runtimes)
+        return msgspec.structs.replace(
+            facts,
+            busy_threads=check.busy_threads,
+            runtime=check.runtime.name,
+            runtime_version=check.runtime.version or facts.libraries.get(check.runtime.name),
+        )
 
     def time_round(self, block: int, begun: float) -> Timed:
         """Time one round in a separate process."""
@@ -180,7 +189,7 @@ class RunningSubject:
             self.say(stage, text)
 
         def run(task: Task | OutputsTask, answer: type[T], /) -> T:
-            task = msgspec.structs.replace(task, runtime=self.asked.runtime)
+            task = msgspec.structs.replace(task, runtime=self.asked.runtime, executor=self.asked.executor)
             with log_or_stderr(self.asked.log) as log, adding_printed(log):
                 return self._machine.run(task, answer, dataclasses.replace(supervision, log=log))
 

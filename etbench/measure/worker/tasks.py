@@ -30,11 +30,15 @@ __all__ = [
 
 
 class _Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="task"):
-    """A task for the artifact in a folder; `threads` is the size of the runtime's thread pool."""
+    """A task for the artifact in a folder; `threads` is the size of the runtime's thread pool.
+
+    `executor` names the class of a program of another runtime than ExecuTorch.
+    """
 
     folder: str
     threads: int
     runtime: XnnpackRuntime = XnnpackRuntime()
+    executor: str | None = None
 
 
 class CheckTask(_Task, frozen=True, kw_only=True, tag="check"):
@@ -118,7 +122,7 @@ def perform(task: Task, tell: Callable[[str], None]) -> Struct:
         case CheckTask():
             from etbench.measure.passes.rounds import check
 
-            return check(folder, task.threads, task.logits_axis)
+            return check(folder, task.threads, task.logits_axis, task.executor)
         case ParityTask():
             from etbench.measure.passes.rounds import compare
 
@@ -136,24 +140,25 @@ def perform(task: Task, tell: Callable[[str], None]) -> Struct:
                 inferences_per_sample=task.inferences_per_sample,
                 time_left_s=task.time_left_s,
                 tell=tell,
+                executor=task.executor,
             )
         case LoadTask():
             from etbench.measure.passes.load_time import time_load
 
-            return time_load(folder, task.threads, cold=task.cold)
+            return time_load(folder, task.threads, cold=task.cold, executor=task.executor)
         case MemoryTask():
             from etbench.measure.passes.memory import measure_memory
 
-            return measure_memory(folder, task.threads)
+            return measure_memory(folder, task.threads, task.executor)
         case EnergyTask():
             from etbench.measure.passes.energy import measure_energy
 
-            return measure_energy(folder, task.threads, seconds=task.seconds)
+            return measure_energy(folder, task.threads, task.executor, seconds=task.seconds)
         case EvaluateTask():
             from etbench.measure.passes.evaluation import evaluate_program
 
-            return evaluate_program(folder, task.threads, task.target, task.options)
+            return evaluate_program(folder, task.threads, task.target, task.options, task.executor)
         case ProfileTask():
             from etbench.measure.passes.profiling import profile_program
 
-            return profile_program(folder, task.threads)
+            return profile_program(folder, task.threads, task.executor)

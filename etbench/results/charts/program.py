@@ -22,7 +22,7 @@ from etbench.results.tables.labels import label_cells
 
 __all__ = ["coverage_bars", "operator_bars"]
 
-KINDS = ["delegated", "delegate", "portable"]
+KINDS = ["delegated", "delegate", "portable", "runtime"]
 
 
 def coverage_bars(frame: pd.DataFrame) -> AnyChart:

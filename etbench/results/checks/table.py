@@ -13,11 +13,17 @@ from etbench.results.checks.check import Check
 from etbench.results.checks.latency import LATENCY_CHECKS
 from etbench.results.checks.parity import PARITY_CHECKS
 from etbench.results.checks.program import PROGRAM_CHECKS
+from etbench.results.checks.runtime import RUNTIME_CHECKS
 from etbench.results.schema import SEVERITIES, Result
 
 __all__ = ["CHECKS", "CODES", "TITLES", "codes_like", "faults", "judged", "with_latency_findings"]
 
-CHECKS: tuple[Check[Result], ...] = (*PARITY_CHECKS, *PROGRAM_CHECKS, *LATENCY_CHECKS)
+CHECKS: tuple[Check[Result], ...] = (
+    *PARITY_CHECKS,
+    *PROGRAM_CHECKS,
+    *RUNTIME_CHECKS,
+    *LATENCY_CHECKS,
+)
 CODES = tuple(check.code for check in CHECKS)
 TITLES = {
     **{check.code: check.title for check in CHECKS},

@@ -89,5 +89,8 @@ def _conditions(base: Result, new: Result) -> Iterator[tuple[str, str, object, o
         old, now = versions[0][name], versions[1][name]
         if name != "kernel" or None not in (old, now):  # results of older versions lack the kernel
             yield "versions", name, old, now
+    executed = [side.runtime_words for side in sides]
+    if None not in executed and {side.runtime for side in sides} != {"executorch"}:  # named above
+        yield "versions", "runtime", executed[0], executed[1]
     for name in ("threads", "runner"):
         yield "settings", name, getattr(sides[0], name), getattr(sides[1], name)

@@ -18,7 +18,9 @@ __all__ = ["Pairing", "cell_name", "cell_settings", "is_same_cell", "is_summary"
 Key = tuple[str, ...]
 Pair = tuple[Result, Result]
 FAULTY = ("failed", "wrong")
-ABOUT = ("recommended", "requires", "cannot", "runs_on")  # descriptions in a YAML, not requests
+UNKNOWN = {None, ""}  # what results of older versions lack
+# Descriptions in a YAML, not requests.
+ABOUT = ("recommended", "requires", "cannot", "runs_on", "executor", "converter_python")
 
 
 class Pairing(Struct, frozen=True, kw_only=True):
@@ -94,8 +96,8 @@ def cell_name(result: Result, setting: str = "") -> str:
 def cell_settings(results: Sequence[Result]) -> dict[int, str]:
     """Return, by `id`, what distinguishes each result from others of its model, precision and delegate.
 
-    These are the inputs, weights, threads and runner in which they differ, or the cell's id; empty for the
-    only result of its name.
+    These are the inputs, weights, threads, runner, runtime and quantization in which they differ, or the
+    cell's id; empty for the only result of its name.
     """
     alike: dict[Key, list[Result]] = defaultdict(list)
     for result in results:
@@ -107,8 +109,13 @@ def _told_apart(result: Result, others: Sequence[Result]) -> str:
     if len(others) == 1:
         return ""
     conditions = [_conditions(other) for other in others]
-    differing = [name for name, _ in conditions[0] if len({dict(one)[name] for one in conditions}) > 1]
-    words = [SAID[name].format(value) for name, value in _conditions(result) if name in differing]
+    values = {name: {dict(one)[name] for one in conditions} - UNKNOWN for name, _ in conditions[0]}
+    differing = [name for name in values if len(values[name]) > 1]
+    words = [
+        SAID[name].format(value)
+        for name, value in _conditions(result)
+        if name in differing and value not in UNKNOWN
+    ]
     if len(set(conditions)) < len(others):
         words.append(result.cell_id)
     return ", ".join(words)
@@ -121,6 +128,8 @@ def _conditions(result: Result) -> tuple[tuple[str, Any], ...]:
         ("weights", result.weights),
         ("threads", environment.threads),
         ("runner", environment.runner),
+        ("runtime", environment.runtime_words),
+        ("quantization", result.artifact.quantization if result.artifact else ""),
     )
 
 

@@ -88,7 +88,7 @@ def latest_cells(results: Iterable[Result]) -> list[Candidate]:
     if not found:
         return []
     frame = label_cells(to_frame(found))
-    latest = ~frame.duplicated(["setting", "precision", "delegate"], keep="last")
+    latest = ~frame.duplicated(["setting", "precision", "delegate", "quantization"], keep="last")
     frame = frame.loc[latest, list(dict.fromkeys([*TOLD_APART_BY, *COMPARED_BY, *OBJECTIVES]))]
     rows = frame.to_dict("records")
     return [

@@ -9,6 +9,8 @@ SAID = {  # how a condition is written
     "weights": "{} weights",
     "threads": "{} threads",
     "runner": "{} runner",
+    "runtime": "{}",
+    "quantization": "{} quantization",
     "machine": "on {}",
 }
 

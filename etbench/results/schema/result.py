@@ -133,8 +133,8 @@ class InTurn(Struct, frozen=True, kw_only=True):
 
     `base_program` describes where the program of the baseline came from; `base_rounds` and `base_facts` are
     its rounds in the same blocks. `base_cell_id` and `base_created_at` are those of the baseline's result,
-    `base_sha256` is the checksum of the program that was measured, and `base_runtime` the version of
-    ExecuTorch that ran it; they are null in files of older versions. `comparison` is judged with `levels`, as
+    `base_sha256` is the checksum of the program that was measured, and `base_runtime` the version of the
+    runtime that ran it; they are null in files of older versions. `comparison` is judged with `levels`, as
     one of `family` cells. `looks` are those that were made at the comparison while it was measured; `levels`
     are those of the last. Without any, there was one look, after all rounds.
     """
@@ -193,23 +193,23 @@ class Result(Struct, frozen=True, kw_only=True):
 
     `repeat` is the number of samples taken, each the mean time of `inferences_per_sample` inferences in a
     row, which are several if one alone is too short to time; `warmup` the least number of warmup inferences
-    of a round;
-    `truncated` is true if `max_seconds` left no time for all. `rounds` are the raw samples of each fresh
-    process, `round_facts` what else is recorded of it. Results with one `turn_id` were measured in turn
-    (interleaved): rounds of one block belong together, except for a cell so slow that it had its
+    of a round; `truncated` is true if `max_seconds` left no time for all. `rounds` are the raw samples of
+    each fresh process, `round_facts` what else is recorded of it. Results with one `turn_id` were measured in
+    turn (interleaved): rounds of one block belong together, except for a cell so slow that it had its
     `own_blocks`. `machine_before` and `machine_after` describe the machine around the rounds.
     `lost_connections` counts how often a device was lost while its cells were measured; the current round was
     then repeated. `load_ms` and `first_inference_ms` are medians over the rounds; `load` has them from
     processes that did nothing else. `from_cache` is true if the program was built for an earlier run;
     `artifact.build_s` is how long that took. `parity_at_other_sizes` is for a program with dynamic axes,
     whose `parity` is that of the inputs that the rounds use, and `latency_at_other_sizes` for those of its
-    sizes that the user named. `evaluation` has the results of the user's accuracy hook,
-    `evaluation_items` which items of the data set are right, for those that are a share of items, and
-    `evaluation_sources` the code and data that it read. `reason` explains why a cell was skipped, or only
-    built. `command` has the arguments of ``python -m etbench`` for this cell alone, in the folder it was run
-    in. `pte_file` and `log_file` are relative to the result. `stage_s` is the time of each stage; `config` is
-    the whole composed YAML. `source` is the tool that measured: all others than ``etbench`` are imported
-    summaries without rounds, whose environment has 0 and ``unknown`` for unknown values.
+    sizes that the user named. `no_profile` is why operators were not timed although that was asked for.
+    `evaluation` has the results of the user's accuracy hook, `evaluation_items` which items of the data set
+    are right, for those that are a share of items, and `evaluation_sources` the code and data that it read.
+    `reason` explains why a cell was skipped, or only built. `command` has the arguments of ``python -m
+    etbench`` for this cell alone, in the folder it was run in. `pte_file` and `log_file` are relative to the
+    result. `stage_s` is the time of each stage; `config` is the whole composed YAML. `source` is the tool
+    that measured: all others than ``etbench`` are imported summaries without rounds, whose environment has 0
+    and ``unknown`` for unknown values.
     """
 
     model_name: str
@@ -248,6 +248,7 @@ class Result(Struct, frozen=True, kw_only=True):
     memory: Memory | None = None
     energy: Energy | None = None
     profile: Profile | None = None
+    no_profile: str = ""
     artifact: Artifact | None = None
     from_cache: bool = False
     parity: Parity | None = None

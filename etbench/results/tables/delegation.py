@@ -44,7 +44,12 @@ def delegation_rows(
 
 
 def delegation_time_share(operators: Sequence[Operator], execute_ms: float) -> float | None:
-    """Return the share of an inference that was spent in the delegate; None if it took no measurable time."""
+    """Return the share of an inference that was spent in the delegate.
+
+    It is None if that took no measurable time, and for a runtime that has no delegates.
+    """
+    if any(one.kind == "runtime" for one in operators):
+        return None
     inside_ms = sum(one.mean_ms for one in operators if one.kind != "portable")
     return inside_ms / execute_ms if execute_ms else None
 

@@ -16,7 +16,8 @@ def label_cells(frame: pd.DataFrame) -> pd.DataFrame:
     The setting, within which cells compete, is the model, followed by the conditions (inputs, weights,
     threads, runner, machine) that are not the same in all cells of that model, as far as they are known, and
     by the tool of an imported summary. The subject names a row of a chart; if a cell was measured more than
-    once, it adds ``#1``, ``#2`` … in order of time. The cell adds the precision and the delegate.
+    once, it adds ``#1``, ``#2`` … in order of time. The cell adds the precision and the delegate, and whether
+    its runtime quantized the model itself.
     """
     labelled = frame.copy()
     setting = frame["model"].astype(str)
@@ -27,10 +28,13 @@ def label_cells(frame: pd.DataFrame) -> pd.DataFrame:
         setting = setting.where(~(differs & known), setting + ", " + words)
     imported = frame["source"].ne("etbench")
     setting = setting.where(~imported, setting + " (" + frame["source"].astype(str) + ", no rounds)")
-    same = [setting, frame["precision"], frame["delegate"]]
+    delegate = frame["delegate"].astype(str)
+    if "quantization" in frame:  # else it is of a table of an older version
+        delegate = delegate.where(~frame["quantization"].eq("own"), delegate + " (own quantization)")
+    same = [setting, frame["precision"], delegate]
     number = frame["created_at"].groupby(same).rank(method="first").astype("Int64").astype(str)
     repeated = frame["model"].groupby(same).transform("size") > 1
     labelled["setting"] = setting
     labelled["subject"] = setting.where(~repeated, setting + " #" + number)
-    labelled["cell"] = labelled["subject"] + " " + frame["precision"] + " " + frame["delegate"]
+    labelled["cell"] = labelled["subject"] + " " + frame["precision"] + " " + delegate
     return labelled

@@ -269,8 +269,22 @@ COLUMNS = (
     Column("turn_id", "equal for cells measured in turn (interleaved)", lambda result: result.turn_id),
     Column("own_blocks", "true if too slow to be interleaved with fast cells", lambda r: r.own_blocks),
     Column("threads", "threads of the runtime", lambda result: result.environment.threads),
-    Column("runner", "runner that executed the program", lambda result: result.environment.runner),
+    Column(
+        "busy_threads",
+        "threads that took CPU time while the program ran, if that is known",
+        lambda result: result.environment.busy_threads,
+    ),
+    Column("runtime", "what executed the program", lambda result: result.environment.runtime),
+    Column("runtime_version", "its version", lambda result: result.environment.runtime_version),
+    Column(
+        "quantization",
+        "`same`: the precision's own scales; `own`: the runtime quantized the model itself; empty if nothing "
+        "is quantized",
+        _of("artifact", "quantization"),
+    ),
+    Column("runner", "runner that called it", lambda result: result.environment.runner),
     Column("weights", "where the weights came from", lambda result: result.weights),
+    Column("weights_sha256", "checksum of the model's weights in fp32", _of("artifact", "weights_sha256")),
     Column("host", "host", lambda result: result.environment.host),
     Column("cpu", "processor", lambda result: result.environment.cpu),
     Column(
@@ -367,7 +381,12 @@ DERIVED: tuple[tuple[str, str, Direction], ...] = (
     ("{precision}_{delegate}_p50_ms", "median latency of this pair, a column of pivot.csv", "lower"),
     ("position", "position of the operator in the order of execution", ""),
     ("operator", "operator, or part of a delegate", ""),
-    ("kind", "`portable`, `delegated`, or `delegate`: the time of a call beyond its reported operators", ""),
+    (
+        "kind",
+        "`portable`, `delegated`, `delegate`: the time of a call beyond its reported operators, or "
+        "`runtime`: of a runtime other than ExecuTorch",
+        "",
+    ),
     (
         "instruction",
         "index of the program's instruction; delegated operators have that of their subgraph",

@@ -204,6 +204,7 @@ def _program(result: Result) -> None:
             facts(
                 [
                     *_inputs(artifact),
+                    *([("runtime", runtime)] if (runtime := result.environment.runtime_words) else []),
                     (".pte", f"{artifact.pte_bytes / 1e6:.2f} MB"),
                     ("planned memory", f"{artifact.arena_bytes / 1e6:.2f} MB"),
                     ("delegated", f"{nodes}, in {counted(taken.subgraphs, 'subgraph')}"),

@@ -30,6 +30,10 @@ def _artifact(result: Result, **facts: object) -> Result:
     return msgspec.structs.replace(result, artifact=msgspec.structs.replace(result.artifact, **facts))
 
 
+def _environment(result: Result, **facts: object) -> Result:
+    return msgspec.structs.replace(result, environment=msgspec.structs.replace(result.environment, **facts))
+
+
 # For each code, what a result needs to have it.
 PROVOKED: dict[str, Callable[[MakeResult], Result]] = {
     "parity.fp32_differs": lambda make: make(parity=compare_outputs([NORMAL], [NORMAL * 1.1])),
@@ -82,6 +86,10 @@ PROVOKED: dict[str, Callable[[MakeResult], Result]] = {
     "inputs.constants": lambda make: _artifact(make(), constants={"scale": "2.5"}),
     "cache.unknown_sources": lambda make: _artifact(make(), sources_unknown="it reads more than 2,000 files"),
     "weights.random": lambda make: make(weights="random"),
+    "threads.more": lambda make: _environment(make(), threads=1, busy_threads=2),
+    "threads.fewer": lambda make: _environment(make(), threads=2, busy_threads=1),
+    "precision.own_quantization": lambda make: _artifact(make(), quantization="own", own_reason="asked for"),
+    "profile.not_available": lambda make: msgspec.structs.replace(make(), no_profile="it has no profiler"),
     "latency.unstable": lambda make: make(stability=assess([[1.0], [9.0]] * 5)),
     "latency.noisy": lambda make: make(stability=assess([[5.0], [5.4]] * 5)),
     "latency.tail": lambda make: make(

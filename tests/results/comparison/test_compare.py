@@ -18,6 +18,7 @@ from etbench.errors import EtbenchError
 from etbench.host.load import MachineLoad
 from etbench.results.comparison.compare import compare_results
 from etbench.results.comparison.conditions import ACROSS
+from etbench.results.comparison.pairing import cell_settings
 from etbench.results.files.store import write_result
 from etbench.results.schema import Result, RoundFacts
 from etbench.stats import assess
@@ -229,6 +230,26 @@ def test_other_conditions_are_refused_named_and_allowed_by_their_kind(
     assert named in caught.value.message
     (cell,) = compare_results([base], [new], threshold=0.05, across=kind.split(",")).cells
     assert " to ".join(named.partition(": ")[2].split(" and ")) in cell.name
+
+
+def test_another_version_of_the_runtime_is_another_condition_and_tells_cells_apart(
+    make_result: MakeResult,
+) -> None:
+    def of(version: str | None, quantization: str = "same") -> Result:
+        made = make_result("resnet18", "int8", "onnxruntime")
+        environment = msgspec.structs.replace(
+            made.environment, runtime=version and "onnxruntime", runtime_version=version
+        )
+        artifact = msgspec.structs.replace(made.artifact, quantization=quantization)
+        return msgspec.structs.replace(made, environment=environment, artifact=artifact)
+
+    old, new, own = of("1.31.0"), of("1.32.0"), of("1.32.0", "own")
+    with pytest.raises(EtbenchError, match="add --across versions to compare") as caught:
+        compare_results([old], [new], threshold=0.05)
+    assert "runtime: onnxruntime 1.31.0 and onnxruntime 1.32.0" in caught.value.message
+    assert compare_results([of(None)], [new], threshold=0.05).cells, "an older result does not know it"
+    assert list(cell_settings([old, new]).values()) == ["onnxruntime 1.31.0", "onnxruntime 1.32.0"]
+    assert list(cell_settings([new, own]).values()) == ["same quantization", "own quantization"]
 
 
 @pytest.mark.parametrize("changes", [{"host": "another container"}, {"memory_bytes": (1 << 30) - 9_999_999}])

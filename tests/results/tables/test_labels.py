@@ -52,3 +52,15 @@ def test_an_imported_summary_is_marked(make_result: MakeResult) -> None:
 
 def test_no_cells_have_no_names() -> None:
     assert _cells() == []
+
+
+def test_a_cell_whose_runtime_quantized_the_model_itself_is_named_apart(make_result: MakeResult) -> None:
+    def of(quantization: str) -> Result:
+        made = make_result("resnet18", "int8", "onnxruntime")
+        artifact = msgspec.structs.replace(made.artifact, quantization=quantization)
+        return msgspec.structs.replace(made, artifact=artifact)
+
+    assert _cells(of("same"), of("own")) == [
+        "resnet18 int8 onnxruntime",
+        "resnet18 int8 onnxruntime (own quantization)",
+    ]

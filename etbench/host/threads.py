@@ -1,0 +1,54 @@
+"""How many threads of this process compute: counted from the CPU time that the kernel gives to each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["BUSY_SHARE", "BusyThreads", "cpu_ns_of_threads"]
+
+TASKS = Path("/proc/self/task")
+BUSY_SHARE = 0.2  # of the CPU time of the busiest thread
+LEAST_NS = 200_000_000  # of CPU time in all, so that the share of each thread is known
+LONGEST_S = 30.0  # after which a program that hardly uses the CPU is not run again
+
+
+class BusyThreads:
+    """Counts the threads that compute from now on."""
+
+    def __init__(self) -> None:
+        self._before = cpu_ns_of_threads()
+
+    def count(self, work: Callable[[], object]) -> int | None:
+        """Return how many threads have computed, and repeat the work until that is known; None if it is not.
+
+        A thread counts if it took a fifth of the CPU time of the busiest one. It is not known on systems
+        other than Linux.
+        """
+        begun = time.monotonic()
+        while True:
+            used = self._used()
+            if used is None:
+                return None
+            if sum(used) >= LEAST_NS:
+                return sum(one >= BUSY_SHARE * max(used) for one in used)
+            if time.monotonic() - begun > LONGEST_S:
+                return None
+            work()
+
+    def _used(self) -> list[int] | None:
+        now = cpu_ns_of_threads()
+        if now is None or self._before is None:
+            return None
+        return [taken - self._before.get(thread, 0) for thread, taken in now.items()]
+
+
+def cpu_ns_of_threads() -> dict[int, int] | None:
+    """Return the CPU time of each thread of this process in ns; None if the system does not report it."""
+    found = {}
+    for task in TASKS.glob("*/schedstat"):
+        with suppress(OSError):  # it has ended meanwhile
+            found[int(task.parent.name)] = int(task.read_text().split()[0])
+    return found or None
