@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import sys
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from etbench.config.generation import Tokens
+from etbench.environments import can_import
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -84,9 +84,21 @@ class Requirement(Section, frozen=True, kw_only=True):
 
     @property
     def missing(self) -> str | None:
-        """What is missing, and how to install it; None if nothing is."""
-        if self.package and importlib.util.find_spec(self.package) is None:
-            return f"the package {self.package!r} is not installed: {self.install}"
+        """What is missing for this interpreter; see `missing_in`."""
+        return self.missing_in(None)
+
+    def missing_in(self, *envs: str | None) -> str | None:
+        """Return what is missing, and how to install it; None if nothing is.
+
+        Args:
+            envs: the interpreters that need the package, see `etbench.environments.interpreter`; None for
+                this one.
+
+        """
+        for env in envs:
+            if self.package and not can_import(env, self.package):
+                where = f" for {env}" if env else ""
+                return f"the package {self.package!r} is not installed{where}: {self.install}"
         if self.programs and not any(map(shutil.which, self.programs)):
             return f"none of {', '.join(self.programs)} is installed: {self.install}"
         return None

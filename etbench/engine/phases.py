@@ -14,6 +14,7 @@ from etbench.config import Cell
 from etbench.devices import place
 from etbench.engine.baseline import base_recipe, find_base, kept_program, rebuilt_program
 from etbench.engine.cell_run import CellRun, Program
+from etbench.engine.elsewhere import elsewhere
 from etbench.engine.measuring import Measuring
 from etbench.errors import EtbenchError, NotApplicableError
 from etbench.events import Event, Stages, explained
@@ -36,7 +37,7 @@ class Phases:
         self.cache = cache
         self.scratch = scratch
         self.folders = 0
-        self.runner: Path | None = None
+        self.runners: dict[str | None, Path] = {}  # by the interpreter whose libraries they use
         self.compared = 0  # cells with a baseline, which are judged as one family
 
     def do(self, runs: Sequence[CellRun]) -> None:
@@ -45,7 +46,7 @@ class Phases:
             if reason := run.cell.impossible():
                 run.finish(msgspec.structs.replace(run.blank, status="skipped", reason=reason))
         self._find_bases(_open(runs))
-        self._compile_runner([run for run in _open(runs) if run.compiles_runner])
+        self._compile_runners(_open(runs))
         self._build(_open(runs))
         self._build_bases([run for run in _open(runs) if run.base])
         alike: dict[bytes, list[CellRun]] = defaultdict(list)
@@ -66,8 +67,16 @@ class Phases:
         if self.settings.sweep.fail_fast:
             raise FailFastError
 
-    def _compile_runner(self, runs: Sequence[CellRun]) -> None:
-        """Get the native runner if a cell needs it: from the cache, or compiled now."""
+    def _compile_runners(self, runs: Sequence[CellRun]) -> None:
+        """Get the native runners that cells and their baselines need: from the cache, or compiled now."""
+        wanting: dict[str | None, list[CellRun]] = defaultdict(list)
+        for run in runs:
+            for env in run.compiled_for:
+                wanting[env].append(run)
+        for env, those in wanting.items():
+            self._compile_runner(env, _open(those))
+
+    def _compile_runner(self, env: str | None, runs: Sequence[CellRun]) -> None:
         if not runs:
             return
         first = runs[0]
@@ -75,7 +84,7 @@ class Phases:
         stages = Stages(first.emit)
         try:
             with stages("compile"):
-                self.runner = compile_runner(
+                self.runners[env] = compile_runner(
                     self.cache.native if self.cache and self.cache.writable() else self.scratch,
                     first.cell.runner.compilers,
                     scratch=self.scratch,
@@ -83,6 +92,7 @@ class Phases:
                     on_wait=lambda: stages.progress(
                         "compile", "waiting: another etbench is compiling the runner"
                     ),
+                    env=env,
                 )
         except EtbenchError as error:
             for run in runs:
@@ -93,6 +103,7 @@ class Phases:
             if run.cell.compare_to:
                 try:
                     run.base = find_base(run.cell, run.cell.compare_to)
+                    elsewhere(run.base.settings.env)  # which may be gone
                 except EtbenchError as error:
                     self.fail(run, error)
         self.compared = sum(run.base is not None for run in runs)
@@ -175,7 +186,7 @@ class Phases:
 
     def _measure(self, runs: Sequence[CellRun], how: Cell) -> None:
         measuring = Measuring(
-            runs, runner=self.runner, finish=self.finish, fail=self.fail, family=max(1, self.compared)
+            runs, runners=self.runners, finish=self.finish, fail=self.fail, family=max(1, self.compared)
         )
         try:
             measure(

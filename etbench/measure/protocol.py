@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from etbench.artifact import TimedSize
@@ -25,6 +26,7 @@ __all__ = [
     "Compared",
     "Decide",
     "Done",
+    "Elsewhere",
     "Ended",
     "MeasurePart",
     "MeasureRequest",
@@ -55,13 +57,32 @@ class Decide(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     family: int
 
 
+class Elsewhere(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another interpreter of this host that runs a program.
+
+    `env` is what the configuration calls it, `python` its program, `version` that of Python, `libraries` are
+    those that it has, and `binding` is the file of its binding of ExecuTorch's runtime.
+    """
+
+    env: str
+    python: str
+    version: str
+    libraries: dict[str, str]
+    binding: str
+
+    def described(self, host: Environment) -> Environment:
+        """Return the facts about this host with those of the interpreter."""
+        return msgspec.structs.replace(host, env=self.env, python=self.version, libraries=self.libraries)
+
+
 class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An artifact to measure: its folder, how often, with how many threads, and where its log goes.
 
     Without `threads`, it uses the available physical cores; without a `log`, its processes print to the
     standard error of the measuring process. `runtime` is set in each of its processes. `runner` is the
     executable of the native runner, which runs the tasks that it supports; None leaves all to Python. A
-    `phone` has its own runner, and the program runs there. `passes` are the passes other than the timed
+    `phone` has its own runner, and the program runs there. `elsewhere` is the interpreter that runs it, None
+    for that of the measuring process. `passes` are the passes other than the timed
     rounds; None skips them, and `evaluate` without a target skips the evaluation. `timed_sizes` are further
     sizes of the inputs to time. `base` is the number of the subject that is the baseline of this one: the two
     then stay in the same blocks to the end, adaptive repeats look at their ratio, and the rounds go on until
@@ -77,6 +98,7 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     runtime: XnnpackRuntime = XnnpackRuntime()
     runner: str | None = None
     phone: Phone | None = None
+    elsewhere: Elsewhere | None = None
     base: int | None = None
     decide: Decide | None = None
     passes: Passes | None = None
@@ -138,13 +160,14 @@ class CheckPass(Struct, frozen=True, kw_only=True):
     """The results of a process that ran the reference inputs; nothing is timed in it.
 
     `other_sizes` is for a program with dynamic axes. `runtimes` are the delegates that its runtime can
-    execute.
+    execute, and `binding` is the file of its Python binding.
     """
 
     parity: Parity
     other_sizes: list[SizeParity] = []
     threads: int
     runtimes: list[str] = []
+    binding: str | None = None
 
 
 class NativeOutputs(Struct, frozen=True, kw_only=True):

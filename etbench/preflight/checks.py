@@ -15,7 +15,9 @@ from etbench.config.model_data import known_kind, unused_data
 from etbench.config.sections import CacheSettings, Evaluate, Runner
 from etbench.config.target import name_fault
 from etbench.config.target import options_fault as options_refused
-from etbench.errors import nearest
+from etbench.environments import BUILDING, RUNNING, interpreter, look
+from etbench.errors import EtbenchError, nearest
+from etbench.native import libraries_fault
 from etbench.preflight.file_checks import (
     folder_fault,
     labelled_fault,
@@ -67,6 +69,7 @@ def missing_here(cell: Cell) -> list[str]:
         affinity_fault(cell.measure.affinity) if local else None,
         start_fault(cell.measure.start) if local else None,
         device_fault(cell.device, cell.evaluate),
+        *env_faults(cell),
         phone_fault(cell.device, cell.runner, cell.profile),
         cache_fault(cache_folder(cell.cache.dir)) if cell.cache.enabled else None,
         remote_fault(cell.cache),
@@ -163,6 +166,24 @@ def device_fault(device: Device, evaluate: Evaluate) -> str | None:
             f"evaluate._target_={evaluate.target}: your code is not sent to a device; evaluate on device=host"
         )
     return None
+
+
+def env_faults(cell: Cell) -> list[str]:
+    """Check the interpreters that build and run a cell: packages, versions, and what can measure there."""
+    if cell.env.runs and not isinstance(cell.device, HostDevice):
+        other = "; it has device.python" if isinstance(cell.device, SshDevice) else ""
+        return [f"env.run={cell.env.runs}: for device=host only, not for device={cell.device.kind}{other}"]
+    faults = []
+    for key, env, needed in (("build", cell.env.builds, BUILDING), ("run", cell.env.runs, RUNNING)):
+        if env is not None:
+            try:
+                fault = look(interpreter(env)).fault(needed)
+            except EtbenchError as error:
+                fault = error.message
+            faults += [f"env.{key}={env}: {fault}"] if fault else []
+    if not faults and cell.compiles_runner and (fault := libraries_fault(cell.env.runs)):
+        faults.append(f"runner=native: {fault}")
+    return faults
 
 
 def phone_fault(device: Device, runner: Runner, profile: bool) -> str | None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from executorch.extension.pybindings import _C
 from torch import Tensor
 
 from etbench.artifact import runtime_of
+from etbench.runtime.binding import binding
 
 __all__ = ["Executor", "OtherProgram", "load_pytorch", "preload", "threads_of"]
 
@@ -89,7 +89,7 @@ def threads_of(executor: Executor) -> int:
     """Return how many threads the program is run with."""
     if isinstance(executor, OtherProgram):
         return executor.threads
-    return int(_C._threadpool_get_thread_count())
+    return int(binding._threadpool_get_thread_count())
 
 
 class _Eager(_PyTorchProgram):

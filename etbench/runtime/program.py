@@ -8,10 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from executorch.extension.pybindings import _C
-
 from etbench.artifact import program_path, runtime_of
 from etbench.errors import EtbenchError
+from etbench.runtime.binding import binding
 from etbench.runtime.error_codes import explain
 from etbench.runtime.executors import Executor, OtherProgram, load_pytorch
 from etbench.runtime.onnx_model import OnnxModel
@@ -42,10 +41,10 @@ def load_program(folder: Path, threads: int, *, profiled: bool = False) -> Any:
     if runtime != "executorch":
         return OnnxModel(path, threads) if runtime == "onnxruntime" else load_pytorch(path, threads)
     _point_to_openvino()
-    _C._unsafe_reset_threadpool(threads)  # has an effect only before a program is loaded
+    binding._unsafe_reset_threadpool(threads)  # has an effect only before a program is loaded
     try:
         # The raw bindings: `executorch.runtime` takes seconds to import and copies every output.
-        return _C._load_program(str(path), enable_etdump=profiled)
+        return binding._load_program(str(path), enable_etdump=profiled)
     except RuntimeError as error:
         raise _refusal(error) from error
 

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from executorch.extension.pybindings import _C
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -28,6 +27,7 @@ from etbench.measure.pass_results import SizeParity
 from etbench.measure.passes.generation import compare_generated
 from etbench.measure.passes.work import Work, timed_ms, work_of
 from etbench.measure.protocol import CheckPass, Compared, Round
+from etbench.runtime.binding import binding
 from etbench.runtime.executors import Executor, threads_of
 from etbench.runtime.program import load
 from etbench.stats.parity import Parity, compare_outputs
@@ -163,7 +163,8 @@ def _checked(parity: Parity, method: Executor, other_sizes: Sequence[SizeParity]
         parity=parity,
         other_sizes=list(other_sizes),
         threads=threads_of(method),
-        runtimes=sorted(_C._get_registered_backend_names()),
+        runtimes=sorted(binding._get_registered_backend_names()),
+        binding=binding.__file__,
     )
 
 

@@ -108,7 +108,7 @@ class RunningSubject:
             Checked(
                 subject=self.number,
                 check=check,
-                environment=self._machine.environment(threads=check.threads, runtimes=check.runtimes),
+                environment=self._machine.environment(check),
                 inspection=inspection,
                 evaluation=evaluation,
                 other_sizes=sizes,

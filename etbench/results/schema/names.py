@@ -9,6 +9,7 @@ SAID = {  # how a condition is written
     "weights": "{} weights",
     "threads": "{} threads",
     "runner": "{} runner",
+    "env": "{}",
     "machine": "on {}",
 }
 

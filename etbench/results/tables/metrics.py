@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from etbench.artifact import Delegation
 from etbench.artifact.quantized_words import float_layers
+from etbench.config.env import env_words
 from etbench.host.fingerprint import machine_name, software
 from etbench.measure.pass_results import ItemAnswers, Operator
 from etbench.results.schema import Result
@@ -267,6 +268,11 @@ COLUMNS = (
     Column("own_blocks", "true if too slow to be interleaved with fast cells", lambda r: r.own_blocks),
     Column("threads", "threads of the runtime", lambda result: result.environment.threads),
     Column("runner", "runner that executed the program", lambda result: result.environment.runner),
+    Column(
+        "env",
+        "interpreter that built and ran the program: `current`, or another one by its name or path",
+        lambda result: env_words(result.config) if result.source == "etbench" else None,
+    ),
     Column("weights", "where the weights came from", lambda result: result.weights),
     Column("host", "host", lambda result: result.environment.host),
     Column("cpu", "processor", lambda result: result.environment.cpu),
