@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etbench.environments.interpreter import BUILDING, RUNNING, Interpreter, look
+from etbench.environments.installed import BUILDING, RUNNING, Interpreter, look
 from etbench.environments.names import interpreter, managed_names
 from etbench.environments.versions import can_import, python_version_in, version_in
 

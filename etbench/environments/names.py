@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from etbench.errors import EtbenchError, nearest
@@ -69,7 +70,10 @@ def _managed(name: str) -> str:
             f"`etbench env create {_requirement(name)}`, or give the path of an interpreter",
             stage="env",
         )
-    return python_in(environments_folder() / name)
+    folder = environments_folder() / name
+    with suppress(OSError):
+        os.utime(folder / COMPLETE)  # used now
+    return python_in(folder)
 
 
 def _requirement(name: str) -> str:

@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-from etbench.environments.interpreter import look
+from etbench.environments.installed import look
 from etbench.environments.names import interpreter
 
 __all__ = ["can_import", "python_version_in", "version_in"]

@@ -173,14 +173,18 @@ def env_faults(cell: Cell) -> list[str]:
     if cell.env.runs and not isinstance(cell.device, HostDevice):
         other = "; it has device.python" if isinstance(cell.device, SshDevice) else ""
         return [f"env.run={cell.env.runs}: for device=host only, not for device={cell.device.kind}{other}"]
+    builds, runs = cell.env.builds, cell.env.runs
+    uses = [("env.build", builds, BUILDING), ("env.run", runs, RUNNING)]
+    if builds == runs:
+        uses = [("env", builds, BUILDING)]
     faults = []
-    for key, env, needed in (("build", cell.env.builds, BUILDING), ("run", cell.env.runs, RUNNING)):
+    for key, env, needed in uses:
         if env is not None:
             try:
                 fault = look(interpreter(env)).fault(needed)
             except EtbenchError as error:
                 fault = error.message
-            faults += [f"env.{key}={env}: {fault}"] if fault else []
+            faults += [f"{key}={env}: {fault}"] if fault else []
     if not faults and cell.compiles_runner and (fault := libraries_fault(cell.env.runs)):
         faults.append(f"runner=native: {fault}")
     return faults

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch  # noqa: F401  its libraries, which the binding needs
 
-from etbench.environments.interpreter import BINDINGS
+from etbench.environments.installed import BINDINGS
 from etbench.errors import EtbenchError
 
 __all__ = ["binding", "check_binding"]
