@@ -97,16 +97,16 @@ def test_one_that_is_complete_is_not_made_again_and_not_replaced() -> None:
 def test_removing_takes_named_ones_and_those_that_were_not_used(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    folders = {name: _complete(name, []) for name in ("old", "new", "named")}
+    folders = {name: _complete(name, []) for name in ("old", "new", "mine")}
     (environments_folder() / "broken").mkdir()
     os.utime(folders["old"] / COMPLETE, (0, 0))
     with pytest.raises(EtbenchError, match=r"nwe: no such environment \(did you mean 'new'\?\)"):
-        remove(["named", "nwe"])
-    assert status_of("env", "remove", "named", "broken", "--unused-for", "30") == 0
-    assert capsys.readouterr().out == "removed 3 environments: named, broken, old\n"
+        remove(["mine", "nwe"])
+    assert status_of("env", "remove", "mine", "broken", "--unused-for", "30") == 0
+    assert capsys.readouterr().out == "removed 3 environments: mine, broken, old\n"
     assert status_of("env", "list") == 0
     listed = capsys.readouterr().out
-    assert "new" in listed and "executorch 1.4.1" in listed and "named" not in listed
+    assert "new" in listed and "executorch 1.4.1" in listed and "mine" not in listed
 
 
 @pytest.mark.long
