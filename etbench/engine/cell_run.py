@@ -88,8 +88,12 @@ class CellRun:
     @property
     def compiled_for(self) -> set[str | None]:
         """The interpreters for whose libraries the cell and its baseline need the native runner compiled."""
-        ways = [Settings.of(self.cell), *([self.base.settings] if self.base else [])]
-        return {how.env for how in ways if self.cell.compiles(how.runner)}
+        return {how.env for how in self.ways if self.cell.compiles(how.runner)}
+
+    @property
+    def ways(self) -> list[Settings]:
+        """How its program and that of its baseline are run."""
+        return [Settings.of(self.cell), *([self.base.settings] if self.base else [])]
 
     def start(self) -> None:
         """Report once that work on the cell begins."""

@@ -25,6 +25,13 @@ from etbench.results.schema import Result
 __all__ = ["FailFastError", "Phases"]
 
 
+MIXED_FORKS = EtbenchError(
+    "measure.start=fork: rounds of several interpreters that are interleaved can only be spawned",
+    stage="config",
+    hint="leave measure.start=auto, or measure each env by itself",
+)
+
+
 class FailFastError(Exception):
     """A cell failed or is wrong, and `sweep.fail_fast` ends the run."""
 
@@ -46,13 +53,11 @@ class Phases:
             if reason := run.cell.impossible():
                 run.finish(msgspec.structs.replace(run.blank, status="skipped", reason=reason))
         self._find_bases(_open(runs))
+        self._refuse_forks(_open(runs))
         self._compile_runners(_open(runs))
         self._build(_open(runs))
         self._build_bases([run for run in _open(runs) if run.base])
-        alike: dict[bytes, list[CellRun]] = defaultdict(list)
-        for run in _open(runs):
-            alike[msgspec.json.encode([run.cell.measure, run.cell.device])].append(run)
-        for group in alike.values():
+        for group in _measured_together(_open(runs)):
             self._measure(group, group[0].cell)
 
     def finish(self, run: CellRun, result: Result) -> None:
@@ -107,6 +112,14 @@ class Phases:
                 except EtbenchError as error:
                     self.fail(run, error)
         self.compared = sum(run.base is not None for run in runs)
+
+    def _refuse_forks(self, runs: Sequence[CellRun]) -> None:
+        """Fail cells whose rounds must be forked although they are interleaved with another interpreter's."""
+        for group in _measured_together(runs):
+            envs = {how.env for run in group for how in run.ways}
+            if group[0].cell.measure.start == "fork" and len(envs) > 1:
+                for run in group:
+                    self.fail(run, MIXED_FORKS)
 
     def _build(self, runs: Sequence[CellRun]) -> None:
         """Build each distinct program once, for all cells that need it."""
@@ -199,6 +212,14 @@ class Phases:
             )
         finally:
             measuring.keep_all()
+
+
+def _measured_together(runs: Sequence[CellRun]) -> list[list[CellRun]]:
+    """Return the cells of each request to a measuring process."""
+    alike: dict[bytes, list[CellRun]] = defaultdict(list)
+    for run in runs:
+        alike[msgspec.json.encode([run.cell.measure, run.cell.device])].append(run)
+    return list(alike.values())
 
 
 def _open(runs: Sequence[CellRun]) -> list[CellRun]:

@@ -32,15 +32,16 @@ def interpreter(text: str) -> str:
     """Return the program of an interpreter.
 
     Args:
-        text: the name of a managed environment, the folder of a virtual environment, or a program.
+        text: the name of a managed environment; or with a separator, such as ``./venv``, the path of a
+            virtual environment or of a program.
 
     Raises:
         EtbenchError: of stage ``env`` if there is none.
 
     """
-    path = Path(text).expanduser()
-    if os.sep not in text and not path.exists():
+    if not any(separator in text for separator in (os.sep, os.altsep) if separator):
         return _managed(text)
+    path = Path(text).expanduser()
     if path.is_dir():
         return python_in(path)
     if not path.is_file() or not os.access(path, os.X_OK):
@@ -65,9 +66,10 @@ def _managed(name: str) -> str:
     known = managed_names()
     if name not in known:
         there = f"; there are: {', '.join(known)}" if known else "; there are none"
+        path = f" (./{name} for the one in this folder)" if Path(name).exists() else ""
         raise EtbenchError(
             f"{name}: no such environment{nearest(name, known)}{there}; make it with "
-            f"`etbench env create {_requirement(name)}`, or give the path of an interpreter",
+            f"`etbench env create {_requirement(name)}`, or give the path of an interpreter{path}",
             stage="env",
         )
     folder = environments_folder() / name

@@ -76,14 +76,17 @@ def test_an_environment_is_named_after_what_it_is_made_for() -> None:
     ]
 
 
-def test_an_environment_is_complete_or_absent() -> None:
+def test_an_environment_is_complete_or_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     (environments_folder() / "executorch-1.3.1").mkdir(parents=True)
     folder = _complete("executorch-1.4.1", ["executorch==1.4.1"])
     assert managed_names() == ["executorch-1.4.1"]
     os.utime(folder / COMPLETE, (0, 0))
     assert interpreter("executorch-1.4.1") == str(folder / "bin" / "python")
     assert environments()[0].used_s > 0, "it was used now"
-    with pytest.raises(EtbenchError, match=r"did you mean 'executorch-1\.4\.1'.*create executorch==1\.3\.1"):
+    monkeypatch.chdir(environments_folder())  # a folder of that name is not meant
+    with pytest.raises(
+        EtbenchError, match=r"did you mean 'executorch-1\.4\.1'.*create executorch==1\.3\.1.*\./exec"
+    ):
         interpreter("executorch-1.3.1")
 
 
