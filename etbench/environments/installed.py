@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from functools import cache, cached_property
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import distributions
+from importlib.util import find_spec
 from pathlib import Path
 
 from msgspec import Struct
 
 from etbench.errors import EtbenchError
 
-__all__ = ["BINDINGS", "BUILDING", "OLDEST", "RUNNING", "Interpreter", "look"]
+__all__ = ["BINDINGS", "BUILDING", "OLDEST", "RUNNING", "Interpreter", "check_one_executorch", "look"]
 
 STAGE = "env"
 OLDEST = (3, 11)
@@ -56,9 +58,8 @@ class Interpreter(Struct, frozen=True, kw_only=True, dict=True):
         """The version of each installed package, by its normalized name."""
         found: dict[str, str] = {}
         for one in distributions(path=self.path):
-            found.setdefault(
-                normalized(one.metadata["Name"]), one.version
-            )  # the first is the one that counts
+            if name := one.metadata["Name"]:  # not of what a removal has left behind
+                found.setdefault(normalized(name), one.version)  # the first is the one that is imported
         return found
 
     def version_of(self, package: str) -> str | None:
@@ -76,9 +77,7 @@ class Interpreter(Struct, frozen=True, kw_only=True, dict=True):
     @property
     def executorch(self) -> list[Path]:
         """The folders of the package executorch, which has no `__init__.py`: several would be one mixture."""
-        found = PathFinder.find_spec("executorch", self.path)
-        folders = (found.submodule_search_locations or []) if found else []
-        return list(dict.fromkeys(Path(folder).resolve() for folder in folders))
+        return _folders(PathFinder.find_spec("executorch", self.path))
 
     @property
     def binding(self) -> Path | None:
@@ -128,6 +127,27 @@ class Interpreter(Struct, frozen=True, kw_only=True, dict=True):
                 f"executorch=={self.version_of('executorch') or '…'}"
             )
         return None
+
+
+def check_one_executorch() -> None:
+    """Check that this interpreter, with its PYTHONPATH and working folder, finds one package executorch.
+
+    Raises:
+        EtbenchError: of stage ``import`` if it finds several, whose modules would be mixed.
+
+    """
+    if len(folders := _folders(find_spec("executorch"))) > 1:
+        raise EtbenchError(
+            f"{sys.executable} finds executorch in several folders: {', '.join(map(str, folders))}",
+            stage="import",
+            hint="remove all but one of them from PYTHONPATH and from the working folder",
+        )
+
+
+def _folders(found: ModuleSpec | None) -> list[Path]:
+    """Return the different folders that a namespace package is in."""
+    folders = (found.submodule_search_locations or []) if found else []
+    return list(dict.fromkeys(Path(folder).resolve() for folder in folders))
 
 
 def normalized(package: str) -> str:

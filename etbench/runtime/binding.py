@@ -12,7 +12,7 @@ from typing import Any
 
 import torch  # noqa: F401  its libraries, which the binding needs
 
-from etbench.environments.installed import BINDINGS
+from etbench.environments.installed import BINDINGS, check_one_executorch
 from etbench.errors import EtbenchError
 
 __all__ = ["binding", "check_binding"]
@@ -22,6 +22,7 @@ PACKAGE = "executorch.extension.pybindings"
 
 def _imported() -> Any:
     """Import the newest binding that this executorch has; one that is there and does not load is an error."""
+    check_one_executorch()
     names = [f"{PACKAGE}.{name}" for name in BINDINGS]
     return import_module(next(filter(find_spec, names), names[0]))
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from other_python import INSTALLED, other_python
 
 from etbench.environments import BUILDING, RUNNING, Interpreter, interpreter, look
+from etbench.environments.installed import check_one_executorch
 from etbench.errors import EtbenchError
 from etbench.system.interpreters import command_of
 
@@ -55,6 +57,17 @@ def test_pythonpath_is_not_what_the_interpreter_finds_by_itself(
     (tmp_path / "more" / "executorch").mkdir(parents=True)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "more"))
     assert not _look(other_python(tmp_path / "empty", packages=())).has("executorch")
+
+
+def test_a_second_executorch_on_the_path_of_this_process_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_one_executorch()
+    (tmp_path / "executorch").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "executorch", raising=False)
+    with pytest.raises(EtbenchError, match=f"in several folders: {tmp_path}/executorch, /"):
+        check_one_executorch()
 
 
 def test_a_program_that_is_no_interpreter_is_refused(tmp_path: Path) -> None:

@@ -103,8 +103,8 @@ def test_removing_takes_named_ones_and_those_that_were_not_used(
     folders = {name: _complete(name, []) for name in ("old", "new", "mine")}
     (environments_folder() / "broken").mkdir()
     os.utime(folders["old"] / COMPLETE, (0, 0))
-    with pytest.raises(EtbenchError, match=r"nwe: no such environment \(did you mean 'new'\?\)"):
-        remove(["mine", "nwe"])
+    with pytest.raises(EtbenchError, match=r"mni: no such environment \(did you mean 'mine'\?\)"):
+        remove(["mine", "mni"])
     assert status_of("env", "remove", "mine", "broken", "--unused-for", "30") == 0
     assert capsys.readouterr().out == "removed 3 environments: mine, broken, old\n"
     assert status_of("env", "list") == 0
