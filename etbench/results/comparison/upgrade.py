@@ -7,7 +7,7 @@ compiler), with the new program only the runtimes.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from msgspec import Struct
 from etbench.config.env import CURRENT, Env, env_section
 from etbench.errors import EtbenchError
 from etbench.escaping import markdown_row, markdown_text
+from etbench.measure.pass_results import Profile
 from etbench.results.comparison.compare import Comparison, compare_results
 from etbench.results.comparison.formats import markdown
 from etbench.results.comparison.outcome import Outcome
@@ -25,6 +26,7 @@ from etbench.text import and_more
 __all__ = ["Upgrade", "upgrade_of"]
 
 MB = 1e6
+OPERATORS = 5  # whose times changed most
 FIGURES: tuple[tuple[str, Callable[[Result], float | None]], ...] = (
     ("load ms", lambda result: result.load_ms),
     ("peak memory MB", lambda result: _in_mb(result.memory and result.memory.peak_over_baseline_bytes)),
@@ -58,7 +60,7 @@ class Upgrade(Struct, frozen=True, kw_only=True):
         lines = [f"## Upgrade from {markdown_text(self.old)} to {markdown_text(self.new)}", ""]
         lines += [markdown(self.whole, outcome), "", "### Figures", "", *self._figures()]
         lines += ["", "### What changed", "", *(f"- {markdown_text(line)}" for line in self.changes)]
-        lines += ["" if self.changes else "Nothing in the programs: neither bytes nor delegation.", ""]
+        lines += ["" if self.changes else "The programs have the same bytes.", ""]
         lines += ["### Compiler or runtime", "", *self._attribution()]
         lines += [f"- {markdown_text(line)}" for line in self.not_run]
         return "\n".join(lines) + "\n", outcome
@@ -139,7 +141,25 @@ def _not_run(result: Result) -> str:
 
 
 def _changes(old: Result, new: Result) -> Iterator[str]:
-    """Describe how the program of a cell differs between the versions."""
+    """Describe how the program of a cell differs between the versions, and the times of its operators."""
+    yield from _program_changes(old, new)
+    if old.profile and new.profile:
+        before, after = _operator_ms(old.profile), _operator_ms(new.profile)
+        differs_ms = {name: after.get(name, 0.0) - before.get(name, 0.0) for name in before | after}
+        most = sorted(differs_ms, key=lambda name: -abs(differs_ms[name]))[:OPERATORS]
+        words = (f"{name} {_change(before.get(name), after.get(name))} ms" for name in most)
+        yield f"{cell_name(new)}: profiled apart, so without a verdict: {', '.join(words)}"
+
+
+def _operator_ms(profile: Profile) -> dict[str, float]:
+    """Return the time of an inference that each operator takes, by its name."""
+    total: dict[str, float] = defaultdict(float)
+    for operator in profile.operators:
+        total[operator.name] += operator.mean_ms
+    return dict(total)
+
+
+def _program_changes(old: Result, new: Result) -> Iterator[str]:
     name, (before, after) = cell_name(new), (old.artifact, new.artifact)
     if before is None or after is None or before.sha256 == after.sha256:
         return
