@@ -84,13 +84,14 @@ def build_here(folder: Path, *overrides: str) -> Any:
     import warnings
 
     from etbench.builder import upstream
+
+    upstream.apply()  # before what imports executorch, as in a builder
     from etbench.builder.pipeline import build_artifact, prepare
     from etbench.builder.ready import adopt
     from etbench.events import Stages
     from etbench.preflight.compose import compose
 
     folder.mkdir(exist_ok=True)
-    upstream.apply()
     recipe, stages = compose(overrides, config_dir=CONF).recipe, Stages(lambda _: None)
     with warnings.catch_warnings(action="ignore"):  # of the libraries, as in a builder
         if recipe.model.ready:

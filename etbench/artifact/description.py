@@ -1,4 +1,4 @@
-"""The description of a built program, and the names of its files."""
+"""The description of a built program, the names of its files, and the runtime that executes it."""
 
 from __future__ import annotations
 

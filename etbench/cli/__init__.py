@@ -1,1 +1,1 @@
-"""The command line: `commands.py` lists the subcommands, each module beside it is one of them."""
+"""The command line: `commands.py` lists the subcommands, their modules, and how to add one."""

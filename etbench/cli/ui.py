@@ -37,6 +37,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="address to listen on (default: 127.0.0.1); any other needs --token",
     )
     parser.add_argument(
+        "--public-url",
+        metavar="URL",
+        help="address under which a proxy with TLS serves the page, such as https://bench.example.org; the "
+        "proxy must pass on the Host header and websockets; needs --token",
+    )
+    parser.add_argument(
         "--token",
         default=os.environ.get(TOKEN_VARIABLE) or None,
         help=f"a secret that the browser must send, so that other users of this machine cannot use the page; "
@@ -54,16 +60,20 @@ def run(args: argparse.Namespace) -> int:
     """
     try:
         from etbench.ui.pages import add_pages
-        from etbench.ui.security import is_loopback
+        from etbench.ui.security import is_loopback, origin_of
         from etbench.ui.server import Settings, serve
     except ImportError as error:
         raise EtbenchError(f'{error}; the page needs: pip install "etbench[ui]"', stage="ui") from error
     token = _token(args.token)
     os.environ.pop(TOKEN_VARIABLE, None)  # not for the runs, whose models are code of others
-    if not is_loopback(args.host) and not token:
+    try:
+        public_url = None if args.public_url is None else origin_of(args.public_url)
+    except ValueError as error:
+        raise EtbenchError(f"--public-url {error}", stage="ui") from error
+    if not token and (public_url or not is_loopback(args.host)):
+        named = f"--public-url {args.public_url}" if public_url else f"--host {args.host}"
         raise EtbenchError(
-            f"--host {args.host}: other machines could start runs here; add --token {AUTO}, or set "
-            f"{TOKEN_VARIABLE}",
+            f"{named}: other machines could start runs here; add --token {AUTO}, or set {TOKEN_VARIABLE}",
             stage="ui",
         )
     if args.config_dir and not args.config_dir.is_dir():
@@ -80,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
         browser=not args.no_browser,
         results=results,
         config_dir=args.config_dir,
+        public_url=public_url,
     )
     serve(settings, add_pages)
     return 0

@@ -195,7 +195,10 @@ class Cell(Settings, frozen=True, kw_only=True):
         return self.delegate.no_runtime(there or sys.platform)
 
     def impossible(self) -> str | None:
-        """Return why model, precision, delegate and runner do not work together, or None if they do."""
+        """Return why model, precision, delegate and runner do not work together, or None if they do.
+
+        A sweep skips such a cell with this reason; the errors of `etbench.preflight.checks` end the command.
+        """
         rules = (*self.delegate.cannot, *self.runner.cannot)
         reasons = [rule.reason for rule in rules if rule.covers(self.names)]
         builds, runs = self.env.builds, self.env.runs

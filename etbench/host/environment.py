@@ -1,4 +1,9 @@
-"""Facts about the host and its libraries that a measurement depends on; imports no torch."""
+"""Facts about the host and its libraries that a measurement depends on; imports no torch.
+
+To record another fact, add a field with a default to `Environment`. If two machines that differ in it must
+not be compared, add it to `etbench.host.fingerprint`; if it could identify its owner, to
+`etbench.results.files.anonymous`.
+"""
 
 from __future__ import annotations
 

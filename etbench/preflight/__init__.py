@@ -1,1 +1,1 @@
-"""Checks before anything is built: of the command line, of a cell on this host, of this machine."""
+"""What happens before anything is built: cells are composed, and they and this machine are checked."""

@@ -1,4 +1,8 @@
-"""Checks of what a cell names and this host must have; each returns an error message, or None."""
+"""Checks of what a cell names and this host must have; each returns an error message, or None.
+
+An error of these ends the command before any work. A combination that cannot work, such as a precision that
+a delegate refuses, skips its cell only, and is declared in YAML (`cannot`; see `Cell.impossible`).
+"""
 
 from __future__ import annotations
 

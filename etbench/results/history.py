@@ -12,6 +12,7 @@ import pandas as pd
 from msgspec import Struct
 
 from etbench.results.schema.names import SAID, cell_words
+from etbench.results.tables.metrics import METRIC
 from etbench.stats.changes import LEAST_RATIO, MIN_RUNS, Change, judge_series
 
 __all__ = ["Answer", "CellHistory", "ChangePoint", "Run", "cell_histories", "history_table"]
@@ -21,7 +22,6 @@ Answer = Literal["changed", "no change", "too few runs", "too much noise"]
 CELL = ["model", "precision", "delegate", "inputs", "weights"]
 BESIDE = ["threads", "runner", "env"]
 CONDITIONS = ["commit", "libraries", "host", "cpu", "threads", "runner", "env", "python"]
-METRIC = "latency_p50_ms"
 INTERVAL = ["latency_location_ms", "latency_ci95_low_ms", "latency_ci95_high_ms"]
 ALPHA = 0.05
 UNSTABLE = 0.15  # half width of the interval that an unstable run has at least

@@ -14,7 +14,7 @@ from etbench.terminal.streams import plain_console, say
 
 __all__ = ["print_decision"]
 
-RANKS = {"memory": 4, "± %": 3, "SQNR": 2, "runner-up": 1}
+RANKS = {"memory": 5, "size": 4, "± %": 3, "SQNR": 2, "runner-up": 1}  # what the choice costs goes last
 COLUMNS = {
     name: Column(name, rank=RANKS.get(name, 0), wraps=name in TEXTS, left=name in TEXTS) for name in HEADER
 }

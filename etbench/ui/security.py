@@ -16,7 +16,7 @@ import ipaddress
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import psutil
 from starlette.datastructures import Headers, MutableHeaders
@@ -27,12 +27,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from etbench.escaping import html
 from etbench.ui.guesses import Guesses
 
-__all__ = ["COOKIE", "LEAST_TOKEN", "Guard", "is_loopback", "names_of"]
+__all__ = ["COOKIE", "LEAST_TOKEN", "Guard", "is_loopback", "names_of", "origin_of"]
 
 COOKIE = "etbench_session"
 LEAST_TOKEN = 16  # characters
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 READING = ("GET", "HEAD")
+STANDARD_PORTS = {"http": 80, "https": 443}
 
 # Scripts inline and with eval are what NiceGUI and Vue need; nothing comes from, or goes to, another host.
 CONTENT_POLICY = "; ".join(
@@ -71,14 +72,23 @@ class Guard:
         token: if given, it is required, once as ``?token=…``; then a cookie with the secret of a session,
             which cannot be guessed, takes its place.
         cookie: the name of the cookie; browsers send it to all ports of a host.
+        public: the origin (``https://name``) under which a proxy serves the page, see `origin_of`.
 
     """
 
     def __init__(
-        self, app: ASGIApp, hosts: frozenset[str], token: str | None = None, *, cookie: str = COOKIE
+        self,
+        app: ASGIApp,
+        hosts: frozenset[str],
+        token: str | None = None,
+        *,
+        cookie: str = COOKIE,
+        public: str | None = None,
     ) -> None:
         self.app = app
-        self._hosts = hosts
+        self._origins = {host: f"http://{host}" for host in hosts}
+        if public is not None:
+            self._origins[urlsplit(public).netloc] = public
         self._digest = None if token is None else _digest(token)
         self._session = secrets.token_urlsafe(32)
         self._cookie = cookie
@@ -105,13 +115,13 @@ class Guard:
 
     def _refusal(self, scope: Scope, headers: Headers) -> str | None:
         host = headers.get("host", "").lower()
-        if host not in self._hosts:
+        if host not in self._origins:
             return f"unknown host name {host!r}"
         origin = headers.get("origin")
         changing = scope["type"] == "websocket" or scope["method"] not in READING
         if origin is None and changing:
             return "the Origin header is missing"
-        if origin is not None and origin.lower() != f"http://{host}":
+        if origin is not None and origin.lower() != self._origins[host]:
             return f"the origin {origin!r} is another site"
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not _opens_page(headers):
             return "a request from another site"
@@ -138,7 +148,9 @@ class Guard:
         query = urlencode([(key, value) for key, value in _query(scope) if key != "token"])
         onward = quote("/" + scope["path"].lstrip("/")) + (f"?{query}" if query else "")
         answer = HTMLResponse(ONWARD.format(html(onward)), headers={"Cache-Control": "no-store"})
-        answer.set_cookie(self._cookie, self._session, httponly=True, samesite="strict")
+        host = Headers(scope=scope).get("host", "").lower()
+        encrypted = self._origins[host].startswith("https:")
+        answer.set_cookie(self._cookie, self._session, httponly=True, samesite="strict", secure=encrypted)
         await answer(scope, receive, _with_safe_headers(send))
 
 
@@ -155,6 +167,21 @@ def names_of(host: str, port: int) -> frozenset[str]:
         names |= {socket.gethostname(), socket.getfqdn()}
     with_port = {f"{name.lower()}:{port}" for name in names}
     return frozenset(with_port | ({name.lower() for name in names} if port == 80 else set()))
+
+
+def origin_of(url: str) -> str:
+    """Return the origin that a browser sends for a page at this address, such as ``https://bench.example.org``.
+
+    Raises:
+        ValueError: if it is not the address of a whole host.
+
+    """
+    parts = urlsplit(url)
+    whole = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username)
+    if parts.scheme not in STANDARD_PORTS or not parts.hostname or not whole:
+        raise ValueError(f"{url}: expected http:// or https:// and a host name, with no path")
+    shown = parts.port is not None and parts.port != STANDARD_PORTS[parts.scheme]
+    return f"{parts.scheme}://{_bracketed(parts.hostname)}" + (f":{parts.port}" if shown else "")
 
 
 def is_loopback(host: str) -> bool:

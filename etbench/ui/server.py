@@ -42,6 +42,7 @@ class Settings:
     browser: bool
     results: list[Path]
     config_dir: Path | None
+    public_url: str | None = None
 
 
 def serve(settings: Settings, add_pages: Callable[[Jobs, ExternalRuns, Library], None]) -> None:
@@ -73,7 +74,13 @@ def serve(settings: Settings, add_pages: Callable[[Jobs, ExternalRuns, Library],
             show_welcome_message=False,
             reconnect_timeout=30,  # s; the cores may be busy with the measurement
         )
-        guard = Guard(app, names_of(settings.host, port), settings.token, cookie=f"{COOKIE}_{port}")
+        guard = Guard(
+            app,
+            names_of(settings.host, port),
+            settings.token,
+            cookie=f"{COOKIE}_{port}",
+            public=settings.public_url,
+        )
         config = uvicorn.Config(
             guard,
             log_level="warning",

@@ -19,7 +19,7 @@ from websockets.sync.client import connect
 
 from etbench.cli.main import main
 from etbench.ui.guesses import CLIENTS, MOST_S, Guesses
-from etbench.ui.security import COOKIE, Guard, is_loopback, names_of
+from etbench.ui.security import COOKIE, Guard, is_loopback, names_of, origin_of
 
 HERE = "127.0.0.1:8765"
 GOOD = {"host": HERE, "origin": f"http://{HERE}"}
@@ -64,6 +64,37 @@ def ask(
     answer = sent[0]
     body = b"".join(message.get("body", b"") for message in sent).decode()
     return answer | {"headers": {k.decode(): v.decode() for k, v in answer.get("headers", [])}, "body": body}
+
+
+def test_behind_a_proxy_only_its_own_origin_is_let_in_and_the_cookie_is_for_tls_alone() -> None:
+    public = "https://bench.example.org"
+    proxied = {"host": "bench.example.org", "origin": public}
+    guard = Guard(_inner, names_of("127.0.0.1", 8765), TOKEN, public=public)
+    assert ask(proxied, guard=guard)["status"] == 403  # no token yet
+    first = ask(proxied, query=f"token={TOKEN}", guard=guard)
+    assert "secure" in first["headers"]["set-cookie"].lower()
+    session = {"cookie": first["headers"]["set-cookie"].partition(";")[0]}
+    assert ask(proxied | session, kind="websocket", guard=guard)["type"] != "websocket.close"
+    for other in ("http://bench.example.org", "https://evil.example", f"http://{HERE}"):
+        assert ask(proxied | session | {"origin": other}, method="POST", guard=guard)["status"] == 403
+    here = ask(GOOD, query=f"token={TOKEN}", guard=guard)  # plain HTTP on the loopback goes on
+    assert here["status"] == 200
+    assert "secure" not in here["headers"]["set-cookie"].lower()
+
+
+def test_the_address_of_a_proxy_is_a_whole_host() -> None:
+    assert origin_of("https://Bench.example.org:443/") == "https://bench.example.org"
+    assert origin_of("https://bench.example.org:8443") == "https://bench.example.org:8443"
+    for wrong in (
+        "bench.example.org",
+        "https://",
+        "ftp://a",
+        "https://a/etbench",
+        "https://me@a",
+        "https://a?x",
+    ):
+        with pytest.raises(ValueError, match="expected http"):
+            origin_of(wrong)
 
 
 @pytest.mark.parametrize("host", [HERE, "localhost:8765", "[::1]:8765", "LOCALHOST:8765"])

@@ -1,4 +1,8 @@
-"""Charts of results, one altair definition each, for the report, notebooks, files and the web page."""
+"""Charts of results, one altair definition each, for the report, notebooks, files and the web page.
+
+To add one, write a function of a frame and list it in `OF_CELLS` or `OF_ROUNDS`; then `etbench charts` draws
+it. The report (`etbench.results.report.content`) and the page (`etbench.ui.figures`) name what they show.
+"""
 
 from __future__ import annotations
 

@@ -8,8 +8,9 @@ import altair as alt
 import pandas as pd
 
 from etbench.results.charts.style import BAR, INK, WIDTH, AnyChart, color, inline, latency_axis, nothing, slim
-from etbench.results.tables.frames import BASE_PRECISION, METRIC, against
+from etbench.results.tables.frames import BASE_PRECISION, against
 from etbench.results.tables.labels import label_cells
+from etbench.results.tables.metrics import METRIC
 
 __all__ = ["delegate_bars", "precision_bars", "speedup_bars"]
 

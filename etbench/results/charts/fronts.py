@@ -8,8 +8,8 @@ import altair as alt
 import pandas as pd
 
 from etbench.results.charts.style import INK, LATENCY_TITLE, AnyChart, color, inline, log_ticks, nothing, slim
-from etbench.results.tables.frames import METRIC
 from etbench.results.tables.labels import label_cells
+from etbench.results.tables.metrics import METRIC
 from etbench.results.tables.pareto import ROUNDING_DB, mark_pareto
 
 __all__ = ["pareto"]

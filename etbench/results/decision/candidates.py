@@ -12,8 +12,9 @@ from msgspec import Struct
 from etbench.results.decision.figures import figure
 from etbench.results.schema import Result
 from etbench.results.tables.evaluation import RANDOM
-from etbench.results.tables.frames import BASE_PRECISION, CONDITIONS, IDENTITY, METRIC, to_frame
+from etbench.results.tables.frames import BASE_PRECISION, CONDITIONS, IDENTITY, to_frame
 from etbench.results.tables.labels import label_cells
+from etbench.results.tables.metrics import METRIC
 from etbench.results.tables.pareto import OBJECTIVES, mark_pareto
 from etbench.results.tables.speedup import speedups, strict_bounds
 

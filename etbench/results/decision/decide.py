@@ -24,7 +24,7 @@ from etbench.results.decision.evidence import check_bound
 from etbench.results.decision.figures import ACCURACY, accuracy_names, direction, figure
 from etbench.results.decision.rules import Rules
 from etbench.results.schema import Result
-from etbench.results.tables.frames import METRIC
+from etbench.results.tables.metrics import METRIC
 
 __all__ = ["Answer", "Choice", "RuledOut", "decide", "exit_status", "has_choice"]
 
@@ -185,13 +185,20 @@ def _why_not(cell: Candidate, rules: Rules) -> str:
 
 def _accuracy_unknown(measured: Sequence[Candidate], rules: Rules) -> str | None:
     """Return why the accuracy that the rules ask for is unknown, or None."""
-    if not rules.needs_accuracy or not measured:
+    if not rules.accuracies or not measured:
         return None
     if any(cell.has_random_weights for cell in measured):
         return "accuracy unknown: the weights are random"
-    if not accuracy_names(cell.result for cell in measured):
-        return "accuracy unknown: no accuracy function was given (evaluate=…)"
-    return None
+    results = [cell.result for cell in measured]
+    if any(accuracy_names(results, name) for name in rules.accuracies):
+        return None
+    if given := {f"{ACCURACY}{name}": None for result in results for name in result.evaluation or {}}:
+        return (
+            f"accuracy unknown: of the accuracy function's figures ({', '.join(given)}), none matches "
+            f"{' or '.join(rules.accuracies)} and grows with the accuracy; bound one by its name, such as "
+            f"--bound '{next(iter(given))}<=…'"
+        )
+    return "accuracy unknown: no accuracy function was given (evaluate=…)"
 
 
 def _close(contests: Sequence[_Contest], rules: Rules) -> dict[str, list[str]]:
@@ -245,7 +252,11 @@ def _answer(
         close=close,
         ruled_out=contest.out,
         settle=_settle([cell for cell in cells if cell.name in close]) if len(close) > 1 else None,
-        unclear=[f"{name}: {contest.undecided[name]}" for name in close if name in contest.undecided],
+        unclear=[
+            f"{name} may break a bound: {contest.undecided[name]}"
+            for name in close
+            if name in contest.undecided
+        ],
         notes=list(_notes(cells, rules)),
     )
 
@@ -284,7 +295,7 @@ def _settle(rivals: Sequence[Candidate]) -> str:
 
 
 def _notes(cells: Sequence[Candidate], rules: Rules) -> Iterator[str]:
-    if not rules.needs_accuracy:
+    if not rules.accuracies:
         random = any(cell.has_random_weights for cell in cells)
         yield f"accuracy is not part of this decision{'; the weights are random' if random else ''}"
     if rules.objective != METRIC:

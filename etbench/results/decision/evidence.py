@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from etbench.results.decision.bounds import Bound
 from etbench.results.decision.candidates import Candidate, ratios
 from etbench.results.decision.figures import ACCURACY, accuracy_names, figure, in_words
-from etbench.results.tables.frames import METRIC
+from etbench.results.tables.metrics import METRIC
 from etbench.stats.shares import PairedShares, compare_shares
 
 __all__ = ["Check", "check_bound"]
@@ -61,9 +62,12 @@ def _check(bound: Bound, name: str, cell: Candidate) -> Check:
         assert ratio is not None
         return _judged(bound, f"{name} / {bound.reference}", ratio.inverse, bound.limit(known) / known)
     if (paired := _paired(name, cell, reference)) is not None:
-        return _judged(
-            bound, name, (value, known + paired.low, known + paired.high), bound.limit(known), beside=known
-        )
+        found = (value, known + paired.low, known + paired.high)
+        check = _judged(bound, name, found, bound.limit(known), beside=known)
+        if check.outcome == "undecided":  # more rounds time the same items again
+            more = f"{check.words}; {paired.items} items do not decide it: evaluate more"
+            return msgspec.structs.replace(check, words=more)
+        return check
     return _judged(bound, name, (value, value, value), bound.limit(known), beside=known)
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from etbench.errors import EtbenchError
 from etbench.results.decision.bounds import Bound, bound_faults, parse_bounds
 from etbench.results.decision.figures import ACCURACY, name_fault
-from etbench.results.tables.frames import METRIC
+from etbench.results.tables.metrics import METRIC
 
 __all__ = ["DEFAULT_BOUNDS", "Rules", "declared", "recorded_rules"]
 
@@ -40,9 +40,10 @@ class Rules(Struct, frozen=True, kw_only=True):
         return cls(objective=name, bounds=parse_bounds(given))
 
     @property
-    def needs_accuracy(self) -> bool:
-        """Whether a bound or the objective is an accuracy."""
-        return any(name.startswith(ACCURACY) for name in (self.objective, *(one.name for one in self.bounds)))
+    def accuracies(self) -> list[str]:
+        """The objective and the bounds that are an accuracy, by name or pattern (``eval_*``)."""
+        names = (self.objective, *(one.name for one in self.bounds))
+        return [name for name in names if name.startswith(ACCURACY)]
 
 
 def recorded_rules(configs: Sequence[dict[str, object]]) -> Rules:

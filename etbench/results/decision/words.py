@@ -11,7 +11,7 @@ from etbench.results.decision.decide import Answer, Choice
 from etbench.results.decision.figures import ACCURACY
 from etbench.results.decision.rules import Rules
 from etbench.results.numbers import db, megabytes, number
-from etbench.results.tables.frames import METRIC
+from etbench.results.tables.metrics import METRIC
 from etbench.text import counted
 
 __all__ = [
@@ -148,7 +148,7 @@ def remarks(answers: Sequence[Answer], *, unmeasured: bool = True) -> tuple[list
 
 
 def _lines(answer: Answer, *, unmeasured: bool) -> Iterator[str]:
-    yield from (f"{words} may break the bound" for words in answer.unclear)
+    yield from answer.unclear
     if answer.settle:
         yield f"to settle {answer.setting}: {answer.settle}"
     yield from (f"{one.cell} is out: {one.why}" for one in answer.ruled_out if unmeasured or one.measured)

@@ -1,1 +1,1 @@
-"""Result files: their schema, older and foreign formats, writing and reading."""
+"""Result files on disk: writing and reading, upgrades of older ones, foreign formats, baselines."""

@@ -16,8 +16,9 @@ from etbench.results.report.grid import Grid
 from etbench.results.report.shipping import Shipping, shipping
 from etbench.results.report.words import Summary, summarize_in_words
 from etbench.results.schema import Result
-from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, METRIC, to_frame
+from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, to_frame
 from etbench.results.tables.labels import label_cells
+from etbench.results.tables.metrics import METRIC
 from etbench.results.tables.rounds import round_table
 from etbench.text import counted
 

@@ -14,7 +14,8 @@ from etbench.results.numbers import number
 from etbench.results.report.accuracy import accuracy_headings, marked
 from etbench.results.report.grid import Grid, Heading, grid
 from etbench.results.schema import Result
-from etbench.results.tables.frames import METRIC, against, profile, rank
+from etbench.results.tables.frames import against, profile, rank
+from etbench.results.tables.metrics import METRIC
 from etbench.results.tables.pareto import mark_pareto
 from etbench.results.tables.sizes import SIZE_COLUMNS, size_rows
 

@@ -14,7 +14,8 @@ from etbench.results.comparison.outcome import decision_counts, family_rule
 from etbench.results.numbers import db, megabytes, milliseconds, number, percent, span
 from etbench.results.report.cautions import Point, cautions, faults
 from etbench.results.schema import Result
-from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, METRIC, against
+from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, against
+from etbench.results.tables.metrics import METRIC
 from etbench.results.tables.pareto import nearly_most_accurate, nearly_smallest
 from etbench.results.tables.speedup import strict_bounds
 from etbench.text import counted

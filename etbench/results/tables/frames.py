@@ -14,7 +14,7 @@ from etbench.results.files.store import UnreadableError
 from etbench.results.schema import Result
 from etbench.results.tables.delegation import DELEGATION_COLUMNS, delegation_rows
 from etbench.results.tables.evaluation import evaluated, evaluation_names, is_accuracy
-from etbench.results.tables.metrics import COLUMNS
+from etbench.results.tables.metrics import COLUMNS, METRIC
 from etbench.results.tables.profiles import HEADER, operator_rows
 from etbench.results.tables.rows import Row, row_of, stream_rows
 from etbench.results.tables.speedup import CHOSEN_BY, FIGURES, choose_bases, speedups
@@ -36,7 +36,6 @@ __all__ = [
 
 BASE_PRECISION = "fp32"
 BASE_DELEGATE = "portable"
-METRIC = "latency_p50_ms"
 IDENTITY = ["model", "precision", "delegate"]
 OF_BASE = [METRIC, "pte_bytes", "evaluation", "evaluation_items"]  # what pairs have of their baseline
 CONDITIONS = ["inputs", "weights", "threads", "runner", "env", "machine"]

@@ -1,6 +1,7 @@
 """Every metric of a result, declared once: column, meaning, unit, and which direction is better.
 
-Tables, charts and documentation read them here.
+To add one, add a `Column` here, and the field that it reads to `etbench.results.schema`. Tables, charts and
+documentation read them here; the table on the terminal has its own choice (`etbench.terminal.summary_table`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from etbench.results.tables.delegation import delegation_time_share
 from etbench.results.tables.sizes import Size, sizes_of
 from etbench.text import shape_text
 
-__all__ = ["COLUMNS", "DERIVED", "RAW", "Column"]
+__all__ = ["COLUMNS", "DERIVED", "METRIC", "RAW", "Column"]
+
+METRIC = "latency_p50_ms"  # what cells are ranked and compared by, unless something else is named
 
 Direction = Literal["lower", "higher", ""]
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from etbench.results.tables.frames import CONDITIONS, IDENTITY, METRIC
+from etbench.results.tables.frames import CONDITIONS, IDENTITY
+from etbench.results.tables.metrics import METRIC
 from etbench.results.tables.speedup import strict_bounds
 
 __all__ = [

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from etbench.results.tables.metrics import METRIC
 from etbench.stats.blocks import common_blocks
 from etbench.stats.paired import paired_intervals
 
 __all__ = ["CHOSEN_BY", "FAR", "FIGURES", "choose_bases", "speedups", "strict_bounds"]
 
-METRIC = "latency_p50_ms"
 LOCATION, MEAN = "latency_location_ms", "latency_mean_ms"
 FAR = 2.0  # ratio beyond which cells differ however they were measured: no two runs of one are that far apart
 TURN = ["turn_id", "own_blocks"]

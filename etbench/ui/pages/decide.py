@@ -15,7 +15,7 @@ from etbench.results.decision.figures import ACCURACY, figure
 from etbench.results.decision.rules import Rules
 from etbench.results.decision.words import decision_table, headline, remarks
 from etbench.results.schema import Result
-from etbench.results.tables.frames import METRIC
+from etbench.results.tables.metrics import METRIC
 from etbench.ui.library import LOOK_EVERY_S, Library
 from etbench.ui.pages.frame import CommandLine, card, offer_options, page_frame, table, words
 from etbench.ui.pages.latest import Latest

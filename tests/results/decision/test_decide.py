@@ -150,7 +150,7 @@ def test_a_bound_inside_of_the_interval_of_the_latency_is_undecided(cell: Callab
         assert found.answer == answer, (limit, found)
     unclear = _choose(*cells, bounds={FASTEST: "<=0.5x vs fp32"})
     assert unclear.close == ["resnet18 int8 xnnpack"]
-    assert unclear.unclear[0].startswith("resnet18 int8 xnnpack: latency_p50_ms / fp32 0.5")
+    assert unclear.unclear[0].startswith("resnet18 int8 xnnpack may break a bound: latency_p50_ms / fp32 0.5")
 
 
 def _answers(lost: int, won: int) -> ItemAnswers:
@@ -178,6 +178,7 @@ def test_an_accuracy_of_the_same_items_is_judged_item_by_item(
     if expected == "too close":
         assert (answer.answer, answer.close) == (expected, ["resnet18 int8 xnnpack"])
         assert "eval_top1 0.9822 (0." in answer.unclear[0]
+        assert "897 items do not decide it: evaluate more" in answer.unclear[0]
     else:
         assert answer.ship.precision == ("int8" if expected == "ship" else "fp32")
 
@@ -189,6 +190,14 @@ def test_a_loss_is_no_accuracy(cell: Callable[..., Result]) -> None:
     ]
     assert _choose(*cells).ship.precision == "int8"
     assert _choose(*cells, bounds={"eval_loss": ">=0.3"}).ship.precision == "fp32"
+
+
+def test_a_loss_alone_answers_only_a_bound_that_names_it(cell: Callable[..., Result]) -> None:
+    cells = [cell("fp32", 10.0, evaluation={"loss": 0.5}), cell("int8", 4.0, evaluation={"loss": 0.9})]
+    (note,) = _choose(*cells).notes
+    assert "eval_loss" in note
+    assert "--bound 'eval_loss<=" in note
+    assert _choose(*cells, bounds={"eval_loss": "<=0.6"}).ship.precision == "fp32"
 
 
 def test_a_bound_may_be_relative_to_a_baseline(cell: Callable[..., Result]) -> None:
