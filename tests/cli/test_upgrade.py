@@ -13,7 +13,10 @@ from running import status_of
         (["from=current", "to=current"], "from=current to=current: give two interpreters"),
         (["from=current", "to=nonesuch"], "nonesuch: no such environment"),
         (["from=current", "to=executorch==1.3.1"], "it needs torch 2.12"),
-        (["from=current", "to=x", "env.run=y"], "env.run=y: from, to and --out decide this"),
+        (
+            ["from=current", "--fail-above", "5%", "to=x", "env.run=y"],
+            "env.run=y: from, to and --out decide this",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused_first(
