@@ -34,6 +34,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "stats": (),
     "events": (),
     "system": (),
+    "environments": (),
     "config": HYDRA,
     "host": (),
     "artifact": ("torch",),  # its references and the decoding of texts, not what is known of it

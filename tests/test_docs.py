@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy
 import pytest
 import yaml
+from other_python import other_python
 from running import BRIEF, TESTS, environment, etbench
 
 from etbench.cli.commands import COMMANDS
+from etbench.environments.names import COMPLETE
 from etbench.preflight.command_line import check_command_line
 from etbench.results.checks import CHECKS
 from etbench.results.files.store import read_result, read_results
@@ -121,6 +123,8 @@ def test_every_command_is_valid(name: str, tmp_path: Path, monkeypatch: pytest.M
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch(0o755)
     (tmp_path / "cache" / "baselines" / "main").mkdir(parents=True)
+    older = other_python(tmp_path / "cache" / "environments" / "executorch-1.4.1")
+    (older / COMPLETE).touch()
     monkeypatch.setenv("ETBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
     monkeypatch.chdir(tmp_path)

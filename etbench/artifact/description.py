@@ -201,4 +201,4 @@ def references_path(folder: Path) -> Path:
 
 def shared_part(recipe: Recipe) -> bytes:
     """Return the part of a recipe that is equal for two recipes if they can share one exported model."""
-    return msgspec.json.encode([recipe.model, recipe.calibration], order="sorted")
+    return msgspec.json.encode([recipe.model, recipe.calibration, recipe.python], order="sorted")

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from etbench.artifact import Artifact, BuildRequest, program_path
 from etbench.config import Recipe
+from etbench.environments import interpreter
 from etbench.errors import EtbenchError, NotApplicableError
 from etbench.events import OnEvent
 from etbench.system.files import sha256
 from etbench.system.process import Worker, worker
 
-__all__ = ["MODULE", "asked", "build", "refusal"]
+__all__ = ["MODULE", "asked", "build", "python_of", "refusal"]
 
 MODULE = "etbench.builder.worker"
 
@@ -24,7 +25,7 @@ def build(recipe: Recipe, folder: Path, *, log: Path, on_event: OnEvent) -> Arti
         NotApplicableError: if the program would be that of another precision.
 
     """
-    with worker(MODULE, scratch=folder, log=log) as builder:
+    with worker(MODULE, scratch=folder, log=log, python=python_of(recipe)) as builder:
         artifact = asked(builder, recipe, folder, log=log, on_event=on_event)
     if artifact.refusal:
         raise refusal(artifact)
@@ -59,6 +60,16 @@ def asked(
             hint="does the model's function, or a library that it uses, fork this process or write here?",
         )
     return artifact
+
+
+def python_of(recipe: Recipe) -> str | None:
+    """Return the program of the interpreter that builds a recipe; None for this one.
+
+    Raises:
+        EtbenchError: of stage ``env`` if there is no such interpreter.
+
+    """
+    return interpreter(recipe.python) if recipe.python else None
 
 
 def refusal(artifact: Artifact) -> NotApplicableError:

@@ -11,7 +11,7 @@ from pathlib import Path
 from time import perf_counter
 
 from etbench.artifact import Artifact, shared_part
-from etbench.builder.asking import MODULE, asked, refusal
+from etbench.builder.asking import MODULE, asked, python_of, refusal
 from etbench.builder.cache import Cache, is_still, recipe_key
 from etbench.builder.memory import MemoryWatch, available_bytes
 from etbench.builder.recording import OutdatedCodeError
@@ -120,6 +120,7 @@ class _Pool:
         self.pending: list[Job] = []
         self.busy: dict[int, bytes] = {}
         self.workers: dict[int, Worker] = {}
+        self.pythons: dict[int, str | None] = {}
         self.stop = False
         self.raised: BaseException | None = None
 
@@ -206,10 +207,11 @@ class _Pool:
 
     def _asked(self, job: Job, number: int) -> Artifact:
         """Ask the builder of this number, which is started if there is none."""
-        process = self.workers.get(number)
-        if process is None or not process.alive:
+        process, python = self.workers.get(number), python_of(job.recipe)
+        if process is None or not process.alive or self.pythons[number] != python:
             self._close(number)  # one that died still has its pipes
-            process = Worker(MODULE, scratch=self.scratch, log=job.log, env=BUILDER_ENV)
+            process = Worker(MODULE, scratch=self.scratch, log=job.log, env=BUILDER_ENV, python=python)
+            self.pythons[number] = python
             with self.lock:
                 self.workers[number] = process
                 if self.stop:  # stopped while it was started: it was not killed yet
@@ -253,6 +255,7 @@ class _Pool:
             job.folder,
             on_lost=lambda text: self._tell(job, text),
             on_changed=lambda text: self.changes.update({job.folder: text}),
+            env=job.recipe.python,
         )
 
     def _next(self, number: int) -> Job | None:

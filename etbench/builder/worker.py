@@ -16,6 +16,7 @@ from etbench.artifact.sources import Sources
 from etbench.builder.cache import named_files
 from etbench.builder.recording import Reads, Recorder, is_of_etbench
 from etbench.config import Recipe
+from etbench.environments.installed import check_one_executorch
 from etbench.events import OnEvent, Stages
 from etbench.system.channel import print_to, serve
 
@@ -82,6 +83,7 @@ class _Builder:
     def _import(self) -> None:
         from etbench.models.torchvision_ops import ensure_importable
 
+        check_one_executorch()
         gc.disable()  # all that an import makes is kept: looking for garbage takes a fifth of the time
         ensure_importable()
         from etbench.builder import upstream

@@ -25,12 +25,14 @@ class Command:
         name: the first word of the command line.
         help: its line in the help of the program.
         module: its module in `etbench.cli`; the one of the same name if not given.
+        mixed: whether its options may be between its positional arguments.
 
     """
 
     name: str
     help: str
     module: str = ""
+    mixed: bool = False
 
     def load(self) -> Any:
         """Import its module."""
@@ -50,7 +52,8 @@ class Command:
             OSError: if something cannot be read or written; for a full disk, it names the argument --out.
 
         """
-        args = self.parser().parse_args(arguments)
+        parser = self.parser()
+        args = (parser.parse_intermixed_args if self.mixed else parser.parse_args)(arguments)
         try:
             status: int = self.load().run(args)
         except OSError as error:
@@ -95,9 +98,15 @@ COMMANDS = {
         Command("import", "convert the files of other benchmarks to result files", "import_results"),
         Command("export", "print results as ExecuTorch's v3 benchmark records", "export_results"),
         Command("cache", "list, prune, verify or clear the cache of built programs"),
+        Command(
+            "upgrade",
+            "report what an upgrade of ExecuTorch changes: time, size, accuracy, delegation",
+            mixed=True,
+        ),
+        Command("env", "make, list or remove Python environments of other versions and runtimes"),
         Command("doctor", "report what this machine can build and run, and what disturbs measurements on it"),
         Command("ui", "start the web interface on this machine"),
         Command("completion", "print the script that completes etbench's command lines in a shell"),
     )
 }
-LATER = ("env", "upgrade", "diff", "trace", "graph")  # reserved names
+LATER = ("diff", "trace", "graph")  # reserved names

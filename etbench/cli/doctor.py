@@ -13,6 +13,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "It takes a few seconds, because it starts the runtime. The exit status is 1 if nothing can run here."
     )
     parser.add_argument(
+        "--env",
+        metavar="NAME",
+        help="instead look at another interpreter: a name of `etbench env list`, or a path",
+    )
+    parser.add_argument(
         "--drift",
         type=_minutes,
         nargs="?",
@@ -25,6 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the facts of this machine, the runtimes found, and advice; 1 if nothing can run here."""
+    if args.env is not None:
+        return _interpreter(args.env)
     return _facts() if args.drift is None else _drift(60 * args.drift)
 
 
@@ -53,6 +60,17 @@ def _facts() -> int:
     for advice in advise(facts, psutil.cpu_percent(interval=0.5) / 100):
         print_line(Text.assemble((advice.trouble, "yellow"), f"\n  {advice.cure}"), console)
     return 0 if backends is not None else 1
+
+
+def _interpreter(env: str) -> int:
+    """Print the facts of another interpreter; 1 if etbench cannot use it."""
+    from etbench.preflight.doctor import FAULT, describe_interpreter
+    from etbench.terminal.fitting import Column, print_table
+    from etbench.terminal.streams import plain_console
+
+    rows = list(describe_interpreter(env))
+    print_table(plain_console(), (Column("", left=True), Column("", wraps=True)), rows)
+    return int(rows[-1][0] == FAULT)
 
 
 def _drift(over_s: float) -> int:

@@ -110,7 +110,9 @@ def _wanted(
     if cell.model.ready:
         return Planned(cell, "already built", then, measures=not reason)
     key = recipe_key(cell.recipe)
-    artifact, changed = cache.find(key) if cache is not None and key is not None else (None, "")
+    artifact, changed = None, ""
+    if cache is not None and key is not None:
+        artifact, changed = cache.find(key, env=cell.recipe.python)
     if artifact and artifact.refusal:
         return Planned(cell, "", f"skipped: {artifact.refusal}")
     if artifact:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from etbench.cli.commands import COMMANDS
+from etbench.config import Cell
 from etbench.errors import closest
 
 __all__ = ["hint", "hints"]
@@ -23,7 +24,7 @@ def hints(arguments: Sequence[str]) -> Iterator[str]:
     """Yield a sentence about each word of a run's command line that looks like a subcommand."""
     for text in arguments:
         name, assigned, _ = text.partition("=")
-        if name in COMMANDS:
+        if name in COMMANDS and not (assigned and name in Cell.__struct_fields__):
             how = "without `=`" if assigned else "as the first word"
             yield f"the subcommand is written {how}: etbench {name} …"
 

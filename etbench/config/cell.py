@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from etbench.config.devices import AdbDevice, Device, HostDevice
+from etbench.config.env import Env
 from etbench.config.sections import (
     BuildSettings,
     CacheSettings,
@@ -33,6 +36,8 @@ from etbench.config.sections import (
 )
 
 __all__ = ["Cell", "Recipe", "Settings", "decides_cell"]
+
+ENV_CHARACTERS = 40  # of the name of an interpreter in the name of a file
 
 # Keys of the YAML and groups that do not decide what is measured: they do not change `Cell.cell_id`.
 UNMEASURED = (
@@ -61,13 +66,17 @@ def decides_cell(key: str) -> bool:
 
 
 class Recipe(Section, frozen=True, kw_only=True):
-    """The part of a cell that decides the bytes of the `.pte`, the reference inputs and outputs."""
+    """The part of a cell that decides the bytes of the `.pte`, the reference inputs and outputs.
+
+    `python` names the interpreter that builds, None for the one that runs etbench; see `Env`.
+    """
 
     model: Model
     precision: Precision
     delegate: Delegate
     calibration: Calibration
     numerics: bool = False
+    python: str | None = None
 
 
 class Settings(Section, frozen=True, kw_only=True):
@@ -76,6 +85,7 @@ class Settings(Section, frozen=True, kw_only=True):
     runner: Runner = Runner()
     repeat: Repeat
     device: Device = HostDevice()
+    env: Env = Env()
     measure: Measure
     passes: Passes
     calibration: Calibration
@@ -115,12 +125,21 @@ class Cell(Settings, frozen=True, kw_only=True):
             delegate=msgspec.structs.replace(self.delegate, runtime=XnnpackRuntime()),
             calibration=self.calibration,
             numerics=self.numerics,
+            python=self.env.builds,
         )
 
     @property
     def stem(self) -> str:
-        """The name of its files: ``{model}_{precision}_{delegate}``."""
+        """Its name: ``{model}_{precision}_{delegate}``."""
         return f"{self.model.name}_{self.precision.name}_{self.delegate.name}"
+
+    @property
+    def file_stem(self) -> str:
+        """The name of its files: `stem`, and the interpreter that runs it if that is another one."""
+        if self.env.runs is None:
+            return self.stem
+        name = re.sub(r"[^A-Za-z0-9_.+-]+", "-", self.env.runs.removesuffix("/bin/python")).strip("-.")
+        return f"{self.stem}_{name[-ENV_CHARACTERS:].lstrip('-.')}"
 
     @property
     def cell_id(self) -> str:
@@ -135,6 +154,8 @@ class Cell(Settings, frozen=True, kw_only=True):
             del recipe["delegate"]["options"]["converter_python"]
         if not self.model.dynamic.measure:
             del recipe["model"]["dynamic"]["measure"]
+        if self.recipe.python is None:
+            del recipe["python"]
         if self.model.memory_format == "contiguous":
             del recipe["model"]["memory_format"]
         del recipe["model"]["test_data"]  # `evaluate` has what is used of it
@@ -145,6 +166,8 @@ class Cell(Settings, frozen=True, kw_only=True):
         identity += self.device.identity
         if self.runner.name != "python":  # as above
             identity.append(self.runner.name)
+        if self.env.runs is not None:
+            identity.append(["env", self.env.runs])
         return hashlib.sha256(msgspec.json.encode(identity, order="sorted")).hexdigest()[:12]
 
     @property
@@ -185,17 +208,22 @@ class Cell(Settings, frozen=True, kw_only=True):
         """
         rules = (*self.delegate.cannot, *self.runner.cannot)
         reasons = [rule.reason for rule in rules if rule.covers(self.names)]
-        requires = [
-            requirement
-            for part in (self.model, self.delegate)
-            for requirement in part.requires
-            if not (requirement.unless and part.options.get(requirement.unless))
-            and not (requirement.to_build and self.model.ready)
-        ]
         runner = self.runner.missing if self.compiles_runner else None
-        reasons += filter(None, [runner, *(requirement.missing for requirement in requires)])
+        reasons += filter(None, [runner, *self._lacking()])
         if self.model.dynamic.sizes and self.precision.name != "fp32":
             reasons.append(
                 "model.dynamic works only in fp32: quantizing and casting export again, with fixed shapes"
             )
         return reasons[0] if reasons else None
+
+    def _lacking(self) -> Iterator[str | None]:
+        """Yield what the interpreters of the build and of the rounds lack."""
+        builds, runs = self.env.builds, self.env.runs
+        for part, envs in ((self.model, (builds,)), (self.delegate, (builds, runs))):
+            for one in part.requires:
+                if one.unless and part.options.get(one.unless):
+                    continue
+                if not one.to_build:
+                    yield one.missing_in(*envs)
+                elif not self.model.ready:
+                    yield one.missing_in(builds)

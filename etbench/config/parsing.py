@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from etbench.config.cell import Cell, Settings
+from etbench.config.env import env_section
 from etbench.config.model_data import saved_weights
 from etbench.config.naming import as_built, model_name, runtime_fault
 from etbench.config.sections import Delegate, Evaluate, KnownOptions, Model, Precision, Section
@@ -42,6 +43,7 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
 
     """
     config = _plain(composed)
+    config["env"] = env_section(config.get("env"))
     faults = list(map(secret_fault, _written_secrets(composed)))
     sections: dict[str, Any] = {}
     for name, kind in COMPONENTS.items():

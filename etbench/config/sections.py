@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import sys
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
 from etbench.config.generation import Tokens
+from etbench.environments import can_import, version_in
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -93,11 +92,26 @@ class Requirement(Section, frozen=True, kw_only=True):
 
     @property
     def missing(self) -> str | None:
-        """What is missing, and how to install it; None if nothing is."""
-        if self.package and importlib.util.find_spec(self.package) is None:
-            return f"the package {self.package!r} is not installed: {self.install}"
-        if self.package and self.version and not fnmatchcase(found := version(self.package), self.version):
-            return f"the package {self.package!r} is {found}, and {self.version} is required: {self.install}"
+        """What is missing for this interpreter; see `missing_in`."""
+        return self.missing_in(None)
+
+    def missing_in(self, *envs: str | None) -> str | None:
+        """Return what is missing, and how to install it; None if nothing is.
+
+        Args:
+            envs: the interpreters that need the package, see `etbench.environments.interpreter`; None for
+                this one.
+
+        """
+        for env in envs if self.package else ():
+            where = f" for {env}" if env else ""
+            if not can_import(env, self.package):
+                return f"the package {self.package!r} is not installed{where}: {self.install}"
+            if self.version and not fnmatchcase(found := version_in(env, self.package) or "?", self.version):
+                return (
+                    f"the package {self.package!r} is {found}{where}, and {self.version} is required: "
+                    f"{self.install}"
+                )
         if self.programs and not any(map(shutil.which, self.programs)):
             return f"none of {', '.join(self.programs)} is installed: {self.install}"
         return None

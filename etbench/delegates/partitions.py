@@ -6,11 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from executorch.backends.xnnpack.partition.config import ALL_PARTITIONER_CONFIGS
-from executorch.backends.xnnpack.partition.config.generic_node_configs import (
-    ConstantPadConfig,
-    _q_dq_quantization_params_match,
-    why,
-)
+from executorch.backends.xnnpack.partition.config.generic_node_configs import ConstantPadConfig, why
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.backends.xnnpack.utils.quant_utils import is_dequant, is_quant
 from executorch.exir.backend.canonical_partitioners.group_partitioner import GroupBasedPartitioner
@@ -36,11 +32,8 @@ class _EqualPad(ConstantPadConfig):  # type: ignore[misc]  # it publishes no typ
             return False
         source = node.all_input_nodes[0]
         for user in node.users:
-            if (
-                is_dequant(source)
-                and is_quant(user)
-                and not _q_dq_quantization_params_match(source, user, ep)
-            ):
+            # Their arguments are the tensor, its scale, its zero point, the range and the dtype.
+            if is_dequant(source) and is_quant(user) and source.args[1:] != user.args[1:]:
                 why(node, reason="XNNPACK pads int8 only if its input and its output have the same scale")
                 return False
         return True

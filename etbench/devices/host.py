@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import msgspec
+
 from etbench.errors import EtbenchError
 from etbench.host.measuring_lock import OTHERS_TURN, turn_to_measure
 from etbench.measure.protocol import MeasureRequest
@@ -23,14 +25,30 @@ class Host:
         self._scratch = scratch
         self._log = log
         self._tell = tell
+        self._python: str | None = None
 
     def prepared(self, request: MeasureRequest) -> MeasureRequest:
-        """Return the request unchanged: its files are on this host."""
-        return request
+        """Return the request for the interpreter that measures: its files are on this host.
+
+        That is the interpreter of all subjects. If they have several, each round is spawned, those of the
+        measuring process' own interpreter too: a forked round and a spawned one are not compared.
+        """
+        pythons = {subject.elsewhere.python if subject.elsewhere else None for subject in request.subjects}
+        if len(pythons) == 1:
+            (self._python,) = pythons
+            return request
+        return msgspec.structs.replace(request, start="spawn")
 
     def worker(self) -> AbstractContextManager[Worker]:
         """Provide a measuring process."""
-        return worker_in_turn("host", "this machine", scratch=self._scratch, log=self._log, tell=self._tell)
+        return worker_in_turn(
+            "host",
+            "this machine",
+            scratch=self._scratch,
+            log=self._log,
+            tell=self._tell,
+            python=self._python,
+        )
 
     def goes_on_after(self, error: EtbenchError) -> bool:
         """Return False: an error that ends a process here would end the next one, too."""
@@ -39,7 +57,13 @@ class Host:
 
 @contextmanager
 def worker_in_turn(
-    machine: str, name: str, *, scratch: Path, log: Path, tell: Callable[[str], None]
+    machine: str,
+    name: str,
+    *,
+    scratch: Path,
+    log: Path,
+    tell: Callable[[str], None],
+    python: str | None = None,
 ) -> Iterator[Worker]:
     """Provide a measuring process on this host, once no other etbench is measuring.
 
@@ -49,11 +73,12 @@ def worker_in_turn(
         scratch: an existing folder for temporary files.
         log: the file for what the process prints outside the rounds.
         tell: receives a line if another etbench is measuring.
+        python: the interpreter of the process; this one if it is not given.
 
     """
     with (
         turn_of(machine, name, tell),
-        worker("etbench.measure.worker.main", scratch=scratch, log=log) as process,
+        worker("etbench.measure.worker.main", scratch=scratch, log=log, python=python) as process,
     ):
         yield process
 

@@ -12,6 +12,7 @@ from etbench.artifact import program_path, references_path
 from etbench.builder import Artifact, Built
 from etbench.builder.cache import cache_folder
 from etbench.config import Cell, Recipe, XnnpackRuntime, parse
+from etbench.config.env import Env, env_section
 from etbench.errors import ConfigError, EtbenchError
 from etbench.results.checks import OTHER_BASELINE
 from etbench.results.files.baselines import is_name, location_fault, resolved
@@ -56,24 +57,34 @@ class Baseline:
             threads=threads if isinstance(threads, int) else None,
             runtime=runtime,
             runner=self.result.environment.runner,
+            env=self.env.runs,
         )
+
+    @property
+    def env(self) -> Env:
+        """The interpreters that built and ran it; older results have none but this one."""
+        try:
+            return msgspec.convert(env_section(self.result.config.get("env")), Env)
+        except msgspec.ValidationError:
+            return Env()
 
 
 @dataclass(frozen=True)
 class Settings:
     """How a program is run, as far as that is part of the comparison.
 
-    If `threads` is None, all available physical cores are used.
+    If `threads` is None, all available physical cores are used; if `env` is None, this interpreter.
     """
 
     threads: int | None
     runtime: XnnpackRuntime
     runner: str
+    env: str | None = None
 
     @classmethod
     def of(cls, cell: Cell) -> Settings:
         """Return those of a cell."""
-        return cls(cell.threads, cell.delegate.runtime, cell.runner.name)
+        return cls(cell.threads, cell.delegate.runtime, cell.runner.name, cell.env.runs)
 
     def unlike(self, other: Settings) -> str:
         """Describe the differences from the other; empty if there are none."""
@@ -82,7 +93,12 @@ class Settings:
         return ", ".join(f"{name}={'null' if value is None else value}" for name, value in differing.items())
 
     def _by_name(self) -> dict[str, Any]:
-        return {"threads": self.threads, "runner": self.runner, **msgspec.structs.asdict(self.runtime)}
+        return {
+            "threads": self.threads,
+            "runner": self.runner,
+            "env.run": self.env,
+            **msgspec.structs.asdict(self.runtime),
+        }
 
 
 @dataclass(frozen=True)
@@ -232,6 +248,7 @@ def base_recipe(base: Baseline, cell: Cell) -> Recipe:
     """
     try:
         sections = {name: base.result.config[name] for name in RECIPE}
+        sections["env"] = base.result.config.get("env")
         return parse(cell.config | sections).recipe
     except (KeyError, ConfigError) as error:
         raise EtbenchError(

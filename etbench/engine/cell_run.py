@@ -17,7 +17,7 @@ from etbench.artifact import program_path
 from etbench.builder import Built
 from etbench.config import Cell
 from etbench.config.model_data import data_words
-from etbench.engine.baseline import Baseline, BaseProgram
+from etbench.engine.baseline import Baseline, BaseProgram, Settings
 from etbench.engine.record import blank_result, failed
 from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent, Stages
@@ -86,10 +86,14 @@ class CellRun:
         self._begun: float | None = None
 
     @property
-    def compiles_runner(self) -> bool:
-        """Whether the cell or its baseline needs the native runner that is compiled on this machine."""
-        of_base = self.base is not None and self.cell.compiles(self.base.settings.runner)
-        return self.cell.compiles_runner or of_base
+    def compiled_for(self) -> set[str | None]:
+        """The interpreters for whose libraries the cell and its baseline need the native runner compiled."""
+        return {how.env for how in self.ways if self.cell.compiles(how.runner)}
+
+    @property
+    def ways(self) -> list[Settings]:
+        """How its program and that of its baseline are run."""
+        return [Settings.of(self.cell), *([self.base.settings] if self.base else [])]
 
     def start(self) -> None:
         """Report once that work on the cell begins."""
@@ -128,7 +132,7 @@ class CellRun:
         self.start()
         result = self._published(judged(result, self.cell.checks.accept))
         if self.cell.keep_pte and self.program and result.status in ("ok", "wrong", "built"):
-            result = msgspec.structs.replace(result, pte_file=f"{self.cell.stem}.pte")
+            result = msgspec.structs.replace(result, pte_file=f"{self.cell.file_stem}.pte")
         self.outcome = self._written(result)
         self._forget_partial()
         result, path = self.outcome.result, self.outcome.path
@@ -144,7 +148,7 @@ class CellRun:
         """Write the result; if that fails, a short one with the error, and if that fails too, none."""
         try:
             with Stages(self.emit)("result"), self._program_beside(result) as program:
-                path = write_result(result, self.out, self.cell.stem)
+                path = write_result(result, self.out, self.cell.file_stem)
                 if program:
                     result = with_program_of(path, result)
                     program.replace(path.with_name(str(result.pte_file)))
@@ -152,7 +156,7 @@ class CellRun:
             raise_if_interrupted()
             short = self._published(failed(self.blank, error))
             with contextlib.suppress(OSError):
-                return Outcome(short, write_result(short, self.out, self.cell.stem))
+                return Outcome(short, write_result(short, self.out, self.cell.file_stem))
             return Outcome(short, None)
         try:
             write_profile(result, path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
@@ -14,6 +14,7 @@ import msgspec
 from etbench.config import Cell, Evaluate
 from etbench.engine.baseline import Settings
 from etbench.engine.cell_run import CellRun
+from etbench.engine.elsewhere import elsewhere
 from etbench.engine.record import compared, measured
 from etbench.errors import EtbenchError
 from etbench.events import Event, Failure
@@ -52,7 +53,7 @@ class Measuring:
 
     Args:
         runs: the cells, whose programs are built.
-        runner: the executable of the native runner.
+        runners: the executables of the native runner, by the interpreter whose libraries they use.
         finish: writes the result of a cell.
         fail: writes an error as the result of a cell.
         family: how many cells of the run are compared with a baseline.
@@ -60,11 +61,17 @@ class Measuring:
     """
 
     def __init__(
-        self, runs: Sequence[CellRun], *, runner: Path | None, finish: Finish, fail: Fail, family: int = 1
+        self,
+        runs: Sequence[CellRun],
+        *,
+        runners: Mapping[str | None, Path],
+        finish: Finish,
+        fail: Fail,
+        family: int = 1,
     ) -> None:
         self.subjects: list[Subject] = []
         self._roles: list[_Role] = []  # by subject
-        self._runner = runner
+        self._runners = runners
         self._finish = finish
         self._fail = fail
         self._family = family
@@ -176,6 +183,7 @@ class Measuring:
             log=str(run.log.absolute()),
             runtime=how.runtime,
             executor=run.cell.delegate.executor,
-            runner=str(self._runner) if run.cell.compiles(how.runner) else None,
+            runner=str(self._runners[how.env]) if run.cell.compiles(how.runner) else None,
+            elsewhere=elsewhere(how.env),
             evaluate=Evaluate(),
         )

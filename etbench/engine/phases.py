@@ -14,6 +14,7 @@ from etbench.config import Cell
 from etbench.devices import place
 from etbench.engine.baseline import base_recipe, find_base, kept_program, rebuilt_program
 from etbench.engine.cell_run import CellRun, Program
+from etbench.engine.elsewhere import elsewhere
 from etbench.engine.measuring import Measuring
 from etbench.errors import EtbenchError, NotApplicableError
 from etbench.events import Event, Stages, explained
@@ -22,6 +23,13 @@ from etbench.native import compile_runner
 from etbench.results.schema import Result
 
 __all__ = ["FailFastError", "Phases"]
+
+
+MIXED_FORKS = EtbenchError(
+    "measure.start=fork: rounds of several interpreters that are interleaved can only be spawned",
+    stage="config",
+    hint="leave measure.start=auto, or measure each env by itself",
+)
 
 
 class FailFastError(Exception):
@@ -36,7 +44,7 @@ class Phases:
         self.cache = cache
         self.scratch = scratch
         self.folders = 0
-        self.runner: Path | None = None
+        self.runners: dict[str | None, Path] = {}  # by the interpreter whose libraries they use
         self.compared = 0  # cells with a baseline, which are judged as one family
 
     def do(self, runs: Sequence[CellRun]) -> None:
@@ -45,13 +53,11 @@ class Phases:
             if reason := run.cell.impossible():
                 run.finish(msgspec.structs.replace(run.blank, status="skipped", reason=reason))
         self._find_bases(_open(runs))
-        self._compile_runner([run for run in _open(runs) if run.compiles_runner])
+        self._refuse_forks(_open(runs))
+        self._compile_runners(_open(runs))
         self._build(_open(runs))
         self._build_bases([run for run in _open(runs) if run.base])
-        alike: dict[bytes, list[CellRun]] = defaultdict(list)
-        for run in _open(runs):
-            alike[msgspec.json.encode([run.cell.measure, run.cell.device])].append(run)
-        for group in alike.values():
+        for group in _measured_together(_open(runs)):
             self._measure(group, group[0].cell)
 
     def finish(self, run: CellRun, result: Result) -> None:
@@ -66,8 +72,16 @@ class Phases:
         if self.settings.sweep.fail_fast:
             raise FailFastError
 
-    def _compile_runner(self, runs: Sequence[CellRun]) -> None:
-        """Get the native runner if a cell needs it: from the cache, or compiled now."""
+    def _compile_runners(self, runs: Sequence[CellRun]) -> None:
+        """Get the native runners that cells and their baselines need: from the cache, or compiled now."""
+        wanting: dict[str | None, list[CellRun]] = defaultdict(list)
+        for run in runs:
+            for env in run.compiled_for:
+                wanting[env].append(run)
+        for env, those in wanting.items():
+            self._compile_runner(env, _open(those))
+
+    def _compile_runner(self, env: str | None, runs: Sequence[CellRun]) -> None:
         if not runs:
             return
         first = runs[0]
@@ -75,7 +89,7 @@ class Phases:
         stages = Stages(first.emit)
         try:
             with stages("compile"):
-                self.runner = compile_runner(
+                self.runners[env] = compile_runner(
                     self.cache.native if self.cache and self.cache.writable() else self.scratch,
                     first.cell.runner.compilers,
                     scratch=self.scratch,
@@ -83,6 +97,7 @@ class Phases:
                     on_wait=lambda: stages.progress(
                         "compile", "waiting: another etbench is compiling the runner"
                     ),
+                    env=env,
                 )
         except EtbenchError as error:
             for run in runs:
@@ -93,9 +108,18 @@ class Phases:
             if run.cell.compare_to:
                 try:
                     run.base = find_base(run.cell, run.cell.compare_to)
+                    elsewhere(run.base.settings.env)  # which may be gone
                 except EtbenchError as error:
                     self.fail(run, error)
         self.compared = sum(run.base is not None for run in runs)
+
+    def _refuse_forks(self, runs: Sequence[CellRun]) -> None:
+        """Fail cells whose rounds must be forked although they are interleaved with another interpreter's."""
+        for group in _measured_together(runs):
+            envs = {how.env for run in group for how in run.ways}
+            if group[0].cell.measure.start == "fork" and len(envs) > 1:
+                for run in group:
+                    self.fail(run, MIXED_FORKS)
 
     def _build(self, runs: Sequence[CellRun]) -> None:
         """Build each distinct program once, for all cells that need it."""
@@ -175,7 +199,7 @@ class Phases:
 
     def _measure(self, runs: Sequence[CellRun], how: Cell) -> None:
         measuring = Measuring(
-            runs, runner=self.runner, finish=self.finish, fail=self.fail, family=max(1, self.compared)
+            runs, runners=self.runners, finish=self.finish, fail=self.fail, family=max(1, self.compared)
         )
         try:
             measure(
@@ -188,6 +212,14 @@ class Phases:
             )
         finally:
             measuring.keep_all()
+
+
+def _measured_together(runs: Sequence[CellRun]) -> list[list[CellRun]]:
+    """Return the cells of each request to a measuring process."""
+    alike: dict[bytes, list[CellRun]] = defaultdict(list)
+    for run in runs:
+        alike[msgspec.json.encode([run.cell.measure, run.cell.device])].append(run)
+    return list(alike.values())
 
 
 def _open(runs: Sequence[CellRun]) -> list[CellRun]:

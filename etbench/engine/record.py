@@ -11,6 +11,7 @@ import msgspec
 from etbench.builder import Built
 from etbench.config import Cell, Generation
 from etbench.engine.baseline import Baseline, BaseProgram
+from etbench.engine.elsewhere import elsewhere
 from etbench.engine.known_failures import diagnosed
 from etbench.errors import EtbenchError
 from etbench.events import Failure
@@ -189,10 +190,17 @@ def blank_result(cell: Cell, log_file: str) -> Result:
             target_ci=cell.repeat.target_ci,
         ),
         log_file=log_file,
-        environment=read_environment(threads=None, runner=cell.runner.name),
+        environment=_planned(cell),
         command=cell.command,
         config=cell.config,
     )
+
+
+def _planned(cell: Cell) -> Environment:
+    """Return the environment of a cell that is not measured yet."""
+    found = read_environment(threads=None, runner=cell.runner.name)
+    other = elsewhere(cell.env.runs)
+    return other.described(found) if other else found
 
 
 def failed(blank: Result, error: EtbenchError, rounds: Sequence[Round] = ()) -> Result:

@@ -11,11 +11,11 @@ import math
 import os
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 from msgspec import Struct
@@ -30,6 +30,7 @@ __all__ = [
     "Environment",
     "RuntimeUsed",
     "available_cores",
+    "library_versions",
     "own_vector_extensions",
     "read_environment",
     "vector_extensions",
@@ -63,8 +64,11 @@ class Environment(Struct, frozen=True, kw_only=True):
     operating system with its major version, `kernel` its release, and `product` the name of a phone's model;
     results of older versions lack them. `cpu_flags` are the vector extensions, `quota_cores`, `cpu_limit`
     (exact) and `memory_limit_bytes` the smallest limits of the container or cgroups, `governor` and `turbo`
-    the settings of the clock. `node` is the name of this host in a Ray cluster. `commit` is the commit of the
-    git repository in which etbench was started, `dirty` whether its tracked files differed.
+    the settings of the clock. `node` is the name of this host in a Ray cluster. `env` names the interpreter
+    that ran the program (`env.run`), null for the one of etbench. `binding` is the file of the binding of
+    ExecuTorch's runtime that it used, and `start` how the processes of the rounds were started: ``fork`` or
+    ``spawn``, null with the native runner. `commit` is the commit of the git repository in which etbench was
+    started, `dirty` whether its tracked files differed.
     """
 
     host: str
@@ -91,6 +95,9 @@ class Environment(Struct, frozen=True, kw_only=True):
     runtimes: list[str] = []
     commit: str | None = None
     dirty: bool | None = None
+    env: str | None = None
+    binding: str | None = None
+    start: Literal["fork", "spawn"] | None = None
     threads: Count | None
     busy_threads: Count | None = None
     runtime: str | None = None
@@ -129,8 +136,7 @@ def read_environment(
         available_cores=available_cores(),
         memory_bytes=psutil.virtual_memory().total,
         python=platform.python_version(),
-        libraries={"etbench": __version__}  # also for a checkout that is not installed
-        | {name: found for name in LIBRARIES if (found := _version(name))},
+        libraries=library_versions(_version),
         runtimes=list(runtimes),
         commit=commit,
         dirty=dirty,
@@ -138,6 +144,11 @@ def read_environment(
         runner=runner,
         load_average=[round(value, 2) for value in psutil.getloadavg()],
     )
+
+
+def library_versions(version_of: Callable[[str], str | None]) -> dict[str, str]:
+    """Return the versions of etbench, also of a checkout that is not installed, and of the libraries."""
+    return {"etbench": __version__} | {name: found for name in LIBRARIES if (found := version_of(name))}
 
 
 def available_cores() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from etbench.artifact import TimedSize
@@ -25,6 +26,7 @@ __all__ = [
     "Compared",
     "Decide",
     "Done",
+    "Elsewhere",
     "Ended",
     "MeasurePart",
     "MeasureRequest",
@@ -55,6 +57,24 @@ class Decide(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     family: int
 
 
+class Elsewhere(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another interpreter of this host that runs a program.
+
+    `env` is what the configuration calls it, `python` its program, `version` that of Python, `libraries` are
+    those that it has, and `binding` is the file of its binding of ExecuTorch's runtime.
+    """
+
+    env: str
+    python: str
+    version: str
+    libraries: dict[str, str]
+    binding: str
+
+    def described(self, host: Environment) -> Environment:
+        """Return the facts about this host with those of the interpreter."""
+        return msgspec.structs.replace(host, env=self.env, python=self.version, libraries=self.libraries)
+
+
 class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An artifact to measure: its folder, how often, with how many threads, and where its log goes.
 
@@ -62,11 +82,12 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     standard error of the measuring process. `runtime` is set in each of its processes, and `executor` names
     the class of its program if ExecuTorch does not run it. `runner` is the executable of the native runner,
     which runs the tasks that it supports; None leaves all to Python. A `phone` has its own runner, and the
-    program runs there. `passes` are the passes other than the timed rounds; None skips them, and `evaluate`
-    without a target skips the evaluation. `timed_sizes` are further sizes of the inputs to time. `base` is
-    the number of the subject that is the baseline of this one: the two then stay in the same blocks to the
-    end, adaptive repeats look at their ratio, and the rounds go on until `decide` is answered, if it is set.
-    `checked`, `done` and `over` are the results of an earlier process that was lost.
+    program runs there. `elsewhere` is the interpreter that runs it, None for that of the measuring process.
+    `passes` are the passes other than the timed rounds; None skips them, and `evaluate` without a target
+    skips the evaluation. `timed_sizes` are further sizes of the inputs to time. `base` is the number of the
+    subject that is the baseline of this one: the two then stay in the same blocks to the end, adaptive
+    repeats look at their ratio, and the rounds go on until `decide` is answered, if it is set. `checked`,
+    `done` and `over` are the results of an earlier process that was lost.
     """
 
     folder: str
@@ -78,6 +99,7 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     executor: str | None = None
     runner: str | None = None
     phone: Phone | None = None
+    elsewhere: Elsewhere | None = None
     base: int | None = None
     decide: Decide | None = None
     passes: Passes | None = None
@@ -139,8 +161,8 @@ class CheckPass(Struct, frozen=True, kw_only=True):
     """The results of a process that ran the reference inputs; nothing is timed in it.
 
     `other_sizes` is for a program with dynamic axes. `threads` is what the runtime reports, `busy_threads`
-    how many took CPU time, None if that is not known. `runtime` executed the program, and `runtimes` are the
-    delegates that it can execute.
+    how many took CPU time, None if that is not known. `runtime` executed the program, `runtimes` are the
+    delegates that it can execute, and `binding` is the file of ExecuTorch's Python binding, if it was used.
     """
 
     parity: Parity
@@ -149,6 +171,7 @@ class CheckPass(Struct, frozen=True, kw_only=True):
     busy_threads: int | None = None
     runtimes: list[str] = []
     runtime: RuntimeUsed = RuntimeUsed("executorch", None)
+    binding: str | None = None
 
 
 class NativeOutputs(Struct, frozen=True, kw_only=True):

@@ -10,10 +10,10 @@ import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 
 from etbench.config.sections import INSTALL_COMPILER
+from etbench.environments import interpreter, look, version_in
 from etbench.errors import EtbenchError
 from etbench.system.files import replace_file, sha256
 from etbench.system.locks import locked_where_possible
@@ -21,7 +21,7 @@ from etbench.system.reading import open_regular
 from etbench.system.seal import is_sealed, seal
 from etbench.system.trust import changeable_by_others
 
-__all__ = ["compile_runner"]
+__all__ = ["compile_runner", "libraries_fault"]
 
 SOURCES = Path(__file__).parent
 SHOWN = 12  # lines of the compiler's output in the error
@@ -42,7 +42,13 @@ LIBRARIES = (
 
 
 def compile_runner(
-    folder: Path, compilers: Sequence[str], *, scratch: Path, log: Path, on_wait: Callable[[], None]
+    folder: Path,
+    compilers: Sequence[str],
+    *,
+    scratch: Path,
+    log: Path,
+    on_wait: Callable[[], None],
+    env: str | None = None,
 ) -> Path:
     """Return the executable of the runner, and compile it if the folder does not have one of this user yet.
 
@@ -53,14 +59,16 @@ def compile_runner(
         scratch: an existing folder for temporary files, on the same file system.
         log: the file for the compiler's output.
         on_wait: called if another etbench is compiling it.
+        env: the interpreter whose ExecuTorch has the headers and libraries, see
+            `etbench.environments.interpreter`; None for this one.
 
     Raises:
         EtbenchError: of stage ``compile`` if there is no compiler, or with the compiler's errors.
 
     """
-    command = _command(compilers)
+    command = _command(compilers, _executorch(env))
     user = os.getuid() if hasattr(os, "getuid") else 0
-    runner = folder / f"runner-{_key(command)}-{user}"
+    runner = folder / f"runner-{_key(command, env)}-{user}"
     if not _is_own(runner):
         folder.mkdir(parents=True, exist_ok=True)
         with locked_where_possible(runner.with_name(f"{runner.name}.lock"), on_wait):
@@ -104,14 +112,13 @@ def _sealed_text(runner: Path) -> str:
     return f"runner {sha256(runner)}"
 
 
-def _command(compilers: Sequence[str]) -> list[str]:
-    """Return the command that compiles the runner, without its output file."""
+def _command(compilers: Sequence[str], package: Path) -> list[str]:
+    """Return the command that compiles the runner for a package of ExecuTorch, without its output file."""
     compiler = next(filter(None, map(shutil.which, compilers)), None)
     if compiler is None:
         raise EtbenchError(
             f"none of {', '.join(compilers)} is installed", stage="compile", hint=INSTALL_COMPILER
         )
-    package = _executorch()
     headers = [package / "include", package / "include/executorch/runtime/core/portable_type/c10"]
     return [
         compiler,
@@ -125,20 +132,37 @@ def _command(compilers: Sequence[str]) -> list[str]:
     ]
 
 
-def _executorch() -> Path:
+def _executorch(env: str | None) -> Path:
     """Return the folder of the package without importing it."""
-    found = importlib.util.find_spec("executorch")
-    if found is None or not found.submodule_search_locations:
+    if env is not None:
+        folders = look(interpreter(env)).executorch
+    else:
+        found = importlib.util.find_spec("executorch")
+        folders = [Path(one) for one in found.submodule_search_locations or ()] if found else []
+    if not folders:
         raise EtbenchError("executorch is not installed", stage="compile")
-    return Path(next(iter(found.submodule_search_locations)))
+    return folders[0]
 
 
-def _key(command: list[str]) -> str:
+def libraries_fault(env: str | None) -> str | None:
+    """Return why the runner cannot be compiled against the ExecuTorch of an interpreter, or None.
+
+    Wheels have libraries to link with from 1.5.0 on.
+    """
+    if any((_executorch(env) / "lib").glob("libexecutorch.*")):
+        return None
+    return (
+        f"executorch {version_in(env, 'executorch')} has no libraries to link the native runner with, as "
+        "wheels have from 1.5.0 on; use runner=python"
+    )
+
+
+def _key(command: list[str], env: str | None) -> str:
     """Return a checksum of everything that the executable depends on."""
     told = subprocess.run(
         [command[0], "--version"], capture_output=True, text=True, errors="replace", check=False
     ).stdout
-    digest = hashlib.sha256("\n".join([version("executorch"), told, *command]).encode())
+    digest = hashlib.sha256("\n".join([version_in(env, "executorch") or "", told, *command]).encode())
     for source in sorted([*SOURCES.glob("*.h"), *SOURCES.glob("*.cpp")]):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:12]

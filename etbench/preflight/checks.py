@@ -19,7 +19,9 @@ from etbench.config.model_data import known_kind, unused_data
 from etbench.config.sections import CacheSettings, Evaluate, Runner
 from etbench.config.target import name_fault
 from etbench.config.target import options_fault as options_refused
-from etbench.errors import nearest
+from etbench.environments import BUILDING, RUNNING, interpreter, look
+from etbench.errors import EtbenchError, nearest
+from etbench.native import libraries_fault
 from etbench.preflight.file_checks import (
     folder_fault,
     labelled_fault,
@@ -73,6 +75,7 @@ def missing_here(cell: Cell) -> list[str]:
         start_fault(cell.measure.start) if local else None,
         device_fault(cell.device, cell.evaluate),
         executor_fault(cell.device, cell.delegate.executor),
+        *env_faults(cell),
         phone_fault(cell.device, cell.runner, cell.profile),
         cache_fault(cache_folder(cell.cache.dir)) if cell.cache.enabled else None,
         remote_fault(cell.cache),
@@ -176,6 +179,28 @@ def executor_fault(device: Device, executor: str | None) -> str | None:
     if executor is None or isinstance(device, HostDevice | RayDevice) or executor.startswith("etbench."):
         return None
     return f"delegate.executor={executor}: your code is not sent to a device; measure on device=host"
+
+
+def env_faults(cell: Cell) -> list[str]:
+    """Check the interpreters that build and run a cell: packages, versions, and what can measure there."""
+    if cell.env.runs and not isinstance(cell.device, HostDevice):
+        other = "; it has device.python" if isinstance(cell.device, SshDevice) else ""
+        return [f"env.run={cell.env.runs}: for device=host only, not for device={cell.device.kind}{other}"]
+    builds, runs = cell.env.builds, cell.env.runs
+    uses = [("env.build", builds, BUILDING), ("env.run", runs, RUNNING)]
+    if builds == runs:
+        uses = [("env", builds, BUILDING)]
+    faults = []
+    for key, env, needed in uses:
+        if env is not None:
+            try:
+                fault = look(interpreter(env)).fault(needed)
+            except EtbenchError as error:
+                fault = error.message
+            faults += [f"{key}={env}: {fault}"] if fault else []
+    if not faults and cell.compiles_runner and (fault := libraries_fault(cell.env.runs)):
+        faults.append(f"runner=native: {fault}")
+    return faults
 
 
 def phone_fault(device: Device, runner: Runner, profile: bool) -> str | None:

@@ -12,20 +12,32 @@ from importlib.metadata import version
 import msgspec
 
 from etbench.config.sections import Delegate
+from etbench.environments.installed import BINDINGS, BUILDING, look
+from etbench.environments.names import interpreter
 from etbench.host.environment import Environment
 
-__all__ = ["Advice", "advise", "describe", "other_runtimes", "registered_backends"]
+__all__ = [
+    "FAULT",
+    "Advice",
+    "advise",
+    "describe",
+    "describe_interpreter",
+    "other_runtimes",
+    "registered_backends",
+]
 
 GIB = 2**30
 LITTLE_MEMORY = 4 * GIB
 BUSY_SHARE = 0.1
+FAULT = "cannot be used"
 
 # Run in its own process: importing the runtime takes seconds, and may crash.
-RUNTIME_PROGRAM = """
-import json
-from executorch.extension.pybindings import _C
+RUNTIME_PROGRAM = f"""
+import importlib, importlib.util, json, torch
+names = ["executorch.extension.pybindings." + name for name in {BINDINGS!r}]
+binding = importlib.import_module(next(filter(importlib.util.find_spec, names), names[0]))
 import executorch.kernels.quantized
-print(json.dumps(sorted(_C._get_registered_backend_names())))
+print(json.dumps(sorted(binding._get_registered_backend_names())))
 """
 
 
@@ -105,10 +117,10 @@ def _word(fact: bool | None) -> str:
     return "unknown" if fact is None else "on" if fact else "off"
 
 
-def registered_backends() -> tuple[list[str] | None, str]:
-    """Return the delegates that the installed runtime has, or None and why it does not start."""
+def registered_backends(python: str = sys.executable) -> tuple[list[str] | None, str]:
+    """Return the delegates that the runtime of an interpreter has, or None and why it does not start."""
     done = subprocess.run(
-        [sys.executable, "-c", RUNTIME_PROGRAM],
+        [python, "-c", RUNTIME_PROGRAM],
         capture_output=True,
         text=True,
         errors="replace",
@@ -118,3 +130,25 @@ def registered_backends() -> tuple[list[str] | None, str]:
     if done.returncode:
         return None, (done.stderr.strip().splitlines() or ["no output"])[-1]
     return list(json.loads(done.stdout.strip().splitlines()[-1])), ""
+
+
+def describe_interpreter(env: str) -> Iterator[tuple[str, str]]:
+    """Yield each fact about another interpreter as its name and a text, the last of them what is wrong.
+
+    Args:
+        env: as `etbench.environments.interpreter` takes it.
+
+    Raises:
+        EtbenchError: of stage ``env`` if there is no such interpreter.
+
+    """
+    found = look(interpreter(env))
+    yield "interpreter", f"{found.python}, Python {found.version}"
+    known = ((name, found.version_of(name)) for name in (*BUILDING, "torchvision", "transformers"))
+    yield "libraries", ", ".join(f"{name} {version}" for name, version in known if version)
+    yield "binding", str(found.binding or "none")
+    if fault := found.fault(BUILDING):
+        yield FAULT, fault
+        return
+    backends, why = registered_backends(found.python)
+    yield ("runtimes", ", ".join(["portable", *backends])) if backends is not None else (FAULT, why)

@@ -20,8 +20,8 @@ __all__ = ["Answer", "CellHistory", "ChangePoint", "Run", "cell_histories", "his
 Answer = Literal["changed", "no change", "too few runs", "too much noise"]
 
 CELL = ["model", "precision", "delegate", "inputs", "weights"]
-BESIDE = ["threads", "runner"]
-CONDITIONS = ["commit", "libraries", "host", "cpu", "threads", "runner", "python"]
+BESIDE = ["threads", "runner", "env"]
+CONDITIONS = ["commit", "libraries", "host", "cpu", "threads", "runner", "env", "python"]
 INTERVAL = ["latency_location_ms", "latency_ci95_low_ms", "latency_ci95_high_ms"]
 ALPHA = 0.05
 UNSTABLE = 0.15  # half width of the interval that an unstable run has at least
@@ -100,7 +100,7 @@ def cell_histories(
     """Return the history of each cell: of one model, precision, delegate, inputs and weights, on one machine.
 
     Threads, versions and commits may differ between its runs: they may explain a change. If a sweep varied
-    threads or runners, runs with different values are separate cells.
+    threads, runners or interpreters, runs with different values are separate cells.
 
     Args:
         frame: from `etbench.results.load_results`, in any order.
@@ -122,7 +122,7 @@ def cell_histories(
 
 
 def _apart(group: pd.DataFrame, *, across_machines: bool) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield runs on different machines, or with other threads or runners in one sweep, as separate cells."""
+    """Yield runs on different machines, or with another way to run in one sweep, as separate cells."""
     names = [name for name in BESIDE if (group.groupby("turn_id")[name].nunique() > 1).any()]
     if not across_machines and group["machine"].nunique() > 1:
         names.append("machine")

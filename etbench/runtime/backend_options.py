@@ -10,10 +10,9 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-from executorch.extension.pybindings import _C
-
 from etbench.config import XnnpackRuntime
 from etbench.errors import EtbenchError
+from etbench.runtime.binding import binding
 
 __all__ = ["get_option", "set_options"]
 
@@ -60,7 +59,7 @@ def _call(function: str, name: str, value: int) -> int:
     option = _Option(key=NAMES[name].encode(), index=0 if isinstance(value, bool) else 1)
     option.value.number = value  # a flag is its first byte
     try:
-        call: Any = ctypes.CDLL(_C.__file__)[MANGLED.format(function)]
+        call: Any = ctypes.CDLL(binding.__file__)[MANGLED.format(function)]
     except AttributeError as error:
         raise _refusal(name, value, "it does not export that function") from error
     call.argtypes, call.restype = (ctypes.c_char_p, _Span), ctypes.c_uint32

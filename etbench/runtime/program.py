@@ -12,6 +12,7 @@ from etbench.runtime.executors import Executor, OtherProgram, executor_class
 
 __all__ = [
     "backends",
+    "binding_file",
     "load",
     "load_method",
     "load_program",
@@ -102,3 +103,12 @@ def backends(executor: str | None) -> list[str]:
     from etbench.runtime import pte_program
 
     return pte_program.backends()
+
+
+def binding_file(executor: str | None) -> str | None:
+    """Return the file of the binding of ExecuTorch's runtime; None for another runtime."""
+    if executor is not None:
+        return None
+    from etbench.runtime.binding import binding
+
+    return str(binding.__file__)

@@ -9,11 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch  # noqa: F401  before the binding, which needs it
-from executorch.extension.pybindings import _C
-
 from etbench.errors import EtbenchError
 from etbench.host.environment import RuntimeUsed
+from etbench.runtime.binding import binding
 from etbench.runtime.error_codes import explain
 from etbench.runtime.executors import Executor
 
@@ -35,10 +33,9 @@ def load_program(path: Path, threads: int, *, profiled: bool = False) -> Any:
 
     """
     _point_to_openvino()
-    _C._unsafe_reset_threadpool(threads)  # has an effect only before a program is loaded
+    binding._unsafe_reset_threadpool(threads)  # has an effect only before a program is loaded
     try:
-        # The raw bindings: `executorch.runtime` takes seconds to import and copies every output.
-        return _C._load_program(str(path), enable_etdump=profiled)
+        return binding._load_program(str(path), enable_etdump=profiled)
     except RuntimeError as error:
         raise _refusal(error) from error
 
@@ -54,12 +51,12 @@ def load_method(program: Any) -> Executor:
 
 def threads() -> int:
     """Return the size of the thread pool."""
-    return int(_C._threadpool_get_thread_count())
+    return int(binding._threadpool_get_thread_count())
 
 
 def backends() -> list[str]:
     """Return the delegates that this runtime can execute."""
-    return sorted(_C._get_registered_backend_names())
+    return sorted(binding._get_registered_backend_names())
 
 
 def used() -> RuntimeUsed:

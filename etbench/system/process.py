@@ -11,7 +11,6 @@ import math
 import os
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from msgspec import Struct
 from etbench.errors import EtbenchError
 from etbench.events import Event, OnEvent
 from etbench.system.exits import exit_description, status_from_shell
+from etbench.system.interpreters import command_of
 from etbench.system.lines import Lines
 from etbench.system.messages import Answer, Failed, Message, Part, Request, encoded
 from etbench.system.orphans import MARK, end_descendants, end_marked
@@ -50,6 +50,7 @@ class Worker:
         env: variables in addition to those of this process.
         command: replaces this interpreter with the module, for example on another machine, whose shell may
             print something first; that goes to the log.
+        python: another interpreter of this host, which runs the module.
 
     """
 
@@ -61,12 +62,13 @@ class Worker:
         log: Path,
         env: Mapping[str, str] | None = None,
         command: Sequence[str] | None = None,
+        python: str | None = None,
     ) -> None:
         self.module = module
         self._mark = uuid.uuid4().hex
         with log.open("ab") as chatter:
             self._child = subprocess.Popen(
-                command or [sys.executable, "-m", module],
+                command or command_of(module, python=python),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=chatter,
@@ -258,9 +260,9 @@ class Worker:
 
 
 @contextlib.contextmanager
-def worker(module: str, *, scratch: Path, log: Path) -> Iterator[Worker]:
+def worker(module: str, *, scratch: Path, log: Path, python: str | None = None) -> Iterator[Worker]:
     """Provide a `Worker`, and kill everything that it has started at the end, also after an error."""
-    child = Worker(module, scratch=scratch, log=log)
+    child = Worker(module, scratch=scratch, log=log, python=python)
     try:
         yield child
     finally:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from running import CONF
 
 from etbench import compose
-from etbench.engine.baseline import BaseProgram
+from etbench.engine.baseline import BaseProgram, Settings
 from etbench.engine.cell_run import CellRun
 from etbench.engine.measuring import Measuring
 from etbench.errors import EtbenchError
@@ -31,14 +31,14 @@ def run(tmp_path: Path) -> CellRun:
         folder=tmp_path / "new",
     )
     run.base = SimpleNamespace(  # type: ignore[assignment]
-        settings=SimpleNamespace(threads=7, runtime=run.cell.delegate.runtime, runner="python")
+        settings=Settings(threads=7, runtime=run.cell.delegate.runtime, runner="python")
     )
     run.base_program = BaseProgram(tmp_path / "base", "kept", "0" * 64)
     return run
 
 
 def _measuring(run: CellRun) -> Measuring:
-    return Measuring([run], runner=None, finish=CellRun.finish, fail=CellRun.fail)
+    return Measuring([run], runners={}, finish=CellRun.finish, fail=CellRun.fail)
 
 
 def _round(ms: float) -> Round:
@@ -52,9 +52,7 @@ def test_the_base_is_run_as_it_was(run: CellRun) -> None:
 def test_a_comparison_is_decided_unless_the_width_or_the_plan_ends_it(run: CellRun) -> None:
     def question(**repeat: object) -> Decide | None:
         run.cell = replace(run.cell, repeat=replace(run.cell.repeat, **repeat), fail_above=0.1)
-        base, new = Measuring(
-            [run], runner=None, finish=CellRun.finish, fail=CellRun.fail, family=28
-        ).subjects
+        base, new = Measuring([run], runners={}, finish=CellRun.finish, fail=CellRun.fail, family=28).subjects
         assert base.decide is None
         return new.decide
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from etbench.builder.cache.entry import Entry
 from etbench.builder.cache.fingerprint import is_still, named_files, recipe_key
-from etbench.builder.cache.folder import cache_fault, cache_folder
+from etbench.builder.cache.folder import cache_fault
 from etbench.builder.cache.local import Cache
 from etbench.builder.cache.manifest import changed_since
 from etbench.builder.cache.remote import OnLost, RemoteCache
+from etbench.system.cache_folder import cache_folder
 
 __all__ = [
     "Cache",

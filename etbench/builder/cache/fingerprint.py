@@ -10,7 +10,6 @@ import hashlib
 import platform
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import msgspec
 
 from etbench.builder.cache.published import deciding_options, is_of_transformers, taken_from_hub
 from etbench.config import Recipe
+from etbench.environments import python_version_in, version_in
 from etbench.system.files import sha256
 
 __all__ = ["KEY_FORMAT", "LIBRARIES", "digest", "is_still", "named_files", "recipe_key"]
@@ -40,8 +40,8 @@ def recipe_key(recipe: Recipe) -> str | None:
     It covers the targets and options of model, precision and delegate, the inputs, their memory format and
     dynamic axes, the calibration, the contents of every file that they name, the model's files in the local
     cache of the hub, the source of etbench's own code that loads and quantizes, and the versions of the
-    libraries. None means that the key is not known before the build, for example if something must be
-    downloaded first.
+    libraries in the interpreter that builds. None means that the key is not known before the build, for
+    example if something must be downloaded first.
     """
     model = recipe.model
     if model.ready:  # it is built already
@@ -63,7 +63,7 @@ def recipe_key(recipe: Recipe) -> str | None:
         "calibration": recipe.calibration,
         "files": [(str(path), digest(path)) for path in named_files(recipe)],
         "sources": _own_sources(),
-        "versions": _versions(_packages(recipe)),
+        "versions": _versions(_packages(recipe), recipe.python),
         "machine": platform.machine(),
     }
     if recipe.delegate.target in COMPILED:  # machines that share a cache may have other CPUs
@@ -157,11 +157,7 @@ def _packages(recipe: Recipe) -> tuple[str, ...]:
 
 
 @cache
-def _versions(packages: tuple[str, ...]) -> dict[str, str]:
-    found = {"python": ".".join(platform.python_version_tuple()[:2])}
-    for name in packages:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+def _versions(packages: tuple[str, ...], python: str | None) -> dict[str, str]:
+    """Return the versions of packages, of those that are installed for the interpreter that builds."""
+    found = {"python": python_version_in(python).rpartition(".")[0]}
+    return found | {name: known for name in packages if (known := version_in(python, name))}

@@ -4,7 +4,7 @@
         .etbench-cache            the marker
         v2/4f/4f0c….9a31…/        an entry; see `etbench.builder.cache.manifest`
         work/                     unfinished entries, and those that are being removed
-        locks/ native/ baselines/ report/ build_times.json
+        locks/ native/ baselines/ report/ environments/ build_times.json
 
 Only these names are ever read or removed, and links are not followed: something else that lies in the folder,
 or that a link in it leads to, stays.
@@ -19,39 +19,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from etbench.builder.cache.entry import FORMAT
-from etbench.errors import EtbenchError
 
-__all__ = ["VERSIONS", "cache_fault", "cache_folder", "entry_folders", "groups", "mark"]
+__all__ = ["VERSIONS", "cache_fault", "entry_folders", "groups", "mark"]
 
 MARKER = ".etbench-cache"
 TEXT = b"This folder is an artifact cache of etbench, which removes old programs from it.\n"
 VERSIONS = tuple(f"v{number}" for number in range(1, FORMAT + 1))
-FOLDERS = (*VERSIONS, "work", "locks", "native", "baselines", "report")
+FOLDERS = (*VERSIONS, "work", "locks", "native", "baselines", "report", "environments")
 FILES = re.compile(
     r"\.?build_times\.json(\.[0-9a-f]{32}\.tmp)?|build_times\.lock|lost\+found|\.DS_Store|\.nfs\w+"
 )
 GROUP = re.compile("[0-9a-f]{2}")
 ENTRY = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{32})?")
-
-
-def cache_folder(configured: str | None) -> Path:
-    """Return the cache folder: the configured one, else ``ETBENCH_CACHE``, else the user's cache folder.
-
-    Raises:
-        EtbenchError: if it is in the home of a user that does not exist.
-
-    """
-    chosen = configured or os.environ.get("ETBENCH_CACHE")
-    if chosen:
-        try:
-            return Path(chosen).expanduser()
-        except RuntimeError:
-            raise EtbenchError(
-                f"{chosen}: there is no such user; name another folder", stage="cache"
-            ) from None
-    import platformdirs  # not on a device, which imports this package and has no cache
-
-    return Path(platformdirs.user_cache_dir("etbench"))
 
 
 def cache_fault(folder: Path) -> str | None:

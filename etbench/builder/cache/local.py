@@ -107,7 +107,13 @@ class Cache:
             yield
 
     def take(
-        self, key: str, folder: Path, on_lost: OnLost, on_changed: Callable[[str], None] = lambda _: None
+        self,
+        key: str,
+        folder: Path,
+        on_lost: OnLost,
+        on_changed: Callable[[str], None] = lambda _: None,
+        *,
+        env: str | None = None,
     ) -> Artifact | None:
         """Put the files of an entry into an empty folder and return its artifact, or None if there is none.
 
@@ -121,6 +127,7 @@ class Cache:
             on_lost: called with the reason if the remote cache fails.
             on_changed: called with the reason if there are entries of the key, and none is used: they were
                 made from other code or data than there is now, or by another user.
+            env: the interpreter that would build it, see `changed_since`.
 
         """
         changes: list[str] = []
@@ -128,10 +135,10 @@ class Cache:
             if described(entry) is None:
                 discard_damaged(entry, self.work)
         for stored in self._of_key(key):
-            if self._taken(stored, folder, changes.append):
+            if self._taken(stored, folder, changes.append, env):
                 return stored.sidecar.artifact
         if self.remote is not None:
-            fetched = self.remote.fetch(key, folder, on_lost)
+            fetched = self.remote.fetch(key, folder, on_lost, env)
             if fetched is not None:
                 with contextlib.suppress(OSError):  # a full disk, or a cache that can only be read
                     self._enter(fetched, folder)
@@ -140,14 +147,14 @@ class Cache:
             on_changed(changes[0])
         return None
 
-    def find(self, key: str) -> tuple[Artifact | None, str]:
+    def find(self, key: str, *, env: str | None = None) -> tuple[Artifact | None, str]:
         """Return the artifact of a local entry, without copying or checking its files.
 
         If there is none, return what has changed since there was one; empty if there never was.
         """
         changes = []
         for stored in self._of_key(key):
-            if not (change := self._unusable(stored)):
+            if not (change := self._unusable(stored, env)):
                 return stored.sidecar.artifact, ""
             changes.append(change)
         return None, changes[0] if changes else ""
@@ -250,13 +257,15 @@ class Cache:
         found = filter(None, map(described, self._folders(key)))
         return sorted(found, key=lambda stored: -stored.used_ns)
 
-    def _unusable(self, stored: Stored) -> str:
+    def _unusable(self, stored: Stored, env: str | None) -> str:
         """Return why an entry is not used now; empty if it is, unless its files prove to be others."""
-        return of_others(stored, shared=self.shared) or changed_since(stored.sidecar.sources)
+        return of_others(stored, shared=self.shared) or changed_since(stored.sidecar.sources, env)
 
-    def _taken(self, stored: Stored, folder: Path, on_refused: Callable[[str], None]) -> bool:
+    def _taken(
+        self, stored: Stored, folder: Path, on_refused: Callable[[str], None], env: str | None
+    ) -> bool:
         """Put the files of an entry into a folder, and return whether that was done."""
-        refused = self._unusable(stored)
+        refused = self._unusable(stored, env)
         if not refused:
             try:
                 take_files(stored, folder, shared=self.shared)

@@ -23,8 +23,6 @@ in one file, a `Manifest`.
 from __future__ import annotations
 
 import importlib
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import msgspec
@@ -33,6 +31,7 @@ from msgspec import Struct
 from etbench.artifact.sources import DataFile, Sources
 from etbench.builder.cache.entry import Sidecar
 from etbench.builder.cache.fingerprint import digest
+from etbench.environments import version_in
 from etbench.system.modules import find_module, import_folders, import_path
 from etbench.text import and_more
 
@@ -65,10 +64,15 @@ class Manifest(Struct, frozen=True, kw_only=True):
         return Manifest(entries=[new, *others][:KEPT])
 
 
-def changed_since(sources: Sources) -> str:
+def changed_since(sources: Sources, env: str | None = None) -> str:
     """Describe what differs from a list now, such as ``nets/seg.py changed since``; empty if nothing does.
 
     Nothing is imported: modules are only looked for.
+
+    Args:
+        sources: the list.
+        env: the interpreter whose packages count, see `etbench.environments.interpreter`; None for this one.
+
     """
     path = import_path()
     if sources.code or sources.data:
@@ -80,7 +84,7 @@ def changed_since(sources: Sources) -> str:
     gone = [name for name, (_, there) in differing.items() if not there]
     new = [name for name, (before, _) in differing.items() if not before]
     versions = {
-        name: (before, _version(name) or "not installed") for name, before in sources.packages.items()
+        name: (before, version_in(env, name) or "not installed") for name, before in sources.packages.items()
     }
     words = [
         f"{and_more(names, most=3)} {what}"
@@ -112,12 +116,4 @@ def _checksum(file: Path | None) -> str:
     try:
         return digest(file) if file and file.is_file() else ""
     except OSError:
-        return ""
-
-
-@cache
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
         return ""

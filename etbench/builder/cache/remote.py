@@ -58,28 +58,29 @@ class RemoteCache:
         self._lock = threading.Lock()
         self._lost = False
 
-    def fetch(self, key: str, folder: Path, on_lost: OnLost) -> Sidecar | None:
+    def fetch(self, key: str, folder: Path, on_lost: OnLost, env: str | None = None) -> Sidecar | None:
         """Download the files of an entry into an empty folder; None if there is no valid one of this code.
 
         Args:
             key: of the recipe.
             folder: stays empty if there is no entry.
             on_lost: called with the reason, if this call is the first that fails.
+            env: the interpreter that would build it, see `changed_since`.
 
         """
-        return self._unless_lost(lambda: self._download(checked_key(key), folder), on_lost)
+        return self._unless_lost(lambda: self._download(checked_key(key), folder, env), on_lost)
 
     def push(self, sidecar: Sidecar, built: Path, on_lost: OnLost) -> None:
         """Upload an entry whose files are in a folder; `on_lost` is as in `fetch`."""
         if not is_code(program_path(built)):
             self._unless_lost(lambda: self._upload(sidecar, built), on_lost)
 
-    def _download(self, key: str, folder: Path) -> Sidecar | None:
+    def _download(self, key: str, folder: Path, env: str | None) -> Sidecar | None:
         # Not into the folder itself: an abandoned transfer may still write.
         with TemporaryDirectory(dir=folder.parent, prefix="remote-", ignore_cleanup_errors=True) as name:
             for number, sidecar in enumerate(self._manifest(key).entries):
                 (staging := Path(name) / str(number)).mkdir()
-                if not changed_since(sidecar.sources) and self._downloaded(sidecar, staging):
+                if not changed_since(sidecar.sources, env) and self._downloaded(sidecar, staging):
                     for path in FILES:
                         path(staging).replace(path(folder))
                     return sidecar

@@ -21,7 +21,7 @@ from etbench.measure.pass_results import SizeParity
 from etbench.measure.passes.work import Work, timed_ms, work_of
 from etbench.measure.protocol import CheckPass, Compared, Round
 from etbench.runtime.executors import Executor
-from etbench.runtime.program import backends, load, read_batches, runtime_used, threads_of
+from etbench.runtime.program import backends, binding_file, load, read_batches, runtime_used, threads_of
 from etbench.stats.parity import Parity, compare_outputs
 
 __all__ = ["check", "compare", "time_round"]
@@ -59,6 +59,7 @@ def check(folder: Path, threads: int, logits_axis: int | None, executor: str | N
         busy_threads=busy,
         runtimes=backends(executor),
         runtime=runtime_used(executor),
+        binding=binding_file(executor),
     )
 
 

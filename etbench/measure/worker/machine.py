@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from etbench.host.adb import Phone
 from etbench.host.environment import Environment, read_environment
 from etbench.host.load import MachineNow, machine_now
 from etbench.host.phone_facts import phone_environment, phone_now
-from etbench.measure.protocol import Subject
+from etbench.measure.protocol import CheckPass, Elsewhere, Subject
 from etbench.measure.worker.phone import on_phone
-from etbench.measure.worker.round_process import Start, in_fresh_process
+from etbench.measure.worker.round_process import Start, in_fresh_process, started
 from etbench.measure.worker.supervision import Supervision
-from etbench.measure.worker.tasks import OutputsTask, ParityTask, Task
+from etbench.measure.worker.tasks import NATIVE_TASKS, OutputsTask, ParityTask, Task
 from etbench.system.orphans import end_orphans
 
 __all__ = ["Machine", "machine_of"]
@@ -29,8 +29,8 @@ class Machine(Protocol):
     def run(self, task: Task | OutputsTask, answer: type[T], supervision: Supervision) -> T:
         """Run a task; see `etbench.measure.worker.round_process.in_fresh_process`."""
 
-    def environment(self, *, threads: int, runtimes: Sequence[str]) -> Environment:
-        """Return its facts; the arguments come from a process that has loaded the runtime."""
+    def environment(self, check: CheckPass) -> Environment:
+        """Return its facts, those of the runtime from a process that has loaded it."""
 
     def now(self) -> MachineNow:
         """Return its current state."""
@@ -38,26 +38,36 @@ class Machine(Protocol):
 
 def machine_of(asked: Subject, start: Start) -> Machine:
     """Return the machine that a subject is measured on; `start` is how processes are started on this host."""
-    here = _Here(start, asked.runner)
+    here = _Here(start, asked.runner, asked.elsewhere)
     return _There(here, asked.phone) if asked.phone else here
 
 
 class _Here:
     """The machine that this process runs on."""
 
-    def __init__(self, start: Start, runner: str | None) -> None:
-        self._start: Start = start
+    def __init__(self, start: Start, runner: str | None, elsewhere: Elsewhere | None) -> None:
+        self._start: Literal["fork", "spawn"] = started(start)
         self._runner = runner
+        self._elsewhere = elsewhere
 
     def run(self, task: Task | OutputsTask, answer: type[T], supervision: Supervision) -> T:
+        python, native = None, self._runner is not None and isinstance(task, NATIVE_TASKS)
+        if self._elsewhere and not native:
+            python = self._elsewhere.python
+            task = msgspec.structs.replace(task, binding=self._elsewhere.binding)
         try:
-            return in_fresh_process(task, answer, supervision, start=self._start, runner=self._runner)
+            return in_fresh_process(
+                task, answer, supervision, start=self._start, runner=self._runner, python=python
+            )
         finally:
             end_orphans()  # they would disturb the next round
 
-    def environment(self, *, threads: int, runtimes: Sequence[str]) -> Environment:
+    def environment(self, check: CheckPass) -> Environment:
         runner = "native" if self._runner else "python"
-        return read_environment(threads=threads, runtimes=runtimes, runner=runner)
+        found = read_environment(threads=check.threads, runtimes=check.runtimes, runner=runner)
+        found = self._elsewhere.described(found) if self._elsewhere else found
+        start = None if self._runner else self._start
+        return msgspec.structs.replace(found, binding=check.binding, start=start)
 
     def now(self) -> MachineNow:
         return machine_now()
@@ -75,8 +85,8 @@ class _There:
             return self._here.run(task, answer, supervision)
         return on_phone(self._phone, task, answer, supervision)
 
-    def environment(self, *, threads: int, runtimes: Sequence[str]) -> Environment:
-        return phone_environment(self._phone.adb, threads=threads, runtimes=runtimes)
+    def environment(self, check: CheckPass) -> Environment:
+        return phone_environment(self._phone.adb, threads=check.threads, runtimes=check.runtimes)
 
     def now(self) -> MachineNow:
         return phone_now(self._phone.adb)

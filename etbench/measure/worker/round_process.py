@@ -27,6 +27,7 @@ from etbench.measure.worker.tasks import NATIVE_TASKS, OutputsTask, Task, perfor
 from etbench.native.task import encode_task
 from etbench.runtime.error_codes import explain
 from etbench.system.channel import Channel, die_with_parent
+from etbench.system.interpreters import command_of
 
 __all__ = [
     "MODULE",
@@ -35,6 +36,7 @@ __all__ = [
     "in_native",
     "in_program",
     "in_spawned",
+    "started",
 ]
 
 MODULE = "etbench.measure.worker.round_process"
@@ -49,6 +51,7 @@ def in_fresh_process(
     *,
     start: Start,
     runner: str | None = None,
+    python: str | None = None,
 ) -> T:
     """Run the task in a process that does nothing else and return its answer.
 
@@ -59,6 +62,7 @@ def in_fresh_process(
         start: ``fork`` from this process, which must not have started a thread pool, or ``spawn`` a new
             interpreter; ``auto`` forks where this system can.
         runner: the executable of the native runner, which runs the task if it is one of `NATIVE_TASKS`.
+        python: the interpreter to spawn; this one if it is not given, or if this process is forked.
 
     Raises:
         EtbenchError: what the task raised, the signal that killed its process, or that it took too long.
@@ -67,8 +71,8 @@ def in_fresh_process(
     if runner is not None and isinstance(task, NATIVE_TASKS):
         return in_native(task, answer, supervision, runner=runner)
     assert not isinstance(task, OutputsTask)  # only the native runner has this task
-    if start == "spawn" or not hasattr(os, "fork"):
-        return in_spawned(task, answer, supervision)
+    if started(start) == "spawn":
+        return in_spawned(task, answer, supervision, python=python)
 
     def work(tell: Callable[[str], None]) -> T:
         found = perform(task, tell)
@@ -96,14 +100,19 @@ def in_native(task: Task | OutputsTask, answer: type[T], supervision: Supervisio
         raise
 
 
-def in_spawned(task: Task, answer: type[T], supervision: Supervision) -> T:
+def started(start: Start) -> Literal["fork", "spawn"]:
+    """Return how a process is started on this system."""
+    return "spawn" if start == "spawn" or not hasattr(os, "fork") else "fork"
+
+
+def in_spawned(task: Task, answer: type[T], supervision: Supervision, *, python: str | None = None) -> T:
     """Run the task in a new interpreter; see `in_fresh_process`.
 
     Raises:
         EtbenchError: what the task raised, the signal that killed its process, or that it took too long.
 
     """
-    command = [sys.executable, "-m", MODULE, supervision.stage]
+    command = command_of(MODULE, supervision.stage, python=python)
     return in_program(command, msgspec.json.encode(task), answer, supervision)
 
 

@@ -135,7 +135,7 @@ class RunningSubject:
             )
 
     def _environment(self, check: CheckPass) -> Environment:
-        facts = self._machine.environment(threads=check.threads, runtimes=check.runtimes)
+        facts = self._machine.environment(check)
         return msgspec.structs.replace(
             facts,
             busy_threads=check.busy_threads,

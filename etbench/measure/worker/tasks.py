@@ -32,13 +32,15 @@ __all__ = [
 class _Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="task"):
     """A task for the artifact in a folder; `threads` is the size of the runtime's thread pool.
 
-    `executor` names the class of a program of another runtime than ExecuTorch.
+    `executor` names the class of a program of another runtime than ExecuTorch. `binding` is the file of the
+    only binding of ExecuTorch's runtime that may run it; None for any.
     """
 
     folder: str
     threads: int
     runtime: XnnpackRuntime = XnnpackRuntime()
     executor: str | None = None
+    binding: str | None = None
 
 
 class CheckTask(_Task, frozen=True, kw_only=True, tag="check"):
@@ -113,6 +115,10 @@ def perform(task: Task, tell: Callable[[str], None]) -> Struct:
         EtbenchError: of the stage that failed.
 
     """
+    if task.binding is not None and task.executor is None:
+        from etbench.runtime.binding import check_binding
+
+        check_binding(Path(task.binding))
     if task.runtime != XnnpackRuntime():
         from etbench.runtime.backend_options import set_options
 

@@ -24,10 +24,11 @@ def findings_across(named: Named) -> Iterator[Finding]:
 
 def _same_program(named: Named) -> str | None:
     """Name the cells of one model in several precisions whose programs are the same file."""
-    alike: dict[tuple[str, str], list[tuple[str, Result]]] = defaultdict(list)
+    alike: dict[tuple[str, str, str | None], list[tuple[str, Result]]] = defaultdict(list)
     for name, result in named:
         if result.artifact is not None:
-            alike[result.model_name, result.artifact.sha256].append((name, result))
+            runtime = result.environment.libraries.get("executorch")
+            alike[result.model_name, result.artifact.sha256, runtime].append((name, result))
     groups = [
         " and ".join(name for name, _ in cells)
         for cells in alike.values()

@@ -176,9 +176,10 @@ def _judge(
 
 
 def _same_program(base: Result, new: Result) -> bool:
-    return (
-        base.artifact is not None and new.artifact is not None and base.artifact.sha256 == new.artifact.sha256
-    )
+    """Return whether both have one program and one runtime: two versions may build the same bytes."""
+    programs = [side.artifact.sha256 if side.artifact else None for side in (base, new)]
+    runtimes = [side.environment.libraries.get("executorch") for side in (base, new)]
+    return None not in programs and programs[0] == programs[1] and runtimes[0] == runtimes[1]
 
 
 def _is_any_summary(*sides: Result) -> bool:

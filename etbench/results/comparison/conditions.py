@@ -94,3 +94,6 @@ def _conditions(base: Result, new: Result) -> Iterator[tuple[str, str, object, o
         yield "versions", "runtime", executed[0], executed[1]
     for name in ("threads", "runner"):
         yield "settings", name, getattr(sides[0], name), getattr(sides[1], name)
+    old, now = (side.start for side in sides)
+    if None not in (old, now):  # results of older versions, and of the native runner, do not know it
+        yield "settings", "start", old, now

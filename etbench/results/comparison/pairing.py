@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from etbench.config.env import env_words
 from etbench.results.schema import Result
 from etbench.results.schema.names import SAID, cell_words
 from etbench.text import shape_text
@@ -43,13 +44,14 @@ def pair_results(base: Iterable[Result], new: Iterable[Result]) -> Pairing:
 
     Only the latest result of each cell is used. Several cells of one key, such as those of ``threads=1,2``,
     are distinguished by all options that they request, or else by threads and runner. If each side has one,
-    they are paired even if they differ otherwise; the comparison reports that. An imported summary has
-    neither inputs nor weights, so it is paired by model, precision and delegate if nothing fits better.
+    they are paired even if they differ otherwise, such as in the interpreters of `env`; the comparison
+    reports that. An imported summary has neither inputs nor weights, so it is paired by model, precision and
+    delegate if nothing fits better.
     """
     all_new = _newest(new)
     only_base, only_new = _latest(base), _latest(all_new)
     pairs: list[Pair] = []
-    for key in (_asked, _key_and_way, _key, _short):
+    for key in (_asked, _asked_anywhere, _key_and_way, _key, _short):
         fits = _has_summary if key is _short else None
         found = _alone_on_each_side(only_base, only_new, key, fits)
         pairs += found
@@ -96,8 +98,8 @@ def cell_name(result: Result, setting: str = "") -> str:
 def cell_settings(results: Sequence[Result]) -> dict[int, str]:
     """Return, by `id`, what distinguishes each result from others of its model, precision and delegate.
 
-    These are the inputs, weights, threads, runner, runtime and quantization in which they differ, or the
-    cell's id; empty for the only result of its name.
+    These are the inputs, weights, threads, runner, runtime, quantization and interpreters in which they
+    differ, or the cell's id; empty for the only result of its name.
     """
     alike: dict[Key, list[Result]] = defaultdict(list)
     for result in results:
@@ -130,6 +132,7 @@ def _conditions(result: Result) -> tuple[tuple[str, Any], ...]:
         ("runner", environment.runner),
         ("runtime", environment.runtime_words),
         ("quantization", result.artifact.quantization if result.artifact else ""),
+        ("env", env_words(result.config)),
     )
 
 
@@ -157,6 +160,7 @@ def _superseded(result: Result, paired: Sequence[Result]) -> bool:
     return any(
         _key(other) == _key(result)
         and _way(other) == _way(result)
+        and env_words(other.config) == env_words(result.config)
         and other.created_at > result.created_at
         and (other.turn_id is None or other.turn_id != result.turn_id)
         for other in paired
@@ -199,10 +203,16 @@ def _asked(result: Result) -> Key:
     return (*_key(result), *_request(result))
 
 
+def _asked_anywhere(result: Result) -> Key:
+    """Return all that a cell requests, except which interpreters build and run it."""
+    return (*_key(result), *_request(result)[:-1])
+
+
 def _request(result: Result) -> Key:
     parts = [_without_words(result.config.get(name)) for name in ("model", "precision", "delegate")]
     asked = [*parts, *_way(result), result.config.get("calibration")]
-    return (*_short(result), msgspec.json.encode(asked, order="sorted").decode())
+    words = msgspec.json.encode(asked, order="sorted").decode()
+    return (*_short(result), words, env_words(result.config))
 
 
 def _without_words(part: Any) -> Any:

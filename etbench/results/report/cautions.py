@@ -99,7 +99,13 @@ def _together(named: Sequence[tuple[str, Result]]) -> Iterator[str]:
 
 def _conditions(frame: pd.DataFrame) -> Iterator[str]:
     own = frame[frame["source"].eq("etbench")]
-    nouns = {"machine": "machine", "threads": "thread count", "runner": "runner", "inputs": "input shape"}
+    nouns = {
+        "machine": "machine",
+        "threads": "thread count",
+        "runner": "runner",
+        "env": "interpreter",
+        "inputs": "input shape",
+    }
     for column, noun in nouns.items():
         values = own[column].dropna().astype(str)
         varied = values.groupby(own["model"]).nunique()

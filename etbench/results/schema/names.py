@@ -11,6 +11,7 @@ SAID = {  # how a condition is written
     "runner": "{} runner",
     "runtime": "{}",
     "quantization": "{} quantization",
+    "env": "{}",
     "machine": "on {}",
 }
 

@@ -72,10 +72,10 @@ class CellComparison(Struct, frozen=True, kw_only=True):
     is true for the first, and `alarm_low` is the bound that must be above the threshold for it. `advice`
     suggests how to settle what is open. `measured_with` describes the baseline that the cell was interleaved
     with, if that is another one than `base`. `same_program` is true if the programs of both results have the
-    same bytes. `setting` distinguishes it from other cells of its name, and names the conditions in which
-    base and new differ. Separate runs have the number of `base_runs` and `new_runs` that were used, and
-    `drift`, the standard deviation of the log of a run's location between runs, if these show it or it was
-    given.
+    same bytes and were run by the same version of ExecuTorch. `setting` distinguishes it from other cells of
+    its name, and names the conditions in which base and new differ. Separate runs have the number of
+    `base_runs` and `new_runs` that were used, and `drift`, the standard deviation of the log of a run's
+    location between runs, if these show it or it was given.
     """
 
     model: str

@@ -38,7 +38,7 @@ BASE_PRECISION = "fp32"
 BASE_DELEGATE = "portable"
 IDENTITY = ["model", "precision", "delegate"]
 OF_BASE = [METRIC, "pte_bytes", "evaluation", "evaluation_items"]  # what pairs have of their baseline
-CONDITIONS = ["inputs", "weights", "threads", "runner", "machine"]
+CONDITIONS = ["inputs", "weights", "threads", "runner", "env", "machine"]
 
 _log = logging.getLogger(__name__)
 
@@ -125,8 +125,7 @@ def compare_delegates(frame: pd.DataFrame, base: str = BASE_DELEGATE) -> pd.Data
 def rank(frame: pd.DataFrame) -> pd.DataFrame:
     """Order the measured cells by p50: overall, and within each model.
 
-    The conditions in which cells of a model differ (machine, threads, runner, inputs, weights) are columns
-    too.
+    The conditions in which cells of a model differ, such as machine, threads and weights, are columns too.
     """
     measured = _measured(frame).sort_values(METRIC, kind="stable")
     telling = [*_telling(measured), METRIC, "pte_bytes", "sqnr_db", *_weighed(measured)]
@@ -146,8 +145,7 @@ def fastest(frame: pd.DataFrame) -> pd.DataFrame:
 def pivot(frame: pd.DataFrame, value: str = METRIC) -> pd.DataFrame:
     """Return one row per model and one column per (precision, delegate), with the median of repeated cells.
 
-    A model that was measured in several conditions (machine, threads, runner, inputs, weights) has several
-    rows.
+    A model that was measured in several conditions, such as machines, threads or weights, has several rows.
     """
     measured = _measured(frame)
     return measured.pivot_table(
@@ -199,10 +197,10 @@ def _measured(frame: pd.DataFrame) -> pd.DataFrame:
 def against(frame: pd.DataFrame, by: str, base: str, *, confidence: float = 0.95) -> pd.DataFrame:
     """Pair each measured cell with its baseline: the cell that differs only in `by`, which is `base` there.
 
-    The baseline has the same conditions: input shapes, weights, threads, runner and machine, and, if the two
-    were not interleaved, the same versions. What an imported summary does not know counts as equal among the
-    summaries of one tool. If the baseline was measured more than once, the run interleaved with the cell is
-    used, or else the median run. `confidence` is that of the intervals.
+    The baseline has the same conditions: input shapes, weights, threads, runner, interpreter and machine,
+    and, if the two were not interleaved, the same versions. What an imported summary does not know counts as
+    equal among the summaries of one tool. If the baseline was measured more than once, the run interleaved
+    with the cell is used, or else the median run. `confidence` is that of the intervals.
     """
     others = [name for name in IDENTITY if name != by] + CONDITIONS + ["source"]
     measured = _measured(frame)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from etbench.artifact import Delegation
 from etbench.artifact.quantized_words import float_layers
+from etbench.config.env import env_words
 from etbench.host.fingerprint import machine_name, software
 from etbench.measure.pass_results import ItemAnswers, Operator
 from etbench.results.schema import Result
@@ -283,6 +284,11 @@ COLUMNS = (
         _of("artifact", "quantization"),
     ),
     Column("runner", "runner that called it", lambda result: result.environment.runner),
+    Column(
+        "env",
+        "interpreter that built and ran the program: `current`, or another one by its name or path",
+        lambda result: env_words(result.config) if result.source == "etbench" else None,
+    ),
     Column("weights", "where the weights came from", lambda result: result.weights),
     Column("weights_sha256", "checksum of the model's weights in fp32", _of("artifact", "weights_sha256")),
     Column("host", "host", lambda result: result.environment.host),

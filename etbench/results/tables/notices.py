@@ -12,7 +12,7 @@ from etbench.text import and_more
 __all__ = ["notices"]
 
 SHOWN = 3
-CELL = ["model", "precision", "delegate", "inputs", "weights", "threads", "runner", "machine"]
+CELL = ["model", "precision", "delegate", "inputs", "weights", "threads", "runner", "env", "machine"]
 SHARED = ["machine", "threads", "runner", "libraries"]  # what cells mostly need in common to be compared
 
 
