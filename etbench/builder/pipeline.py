@@ -14,6 +14,7 @@ from torch.export import ExportedProgram
 
 from etbench.artifact import Artifact, DataUse, Delegation, TimedSize, program_path, runtime_of
 from etbench.artifact.references import in_format, specs_of, write_references
+from etbench.builder.cost import count_cost, sizes_of
 from etbench.builder.export import export, fits
 from etbench.builder.lowering import lower
 from etbench.builder.numerics import compare_layers
@@ -128,7 +129,11 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
             )
     with stages("lower"):
         delegate = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
-        lowered = lower(converted, delegate, program_path(folder), check_ir=recipe.delegate.check_ir)
+        sizes = sizes_of(prepared.program, references[0], token=loaded.generation is not None)
+        cost = count_cost(prepared.program, converted, sizes, [*references[0], *reference.outputs[0]])
+        lowered = lower(
+            converted, delegate, program_path(folder), check_ir=recipe.delegate.check_ir, sizes=sizes
+        )
     with stages("write"):
         others = [cast_inputs(conversion, other.inputs) for other in reference.others]
         expected = reference.outputs + [other.outputs for other in reference.others]
@@ -177,6 +182,8 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
         quantized=quantized,
         generation=loaded.generation,
         data_use=_data_use(batches, calibrates=calibrates),
+        cost=cost,
+        operators=lowered.operators,
     )
 
 
