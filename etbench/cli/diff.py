@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "profiled now, in turn (interleaved); otherwise the profiles in the results are shown, and no cause "
         "is named. A part is a cause if the interval of its change excludes zero, with 95 % for all parts "
         "together. The exit status is 0 if a cause is named, or both are the same program; 4 if none is (0 "
-        "with --allow-undecided); 1 if the programs failed; 2 for bad usage or cells that cannot be compared."
+        "with --allow-undecided); 2 for bad usage, or if the cells cannot be compared."
     )
     parser.add_argument("a", metavar="A", type=Path, help="result file or folder of the first cell")
     parser.add_argument(
@@ -137,9 +137,9 @@ def _difference(args: argparse.Namespace, a: Found, b: Found) -> Difference:
     if both[0] is None or both[1] is None:
         reason = f"; {notes[0]}" if notes else ""
         raise EtbenchError(
-            f"{' and '.join(without)}: no profile in the result{reason}",
+            f"{' and '.join(without)}: no profile in the result{reason}; measure it with profile=true, or "
+            "with keep_pte=true or the cache, so that its program can be profiled here",
             stage="diff",
-            hint="measure with profile=true, or with the cache or keep_pte=true, so that diff can profile it",
         )
     return difference_of(a[1], b[1], (both[0], both[1]), how=STORED, notes=notes)
 

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from etbench.artifact.kinds import kind_of
 from etbench.measure.pass_results import Operator
+from etbench.results.diff.control import log_ratio
 from etbench.results.diff.profiled import Profiled
 from etbench.stats.paired import paired_difference
 
-__all__ = ["CONFIDENCE", "ELSEWHERE", "UNEXPLAINED", "Change", "OperatorChange", "Part", "parts_of"]
+__all__ = ["ALIKE", "CONFIDENCE", "ELSEWHERE", "UNEXPLAINED", "Change", "OperatorChange", "Part", "parts_of"]
 
 CONFIDENCE = 0.95  # of all intervals of a difference together
 ELSEWHERE = "runtime outside of operators"
+ALIKE = "speed of all operators alike"
 UNEXPLAINED = "unexplained"
 MOST_OPERATORS = 5  # of each part
 
@@ -76,23 +78,39 @@ def parts_of(a: Profiled, b: Profiled) -> tuple[Change, list[Part], Part]:
 
     Each block has the latency of both programs, and the times of their operators. The change of a part is
     taken block by block, and its interval is that of a signed rank (`etbench.stats.paired`); all intervals
-    hold together with 95 %, by Bonferroni. The unexplained part is the change of the latency less that of all
-    operators; what the profiler itself takes is in it.
+    hold together with 95 %, by Bonferroni. Rounds differ in speed by far more than the operators within a
+    round, so the parts are compared at equal speed, which `etbench.results.diff.control` takes from the
+    operators that are the same in both programs; what the two differ in speed is a part by itself. The
+    unexplained part is the change of the latency less that of all operators; what the profiler itself takes
+    is in it.
     """
+    slower = log_ratio(a, b)
     times_a, times_b = _by_kind(a), _by_kind(b)
+    whole_a, whole_b = sum(times_a.values()), sum(times_b.values())
     kinds = list(dict.fromkeys([*times_a, *times_b]))
-    confidence = 1 - (1 - CONFIDENCE) / (len(kinds) + 2)
+    confidence = 1 - (1 - CONFIDENCE) / (len(kinds) + 3)
     nothing = np.zeros(len(a.latency_ms))
-    latency = _change(np.array(a.latency_ms), np.array(b.latency_ms), confidence)
+    latency_a, latency_b = np.array(a.latency_ms), np.array(b.latency_ms)
+    latency = _change(latency_a, latency_b, confidence)
+    at_a, at_b = np.exp(slower / 2), np.exp(-slower / 2)
     parts = [
-        _part(kind, a, b, _change(times_a.get(kind, nothing), times_b.get(kind, nothing), confidence))
+        _part(
+            kind,
+            a,
+            b,
+            _change(times_a.get(kind, nothing) * at_a, times_b.get(kind, nothing) * at_b, confidence),
+        )
         for kind in kinds
     ]
+    if slower.any():
+        parts.append(_alike(_change(whole_a * (1 - at_a), whole_b * (1 - at_b), confidence)))
     parts.sort(key=lambda part: (not part.cause, -abs(part.change.change_ms)))
-    rest_a, rest_b = (
-        np.array(one.latency_ms) - sum(times.values()) for one, times in ((a, times_a), (b, times_b))
-    )
-    return latency, parts, Part(kind=UNEXPLAINED, change=_change(rest_a, rest_b, confidence))
+    rest = _change(latency_a - whole_a, latency_b - whole_b, confidence)
+    return latency, parts, Part(kind=UNEXPLAINED, change=rest)
+
+
+def _alike(change: Change) -> Part:
+    return Part(kind=ALIKE, change=change, cause=change.differs)
 
 
 def _by_kind(program: Profiled) -> dict[str, NDArray[np.float64]]:

@@ -13,6 +13,7 @@ from etbench.results.files.upgrade import fill_in
 from etbench.results.report import tables
 from etbench.results.report.accuracy import accuracy_grid, change_grid
 from etbench.results.report.grid import Grid
+from etbench.results.report.operators import summary_grids
 from etbench.results.report.shipping import Shipping, shipping
 from etbench.results.report.words import Summary, summarize_in_words
 from etbench.results.schema import Result
@@ -95,7 +96,7 @@ def _sections(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Sectio
         specs=_specs(charts.coverage_bars(frame)),
         numbers=[tables.coverage_grid(frame)],
     )
-    yield _operators(frame)
+    yield _operators(frame, results)
 
 
 def _accuracy(frame: pd.DataFrame) -> list[Section]:
@@ -188,7 +189,7 @@ def _rounds(frame: pd.DataFrame, results: Sequence[Result]) -> Section:
     )
 
 
-def _operators(frame: pd.DataFrame) -> Section:
+def _operators(frame: pd.DataFrame, results: Sequence[Result]) -> Section:
     profiled = int(frame["operators"].notna().sum())
     return Section(
         name="operators",
@@ -196,7 +197,7 @@ def _operators(frame: pd.DataFrame) -> Section:
         text=f"The operators that take longest, for {counted(profiled, 'profiled cell')}. The profiler "
         "itself takes time, so these times add up to more than the latency.",
         specs=_specs(charts.operator_bars(frame)),
-        numbers=[tables.operator_grid(frame, TOP)],
+        numbers=[*summary_grids(frame, results, TOP), tables.operator_grid(frame, TOP)],
     )
 
 
