@@ -14,14 +14,18 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from common import built, print_machine
+from common import print_machine
 
+from etbench.artifact import GraphOperator
 from etbench.artifact.kinds import COPIES
+from etbench.builder import build
 from etbench.devices.host import turn_of
 from etbench.engine.diff import BLOCKS, MODULE
+from etbench.host.environment import available_cores
 from etbench.measure import Subject
 from etbench.measure.profile_rounds import ProfileBlock, ProfileRequest, Profiles
 from etbench.measure.protocol import MeasureRequest
+from etbench.preflight.compose import compose
 from etbench.results.diff.parts import parts_of
 from etbench.results.diff.profiled import from_blocks
 from etbench.system.process import worker
@@ -55,10 +59,11 @@ def main() -> None:
 
 def first_named(overrides: tuple[str, ...], trials: int, blocks: int, seed: int) -> list[str]:
     """Return the part that is named first in each trial."""
-    with (
-        built("model=planted", config_dir=CONF) as (_, base),
-        built(*overrides, config_dir=CONF) as (_, new),
-    ):
+    with tempfile.TemporaryDirectory(prefix="etbench-") as name:
+        (base, base_graph), (new, new_graph) = (
+            program(Path(name) / str(number), one)
+            for number, one in enumerate((("model=planted",), overrides))
+        )
         measured = profiled([base, new], trials * blocks, seed)
     named = []
     for start in range(0, len(measured), blocks):
@@ -67,12 +72,28 @@ def first_named(overrides: tuple[str, ...], trials: int, blocks: int, seed: int)
             from_blocks(
                 [block.rounds[number].samples_ms for block in part],
                 [block.profiles[number] for block in part],
+                graph,
             )
-            for number in range(2)
+            for number, graph in enumerate((base_graph, new_graph))
         ]
         causes = [one for one in parts_of(*programs)[1] if one.cause]
         named.append(causes[0].kind if causes else NOTHING)
     return named
+
+
+def program(folder: Path, overrides: tuple[str, ...]) -> tuple[Subject, list[GraphOperator]]:
+    """Build a program, and return it as a subject, with the operators of its graph."""
+    folder.mkdir()
+    cell = compose(list(overrides), config_dir=CONF)
+    artifact = build(cell.recipe, folder, log=folder / "log", on_event=lambda _: None)
+    subject = Subject(
+        folder=str(folder),
+        repeat=cell.repeat,
+        threads=available_cores(),
+        logits_axis=None,
+        log=str(folder / "log"),
+    )
+    return subject, artifact.operators
 
 
 def profiled(subjects: list[Subject], blocks: int, seed: int) -> list[ProfileBlock]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["COPIES", "kind_of"]
+__all__ = ["COPIES", "PRODUCTS", "kind_of"]
 
 # What only moves or converts values; at the border of a subgraph these are what the border costs.
 COPIES = "copies and conversions"
+PRODUCTS = ("convolution", "linear")  # XNNPACK runs a convolution of one pixel as a linear layer
 CALLS = "calls of delegates"  # beyond the operators that they report
 _INSTANCE = re.compile(r"\s*#\d+$")
 _TYPES = re.compile(r"\s*\([^)]*\)")

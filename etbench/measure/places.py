@@ -8,12 +8,10 @@ from collections.abc import Hashable, Iterable, Sequence
 import msgspec
 
 from etbench.artifact import GraphOperator
-from etbench.artifact.kinds import kind_of
+from etbench.artifact.kinds import PRODUCTS, kind_of
 from etbench.measure.pass_results import Operator, Profile
 
 __all__ = ["with_places"]
-
-PRODUCTS = ("convolution", "linear")  # XNNPACK runs a convolution of one pixel as a linear layer
 
 
 def with_places(profile: Profile, graph: Sequence[GraphOperator]) -> Profile:

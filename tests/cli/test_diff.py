@@ -63,7 +63,11 @@ def test_stored_profiles_are_shown_but_name_no_cause(sweep: Path, capsys: pytest
     assert found["interleaved"] is False
     assert "not measured now: " in found["notes"][0]
     first = found["parts"][0]
-    assert (first["kind"], first["cause"], first["change"]["change_ms"]) == ("convolution", False, 12.0)
+    assert (first["kind"], first["cause"], first["change"]["change_ms"]) == (
+        "convolutions and linear layers",
+        False,
+        12.0,
+    )
     assert (first["a_portable"], first["b_portable"]) == (0, 1)
     assert found["delegation"][0]["reason"] == ""  # `add` is first; nothing is known of it
     assert {one["name"]: one["reason"] for one in found["delegation"]}[
@@ -76,7 +80,10 @@ def test_stored_profiles_are_shown_but_name_no_cause(sweep: Path, capsys: pytest
     assert "subgraphs 1 to 2" in printed
     assert "file 1,000 to 2,000 bytes" in printed
     assert status_of("diff", *cells, "--no-measure", "--format=markdown") == 4
-    assert "| convolution | 8 | 20 | +12 | none | 1 more on portable kernels in B" in capsys.readouterr().out
+    assert (
+        "| convolutions and linear layers | 8 | 20 | +12 | none | 1 more on portable kernels in B"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(

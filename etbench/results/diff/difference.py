@@ -104,7 +104,7 @@ def _delegation(a: Artifact | None, b: Artifact | None) -> list[Delegated]:
     if a is None or b is None:
         return []
     one, other = a.delegation, b.delegation
-    names = dict.fromkeys([*one.left_behind, *other.left_behind])
+    names = dict.fromkeys(name for name in [*one.left_behind, *other.left_behind] if name != "getitem")
     found = []
     for name in names:
         counts = (*_taken(one, name), *_taken(other, name))
@@ -122,7 +122,7 @@ def _delegation(a: Artifact | None, b: Artifact | None) -> list[Delegated]:
                 reason=more.reasons.get(name, ""),
             )
         )
-    return found
+    return sorted(found, key=lambda one: -abs(one.a_taken - one.b_taken))
 
 
 def _taken(delegation: Delegation, name: str) -> tuple[int, int]:

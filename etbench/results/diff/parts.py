@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from etbench.artifact.kinds import kind_of
+from etbench.artifact.kinds import PRODUCTS, kind_of
 from etbench.measure.pass_results import Operator
 from etbench.results.diff.control import log_ratio
 from etbench.results.diff.profiled import Profiled
 from etbench.stats.paired import paired_difference
 
-__all__ = ["ALIKE", "CONFIDENCE", "ELSEWHERE", "UNEXPLAINED", "Change", "OperatorChange", "Part", "parts_of"]
+__all__ = [
+    "ALIKE",
+    "ANY_PRODUCT",
+    "CONFIDENCE",
+    "ELSEWHERE",
+    "UNEXPLAINED",
+    "Change",
+    "OperatorChange",
+    "Part",
+    "parts_of",
+]
 
 CONFIDENCE = 0.95  # of all intervals of a difference together
 ELSEWHERE = "runtime outside of operators"
+ANY_PRODUCT = "convolutions and linear layers"
 ALIKE = "speed of all operators alike"
 UNEXPLAINED = "unexplained"
 MOST_OPERATORS = 5  # of each part
@@ -84,8 +95,8 @@ def parts_of(a: Profiled, b: Profiled) -> tuple[Change, list[Part], Part]:
     unexplained part is the change of the latency less that of all operators; what the profiler itself takes
     is in it.
     """
-    slower = log_ratio(a, b)
-    times_a, times_b = _by_kind(a), _by_kind(b)
+    slower, kind = log_ratio(a, b), _naming(a, b)
+    times_a, times_b = _by_kind(a, kind), _by_kind(b, kind)
     whole_a, whole_b = sum(times_a.values()), sum(times_b.values())
     kinds = list(dict.fromkeys([*times_a, *times_b]))
     confidence = 1 - (1 - CONFIDENCE) / (len(kinds) + 3)
@@ -95,12 +106,11 @@ def parts_of(a: Profiled, b: Profiled) -> tuple[Change, list[Part], Part]:
     at_a, at_b = np.exp(slower / 2), np.exp(-slower / 2)
     parts = [
         _part(
-            kind,
-            a,
-            b,
-            _change(times_a.get(kind, nothing) * at_a, times_b.get(kind, nothing) * at_b, confidence),
+            name,
+            *([one for one in program.operators if kind(one) == name] for program in (a, b)),
+            _change(times_a.get(name, nothing) * at_a, times_b.get(name, nothing) * at_b, confidence),
         )
-        for kind in kinds
+        for name in kinds
     ]
     if slower.any():
         parts.append(_alike(_change(whole_a * (1 - at_a), whole_b * (1 - at_b), confidence)))
@@ -113,18 +123,33 @@ def _alike(change: Change) -> Part:
     return Part(kind=ALIKE, change=change, cause=change.differs)
 
 
-def _by_kind(program: Profiled) -> dict[str, NDArray[np.float64]]:
+def _by_kind(program: Profiled, kind_of_one: Callable[[Operator], str]) -> dict[str, NDArray[np.float64]]:
     """Return the time of each kind in each block."""
     times = np.array(program.times_ms).reshape(len(program.times_ms), len(program.operators))
     found: dict[str, NDArray[np.float64]] = {}
     for position, operator in enumerate(program.operators):
-        kind = _kind(operator)
+        kind = kind_of_one(operator)
         found[kind] = found.get(kind, 0.0) + times[:, position]
     return {**found, ELSEWHERE: np.array(program.elsewhere_ms)}
 
 
-def _kind(operator: Operator) -> str:
-    return kind_of(operator.graph_name or operator.name)
+def _naming(a: Profiled, b: Profiled) -> Callable[[Operator], str]:
+    """Return a function that names the kind of an operator.
+
+    Convolutions and linear layers are one kind if it is not known which operator of the graph one of them is,
+    since XNNPACK runs some convolutions as linear layers.
+    """
+    unknown = any(
+        one.kind == "delegated" and not one.graph_name and kind_of(one.name) in PRODUCTS
+        for program in (a, b)
+        for one in program.operators
+    )
+
+    def name(operator: Operator) -> str:
+        kind = kind_of(operator.graph_name or operator.name)
+        return ANY_PRODUCT if unknown and kind in PRODUCTS else kind
+
+    return name
 
 
 def _change(a: NDArray[np.float64], b: NDArray[np.float64], confidence: float) -> Change:
@@ -139,8 +164,7 @@ def _change(a: NDArray[np.float64], b: NDArray[np.float64], confidence: float) -
     )
 
 
-def _part(kind: str, a: Profiled, b: Profiled, change: Change) -> Part:
-    of_a, of_b = ([one for one in program.operators if _kind(one) == kind] for program in (a, b))
+def _part(kind: str, of_a: Sequence[Operator], of_b: Sequence[Operator], change: Change) -> Part:
     changes = sorted(_matched(of_a, of_b), key=lambda one: -abs(one.change_ms))
     return Part(
         kind=kind,

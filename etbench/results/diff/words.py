@@ -13,6 +13,7 @@ __all__ = ["HEADER", "answer", "diff_markdown", "remarks", "waterfall_rows"]
 
 HEADER = ("part", "A ms", "B ms", "change ms", f"{CONFIDENCE:.0%} interval", "what differs")
 NAMED = "cause"
+MOST_DELEGATED = 6
 SMALL = 0.01  # of the larger latency: parts below it that are not causes are one row
 
 
@@ -68,8 +69,9 @@ def remarks(found: Difference) -> Iterator[str]:
     """Yield the lines below the table: how it was measured, delegation, borders and sizes."""
     yield found.how
     yield from found.notes
-    for one in found.delegation:
-        yield _delegated(one)
+    yield from map(_delegated, found.delegation[:MOST_DELEGATED])
+    if (rest := len(found.delegation) - MOST_DELEGATED) > 0:
+        yield f"{rest} more kinds of operators are delegated otherwise: see --format json"
     if changed := [_size(one) for one in found.counts if one.a != one.b]:
         yield "partitions: " + ", ".join(changed)
     if changed := [_size(one, unit=True) for one in found.sizes if one.a != one.b]:
