@@ -24,7 +24,7 @@ Found = tuple[Path, "Result"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = (
-        "If both programs are at hand, in the cache or kept beside their results, their operators are "
+        "If both programs are in the cache, their operators are "
         "profiled now, in turn (interleaved); otherwise the profiles in the results are shown, and no cause "
         "is named. A part is a cause if the interval of its change excludes zero, with 95 % for all parts "
         "together. The exit status is 0 if a cause is named, or both are the same program; 4 if none is (0 "
@@ -47,7 +47,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--measure",
         action=argparse.BooleanOptionalAction,
-        help="profile both programs now; an error if they are not at hand (default: if they are)",
+        help="profile both programs now, also those kept beside their results; an error if they are not at "
+        "hand (default: profile them if both are in the cache)",
     )
     parser.add_argument(
         "--blocks", type=_count, default=15, help="number of blocks that are measured (default: 15)"
@@ -156,7 +157,7 @@ def _measured(args: argparse.Namespace, a: Found, b: Found) -> tuple[Profiled, P
 
     with workspace(None) as scratch:
         cache = Cache(cache_folder(None), 0, None)
-        sides = sides_at_hand((a, b), cache, scratch)
+        sides = sides_at_hand((a, b), cache, scratch, kept=bool(args.measure))
         return measure_sides(
             sides,
             blocks=args.blocks,

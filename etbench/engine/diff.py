@@ -41,7 +41,7 @@ class Side:
 
 
 def sides_at_hand(
-    found: tuple[tuple[Path, Result], tuple[Path, Result]], cache: Cache, scratch: Path
+    found: tuple[tuple[Path, Result], tuple[Path, Result]], cache: Cache, scratch: Path, *, kept: bool
 ) -> tuple[Side, Side]:
     """Return both programs, with their reference inputs.
 
@@ -51,6 +51,7 @@ def sides_at_hand(
         found: the results and their files.
         cache: of built programs.
         scratch: an existing, empty folder.
+        kept: whether a program beside a result is used, which may have been received with it: it is run.
 
     Raises:
         EtbenchError: of stage ``diff`` if one of them is not at hand, with the reason.
@@ -61,7 +62,8 @@ def sides_at_hand(
         folder = scratch / str(number)
         folder.mkdir()
         _check(result)
-        sides.append(_cached(result, cache, folder) or _kept(path, result, folder))
+        side = _cached(result, cache, folder)
+        sides.append(_kept(path, result, folder) if side is None and kept else side)
     for number, (one, other) in enumerate((sides, sides[::-1])):
         result = found[number][1]
         if one is not None and references_path(one.folder).exists():
@@ -168,7 +170,9 @@ def _lend(side: Side | None, other: Side | None, result: Result) -> None:
     """Give a kept program the inputs of the other one."""
     if side is None:
         raise EtbenchError(
-            f"the program of {_name(result)} is neither in the cache nor kept beside its result", stage=STAGE
+            f"the program of {_name(result)} is not in the cache; --measure also uses one that is kept beside "
+            "a result (keep_pte=true)",
+            stage=STAGE,
         )
     fits = (
         other is not None
