@@ -170,8 +170,8 @@ def _lend(side: Side | None, other: Side | None, result: Result) -> None:
     """Give a kept program the inputs of the other one."""
     if side is None:
         raise EtbenchError(
-            f"the program of {_name(result)} is not in the cache; --measure also uses one that is kept beside "
-            "a result (keep_pte=true)",
+            f"the program of {_name(result)} is not in the cache; --measure also uses one that is kept "
+            "beside a result (keep_pte=true)",
             stage=STAGE,
         )
     fits = (

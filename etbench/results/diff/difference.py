@@ -73,7 +73,7 @@ def difference_of(
         b: the other one.
         profiles: the operators' times of both, of the same blocks if there is more than one.
         how: how the profiles were measured, in words.
-        notes: what else must be said.
+        notes: further remarks.
 
     """
     latency, parts, unexplained = parts_of(*profiles)
