@@ -11,6 +11,7 @@ from etbench.errors import EtbenchError
 from etbench.escaping import terminal_text
 
 if TYPE_CHECKING:
+    from etbench.drawing import Picture
     from etbench.results.diff.difference import Difference
     from etbench.results.diff.profiled import Profiled
     from etbench.results.schema import Result
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["configure", "run"]
 
 STORED = "operators' times: from the profiles in the results, which were not interleaved"
+PICTURES: dict[str, Picture] = {".svg": "svg", ".png": "png", ".pdf": "pdf"}
 Found = tuple[Path, "Result"]
 
 
@@ -58,6 +60,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--allow-undecided", action="store_true", help="exit with 0 instead of 4")
     parser.add_argument("--format", choices=["table", "markdown", "json"], default="table")
+    parser.add_argument(
+        "--chart", type=_picture, metavar="FILE", help="also draw the waterfall to a .svg, .png or .pdf file"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
         print(diff_markdown(found))
     else:
         _print(found)
+    if args.chart:
+        _draw(found, args.chart)
     decided = bool(found.causes) or found.same_program
     return OK if decided or args.allow_undecided else UNDECIDED
 
@@ -189,6 +196,23 @@ def _print(found: Difference) -> None:
     print_table(console, columns, waterfall_rows(found), more="`etbench diff --format markdown`")
     for line in remarks(found):
         say(console, line)
+
+
+def _draw(found: Difference, path: Path) -> None:
+    from etbench.drawing import Drawer
+    from etbench.results.charts.waterfall import waterfall
+    from etbench.system.files import replace_file
+
+    with Drawer() as drawer:
+        form = PICTURES[path.suffix]
+        replace_file(path, drawer.draw(waterfall(found).to_dict(), form, name="waterfall"))
+
+
+def _picture(text: str) -> Path:
+    path = Path(text)
+    if path.suffix not in PICTURES:
+        raise argparse.ArgumentTypeError(f"{text}: expected a file that ends with {', '.join(PICTURES)}")
+    return path
 
 
 def _count(text: str) -> int:

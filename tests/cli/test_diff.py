@@ -73,7 +73,9 @@ def test_stored_profiles_are_shown_but_name_no_cause(sweep: Path, capsys: pytest
     assert {one["name"]: one["reason"] for one in found["delegation"]}[
         "aten.convolution.default"
     ] == "too wide"
-    assert status_of("diff", *cells, "--allow-undecided") == 0
+    chart = sweep / "why.svg"
+    assert status_of("diff", *cells, "--allow-undecided", f"--chart={chart}") == 0
+    assert chart.read_text().count("convolutions and linear layers") >= 1
     printed = capsys.readouterr().out
     assert "no cause is named" in printed
     assert "convolution" in printed
