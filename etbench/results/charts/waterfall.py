@@ -13,7 +13,7 @@ __all__ = ["waterfall"]
 SHADES = {
     "latency": PALETTE[0],
     "a cause": PALETTE[5],
-    "not beyond the noise": PALETTE[4],
+    "not named as a cause": PALETTE[4],
     "unexplained": "#999999",
 }
 STEPS = 8  # parts that are drawn; the others are one
@@ -63,7 +63,7 @@ def _steps(found: Difference) -> pd.DataFrame:
     for part in [*shown, found.unexplained]:
         change = part.change
         end = at + change.change_ms
-        shade = "a cause" if part.cause else "not beyond the noise"
+        shade = "a cause" if part.cause else "not named as a cause"
         bounds = (change.low_ms, change.high_ms)
         low, high = (None if bound is None else at + bound for bound in bounds)
         label = f"{change.change_ms:+.3g}"
@@ -74,7 +74,7 @@ def _steps(found: Difference) -> pd.DataFrame:
         if shown and part is shown[-1] and (rest := found.parts[STEPS:]):
             total = sum(one.change.change_ms for one in rest)
             name = f"{len(rest)} other parts"
-            rows.append(_row(name, at, at + total, "not beyond the noise", f"{total:+.3g}"))
+            rows.append(_row(name, at, at + total, "not named as a cause", f"{total:+.3g}"))
             at += total
     rows.append(_row("B", 0.0, latency.b_ms, "latency", f"{latency.b_ms:.4g} ms"))
     return pd.DataFrame(rows).astype({"low": "float64", "high": "float64"})
