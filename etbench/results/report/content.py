@@ -15,6 +15,7 @@ from etbench.results.report.accuracy import accuracy_grid, change_grid
 from etbench.results.report.grid import Grid
 from etbench.results.report.operators import summary_grids
 from etbench.results.report.shipping import Shipping, shipping
+from etbench.results.report.why import differences, why_charts, why_grids
 from etbench.results.report.words import Summary, summarize_in_words
 from etbench.results.schema import Result
 from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, METRIC, to_frame
@@ -97,6 +98,7 @@ def _sections(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Sectio
         numbers=[tables.coverage_grid(frame)],
     )
     yield _operators(frame, results)
+    yield _why(results)
 
 
 def _accuracy(frame: pd.DataFrame) -> list[Section]:
@@ -198,6 +200,18 @@ def _operators(frame: pd.DataFrame, results: Sequence[Result]) -> Section:
         "itself takes time, so these times add up to more than the latency.",
         specs=_specs(charts.operator_bars(frame)),
         numbers=[*summary_grids(frame, results, TOP), tables.operator_grid(frame, TOP)],
+    )
+
+
+def _why(results: Sequence[Result]) -> Section:
+    found = differences(results)
+    return Section(
+        name="why",
+        title="Where the differences lie",
+        text="Profiled cells from fp32 to another precision, kind by kind of operator. These profiles were "
+        "not measured interleaved, so no part is called a cause; `etbench diff` measures two programs in turn.",
+        specs=why_charts(found),
+        numbers=why_grids(found),
     )
 
 
