@@ -209,7 +209,7 @@ def _why(results: Sequence[Result]) -> Section:
         name="why",
         title="Where the differences lie",
         text="Profiled cells from fp32 to another precision, kind by kind of operator. These profiles were "
-        "not measured interleaved, so no part is called a cause; `etbench diff` measures two programs in turn.",
+        "not measured interleaved, so no part is called a cause; `etbench diff` measures two in turn.",
         specs=why_charts(found),
         numbers=why_grids(found),
     )
