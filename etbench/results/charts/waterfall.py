@@ -7,6 +7,7 @@ import pandas as pd
 
 from etbench.results.charts.style import BAR, INK, PALETTE, WIDTH, AnyChart, inline, slim
 from etbench.results.diff.difference import Difference
+from etbench.text import counted
 
 __all__ = ["waterfall"]
 
@@ -73,7 +74,7 @@ def _steps(found: Difference) -> pd.DataFrame:
         at = end
         if shown and part is shown[-1] and (rest := found.parts[STEPS:]):
             total = sum(one.change.change_ms for one in rest)
-            name = f"{len(rest)} other parts"
+            name = counted(len(rest), "other part")
             rows.append(_row(name, at, at + total, "not named as a cause", f"{total:+.3g}"))
             at += total
     rows.append(_row("B", 0.0, latency.b_ms, "latency", f"{latency.b_ms:.4g} ms"))
