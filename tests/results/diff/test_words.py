@@ -60,7 +60,8 @@ def test_the_largest_cause_is_named_with_what_moved(found: Difference) -> None:
     text = diff_markdown(found)
     assert "first of all convolution" in text
     assert "| convolution (cause) | " in text
-    shades = {one["part"]: one["shade"] for one in waterfall(found).to_dict()["data"]["values"]}
+    (steps,) = waterfall(found).to_dict()["datasets"].values()
+    shades = {one["part"]: one["shade"] for one in steps}
     assert shades["convolution"] == "a cause"
     assert shades["add"] == "not named as a cause"
 
