@@ -128,7 +128,7 @@ class Cost(Struct, frozen=True, kw_only=True):
 
 
 class GraphOperator(Struct, frozen=True, kw_only=True):
-    """An operator of the lowered graph, in its order: with the module that it came from, and its output.
+    """An operator of the lowered graph: the module that it came from, and the shape of its output.
 
     `subgraph` is the number of the subgraph of a delegate that it is in, null outside of them. `flops` are
     null if the operator has no formula.

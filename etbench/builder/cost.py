@@ -72,7 +72,7 @@ def count_cost(
 
 
 def outline(module: fx.GraphModule, sizes: Mapping[str, int]) -> list[GraphOperator]:
-    """Return the operators of a lowered graph, with those inside subgraphs, in the order of the graph.
+    """Return the operators of a lowered graph: those outside of subgraphs, then those of each subgraph.
 
     The conversions between floats and integers inside a subgraph are left out.
     """

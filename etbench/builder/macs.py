@@ -15,6 +15,8 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 __all__ = ["count_macs"]
 
+UNCOUNTABLE = (RuntimeError, LookupError, TypeError, ValueError, AssertionError)  # from running an operator
+
 
 def count_macs(nodes: Iterable[fx.Node], sizes: Mapping[str, int] | None = None) -> dict[fx.Node, int] | None:
     """Return the multiply-accumulates of each node that has some, or None if they cannot be counted.
@@ -39,7 +41,7 @@ def count_macs(nodes: Iterable[fx.Node], sizes: Mapping[str, int] | None = None)
                 given = partial(_without_data, sizes=sizes)
                 args, kwargs = (tree_map(given, part) for part in (node.args, node.kwargs))
                 _operator(node)(*args, **kwargs)
-            except (RuntimeError, LookupError):  # it needs the data, since a size depends on them; or a size
+            except UNCOUNTABLE:  # such as an operator that needs the data, since a size depends on them
                 return None
             if flops := counter.get_total_flops():
                 found[node] = flops // 2
