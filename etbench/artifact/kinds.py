@@ -26,7 +26,7 @@ _ALIKE = {
         ),
         COPIES,
     ),
-    **dict.fromkeys(("view_copy", "static reshape", "view", "reshape"), "reshape"),
+    **dict.fromkeys(("view_copy", "static reshape", "view", "reshape", "et_view"), "reshape"),
     "call of the delegate": CALLS,
     "multiply": "mul",
     "subtract": "sub",
