@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -55,11 +55,12 @@ def summarize_operators(profile: Profile, by: By = "kind") -> list[Group]:
     members: dict[str, list[Operator]] = defaultdict(list)
     for operator in profile.operators:
         members[name(operator)].append(operator)
-    times = Counter({group: sum(one.mean_ms for one in ones) for group, ones in members.items()})
+    times = {group: sum(one.mean_ms for one in ones) for group, ones in members.items()}
     if profile.elsewhere_ms > 0:
         times[ELSEWHERE] = profile.elsewhere_ms
-    groups, taken_ms = [], 0.0
-    for group, mean_ms in times.most_common():
+    groups: list[Group] = []
+    taken_ms = 0.0
+    for group, mean_ms in sorted(times.items(), key=lambda item: -item[1]):
         taken_ms += mean_ms
         groups.append(_group(group, members[group], mean_ms, taken_ms, profile.execute_ms))
     return groups

@@ -149,18 +149,20 @@ def _counts(a: Artifact | None, b: Artifact | None) -> list[Size]:
 
 
 def _sizes(a: Artifact | None, b: Artifact | None) -> list[Size]:
-    def graph(artifact: Artifact) -> int | None:
-        if artifact.constant_bytes is None or artifact.delegate_bytes is None:
-            return None
-        return artifact.pte_bytes - artifact.constant_bytes - artifact.delegate_bytes
+    of_a, of_b = _bytes(a), _bytes(b)
+    return [Size(name=name, a=of_a.get(name), b=of_b.get(name)) for name in {**of_a, **of_b}]
 
-    parts = {
-        "file": lambda one: one.pte_bytes,
-        "weights outside delegates": lambda one: one.constant_bytes,
-        "graphs and weights of delegates": lambda one: one.delegate_bytes,
-        "the rest of the file": graph,
-        "planned memory": lambda one: one.arena_bytes,
+
+def _bytes(artifact: Artifact | None) -> dict[str, int | None]:
+    """Return the sizes of the parts of a program; what is not known is None."""
+    if artifact is None:
+        return {}
+    constants, delegates = artifact.constant_bytes, artifact.delegate_bytes
+    known = constants is not None and delegates is not None
+    return {
+        "file": artifact.pte_bytes,
+        "weights outside delegates": constants,
+        "graphs and weights of delegates": delegates,
+        "the rest of the file": artifact.pte_bytes - (constants or 0) - (delegates or 0) if known else None,
+        "planned memory": artifact.arena_bytes,
     }
-    return [
-        Size(name=name, a=read(a) if a else None, b=read(b) if b else None) for name, read in parts.items()
-    ]

@@ -107,7 +107,8 @@ def parts_of(a: Profiled, b: Profiled) -> tuple[Change, list[Part], Part]:
     parts = [
         _part(
             name,
-            *([one for one in program.operators if kind(one) == name] for program in (a, b)),
+            [one for one in a.operators if kind(one) == name],
+            [one for one in b.operators if kind(one) == name],
             _change(times_a.get(name, nothing) * at_a, times_b.get(name, nothing) * at_b, confidence),
         )
         for name in kinds

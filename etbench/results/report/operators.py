@@ -14,6 +14,7 @@ from etbench.results.schema import Result
 
 __all__ = ["summary_grids"]
 
+IDENTITY = ["subject", "precision", "delegate"]
 TITLES: dict[By, str] = {"kind": "Time by kind of operator", "module": "Time by module"}
 
 
@@ -26,10 +27,11 @@ def summary_grids(frame: pd.DataFrame, results: Sequence[Result], top: int) -> I
         top: how many groups of each cell are listed.
 
     """
-    names = frame[["subject", "precision", "delegate"]].to_dict("records")
+    names = frame[IDENTITY].itertuples(index=False, name=None)
+    named = [dict(zip(IDENTITY, name, strict=True)) for name in names]
     for by, title in TITLES.items():
         rows: list[dict[str, Any]] = []
-        for name, result in zip(names, results, strict=True):
+        for name, result in zip(named, results, strict=True):
             groups = summarize_operators(result.profile, by)[:top] if result.profile else []
             if by == "kind" or any(group.name != UNKNOWN for group in groups if group.count):
                 rows += [

@@ -19,7 +19,7 @@ MOST = 8  # that are drawn
 
 def differences(results: Sequence[Result]) -> list[Difference]:
     """Return the difference of each profiled cell from fp32 on its delegate, for the first `MOST` cells."""
-    found = []
+    found: list[Difference] = []
     for base, new in _pairs(results):
         both = stored(base), stored(new)
         if both[0] is not None and both[1] is not None and len(found) < MOST:

@@ -93,11 +93,11 @@ def _compared(base: Sequence[Result], new: Sequence[Result], across: bool) -> Co
 
 def _whys(base: Sequence[Result], new: Sequence[Result]) -> list[tuple[str, str]]:
     """Return a sentence and a waterfall for each of the first cells that were profiled on both sides."""
-    shown = []
-    for pair in pair_results(base, new).pairs:
-        both = stored(pair[0]), stored(pair[1])
+    shown: list[tuple[str, str]] = []
+    for old, fresh in pair_results(base, new).pairs:
+        both = stored(old), stored(fresh)
         if both[0] is not None and both[1] is not None and len(shown) < WATERFALLS:
-            found = difference_of(*pair, (both[0], both[1]), how="")
+            found = difference_of(old, fresh, (both[0], both[1]), how="")
             shown.append((answer(found), inline_svg(waterfall(found), "waterfall")))
     return shown
 
