@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import sympy
 from executorch.exir.delegate import executorch_call_delegate
 from torch import SymInt, Tensor, fx
 from torch._ops import OpOverload
@@ -35,12 +34,13 @@ def sizes_of(program: ExportedProgram, inputs: Sequence[Tensor], *, token: bool)
     values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
     given = [values.get(str(name)) for name in program.graph_signature.user_inputs]
     tensors = [value for value in given if isinstance(value, Tensor)]
-    return {
-        size.node.expr.name: 1 if token else int(length)
+    sizes = [
+        (size.node.expr, length)
         for value, tensor in zip(tensors, inputs, strict=False)
         for size, length in zip(value.shape, tensor.shape, strict=False)
-        if isinstance(size, SymInt) and isinstance(size.node.expr, sympy.Symbol)
-    }
+        if isinstance(size, SymInt)  # type: ignore[unreachable]  # torch types a shape as integers
+    ]
+    return {str(axis): 1 if token else int(length) for axis, length in sizes if axis.is_Symbol}
 
 
 def count_cost(
@@ -141,7 +141,7 @@ def _weights(program: ExportedProgram) -> Iterator[fx.Node]:
 
 def _bits(node: fx.Node) -> int:
     """Return the bits of a constant; integers that are turned back to floats have as many as their range."""
-    value = node.meta["val"]
+    value: Tensor = node.meta["val"]
     each = 8 * value.element_size()
     for user in node.users:
         target = user.target
@@ -150,4 +150,4 @@ def _bits(node: fx.Node) -> int:
             low, high = ({**named, **user.kwargs}.get(name) for name in ("quant_min", "quant_max"))
             if isinstance(low, int) and isinstance(high, int) and user.args[0] is node:
                 each = min(each, (high - low).bit_length())
-    return int(value.numel()) * each
+    return each * int(value.numel())

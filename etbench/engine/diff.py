@@ -102,9 +102,11 @@ def measure_sides(
 
     """
     how = Measure()
+    # The size of a round is that of `etbench.measure.worker.profiles`.
+    repeat = Repeat(runs=blocks, warmup=1, rounds=blocks, rounds_s=max_seconds, max_seconds=max_seconds)
     request = ProfileRequest(
         measure=MeasureRequest(
-            subjects=[_subject(side, log) for side in sides],
+            subjects=[_subject(side, repeat, log) for side in sides],
             seed=secrets.randbits(32),
             block_max_s=how.block_max_s,
             timeout_s=how.timeout_s,
@@ -187,11 +189,11 @@ def _lend(side: Side | None, other: Side | None, result: Result) -> None:
     link_or_copy(references_path(other.folder), references_path(side.folder))
 
 
-def _subject(side: Side, log: Path) -> Subject:
+def _subject(side: Side, repeat: Repeat, log: Path) -> Subject:
     how = Baseline(Path(), side.result).settings
     return Subject(
         folder=str(side.folder),
-        repeat=Repeat(),
+        repeat=repeat,
         threads=how.threads or side.result.environment.threads,
         logits_axis=None,
         log=str(log.absolute()),

@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from etbench.results.numbers import number
 from etbench.results.operator_summary import UNKNOWN, By, summarize_operators
 from etbench.results.report.grid import Grid, Heading, grid
-from etbench.results.report.tables import CELL, number, percent
+from etbench.results.report.tables import CELL, percent
 from etbench.results.schema import Result
 
 __all__ = ["summary_grids"]
