@@ -34,13 +34,16 @@ def sizes_of(program: ExportedProgram, inputs: Sequence[Tensor], *, token: bool)
     values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
     given = [values.get(str(name)) for name in program.graph_signature.user_inputs]
     tensors = [value for value in given if isinstance(value, Tensor)]
-    sizes = [
-        (size.node.expr, length)
+    pairs: list[tuple[Any, int]] = [
+        pair
         for value, tensor in zip(tensors, inputs, strict=False)
-        for size, length in zip(value.shape, tensor.shape, strict=False)
-        if isinstance(size, SymInt)  # type: ignore[unreachable]  # torch types a shape as integers
+        for pair in zip(value.shape, tensor.shape, strict=False)
     ]
-    return {str(axis): 1 if token else int(length) for axis, length in sizes if axis.is_Symbol}
+    return {
+        str(size.node.expr): 1 if token else int(length)
+        for size, length in pairs
+        if isinstance(size, SymInt) and size.node.expr.is_Symbol
+    }
 
 
 def count_cost(

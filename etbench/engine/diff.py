@@ -102,8 +102,8 @@ def measure_sides(
 
     """
     how = Measure()
-    # The size of a round is that of `etbench.measure.worker.profiles`.
-    repeat = Repeat(runs=blocks, warmup=1, rounds=blocks, rounds_s=max_seconds, max_seconds=max_seconds)
+    # Not used: the size of a round is that of `etbench.measure.worker.profiles`.
+    repeat = Repeat(runs=1, warmup=1, rounds=1, rounds_s=1.0, max_seconds=1.0)
     request = ProfileRequest(
         measure=MeasureRequest(
             subjects=[_subject(side, repeat, log) for side in sides],
