@@ -58,6 +58,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "results.tables": (),
     "results.comparison": (),
     "results": (),
+    "results.diff": (),
     "results.decision": (),
     "results.charts": (),
     "results.report": (),

@@ -5,6 +5,8 @@ Their first layers represent mobilenet_v2 and distilbert; with `-m long` the who
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from running import CONF, Sweep, etbench
 
@@ -125,3 +127,19 @@ def test_int8_and_its_fp32_are_compared_with_the_same_reference(sweep: Sweep, mo
         if key[0] == models[TRANSFORMER]
     }
     assert len(set(spreads.values())) == 1, spreads
+
+
+def test_a_diff_profiles_two_cells_of_a_sweep_in_turn(sweep: Sweep, models: dict[str, str]) -> None:
+    name = models[CNN]
+    cells = ("--a", f"{name} fp32 xnnpack", "--b", f"{name} fp32 portable")
+    done = etbench("diff", "swept", *cells, "--blocks=3", "--format=json", cwd=sweep.folder.parent)
+    assert done.returncode == 4, done.stderr  # three blocks bound nothing
+    found = json.loads(done.stdout)
+    assert (found["interleaved"], found["blocks"]) == (True, 3)
+    (convolution,) = (part for part in found["parts"] if part["kind"] == "convolution")
+    assert convolution["a_portable"] == 0 < convolution["b_portable"] == convolution["a_count"]
+    assert all(one["module"].startswith("features") for one in convolution["operators"])
+    assert all(
+        (one["a_where"], one["b_where"]) == ("delegated", "portable") for one in convolution["operators"]
+    )
+    assert next(one for one in found["counts"] if one["name"] == "subgraphs")["b"] == 0

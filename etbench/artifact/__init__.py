@@ -5,9 +5,11 @@ from __future__ import annotations
 from etbench.artifact.description import (
     Artifact,
     BuildRequest,
+    Cost,
     DataSource,
     DataUse,
     Delegation,
+    GraphOperator,
     Quantized,
     TensorSpec,
     TimedSize,
@@ -20,9 +22,11 @@ from etbench.artifact.description import (
 __all__ = [
     "Artifact",
     "BuildRequest",
+    "Cost",
     "DataSource",
     "DataUse",
     "Delegation",
+    "GraphOperator",
     "Quantized",
     "TensorSpec",
     "TimedSize",

@@ -19,9 +19,11 @@ from etbench.stats.layers import Numerics
 __all__ = [
     "Artifact",
     "BuildRequest",
+    "Cost",
     "DataSource",
     "DataUse",
     "Delegation",
+    "GraphOperator",
     "Quantized",
     "TensorSpec",
     "TimedSize",
@@ -101,6 +103,42 @@ class Quantized(Struct, frozen=True, kw_only=True):
     layers_in_float: dict[str, Share | None]
 
 
+class Cost(Struct, frozen=True, kw_only=True):
+    """What one inference costs at least, counted in the exported program, at the sizes that are timed.
+
+    `flops` are those of products: convolutions, linear layers, attention and the like, two for each
+    multiply-accumulate, as torch counts them before quantization; null if they cannot be counted.
+    `without_formula` counts the operators on floats that torch has no formula for, such as activation
+    functions: their work is not in `flops`. `weight_bytes` are the weights in the cell's precision, of which
+    an integer of four bits counts as half a byte. `moved_bytes` adds the inputs and outputs: what must be
+    read and written at least, if all other activations stay in the caches.
+    """
+
+    flops: Count | None
+    weight_bytes: Count
+    moved_bytes: Count
+    without_formula: dict[str, Count] = {}
+
+    @property
+    def flops_per_byte(self) -> float | None:
+        """The arithmetic intensity: `flops` per byte of `moved_bytes`."""
+        return self.flops / self.moved_bytes if self.flops is not None and self.moved_bytes else None
+
+
+class GraphOperator(Struct, frozen=True, kw_only=True):
+    """An operator of the lowered graph: the module that it came from, and the shape of its output.
+
+    `subgraph` is the number of the subgraph of a delegate that it is in, null outside of them. `flops` are
+    null if the operator has no formula.
+    """
+
+    name: str
+    module: str = ""
+    shape: list[Count] = []
+    flops: Count | None = None
+    subgraph: Count | None = None
+
+
 class DataUse(Struct, frozen=True, kw_only=True):
     """Which inputs a program was calibrated on, and on which it is compared with eager.
 
@@ -147,7 +185,9 @@ class Artifact(Struct, frozen=True, kw_only=True):
     of the model's weights in fp32, equal for its programs of all precisions and runtimes; it is empty for a
     program that was built elsewhere. `quantization` is whose scales a program of integers has: those of its
     precision (``same``), or ``own`` ones that another runtime chose on the same calibration data, for the
-    `own_reason`. Both are empty in results of older versions.
+    `own_reason`. Both are empty in results of older versions. `cost` is null in results of older versions and
+    for a program that was built elsewhere. `operators` are those of the lowered graph; a result does not
+    repeat them, but its profile names their modules and shapes.
     """
 
     pte_bytes: Count
@@ -182,6 +222,8 @@ class Artifact(Struct, frozen=True, kw_only=True):
     data_use: DataUse | None = None
     sources: Sources | None = None
     sources_unknown: str = ""
+    cost: Cost | None = None
+    operators: list[GraphOperator] = []
 
 
 def program_path(folder: Path) -> Path:

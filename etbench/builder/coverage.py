@@ -11,7 +11,7 @@ from torch._ops import HigherOrderOperator, OpOverload
 
 from etbench.artifact import Delegation
 
-__all__ = ["coverage", "coverage_of_none"]
+__all__ = ["coverage", "coverage_of_none", "operator_name", "operators"]
 
 # Operators that return their input, possibly in another layout or dtype.
 COPIES = frozenset(
@@ -32,33 +32,33 @@ def coverage(module: fx.GraphModule, reason: Callable[[fx.Node], str]) -> Delega
         reason: returns why a node was left behind, or an empty string if that is not known.
 
     """
-    left = list(_operators(module.graph))
+    left = list(operators(module.graph))
     calls = [node for node in module.graph.nodes if node.target is executorch_call_delegate]
     taken = [
         operator
         for call in calls
-        for operator in _operators(getattr(module, call.args[0].target).original_module.graph)
+        for operator in operators(getattr(module, call.args[0].target).original_module.graph)
     ]
     reasons: dict[str, dict[str, None]] = {}  # a set that keeps its order
     for node in left:
         if why := reason(node):
-            reasons.setdefault(_name(node), {})[why] = None
+            reasons.setdefault(operator_name(node), {})[why] = None
     return Delegation(
         subgraphs=len(calls),
         delegated_nodes=len(taken),
         total_nodes=len(taken) + len(left),
-        left_behind=_most_frequent_first(map(_name, left)),
-        delegated=_most_frequent_first(map(_name, taken)),
+        left_behind=_most_frequent_first(map(operator_name, left)),
+        delegated=_most_frequent_first(map(operator_name, taken)),
         reasons={name: "; ".join(texts) for name, texts in reasons.items()},
         tensors_in=sum(_is_tensor(source) for call in calls for source in _inputs(call)),
         tensors_out=sum(isinstance(value, Tensor) for call in calls for value in _values(call)),
-        border_copies=sum(_name(node) in COPIES and _is_at_border(node) for node in left),
+        border_copies=sum(operator_name(node) in COPIES and _is_at_border(node) for node in left),
     )
 
 
 def coverage_of_none(graph: fx.Graph) -> Delegation:
     """Count the operators of a graph that is not lowered to a delegate."""
-    left = _most_frequent_first(map(_name, _operators(graph)))
+    left = _most_frequent_first(map(operator_name, operators(graph)))
     return Delegation(
         subgraphs=0,
         delegated_nodes=0,
@@ -70,7 +70,7 @@ def coverage_of_none(graph: fx.Graph) -> Delegation:
     )
 
 
-def _operators(graph: fx.Graph) -> Iterator[fx.Node]:
+def operators(graph: fx.Graph) -> Iterator[fx.Node]:
     """Yield the calls of operators, without calls of a delegate and without `getitem`."""
     for node in graph.nodes:
         target = getattr(node.target, "_op", node.target)  # in the edge dialect, the operator it wraps
@@ -80,7 +80,7 @@ def _operators(graph: fx.Graph) -> Iterator[fx.Node]:
             yield node
 
 
-def _name(node: fx.Node) -> str:
+def operator_name(node: fx.Node) -> str:
     """Return the name of an operator with its overload, such as ``aten.add.Tensor``."""
     return str(getattr(node.target, "_op", node.target))
 

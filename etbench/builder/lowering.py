@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from executorch.exir import (
 )
 from torch.export import ExportedProgram
 
-from etbench.artifact import Delegation
+from etbench.artifact import Delegation, GraphOperator
+from etbench.builder.cost import outline
 from etbench.builder.coverage import coverage, coverage_of_none
 from etbench.builder.rejections import listening
 from etbench.delegates import OtherRuntime, ToWrite
@@ -30,6 +32,7 @@ class Lowered:
     arena_bytes: int
     delegation: Delegation
     executable: ExecutorchProgramManager | None
+    operators: list[GraphOperator] = field(default_factory=list)
     own_reason: str | None = None  # why another runtime has quantized the model itself
 
     def write(self, path: Path) -> None:
@@ -39,7 +42,13 @@ class Lowered:
                 self.executable.write_to_file(file)
 
 
-def lower(program: ExportedProgram, delegate: list[Any], *, check_ir: bool = True) -> Lowered:
+def lower(
+    program: ExportedProgram,
+    delegate: list[Any],
+    *,
+    check_ir: bool = True,
+    sizes: Mapping[str, int] | None = None,
+) -> Lowered:
     """Lower a program with the partitioners of a delegate.
 
     Args:
@@ -47,6 +56,7 @@ def lower(program: ExportedProgram, delegate: list[Any], *, check_ir: bool = Tru
         delegate: what the `_target_` of `conf/delegate` returned.
         check_ir: refuse operators that are not in ExecuTorch's core set; without this, the runtime refuses
             those for which it has no kernel.
+        sizes: those of the dynamic axes that are timed, for the shapes and operations of the operators.
 
     """
     # Registers the out variants of quantized_decomposed; without it int8 on portable kernels fails with
@@ -57,17 +67,19 @@ def lower(program: ExportedProgram, delegate: list[Any], *, check_ir: bool = Tru
         edge = to_edge_transform_and_lower(
             program, partitioner=delegate, compile_config=EdgeCompileConfig(_check_ir_validity=check_ir)
         )
-    delegation = coverage(edge.exported_program().graph_module, rejections.reason)
+    graph = edge.exported_program().graph_module
+    delegation = coverage(graph, rejections.reason)
+    operators = outline(graph, sizes or {})
     # Otherwise a buffer that the program writes to, such as a key-value cache, is copied twice per call.
     in_place = bool(program.graph_signature.buffers_to_mutate)
     executable = edge.to_executorch(ExecutorchBackendConfig(run_reinplace_pass=in_place))
-    return Lowered(_arena_bytes(executable), delegation, executable)
+    return Lowered(_arena_bytes(executable), delegation, executable, operators)
 
 
 def written(given: ToWrite, delegate: OtherRuntime, path: Path) -> Lowered:
     """Write a program into a file in the format of another runtime."""
     reason = delegate.write(given, path)
-    return Lowered(0, coverage_of_none(given.program.graph), None, reason)
+    return Lowered(0, coverage_of_none(given.program.graph), None, own_reason=reason)
 
 
 def _arena_bytes(executable: ExecutorchProgramManager) -> int:

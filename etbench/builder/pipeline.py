@@ -14,6 +14,7 @@ from torch.export import ExportedProgram
 
 from etbench.artifact import Artifact, DataUse, Delegation, TimedSize, program_path
 from etbench.artifact.references import in_format, specs_of, write_references
+from etbench.builder.cost import count_cost, sizes_of
 from etbench.builder.export import export, fits
 from etbench.builder.lowering import lower, written
 from etbench.builder.numerics import compare_layers
@@ -132,13 +133,15 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
             )
     with stages("lower"):
         delegate = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
+        sizes = sizes_of(prepared.program, references[0], token=loaded.generation is not None)
+        cost = count_cost(prepared.program, converted, sizes, [*references[0], *reference.outputs[0]])
         if isinstance(delegate, OtherRuntime):
             given = ToWrite(
                 converted, prepared.program, shown.batches, recipe.precision, quantized=conversion.quantizes
             )
             lowered = written(given, delegate, program_path(folder))
         else:
-            lowered = lower(converted, delegate, check_ir=recipe.delegate.check_ir)
+            lowered = lower(converted, delegate, check_ir=recipe.delegate.check_ir, sizes=sizes)
     with stages("write"):
         others = [cast_inputs(conversion, other.inputs) for other in reference.others]
         expected = reference.outputs + [other.outputs for other in reference.others]
@@ -189,6 +192,8 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
         own_reason=lowered.own_reason or "",
         generation=loaded.generation,
         data_use=_data_use(batches, calibrates=calibrates),
+        cost=cost,
+        operators=lowered.operators,
     )
 
 

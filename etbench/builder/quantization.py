@@ -17,7 +17,7 @@ from etbench.errors import NotApplicableError
 from etbench.precisions.skip import module_path
 from etbench.text import and_more
 
-__all__ = ["count_quantized", "refuse_uncast", "refuse_unquantized"]
+__all__ = ["computes", "count_quantized", "refuse_uncast", "refuse_unquantized"]
 
 # The namespaces of PT2E's and torchao's conversions between floats and integers.
 CONVERSIONS = ("quantized_decomposed", "torchao")
@@ -49,7 +49,7 @@ def count_quantized(program: ExportedProgram) -> Quantized:
     ]
     constants = _Constants(program)
     quantized: set[fx.Node] = set()
-    operators = [node for node in nodes if _computes(node)]
+    operators = [node for node in nodes if computes(node)]
     for node in operators:
         if _is_quantized(node, constants, quantized):
             quantized.add(node)
@@ -189,7 +189,7 @@ def _layers(
     return {path: count / total if total else None for path, count in layers.most_common()}
 
 
-def _computes(node: fx.Node) -> bool:
+def computes(node: fx.Node) -> bool:
     """Return whether a node is an operator on floats, and not only a conversion or another view of one."""
     return (
         isinstance(node.target, OpOverload)

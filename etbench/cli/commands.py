@@ -88,6 +88,8 @@ COMMANDS = {
         Command("show", "print the table of finished results"),
         Command("decide", "recommend which precision and delegate of each model to ship"),
         Command("compare", "report which cells became faster or slower between two sets of results"),
+        Command("diff", "show where the difference between the latencies of two cells lies"),
+        Command("trace", "write a result as a trace for Perfetto or chrome://tracing"),
         Command("baseline", "keep results with their programs under a name, list or remove them"),
         Command(
             "report", "write an HTML report with text, charts and tables, or a comment for a pull request"
@@ -109,4 +111,4 @@ COMMANDS = {
         Command("completion", "print the script that completes etbench's command lines in a shell"),
     )
 }
-LATER = ("diff", "trace", "graph")  # reserved names
+LATER = ("graph",)  # reserved names

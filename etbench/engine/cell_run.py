@@ -124,7 +124,10 @@ class CellRun:
         self.program = program
         artifact = program.built.artifact
         self.blank = msgspec.structs.replace(
-            self.blank, artifact=artifact, from_cache=program.built.from_cache, weights=artifact.weights
+            self.blank,
+            artifact=msgspec.structs.replace(artifact, operators=[]),  # its profile names their places
+            from_cache=program.built.from_cache,
+            weights=artifact.weights,
         )
 
     def finish(self, result: Result) -> None:

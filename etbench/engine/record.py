@@ -17,6 +17,7 @@ from etbench.errors import EtbenchError
 from etbench.events import Failure
 from etbench.host.environment import Environment, read_environment
 from etbench.measure import Round, Series
+from etbench.measure.places import with_places
 from etbench.results.comparison.cells import compare_in_turn
 from etbench.results.schema import Generated, InTurn, Requested, Result, RoundFacts
 from etbench.stats import assess, summarize
@@ -67,7 +68,7 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         load=seen.load if seen else None,
         memory=seen.memory if seen else None,
         energy=seen.energy if seen else None,
-        profile=seen.profile if seen else None,
+        profile=with_places(seen.profile, artifact.operators) if seen and seen.profile else None,
         no_profile=seen.no_profile if seen else "",
         parity=series.check.parity,
         parity_at_other_sizes=series.check.other_sizes,

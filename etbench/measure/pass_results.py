@@ -186,7 +186,10 @@ class Operator(Struct, frozen=True, kw_only=True):
     ``delegate`` for the time of a call into a delegate that the operators it reports do not account for, or
     for the whole call if it reports none. It is ``runtime`` for an operator of a runtime other than
     ExecuTorch. Operators with the same `instruction` that are not portable belong to one subgraph. `share` is
-    the share of the whole inference, null if that took no measurable time.
+    the share of the whole inference, null if that took no measurable time. `graph_name` is the operator of
+    the lowered graph that it runs, `module` the module of the model that this came from, `shape` that of its
+    output and `flops` its operations; they are empty where the runtime's operators cannot be matched with the
+    graph's, in results of older versions, and `flops` without a formula.
     """
 
     name: str
@@ -194,6 +197,10 @@ class Operator(Struct, frozen=True, kw_only=True):
     instruction: Whole
     mean_ms: Duration
     share: float | None
+    graph_name: str = ""
+    module: str = ""
+    shape: list[Count] = []
+    flops: Count | None = None
 
 
 class Profile(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-__all__ = ["PairedRatio", "paired_intervals", "paired_ratio"]
+__all__ = ["PairedDifference", "PairedRatio", "paired_difference", "paired_intervals", "paired_ratio"]
 
 EXACT_UP_TO = 100  # blocks; above, the signed rank is nearly normal
 AVERAGES_AT_ONCE = 1_000_000  # 8 MB
@@ -34,6 +34,42 @@ class PairedRatio(Struct, frozen=True, kw_only=True):
     def half_width(self) -> float | None:
         """Half of the interval's width on the log scale; None if it has no bounds."""
         return math.log(self.high / self.low) / 2 if self.low > 0 else None
+
+
+class PairedDifference(Struct, frozen=True, kw_only=True):
+    """How much longer the new program takes than the baseline, in the unit of the values.
+
+    `low` and `high` bound it with the requested confidence; they are infinite if there are too few blocks.
+    """
+
+    change: float
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the two differ."""
+        return self.low > 0 or self.high < 0
+
+
+def paired_difference(
+    base: Sequence[float], new: Sequence[float], *, confidence: float = 0.95
+) -> PairedDifference:
+    """Compare two quantities block by block, as `paired_ratio` does, by their difference.
+
+    A quantity may be zero, such as the time of an operator that only one of two programs has. In that case,
+    or if a part of the program is alike in both, many differences can be equal, and the interval may be a
+    single point.
+
+    Raises:
+        ValueError: if the two have different lengths or there are no blocks.
+
+    """
+    if len(base) != len(new) or not len(base):
+        raise ValueError(f"{len(base)} baseline values and {len(new)} new values are not pairs")
+    differences = np.asarray(new, dtype=np.float64) - np.asarray(base, dtype=np.float64)
+    change, low, high = (float(figure[0]) for figure in _located(differences[None], confidence))
+    return PairedDifference(change=change, low=low, high=high)
 
 
 def paired_ratio(
@@ -78,15 +114,23 @@ def paired_intervals(
 def _intervals(
     ratios: NDArray[np.float64], confidence: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    ratios = _in_batches(ratios)
-    walsh = _walsh_averages(ratios)
-    skipped = _walsh_skipped(ratios.shape[1], 1 - confidence)
+    ratio, low, high = (np.exp(figure) for figure in _located(ratios, confidence))
+    return ratio, low, high
+
+
+def _located(
+    values: NDArray[np.float64], confidence: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the centre of each row of values, and the bounds of it."""
+    values = _in_batches(values)
+    walsh = _walsh_averages(values)
+    skipped = _walsh_skipped(values.shape[1], 1 - confidence)
     if skipped < 0:
-        low, high = (np.full(len(ratios), bound) for bound in (0.0, math.inf))
+        low, high = (np.full(len(values), bound) for bound in (-math.inf, math.inf))
     else:
-        low, high = np.exp(walsh[:, skipped]), np.exp(walsh[:, -1 - skipped])
+        low, high = walsh[:, skipped], walsh[:, -1 - skipped]
     middle = walsh.shape[1]
-    return np.exp((walsh[:, (middle - 1) // 2] + walsh[:, middle // 2]) / 2), low, high
+    return (walsh[:, (middle - 1) // 2] + walsh[:, middle // 2]) / 2, low, high
 
 
 def _log_ratios(base_ms: Sequence[float], new_ms: Sequence[float]) -> NDArray[np.float64]:

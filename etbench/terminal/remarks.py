@@ -11,10 +11,12 @@ from rich.console import Console
 from rich.text import Text
 
 from etbench.artifact import Artifact
+from etbench.artifact.cost_words import cost_words
 from etbench.artifact.quantized_words import quantized_words
 from etbench.events.failure import Failure
 from etbench.measure.pass_results import Profile
 from etbench.results.checks import TITLES, findings_across
+from etbench.results.operator_summary import summarize_operators
 from etbench.results.schema import SEVERITIES, Finding, Result, Severity
 from etbench.results.tables.sizes import sizes_of
 from etbench.stats.layers import Numerics
@@ -179,6 +181,8 @@ def _details(result: Result, name: str) -> Iterator[_Remark]:
         yield _Remark("default", "memory format", f" of {name}: channels last")
     if result.artifact and (quantized := result.artifact.quantized):
         yield _Remark("default", "quantized", f" of {name}: {quantized_words(quantized)}")
+    if result.artifact and (cost := result.artifact.cost):
+        yield _Remark("default", "cost", f" of {name}: {cost_words(cost)}")
     if result.evaluation is not None:
         yield _Remark("default", f"evaluation of {name}", f": {evaluated_words(result)}")
 
@@ -191,19 +195,24 @@ def _built(artifact: Artifact) -> str:
 
 def _print_operators(name: str, profile: Profile, console: Console) -> None:
     total = f"{significant(profile.execute_ms)} ms with the profiler on"
-    say(console, Text(f"{name}: time by operator, of {total}"))
+    say(console, Text(f"{name}: time by kind of operator, of {total}"))
     columns = [
-        *(Column("operator", wraps=True), Column("kind", rank=1, left=True)),
-        *(Column("ms"), Column("share")),
+        *(Column("operators", wraps=True), Column("n", rank=1), Column("portable", rank=2), Column("ms")),
+        *(Column("share"), Column("together", rank=3), Column("GFLOP/s", rank=2)),
     ]
     rows = (
         (
-            *(one.name, one.kind, significant(one.mean_ms)),
-            "?" if one.share is None else f"{one.share:.1%}",
+            *(one.name, str(one.count or ""), str(one.portable or ""), significant(one.mean_ms)),
+            *map(_percent, (one.share, one.cumulative)),
+            significant(one.gflops_per_s) if one.gflops_per_s else "",
         )
-        for one in profile.top(MOST_OPERATORS)
+        for one in summarize_operators(profile)[:MOST_OPERATORS]
     )
     print_table(console, columns, rows)
+
+
+def _percent(share: float | None) -> str:
+    return "?" if share is None else f"{share:.1%}"
 
 
 def _print_sizes(name: str, result: Result, console: Console) -> None:

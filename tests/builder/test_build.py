@@ -43,6 +43,10 @@ def test_an_artifact_says_what_was_built(tmp_path: Path) -> None:
     assert [spec.shape for spec in artifact.inputs] == [[1, 3, 8, 8]]
     assert [spec.shape for spec in artifact.outputs] == [[1, 5]]
     assert artifact.delegation.subgraphs >= 1
+    assert artifact.cost is not None
+    assert artifact.cost.flops == 2 * (36 * 4 * 27 + 144 * 5)
+    places = [(one.name, one.module, one.subgraph) for one in artifact.operators if one.flops]
+    assert places == [("aten.convolution.default", "0", 0), ("aten.linear.default", "3", 0)]
     assert 0 < artifact.delegation.delegated_nodes <= artifact.delegation.total_nodes
     assert set(artifact.build_s) == {event.stage for event in events if event.kind == "stage_finished"}
     inputs, outputs = read_references(tmp_path / "a")

@@ -45,7 +45,7 @@ def test_a_single_cell_is_told_of_in_full(make_result: MakeResult) -> None:
     assert "warning latency.noisy resnet18 fp32 xnnpack: the level is known to ±" in printed
     assert "; other processes used 20% of the CPUs" in printed
     assert "3 of 3 runs fit in repeat.max_seconds=10" in printed
-    assert "time by operator" in printed
+    assert "time by kind of operator" in printed
     assert "layers of resnet18 fp32 xnnpack that differ most from fp32, of 1 compared" in printed
 
 
@@ -57,7 +57,7 @@ def test_many_cells_have_one_line_a_kind_and_no_table_of_operators_or_layers(mak
         "warning latency.noisy, 5 cells: a fp32 xnnpack, b fp32 xnnpack, c fp32 xnnpack and 2"
     )
     assert sum("repeat.max_seconds=10" in line for line in lines) == 1
-    assert "time by operator" not in printed
+    assert "time by kind of operator" not in printed
     assert "differ most" not in printed
     assert len(lines) == 2 + 5 + 1 + 5
 

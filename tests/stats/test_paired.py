@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etbench.stats.paired import EXACT_UP_TO, _signed_rank_law, _walsh_skipped, paired_ratio
+from etbench.stats.paired import (
+    EXACT_UP_TO,
+    _signed_rank_law,
+    _walsh_skipped,
+    paired_difference,
+    paired_ratio,
+)
 
 positive = st.floats(0.1, 1e3)
 blocks = st.lists(st.tuples(positive, positive), min_size=6, max_size=40)
@@ -48,6 +54,17 @@ def test_the_normal_approximation_joins_the_exact_law() -> None:
 def test_too_few_blocks_have_no_bounds() -> None:
     ratio = paired_ratio([1.0] * 5, [1.1, 1.2, 1.3, 1.1, 1.2])
     assert (ratio.low, ratio.high, ratio.half_width) == (0.0, math.inf, None)
+
+
+def test_a_difference_may_be_of_times_that_are_zero() -> None:
+    new = [1.0, 1.1, 1.2, 0.9, 1.0, 1.05]
+    found = paired_difference([0.0] * 6, new)
+    assert (found.low, found.high) == (0.9, 1.2)
+    assert found.excludes_zero
+    assert not paired_difference(new, new).excludes_zero
+    assert not paired_difference([0.0] * 5, new[:5]).excludes_zero, "too few for a bound"
+    with pytest.raises(ValueError, match="not pairs"):
+        paired_difference([1.0], new)
 
 
 def test_blocks_that_are_none_are_refused() -> None:

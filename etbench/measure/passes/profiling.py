@@ -18,17 +18,28 @@ from etbench.measure.passes.work import timed_ms, work_of
 from etbench.runtime.executors import OperatorTime, OtherProgram, executor_class
 from etbench.runtime.program import load_method, load_program, read_batches
 
-__all__ = ["profile_program"]
+__all__ = ["preload", "profile_program"]
 
 FEWEST, MOST, WANTED_S = 3, 50, 5.0  # inferences that are profiled; seconds after which no more begins
+QUICK_MOST, QUICK_S = 20, 0.5  # in one of many rounds
+QUICK_WARMUP = 3
 PORTABLE_CALL, DELEGATE_CALL, EXECUTE = "native_call_", "DELEGATE_CALL", "Method::execute"
 
 
-def profile_program(folder: Path, threads: int, executor: str | None = None) -> Profile:
+def preload() -> None:
+    """Import what reads a profile, so that processes that are forked afterwards need not."""
+    from executorch.devtools import Inspector  # noqa: F401
+
+
+def profile_program(
+    folder: Path, threads: int, executor: str | None = None, *, quick: bool = False
+) -> Profile:
     """Run the program with the runtime's profiler on and return the time of each operator.
 
     The first inference, for a language model the prompt, is left out. Reading what the profiler wrote takes
-    some seconds, since that imports the exporter.
+    some seconds, since that imports the exporter. In a `quick` round, the times are means over the faster
+    half of its inferences, after three more that warm it up: an interruption of one inference would else be
+    the time of the operator that it hit.
 
     Raises:
         EtbenchError: of stage ``load_program`` if the runtime refuses the program, ``profile`` if it has
@@ -42,12 +53,15 @@ def profile_program(folder: Path, threads: int, executor: str | None = None) -> 
     method = load_method(program)
     work = work_of(method, inputs, generation)
     work.begin()
+    most, wanted_s, warmup = (QUICK_MOST, QUICK_S, QUICK_WARMUP) if quick else (MOST, WANTED_S, 0)
     begun, took_ms = time.monotonic(), list[float]()
-    while len(took_ms) < FEWEST or (len(took_ms) < MOST and time.monotonic() - begun < WANTED_S):
+    while len(took_ms) < warmup + FEWEST or (
+        len(took_ms) < warmup + most and time.monotonic() - begun < wanted_s
+    ):
         took_ms.append(timed_ms(work.step))
     if isinstance(program, OtherProgram):
         return _profile_of(program.operator_times(), took_ms)
-    return _etdump_of(program)
+    return _etdump_of(program, warmup=1 + warmup, faster_half=quick)
 
 
 def _profile_of(times: Iterable[OperatorTime], took_ms: Sequence[float]) -> Profile:
@@ -65,17 +79,17 @@ def _profile_of(times: Iterable[OperatorTime], took_ms: Sequence[float]) -> Prof
     )
 
 
-def _etdump_of(program: Any) -> Profile:
+def _etdump_of(program: Any, *, warmup: int, faster_half: bool) -> Profile:
     handle, name = tempfile.mkstemp(suffix=".etdump")
     os.close(handle)
     try:
         program.write_etdump_result_to_file(name)
-        return _read_profile(Path(name), warmup=1)
+        return _read_profile(Path(name), warmup=warmup, faster_half=faster_half)
     finally:
         Path(name).unlink()
 
 
-def _read_profile(etdump: Path, *, warmup: int) -> Profile:
+def _read_profile(etdump: Path, *, warmup: int, faster_half: bool) -> Profile:
     from executorch.devtools import Inspector  # imports the exporter: some seconds
 
     if not etdump.stat().st_size:
@@ -85,21 +99,24 @@ def _read_profile(etdump: Path, *, warmup: int) -> Profile:
         blocks = Inspector(etdump_path=str(etdump)).event_blocks
     events = next(block.events for block in blocks if block.name == "Execute")
     execute = next(event for event in events if event.name == EXECUTE)
-    execute_ms = _mean_ms(execute, warmup)
-    operators = list(_operators(events, execute_ms, warmup))
+    kept = list(range(warmup, len(execute.perf_data.raw)))
+    if faster_half:
+        kept = sorted(sorted(kept, key=execute.perf_data.raw.__getitem__)[: (len(kept) + 1) // 2])
+    execute_ms = _mean_ms(execute, kept)
+    operators = list(_operators(events, execute_ms, kept))
     return Profile(
         execute_ms=execute_ms,
         elsewhere_ms=execute_ms - sum(operator.mean_ms for operator in operators),
-        inferences=len(execute.perf_data.raw) - warmup,
+        inferences=len(kept),
         operators=operators,
     )
 
 
-def _operators(events: Iterable[Any], execute_ms: float, warmup: int) -> Iterable[Operator]:
+def _operators(events: Iterable[Any], execute_ms: float, kept: Sequence[int]) -> Iterable[Operator]:
     """Turn events into operators; those inside a delegate come before the call into it."""
     inside_ms = 0.0
     for event in events:
-        name, took_ms = event.name, _mean_ms(event, warmup)
+        name, took_ms = event.name, _mean_ms(event, kept)
         if event.is_delegated_op:
             kind, inside_ms = "delegated", inside_ms + took_ms
         elif name == DELEGATE_CALL:
@@ -118,5 +135,7 @@ def _operators(events: Iterable[Any], execute_ms: float, warmup: int) -> Iterabl
         )
 
 
-def _mean_ms(event: Any, warmup: int) -> float:
-    return round(float(mean(event.perf_data.raw[warmup:])), 6)  # the clock counts nanoseconds
+def _mean_ms(event: Any, kept: Sequence[int]) -> float:
+    raw = event.perf_data.raw
+    ran = [raw[number] for number in kept if number < len(raw)]  # an operator in a branch may run less often
+    return round(float(mean(ran or raw)), 6)  # the clock counts nanoseconds

@@ -179,6 +179,15 @@ class RunningSubject:
             seconds=seconds,
         )
 
+    def run_task(self, stage: str, task: Task, answer: type[T]) -> T:
+        """Run one task in a fresh process.
+
+        Raises:
+            EtbenchError: if the process fails.
+
+        """
+        return self._run(stage)(task, answer)
+
     def _run(self, stage: str) -> _Run:
         """Return a function that runs a task in a fresh process and reports when that takes long."""
 

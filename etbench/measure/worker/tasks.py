@@ -97,7 +97,9 @@ class EvaluateTask(_Task, frozen=True, kw_only=True, tag="evaluate"):
 
 
 class ProfileTask(_Task, frozen=True, kw_only=True, tag="profile"):
-    """Time the operators: `etbench.measure.passes.profiling.profile_program`."""
+    """Time the operators: `etbench.measure.passes.profiling.profile_program`; `quick` in many rounds."""
+
+    quick: bool = False
 
 
 Task = CheckTask | ParityTask | RoundTask | LoadTask | MemoryTask | EnergyTask | EvaluateTask | ProfileTask
@@ -167,4 +169,4 @@ def perform(task: Task, tell: Callable[[str], None]) -> Struct:
         case ProfileTask():
             from etbench.measure.passes.profiling import profile_program
 
-            return profile_program(folder, task.threads, task.executor)
+            return profile_program(folder, task.threads, task.executor, quick=task.quick)

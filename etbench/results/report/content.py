@@ -13,7 +13,9 @@ from etbench.results.files.upgrade import fill_in
 from etbench.results.report import tables
 from etbench.results.report.accuracy import accuracy_grid, change_grid
 from etbench.results.report.grid import Grid
+from etbench.results.report.operators import summary_grids
 from etbench.results.report.shipping import Shipping, shipping
+from etbench.results.report.why import differences, why_charts, why_grids
 from etbench.results.report.words import Summary, summarize_in_words
 from etbench.results.schema import Result
 from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, to_frame
@@ -96,7 +98,8 @@ def _sections(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Sectio
         specs=_specs(charts.coverage_bars(frame)),
         numbers=[tables.coverage_grid(frame)],
     )
-    yield _operators(frame)
+    yield _operators(frame, results)
+    yield _why(results)
 
 
 def _accuracy(frame: pd.DataFrame) -> list[Section]:
@@ -189,7 +192,7 @@ def _rounds(frame: pd.DataFrame, results: Sequence[Result]) -> Section:
     )
 
 
-def _operators(frame: pd.DataFrame) -> Section:
+def _operators(frame: pd.DataFrame, results: Sequence[Result]) -> Section:
     profiled = int(frame["operators"].notna().sum())
     return Section(
         name="operators",
@@ -197,7 +200,19 @@ def _operators(frame: pd.DataFrame) -> Section:
         text=f"The operators that take longest, for {counted(profiled, 'profiled cell')}. The profiler "
         "itself takes time, so these times add up to more than the latency.",
         specs=_specs(charts.operator_bars(frame)),
-        numbers=[tables.operator_grid(frame, TOP)],
+        numbers=[*summary_grids(frame, results, TOP), tables.operator_grid(frame, TOP)],
+    )
+
+
+def _why(results: Sequence[Result]) -> Section:
+    found = differences(results)
+    return Section(
+        name="why",
+        title="Where the differences lie",
+        text="Profiled cells from fp32 to another precision, kind by kind of operator. These profiles were "
+        "not measured interleaved, so no part is called a cause; `etbench diff` measures two in turn.",
+        specs=why_charts(found),
+        numbers=why_grids(found),
     )
 
 

@@ -37,7 +37,7 @@ def _mb(size_bytes: float) -> str:
     return number(size_bytes / 1e6)
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     return number(100 * share)
 
 
@@ -50,10 +50,10 @@ INTERVAL = [
     Heading("latency_ci95_high_ms", "to", number),
 ]
 P95 = [Heading("latency_p95_ms", "p95 ms", number), Heading("p95_bound", "at most", number)]
-DELEGATED = Heading("delegated_share", "delegated %", _percent)
+DELEGATED = Heading("delegated_share", "delegated %", percent)
 QUANTIZED = [
-    Heading("quantized_macs_share", "quantized % of multiply-accumulates", _percent),
-    Heading("quantized_weights_share", "quantized % of weights", _percent),
+    Heading("quantized_macs_share", "quantized % of multiply-accumulates", percent),
+    Heading("quantized_weights_share", "quantized % of weights", percent),
 ]
 ALL = [
     *CELL,
@@ -62,11 +62,11 @@ ALL = [
     *INTERVAL,
     *P95,
     SQNR,
-    Heading("top1_agreement", "top-1 %", _percent),
+    Heading("top1_agreement", "top-1 %", percent),
     Heading("time_to_first_token_ms", "first token ms", number),
     Heading("prefill_tokens_per_s", "prefill tokens/s", number),
     Heading("decode_tokens_per_s", "decode tokens/s", number),
-    Heading("token_agreement", "equal tokens %", _percent),
+    Heading("token_agreement", "equal tokens %", percent),
     SIZE,
     Heading("peak_memory_bytes", "peak MB", _mb),
     Heading("load_ms", "load ms", number),
@@ -162,11 +162,11 @@ def stability_grid(frame: pd.DataFrame, results: Sequence[Result]) -> Grid:
         Heading("rounds", "rounds", number),
         P50,
         *INTERVAL,
-        Heading("between", "between rounds %", _percent),
-        Heading("drift", "drift %", _percent),
+        Heading("between", "between rounds %", percent),
+        Heading("drift", "drift %", percent),
         Heading("outlying", "outlying", number),
-        Heading("other", "other CPU %", _percent),
-        Heading("steal", "steal %", _percent),
+        Heading("other", "other CPU %", percent),
+        Heading("steal", "steal %", percent),
         Heading("reasons", "reasons"),
     ]
     return grid(judged.join(pd.DataFrame(rows)), headings, "Stability")
@@ -212,7 +212,7 @@ def operator_grid(frame: pd.DataFrame, top: int) -> Grid:
         Heading("position", "position", number),
         Heading("kind", "kind"),
         Heading("mean_ms", "mean ms", number),
-        Heading("share", "share %", _percent),
+        Heading("share", "share %", percent),
     ]
     return grid(longest, headings, f"The {top} operators that take longest")
 

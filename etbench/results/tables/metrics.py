@@ -133,6 +133,17 @@ def _time_share(result: Result) -> float | None:
     return delegation_time_share(profile.operators, profile.execute_ms) if profile else None
 
 
+def _gflops_per_s(result: Result) -> float | None:
+    """Return the operations per second at the median; None if one inference is not what was counted."""
+    flops, p50_ms = _flops(result), _p50(result)
+    return flops / p50_ms / 1e6 if flops is not None and p50_ms else None
+
+
+def _flops(result: Result) -> float | None:
+    cost = result.artifact.cost if result.artifact else None
+    return None if cost is None or cost.flops is None else float(cost.flops)
+
+
 def _layers_in_float(result: Result) -> str | None:
     quantized = result.artifact.quantized if result.artifact else None
     return float_layers(quantized) if quantized else None
@@ -189,6 +200,20 @@ COLUMNS = (
     Column("arena_bytes", "memory planned for activations", _of("artifact", "arena_bytes"), "lower"),
     Column("constant_bytes", "weights outside delegates", _of("artifact", "constant_bytes"), "lower"),
     Column("delegate_bytes", "graphs and weights of delegates", _of("artifact", "delegate_bytes"), "lower"),
+    Column(
+        "flops",
+        "operations of an inference in products (two per multiply-accumulate), before quantization",
+        _flops,
+        "lower",
+    ),
+    Column("gflops_per_s", "these operations per second, at the median", _gflops_per_s, "higher"),
+    Column("weight_bytes", "weights in the cell's precision", _of("artifact.cost", "weight_bytes"), "lower"),
+    Column(
+        "flops_per_byte",
+        "operations per byte of the weights, inputs and outputs (arithmetic intensity)",
+        _of("artifact.cost", "flops_per_byte"),
+        "higher",
+    ),
     Column(
         "peak_memory_bytes",
         "peak memory above the level before the program is loaded",

@@ -12,11 +12,13 @@ import msgspec
 from nicegui import ui
 
 from etbench.artifact import Artifact
+from etbench.artifact.cost_words import cost_words
 from etbench.artifact.quantized_words import quantized_words
 from etbench.config.command import shell_words
 from etbench.preflight.doctor import describe
 from etbench.results import charts
 from etbench.results.comparison.pairing import cell_name
+from etbench.results.operator_summary import summarize_operators
 from etbench.results.schema import Result
 from etbench.results.tables.rounds import round_table
 from etbench.stats.parity import OutputParity, Parity
@@ -209,6 +211,7 @@ def _program(result: Result) -> None:
                     ("planned memory", f"{artifact.arena_bytes / 1e6:.2f} MB"),
                     ("delegated", f"{nodes}, in {counted(taken.subgraphs, 'subgraph')}"),
                     *([("quantized", quantized_words(quantized))] if quantized else []),
+                    *([("cost", cost_words(artifact.cost))] if artifact.cost else []),
                 ]
             )
             if taken.left_behind:
@@ -217,6 +220,15 @@ def _program(result: Result) -> None:
                 if len(rows) > OPERATORS:
                     words(f"and {counted(len(rows) - OPERATORS, 'more kind')} in the JSON file")
     if result.profile is not None:
+        with card("Time by kind of operator"):
+            kinds = [
+                (
+                    *(one.name, str(one.count or ""), f"{one.mean_ms:.4g}"),
+                    *("?" if share is None else f"{share:.1%}" for share in (one.share, one.cumulative)),
+                )
+                for one in summarize_operators(result.profile)[:OPERATORS]
+            ]
+            table(["kind", "operators", "ms", "share", "together"], kinds, numbers=4)
         with card("Operators that take longest"):
             operators = [
                 (one.name, one.kind, f"{one.mean_ms:.4g}", "?" if one.share is None else f"{one.share:.1%}")

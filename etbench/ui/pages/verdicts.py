@@ -9,19 +9,26 @@ from typing import Any
 from nicegui import ui
 
 from etbench.errors import EtbenchError
+from etbench.results.charts.waterfall import waterfall
 from etbench.results.comparison.compare import Comparison, compare_results
 from etbench.results.comparison.conditions import OtherConditionsError
 from etbench.results.comparison.formats import beside_the_table
 from etbench.results.comparison.outcome import decision_counts, family_rule
+from etbench.results.comparison.pairing import pair_results
+from etbench.results.diff.difference import difference_of
+from etbench.results.diff.profiled import stored
+from etbench.results.diff.words import answer
 from etbench.results.schema import Result
 from etbench.ui.faults import Fault, attempt
+from etbench.ui.figures import inline_svg
 from etbench.ui.library import Library
-from etbench.ui.pages.frame import offer_options, table, words
+from etbench.ui.pages.frame import figure, offer_options, table, words
 from etbench.ui.pages.latest import Latest
 
 __all__ = ["Verdicts"]
 
 THRESHOLD = 0.05
+WATERFALLS = 4  # that are drawn
 ALLOWED = ("versions", "settings")  # two machines are never in one ratio
 
 
@@ -59,12 +66,14 @@ class Verdicts:
         base, new = (self.library.results([str(one.value)]) for one in (self.base, self.new))
         across = self.across.value is True
         found = await asyncio.to_thread(attempt, _compared, base, new, across)
+        whys = await asyncio.to_thread(attempt, _whys, base, new)
         if not wanted():
             return
         self.place.clear()
         with self.place:
             if isinstance(found, Comparison):
                 _put(found)
+                _put_whys(whys)
             elif isinstance(found, Fault):
                 words(f"They cannot be compared: {found.reason}")
             else:
@@ -80,6 +89,26 @@ def _compared(base: Sequence[Result], new: Sequence[Result], across: bool) -> Co
         return f"{error.listed}\ntick the box to compare them anyway" if allowed else error.listed
     except EtbenchError as error:
         return str(error.message)
+
+
+def _whys(base: Sequence[Result], new: Sequence[Result]) -> list[tuple[str, str]]:
+    """Return a sentence and a waterfall for each of the first cells that were profiled on both sides."""
+    shown: list[tuple[str, str]] = []
+    for old, fresh in pair_results(base, new).pairs:
+        both = stored(old), stored(fresh)
+        if both[0] is not None and both[1] is not None and len(shown) < WATERFALLS:
+            found = difference_of(old, fresh, (both[0], both[1]), how="")
+            shown.append((answer(found), inline_svg(waterfall(found), "waterfall")))
+    return shown
+
+
+def _put_whys(whys: list[tuple[str, str]] | Fault) -> None:
+    """Show where the differences of profiled cells lie."""
+    if isinstance(whys, Fault):
+        words(f"Where the differences lie cannot be shown: {whys.reason}")
+        return
+    for said, svg in whys:
+        figure(svg, f"Where the difference lies: {said}")
 
 
 def _put(found: Comparison) -> None:

@@ -1,0 +1,156 @@
+"""What an inference costs at least, and each operator of the lowered graph, counted without running it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from executorch.exir.delegate import executorch_call_delegate
+from torch import SymInt, Tensor, fx
+from torch._ops import OpOverload
+from torch.export import ExportedProgram
+
+from etbench.artifact import Cost, GraphOperator
+from etbench.builder.coverage import operator_name, operators
+from etbench.builder.macs import count_macs
+from etbench.builder.quantization import computes
+from etbench.precisions.skip import module_path
+
+__all__ = ["count_cost", "outline", "sizes_of"]
+
+CONVERSIONS = ("quantize", "dequantize")  # which a delegate fuses into its operators
+
+
+def sizes_of(program: ExportedProgram, inputs: Sequence[Tensor], *, token: bool) -> dict[str, int]:
+    """Return the sizes of the dynamic axes that are timed, by the names of their symbols.
+
+    Args:
+        program: the export.
+        inputs: those of the timed batch, flat.
+        token: whether one token of a language model is timed, whose sequence has the length 1.
+
+    """
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
+    given = [values.get(str(name)) for name in program.graph_signature.user_inputs]
+    tensors = [value for value in given if isinstance(value, Tensor)]
+    pairs: list[tuple[Any, int]] = [
+        pair
+        for value, tensor in zip(tensors, inputs, strict=False)
+        for pair in zip(value.shape, tensor.shape, strict=False)
+    ]
+    return {
+        str(size.node.expr): 1 if token else int(length)
+        for size, length in pairs
+        if isinstance(size, SymInt) and size.node.expr.is_Symbol
+    }
+
+
+def count_cost(
+    exported: ExportedProgram,
+    converted: ExportedProgram,
+    sizes: Mapping[str, int],
+    inputs_and_outputs: Iterable[Tensor],
+) -> Cost:
+    """Return the cost of an inference.
+
+    Args:
+        exported: the program before quantization, in which the operations are counted.
+        converted: the program in its precision, whose weights are.
+        sizes: from `sizes_of`.
+        inputs_and_outputs: of the timed batch.
+
+    """
+    nodes = list(_all_nodes(exported))
+    macs = count_macs(nodes, sizes)
+    without = Counter(str(node.target) for node in nodes if computes(node) and node not in (macs or {}))
+    weights = round(sum(_bits(node) for node in _weights(converted)) / 8)
+    moved = sum(tensor.numel() * tensor.element_size() for tensor in inputs_and_outputs)
+    return Cost(
+        flops=None if macs is None else 2 * sum(macs.values()),
+        weight_bytes=weights,
+        moved_bytes=weights + moved,
+        without_formula=dict(without.most_common()),
+    )
+
+
+def outline(module: fx.GraphModule, sizes: Mapping[str, int]) -> list[GraphOperator]:
+    """Return the operators of a lowered graph: those outside of subgraphs, then those of each subgraph.
+
+    The conversions between floats and integers inside a subgraph are left out.
+    """
+    found: list[GraphOperator] = []
+    subgraphs = 0
+    for node in module.graph.nodes:
+        if node.target is executorch_call_delegate:
+            inner = getattr(module, node.args[0].target).original_module.graph
+            taken = [one for one in operators(inner) if not _is_conversion(one)]
+            found += _described(taken, sizes, subgraphs)
+            subgraphs += 1
+    outside = _described(list(operators(module.graph)), sizes, None)
+    return [*outside, *found]
+
+
+def _described(
+    nodes: Sequence[fx.Node], sizes: Mapping[str, int], subgraph: int | None
+) -> Iterator[GraphOperator]:
+    macs = count_macs(nodes, sizes) or {}
+    for node in nodes:
+        yield GraphOperator(
+            name=operator_name(node),
+            module=module_path(node),
+            shape=_shape(node.meta.get("val"), sizes),
+            flops=2 * macs[node] if node in macs else None,
+            subgraph=subgraph,
+        )
+
+
+def _shape(value: Any, sizes: Mapping[str, int]) -> list[int]:
+    """Return the shape of an output; empty if it is not one tensor, or a size is not known."""
+    if not isinstance(value, Tensor):
+        return []
+    shape = [size.node.expr.subs(sizes) if isinstance(size, SymInt) else size for size in value.shape]
+    return [int(size) for size in shape] if all(map(_is_number, shape)) else []
+
+
+def _is_number(size: Any) -> bool:
+    return isinstance(size, int) or bool(size.is_number)
+
+
+def _is_conversion(node: fx.Node) -> bool:
+    return operator_name(node).partition(".")[2].startswith(CONVERSIONS)
+
+
+def _all_nodes(program: ExportedProgram) -> Iterator[fx.Node]:
+    for module in program.graph_module.modules():  # with the branches of `torch.cond`
+        if isinstance(module, fx.GraphModule):
+            yield from module.graph.nodes
+
+
+def _weights(program: ExportedProgram) -> Iterator[fx.Node]:
+    """Yield the constants of a program that it uses and does not write to."""
+    signature = program.graph_signature
+    constants = {
+        *signature.inputs_to_parameters,
+        *signature.inputs_to_buffers,
+        *signature.inputs_to_lifted_tensor_constants,
+    }
+    written = set(signature.buffers_to_mutate.values())
+    for node in program.graph.nodes:
+        buffer = signature.inputs_to_buffers.get(node.name)
+        if node.op == "placeholder" and node.name in constants and node.users and buffer not in written:
+            yield node
+
+
+def _bits(node: fx.Node) -> int:
+    """Return the bits of a constant; integers that are turned back to floats have as many as their range."""
+    value: Tensor = node.meta["val"]
+    each = 8 * value.element_size()
+    for user in node.users:
+        target = user.target
+        if isinstance(target, OpOverload) and target._opname.startswith("dequantize"):
+            named = dict(zip((one.name for one in target._schema.arguments), user.args, strict=False))
+            low, high = ({**named, **user.kwargs}.get(name) for name in ("quant_min", "quant_max"))
+            if isinstance(low, int) and isinstance(high, int) and user.args[0] is node:
+                each = min(each, (high - low).bit_length())
+    return each * int(value.numel())
