@@ -22,6 +22,8 @@ __all__ = [
     "DataSource",
     "DataUse",
     "Delegation",
+    "MixedBlock",
+    "MixedBlocks",
     "Quantized",
     "Runtime",
     "TensorSpec",
@@ -103,6 +105,36 @@ class Quantized(Struct, frozen=True, kw_only=True):
     layers_in_float: dict[str, Share | None]
 
 
+class MixedBlock(Struct, frozen=True, kw_only=True):
+    """A block of the model, and whether it is `kept` in fp32.
+
+    `modules` are the patterns of `precision.keep_fp32` for it. `alone_db` is the SQNR of the model of which
+    only this block is in the precision, run by PyTorch; null if it changes nothing, or cannot be told.
+    """
+
+    name: str
+    modules: list[str]
+    alone_db: float | None
+    kept: bool
+
+
+class MixedBlocks(Struct, frozen=True, kw_only=True):
+    """The blocks of a model in mixed precision, the most sensitive first, of which the first stay in fp32.
+
+    `sqnr_db` is the parity of the mix before it is lowered, run by PyTorch on the reference inputs; null if
+    it cannot be told. `wanted_db` is the parity that was asked for, null if it was a number of blocks.
+    """
+
+    blocks: list[MixedBlock]
+    sqnr_db: float | None
+    wanted_db: float | None = None
+
+    @property
+    def kept(self) -> list[str]:
+        """The names of the blocks in fp32."""
+        return [block.name for block in self.blocks if block.kept]
+
+
 class DataUse(Struct, frozen=True, kw_only=True):
     """Which inputs a program was calibrated on, and on which it is compared with eager.
 
@@ -172,6 +204,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
     numerics: Numerics | None = None
     not_repeatable: str = ""
     quantized: Quantized | None = None
+    mixed: MixedBlocks | None = None
     generation: Generation | None = None
     refusal: str = ""
     data_use: DataUse | None = None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -12,10 +11,19 @@ import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from etbench.artifact import Artifact, DataUse, Delegation, TimedSize, program_path, runtime_of
+from etbench.artifact import (
+    Artifact,
+    DataUse,
+    Delegation,
+    TimedSize,
+    program_path,
+    runtime_of,
+)
 from etbench.artifact.references import in_format, specs_of, write_references
+from etbench.builder.converting import Converter
 from etbench.builder.export import export, fits
 from etbench.builder.lowering import lower
+from etbench.builder.mixing import Mixing, Ranking, mix
 from etbench.builder.numerics import compare_layers
 from etbench.builder.open_axes import OpenAxes, open_axes
 from etbench.builder.quantization import count_quantized, refuse_uncast, refuse_unquantized
@@ -31,7 +39,7 @@ from etbench.events import Stages
 from etbench.models import LoadedModel, load
 from etbench.models.arguments import input_names
 from etbench.models.inputs import ImageInputs, in_index_order
-from etbench.precisions import Shown, cast_inputs, convert
+from etbench.precisions import Shown, cast_inputs
 from etbench.system.files import sha256
 from etbench.text import counted, shape_text
 
@@ -47,6 +55,7 @@ class Prepared:
         reference: its data, and what the eager model returns for them.
         program: its export.
         axes: the axes along which the program accepts any size.
+        rankings: of its blocks, by precision, as they were found.
 
     """
 
@@ -54,6 +63,7 @@ class Prepared:
     reference: Reference
     program: ExportedProgram
     axes: OpenAxes
+    rankings: dict[bytes, Ranking] = field(default_factory=dict)
 
     @property
     def not_repeatable(self) -> str:
@@ -105,21 +115,28 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
     loaded, reference = prepared.loaded, prepared.reference
     batches = reference.batches
     with stages("quantize"):
-        conversion = instantiate(recipe.precision.target, recipe.precision.options, stage="quantize")
         calibrates = recipe.precision.calibrates
         shown = Shown(
             batches.calibration if calibrates else batches.references[:1],
             recipe.calibration.observer,
             partial(export, axes=prepared.axes),
         )
-        converted = convert(conversion, loaded.module, _with_own_constants(prepared.program), shown)
+        converter = Converter(recipe.precision, loaded.module, prepared.program, shown)
+        conversion = converter.conversion()
         references = [cast_inputs(conversion, inputs) for inputs in batches.references]
+        only_timed = 1 if calibrates and batches.derived else 0
+        mixed = None
+        if recipe.precision.is_mixed:
+            ranked_on = batches.calibration or batches.references
+            mixing = Mixing(converter, ranked_on, batches.references[only_timed:])
+            converted, mixed = mix(mixing, prepared.rankings)
+        else:
+            converted = converter.convert()
         quantized = count_quantized(converted) if conversion.quantizes else None
         if quantized is not None:
             refuse_unquantized(quantized, recipe.precision)
         elif conversion.dtype is not None:
             refuse_uncast(converted, conversion.dtype, recipe.precision)
-        only_timed = 1 if calibrates and batches.derived else 0
     numerics = None
     if recipe.numerics:
         with stages("numerics"):
@@ -175,6 +192,7 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
         numerics=numerics,
         not_repeatable=prepared.not_repeatable,
         quantized=quantized,
+        mixed=mixed,
         generation=loaded.generation,
         data_use=_data_use(batches, calibrates=calibrates),
     )
@@ -198,17 +216,6 @@ def _refused(error: NotApplicableError, prepared: Prepared, folder: Path, stages
         build_s=stages.seconds,
         refusal=error.message,
     )
-
-
-def _with_own_constants(program: ExportedProgram) -> ExportedProgram:
-    """Return the program with its own dictionary of constants.
-
-    Lowering for Core ML and for Vulkan (executorch 1.5.1) empties the dictionary of its program, which the
-    next precision or delegate needs. No other change of a program was observed.
-    """
-    own = copy.copy(program)
-    own._constants = dict(program.constants)
-    return own
 
 
 def _float_dtypes(program: ExportedProgram) -> list[str]:

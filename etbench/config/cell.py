@@ -132,6 +132,9 @@ class Cell(Settings, frozen=True, kw_only=True):
             del recipe["model"]["dynamic"]["measure"]
         if self.model.memory_format == "contiguous":
             del recipe["model"]["memory_format"]
+        for key in ("blocks", "min_sqnr_db"):
+            if recipe["precision"][key] is None:
+                del recipe["precision"][key]
         del recipe["model"]["test_data"]  # `evaluate` has what is used of it
         repeat = msgspec.to_builtins(self.repeat)
         del repeat["until"]  # asks for more rounds only, as compare_to does
@@ -148,7 +151,7 @@ class Cell(Settings, frozen=True, kw_only=True):
         return {
             "model": self.model.name,
             "task": self.model.task,
-            "precision": self.precision.name,
+            "precision": self.precision.base,
             "delegate": self.delegate.name,
             "device": self.device.kind,
         }
@@ -176,6 +179,7 @@ class Cell(Settings, frozen=True, kw_only=True):
         """Return why model, precision, delegate and runner do not work together, or None if they do."""
         rules = (*self.delegate.cannot, *self.runner.cannot)
         reasons = [rule.reason for rule in rules if rule.covers(self.names)]
+        reasons += filter(None, [self.precision.not_mixed])
         requires = (*self.model.requires, *self.delegate.requires)
         runner = self.runner.missing if self.compiles_runner else None
         reasons += filter(None, [runner, *(requirement.missing for requirement in requires)])

@@ -6,10 +6,13 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import msgspec
+
 from etbench.config.generation import GENERATE
 from etbench.config.sections import Delegate, Model, Precision
+from etbench.text import counted
 
-__all__ = ["as_built", "model_name"]
+__all__ = ["as_built", "mixed", "model_name"]
 
 _DELEGATES = {
     "XnnpackBackend": "xnnpack",
@@ -39,6 +42,20 @@ def model_name(section: dict[str, Any]) -> str:
     if options.get("task") == GENERATE:
         name = f"{name}-{GENERATE}"
     return re.sub(r"[^A-Za-z0-9_.+-]+", "-", name).lstrip("-_.+") or _UNNAMED
+
+
+def mixed(precision: Precision) -> Precision:
+    """Return a precision with a name and a label that say which blocks stay in fp32; 0 blocks are none."""
+    if precision.blocks == 0:
+        precision = msgspec.structs.replace(precision, blocks=None)
+    if precision.blocks is not None:
+        kept = f"{counted(precision.blocks, 'block')} in FP32"
+    elif precision.min_sqnr_db is not None:
+        kept = f"blocks in FP32 for {precision.min_sqnr_db:g} dB"
+    else:
+        return precision
+    name, label = precision.name + precision.suffix, f"{precision.label}, {kept}"
+    return msgspec.structs.replace(precision, name=name, label=label)
 
 
 def as_built(model: Model) -> dict[str, Any]:
