@@ -109,7 +109,7 @@ class MixedBlock(Struct, frozen=True, kw_only=True):
     """A block of the model, and whether it is `kept` in fp32.
 
     `modules` are the patterns of `precision.keep_fp32` for it. `alone_db` is the SQNR of the model of which
-    only this block is in the precision, run by PyTorch; null if it changes nothing, or cannot be told.
+    only this block is in the precision, run by PyTorch; null if it changes nothing, or is not known.
     """
 
     name: str
@@ -122,7 +122,7 @@ class MixedBlocks(Struct, frozen=True, kw_only=True):
     """The blocks of a model in mixed precision, the most sensitive first, of which the first stay in fp32.
 
     `sqnr_db` is the parity of the mix before it is lowered, run by PyTorch on the reference inputs; null if
-    it cannot be told. `wanted_db` is the parity that was asked for, null if it was a number of blocks.
+    it is not known. `wanted_db` is the parity that was asked for, null if it was a number of blocks.
     """
 
     blocks: list[MixedBlock]

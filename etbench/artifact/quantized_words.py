@@ -35,9 +35,10 @@ def quantized_words(quantized: Quantized) -> str:
 def mixed_words(mixed: MixedBlocks) -> str:
     """Write which blocks stay in fp32, each with the SQNR of a model in which it alone is converted.
 
-    >>> block = MixedBlock(name="layer1.0", modules=["layer1.0"], alone_db=14.25, kept=True)
-    >>> mixed_words(MixedBlocks(blocks=[block], sqnr_db=20.5))
-    '1 of 1 blocks in fp32: layer1.0 (14.2 dB if only it is converted); the mix has 20.5 dB in PyTorch'
+    >>> first = MixedBlock(name="layer1.0", modules=["layer1.0"], alone_db=14.25, kept=True)
+    >>> second = MixedBlock(name="fc", modules=["fc"], alone_db=None, kept=False)
+    >>> mixed_words(MixedBlocks(blocks=[first, second], sqnr_db=20.5))
+    '1 of 2 blocks in fp32: layer1.0 (14.2 dB if only it is converted); the mix has 20.5 dB in PyTorch'
     """
     kept = [block for block in mixed.blocks if block.kept]
     which = and_more(map(_block_words, kept), MOST)

@@ -146,8 +146,8 @@ def _with_blocks(count: int, mixing: Mixing, ranking: Ranking) -> ExportedProgra
 def _reaching(wanted_db: float, mixing: Mixing, ranking: Ranking) -> tuple[int, ExportedProgram]:
     """Return the least number of blocks in fp32 with this parity, by bisection, and the program.
 
-    The parity is taken to rise with each block. Where it does not, the mix reaches it all the same, but one
-    with fewer blocks may do so too.
+    The parity is taken to rise with each block. If it does not, the mix that is found reaches it all the
+    same, but one with fewer blocks may do so too.
     """
     programs: dict[int, ExportedProgram] = {}
 

@@ -45,7 +45,7 @@ def model_name(section: dict[str, Any]) -> str:
 
 
 def mixed(precision: Precision) -> Precision:
-    """Return a precision with a name and a label that say which blocks stay in fp32; 0 blocks are none."""
+    """Return a precision with a name and a label for its blocks in fp32; 0 blocks change nothing."""
     if precision.blocks == 0:
         precision = msgspec.structs.replace(precision, blocks=None)
     if precision.blocks is not None:

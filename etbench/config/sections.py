@@ -194,12 +194,12 @@ class Precision(Component, frozen=True, kw_only=True):
 
     @property
     def base(self) -> str:
-        """Its name without what is said of blocks."""
+        """Its name without the part for blocks."""
         return self.name.removesuffix(self.suffix)
 
     @property
     def suffix(self) -> str:
-        """What the name says of blocks, such as ``_blocks2`` or ``_min20db``."""
+        """The part of its name for blocks, such as ``_blocks2`` or ``_min20db``."""
         if self.blocks is not None:
             return f"_blocks{self.blocks}"
         return "" if self.min_sqnr_db is None else f"_min{self.min_sqnr_db:g}db"

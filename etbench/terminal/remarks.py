@@ -30,8 +30,8 @@ NAMED = 3
 MOST_OPERATORS = 10
 WHERE = "see the report"
 LAYER_WORDS = (
-    "alone: SQNR of the model's output if only this layer is converted; own: of the layer's output if it is "
-    "fed with fp32 values; cumulative: with all layers before it converted"
+    "alone: SQNR of the model's output if only this layer is converted; own: SQNR of the layer's output if "
+    "it is fed with fp32 values; cumulative: with all layers before it converted"
 )
 COLORS: dict[Severity, str] = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
