@@ -158,9 +158,11 @@ def _reaching(wanted_db: float, mixing: Mixing, ranking: Ranking) -> tuple[int, 
             ranking.kept_db[count] = mixing.parity_db(programs[count])
         return ranking.kept_db[count] >= wanted_db
 
-    least, most = 0, len(ranking.blocks) - 1
+    least = 0
     if not reaches(least):
-        if not reaches(most):
+        # With one more block in fp32 the parity may be a little lower, so the most of them need not be best.
+        most = next((count for count in range(len(ranking.blocks) - 1, 0, -1) if reaches(count)), None)
+        if most is None:
             raise NotApplicableError(_out_of_reach(wanted_db, ranking), stage="quantize")
         while most - least > 1:
             middle = (least + most) // 2

@@ -38,7 +38,7 @@ def compare_layers(
     wanted: list[list[Tensor]] = []
     alone: dict[str, list[list[Tensor]]] = {}
     batches = list(zip(fp32_inputs, inputs, strict=True))
-    for number, run in enumerate(replay(fp32, converted, batches)):
+    for number, run in enumerate(replay(fp32, converted, _layers, batches)):
         for name, one in _noises(run):
             noises[name] = noises[name] + one if name in noises else one
         if number < ALONE_ON:
