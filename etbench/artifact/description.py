@@ -24,6 +24,8 @@ __all__ = [
     "DataUse",
     "Delegation",
     "GraphOperator",
+    "MixedBlock",
+    "MixedBlocks",
     "Quantized",
     "TensorSpec",
     "TimedSize",
@@ -139,6 +141,36 @@ class GraphOperator(Struct, frozen=True, kw_only=True):
     subgraph: Count | None = None
 
 
+class MixedBlock(Struct, frozen=True, kw_only=True):
+    """A block of the model, and whether it is `kept` in fp32.
+
+    `modules` are the patterns of `precision.keep_fp32` for it. `alone_db` is the SQNR of the model of which
+    only this block is in the precision, run by PyTorch; null if it changes nothing, or is not known.
+    """
+
+    name: str
+    modules: list[str]
+    alone_db: float | None
+    kept: bool
+
+
+class MixedBlocks(Struct, frozen=True, kw_only=True):
+    """The blocks of a model in mixed precision, the most sensitive first, of which the first stay in fp32.
+
+    `sqnr_db` is the parity of the mix before it is lowered, run by PyTorch on the reference inputs; null if
+    it is not known. `wanted_db` is the parity that was asked for, null if it was a number of blocks.
+    """
+
+    blocks: list[MixedBlock]
+    sqnr_db: float | None
+    wanted_db: float | None = None
+
+    @property
+    def kept(self) -> list[str]:
+        """The names of the blocks in fp32."""
+        return [block.name for block in self.blocks if block.kept]
+
+
 class DataUse(Struct, frozen=True, kw_only=True):
     """Which inputs a program was calibrated on, and on which it is compared with eager.
 
@@ -217,6 +249,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
     quantized: Quantized | None = None
     quantization: Literal["", "same", "own"] = ""
     own_reason: str = ""
+    mixed: MixedBlocks | None = None
     generation: Generation | None = None
     refusal: str = ""
     data_use: DataUse | None = None

@@ -1,11 +1,11 @@
-"""What a precision quantized of a program, in words."""
+"""What a precision quantized of a program, and what it left in float, in words."""
 
 from __future__ import annotations
 
-from etbench.artifact import Quantized
+from etbench.artifact import MixedBlock, MixedBlocks, Quantized
 from etbench.text import and_more
 
-__all__ = ["float_layers", "quantized_words"]
+__all__ = ["float_layers", "mixed_words", "quantized_words"]
 
 MOST = 5
 LEAST_SHARE = 0.0005  # of the multiply-accumulates, which is written as 0.1 %
@@ -30,6 +30,25 @@ def quantized_words(quantized: Quantized) -> str:
     known = [f"{_percent(share)} of the {what}" for what, share in shares.items() if share is not None]
     layers = float_layers(quantized)
     return "; ".join(filter(None, (", ".join(known), layers and f"in float: {layers}")))
+
+
+def mixed_words(mixed: MixedBlocks) -> str:
+    """Write which blocks stay in fp32, each with the SQNR of a model in which it alone is converted.
+
+    >>> first = MixedBlock(name="layer1.0", modules=["layer1.0"], alone_db=14.25, kept=True)
+    >>> second = MixedBlock(name="fc", modules=["fc"], alone_db=None, kept=False)
+    >>> mixed_words(MixedBlocks(blocks=[first, second], sqnr_db=20.5))
+    '1 of 2 blocks in fp32: layer1.0 (14.2 dB if only it is converted); the mix has 20.5 dB in PyTorch'
+    """
+    kept = [block for block in mixed.blocks if block.kept]
+    which = and_more(map(_block_words, kept), MOST)
+    count = f"{len(kept)} of {len(mixed.blocks)} blocks in fp32" + (f": {which}" if which else "")
+    return count + (f"; the mix has {mixed.sqnr_db:.1f} dB in PyTorch" if mixed.sqnr_db is not None else "")
+
+
+def _block_words(block: MixedBlock) -> str:
+    alone = f" ({block.alone_db:.1f} dB if only it is converted)" if block.alone_db is not None else ""
+    return f"{block.name}{alone}"
 
 
 def float_layers(quantized: Quantized) -> str:

@@ -1,22 +1,20 @@
-"""Run a program layer by layer in fp32 and in its precision, and compare the output of each layer."""
+"""Run a program layer by layer in fp32 and in its precision, and find what each layer costs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import math
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor, fx
 from torch.export import ExportedProgram
 
+from etbench.builder.replay import Replay, fidelity_db, replay
 from etbench.precisions.skip import module_path
-from etbench.stats.layers import Numerics, worst_layers
+from etbench.stats.layers import Noise, Numerics, noise, worst_layers
 
 __all__ = ["compare_layers"]
 
-Array = NDArray[np.float32]
+ALONE_ON = 2  # batches for what a layer costs alone: all that follows it runs once more for each layer
 
 
 def compare_layers(
@@ -25,50 +23,50 @@ def compare_layers(
     converted: ExportedProgram,
     inputs: Sequence[tuple[Tensor, ...]],
 ) -> Numerics:
-    """Compare the outputs of the layers of a converted program with those of the fp32 one.
+    """Compare the layers of a converted program with those of the fp32 one: together, and each alone.
 
-    A layer is a module of the eager model; its output is the last floating-point tensor made in it. Layers
-    are matched by name, so that graphs may differ in their operators.
+    A layer is a module of the eager model; its output is the last floating-point tensor made in it.
 
     Args:
         fp32: the program as it was exported.
         fp32_inputs: batches.
-        converted: the same in its precision; it is run by PyTorch, not by a delegate.
+        converted: the same in its precision.
         inputs: the same batches in the dtype that it takes.
 
     """
-    original, other = fp32.module(), converted.module()
-    return worst_layers(
-        _kinds(original.graph),
-        [_outputs(original, batch) for batch in fp32_inputs],
-        [_outputs(other, batch) for batch in inputs],
-    )
+    noises: dict[str, Noise] = {}
+    wanted: list[list[Tensor]] = []
+    alone: dict[str, list[list[Tensor]]] = {}
+    batches = list(zip(fp32_inputs, inputs, strict=True))
+    for number, run in enumerate(replay(fp32, converted, _layers, batches)):
+        for name, one in _noises(run):
+            noises[name] = noises[name] + one if name in noises else one
+        if number < ALONE_ON:
+            wanted.append(run.outputs)
+            for name in noises:
+                alone.setdefault(name, []).append(run.output_of(name))
+    costs = {name: _finite(fidelity_db(wanted, outputs)) for name, outputs in alone.items()}
+    return worst_layers(_kinds(fp32.graph), noises, costs)
 
 
-def _outputs(module: fx.GraphModule, inputs: tuple[Tensor, ...]) -> dict[str, Array]:
-    recorder = _Recorder(module)
-    with torch.no_grad():
-        recorder.run(*inputs)
-    return recorder.outputs
-
-
-class _Recorder(fx.Interpreter):
-    """Keeps the last floating-point tensor that each module makes.
+def _layers(graph: fx.Graph) -> dict[fx.Node, str]:
+    """Return the innermost module of each node that comes from one.
 
     A batch norm counts as part of the layer before it, since quantization folds it into that layer.
     """
+    owners = {
+        node: node.all_input_nodes[0] if "batch_norm" in str(node.target) and node.all_input_nodes else node
+        for node in graph.nodes
+        if node.op == "call_function"
+    }
+    return {node: path for node, owner in owners.items() if (path := module_path(owner))}
 
-    def __init__(self, module: fx.GraphModule) -> None:
-        super().__init__(module)
-        self.outputs: dict[str, Array] = {}
 
-    def run_node(self, n: fx.Node) -> Any:
-        value = super().run_node(n)
-        owner = n.all_input_nodes[0] if "batch_norm" in str(n.target) and n.all_input_nodes else n
-        path = module_path(owner) if n.op == "call_function" else ""
-        if path and isinstance(value, Tensor) and value.is_floating_point():
-            self.outputs[path] = value.float().numpy().copy()
-        return value
+def _noises(run: Replay) -> Iterator[tuple[str, Noise]]:
+    """Yield the layers that both programs have, with outputs of one shape."""
+    for name, own in run.parts.alone.items():
+        tensors = (run.parts.fp32[name], run.parts.together[name], own)
+        yield name, noise(*(tensor.float().numpy() for tensor in tensors))
 
 
 def _kinds(graph: fx.Graph) -> dict[str, str]:
@@ -79,3 +77,7 @@ def _kinds(graph: fx.Graph) -> dict[str, str]:
             name = kind if isinstance(kind, str) else kind.__name__
             kinds[str(path).removeprefix("L['self'].")] = name.rsplit(".", 1)[-1]
     return kinds
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

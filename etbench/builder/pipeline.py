@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +13,11 @@ from torch.export import ExportedProgram
 
 from etbench.artifact import Artifact, DataUse, Delegation, TimedSize, program_path
 from etbench.artifact.references import in_format, specs_of, write_references
+from etbench.builder.converting import Converter
 from etbench.builder.cost import count_cost, sizes_of
 from etbench.builder.export import export, fits
 from etbench.builder.lowering import lower, written
+from etbench.builder.mixing import Mixing, Ranking, mix
 from etbench.builder.numerics import compare_layers
 from etbench.builder.open_axes import OpenAxes, open_axes
 from etbench.builder.quantization import count_quantized, refuse_uncast, refuse_unquantized
@@ -34,7 +35,7 @@ from etbench.events import Stages
 from etbench.models import LoadedModel, load
 from etbench.models.arguments import input_names
 from etbench.models.inputs import ImageInputs, in_index_order
-from etbench.precisions import Shown, cast_inputs, convert
+from etbench.precisions import Shown, cast_inputs
 from etbench.system.files import sha256
 from etbench.text import counted, shape_text
 
@@ -51,6 +52,7 @@ class Prepared:
         program: its export.
         axes: the axes along which the program accepts any size.
         weights_sha256: a checksum of the weights, see `etbench.builder.weights`.
+        rankings: of its blocks, by precision, as they were found.
 
     """
 
@@ -59,6 +61,7 @@ class Prepared:
     program: ExportedProgram
     axes: OpenAxes
     weights_sha256: str
+    rankings: dict[bytes, Ranking] = field(default_factory=dict)
 
     @property
     def not_repeatable(self) -> str:
@@ -110,21 +113,28 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
     loaded, reference = prepared.loaded, prepared.reference
     batches = reference.batches
     with stages("quantize"):
-        conversion = instantiate(recipe.precision.target, recipe.precision.options, stage="quantize")
         calibrates = recipe.precision.calibrates
         shown = Shown(
             batches.calibration if calibrates else batches.references[:1],
             recipe.calibration.observer,
             partial(export, axes=prepared.axes),
         )
-        converted = convert(conversion, loaded.module, _with_own_constants(prepared.program), shown)
+        converter = Converter(recipe.precision, loaded.module, prepared.program, shown)
+        conversion = converter.conversion()
         references = [cast_inputs(conversion, inputs) for inputs in batches.references]
+        only_timed = 1 if calibrates and batches.derived else 0
+        mixed = None
+        if recipe.precision.is_mixed:
+            ranked_on = batches.calibration or batches.references
+            mixing = Mixing(converter, ranked_on, batches.references[only_timed:])
+            converted, mixed = mix(mixing, prepared.rankings)
+        else:
+            converted = converter.convert()
         quantized = count_quantized(converted) if conversion.quantizes else None
         if quantized is not None:
             refuse_unquantized(quantized, recipe.precision)
         elif conversion.dtype is not None:
             refuse_uncast(converted, conversion.dtype, recipe.precision)
-        only_timed = 1 if calibrates and batches.derived else 0
     numerics = None
     if recipe.numerics:
         with stages("numerics"):
@@ -190,6 +200,7 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
         quantized=quantized,
         quantization="" if quantized is None else "same" if lowered.own_reason is None else "own",
         own_reason=lowered.own_reason or "",
+        mixed=mixed,
         generation=loaded.generation,
         data_use=_data_use(batches, calibrates=calibrates),
         cost=cost,
@@ -215,17 +226,6 @@ def _refused(error: NotApplicableError, prepared: Prepared, folder: Path, stages
         build_s=stages.seconds,
         refusal=error.message,
     )
-
-
-def _with_own_constants(program: ExportedProgram) -> ExportedProgram:
-    """Return the program with its own dictionary of constants.
-
-    Lowering for Core ML and for Vulkan (executorch 1.5.1) empties the dictionary of its program, which the
-    next precision or delegate needs. No other change of a program was observed.
-    """
-    own = copy.copy(program)
-    own._constants = dict(program.constants)
-    return own
 
 
 def _float_dtypes(program: ExportedProgram) -> list[str]:

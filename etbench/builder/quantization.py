@@ -17,7 +17,14 @@ from etbench.errors import NotApplicableError
 from etbench.precisions.skip import module_path
 from etbench.text import and_more
 
-__all__ = ["computes", "count_quantized", "refuse_uncast", "refuse_unquantized"]
+__all__ = [
+    "computes",
+    "count_quantized",
+    "is_conversion",
+    "quantized_operators",
+    "refuse_uncast",
+    "refuse_unquantized",
+]
 
 # The namespaces of PT2E's and torchao's conversions between floats and integers.
 CONVERSIONS = ("quantized_decomposed", "torchao")
@@ -48,11 +55,8 @@ def count_quantized(program: ExportedProgram) -> Quantized:
         for node in module.graph.nodes
     ]
     constants = _Constants(program)
-    quantized: set[fx.Node] = set()
     operators = [node for node in nodes if computes(node)]
-    for node in operators:
-        if _is_quantized(node, constants, quantized):
-            quantized.add(node)
+    quantized = _quantized(operators, constants)
     in_float = [node for node in operators if node not in quantized]
     macs = count_macs(operators)
     total = None if macs is None else sum(macs.values())
@@ -64,6 +68,18 @@ def count_quantized(program: ExportedProgram) -> Quantized:
         operators_in_float=_counted(in_float),
         layers_in_float=_layers(in_float, macs or {}, constants),
     )
+
+
+def quantized_operators(program: ExportedProgram) -> dict[fx.Node, bool]:
+    """Return the operators that compute with integers, in the order they run, and which have weights."""
+    constants = _Constants(program)
+    operators = [node for node in program.graph.nodes if computes(node)]
+    quantized = _quantized(operators, constants)
+    return {
+        node: any(constants.integers_of(source) is not None for source in map(_origin, _floats(node)))
+        for node in operators
+        if node in quantized
+    }
 
 
 def refuse_unquantized(quantized: Quantized, precision: Precision) -> None:
@@ -124,6 +140,15 @@ class _Constants:
         return stored if node.meta["val"].numel() > 1 else None  # a scalar is not a weight
 
 
+def _quantized(operators: Iterable[fx.Node], constants: _Constants) -> set[fx.Node]:
+    """Return the operators that compute with integers."""
+    found: set[fx.Node] = set()
+    for node in operators:
+        if _is_quantized(node, constants, found):
+            found.add(node)
+    return found
+
+
 def _is_quantized(node: fx.Node, constants: _Constants, before: set[fx.Node]) -> bool:
     """Return whether an operator computes with integers.
 
@@ -150,7 +175,7 @@ def _gives_integers(node: fx.Node) -> bool:
     """Return whether only conversions to integers, of ranges that are known beforehand, use an operator."""
     users = list(node.users)
     return bool(users) and all(
-        (_is_conversion(user, "quantize") and not any(map(_is_range, user.all_input_nodes)))
+        (is_conversion(user, "quantize") and not any(map(_is_range, user.all_input_nodes)))
         or ((_kind(user) in INTEGER_FORM or _passes_on(user)) and _gives_integers(user))
         for user in users
     )
@@ -159,7 +184,7 @@ def _gives_integers(node: fx.Node) -> bool:
 def _is_range(node: fx.Node) -> bool:
     """Return whether a node is a scale or zero point that is computed at run time."""
     source = node.args[0] if getattr(node.target, "__name__", "") == "getitem" else node
-    return isinstance(source, fx.Node) and _is_conversion(source, "choose_qparams")
+    return isinstance(source, fx.Node) and is_conversion(source, "choose_qparams")
 
 
 def _weights_share(nodes: Iterable[fx.Node], constants: _Constants) -> float | None:
@@ -169,7 +194,7 @@ def _weights_share(nodes: Iterable[fx.Node], constants: _Constants) -> float | N
     for node in nodes:
         if (stored := constants.integers_of(node)) is not None:
             as_integers[stored.name] = int(node.meta["val"].numel())
-        elif constants.is_weight(node) and not all(_is_conversion(user) for user in node.users):
+        elif constants.is_weight(node) and not all(is_conversion(user) for user in node.users):
             in_float[node.name] = int(node.meta["val"].numel())
     integers = sum(as_integers.values())
     total = integers + sum(in_float.values())
@@ -237,10 +262,10 @@ def _is_bias(node: fx.Node, constants: _Constants) -> bool:
 
 
 def _is_from_integers(node: fx.Node) -> bool:
-    return _is_conversion(node, "dequantize")
+    return is_conversion(node, "dequantize")
 
 
-def _is_conversion(node: fx.Node, name: str = "") -> bool:
+def is_conversion(node: fx.Node, name: str = "") -> bool:
     """Return whether a node converts between floats and integers, or finds the range for it."""
     target = node.target
     return (

@@ -158,6 +158,9 @@ class Cell(Settings, frozen=True, kw_only=True):
             del recipe["python"]
         if self.model.memory_format == "contiguous":
             del recipe["model"]["memory_format"]
+        for key in ("blocks", "min_sqnr_db"):
+            if recipe["precision"][key] is None:
+                del recipe["precision"][key]
         del recipe["model"]["test_data"]  # `evaluate` has what is used of it
         repeat = msgspec.to_builtins(self.repeat)
         del repeat["until"]  # asks for more rounds only, as compare_to does
@@ -176,7 +179,7 @@ class Cell(Settings, frozen=True, kw_only=True):
         return {
             "model": self.model.name,
             "task": self.model.task,
-            "precision": self.precision.name,
+            "precision": self.precision.base,
             "delegate": self.delegate.name,
             "device": self.device.kind,
             "memory_format": self.model.memory_format,
@@ -208,6 +211,7 @@ class Cell(Settings, frozen=True, kw_only=True):
         """
         rules = (*self.delegate.cannot, *self.runner.cannot)
         reasons = [rule.reason for rule in rules if rule.covers(self.names)]
+        reasons += filter(None, [self.precision.not_mixed])
         runner = self.runner.missing if self.compiles_runner else None
         reasons += filter(None, [runner, *self._lacking()])
         if self.model.dynamic.sizes and self.precision.name != "fp32":

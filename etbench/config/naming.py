@@ -6,10 +6,13 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import msgspec
+
 from etbench.config.generation import GENERATE
 from etbench.config.sections import Delegate, Model, Precision
+from etbench.text import counted
 
-__all__ = ["as_built", "model_name", "runtime_fault"]
+__all__ = ["as_built", "mixed", "model_name", "runtime_fault"]
 
 _DELEGATES = {
     "XnnpackBackend": "xnnpack",
@@ -40,6 +43,20 @@ def model_name(section: dict[str, Any]) -> str:
     if options.get("task") == GENERATE:
         name = f"{name}-{GENERATE}"
     return re.sub(r"[^A-Za-z0-9_.+-]+", "-", name).lstrip("-_.+") or _UNNAMED
+
+
+def mixed(precision: Precision) -> Precision:
+    """Return a precision with a name and a label for its blocks in fp32; 0 blocks change nothing."""
+    if precision.blocks == 0:
+        precision = msgspec.structs.replace(precision, blocks=None)
+    if precision.blocks is not None:
+        kept = f"{counted(precision.blocks, 'block')} in FP32"
+    elif precision.min_sqnr_db is not None:
+        kept = f"blocks in FP32 for {precision.min_sqnr_db:g} dB"
+    else:
+        return precision
+    name, label = precision.name + precision.suffix, f"{precision.label}, {kept}"
+    return msgspec.structs.replace(precision, name=name, label=label)
 
 
 def as_built(model: Model, chosen: Delegate | None = None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from etbench.config.cell import Cell, Settings
 from etbench.config.env import env_section
 from etbench.config.model_data import saved_weights
-from etbench.config.naming import as_built, model_name, runtime_fault
+from etbench.config.naming import as_built, mixed, model_name, runtime_fault
 from etbench.config.sections import Delegate, Evaluate, KnownOptions, Model, Precision, Section
 from etbench.errors import ConfigError, nearest
 from etbench.redaction import secret_fault, secrets_written_in, without_secrets_in
@@ -58,6 +58,10 @@ def parse(composed: DictConfig | Mapping[str, Any]) -> Cell:
             if kind is Model and section.get("name", "") is None:
                 section["name"] = model_name(section)
         sections[name] = _convert(section, kind, name, faults)
+    if isinstance(sections["precision"], Precision):
+        if sections["precision"].blocks is not None and sections["precision"].min_sqnr_db is not None:
+            faults.append("precision.blocks and precision.min_sqnr_db: only one of them can be set")
+        sections["precision"] = mixed(sections["precision"])
     if isinstance(sections["model"], Model) and sections["model"].ready:
         chosen = sections["delegate"] if isinstance(sections["delegate"], Delegate) else None
         faults += filter(None, [_format_fault(sections["model"]), runtime_fault(sections["model"], chosen)])

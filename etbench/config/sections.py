@@ -201,10 +201,40 @@ class Model(Component, frozen=True, kw_only=True):
 
 
 class Precision(Component, frozen=True, kw_only=True):
-    """How the numbers of the model are stored and computed."""
+    """How the numbers of the model are stored and computed.
+
+    With `blocks`, this many blocks stay in fp32, the most sensitive ones; with `min_sqnr_db`, as many as are
+    needed for this parity. Both are in the name.
+    """
 
     label: str
     calibrates: bool
+    blocks: Annotated[int, Meta(ge=0, le=10_000)] | None = None
+    min_sqnr_db: Annotated[float, Meta(gt=0, le=200)] | None = None
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether blocks are chosen that stay in fp32."""
+        return self.blocks is not None or self.min_sqnr_db is not None
+
+    @property
+    def base(self) -> str:
+        """Its name without the part for blocks."""
+        return self.name.removesuffix(self.suffix)
+
+    @property
+    def suffix(self) -> str:
+        """The part of its name for blocks, such as ``_blocks2`` or ``_min20db``."""
+        if self.blocks is not None:
+            return f"_blocks{self.blocks}"
+        return "" if self.min_sqnr_db is None else f"_min{self.min_sqnr_db:g}db"
+
+    @property
+    def not_mixed(self) -> str | None:
+        """Why it cannot keep blocks in fp32, or None if it can or need not."""
+        if not self.is_mixed or "keep_fp32" in self.options:
+            return None
+        return f"{self.base} cannot keep blocks in fp32: it has no precision.keep_fp32"
 
 
 class Impossible(Section, frozen=True, kw_only=True):

@@ -98,7 +98,7 @@ KNOWN: tuple[KnownFailure, ...] = (
     KnownFailure(
         code="xnnpack.dynamic_layout",
         pattern="Propagating input shapes failed|ChannelsLastTaggedReshapePass",
-        precision="int8_dynamic",
+        precision="int8_dynamic*",
         delegate="xnnpack*",
         cause="XNNPACK's lowering mixes up the memory layouts around a convolution in dynamic int8",
         cure="precision=int8, or precision.keep_fp32=[<the convolution>]; delegate=portable runs it as it is",

@@ -70,7 +70,7 @@ def _filter(graph: fx.GraphModule, keep_fp32: list[str]) -> Callable[[fx.Node], 
     names = list(dict.fromkeys(name for node in nodes for name in _around(module_path(node))))
     layers = [module_path(node) for node in nodes if node.target in _LAYERS]
     kept = kept_modules(keep_fp32, names, layers)
-    return lambda node: not kept(module_path(node))
+    return lambda node: node.op != "call_function" or not kept(module_path(node))  # weights have no module
 
 
 def _around(path: str) -> list[str]:

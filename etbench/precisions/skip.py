@@ -9,9 +9,9 @@ from torch import fx
 
 from etbench.errors import EtbenchError, nearest
 
-__all__ = ["kept_modules", "module_path"]
+__all__ = ["kept_modules", "module_path", "own_code"]
 
-FIRST, LAST = "<first>", "<last>"
+FIRST, LAST, OWN = "<first>", "<last>", "<own>"
 
 
 def module_path(node: fx.Node) -> str:
@@ -19,6 +19,15 @@ def module_path(node: fx.Node) -> str:
     stack = node.meta.get("nn_module_stack") or {}
     paths = [str(path) for path, _ in stack.values()]
     return max(paths, key=len, default="").removeprefix("L['self'].")
+
+
+def own_code(name: str) -> str:
+    """Return the pattern for what a module computes itself, outside of the modules in it.
+
+    >>> own_code("encoder"), own_code("")
+    ('encoder.<own>', '<own>')
+    """
+    return f"{name}.{OWN}" if name else OWN
 
 
 def kept_modules(
@@ -30,7 +39,8 @@ def kept_modules(
 
     Args:
         patterns: dotted module names, in which ``*`` matches anything; ``<first>`` and ``<last>`` are the
-            first and the last layer that can be quantized.
+            first and the last layer that can be quantized; ``name.<own>`` is what a module computes itself,
+            such as an addition, and ``<own>`` what the model does.
         names: all modules.
         layers: those that can be quantized, in the order they run.
 
@@ -39,8 +49,12 @@ def kept_modules(
 
     """
     ends = {FIRST: layers[:1], LAST: layers[-1:]}
-    kept: set[str] = set()
+    own_codes = {own_code(name): name for name in ("", *names)}
+    kept, kept_own = set[str](), set[str]()
     for pattern in patterns:
+        if pattern in own_codes:
+            kept_own.add(own_codes[pattern])
+            continue
         found = ends.get(pattern, [name for name in names if name and fnmatchcase(name, pattern)])
         if not found:
             raise EtbenchError(
@@ -49,4 +63,6 @@ def kept_modules(
                 hint=f"layers of this model are, for example: {', '.join(list(layers)[:8])}",
             )
         kept.update(found)
-    return lambda name: any(name == inner or name.startswith(f"{inner}.") for inner in kept)
+    return lambda name: (
+        name in kept_own or any(name == inner or name.startswith(f"{inner}.") for inner in kept)
+    )

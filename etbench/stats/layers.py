@@ -1,8 +1,9 @@
-"""How far each layer of a converted model is from the same layer in fp32; numpy only."""
+"""What each layer of a converted model costs in accuracy; numpy only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from msgspec import Struct
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from etbench.stats.bounds import Count
 
-__all__ = ["Layer", "Numerics", "worst_layers"]
+__all__ = ["Layer", "Noise", "Numerics", "noise", "worst_layers"]
 
 Array = NDArray[np.float32]
 WORST = 10
@@ -19,21 +20,27 @@ WORST = 10
 class Layer(Struct, frozen=True, kw_only=True):
     """One module: its dotted name and class, and SQNR in dB.
 
-    SQNR is null if the two are equal, if fp32 is all zeros, or if the outputs are not `finite`: NaN or
-    infinite, such as after an overflow in half precision.
+    `sqnr_db` is that of its output in the converted model, which includes the errors of all layers before it.
+    `own_db` is that of its output if it is fed with the values of fp32, so its own noise. `alone_db` is that
+    of the model's output if only this layer is converted: what the layer costs. An SQNR is null if the two
+    are equal, if fp32 is all zeros, or if the outputs are not `finite`: NaN or infinite, such as after an
+    overflow in half precision. Results of older versions have `sqnr_db` only.
     """
 
     name: str
     kind: str
     sqnr_db: float | None
+    own_db: float | None = None
+    alone_db: float | None = None
     finite: bool = True
 
 
 class Numerics(Struct, frozen=True, kw_only=True):
-    """The layers of a converted model against fp32, on the reference inputs.
+    """The layers of a converted model against fp32, on the reference inputs, run by PyTorch.
 
-    The error of a layer includes that of all layers before it. `worst` are the ten layers farthest from
-    fp32, those that are not finite first; `layers` are all layers, in the order they run.
+    `worst` are the ten layers that cost the most (by `alone_db`), those that are not finite first; in results
+    of older versions, those with the lowest `sqnr_db`, which are often only the last ones. `layers` are all
+    layers, in the order they run.
     """
 
     compared: Count
@@ -42,41 +49,65 @@ class Numerics(Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Noise:
+    """The energy of a layer's output in fp32, of the error in the converted model, and of its own error."""
+
+    signal: float
+    error: float
+    own: float
+
+    def __add__(self, other: Noise) -> Noise:
+        """Return the energies over more batches."""
+        return Noise(self.signal + other.signal, self.error + other.error, self.own + other.own)
+
+
+def noise(fp32: Array, together: Array, alone: Array) -> Noise:
+    """Return the energies for one batch; the arrays have one shape."""
+    wanted = fp32.astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):  # of outputs that are not finite
+        error, own = (float(np.square(found - wanted).sum()) for found in (together, alone))
+    return Noise(float(np.square(wanted).sum()), error, own)
+
+
 def worst_layers(
-    kinds: Mapping[str, str], fp32: Sequence[Mapping[str, Array]], other: Sequence[Mapping[str, Array]]
+    kinds: Mapping[str, str], noises: Mapping[str, Noise], alone_db: Mapping[str, float | None]
 ) -> Numerics:
-    """Compare outputs of layers over all batches.
+    """Rank the layers by what they cost.
 
     Args:
         kinds: class of each layer.
-        fp32: for each batch, the output of each layer by its name, in the order they run.
-        other: the same for the converted model; layers that it lacks or that differ in shape are left out.
+        noises: of each layer that could be compared, over all batches, in the order they run.
+        alone_db: SQNR of the model's output if only this layer is converted.
 
     """
-    layers = []
-    for name in fp32[0]:
-        pairs = [(a[name], b.get(name)) for a, b in zip(fp32, other, strict=True)]
-        if all(b is not None and a.shape == b.shape for a, b in pairs):
-            signal = sum(float(np.square(a, dtype=np.float64).sum()) for a, _ in pairs)
-            noise = sum(float(np.square(b.astype(np.float64) - a).sum()) for a, b in pairs if b is not None)
-            layers.append(_layer(name, kinds.get(name, ""), signal, noise))
+    layers = [_layer(name, kinds.get(name, ""), one, alone_db.get(name)) for name, one in noises.items()]
     broken = [layer for layer in layers if not layer.finite]
-    differing = [layer for layer in layers if layer.sqnr_db is not None]
-    worst = [*broken, *sorted(differing, key=lambda layer: layer.sqnr_db or 0.0)][:WORST]
-    return Numerics(compared=len(layers), worst=worst, layers=layers, note=_note(layers, broken, worst))
+    costly = [layer for layer in layers if layer.finite and layer.alone_db is not None]
+    worst = [*broken, *sorted(costly, key=lambda layer: layer.alone_db or 0.0)][:WORST]
+    return Numerics(compared=len(layers), worst=worst, layers=layers, note=_note(layers, broken))
 
 
-def _layer(name: str, kind: str, signal: float, noise: float) -> Layer:
-    finite = bool(np.isfinite(signal) and np.isfinite(noise))
-    says = finite and noise > 0 and signal > 0
+def _layer(name: str, kind: str, noise: Noise, alone_db: float | None) -> Layer:
     return Layer(
-        name=name, kind=kind, sqnr_db=float(10 * np.log10(signal / noise)) if says else None, finite=finite
+        name=name,
+        kind=kind,
+        sqnr_db=_db(noise.signal, noise.error),
+        own_db=_db(noise.signal, noise.own),
+        alone_db=alone_db,
+        finite=bool(np.isfinite(noise.signal) and np.isfinite(noise.error)),
     )
 
 
-def _note(layers: Sequence[Layer], broken: Sequence[Layer], worst: Sequence[Layer]) -> str:
+def _db(signal: float, error: float) -> float | None:
+    says = np.isfinite(signal) and np.isfinite(error) and error > 0 and signal > 0
+    return float(10 * np.log10(signal / error)) if says else None
+
+
+def _note(layers: Sequence[Layer], broken: Sequence[Layer]) -> str:
     if broken:
         return f"{len(broken)} of {len(layers)} layers have NaN or infinite outputs, {broken[0].name} first"
     if not layers:
         return "no layer could be compared"
-    return "" if worst else "no layer differs from fp32"
+    differs = any(layer.sqnr_db is not None for layer in layers)
+    return "" if differs else "no layer differs from fp32"

@@ -12,14 +12,14 @@ from rich.text import Text
 
 from etbench.artifact import Artifact
 from etbench.artifact.cost_words import cost_words
-from etbench.artifact.quantized_words import quantized_words
+from etbench.artifact.quantized_words import mixed_words, quantized_words
 from etbench.events.failure import Failure
 from etbench.measure.pass_results import Profile
 from etbench.results.checks import TITLES, findings_across
 from etbench.results.operator_summary import summarize_operators
 from etbench.results.schema import SEVERITIES, Finding, Result, Severity
 from etbench.results.tables.sizes import sizes_of
-from etbench.stats.layers import Numerics
+from etbench.stats.layers import Layer, Numerics
 from etbench.terminal.accuracy import evaluated_words
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import print_line, say
@@ -31,6 +31,10 @@ __all__ = ["finding_lines", "listed", "print_details", "print_kinds"]
 NAMED = 3
 MOST_OPERATORS = 10
 WHERE = "see the report"
+LAYER_WORDS = (
+    "alone: SQNR of the model's output if only this layer is converted; own: SQNR of the layer's output if "
+    "it is fed with fp32 values; cumulative: with all layers before it converted"
+)
 COLORS: dict[Severity, str] = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 Kind = TypeVar("Kind", bound=Hashable)
@@ -181,6 +185,8 @@ def _details(result: Result, name: str) -> Iterator[_Remark]:
         yield _Remark("default", "memory format", f" of {name}: channels last")
     if result.artifact and (quantized := result.artifact.quantized):
         yield _Remark("default", "quantized", f" of {name}: {quantized_words(quantized)}")
+    if result.artifact and (mixed := result.artifact.mixed):
+        yield _Remark("default", "mixed", f" of {name}: {mixed_words(mixed)}")
     if result.artifact and (cost := result.artifact.cost):
         yield _Remark("default", "cost", f" of {name}: {cost_words(cost)}")
     if result.evaluation is not None:
@@ -235,14 +241,28 @@ def _print_sizes(name: str, result: Result, console: Console) -> None:
 
 
 def _print_layers(name: str, numerics: Numerics, console: Console) -> None:
-    columns = [Column("layer", wraps=True), Column("kind", rank=1, left=True), Column("SQNR dB")]
+    columns = [
+        *(Column("layer", wraps=True), Column("kind", rank=1, left=True)),
+        *(Column("alone dB"), Column("own dB"), Column("cumulative dB", rank=2)),
+    ]
     rows = [
-        (layer.name, layer.kind, "not finite" if layer.sqnr_db is None else f"{layer.sqnr_db:.1f}")
+        (
+            layer.name,
+            layer.kind,
+            *(_decibels(layer, db) for db in (layer.alone_db, layer.own_db, layer.sqnr_db)),
+        )
         for layer in numerics.worst
     ]
     if rows:
         compared = f"of {numerics.compared} compared"
-        say(console, Text(f"layers of {name} that differ most from fp32, {compared}"))
+        say(console, Text(f"layers of {name} that cost the most accuracy, {compared}"))
         print_table(console, columns, rows)
+        say(console, Text(LAYER_WORDS, style="dim"))
     if numerics.note:
         say(console, Text(f"layers of {name}: {numerics.note}"))
+
+
+def _decibels(layer: Layer, value: float | None) -> str:
+    if value is not None:
+        return f"{value:.1f}"
+    return "-" if layer.finite else "not finite"

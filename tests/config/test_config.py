@@ -87,3 +87,32 @@ def test_a_name_that_cannot_be_part_of_a_file_name_is_refused(name: str, plain: 
 def test_nearest_finds_swapped_letters_and_keeps_quiet_about_strangers() -> None:
     assert nearest("resnet81", ["gpt2", "resnet18"]) == " (did you mean 'resnet18'?)"
     assert nearest("qqq", ["gpt2", "resnet18"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "name"),
+    [
+        ("blocks", 2, "int8_blocks2"),
+        ("min_sqnr_db", 20.0, "int8_min20db"),
+        ("min_sqnr_db", 17.5, "int8_min17.5db"),
+        ("blocks", 0, "int8"),
+        ("blocks", None, "int8"),
+    ],
+)
+def test_the_name_of_a_precision_says_what_stays_in_fp32(
+    key: str, value: float | None, name: str, plain: dict[str, Any]
+) -> None:
+    int8 = {"name": "int8", "_target_": "etbench.precisions.int8", "calibrates": True, "keep_fp32": []}
+    config = plain | {"precision": plain["precision"] | int8}
+    cell = parse(config | {"precision": config["precision"] | {key: value}})
+    assert (cell.precision.name, cell.precision.base, cell.names["precision"]) == (name, "int8", "int8")
+    assert (cell.cell_id == parse(config).cell_id) == (name == "int8"), "0 blocks are int8 itself"
+    assert parse(cell.config).precision == cell.precision, "it is named once, also from a result"
+
+
+def test_blocks_that_cannot_be_kept_in_fp32_are_refused_with_the_reason(plain: dict[str, Any]) -> None:
+    two = plain | {"precision": plain["precision"] | {"blocks": 2}}
+    assert "fp32 cannot keep blocks in fp32: it has no precision.keep_fp32" in str(parse(two).impossible())
+    both = plain | {"precision": two["precision"] | {"min_sqnr_db": 20.0}}
+    with pytest.raises(ConfigError, match=r"precision\.blocks and precision\.min_sqnr_db: only one"):
+        parse(both)

@@ -166,6 +166,9 @@ def test_numerics_name_the_layers_that_cost_accuracy(cells: Cells) -> None:
     assert all(layer.sqnr_db > 15 for layer in numerics.worst if layer.sqnr_db is not None), (
         "a batch norm that is folded into its convolution is part of that layer"
     )
+    costs = [layer.alone_db for layer in numerics.worst]
+    assert costs == sorted(costs), "the list is by what each layer costs alone"
+    assert all(layer.own_db is not None for layer in numerics.worst)
     exact = cells["fp32", "xnnpack"].artifact.numerics
     assert all(layer.sqnr_db is None or layer.sqnr_db > 100 for layer in exact.worst)
 

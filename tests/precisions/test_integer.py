@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram, export
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
+from etbench.builder.quantization import quantized_operators
 from etbench.precisions import Conversion, Shown, convert, fp32, int8
 from etbench.stats import compare_outputs
 
@@ -76,6 +77,28 @@ def test_a_scale_a_channel_is_closer_than_one_for_all() -> None:
         exact = module(*batches[0])[:, 3]
     # the activations' own step hides the finest channels, so the gain is measured on one in the middle
     assert (weights(True) - exact).abs().mean() < (weights(False) - exact).abs().mean()
+
+
+def test_what_a_module_computes_itself_can_be_kept_without_its_layers() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x + self.layer(x)
+
+    batches = [(torch.randn(1, 8),)]
+    program = export(Net().eval(), batches[0], strict=False)
+
+    def quantized(kept: list[str]) -> list[str]:
+        conversion = int8(per_channel=True, dynamic=False, keep_fp32=kept)
+        nodes = quantized_operators(_quantized(conversion, program, batches))
+        return [str(node.target) for node in nodes]
+
+    assert quantized([]) == ["aten.linear.default", "aten.add.Tensor"]
+    assert quantized(["<own>"]) == ["aten.linear.default"]
+    assert quantized(["layer"]) == ["aten.add.Tensor"]
 
 
 def test_fp32_is_the_program_itself() -> None:

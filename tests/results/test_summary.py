@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from io import StringIO
 
@@ -23,7 +24,9 @@ PROFILE = Profile(
     inferences=3,
     operators=[Operator(name="add.out", kind="portable", instruction=0, mean_ms=1.0, share=1.0)],
 )
-NUMERICS = Numerics(compared=1, worst=[Layer(name="fc", kind="Linear", sqnr_db=9.0)], layers=[])
+NUMERICS = Numerics(
+    compared=1, worst=[Layer(name="fc", kind="Linear", sqnr_db=9.0, own_db=30.5, alone_db=28.0)], layers=[]
+)
 
 
 def _summary(*results: Result) -> str:
@@ -46,7 +49,8 @@ def test_a_single_cell_is_told_of_in_full(make_result: MakeResult) -> None:
     assert "; other processes used 20% of the CPUs" in printed
     assert "3 of 3 runs fit in repeat.max_seconds=10" in printed
     assert "time by kind of operator" in printed
-    assert "layers of resnet18 fp32 xnnpack that differ most from fp32, of 1 compared" in printed
+    assert "layers of resnet18 fp32 xnnpack that cost the most accuracy, of 1 compared" in printed
+    assert re.search(r"fc +Linear +28\.0 +30\.5 +9\.0", printed), "alone, own, cumulative"
 
 
 def test_many_cells_have_one_line_a_kind_and_no_table_of_operators_or_layers(make_result: MakeResult) -> None:

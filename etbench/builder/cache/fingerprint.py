@@ -58,6 +58,7 @@ def recipe_key(recipe: Recipe) -> str | None:
         "dynamic": model.dynamic,
         "memory_format": model.memory_format,
         "calibrates": recipe.precision.calibrates,
+        "blocks": [recipe.precision.blocks, recipe.precision.min_sqnr_db],
         "check_ir": recipe.delegate.check_ir,
         "numerics": recipe.numerics,
         "calibration": recipe.calibration,

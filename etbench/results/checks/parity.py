@@ -95,6 +95,19 @@ def _how_different(one: OutputParity) -> str:
     return f"SQNR {one.sqnr_db:.1f} dB" if one.sqnr_db is not None and one.sqnr_db < FP32_DB else ""
 
 
+def _below_wanted(result: Result, parity: Parity) -> str | None:
+    mixed = result.artifact.mixed if result.artifact else None
+    if (
+        mixed is None
+        or mixed.wanted_db is None
+        or parity.sqnr_db is None
+        or parity.sqnr_db >= mixed.wanted_db
+    ):
+        return None
+    before = f", {mixed.sqnr_db:.2f} dB in PyTorch before it was lowered" if mixed.sqnr_db is not None else ""
+    return f"SQNR {parity.sqnr_db:.2f} dB, {mixed.wanted_db:g} asked for{before}"
+
+
 def _degenerate(_: Result, parity: Parity) -> str | None:
     alike = [f"{name}: {one.note}" for name, one in _named(parity, degenerate=True) if one.note]
     if alike or parity.outputs:
@@ -155,6 +168,13 @@ PARITY_CHECKS = (
         "A program with dynamic axes differs from the eager model at a size that is not timed.",
         _other_size,
         "lower the bounds of model.dynamic, or leave them out",
+    ),
+    Check(
+        "parity.below_wanted",
+        "warning",
+        "The program has less than the parity that precision.min_sqnr_db asks for.",
+        _of_parity(_below_wanted),
+        "the delegate computes a little less accurately than PyTorch: ask for some tenths of a dB more",
     ),
     Check(
         "parity.degenerate",

@@ -31,6 +31,7 @@ __all__ = ["Answer", "Choice", "RuledOut", "decide", "exit_status", "has_choice"
 WRONG = 0.05  # chance that any model gets a cell called fastest that is not
 CLOSE = 1.05  # cells whose latencies differ by less, with confidence, are as fast as each other
 MEASURED = ("ok", "wrong")
+MIXED = ("blocks", "min_sqnr_db")  # of a precision, which put them into its name
 WANTED = ("pte_bytes", "peak_memory_bytes", "sqnr_db")
 
 Kind = Literal["ship", "too close", "accuracy unknown", "no cell"]
@@ -281,12 +282,24 @@ def _choice(cell: Candidate, rules: Rules, to_ship: Ratio | None = None) -> Choi
     )
 
 
-def _settle(rivals: Sequence[Candidate]) -> str:
-    """Return a command that measures cells that are too close to call, interleaved and for longer."""
+def _settle(rivals: Sequence[Candidate]) -> str | None:
+    """Return a command that measures cells that are too close to call, interleaved and for longer.
+
+    None if no single sweep has them all: those with a number of blocks in fp32, and those with a parity.
+    """
     results = [cell.result for cell in rivals]
+    sections = [result.config.get("precision") or {} for result in results]
+    mixed = {key: [section.get(key) or 0 for section in sections] for key in MIXED}
+    mixed = {f"precision.{key}": values for key, values in mixed.items() if any(values)}
+    if len(mixed) > 1:
+        return None
     axes = {
-        "precision": dict.fromkeys(result.precision_short for result in results),
+        "precision": dict.fromkeys(
+            section.get("name", result.precision_short)
+            for section, result in zip(sections, results, strict=True)
+        ),
         "delegate": dict.fromkeys(result.delegate for result in results),
+        **{key: dict.fromkeys(str(value or "null") for value in values) for key, values in mixed.items()},
     }
     kept = [one for one in results[0].command if one.partition("=")[0] not in (*axes, "experiment")]
     rounds = min(1000, max(30, *(4 * len(result.rounds) for result in results)))

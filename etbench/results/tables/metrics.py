@@ -149,6 +149,11 @@ def _layers_in_float(result: Result) -> str | None:
     return float_layers(quantized) if quantized else None
 
 
+def _blocks_in_float(result: Result) -> int | None:
+    mixed = result.artifact.mixed if result.artifact else None
+    return len(mixed.kept) if mixed else None
+
+
 def _border_tensors(result: Result) -> int | None:
     """Return how many tensors enter or leave subgraphs."""
     delegation = result.artifact.delegation if result.artifact else None
@@ -268,6 +273,7 @@ COLUMNS = (
         _of("artifact.quantized", "weights_share"),
         "higher",
     ),
+    Column("blocks_in_float", "blocks that a mixed precision keeps in fp32, how many", _blocks_in_float),
     Column("layers_in_float", "largest layers that the precision left in float", _layers_in_float),
     Column("delegated_share", "share of the graph's operators that are delegated", _share, "higher"),
     Column("delegated_time_share", "share of the profiled time spent in the delegate", _time_share, "higher"),

@@ -13,7 +13,7 @@ from nicegui import ui
 
 from etbench.artifact import Artifact
 from etbench.artifact.cost_words import cost_words
-from etbench.artifact.quantized_words import quantized_words
+from etbench.artifact.quantized_words import mixed_words, quantized_words
 from etbench.config.command import shell_words
 from etbench.preflight.doctor import describe
 from etbench.results import charts
@@ -211,6 +211,7 @@ def _program(result: Result) -> None:
                     ("planned memory", f"{artifact.arena_bytes / 1e6:.2f} MB"),
                     ("delegated", f"{nodes}, in {counted(taken.subgraphs, 'subgraph')}"),
                     *([("quantized", quantized_words(quantized))] if quantized else []),
+                    *([("mixed", mixed_words(artifact.mixed))] if artifact.mixed else []),
                     *([("cost", cost_words(artifact.cost))] if artifact.cost else []),
                 ]
             )

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from etbench.artifact import DataUse, Quantized
+from etbench.artifact import DataUse, MixedBlocks, Quantized
 from etbench.measure.pass_results import SizeParity
 from etbench.results.checks import CHECKS, CROSS_CHECKS, faults, findings_across, judged
 from etbench.results.schema import Result
@@ -48,6 +48,9 @@ PROVOKED: dict[str, Callable[[MakeResult], Result]] = {
         parity_at_other_sizes=[
             SizeParity(inputs=[[7, 3]], parity=compare_outputs([NORMAL], [NORMAL * np.float32(1.1)]))
         ]
+    ),
+    "parity.below_wanted": lambda make: _artifact(
+        make(precision="int8_min20db", sqnr_db=19.9), mixed=MixedBlocks(blocks=[], sqnr_db=20.1, wanted_db=20)
     ),
     "parity.degenerate": lambda make: make(
         parity=compare_outputs([np.ones((4, 4), np.float32)], [np.ones((4, 4), np.float32) + 1])

@@ -83,6 +83,21 @@ def test_cells_that_the_rounds_cannot_tell_apart_are_too_close_to_call(make_resu
     assert exit_status([answer]) == 4
 
 
+def test_mixes_that_are_too_close_are_measured_again_by_their_number_of_blocks(
+    make_result: MakeResult,
+) -> None:
+    def mixed(blocks: int, p50: float) -> Result:
+        return make_result(
+            precision=f"int8_blocks{blocks}" if blocks else "int8",
+            p50=p50,
+            config={"precision": {"name": "int8", "blocks": blocks, "min_sqnr_db": None}},
+            command=["model=resnet18", "precision=int8", f"precision.blocks={blocks}"],
+        )
+
+    answer = _choose(mixed(2, 10.0), mixed(0, 9.0), bounds={"sqnr_db": ">=20"})
+    assert "-m model=resnet18 precision=int8 delegate=xnnpack precision.blocks=null,2 repeat" in answer.settle
+
+
 def test_a_cell_that_is_as_fast_within_5_percent_does_not_withhold_the_answer(
     cell: Callable[..., Result],
 ) -> None:
