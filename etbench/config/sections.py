@@ -103,17 +103,20 @@ class Requirement(Section, frozen=True, kw_only=True):
                 this one.
 
         """
-        for env in envs if self.package else ():
-            where = f" for {env}" if env else ""
-            if not can_import(env, self.package):
-                return f"the package {self.package!r} is not installed{where}: {self.install}"
-            if self.version and not fnmatchcase(found := version_in(env, self.package) or "?", self.version):
-                return (
-                    f"the package {self.package!r} is {found}{where}, and {self.version} is required: "
-                    f"{self.install}"
-                )
+        for env in envs:
+            if self.package and (fault := self._fault_of(self.package, env)):
+                return f"the package {self.package!r} is {fault}: {self.install}"
         if self.programs and not any(map(shutil.which, self.programs)):
             return f"none of {', '.join(self.programs)} is installed: {self.install}"
+        return None
+
+    def _fault_of(self, package: str, env: str | None) -> str | None:
+        where = f" for {env}" if env else ""
+        if not can_import(env, package):
+            return f"not installed{where}"
+        found = version_in(env, package) if self.version else None
+        if found is not None and self.version is not None and not fnmatchcase(found, self.version):
+            return f"{found}{where}, and {self.version} is required"
         return None
 
 

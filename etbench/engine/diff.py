@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from etbench.artifact import GraphOperator, program_path, references_path, runtime_of
+from etbench.artifact import GraphOperator, is_code, program_path, references_path
 from etbench.builder.cache import Cache, recipe_key
 from etbench.config import Evaluate, Measure, Repeat, parse
 from etbench.devices.host import turn_of
@@ -163,7 +163,8 @@ def _kept(path: Path, result: Result, folder: Path) -> Side | None:
 
 
 def _executorch(side: Side) -> Side:
-    if runtime_of(program_path(side.folder)) != "executorch":
+    delegate = side.result.config.get("delegate") or {}
+    if delegate.get("executor") or is_code(program_path(side.folder)):
         raise EtbenchError(f"{_name(side.result)} is not a program of ExecuTorch", stage=STAGE)
     return side
 

@@ -29,11 +29,14 @@ MB = 1e6
 OPERATORS = 5  # whose times changed most
 FIGURES: tuple[tuple[str, Callable[[Result], float | None]], ...] = (
     ("load ms", lambda result: result.load_ms),
-    ("peak memory MB", lambda result: _in_mb(result.memory and result.memory.peak_over_baseline_bytes)),
-    ("size MB", lambda result: _in_mb(result.artifact and result.artifact.pte_bytes)),
-    ("parity dB", lambda result: result.parity and result.parity.fidelity_db),
-    ("delegated", lambda result: result.artifact and result.artifact.delegation.delegated_nodes),
-    ("subgraphs", lambda result: result.artifact and result.artifact.delegation.subgraphs),
+    (
+        "peak memory MB",
+        lambda result: _in_mb(result.memory.peak_over_baseline_bytes if result.memory else None),
+    ),
+    ("size MB", lambda result: _in_mb(result.artifact.pte_bytes if result.artifact else None)),
+    ("parity dB", lambda result: result.parity.fidelity_db if result.parity else None),
+    ("delegated", lambda result: result.artifact.delegation.delegated_nodes if result.artifact else None),
+    ("subgraphs", lambda result: result.artifact.delegation.subgraphs if result.artifact else None),
 )
 
 
