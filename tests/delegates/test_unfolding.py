@@ -28,11 +28,13 @@ def test_the_outputs_are_equal_to_the_last_bit_and_the_weights_are_floats(quanti
     inputs, _ = quantized.example_inputs
     assert torch.equal(other.module()(*inputs), quantized.module()(*inputs))
     assert count_quantized(quantized).weights_share > 0.9, "the biases are in float"
-    calls = [node for node in other.graph.nodes if "quantize_per_channel" in str(node.target)]
-    assert len([node for node in calls if "dequantize" in str(node.target)]) == 2
+    of_weights = torch.ops.quantized_decomposed
+    kinds = (of_weights.quantize_per_channel.default, of_weights.dequantize_per_channel.default)
+    calls = [node for node in other.graph.nodes if node.target in kinds]
+    assert len(calls) == 4
     for node in calls:
         (first, *_) = node.args
-        assert first.meta["val"].is_floating_point() != ("dequantize" in str(node.target))
+        assert first.meta["val"].is_floating_point() == (node.target == kinds[0])
 
 
 def _given(program: ExportedProgram, *overrides: str) -> ToWrite:

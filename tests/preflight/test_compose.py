@@ -40,7 +40,7 @@ def _options(group: str) -> list[str]:
 
 
 # Of models by id or path.
-SOURCES = ("causal_lm", "custom", "exported", "pte", "timm", "torchvision", "transformers")
+SOURCES = ("causal_lm", "custom", "exported", "file", "pte", "timm", "torchvision", "transformers")
 
 
 @pytest.mark.parametrize("model", [model for model in _options("model") if model not in SOURCES])

@@ -37,7 +37,7 @@ def test_models_in_folders_are_offered_and_composed_when_asked_for(choices: Choi
 
 
 def test_what_needs_a_path_or_a_function_is_not_offered(choices: Choices) -> None:
-    assert {"custom", "exported", "pte"} == set(choices.open_ended)
+    assert {"custom", "exported", "file", "pte"} == set(choices.open_ended)
     for name in choices.open_ended:
         assert name not in choices.options("model")
         with pytest.raises(ConfigError, match="is not offered"):

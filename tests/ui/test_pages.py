@@ -245,7 +245,7 @@ def test_a_model_of_a_folder_is_chosen_from_a_list_and_others_are_said_to_need_t
 ) -> None:
     page = open_tab()
     expect(
-        page.get_by_text(re.compile("does not accept names or paths.*custom, exported, pte"))
+        page.get_by_text(re.compile("does not accept names or paths.*custom, exported, file, pte"))
     ).to_be_visible()
     tick(page, "Precision", "fp32")
     page.get_by_label(re.compile("more models$")).fill("swin_t")
