@@ -19,6 +19,7 @@ from itertools import combinations
 from pathlib import Path
 
 HERE = Path(__file__).parent
+FEW = "calibration.batches=3"  # each subset is calibrated anew
 MODELS = ("digits_spread", "digits model.weights=random", "residual")
 
 
@@ -40,12 +41,12 @@ def main() -> None:
     warnings.simplefilter("ignore")
     print(f"{'model':36} {'blocks':>6} {'builds':>11} {'share':>6} {'by weights':>11} {'by MACs':>8}")
     for model in args.models:
-        _study([f"model={model.split()[0]}", *model.split()[1:], f"precision={args.precision}"])
+        _study([f"model={model.split()[0]}", *model.split()[1:], f"precision={args.precision}", FEW])
 
 
 def _study(overrides: Sequence[str]) -> None:
     found, all_mixes = _mixes(overrides)
-    name = " ".join(overrides[:-1]).removeprefix("model=")
+    name = " ".join(overrides[:-2]).removeprefix("model=")
     share = len(found) / len(all_mixes)
     least = min(mix.sqnr_db for mix in all_mixes)
     ratios = [
