@@ -3,8 +3,8 @@
     python benchmarks/layers.py
 
 Each layer with weights, with its activation, is converted for real with all others in fp32: the parity of
-that is what the layer costs. Printed is the rank correlation (Spearman) of the figures of `numerics=true` with it,
-and of the increase of the cumulative noise from one layer to the next. Nothing is timed.
+that is what the layer costs. Printed is the rank correlation (Spearman) of the figures of `numerics=true`
+with it, and of the increase of the cumulative noise from one layer to the next. Nothing is timed.
 """
 
 from __future__ import annotations
