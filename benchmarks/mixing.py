@@ -4,8 +4,9 @@
 
 For each small model, every subset of its blocks is kept in fp32, converted and compared with fp32 in PyTorch.
 The exhaustive front is that of all subsets; the found one is that of `precision.blocks=0,1,2,…`. A front is
-measured by its hypervolume: parity in dB above that of int8, against the share of the weights, or of the
-multiply-accumulates, that stay in float. Nothing is lowered or timed, so the figures are the same each time.
+measured by its hypervolume: parity in dB above the lowest one, against the share of the weights, or of the
+multiply-accumulates, that stay in float. `per w.` is the front of another order: by what a block costs for
+each of its weights. Nothing is lowered or timed, so the figures are the same each time.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from itertools import combinations
 from pathlib import Path
 
 HERE = Path(__file__).parent
+FEW = "calibration.batches=3"  # each subset is calibrated anew
 MODELS = ("digits_spread", "digits model.weights=random", "residual")
 
 
@@ -38,28 +40,33 @@ def main() -> None:
     args = parser.parse_args()
     sys.path.append(str(HERE))
     warnings.simplefilter("ignore")
-    print(f"{'model':36} {'blocks':>6} {'builds':>11} {'share':>6} {'by weights':>11} {'by MACs':>8}")
+    print(f"{'':52} {'by weights':>19} {'by MACs':>19}")
+    print(f"{'model':28} {'blocks':>6} {'builds':>10} {'share':>6}" + f" {'ranking':>9} {'per w.':>9}" * 2)
     for model in args.models:
-        _study([f"model={model.split()[0]}", *model.split()[1:], f"precision={args.precision}"])
+        _study([f"model={model.split()[0]}", *model.split()[1:], f"precision={args.precision}", FEW])
 
 
 def _study(overrides: Sequence[str]) -> None:
-    found, all_mixes = _mixes(overrides)
-    name = " ".join(overrides[:-1]).removeprefix("model=")
-    share = len(found) / len(all_mixes)
-    least = min(mix.sqnr_db for mix in all_mixes)
-    ratios = [
-        hypervolume([(getattr(mix, cost), mix.sqnr_db) for mix in found], least)
-        / hypervolume([(getattr(mix, cost), mix.sqnr_db) for mix in all_mixes], least)
-        for cost in ("weights", "macs")
-    ]
-    builds = f"{len(found)} of {len(all_mixes)}"
-    blocks = len(found)
-    print(f"{name:36} {blocks:6} {builds:>11} {share:6.1%} {ratios[0]:11.1%} {ratios[1]:8.1%}", flush=True)
+    orders, by_subset = _mixes(overrides)
+    name = " ".join(overrides[:-2]).removeprefix("model=")
+    blocks = len(orders[0])
+    least = min(mix.sqnr_db for mix in by_subset.values())
+    ratios = []
+    for cost in ("weights", "macs"):
+        best = hypervolume([(getattr(mix, cost), mix.sqnr_db) for mix in by_subset.values()], least)
+        for order in orders:
+            found = [by_subset[tuple(sorted(order[:count]))] for count in range(blocks)]
+            ratios.append(hypervolume([(getattr(mix, cost), mix.sqnr_db) for mix in found], least) / best)
+    builds = f"{blocks} of {len(by_subset)}"
+    shares = " ".join(f"{ratio:9.1%}" for ratio in ratios)
+    print(f"{name:28} {blocks:6} {builds:>10} {blocks / len(by_subset):6.1%} {shares}", flush=True)
 
 
-def _mixes(overrides: Sequence[str]) -> tuple[list[Mix], list[Mix]]:
-    """Return the mixes along the ranking, and those of all subsets but that of all blocks."""
+def _mixes(overrides: Sequence[str]) -> tuple[Sequence[list[int]], dict[tuple[int, ...], Mix]]:
+    """Return two orders of the blocks, and the mixes of all subsets of them but that of all.
+
+    The first order is that of the ranking, the second is by what a block costs for each of its weights.
+    """
     from etbench.builder import upstream
     from etbench.builder.converting import Converter
     from etbench.builder.mixing import Mixing
@@ -88,9 +95,15 @@ def _mixes(overrides: Sequence[str]) -> tuple[list[Mix], list[Mix]]:
             mixing.parity_db(program), 1 - (quantized.weights_share or 0), 1 - (quantized.macs_share or 0)
         )
 
-    subsets = [kept for count in range(len(order)) for kept in combinations(range(len(order)), count)]
+    places = range(len(order))
+    subsets = [kept for count in places for kept in combinations(places, count)]
     by_subset = {kept: mixed(kept) for kept in subsets}
-    return [by_subset[tuple(range(count))] for count in range(len(order))], list(by_subset.values())
+    gains = [
+        10 ** (-score / 10) / max(by_subset[(place,)].weights, 1e-9)
+        for place, (_, score) in enumerate(ranking.blocks)
+    ]
+    per_weight = sorted(places, key=lambda place: -gains[place])
+    return (list(places), per_weight), by_subset
 
 
 def hypervolume(points: Iterable[tuple[float, float]], least_db: float, most_cost: float = 1.0) -> float:

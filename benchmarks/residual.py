@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 __all__ = ["residual"]
 
-WIDTHS = (8, 32, 16, 64, 8, 32)
-SPREADS = (1.0, 300.0, 10.0, 30.0, 1000.0, 3.0)  # of the channels inside of each block
+WIDTHS = (8, 32, 16, 64)
+SPREADS = (1.0, 1000.0, 10.0, 100.0)  # of the channels inside of each block
 CHANNELS = 16
 
 
@@ -31,7 +31,7 @@ class Block(nn.Module):
 
 
 class Net(nn.Module):
-    """Six residual blocks and a classifier."""
+    """Four residual blocks and a classifier."""
 
     def __init__(self) -> None:
         super().__init__()
