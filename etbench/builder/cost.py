@@ -145,7 +145,7 @@ def _weights(program: ExportedProgram) -> Iterator[fx.Node]:
 def _bits(node: fx.Node) -> int:
     """Return the bits of a constant; integers that are turned back to floats have as many as their range."""
     value: Tensor = node.meta["val"]
-    each = 8 * value.element_size()
+    each: int = 8 * value.element_size()
     for user in node.users:
         target = user.target
         if isinstance(target, OpOverload) and target._opname.startswith("dequantize"):
