@@ -105,6 +105,9 @@ def _conditions(frame: pd.DataFrame) -> Iterator[str]:
         varied = values.groupby(own["model"]).nunique()
         if len(varied) and varied.max() > 1:
             yield f"Cells of one model differ in {noun}; only cells with the same one are compared."
-    repeated = int(frame["subject"].ne(frame["setting"]).sum())
+    repeated = int(frame.duplicated(["setting", "precision", "delegate", "variant"], keep=False).sum())
     if repeated:
-        yield f"{counted(repeated, 'cell')} measured more than once, numbered #1, #2 … in order of time."
+        yield (
+            f"{counted(repeated, 'result')} of cells that were measured more than once; their names have the "
+            "folder or, in order of time, #1, #2 …"
+        )

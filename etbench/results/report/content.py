@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -53,28 +54,34 @@ class Report(Struct, frozen=True, kw_only=True):
 
 
 def gather(
-    results: Iterable[Result], *, title: str = "etbench", left_out: Iterable[str] = (), top: int = TOP
+    results: Iterable[Result],
+    files: Sequence[Path] | None = None,
+    *,
+    title: str = "etbench",
+    left_out: Iterable[str] = (),
+    top: int = TOP,
 ) -> Report:
     """Make the content of a report.
 
     Args:
         results: the cells, failed ones included.
+        files: those of the results, for the names of cells that were measured several times.
         title: what was measured, such as the name of the folder.
         left_out: files that are not results, each with the reason.
         top: how many cells the ranking has.
 
     """
     cells = [fill_in(result) for result in results]
-    frame = label_cells(to_frame(cells))
+    frame = label_cells(to_frame(cells, files))
     return Report(
         title=title,
         when=_when(frame),
-        shipping=shipping(cells),
+        shipping=shipping(cells, files),
         summary=summarize_in_words(frame, cells),
         ranking=tables.ranking_grid(frame, top),
         sections=[
             *_accuracy(frame),
-            *(section for section in _sections(frame, cells) if section.specs),
+            *(section for section in _sections(frame, cells, files) if section.specs),
             *_sizes(frame),
         ],
         environment=tables.environment_grid(cells),
@@ -83,10 +90,12 @@ def gather(
     )
 
 
-def _sections(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Section]:
+def _sections(
+    frame: pd.DataFrame, results: Sequence[Result], files: Sequence[Path] | None
+) -> Iterator[Section]:
     yield _pareto(frame)
     yield from _comparisons(frame)
-    yield _rounds(frame, results)
+    yield _rounds(frame, results, round_table(results, files))
     yield Section(
         name="coverage",
         title="Delegation coverage",
@@ -165,8 +174,7 @@ def _comparisons(frame: pd.DataFrame) -> Iterator[Section]:
     )
 
 
-def _rounds(frame: pd.DataFrame, results: Sequence[Result]) -> Section:
-    rounds = round_table(results)
+def _rounds(frame: pd.DataFrame, results: Sequence[Result], rounds: pd.DataFrame) -> Section:
     spread = rounds["deviation"].abs().groupby(rounds["cell"]).max().sort_values(ascending=False)
     drawn = rounds[rounds["cell"].isin(spread.index[:STRIPS])]
     every = 1 + len(drawn) // ROUNDS

@@ -10,11 +10,11 @@ import pandas as pd
 from etbench.artifact import Delegation
 from etbench.host.environment import Environment
 from etbench.host.fingerprint import machine_name
-from etbench.results.numbers import number
 from etbench.results.report.accuracy import accuracy_headings, marked
 from etbench.results.report.grid import Grid, Heading, grid
 from etbench.results.schema import Result
 from etbench.results.tables.frames import METRIC, against, profile, rank
+from etbench.results.tables.numbers import number
 from etbench.results.tables.pareto import mark_pareto
 from etbench.results.tables.sizes import SIZE_COLUMNS, size_rows
 

@@ -11,10 +11,10 @@ from msgspec import Struct
 
 from etbench.results.comparison.interleaved import family_verdicts
 from etbench.results.comparison.outcome import decision_counts, family_rule
-from etbench.results.numbers import db, megabytes, milliseconds, number, percent, span
 from etbench.results.report.cautions import Point, cautions, faults
 from etbench.results.schema import Result
 from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, METRIC, against
+from etbench.results.tables.numbers import db, megabytes, milliseconds, number, percent, span
 from etbench.results.tables.pareto import nearly_most_accurate, nearly_smallest
 from etbench.results.tables.speedup import strict_bounds
 from etbench.text import counted
@@ -42,7 +42,7 @@ def summarize_in_words(frame: pd.DataFrame, results: Sequence[Result]) -> Summar
     measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
     points = [
         *(*faults(frame, results), *_choices(measured), *_gains(measured)),
-        *(*_verdicts(results), *cautions(frame, results)),
+        *(*_verdicts(frame, results), *cautions(frame, results)),
     ]
     return Summary(lead=_lead(frame, measured), points=points)
 
@@ -211,7 +211,7 @@ def _sizes(ratios: list[float]) -> str:
     return f"{words[0]} to {words[1]}"
 
 
-def _verdicts(results: Sequence[Result]) -> Iterator[Point]:
+def _verdicts(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:
     """Return the verdicts of cells that were interleaved with a baseline."""
     compared = family_verdicts(results)
     if not compared:
@@ -223,9 +223,10 @@ def _verdicts(results: Sequence[Result]) -> Iterator[Point]:
     if "regression" in decisions:
         kind = "bad"
     lines = [f"{decision_counts(compared)}."]
-    for cell in compared:
+    names = frame.loc[[result.in_turn is not None for result in results], "cell"]
+    for name, cell in zip(names, compared, strict=True):
         bounds = "" if cell.low is None else f", 95 % {cell.interval}"
-        lines.append(f"{cell.name}: {cell.words} (new / baseline {cell.ratio:.3f}{bounds}).")
+        lines.append(f"{name}: {cell.words} (new / baseline {cell.ratio:.3f}{bounds}).")
     if rule := family_rule(compared):
         lines.append(f"{rule}.")
     yield Point(title="Compared with the baseline", kind=kind, lines=lines)

@@ -10,6 +10,8 @@ SAID = {  # how a condition is written
     "threads": "{} threads",
     "runner": "{} runner",
     "machine": "on {}",
+    "varied": "{}",
+    "variant": "{}",
 }
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from etbench.results.tables.frames import CONDITIONS, IDENTITY, METRIC
-from etbench.results.tables.speedup import strict_bounds
+from etbench.results.tables.frames import CONDITIONS, IDENTITY, METRIC, with_raw
+from etbench.results.tables.speedup import CHOSEN_BY, strict_bounds
 
 __all__ = [
     "OBJECTIVES",
@@ -45,7 +45,7 @@ def pareto_front(frame: pd.DataFrame) -> pd.DataFrame:
 
 def mark_pareto(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the cells that have all three figures, with the column `pareto_optimal`."""
-    known = frame[frame["status"].eq("ok")].dropna(subset=OBJECTIVES).copy()
+    known = with_raw(frame[frame["status"].eq("ok")].dropna(subset=OBJECTIVES), CHOSEN_BY).copy()
     known["pareto_optimal"] = True
     groups = [group for _, group in known.groupby(["model", *CONDITIONS], dropna=False) if len(group) > 1]
     pairs = sum(math.comb(len(group), 2) for group in groups)
