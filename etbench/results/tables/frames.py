@@ -93,7 +93,7 @@ def frame_of_rows(rows: Sequence[Row], files: Sequence[Path] | None = None) -> p
     plain = [name for name in frame.columns[frame.dtypes.eq("object")] if name not in RAW]
     frame = frame.astype(dict.fromkeys(plain, "str"))  # texts, none of which is known
     frame = _with_evaluation(frame)
-    words = varied_words(_identities(frame), frame["overrides"])
+    words = varied_words(_identities(frame), list(frame["overrides"]))
     varied, variant = zip(*words, strict=True) if rows else ((), ())
     frame = frame.assign(varied=pd.array(varied, dtype="str"), variant=pd.array(variant, dtype="str"))
     if files is None:
