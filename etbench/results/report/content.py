@@ -19,6 +19,7 @@ from etbench.results.report.words import Summary, summarize_in_words
 from etbench.results.schema import Result
 from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, METRIC, to_frame
 from etbench.results.tables.labels import label_cells
+from etbench.results.tables.pareto import mark_pareto
 from etbench.results.tables.rounds import round_table
 from etbench.text import counted
 
@@ -132,7 +133,7 @@ def _sizes(frame: pd.DataFrame) -> list[Section]:
 
 
 def _pareto(frame: pd.DataFrame) -> Section:
-    frame = frame[frame.groupby("setting")["cell"].transform("size") > 1]
+    frame = mark_pareto(frame[frame.groupby("setting")["cell"].transform("size") > 1])
     return Section(
         name="pareto",
         title="Fast, accurate and small",

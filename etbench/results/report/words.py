@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 from msgspec import Struct
 
@@ -16,7 +17,7 @@ from etbench.results.schema import Result
 from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, METRIC, against
 from etbench.results.tables.numbers import db, megabytes, milliseconds, number, percent, span
 from etbench.results.tables.pareto import nearly_most_accurate, nearly_smallest
-from etbench.results.tables.speedup import strict_bounds
+from etbench.results.tables.speedup import COMPARED_BY, strict_bounds
 from etbench.text import counted
 
 __all__ = ["Summary", "leads", "summarize_in_words"]
@@ -143,14 +144,23 @@ def leads(fast: pd.DataFrame) -> tuple[int, int, int]:
         fast: measured cells, the fastest first.
 
     """
-    contests = [group for _, group in fast.groupby("setting") if len(group) > 1]
-    ahead = withheld = 0
-    for group in contests:
-        others, first = group.iloc[1:], group.iloc[[0] * (len(group) - 1)]
-        low, _, interleaved = strict_bounds(others, first, confidence=1 - WRONG / len(contests))
-        ahead += bool((low > 1).all())
-        withheld += not (low[~interleaved] > 1).all()
-    return ahead, withheld, len(contests)
+    first = np.arange(len(fast))[~fast.duplicated("setting")]
+    settings = fast["setting"].to_numpy()
+    place = dict(zip(settings[first], first, strict=True))
+    others = np.flatnonzero(fast.duplicated("setting"))
+    contests = len(set(settings[others]))
+    if not contests:
+        return 0, 0, 0
+    compared = fast[COMPARED_BY]
+    low, _, interleaved = strict_bounds(
+        compared.iloc[others],
+        compared.iloc[[place[name] for name in settings[others]]],
+        confidence=1 - WRONG / contests,
+    )
+    lost = (
+        pd.DataFrame({"any": ~(low > 1), "apart": ~(low > 1) & ~interleaved}).groupby(settings[others]).any()
+    )
+    return int((~lost["any"]).sum()), int(lost["apart"].sum()), contests
 
 
 def _gains(measured: pd.DataFrame) -> Iterator[Point]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from etbench.stats.blocks import common_blocks
 from etbench.stats.paired import paired_intervals
 
-__all__ = ["CHOSEN_BY", "FAR", "FIGURES", "choose_bases", "speedups", "strict_bounds"]
+__all__ = ["CHOSEN_BY", "COMPARED_BY", "FAR", "FIGURES", "choose_bases", "speedups", "strict_bounds"]
 
 METRIC = "latency_p50_ms"
 LOCATION, MEAN = "latency_location_ms", "latency_mean_ms"
@@ -21,6 +21,7 @@ FAR = 2.0  # ratio beyond which cells differ however they were measured: no two 
 TURN = ["turn_id", "own_blocks"]
 BLOCKS, VERSIONS = "round_medians_ms", "versions"
 CHOSEN_BY = [METRIC, *TURN, BLOCKS, VERSIONS]
+COMPARED_BY = [METRIC, LOCATION, MEAN, "center", "source", *TURN, BLOCKS]  # what `speedups` needs
 
 # The columns that a comparison has; `etbench.results.tables.metrics.DERIVED` explains them.
 FIGURES = ("speedup", "speedup_ci95_low", "speedup_ci95_high", "how", "basis")
