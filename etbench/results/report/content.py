@@ -13,7 +13,9 @@ from etbench.results import charts
 from etbench.results.files.upgrade import fill_in
 from etbench.results.report import tables
 from etbench.results.report.accuracy import accuracy_grid, change_grid
+from etbench.results.report.environments import environment_grids
 from etbench.results.report.grid import Grid
+from etbench.results.report.over_time import histories_to_show, history_grid, verdict_grid
 from etbench.results.report.shipping import Shipping, shipping
 from etbench.results.report.words import Summary, summarize_in_words
 from etbench.results.schema import Result
@@ -49,7 +51,7 @@ class Report(Struct, frozen=True, kw_only=True):
     summary: Summary
     ranking: Grid
     sections: list[Section]
-    environment: Grid
+    environment: list[Grid]
     cells: Grid
     left_out: list[str]
 
@@ -82,10 +84,12 @@ def gather(
         ranking=tables.ranking_grid(frame, top),
         sections=[
             *_accuracy(frame),
+            *_baseline(frame, cells),
+            *_trend(frame),
             *(section for section in _sections(frame, cells, files) if section.specs),
             *_sizes(frame),
         ],
-        environment=tables.environment_grid(cells),
+        environment=environment_grids(cells),
         cells=tables.cell_grid(frame),
         left_out=list(left_out),
     )
@@ -118,6 +122,43 @@ def _accuracy(frame: pd.DataFrame) -> list[Section]:
         "lost. The accuracy of random weights says nothing, and is marked."
     )
     return [Section(name="accuracy", title="Accuracy", text=text, numbers=numbers)] if numbers else []
+
+
+def _baseline(frame: pd.DataFrame, results: Sequence[Result]) -> list[Section]:
+    """Return a section without charts, if a cell was interleaved with a baseline."""
+    numbers = verdict_grid(frame, results)
+    text = (
+        "Cells that were measured in turn with a baseline, block by block. The verdicts hold for all of them "
+        "together: the more cells are judged, the stronger the evidence that each needs."
+    )
+    return (
+        [Section(name="baseline", title="Compared with the baseline", text=text, numbers=[numbers])]
+        if numbers.rows
+        else []
+    )
+
+
+def _trend(frame: pd.DataFrame) -> list[Section]:
+    """Return a section, if a cell was measured often enough to judge how its latency developed."""
+    histories = histories_to_show(frame)
+    text = (
+        "Cells that were measured again and again. The line is the level between changes that stand out from "
+        "how the runs vary; the number at a change is the level after it divided by the level before. Hollow "
+        "points are runs that weigh less than half, since their interval is wide."
+    )
+    return (
+        [
+            Section(
+                name="trend",
+                title="Trend",
+                text=text,
+                specs=_specs(charts.history_lines(histories)),
+                numbers=[history_grid(histories)],
+            )
+        ]
+        if histories
+        else []
+    )
 
 
 def _sizes(frame: pd.DataFrame) -> list[Section]:
