@@ -190,7 +190,7 @@ def _pareto(frame: pd.DataFrame) -> Section:
 def _comparisons(frame: pd.DataFrame) -> Iterator[Section]:
     measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
     precisions, delegates = (list(dict.fromkeys(measured[name])) for name in ("precision", "delegate"))
-    interval = "Lines on the bars are 95 % intervals, if there are five rounds or more."
+    interval = "Lines are 95 % intervals, if there are five rounds or more."
     yield Section(
         name="precisions",
         title="Precisions",

@@ -33,7 +33,7 @@ def environment_grids(results: Sequence[Result]) -> list[Grid]:
     common = [{"fact": name, "value": every.get(name)} for name in names if name not in differing]
     shared = grid(
         pd.DataFrame([row for row in common if row["value"] is not None], columns=["fact", "value"]),
-        [Heading("fact", "of all cells"), Heading("value", "")],
+        [Heading("fact", "fact"), Heading("value", "all cells")],
         "Environment of all cells",
     )
     rows = [{name: known[key].get(name) for name in differing} | {"cells": counts[key]} for key in known]
