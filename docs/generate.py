@@ -16,9 +16,9 @@ from package_picture import picture
 from etbench.cli.commands import COMMANDS
 from etbench.cli.run_help import HELP, comments_of, keyed_lines, sentences
 from etbench.engine.known_failures import KNOWN
+from etbench.results.analysis.reference import columns_page, json_schema
 from etbench.results.checks import CHECKS, CROSS_CHECKS
 from etbench.results.schema import SEVERITIES
-from etbench.results.tables.reference import columns_page, json_schema
 
 __all__ = ["PAGES", "checks_page", "cli_page", "known_failures_page", "options_page", "schema_page"]
 

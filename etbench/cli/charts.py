@@ -31,14 +31,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run it and return the exit status."""
     from etbench.results.charts import draw_all
-    from etbench.results.charts.pictures import write_pictures
+    from etbench.results.charts.pictures import where_and_when, write_pictures
+    from etbench.results.tables.frames import to_frame
 
     results, out = read_all(args.paths), out_folder(args)
     charts = draw_all(results)
     if not charts:
         raise EtbenchError("there is nothing to draw: no cell was measured", stage="charts")
     out.mkdir(parents=True, exist_ok=True)
-    written, faults = write_pictures(charts, out, args.format)
+    measured = where_and_when(to_frame(results))
+    written, faults = write_pictures(charts, out, args.format, measured=measured)
     print_paths(written)
     return print_faults(faults)
 

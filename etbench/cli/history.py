@@ -18,6 +18,8 @@ from etbench.terminal.streams import plain_console, say
 from etbench.text import share
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from etbench.results.history import CellHistory, ChangePoint
 
 __all__ = ["configure", "run"]
@@ -83,13 +85,13 @@ def run(args: argparse.Namespace) -> int:
         print(_markdown(histories, least_ratio))
     else:
         _print_table(histories, least_ratio)
-    return OK if args.out is None else _write(histories, args.out)
+    return OK if args.out is None else _write(histories, frame, args.out)
 
 
-def _write(histories: list[CellHistory], out: Path) -> int:
+def _write(histories: list[CellHistory], frame: pd.DataFrame, out: Path) -> int:
     """Write the table and the chart into a folder; return 1 if the chart could not be drawn."""
     from etbench.results.charts.history import MOST, history_lines
-    from etbench.results.charts.pictures import write_pictures
+    from etbench.results.charts.pictures import where_and_when, write_pictures
     from etbench.results.history import history_table
     from etbench.results.tables.spreadsheet import write_frame
     from etbench.system.files import replacing
@@ -97,7 +99,8 @@ def _write(histories: list[CellHistory], out: Path) -> int:
     out.mkdir(parents=True, exist_ok=True)
     with replacing(out / "history.csv") as file:
         write_frame(history_table(histories), file)
-    written, faults = write_pictures({"history": history_lines(histories)}, out, ["png"])
+    drawn, measured = {"history": history_lines(histories)}, where_and_when(frame)
+    written, faults = write_pictures(drawn, out, ["png"], measured=measured)
     for path in (out / "history.csv", *written):
         print(path, file=sys.stderr)
     if written and len(histories) > MOST:

@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     first = Path(os.path.realpath(args.paths[0]))  # unlike `Path.resolve`, also of a link to itself
     report = gather(
         (result for _, result in found),
+        [path for path, _ in found],
         title=args.title or path_text(first.name if first.is_dir() else first.stem),
         left_out=[error.message for error in unreadable],
         top=args.top,

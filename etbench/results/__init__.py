@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from etbench.results.analysis.measurements import operators, rounds, samples
+    from etbench.results.analysis.verdicts import compare, decide
     from etbench.results.tables.accuracy import compare_accuracy
     from etbench.results.tables.aggregation import aggregate
     from etbench.results.tables.frames import (
@@ -27,31 +29,41 @@ if TYPE_CHECKING:
 
 __all__ = [
     "aggregate",
+    "compare",
     "compare_accuracy",
     "compare_delegates",
     "compare_precisions",
+    "decide",
     "fastest",
     "load_results",
+    "operators",
     "pareto_front",
     "pivot",
     "rank",
     "round_table",
+    "rounds",
+    "samples",
     "summary",
     "to_frame",
 ]
 
-# The modules of the functions that are not in `frames`.
+# The modules of the functions that are not in `tables.frames`.
 OTHER_MODULES = {
-    "aggregate": "aggregation",
-    "compare_accuracy": "accuracy",
-    "pareto_front": "pareto",
-    "round_table": "rounds",
+    "aggregate": "tables.aggregation",
+    "compare": "analysis.verdicts",
+    "compare_accuracy": "tables.accuracy",
+    "decide": "analysis.verdicts",
+    "operators": "analysis.measurements",
+    "pareto_front": "tables.pareto",
+    "round_table": "tables.rounds",
+    "rounds": "analysis.measurements",
+    "samples": "analysis.measurements",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import pandas when a table is requested, not when a result is written."""
     if name in __all__:
-        module = import_module(f"etbench.results.tables.{OTHER_MODULES.get(name, 'frames')}")
+        module = import_module(f"etbench.results.{OTHER_MODULES.get(name, 'tables.frames')}")
         return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

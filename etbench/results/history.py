@@ -20,7 +20,7 @@ __all__ = ["Answer", "CellHistory", "ChangePoint", "Run", "cell_histories", "his
 Answer = Literal["changed", "no change", "too few runs", "too much noise"]
 
 CELL = ["model", "precision", "delegate", "inputs", "weights"]
-BESIDE = ["threads", "runner", "env"]
+BESIDE = ["threads", "runner", "env", "varied", "variant"]
 CONDITIONS = ["commit", "libraries", "host", "cpu", "threads", "runner", "env", "python"]
 INTERVAL = ["latency_location_ms", "latency_ci95_low_ms", "latency_ci95_high_ms"]
 ALPHA = 0.05
@@ -100,7 +100,7 @@ def cell_histories(
     """Return the history of each cell: of one model, precision, delegate, inputs and weights, on one machine.
 
     Threads, versions and commits may differ between its runs: they may explain a change. If a sweep varied
-    threads, runners or interpreters, runs with different values are separate cells.
+    threads, runners, interpreters or other overrides, runs with different values are separate cells.
 
     Args:
         frame: from `etbench.results.load_results`, in any order.
@@ -122,7 +122,7 @@ def cell_histories(
 
 
 def _apart(group: pd.DataFrame, *, across_machines: bool) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield runs on different machines, or with another way to run in one sweep, as separate cells."""
+    """Yield runs on different machines, or what one sweep varied, as separate cells."""
     names = [name for name in BESIDE if (group.groupby("turn_id")[name].nunique() > 1).any()]
     if not across_machines and group["machine"].nunique() > 1:
         names.append("machine")
@@ -130,7 +130,9 @@ def _apart(group: pd.DataFrame, *, across_machines: bool) -> Iterator[tuple[str,
         yield "", group
         return
     for values, cell in group.groupby(names, dropna=False):
-        words = [SAID[name].format(_said(value)) for name, value in zip(names, values, strict=True)]
+        words = [
+            SAID[name].format(_said(value)) for name, value in zip(names, values, strict=True) if value != ""
+        ]
         yield ", ".join(words), cell
 
 

@@ -24,7 +24,10 @@ _INKED: dict[str, Any] = {
     "background": None,
     "axis": {"labelColor": INK, "titleColor": INK, "tickColor": INK, "gridOpacity": 0.3},
     "header": {"labelColor": INK, "titleColor": INK},
-    "legend": {"labelColor": INK, "titleColor": INK},
+    "legend": {
+        **{"labelColor": INK, "titleColor": INK},
+        **{"symbolBaseFillColor": INK, "symbolBaseStrokeColor": INK},
+    },
     "title": {"color": INK, "subtitleColor": INK},
     "view": {"stroke": None},
 }

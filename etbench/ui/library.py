@@ -76,8 +76,12 @@ class Library:
 
     def results(self, folders: Iterable[str]) -> list[Result]:
         """Return the results of these folders."""
+        return [entry.result for entry in self.of(folders)]
+
+    def of(self, folders: Iterable[str]) -> list[Entry]:
+        """Return the entries of these folders."""
         wanted = set(folders)
-        return [entry.result for entry in self.entries.values() if entry.folder in wanted]
+        return [entry for entry in self.entries.values() if entry.folder in wanted]
 
     def left_out(self, folders: Iterable[str]) -> list[tuple[str, str]]:
         """List the cells and files without measurements in these folders, each with the reason."""

@@ -24,7 +24,7 @@ from etbench.events import Failure
 from etbench.results.files.store import read_result, write_result
 
 Opened = Callable[..., Page]
-TABS = ("/", "/results", "/decide", "/compare", "/inspect", "/doctor")
+TABS = ("/", "/results", "/decide", "/compare", "/trend", "/inspect", "/doctor")
 STILL = "*, *::before, *::after { transition: none !important; animation: none !important }"
 
 

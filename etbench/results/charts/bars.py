@@ -1,4 +1,4 @@
-"""Bars that compare precisions, delegates, and speedups, with their 95 % intervals."""
+"""Bars and dots that compare precisions, delegates, and speedups, with their 95 % intervals."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def precision_bars(frame: pd.DataFrame, delegate: str = "xnnpack") -> AnyChart:
 
 
 def delegate_bars(frame: pd.DataFrame, precision: str = "fp32") -> AnyChart:
-    """Draw p50 of each delegate beside the others on a log axis, for each model in one precision."""
+    """Draw p50 of each delegate as a dot on a log axis, for each model in one precision."""
     chosen = _measured(frame, precision=precision)
     if chosen.empty:
         return nothing(f"no cell was measured in {precision}")
@@ -40,7 +40,7 @@ def delegate_bars(frame: pd.DataFrame, precision: str = "fp32") -> AnyChart:
 
 
 def speedup_bars(frame: pd.DataFrame, base: str = BASE_PRECISION) -> AnyChart:
-    """Draw how many times faster each precision is than the baseline, for each model and delegate."""
+    """Draw how many times as fast each precision is as the baseline, for each model and delegate."""
     pairs = against(label_cells(frame), "precision", base)
     if pairs.empty:
         return nothing(f"no cell was measured both in {base} and in another precision")
@@ -52,7 +52,7 @@ def speedup_bars(frame: pd.DataFrame, base: str = BASE_PRECISION) -> AnyChart:
         axis=alt.Axis(tickCount=6),
     )
     drawn = slim(pairs, [*CELL, *SPEEDUP])
-    bars = _bars(drawn, SPEEDUP, "delegate", axis, best_first="max", most=widest)
+    bars = _bars(drawn, SPEEDUP, "delegate", axis, start=1.0, best_first="max", most=widest)
     even = alt.Chart(bars.data).mark_rule(strokeDash=[4, 3], color="gray").encode(x=alt.datum(1.0))
     header = alt.Header(title=None, labelFontSize=12)
     return (
@@ -73,9 +73,10 @@ def _bars(
     best_first: Literal["min", "max"] = "min",
     most: float | None = None,
 ) -> alt.LayerChart:
-    """Draw horizontal bars of a value with its interval, labelled with it, grouped within each subject.
+    """Draw a value with its interval, labelled with it, grouped within each subject.
 
-    An interval that goes beyond `most`, the end of the axis, is cut off there.
+    It is a bar if the axis begins at zero, and else a dot: the length of a bar that starts anywhere else
+    means nothing. An interval that goes beyond `most`, the end of the axis, is cut off there.
     """
     value, low, high = figures
     end = f"max(datum.{value}, isValid(datum.{high}) ? datum.{high} : 0)"
@@ -87,7 +88,10 @@ def _bars(
         yOffset=alt.YOffset(f"{group}:N"),
         tooltip=[f"{name}:N" for name in CELL] + [alt.Tooltip(f"{name}:Q", format=".3g") for name in figures],
     )
-    bars = chart.mark_bar().encode(x2=alt.datum(start), color=color(group))
+    if start:
+        bars = chart.mark_point(filled=True, size=48, opacity=1).encode(color=color(group))
+    else:
+        bars = chart.mark_bar().encode(x2=alt.datum(start), color=color(group))
     whiskers = (
         chart.transform_filter(f"isValid(datum.{low})")
         .mark_rule(strokeWidth=1.5, color=INK, clip=True)
@@ -95,10 +99,11 @@ def _bars(
     )
     labels = (
         chart.transform_calculate(end=end if most is None else f"min({end}, {most})")
-        .mark_text(align="left", dx=4, fontSize=10, color=INK)
+        .mark_text(align="left", dx=7 if start else 4, fontSize=10, color=INK)
         .encode(x=alt.X("end:Q"), text=alt.Text(f"{value}:Q", format=".3~r"))
     )
-    return bars + whiskers + labels if frame[low].notna().any() else bars + labels
+    marks = [whiskers, bars] if start else [bars, whiskers]
+    return alt.layer(*(marks if frame[low].notna().any() else [bars]), labels)
 
 
 def _measured(frame: pd.DataFrame, **only: str) -> pd.DataFrame:

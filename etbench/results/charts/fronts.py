@@ -15,11 +15,21 @@ from etbench.results.tables.pareto import ROUNDING_DB, mark_pareto
 __all__ = ["pareto"]
 
 SIDE, COLUMNS = 190, 3
-DRAWN = ["subject", "precision", "delegate", METRIC, "sqnr_db", "sqnr", "size_mb", "pareto_optimal"]
+DRAWN = [
+    "setting",
+    "subject",
+    "precision",
+    "delegate",
+    METRIC,
+    "sqnr_db",
+    "sqnr",
+    "size_mb",
+    "pareto_optimal",
+]
 
 
 def pareto(frame: pd.DataFrame) -> AnyChart:
-    """Draw latency, SQNR and, as the area of the mark, size of each cell, a panel for each model.
+    """Draw latency, SQNR and, as the area of the mark, size of each cell, a panel for each model and setting.
 
     Filled marks on the line are Pareto-optimal, see `etbench.results.pareto_front`; hollow ones are not.
     """
@@ -69,7 +79,7 @@ def pareto(frame: pd.DataFrame) -> AnyChart:
     return (
         alt.layer(front, marks)
         .properties(width=SIDE, height=SIDE * 0.7)
-        .facet(facet=alt.Facet("subject:N", header=alt.Header(title=None, labelFontSize=12)), columns=COLUMNS)
+        .facet(facet=alt.Facet("setting:N", header=alt.Header(title=None, labelFontSize=12)), columns=COLUMNS)
         .resolve_scale(x="independent")
         .properties(title=alt.Title("Fast, accurate and small: up and to the left is better", anchor="start"))
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from etbench.results.charts.style import PALETTE, WARNING
+from etbench.results.charts.style import PALETTE, WARNING, inline
 from etbench.results.history import CellHistory, history_table
 
 __all__ = ["history_lines"]
@@ -26,7 +26,8 @@ def history_lines(histories: Sequence[CellHistory]) -> alt.FacetChart:
     histories = sorted(histories, key=lambda history: not history.changes)[:MOST]
     table = history_table(histories)
     table["cell"] = [history.name for history in histories for _ in history.runs]
-    runs = alt.Chart(table).encode(x=alt.X("created_at:T", title=None))
+    time = alt.X("created_at:T", title="date and time (UTC)", scale=alt.Scale(type="utc"))
+    runs = alt.Chart(inline(table)).encode(x=time)
     intervals = runs.mark_rule(color=RUN, opacity=0.5).encode(
         y=alt.Y("low_ms:Q", title=TITLE, scale=alt.Scale(zero=False)), y2="high_ms:Q"
     )

@@ -12,6 +12,7 @@ from msgspec import Struct
 from etbench.config.env import env_words
 from etbench.results.schema import Result
 from etbench.results.schema.names import SAID, cell_words
+from etbench.results.tables.varied import overrides_of, varied_words
 from etbench.text import shape_text
 
 __all__ = ["Pairing", "cell_name", "cell_settings", "is_same_cell", "is_summary", "pair_results"]
@@ -98,8 +99,8 @@ def cell_name(result: Result, setting: str = "") -> str:
 def cell_settings(results: Sequence[Result]) -> dict[int, str]:
     """Return, by `id`, what distinguishes each result from others of its model, precision and delegate.
 
-    These are the inputs, weights, threads, runner, runtime, quantization and interpreters in which they
-    differ, or the cell's id; empty for the only result of its name.
+    These are the inputs, weights, threads, runner, runtime, quantization, interpreters and overrides in which
+    they differ, or the cell's id; empty for the only result of its name.
     """
     alike: dict[Key, list[Result]] = defaultdict(list)
     for result in results:
@@ -107,33 +108,34 @@ def cell_settings(results: Sequence[Result]) -> dict[int, str]:
     return {id(result): _told_apart(result, alike[_short(result)]) for result in results}
 
 
-def _told_apart(result: Result, others: Sequence[Result]) -> str:
-    if len(others) == 1:
+def _told_apart(result: Result, alike: Sequence[Result]) -> str:
+    """Return what distinguishes a result; what is not known of a failed one does not rename the others."""
+    if len(alike) == 1:
         return ""
-    conditions = [_conditions(other) for other in others]
-    values = {name: {dict(one)[name] for one in conditions} - UNKNOWN for name, _ in conditions[0]}
-    differing = [name for name in values if len(values[name]) > 1]
-    words = [
-        SAID[name].format(value)
-        for name, value in _conditions(result)
-        if name in differing and value not in UNKNOWN
-    ]
-    if len(set(conditions)) < len(others):
-        words.append(result.cell_id)
-    return ", ".join(words)
+    varied = varied_words([_short(one) for one in alike], [overrides_of(one.command) for one in alike])
+    words = {id(one): ", ".join(filter(None, both)) for one, both in zip(alike, varied, strict=True)}
+    others = alike if result.artifact is None else [one for one in alike if one.artifact is not None]
+    asked = [(words[id(one)], *_conditions(one).items()) for one in others]
+    own = _conditions(result)
+    values = {name: {_conditions(one)[name] for one in others} - UNKNOWN for name in own}
+    differing = [name for name in own if len(values[name]) > 1 and own[name] not in UNKNOWN]
+    told = [words[id(result)], *(SAID[name].format(own[name]) for name in differing)]
+    if len(set(asked)) < len(others):
+        told.append(result.cell_id)
+    return ", ".join(filter(None, told))
 
 
-def _conditions(result: Result) -> tuple[tuple[str, Any], ...]:
+def _conditions(result: Result) -> dict[str, Any]:
     environment = result.environment
-    return (
-        ("inputs", _shapes(result)),
-        ("weights", result.weights),
-        ("threads", environment.threads),
-        ("runner", environment.runner),
-        ("runtime", environment.runtime_words),
-        ("quantization", result.artifact.quantization if result.artifact else ""),
-        ("env", env_words(result.config)),
-    )
+    return {
+        "inputs": _shapes(result),
+        "weights": result.weights,
+        "threads": environment.threads,
+        "runner": environment.runner,
+        "runtime": environment.runtime_words,
+        "quantization": result.artifact.quantization if result.artifact else "",
+        "env": env_words(result.config),
+    }
 
 
 def _alone_on_each_side(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -29,7 +30,7 @@ __all__ = [
     "with_fp32",
 ]
 
-TOLD_APART_BY = ["setting", "cell", "status", *IDENTITY, *CONDITIONS]
+TOLD_APART_BY = ["setting", "cell", "status", *IDENTITY, *CONDITIONS, "variant"]
 COMPARED_BY = [  # columns that a comparison of two latencies needs
     *(METRIC, "latency_location_ms", "latency_mean_ms", "center", "source"),
     *("turn_id", "own_blocks", "round_medians_ms", "versions"),
@@ -82,13 +83,15 @@ def ratios(pairs: Sequence[tuple[Candidate, Candidate]], *, confidence: float = 
     ]
 
 
-def latest_cells(results: Iterable[Result]) -> list[Candidate]:
-    """Return the cells, of repeated ones the latest."""
-    found = sorted(results, key=lambda result: result.created_at)
+def latest_cells(results: Iterable[Result], files: Sequence[Path] | None = None) -> list[Candidate]:
+    """Return the cells, of repeated ones the latest; `files` are those of the results, for their names."""
+    given = list(results)
+    order = sorted(range(len(given)), key=lambda place: given[place].created_at)
+    found = [given[place] for place in order]
     if not found:
         return []
-    frame = label_cells(to_frame(found))
-    latest = ~frame.duplicated(["setting", "precision", "delegate", "quantization"], keep="last")
+    frame = label_cells(to_frame(found, files and [files[place] for place in order]))
+    latest = ~frame.duplicated(["setting", "precision", "delegate", "quantization", "variant"], keep="last")
     frame = frame.loc[latest, list(dict.fromkeys([*TOLD_APART_BY, *COMPARED_BY, *OBJECTIVES]))]
     rows = frame.to_dict("records")
     return [

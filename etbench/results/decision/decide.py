@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -26,7 +27,7 @@ from etbench.results.decision.rules import Rules
 from etbench.results.schema import Result
 from etbench.results.tables.metrics import METRIC
 
-__all__ = ["Answer", "Choice", "RuledOut", "decide", "exit_status", "has_choice"]
+__all__ = ["WANTED", "Answer", "Choice", "RuledOut", "decide", "exit_status", "has_choice"]
 
 WRONG = 0.05  # chance that any model gets a cell called fastest that is not
 CLOSE = 1.05  # cells whose latencies differ by less, with confidence, are as fast as each other
@@ -98,7 +99,13 @@ class _Contest(Struct, frozen=True, kw_only=True):
     withheld: str | None = None
 
 
-def decide(results: Iterable[Result], rules: Rules, *, baseline: Iterable[Result] = ()) -> list[Answer]:
+def decide(
+    results: Iterable[Result],
+    rules: Rules,
+    *,
+    baseline: Iterable[Result] = (),
+    files: Sequence[Path] | None = None,
+) -> list[Answer]:
     """Return an answer for each model and setting, in the order of their names.
 
     A cell is recommended only if it is significantly faster than each of the others that keep the bounds
@@ -109,10 +116,11 @@ def decide(results: Iterable[Result], rules: Rules, *, baseline: Iterable[Result
         results: of one or several sweeps, with their findings.
         rules: what to optimize and what must hold.
         baseline: earlier results, for bounds relative to the baseline.
+        files: those of the results, for the names of cells that were measured several times.
 
     """
     before = {identity(cell.result): cell for cell in latest_cells(baseline)}
-    cells = with_fp32(latest_cells(results))
+    cells = with_fp32(latest_cells(results, files))
     groups: dict[str, list[Candidate]] = {}
     for cell in cells:
         with_baseline = msgspec.structs.replace(cell, baseline=before.get(identity(cell.result)))

@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 
 from etbench.errors import nearest
-from etbench.results.numbers import db, megabytes, milliseconds
 from etbench.results.schema import Result
 from etbench.results.tables.evaluation import PREFIX as ACCURACY
 from etbench.results.tables.evaluation import metric_named
 from etbench.results.tables.metrics import COLUMNS
+from etbench.results.tables.numbers import db, megabytes, milliseconds
 
 __all__ = [
     "ACCURACY",

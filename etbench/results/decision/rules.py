@@ -11,7 +11,7 @@ from etbench.results.decision.bounds import Bound, bound_faults, parse_bounds
 from etbench.results.decision.figures import ACCURACY, name_fault
 from etbench.results.tables.metrics import METRIC
 
-__all__ = ["DEFAULT_BOUNDS", "Rules", "declared", "recorded_rules"]
+__all__ = ["DEFAULT_BOUNDS", "Bounds", "Rules", "declared", "recorded_rules"]
 
 Bounds = Mapping[str, str | float]
 DEFAULT_BOUNDS = {f"{ACCURACY}*": ">=-1pp vs fp32"}

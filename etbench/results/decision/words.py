@@ -10,8 +10,8 @@ from etbench.results.decision.candidates import Ratio
 from etbench.results.decision.decide import Answer, Choice
 from etbench.results.decision.figures import ACCURACY
 from etbench.results.decision.rules import Rules
-from etbench.results.numbers import db, megabytes, number
 from etbench.results.tables.metrics import METRIC
+from etbench.results.tables.numbers import db, megabytes, number
 from etbench.text import counted
 
 __all__ = [

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from etbench.results.numbers import number
 from etbench.results.report.grid import Grid, Heading, grid
 from etbench.results.tables.accuracy import accuracy_changes
 from etbench.results.tables.evaluation import HIGH, LOW, RANDOM
 from etbench.results.tables.frames import BASE_PRECISION, accuracies
+from etbench.results.tables.numbers import number
 
 __all__ = ["accuracy_grid", "accuracy_headings", "change_grid", "marked"]
 

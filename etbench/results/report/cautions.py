@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import pandas as pd
@@ -32,7 +32,7 @@ def cautions(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:
 
     """
     named = list(zip(frame["cell"], results, strict=True))
-    yield from _without_figures(named)
+    yield from _without_figures(named, {"skipped": "Skipped", "built": "Built, not run"})
     lines = [*_found(named, "warning"), *_together(named), *_conditions(frame)]
     if lines:
         yield Point(title="Read with care", kind="warning", lines=lines)
@@ -44,14 +44,16 @@ def cautions(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:
 
 
 def faults(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:
-    """Report which cells are wrong, and why; the arguments are those of `cautions`."""
-    if lines := list(_found(list(zip(frame["cell"], results, strict=True)), "error")):
+    """Report which cells are wrong or failed, and why; the arguments are those of `cautions`."""
+    named = list(zip(frame["cell"], results, strict=True))
+    if lines := list(_found(named, "error")):
         yield Point(title="Wrong", kind="bad", lines=lines)
+    yield from _without_figures(named, {"failed": "Failed"})
 
 
-def _without_figures(named: Sequence[tuple[str, Result]]) -> Iterator[Point]:
-    """Group the cells that failed, were skipped or only built by their reason."""
-    for status, title in (("failed", "Failed"), ("skipped", "Skipped"), ("built", "Built, not run")):
+def _without_figures(named: Sequence[tuple[str, Result]], titles: Mapping[str, str]) -> Iterator[Point]:
+    """Group the cells that ended in one of these ways by their reason."""
+    for status, title in titles.items():
         reasons: dict[str, list[str]] = {}
         for name, result in named:
             if result.status == status:
@@ -111,6 +113,9 @@ def _conditions(frame: pd.DataFrame) -> Iterator[str]:
         varied = values.groupby(own["model"]).nunique()
         if len(varied) and varied.max() > 1:
             yield f"Cells of one model differ in {noun}; only cells with the same one are compared."
-    repeated = int(frame["subject"].ne(frame["setting"]).sum())
+    repeated = int(frame.duplicated(["setting", "precision", "delegate", "variant"], keep=False).sum())
     if repeated:
-        yield f"{counted(repeated, 'cell')} measured more than once, numbered #1, #2 … in order of time."
+        yield (
+            f"{counted(repeated, 'result')} of cells that were measured more than once; their names have the "
+            "folder or, in order of time, #1, #2 …"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,8 +13,10 @@ from etbench.results import charts
 from etbench.results.files.upgrade import fill_in
 from etbench.results.report import tables
 from etbench.results.report.accuracy import accuracy_grid, change_grid
+from etbench.results.report.environments import environment_grids
 from etbench.results.report.grid import Grid
 from etbench.results.report.operators import summary_grids
+from etbench.results.report.over_time import histories_to_show, history_grid, verdict_grid
 from etbench.results.report.shipping import Shipping, shipping
 from etbench.results.report.why import differences, why_charts, why_grids
 from etbench.results.report.words import Summary, summarize_in_words
@@ -21,6 +24,7 @@ from etbench.results.schema import Result
 from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, to_frame
 from etbench.results.tables.labels import label_cells
 from etbench.results.tables.metrics import METRIC
+from etbench.results.tables.pareto import mark_pareto
 from etbench.results.tables.rounds import round_table
 from etbench.text import counted
 
@@ -50,46 +54,56 @@ class Report(Struct, frozen=True, kw_only=True):
     summary: Summary
     ranking: Grid
     sections: list[Section]
-    environment: Grid
+    environment: list[Grid]
     cells: Grid
     left_out: list[str]
 
 
 def gather(
-    results: Iterable[Result], *, title: str = "etbench", left_out: Iterable[str] = (), top: int = TOP
+    results: Iterable[Result],
+    files: Sequence[Path] | None = None,
+    *,
+    title: str = "etbench",
+    left_out: Iterable[str] = (),
+    top: int = TOP,
 ) -> Report:
     """Make the content of a report.
 
     Args:
         results: the cells, failed ones included.
+        files: those of the results, for the names of cells that were measured several times.
         title: what was measured, such as the name of the folder.
         left_out: files that are not results, each with the reason.
         top: how many cells the ranking has.
 
     """
     cells = [fill_in(result) for result in results]
-    frame = label_cells(to_frame(cells))
+    frame = label_cells(to_frame(cells, files))
     return Report(
         title=title,
         when=_when(frame),
-        shipping=shipping(cells),
+        shipping=shipping(cells, files),
         summary=summarize_in_words(frame, cells),
         ranking=tables.ranking_grid(frame, top),
         sections=[
             *_accuracy(frame),
-            *(section for section in _sections(frame, cells) if section.specs),
+            *_baseline(frame, cells),
+            *_trend(frame),
+            *(section for section in _sections(frame, cells, files) if section.specs),
             *_sizes(frame),
         ],
-        environment=tables.environment_grid(cells),
+        environment=environment_grids(cells),
         cells=tables.cell_grid(frame),
         left_out=list(left_out),
     )
 
 
-def _sections(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Section]:
+def _sections(
+    frame: pd.DataFrame, results: Sequence[Result], files: Sequence[Path] | None
+) -> Iterator[Section]:
     yield _pareto(frame)
     yield from _comparisons(frame)
-    yield _rounds(frame, results)
+    yield _rounds(frame, results, round_table(results, files))
     yield Section(
         name="coverage",
         title="Delegation coverage",
@@ -114,6 +128,43 @@ def _accuracy(frame: pd.DataFrame) -> list[Section]:
     return [Section(name="accuracy", title="Accuracy", text=text, numbers=numbers)] if numbers else []
 
 
+def _baseline(frame: pd.DataFrame, results: Sequence[Result]) -> list[Section]:
+    """Return a section without charts, if a cell was interleaved with a baseline."""
+    numbers = verdict_grid(frame, results)
+    text = (
+        "Cells that were measured in turn with a baseline, block by block. The verdicts hold for all of them "
+        "together: the more cells are judged, the stronger the evidence that each needs."
+    )
+    return (
+        [Section(name="baseline", title="Compared with the baseline", text=text, numbers=[numbers])]
+        if numbers.rows
+        else []
+    )
+
+
+def _trend(frame: pd.DataFrame) -> list[Section]:
+    """Return a section, if a cell was measured often enough to judge how its latency developed."""
+    histories = histories_to_show(frame)
+    text = (
+        "Cells that were measured again and again. The line is the level between changes that stand out from "
+        "how the runs vary; the number at a change is the level after it divided by the level before. Hollow "
+        "points are runs that weigh less than half, since their interval is wide."
+    )
+    return (
+        [
+            Section(
+                name="trend",
+                title="Trend",
+                text=text,
+                specs=_specs(charts.history_lines(histories)),
+                numbers=[history_grid(histories)],
+            )
+        ]
+        if histories
+        else []
+    )
+
+
 def _sizes(frame: pd.DataFrame) -> list[Section]:
     """Return a section without charts, if a program has dynamic axes."""
     sizes = tables.size_grid(frame)
@@ -127,7 +178,7 @@ def _sizes(frame: pd.DataFrame) -> list[Section]:
 
 
 def _pareto(frame: pd.DataFrame) -> Section:
-    frame = frame[frame.groupby("setting")["cell"].transform("size") > 1]
+    frame = mark_pareto(frame[frame.groupby("setting")["cell"].transform("size") > 1])
     return Section(
         name="pareto",
         title="Fast, accurate and small",
@@ -143,7 +194,7 @@ def _pareto(frame: pd.DataFrame) -> Section:
 def _comparisons(frame: pd.DataFrame) -> Iterator[Section]:
     measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
     precisions, delegates = (list(dict.fromkeys(measured[name])) for name in ("precision", "delegate"))
-    interval = "Lines on the bars are 95 % intervals, if there are five rounds or more."
+    interval = "Lines are 95 % intervals, if there are five rounds or more."
     yield Section(
         name="precisions",
         title="Precisions",
@@ -169,8 +220,7 @@ def _comparisons(frame: pd.DataFrame) -> Iterator[Section]:
     )
 
 
-def _rounds(frame: pd.DataFrame, results: Sequence[Result]) -> Section:
-    rounds = round_table(results)
+def _rounds(frame: pd.DataFrame, results: Sequence[Result], rounds: pd.DataFrame) -> Section:
     spread = rounds["deviation"].abs().groupby(rounds["cell"]).max().sort_values(ascending=False)
     drawn = rounds[rounds["cell"].isin(spread.index[:STRIPS])]
     every = 1 + len(drawn) // ROUNDS

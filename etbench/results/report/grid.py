@@ -34,12 +34,16 @@ class Entry(Struct, frozen=True):
 
 
 class Grid(Struct, frozen=True, kw_only=True):
-    """A table: headings, of which the `numeric` ones are aligned to the right, and rows."""
+    """A table: headings, of which the `numeric` ones are aligned to the right, and rows.
+
+    `bad` are the places of the rows that are marked, since what they show cannot be used.
+    """
 
     caption: str
     labels: list[str]
     numeric: list[bool]
     rows: list[list[Entry]]
+    bad: list[int] = []
 
 
 def grid(frame: pd.DataFrame, headings: Sequence[Heading], caption: str) -> Grid:

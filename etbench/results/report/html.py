@@ -23,7 +23,8 @@ def write_report(folder: Path, *, cache: Path | None = None) -> Path:
     found, unreadable = read_results([folder])
     left_out = [error.message for error in unreadable]
     title = path_text(folder.resolve().name)
-    report = gather((result for _, result in found), title=title, left_out=left_out)
+    files = [path for path, _ in found]
+    report = gather((result for _, result in found), files, title=title, left_out=left_out)
     return write_page(html_page(report, cache=cache), folder / "report.html")
 
 

@@ -27,7 +27,7 @@ def markdown_comment(report: Report) -> str:
             lines += [head, *(f"  - {markdown_text(line)}" for line in point.lines)]
     if report.ranking.rows:
         lines += ["", markdown_bold(report.ranking.caption), "", *_table(report.ranking)]
-    for numbers in (report.cells, report.environment):
+    for numbers in (report.cells, *report.environment):
         lines += _folded(numbers)
     if report.left_out:
         lines += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -25,12 +26,15 @@ class Shipping(Struct, frozen=True, kw_only=True):
     reasons: list[str]
 
 
-def shipping(results: Sequence[Result]) -> Shipping | None:
-    """Return what to ship by the rules of the sweep; None if no model has several measured cells."""
+def shipping(results: Sequence[Result], files: Sequence[Path] | None = None) -> Shipping | None:
+    """Return what to ship by the rules of the sweep; None if no model has several measured cells.
+
+    `files` are those of the results, for the names of cells that were measured several times.
+    """
     if not has_choice(results):
         return None
     rules = recorded_rules([result.config for result in results])
-    answers = decide(results, rules)
+    answers = decide(results, rules, files=files)
     names, rows = decision_table(answers)
     notes, reasons = remarks(answers)
     return Shipping(

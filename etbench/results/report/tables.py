@@ -8,21 +8,18 @@ import msgspec
 import pandas as pd
 
 from etbench.artifact import Delegation
-from etbench.host.environment import Environment
-from etbench.host.fingerprint import machine_name
-from etbench.results.numbers import number
 from etbench.results.report.accuracy import accuracy_headings, marked
 from etbench.results.report.grid import Grid, Heading, grid
 from etbench.results.schema import Result
 from etbench.results.tables.frames import against, profile, rank
 from etbench.results.tables.metrics import METRIC
+from etbench.results.tables.numbers import number
 from etbench.results.tables.pareto import mark_pareto
 from etbench.results.tables.sizes import SIZE_COLUMNS, size_rows
 
 __all__ = [
     "cell_grid",
     "coverage_grid",
-    "environment_grid",
     "latency_grid",
     "operator_grid",
     "pareto_grid",
@@ -41,6 +38,7 @@ def percent(share: float) -> str:
     return number(100 * share)
 
 
+BAD = {"wrong": 0, "failed": 1}  # the order of cells that cannot be used
 CELL = [Heading("subject", "model"), Heading("precision", "precision"), Heading("delegate", "delegate")]
 P50 = Heading(METRIC, "p50 ms", number)
 SQNR = Heading("sqnr_db", "SQNR dB", number)
@@ -83,10 +81,12 @@ ALL = [
 
 
 def cell_grid(frame: pd.DataFrame) -> Grid:
-    """List every cell, failed ones included."""
-    ordered = marked(frame.sort_values(["subject", "precision", "delegate"]))
+    """List every cell, those that are wrong or failed first."""
+    bad = frame["status"].map(BAD).fillna(len(BAD))
+    ordered = frame.assign(bad=bad).sort_values(["bad", "subject", "precision", "delegate"])
     place = ALL.index(SQNR) + 1
-    return grid(ordered, [*ALL[:place], *accuracy_headings(frame), *ALL[place:]], "All cells")
+    cells = grid(marked(ordered), [*ALL[:place], *accuracy_headings(frame), *ALL[place:]], "All cells")
+    return msgspec.structs.replace(cells, bad=list(range(int(frame["status"].isin(BAD).sum()))))
 
 
 def latency_grid(frame: pd.DataFrame) -> Grid:
@@ -236,34 +236,3 @@ def size_grid(frame: pd.DataFrame) -> Grid:
         SQNR,
     ]
     return grid(pd.DataFrame(rows, columns=columns), headings, "Sizes of the inputs")
-
-
-def environment_grid(results: Sequence[Result]) -> Grid:
-    """List hosts, systems and libraries, and how many cells were measured on each."""
-    counts: dict[str, int] = {}
-    known: dict[str, Environment] = {}
-    for result in results:
-        facts = msgspec.structs.replace(result.environment, load_average=[])
-        key = msgspec.json.encode(facts, order="sorted").decode()
-        counts[key] = counts.get(key, 0) + 1
-        known[key] = facts
-    rows = [_facts(known[key]) | {"cells": count} for key, count in counts.items()]
-    frame = pd.DataFrame(rows)
-    headings = [Heading(name, name) for name in frame.columns if name != "cells"]
-    return grid(frame, [Heading("cells", "cells", number), *headings], "Environment")
-
-
-def _facts(facts: Environment) -> dict[str, str | None]:
-    known = facts.host != "unknown" and facts.memory_bytes > 0
-    return {
-        "host": facts.host,
-        "machine": machine_name(facts) if known else None,
-        "CPU": f"{facts.cpu}, {facts.machine}" if known else None,
-        "cores": f"{facts.physical_cores} physical, {facts.logical_cores} logical" if known else None,
-        "threads": str(facts.threads) if facts.threads is not None else None,
-        "runner": facts.runner if known else None,
-        "memory": f"{facts.memory_bytes / 2**30:.0f} GiB" if known else None,
-        "system": facts.os if known else None,
-        "Python": facts.python if known else None,
-        "libraries": ", ".join(f"{name} {version}" for name, version in facts.libraries.items()) or None,
-    }

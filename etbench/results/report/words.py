@@ -6,18 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 from msgspec import Struct
 
 from etbench.results.comparison.interleaved import family_verdicts
 from etbench.results.comparison.outcome import decision_counts, family_rule
-from etbench.results.numbers import db, megabytes, milliseconds, number, percent, span
 from etbench.results.report.cautions import Point, cautions, faults
 from etbench.results.schema import Result
 from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, against
 from etbench.results.tables.metrics import METRIC
+from etbench.results.tables.numbers import db, megabytes, milliseconds, number, percent, span
 from etbench.results.tables.pareto import nearly_most_accurate, nearly_smallest
-from etbench.results.tables.speedup import strict_bounds
+from etbench.results.tables.speedup import COMPARED_BY, strict_bounds
 from etbench.text import counted
 
 __all__ = ["Summary", "leads", "summarize_in_words"]
@@ -43,7 +44,7 @@ def summarize_in_words(frame: pd.DataFrame, results: Sequence[Result]) -> Summar
     measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
     points = [
         *(*faults(frame, results), *_choices(measured), *_gains(measured)),
-        *(*_verdicts(results), *cautions(frame, results)),
+        *(*_verdicts(frame, results), *cautions(frame, results)),
     ]
     return Summary(lead=_lead(frame, measured), points=points)
 
@@ -144,14 +145,23 @@ def leads(fast: pd.DataFrame) -> tuple[int, int, int]:
         fast: measured cells, the fastest first.
 
     """
-    contests = [group for _, group in fast.groupby("setting") if len(group) > 1]
-    ahead = withheld = 0
-    for group in contests:
-        others, first = group.iloc[1:], group.iloc[[0] * (len(group) - 1)]
-        low, _, interleaved = strict_bounds(others, first, confidence=1 - WRONG / len(contests))
-        ahead += bool((low > 1).all())
-        withheld += not (low[~interleaved] > 1).all()
-    return ahead, withheld, len(contests)
+    first = np.arange(len(fast))[~fast.duplicated("setting")]
+    settings = fast["setting"].to_numpy()
+    place = dict(zip(settings[first], first, strict=True))
+    others = np.flatnonzero(fast.duplicated("setting"))
+    contests = len(set(settings[others]))
+    if not contests:
+        return 0, 0, 0
+    compared = fast[COMPARED_BY]
+    low, _, interleaved = strict_bounds(
+        compared.iloc[others],
+        compared.iloc[[place[name] for name in settings[others]]],
+        confidence=1 - WRONG / contests,
+    )
+    lost = (
+        pd.DataFrame({"any": ~(low > 1), "apart": ~(low > 1) & ~interleaved}).groupby(settings[others]).any()
+    )
+    return int((~lost["any"]).sum()), int(lost["apart"].sum()), contests
 
 
 def _gains(measured: pd.DataFrame) -> Iterator[Point]:
@@ -212,7 +222,7 @@ def _sizes(ratios: list[float]) -> str:
     return f"{words[0]} to {words[1]}"
 
 
-def _verdicts(results: Sequence[Result]) -> Iterator[Point]:
+def _verdicts(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:
     """Return the verdicts of cells that were interleaved with a baseline."""
     compared = family_verdicts(results)
     if not compared:
@@ -224,9 +234,10 @@ def _verdicts(results: Sequence[Result]) -> Iterator[Point]:
     if "regression" in decisions:
         kind = "bad"
     lines = [f"{decision_counts(compared)}."]
-    for cell in compared:
+    names = frame.loc[[result.in_turn is not None for result in results], "cell"]
+    for name, cell in zip(names, compared, strict=True):
         bounds = "" if cell.low is None else f", 95 % {cell.interval}"
-        lines.append(f"{cell.name}: {cell.words} (new / baseline {cell.ratio:.3f}{bounds}).")
+        lines.append(f"{name}: {cell.words} (new / baseline {cell.ratio:.3f}{bounds}).")
     if rule := family_rule(compared):
         lines.append(f"{rule}.")
     yield Point(title="Compared with the baseline", kind=kind, lines=lines)

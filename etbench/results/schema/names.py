@@ -13,6 +13,8 @@ SAID = {  # how a condition is written
     "quantization": "{} quantization",
     "env": "{}",
     "machine": "on {}",
+    "varied": "{}",
+    "variant": "{}",
 }
 
 

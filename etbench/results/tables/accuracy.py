@@ -10,7 +10,7 @@ import pandas as pd
 
 from etbench.measure.pass_results import ItemAnswers
 from etbench.results.tables.evaluation import RANDOM
-from etbench.results.tables.frames import BASE_PRECISION, IDENTITY, against
+from etbench.results.tables.frames import BASE_PRECISION, IDENTITY, against, with_raw
 from etbench.stats.shares import PairedShares, compare_shares
 from etbench.text import counted
 
@@ -121,6 +121,7 @@ def accuracy_changes(frame: pd.DataFrame, base: str = BASE_PRECISION) -> list[Ac
 
 def _pairs(frame: pd.DataFrame, base: str) -> Iterator[tuple[Any, ...]]:
     """Yield each figure of a cell and its baseline, and the answers of both or why they are not compared."""
+    frame = with_raw(frame, ["evaluation", "evaluation_items"])
     if not frame["evaluation"].notna().any():
         return
     for cell in against(frame, "precision", base).to_dict("records"):

@@ -31,6 +31,7 @@ from etbench.results.tables.profiles import HEADER, operator_rows
 from etbench.results.tables.rows import Row, stream_rows
 from etbench.results.tables.sizes import SIZE_COLUMNS, size_rows
 from etbench.results.tables.spreadsheet import CsvWriter, write_frame
+from etbench.results.tables.varied import VARIED_COLUMNS, varied_words
 from etbench.system.files import replacing
 
 __all__ = ["FIGURES", "aggregate", "write_rows"]
@@ -42,6 +43,7 @@ DETAILS = ("operators", "delegation", "sizes")  # lists, written to their own ta
 _figures = itemgetter(*map(NAMES.index, FIGURES))
 _identity = itemgetter(*map(NAMES.index, IDENTITY))
 _accuracy = itemgetter(*map(NAMES.index, ACCURACY))
+_overrides = itemgetter(NAMES.index("overrides"))
 _details = itemgetter(*map(NAMES.index, DETAILS))
 _log = logging.getLogger(__name__)
 
@@ -123,9 +125,10 @@ def write_rows(
             rows.append(_without_details(row))
         accuracy = [evaluated(*_accuracy(row)) for row in rows]
         names = evaluation_names(accuracy)
-        write = writer(results, [*FIGURES, *names])
-        for row, own in zip(rows, accuracy, strict=True):
-            write.writerow([*_figures(row), *map(own.get, names)])
+        varied = varied_words(list(map(_identity, rows)), list(map(_overrides, rows)))
+        write = writer(results, [*FIGURES, *names, *VARIED_COLUMNS])
+        for row, own, words in zip(rows, accuracy, varied, strict=True):
+            write.writerow([*_figures(row), *map(own.get, names), *words])
     return files, rows, [results, *(path for path in writers if path != results)]
 
 

@@ -11,7 +11,7 @@ from etbench.measure.pass_results import Operator
 
 __all__ = ["DELEGATION_COLUMNS", "delegation_rows", "delegation_time_share"]
 
-# The columns of delegation.csv and what they mean; `etbench.results.tables.reference` documents them.
+# The columns of delegation.csv and what they mean; `etbench.results.analysis.reference` documents them.
 DELEGATION_COLUMNS = {
     "model": "model",
     "precision": "precision",

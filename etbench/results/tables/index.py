@@ -43,6 +43,7 @@ SOURCES = (  # the code that decides the row of a file
     *("results/schema/finding", "results/schema/meaning", "results/schema/names", "results/schema/result"),
     *("text", "results/files/cleaning", "results/files/store", "results/files/upgrade"),
     *("results/tables/delegation", "results/tables/index", "results/tables/metrics"),
+    "results/tables/varied",
     *("artifact/description", "measure/pass_results"),
     *("artifact/quantized_words", "host/fingerprint", "results/tables/rows", "results/tables/sizes"),
     *("stats/blocks", "stats/bounds", "stats/interval", "stats/lost", "stats/parity", "stats/stability"),

@@ -18,6 +18,7 @@ from etbench.measure.pass_results import ItemAnswers, Operator
 from etbench.results.schema import Result
 from etbench.results.tables.delegation import delegation_time_share
 from etbench.results.tables.sizes import Size, sizes_of
+from etbench.results.tables.varied import overrides_of
 from etbench.text import shape_text
 
 __all__ = ["COLUMNS", "DERIVED", "METRIC", "RAW", "Column"]
@@ -389,6 +390,13 @@ COLUMNS = (
         raw=True,
         holds=dict[str, ItemAnswers],
     ),
+    Column(
+        "overrides",
+        "overrides of the cell that can distinguish it, see `etbench.results.tables.varied`",
+        lambda result: overrides_of(result.command),
+        raw=True,
+        holds=dict[str, str],
+    ),
 )
 RAW = [column.name for column in COLUMNS if column.raw]
 
@@ -431,7 +439,7 @@ DERIVED: tuple[tuple[str, str, Direction], ...] = (
     ),
     ("mean_ms", "mean time per inference", "lower"),
     ("share", "share of the time of an inference", "lower"),
-    ("setting", "threads or runner, if the sweep varied them", ""),
+    ("setting", "threads, runner and overrides, if the sweep varied them", ""),
     ("location_ms", "median of the round medians of a run", "lower"),
     ("low_ms", "lower bound of its 95 % interval", "lower"),
     ("high_ms", "upper bound of its 95 % interval", "lower"),

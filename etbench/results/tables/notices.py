@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from etbench.results.tables.frames import CONDITIONS
 from etbench.text import and_more
 
 __all__ = ["notices"]
 
 SHOWN = 3
-CELL = ["model", "precision", "delegate", "inputs", "weights", "threads", "runner", "env", "machine"]
+CELL = ["model", "precision", "delegate", *CONDITIONS, "variant"]
 SHARED = ["machine", "threads", "runner", "libraries"]  # what cells mostly need in common to be compared
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from etbench.results.tables.frames import CONDITIONS, IDENTITY
+from etbench.results.tables.frames import CONDITIONS, IDENTITY, with_raw
 from etbench.results.tables.metrics import METRIC
-from etbench.results.tables.speedup import strict_bounds
+from etbench.results.tables.speedup import CHOSEN_BY, COMPARED_BY, strict_bounds
 
 __all__ = [
     "OBJECTIVES",
@@ -45,16 +46,43 @@ def pareto_front(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def mark_pareto(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells that have all three figures, with the column `pareto_optimal`."""
-    known = frame[frame["status"].eq("ok")].dropna(subset=OBJECTIVES).copy()
-    known["pareto_optimal"] = True
-    groups = [group for _, group in known.groupby(["model", *CONDITIONS], dropna=False) if len(group) > 1]
-    pairs = sum(math.comb(len(group), 2) for group in groups)
+    """Return the cells that have all three figures, with the column `pareto_optimal`.
+
+    A frame that has this column already is returned as it is.
+    """
+    if "pareto_optimal" in frame:
+        return frame
+    known = with_raw(frame[frame["status"].eq("ok")].dropna(subset=OBJECTIVES), CHOSEN_BY)
+    groups = _groups(known)
+    one, other = _pairs(groups)
+    compared = known[COMPARED_BY]  # of the many columns, those that a comparison needs
+    low, high, _ = strict_bounds(
+        compared.iloc[other], compared.iloc[one], confidence=1 - WRONG / max(1, len(one))
+    )
+    optimal = np.ones(len(known), dtype=np.bool_)
+    start = 0
     for group in groups:
-        ordered = group.sort_values(METRIC, kind="stable")
-        beats = _beats(ordered, confidence=1 - WRONG / pairs)
-        known.loc[ordered.index, "pareto_optimal"] = _unbeaten(beats)
-    return known
+        end = start + math.comb(len(group), 2)
+        beats = _beats(known.iloc[group], low[start:end], high[start:end])
+        optimal[group] = _unbeaten(beats)
+        start = end
+    return known.assign(pareto_optimal=optimal)
+
+
+def _groups(known: pd.DataFrame) -> list[NDArray[np.intp]]:
+    """Return the places of the cells of each model and conditions that has several, the fastest first."""
+    number = known.groupby(["model", *CONDITIONS], dropna=False).ngroup().to_numpy()
+    order = np.lexsort((known[METRIC].to_numpy(dtype=np.float64), number))
+    starts = np.flatnonzero(np.diff(number[order])) + 1
+    return [group for group in np.split(order, starts) if len(group) > 1]
+
+
+def _pairs(groups: Sequence[NDArray[np.intp]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the places of both cells of each pair, group by group, as `np.triu_indices` orders them."""
+    nothing = np.zeros(0, dtype=np.intp)
+    pairs = [(group, np.triu_indices(len(group), k=1)) for group in groups]
+    one, other = ([group[places[side]] for group, places in pairs] for side in (0, 1))
+    return np.concatenate([nothing, *one]), np.concatenate([nothing, *other])
 
 
 def nearly_smallest(size_bytes: pd.Series, by: pd.Series) -> pd.Series:
@@ -68,9 +96,9 @@ def nearly_most_accurate(sqnr_db: pd.Series, by: pd.Series) -> pd.Series:
     return counted >= counted.groupby(by).transform("max") - SQNR_DB
 
 
-def _beats(group: pd.DataFrame, confidence: float) -> Matrix:
-    """Return which cells (rows) beat which (columns)."""
-    as_fast, faster = _latencies(group, confidence)
+def _beats(group: pd.DataFrame, low: NDArray[np.float64], high: NDArray[np.float64]) -> Matrix:
+    """Return which cells (rows) beat which (columns); the bounds are those of the ratio of each pair."""
+    as_fast, faster = _latencies(len(group), low, high)
     accuracy = np.minimum(group["sqnr_db"].to_numpy(dtype=np.float64), ROUNDING_DB)
     size = group["pte_bytes"].to_numpy(dtype=np.float64)
     more_db = accuracy[:, None] - accuracy[None, :]
@@ -80,11 +108,10 @@ def _beats(group: pd.DataFrame, confidence: float) -> Matrix:
     return better
 
 
-def _latencies(group: pd.DataFrame, confidence: float) -> tuple[Matrix, Matrix]:
+def _latencies(count: int, low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[Matrix, Matrix]:
     """Return which cells are as fast as which others, and which are significantly faster."""
-    one, other = np.triu_indices(len(group), k=1)
-    low, high, _ = strict_bounds(group.iloc[other], group.iloc[one], confidence=confidence)
-    faster = np.zeros((len(group), len(group)), dtype=np.bool_)
+    one, other = np.triu_indices(count, k=1)
+    faster = np.zeros((count, count), dtype=np.bool_)
     faster[one, other], faster[other, one] = low > 1, high < 1
     as_fast = faster.copy()
     as_fast[one, other] |= (low > 1 / LATENCY) & ~(high < 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,24 +14,38 @@ from etbench.results.schema import Result
 from etbench.results.tables.frames import IDENTITY, to_frame
 from etbench.results.tables.labels import label_cells
 
-__all__ = ["round_table"]
+__all__ = ["ROUND_COLUMNS", "round_table"]
 
 QUANTILES = {"min_ms": 0, "q1_ms": 25, "median_ms": 50, "q3_ms": 75, "max_ms": 100}
-COLUMNS = ["cell", *IDENTITY, "round", "samples", *QUANTILES, "deviation", "outlying"]
+# The columns of a round and their meaning.
+ROUND_COLUMNS = {
+    "samples": "number of samples of the round",
+    "min_ms": "least of them",
+    "q1_ms": "their first quartile",
+    "median_ms": "their median",
+    "q3_ms": "their third quartile",
+    "max_ms": "largest of them",
+    "deviation": "median of the round relative to that of all rounds of the cell; 0.1 is 10 % slower",
+    "outlying": "true for a round that is far from the others; it remains in the results",
+}
+COLUMNS = ["cell", *IDENTITY, "round", *ROUND_COLUMNS]
 
 
-def round_table(results: Iterable[Result]) -> pd.DataFrame:
+def round_table(results: Iterable[Result], files: Sequence[Path] | None = None) -> pd.DataFrame:
     """Return one row per round, in the order of the results and of time.
 
     `min_ms` to `max_ms` are quartiles of its samples. `deviation` is the relative distance of its
     median from the median of all round medians of the cell: 0.1 is 10 % slower. `outlying` marks the rounds
     that `etbench.stats.stability` reports. Imported summaries and cells without measurements have no rounds,
-    so they have no rows.
+    so they have no rows. `files` are those of the results, for the names of cells measured more than once.
     """
     results = [fill_in(result) for result in results]
-    names = label_cells(to_frame(results))["cell"]
+    names = label_cells(to_frame(results, files))["cell"]
     rows = [row for name, result in zip(names, results, strict=True) for row in _rows(name, result)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    figures = dict.fromkeys([*QUANTILES, "deviation"], "float64")
+    counts = dict.fromkeys(["round", "samples"], "int64")
+    texts = dict.fromkeys(["cell", *IDENTITY], "str")
+    return pd.DataFrame(rows, columns=COLUMNS).astype(texts | figures | counts | {"outlying": "bool"})
 
 
 def _rows(name: str, result: Result) -> list[tuple[object, ...]]:

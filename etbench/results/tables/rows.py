@@ -14,7 +14,7 @@ from etbench.results.schema import Result
 from etbench.results.tables.index import Index
 from etbench.results.tables.metrics import COLUMNS
 
-__all__ = ["Row", "row_of", "stream_rows"]
+__all__ = ["MEASUREMENT", "Row", "row_of", "stream_rows"]
 
 Row = tuple[Any, ...]  # of the values of `COLUMNS`, in their order
 

@@ -14,7 +14,7 @@ from etbench.text import shape_text
 
 __all__ = ["SIZE_COLUMNS", "Size", "size_rows", "sizes_of"]
 
-# The columns of sizes.csv and what they mean; `etbench.results.tables.reference` documents them.
+# The columns of sizes.csv and what they mean; `etbench.results.analysis.reference` documents them.
 SIZE_COLUMNS = {
     "model": "model",
     "precision": "precision",

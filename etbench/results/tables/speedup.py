@@ -14,13 +14,14 @@ from etbench.results.tables.metrics import METRIC
 from etbench.stats.blocks import common_blocks
 from etbench.stats.paired import paired_intervals
 
-__all__ = ["CHOSEN_BY", "FAR", "FIGURES", "choose_bases", "speedups", "strict_bounds"]
+__all__ = ["CHOSEN_BY", "COMPARED_BY", "FAR", "FIGURES", "choose_bases", "speedups", "strict_bounds"]
 
 LOCATION, MEAN = "latency_location_ms", "latency_mean_ms"
 FAR = 2.0  # ratio beyond which cells differ however they were measured: no two runs of one are that far apart
 TURN = ["turn_id", "own_blocks"]
 BLOCKS, VERSIONS = "round_medians_ms", "versions"
 CHOSEN_BY = [METRIC, *TURN, BLOCKS, VERSIONS]
+COMPARED_BY = [METRIC, LOCATION, MEAN, "center", "source", *TURN, BLOCKS]  # what `speedups` needs
 
 # The columns that a comparison has; `etbench.results.tables.metrics.DERIVED` explains them.
 FIGURES = ("speedup", "speedup_ci95_low", "speedup_ci95_high", "how", "basis")

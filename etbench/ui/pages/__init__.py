@@ -7,7 +7,7 @@ from nicegui import ui
 from etbench.ui.external_runs import ExternalRuns
 from etbench.ui.jobs import Jobs
 from etbench.ui.library import Library
-from etbench.ui.pages import compare, decide, doctor, inspect, results, run
+from etbench.ui.pages import compare, decide, doctor, inspect, results, run, trend
 
 __all__ = ["add_pages"]
 
@@ -30,6 +30,10 @@ def add_pages(jobs: Jobs, external: ExternalRuns, library: Library) -> None:
     @ui.page("/compare", title="Compare · etbench")
     def _compare() -> None:
         compare.build(library)
+
+    @ui.page("/trend", title="Trend · etbench")
+    def _trend() -> None:
+        trend.build(library)
 
     @ui.page("/inspect", title="Inspect · etbench")
     def _inspect(result: str = "") -> None:

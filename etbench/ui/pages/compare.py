@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -57,6 +58,7 @@ class _Compare:
         self.offering = False
         self.frame = pd.DataFrame()
         self.results: list[Result] = []
+        self.files: list[Path] = []
         self.selects: dict[str, ui.select] = {}
         with card("What to compare"):
             self.folders = _many("Folders", self._changed)
@@ -100,8 +102,9 @@ class _Compare:
 
     async def _show(self) -> None:
         wanted = self.latest.ask()
-        self.results = [one for one in self.library.results(self.folders.value) if self._wanted(one)]
-        self.frame = to_frame(self.results)
+        entries = [one for one in self.library.of(self.folders.value) if self._wanted(one.result)]
+        self.results, self.files = [one.result for one in entries], [one.path for one in entries]
+        self.frame = to_frame(self.results, self.files)
         measured = int(self.frame["status"].eq("ok").sum())
         self.count.set_text(counted(measured, "measured cell") if self.library.entries else "No results yet")
         drawn = await asyncio.to_thread(_draw, self.frame) if measured else {}
@@ -133,7 +136,7 @@ class _Compare:
         title = ", ".join(self.folders.value)
         cache = cache_folder(None)
         page = await asyncio.to_thread(
-            attempt, lambda: html_page(gather(self.results, title=title), cache=cache)
+            attempt, lambda: html_page(gather(self.results, self.files, title=title), cache=cache)
         )
         if isinstance(page, Fault):
             ui.notify(f"The report cannot be written: {page.reason}", type="negative")

@@ -33,7 +33,7 @@ __all__ = [
 
 TABS = {
     **{"Run": "/", "Results": "/results", "Decide": "/decide", "Compare": "/compare"},
-    **{"Inspect": "/inspect", "Doctor": "/doctor"},
+    **{"Trend": "/trend", "Inspect": "/inspect", "Doctor": "/doctor"},
 }
 
 STYLE = Path(__file__).with_name("style.css")

@@ -38,6 +38,7 @@ from etbench.ui.pages.frame import (
     words,
 )
 from etbench.ui.pages.latest import Latest
+from etbench.ui.pages.measured import measured_facts
 
 __all__ = ["build"]
 
@@ -123,6 +124,9 @@ def _put(entry: Entry, drawn: str | Fault | None) -> None:
             button = ui.button(name, icon="download", color=None).props("flat dense no-caps size=sm")
             button.classes("self-start")
             button.on_click(lambda: offer_file(entry.path, name))
+        if measured := list(measured_facts(result)):
+            with card("Measured"):
+                facts(measured)
         with card("Where the time went"):
             table(["stage", "time"], [(n, seconds_text(s)) for n, s in result.stage_s.items()], numbers=1)
         with card("Environment"):

@@ -66,7 +66,7 @@ def test_the_sample_draws_all_its_charts(open_page: Any) -> None:
         }
         assert all(count >= 3 for count in drawn.values()), drawn
         assert drawn["pareto-0"] >= 28
-        assert page.locator("table.sortable tbody tr").count() == 28
+        assert page.locator("#cells tbody tr").count() == 28
 
 
 def test_every_chart_has_its_numbers_a_click_away(open_page: Any, full_page: Path) -> None:
@@ -81,7 +81,7 @@ def test_every_chart_has_its_numbers_a_click_away(open_page: Any, full_page: Pat
 
 def test_the_table_of_cells_sorts_by_the_keyboard(open_page: Any) -> None:
     with open_page(SAMPLE) as page:
-        table = page.locator("table.sortable")
+        table = page.locator("#cells table")
         heading = table.locator("th", has_text=re.compile("^p50 ms$"))
         column = heading.evaluate("cell => cell.cellIndex")
 
@@ -103,7 +103,7 @@ def test_the_table_of_cells_sorts_by_the_keyboard(open_page: Any) -> None:
 
 def test_missing_figures_stay_last(open_page: Any, full_page: Path) -> None:
     with open_page(full_page) as page:
-        table = page.locator("table.sortable")
+        table = page.locator("#cells table")
         heading = table.locator("th", has_text=re.compile("^p50 ms$"))
         column = heading.evaluate("cell => cell.cellIndex")
         for _ in range(2):
@@ -115,7 +115,7 @@ def test_missing_figures_stay_last(open_page: Any, full_page: Path) -> None:
 def test_the_filter_shows_the_cells_that_have_all_words(open_page: Any) -> None:
     with open_page(SAMPLE) as page:
         page.get_by_label("Show only").fill("int8 XNNPACK")
-        assert page.locator("table.sortable tbody tr:visible").count() == 7
+        assert page.locator("#cells table tbody tr:visible").count() == 7
         assert page.locator("#shown").text_content() == "7 of 28 cells"
 
 
@@ -155,7 +155,7 @@ def test_the_menu_shows_the_samples_of_another_cell(open_page: Any) -> None:
 def test_a_name_runs_no_script(open_page: Any, full_page: Path) -> None:
     with open_page(full_page) as page:
         assert page.title() == f"{EVIL} · etbench report"
-        assert EVIL in page.locator("table.sortable").text_content()
+        assert EVIL in page.locator("#cells table").text_content()
         assert page.locator("main img").count() == 0
 
 

@@ -88,7 +88,10 @@ def test_trained_weights_need_no_care(make_result: MakeResult) -> None:
 
 def test_repeated_cells_are_told_apart(make_result: MakeResult) -> None:
     lines = _points(make_result(), make_result(created_at="2027"))["Read with care"]
-    assert lines[-1] == "2 cells measured more than once, numbered #1, #2 … in order of time."
+    assert lines[-1] == (
+        "2 results of cells that were measured more than once; their names have the folder or, in order of "
+        "time, #1, #2 …"
+    )
 
 
 def _in_turn(make_result: MakeResult, precision: str, medians_ms: Sequence[float]) -> Result:

@@ -1,5 +1,5 @@
 "use strict";
-// Draws the charts as wide as the page allows, and makes the table of all cells sortable.
+// Draws the charts as wide as the page allows, and makes the tables sortable.
 
 // Charts take their colours from the page, so they follow it into the dark and onto paper.
 const INK = "currentColor";
@@ -11,7 +11,10 @@ const CONFIG = {
     labelColor: INK, titleColor: INK, domainColor: INK, tickColor: INK, gridColor: INK,
     gridOpacity: 0.12, domainOpacity: 0.4, tickOpacity: 0.4, titleFontWeight: "normal",
   },
-  legend: { labelColor: INK, titleColor: INK, titleFontWeight: "normal" },
+  legend: {
+    labelColor: INK, titleColor: INK, titleFontWeight: "normal",
+    symbolBaseFillColor: INK, symbolBaseStrokeColor: INK,
+  },
   header: { labelColor: INK, titleColor: INK },
   title: { color: INK, fontWeight: 600 },
 };
@@ -130,7 +133,6 @@ function makeFilter(table) {
   });
 }
 
-const cells = document.querySelector("table.sortable");
-makeSortable(cells);
-makeFilter(cells);
+document.querySelectorAll("table").forEach(makeSortable);
+makeFilter(document.querySelector("#cells table"));
 drawAll().then(() => document.documentElement.setAttribute("data-drawn", "true"));

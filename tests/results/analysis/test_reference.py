@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from etbench.cli.main import main
-from etbench.results.tables.reference import columns_page
+from etbench.results.analysis.reference import columns_page
 
 DOCS = Path(__file__).parents[3] / "docs"
 
