@@ -95,9 +95,10 @@ COMMANDS = {
         Command("import", "convert the files of other benchmarks to result files", "import_results"),
         Command("export", "print results as ExecuTorch's v3 benchmark records", "export_results"),
         Command("cache", "list, prune, verify or clear the cache of built programs"),
+        Command("env", "fetch the libraries of a board that needs no Python"),
         Command("doctor", "report what this machine can build and run, and what disturbs measurements on it"),
         Command("ui", "start the web interface on this machine"),
         Command("completion", "print the script that completes etbench's command lines in a shell"),
     )
 }
-LATER = ("env", "upgrade", "diff", "trace", "graph")  # reserved names
+LATER = ("upgrade", "diff", "trace", "graph")  # reserved names

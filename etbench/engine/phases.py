@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from etbench.builder import Built, Cache, Job, OnJobDone, OnJobEvent, build_all
+from etbench.builder.cache import cache_folder, native_folder
 from etbench.config import Cell
 from etbench.devices import place
+from etbench.devices.board_preparation import BoardRunner, prepare_board
 from etbench.engine.baseline import base_recipe, find_base, kept_program, rebuilt_program
 from etbench.engine.cell_run import CellRun, Program
 from etbench.engine.measuring import Measuring
@@ -37,6 +40,7 @@ class Phases:
         self.scratch = scratch
         self.folders = 0
         self.runner: Path | None = None
+        self.board_runners: dict[bytes, BoardRunner] = {}  # by device
         self.compared = 0  # cells with a baseline, which are judged as one family
 
     def do(self, runs: Sequence[CellRun]) -> None:
@@ -46,11 +50,13 @@ class Phases:
                 run.finish(msgspec.structs.replace(run.blank, status="skipped", reason=reason))
         self._find_bases(_open(runs))
         self._compile_runner([run for run in _open(runs) if run.compiles_runner])
+        self._prepare_boards([run for run in _open(runs) if run.cell.board])
         self._build(_open(runs))
         self._build_bases([run for run in _open(runs) if run.base])
         alike: dict[bytes, list[CellRun]] = defaultdict(list)
         for run in _open(runs):
-            alike[msgspec.json.encode([run.cell.measure, run.cell.device])].append(run)
+            how = [run.cell.measure, run.cell.device, run.cell.board is not None]
+            alike[msgspec.json.encode(how)].append(run)
         for group in alike.values():
             self._measure(group, group[0].cell)
 
@@ -70,23 +76,51 @@ class Phases:
         """Get the native runner if a cell needs it: from the cache, or compiled now."""
         if not runs:
             return
+        cell = runs[0].cell
+        with self._compiling(runs) as (log, on_wait):
+            self.runner = compile_runner(
+                self._native, cell.runner.compilers, scratch=self.scratch, log=log, on_wait=on_wait
+            )
+
+    def _prepare_boards(self, runs: Sequence[CellRun]) -> None:
+        """Get a runner for each machine that needs no Python, before anything is built for it."""
+        devices: dict[bytes, list[CellRun]] = defaultdict(list)
+        for run in runs:
+            devices[msgspec.json.encode(run.cell.device)].append(run)
+        for key, group in devices.items():
+            cell = group[0].cell
+            assert cell.board is not None
+            with self._compiling(group) as (log, on_wait):
+                self.board_runners[key] = prepare_board(
+                    cell.board,
+                    cell.runner.compilers,
+                    fetched=native_folder(cache_folder(cell.cache.dir)),
+                    folder=self._native,
+                    scratch=self.scratch,
+                    log=log,
+                    on_wait=on_wait,
+                )
+
+    @contextmanager
+    def _compiling(self, runs: Sequence[CellRun]) -> Iterator[tuple[Path, Callable[[], None]]]:
+        """Report that a runner is compiled, and make an error the failure of all cells that need it."""
         first = runs[0]
         first.start()
         stages = Stages(first.emit)
         try:
             with stages("compile"):
-                self.runner = compile_runner(
-                    self.cache.native if self.cache and self.cache.writable() else self.scratch,
-                    first.cell.runner.compilers,
-                    scratch=self.scratch,
-                    log=first.log,
-                    on_wait=lambda: stages.progress(
-                        "compile", "waiting: another etbench is compiling the runner"
-                    ),
+                yield (
+                    first.log,
+                    lambda: stages.progress("compile", "waiting: another etbench is compiling the runner"),
                 )
         except EtbenchError as error:
             for run in runs:
                 self.fail(run, error)
+
+    @property
+    def _native(self) -> Path:
+        """The folder of compiled runners."""
+        return self.cache.native if self.cache and self.cache.writable() else self.scratch
 
     def _find_bases(self, runs: Sequence[CellRun]) -> None:
         for run in runs:
@@ -174,6 +208,7 @@ class Phases:
         return folder
 
     def _measure(self, runs: Sequence[CellRun], how: Cell) -> None:
+        device = msgspec.json.encode(how.device)
         measuring = Measuring(
             runs, runner=self.runner, finish=self.finish, fail=self.fail, family=max(1, self.compared)
         )
@@ -182,7 +217,13 @@ class Phases:
                 measuring.subjects,
                 how.measure,
                 measuring,
-                place_for=partial(place, how.device, scratch=self.scratch, log=runs[0].log),
+                place_for=partial(
+                    place,
+                    how.device,
+                    scratch=self.scratch,
+                    log=runs[0].log,
+                    board_runner=self.board_runners.get(device) if how.board else None,
+                ),
                 log=runs[0].log,
                 decide_max_s=self.settings.sweep.decide_max_s,
             )

@@ -3,46 +3,57 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from etbench.config.sections import INSTALL_COMPILER
 from etbench.errors import EtbenchError
+from etbench.native.libraries import LIBRARIES, host_package
 from etbench.system.files import replace_file, sha256
 from etbench.system.locks import locked_where_possible
 from etbench.system.reading import open_regular
 from etbench.system.seal import is_sealed, seal
 from etbench.system.trust import changeable_by_others
 
-__all__ = ["compile_runner"]
+__all__ = ["Target", "compile_runner"]
 
 SOURCES = Path(__file__).parent
 SHOWN = 12  # lines of the compiler's output in the error
 TIMEOUT_S = 600.0
 
-# The flags and libraries in the wheel's own share/cmake/executorch-config.cmake.
+# Those of the wheel's own share/cmake/executorch-config.cmake.
 FLAGS = (
-    *("-std=c++17", "-O2", "-Wall", "-Wextra"),
+    *("-std=c++17", "-O2", "-Wall", "-Wextra", "-pthread"),
     *("-DC10_USING_CUSTOM_GENERATED_MACROS", "-DET_USE_THREADPOOL", "-DET_EVENT_TRACER_ENABLED"),
 )
-LIBRARIES = (
-    "executorch",
-    "executorch_kernels_optimized",
-    "executorch_kernels_quantized",
-    "executorch_backend_xnnpack",
-    "executorch_threadpool",
-)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Another machine that a runner is compiled for.
+
+    `package` has the `lib` and `include` of ExecuTorch for it; `install` tells how to get a compiler.
+    """
+
+    package: Path
+    install: str
 
 
 def compile_runner(
-    folder: Path, compilers: Sequence[str], *, scratch: Path, log: Path, on_wait: Callable[[], None]
+    folder: Path,
+    compilers: Sequence[str],
+    *,
+    scratch: Path,
+    log: Path,
+    on_wait: Callable[[], None],
+    target: Target | None = None,
 ) -> Path:
     """Return the executable of the runner, and compile it if the folder does not have one of this user yet.
 
@@ -53,14 +64,15 @@ def compile_runner(
         scratch: an existing folder for temporary files, on the same file system.
         log: the file for the compiler's output.
         on_wait: called if another etbench is compiling it.
+        target: the machine that it is compiled for; None is this host, whose libraries it then finds.
 
     Raises:
         EtbenchError: of stage ``compile`` if there is no compiler, or with the compiler's errors.
 
     """
-    command = _command(compilers)
+    command = _command(compilers, target)
     user = os.getuid() if hasattr(os, "getuid") else 0
-    runner = folder / f"runner-{_key(command)}-{user}"
+    runner = folder / f"runner-{_key(command, target)}-{user}"
     if not _is_own(runner):
         folder.mkdir(parents=True, exist_ok=True)
         with locked_where_possible(runner.with_name(f"{runner.name}.lock"), on_wait):
@@ -104,14 +116,16 @@ def _sealed_text(runner: Path) -> str:
     return f"runner {sha256(runner)}"
 
 
-def _command(compilers: Sequence[str]) -> list[str]:
+def _command(compilers: Sequence[str], target: Target | None) -> list[str]:
     """Return the command that compiles the runner, without its output file."""
     compiler = next(filter(None, map(shutil.which, compilers)), None)
     if compiler is None:
         raise EtbenchError(
-            f"none of {', '.join(compilers)} is installed", stage="compile", hint=INSTALL_COMPILER
+            f"none of {', '.join(compilers)} is installed",
+            stage="compile",
+            hint=target.install if target else INSTALL_COMPILER,
         )
-    package = _executorch()
+    package = target.package if target else host_package()
     headers = [package / "include", package / "include/executorch/runtime/core/portable_type/c10"]
     return [
         compiler,
@@ -119,26 +133,20 @@ def _command(compilers: Sequence[str]) -> list[str]:
         *(word for folder in headers for word in ("-isystem", str(folder))),
         str(SOURCES / "runner.cpp"),
         f"-L{package / 'lib'}",
-        f"-Wl,-rpath,{package / 'lib'}",
+        f"-Wl,{'-rpath-link' if target else '-rpath'},{package / 'lib'}",
         "-Wl,--no-as-needed",  # kernels and backends register themselves: nothing refers to them
         *(f"-l{name}" for name in LIBRARIES),
     ]
 
 
-def _executorch() -> Path:
-    """Return the folder of the package without importing it."""
-    found = importlib.util.find_spec("executorch")
-    if found is None or not found.submodule_search_locations:
-        raise EtbenchError("executorch is not installed", stage="compile")
-    return Path(next(iter(found.submodule_search_locations)))
-
-
-def _key(command: list[str]) -> str:
+def _key(command: list[str], target: Target | None) -> str:
     """Return a checksum of everything that the executable depends on."""
     told = subprocess.run(
         [command[0], "--version"], capture_output=True, text=True, errors="replace", check=False
     ).stdout
     digest = hashlib.sha256("\n".join([version("executorch"), told, *command]).encode())
+    if target:  # whatever lies in a folder of the user today
+        digest.update(sha256(target.package / "lib" / f"lib{LIBRARIES[0]}.so").encode())
     for source in sorted([*SOURCES.glob("*.h"), *SOURCES.glob("*.cpp")]):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:12]

@@ -2,7 +2,8 @@
 //
 // It reads a task from standard input, in the format of task.h, and answers on standard output with one line of JSON,
 // a message of etbench/system/messages.py. Its argument is the stage of errors that do not name one; a second one is
-// the time at which it was started, by the monotonic clock, in ns.
+// the time at which it was started, by the monotonic clock, in ns, or `held` if standard input stays open as long as
+// the process is wanted. Without a task, `hold PATH` holds the lock for measuring, and `describe` prints facts.
 
 #include <sys/prctl.h>
 
@@ -12,13 +13,12 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <iostream>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "board.h"
 #include "json_writer.h"
 #include "machine.h"
 #include "program.h"
@@ -254,16 +254,19 @@ std::string perform(const Task& task, std::optional<Clock::time_point> started, 
 int main(int count, char** arguments) {
   using namespace etbench;
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // this process does not outlive its parent
+  const std::string mode = count > 1 ? arguments[1] : "", extra = count > 2 ? arguments[2] : "";
+  if (mode == "hold") return hold_turn(extra);
+  if (mode == "describe") return std::printf("%s\n", own_facts().c_str()) < 0;
   std::optional<Clock::time_point> started;
-  if (count > 2) started = Clock::time_point(std::chrono::nanoseconds(std::atoll(arguments[2])));
+  const bool held = extra == "held";
+  if (count > 2 && !held) started = Clock::time_point(std::chrono::nanoseconds(std::atoll(arguments[2])));
   Channel channel;
   try {
-    const std::string asked(std::istreambuf_iterator<char>(std::cin), {});
-    channel.answer(perform(Task(asked), started, channel));
+    channel.answer(perform(Task(read_task(held)), started, channel));
   } catch (const Failure& failure) {
     channel.failure(failure.stage, failure.what(), failure.hint);
   } catch (const std::exception& error) {
-    channel.failure(count > 1 ? arguments[1] : "native", error.what(), "");
+    channel.failure(mode.empty() ? "native" : mode, error.what(), "");
   }
   std::fflush(nullptr);
   _exit(0);  // destructors of native libraries have crashed here, after the work was done

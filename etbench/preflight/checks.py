@@ -67,7 +67,7 @@ def missing_here(cell: Cell) -> list[str]:
         affinity_fault(cell.measure.affinity) if local else None,
         start_fault(cell.measure.start) if local else None,
         device_fault(cell.device, cell.evaluate),
-        phone_fault(cell.device, cell.runner, cell.profile),
+        native_fault(cell.device, cell.runner, cell.profile),
         cache_fault(cache_folder(cell.cache.dir)) if cell.cache.enabled else None,
         remote_fault(cell.cache),
         locks_fault(os.environ.get("ETBENCH_LOCKS")),
@@ -165,15 +165,14 @@ def device_fault(device: Device, evaluate: Evaluate) -> str | None:
     return None
 
 
-def phone_fault(device: Device, runner: Runner, profile: bool) -> str | None:
+def native_fault(device: Device, runner: Runner, profile: bool) -> str | None:
     """Check for a native runner compiled for a phone, and for what only the Python runner does."""
-    if not isinstance(device, AdbDevice):
-        return None
-    if runner.name != "native":
+    phone, native = isinstance(device, AdbDevice), runner.name == "native"
+    if phone and not native:
         return f"runner={runner.name}: a phone has no Python; use runner=native with device=adb"
-    if profile:
-        return "profile=true: only the Python runner times operators; leave it out with device=adb"
-    if not Path(device.runner).is_file():
+    if profile and (phone or (native and isinstance(device, SshDevice))):
+        return f"profile=true: only the Python runner times operators; leave it out with device={device.kind}"
+    if isinstance(device, AdbDevice) and not Path(device.runner).is_file():
         return f"device.runner={device.runner}: no such file; docs/android.md describes how to compile one"
     return None
 

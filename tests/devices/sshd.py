@@ -59,20 +59,24 @@ class Server:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[Server]:
-    """Run a server for this user alone, with its files in this folder."""
+def serving(home: Path, *, shell: Path | None = None) -> Iterator[Server]:
+    """Run a server for this user alone, with its files in this folder.
+
+    With a `shell`, that program gets each command instead of the user's shell, and there is no Python.
+    """
     need("ssh")
     sshd = need("sshd")  # which refuses to start unless it is called by its whole path
     for name in ("host_key", "user_key"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / name], check=True)
     shutil.copy(home / "user_key.pub", home / "authorized_keys")
-    python = _python_without_etbench(home / "venv")
+    python = home / "no-python" if shell else _python_without_etbench(home / "venv")
     port = _free_port()  # as late as can be, before another takes it
     (home / "known_hosts").write_text(f"[{HOST}]:{port} {(home / 'host_key.pub').read_text()}")
     (home / "sshd_config").write_text(
         f"Port {port}\nListenAddress {HOST}\nHostKey {home / 'host_key'}\nPidFile none\n"
         f"AuthorizedKeysFile {home / 'authorized_keys'}\nStrictModes no\nUsePAM no\n"
         "PasswordAuthentication no\nPermitRootLogin prohibit-password\n"
+        + (f"ForceCommand {shell}\n" if shell else "")
     )
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # where a server that runs as root separates privileges

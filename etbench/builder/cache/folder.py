@@ -21,7 +21,7 @@ from pathlib import Path
 from etbench.builder.cache.entry import FORMAT
 from etbench.errors import EtbenchError
 
-__all__ = ["VERSIONS", "cache_fault", "cache_folder", "entry_folders", "groups", "mark"]
+__all__ = ["VERSIONS", "cache_fault", "cache_folder", "entry_folders", "groups", "mark", "native_folder"]
 
 MARKER = ".etbench-cache"
 TEXT = b"This folder is an artifact cache of etbench, which removes old programs from it.\n"
@@ -52,6 +52,11 @@ def cache_folder(configured: str | None) -> Path:
     import platformdirs  # not on a device, which imports this package and has no cache
 
     return Path(platformdirs.user_cache_dir("etbench"))
+
+
+def native_folder(cache: Path) -> Path:
+    """Return the folder of compiled native runners, named after what they were compiled from."""
+    return cache / "native"
 
 
 def cache_fault(folder: Path) -> str | None:

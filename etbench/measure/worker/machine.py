@@ -1,4 +1,4 @@
-"""The machine on which the processes of a subject run: this one, or a phone that is connected to it."""
+"""The machine on which the processes of a subject run: this one, or one that is connected to it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from etbench.host.adb import Phone
 from etbench.host.environment import Environment, read_environment
 from etbench.host.load import MachineNow, machine_now
-from etbench.host.phone_facts import phone_environment, phone_now
+from etbench.host.remote import Remote
+from etbench.host.shell_facts import shell_now
 from etbench.measure.protocol import Subject
-from etbench.measure.worker.phone import on_phone
+from etbench.measure.worker.remote import on_remote, remote_environment
 from etbench.measure.worker.round_process import Start, in_fresh_process
 from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import OutputsTask, ParityTask, Task
@@ -39,7 +39,7 @@ class Machine(Protocol):
 def machine_of(asked: Subject, start: Start) -> Machine:
     """Return the machine that a subject is measured on; `start` is how processes are started on this host."""
     here = _Here(start, asked.runner)
-    return _There(here, asked.phone) if asked.phone else here
+    return _There(here, asked.remote) if asked.remote else here
 
 
 class _Here:
@@ -64,19 +64,19 @@ class _Here:
 
 
 class _There:
-    """A phone; its outputs are compared with the reference on this host."""
+    """A machine without etbench; its outputs are compared with the reference on this host."""
 
-    def __init__(self, here: _Here, phone: Phone) -> None:
+    def __init__(self, here: _Here, remote: Remote) -> None:
         self._here = here
-        self._phone = phone
+        self._remote = remote
 
     def run(self, task: Task | OutputsTask, answer: type[T], supervision: Supervision) -> T:
         if isinstance(task, ParityTask):
             return self._here.run(task, answer, supervision)
-        return on_phone(self._phone, task, answer, supervision)
+        return on_remote(self._remote, task, answer, supervision)
 
     def environment(self, *, threads: int, runtimes: Sequence[str]) -> Environment:
-        return phone_environment(self._phone.adb, threads=threads, runtimes=runtimes)
+        return remote_environment(self._remote, threads=threads, runtimes=list(runtimes))
 
     def now(self) -> MachineNow:
-        return phone_now(self._phone.adb)
+        return shell_now(self._remote.shell)

@@ -114,6 +114,7 @@ def in_program(
     supervision: Supervision,
     *,
     dies_with_us: bool = False,
+    held: bool = False,
 ) -> T:
     """Run a task in a new process of any program that answers as `main` does.
 
@@ -123,6 +124,7 @@ def in_program(
         answer: the type of its answer.
         supervision: its stage, time limit and log.
         dies_with_us: kill the program when this process ends; etbench's own programs do that themselves.
+        held: leave its standard input open until it has answered, since it ends with it.
 
     Raises:
         EtbenchError: what the program reported, the signal that killed its process, or that it took too long.
@@ -140,14 +142,19 @@ def in_program(
     ):
         assert child.stdin is not None and child.stdout is not None
         try:
-            with suppress(BrokenPipeError), child.stdin:  # it died before it read; its exit status shows how
+            # A BrokenPipeError means that it died before it read: its exit status shows how.
+            with suppress(BrokenPipeError), nullcontext() if held else child.stdin:
                 child.stdin.write(asked)  # the pipe buffers 64 KiB, whether they are read or not
+                child.stdin.flush()
             found = answer_from(child.stdout.fileno(), answer, supervision, lambda: child.poll() is not None)
         except BaseException as error:
             child.kill()
             if isinstance(error, TimeoutError):
                 raise supervision.late() from None
             raise
+        finally:
+            with suppress(BrokenPipeError):
+                child.stdin.close()
     if found is None:
         raise supervision.died(child.returncode)
     return found

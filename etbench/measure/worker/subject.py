@@ -120,7 +120,7 @@ class RunningSubject:
         """Run the reference inputs with the runner that is timed, and compare its outputs."""
         folder, threads, axis = self.asked.folder, self.threads, self.asked.logits_axis
         run = self._run("parity")
-        if not (self.asked.runner or self.asked.phone):
+        if not (self.asked.runner or self.asked.remote):
             return run(CheckTask(folder=folder, threads=threads, logits_axis=axis), CheckPass)
         with tempfile.TemporaryDirectory() as scratch:
             file = str(Path(scratch) / "outputs.safetensors")
