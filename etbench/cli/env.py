@@ -6,6 +6,7 @@ import argparse
 
 from etbench.cli.common import add_cache_folder, cache_of
 from etbench.cli.env_board import add_board, create_board
+from etbench.errors import ConfigError
 
 __all__ = ["configure", "run"]
 
@@ -22,5 +23,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run it and return the exit status."""
     if args.board is None:
-        raise SystemExit("etbench env create: --board is required")
+        raise ConfigError(["etbench env create: --board is required, such as --board aarch64"])
     return create_board(args.board, cache_of(args))

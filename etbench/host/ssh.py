@@ -45,8 +45,8 @@ class Ssh(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="ss
     def command(self, text: str) -> list[str]:
         """Return a command of this host that runs a text in a POSIX shell there, whatever the login shell.
 
-        The text is not the last command of that shell, which so reports the signal that killed it as a status
-        above 128: `ssh` itself would not tell it from a lost connection.
+        The text is not the last command of that shell, so that the shell reports a signal that kills it as a
+        status above 128. `ssh` itself reports a signal as it reports a lost connection.
         """
         if not self.control:
             return self._client(text, ())

@@ -39,7 +39,7 @@ FLAGS = (
 class Target:
     """Another machine that a runner is compiled for.
 
-    `package` has the `lib` and `include` of ExecuTorch for it; `install` tells how to get a compiler.
+    `package` has the `lib` and `include` of ExecuTorch for it; `install` names the package of a compiler.
     """
 
     package: Path

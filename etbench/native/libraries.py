@@ -179,7 +179,7 @@ def _check(architecture: str, package: Path, what: str) -> None:
 
 
 def _machine(library: Path) -> int:
-    """Return the number of the architecture of an ELF file; -1 if it is none."""
+    """Return the number of the architecture of an ELF file; -1 for any other file."""
     with library.open("rb") as file:
         head = file.read(20)
     return int(struct.unpack_from("<H", head, 18)[0]) if head[:4] == b"\x7fELF" and len(head) == 20 else -1

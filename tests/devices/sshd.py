@@ -50,6 +50,19 @@ class Server:
             and (process.info["cmdline"] or [])[:1] == [str(self.python)]
         ]
 
+    def running(self, name: str) -> list[psutil.Process]:
+        """Return the processes of a program that was sent there."""
+        found = psutil.process_iter(["cmdline", "status"])
+        return [
+            process
+            for process in found
+            if process.info["status"] != psutil.STATUS_ZOMBIE
+            and any(
+                word.startswith(str(self.home)) and word.endswith(name)
+                for word in process.info["cmdline"] or []
+            )
+        ]
+
     def cut(self) -> None:
         """Kill the processes that hold the connections, and nothing of what they have started."""
         for child in self.process.children(recursive=True):

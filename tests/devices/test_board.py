@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-import psutil
 import pytest
 from arm64 import need_libraries
 from arm_board import arm_shell
-from running import CONF, TESTS
+from running import CONF, TESTS, status_of
 from sshd import Server, serving
 from waiting import wait_for
 
@@ -57,15 +56,9 @@ def _show(programs: Path, name: str, text: str) -> None:
     (programs / name).chmod(0o755)
 
 
-def _left(board: Server) -> list[psutil.Process]:
-    """Return the processes of the runner that was sent."""
-    found = psutil.process_iter(["cmdline", "status"])
-    return [
-        process
-        for process in found
-        if process.info["status"] != psutil.STATUS_ZOMBIE
-        and any(str(board.home / "store") in word for word in process.info["cmdline"] or [])
-    ]
+def _device(board: Server) -> list[str]:
+    here = [word for word in board.overrides if not word.startswith("device.python")]
+    return [*here, "runner=native", f"device.libraries={need_libraries()}"]
 
 
 def _run(board: Server, folder: Path, *overrides: str, cut_after: int = 0) -> tuple[Result, list[str]]:
@@ -77,15 +70,13 @@ def _run(board: Server, folder: Path, *overrides: str, cut_after: int = 0) -> tu
         if event.kind == "round" and event.done == cut_after:
             board.cut()
 
-    here = [word for word in board.overrides if not word.startswith("device.python")]
-    words = ["model=tiny", "delegate=portable", *here, "runner=native", "passes.load=1", *overrides]
-    words.append(f"device.libraries={need_libraries()}")
+    words = ["model=tiny", "delegate=portable", *_device(board), "passes.load=1", *overrides]
     return api.run(api.compose(words, config_dir=CONF), out_dir=folder, on_event=hear).result, said
 
 
 @pytest.mark.needs("arm64 compiler", "emulator")
 def test_a_cell_is_measured_on_arm64_without_python(
-    board: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    board: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
     rounds = ["repeat.rounds=5", "repeat.spread_s=0"]
@@ -109,7 +100,7 @@ def test_a_cell_is_measured_on_arm64_without_python(
     row = to_frame([result]).iloc[0]
     assert row["sqnr_db"] > 80
     assert row[["latency_p50_ms", "load_ms", "process_memory_bytes"]].isna().all(), "what was emulated"
-    wait_for(lambda: not _left(board))
+    wait_for(lambda: not board.running("etbench-runner"))
     store = board.home / "store"
     (sent,) = store.glob(f"*/{program_path(Path()).name}")
     assert not list(store.glob("*/*.coming-*")) and not list(store.glob("*/outputs*"))
@@ -121,6 +112,11 @@ def test_a_cell_is_measured_on_arm64_without_python(
     assert [one.load.cpus for one in again.round_facts if one.load] == [[0]] * len(again.rounds)
     (line,) = (line for line in said if "sending" in line)
     assert "sending 0.0 MB" in line, "the program that has changed there, and nothing else"
+
+    assert status_of("doctor", *_device(board)) == 0
+    printed = capsys.readouterr().out
+    assert "the machine is emulated (qemu-aarch64, CPU cortex-a76)" in printed
+    assert "sending" not in printed
 
 
 def test_without_its_libraries_nothing_is_built(

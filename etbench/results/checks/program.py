@@ -150,7 +150,7 @@ PROGRAM_CHECKS = (
     Check(
         "device.emulated",
         "warning",
-        "An emulator stood for the machine: parity and size are valid, its times and memory "
+        "It was measured under an emulator: parity and size are valid, its times and memory "
         "say nothing, and take part in no table or verdict.",
         emulated_words,
         "measure on a real machine",
