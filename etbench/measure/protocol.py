@@ -34,6 +34,7 @@ __all__ = [
     "Series",
     "Subject",
     "Timed",
+    "Traced",
     "in_turn",
 ]
 
@@ -152,6 +153,12 @@ class NativeOutputs(Struct, frozen=True, kw_only=True):
 
     threads: int
     runtimes: list[str]
+
+
+class Traced(Struct, frozen=True, kw_only=True):
+    """What the native runner reports when it has recorded the times of the operators."""
+
+    inferences: int
 
 
 class Series(Struct, frozen=True, kw_only=True):

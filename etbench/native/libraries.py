@@ -47,6 +47,7 @@ LIBRARIES = (
     "executorch_kernels_quantized",
     "executorch_backend_xnnpack",
     "executorch_threadpool",
+    "executorch_etdump",
 )
 ARCHITECTURES = {"aarch64": 183, "x86_64": 62}  # by `uname -m`: the number in the header of an ELF file
 PLATFORMS = ("manylinux_2_28", "manylinux_2_17", "manylinux2014")

@@ -5,6 +5,7 @@
 // the time at which it was started, by the monotonic clock, in ns, or `held` if standard input stays open as long as
 // the process is wanted. Without a task, `hold PATH` holds the lock for measuring, and `describe` prints facts.
 
+#include <executorch/devtools/etdump/etdump_flatcc.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <utility>
@@ -239,12 +241,38 @@ std::string write_outputs(const Task& task) {
   return json::Writer().add("threads", thread_count()).add("runtimes", backends).text();
 }
 
+// Run the program with the runtime's profiler on and write what it recorded to a file, for Python to read: the first part
+// of `profile_program` of etbench/measure/passes/profiling.py.
+std::string trace(const Task& task) {
+  const auto samples = task.count<size_t>("samples"), at_least = task.count<size_t>("at_least");
+  const double time_left_s = task.number("time_left_s");
+  executorch::etdump::ETDumpGen recorded;  // the program, which is destroyed before it, refers to it
+  Program program(program_of(task), task.threads);
+  program.load_method(&recorded);
+  program.use(references_of(task).inputs(0));
+  program.infer();  // a warmup, which Python leaves out
+  const auto begun = Clock::now();
+  size_t taken = 0;
+  while (taken < at_least || (taken < samples && since_ms(begun) / 1e3 < time_left_s)) {
+    program.infer();
+    ++taken;
+  }
+  const auto dump = recorded.get_etdump_data();
+  const std::string path = task.text("file");
+  std::ofstream file(path, std::ios::binary);
+  file.write(static_cast<const char*>(dump.buf), static_cast<std::streamsize>(dump.size));
+  if (!file.flush()) throw std::runtime_error("the profile cannot be written: " + path);
+  std::free(dump.buf);
+  return json::Writer().add("inferences", taken).text();
+}
+
 std::string perform(const Task& task, std::optional<Clock::time_point> started, Channel& channel) {
   set_runtime_options(task);
   if (task.name == "round") return time_round(task, channel);
   if (task.name == "load") return time_load(task, started);
   if (task.name == "memory") return measure_memory(task);
   if (task.name == "outputs") return write_outputs(task);
+  if (task.name == "trace") return trace(task);
   throw std::runtime_error("the native runner has no task " + shown(task.name));
 }
 

@@ -67,7 +67,7 @@ def missing_here(cell: Cell) -> list[str]:
         affinity_fault(cell.measure.affinity) if local else None,
         start_fault(cell.measure.start) if local else None,
         device_fault(cell.device, cell.evaluate),
-        native_fault(cell.device, cell.runner, cell.profile),
+        phone_fault(cell.device, cell.runner),
         cache_fault(cache_folder(cell.cache.dir)) if cell.cache.enabled else None,
         remote_fault(cell.cache),
         locks_fault(os.environ.get("ETBENCH_LOCKS")),
@@ -165,14 +165,13 @@ def device_fault(device: Device, evaluate: Evaluate) -> str | None:
     return None
 
 
-def native_fault(device: Device, runner: Runner, profile: bool) -> str | None:
-    """Check for a native runner compiled for a phone, and for what only the Python runner does."""
-    phone, native = isinstance(device, AdbDevice), runner.name == "native"
-    if phone and not native:
+def phone_fault(device: Device, runner: Runner) -> str | None:
+    """Check for a native runner compiled for a phone."""
+    if not isinstance(device, AdbDevice):
+        return None
+    if runner.name != "native":
         return f"runner={runner.name}: a phone has no Python; use runner=native with device=adb"
-    if profile and (phone or (native and isinstance(device, SshDevice))):
-        return f"profile=true: only the Python runner times operators; leave it out with device={device.kind}"
-    if isinstance(device, AdbDevice) and not Path(device.runner).is_file():
+    if not Path(device.runner).is_file():
         return f"device.runner={device.runner}: no such file; docs/android.md describes how to compile one"
     return None
 

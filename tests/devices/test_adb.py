@@ -220,7 +220,6 @@ def test_a_delegate_that_the_runner_lacks_is_the_failure_of_that_cell(phone: Fak
         (["runner=python"], "runner=python: a phone has no Python; use runner=native with device=adb"),
         (["device.adb=no-adb"], "`no-adb` is not installed on this host; install Android's platform-tools"),
         (["device.runner=nowhere"], "device.runner=nowhere: no such file; docs/android.md"),
-        (["profile=true"], "profile=true: only the Python runner times operators"),
         (["evaluate._target_=accuracy_hooks.spread"], "your code is not sent to a device"),
     ],
     ids=["python", "no adb", "no runner", "profile", "hook"],

@@ -106,10 +106,12 @@ def test_a_cell_is_measured_on_arm64_without_python(
     assert not list(store.glob("*/*.coming-*")) and not list(store.glob("*/outputs*"))
 
     sent.write_bytes(b"rotten")
-    again, said = _run(board, tmp_path / "again", "repeat=quick", "measure.affinity=[0]")
+    again, said = _run(board, tmp_path / "again", "repeat=quick", "measure.affinity=[0]", "profile=true")
     assert again.status == "ok", again.failure
     assert again.environment.threads == 1
     assert [one.load.cpus for one in again.round_facts if one.load] == [[0]] * len(again.rounds)
+    assert again.profile is not None
+    assert {one.name for one in again.profile.operators} >= {"convolution.out", "relu.out"}
     (line,) = (line for line in said if "sending" in line)
     assert "sending 0.0 MB" in line, "the program that has changed there, and nothing else"
 

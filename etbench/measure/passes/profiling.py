@@ -13,13 +13,12 @@ from typing import Any
 
 from etbench.artifact.references import read_generation, read_references
 from etbench.errors import EtbenchError
-from etbench.measure.pass_results import Operator, Profile
+from etbench.measure.pass_results import PROFILED_LEAST, PROFILED_MOST, PROFILED_S, Operator, Profile
 from etbench.measure.passes.work import work_of
 from etbench.runtime.program import load_method, load_program
 
-__all__ = ["profile_program"]
+__all__ = ["profile_program", "read_profile"]
 
-FEWEST, MOST, WANTED_S = 3, 50, 5.0  # inferences that are profiled; seconds after which no more begins
 PORTABLE_CALL, DELEGATE_CALL, EXECUTE = "native_call_", "DELEGATE_CALL", "Method::execute"
 
 
@@ -40,19 +39,25 @@ def profile_program(folder: Path, threads: int) -> Profile:
     work = work_of(method, inputs, generation)
     work.begin()
     begun, taken = time.monotonic(), 0
-    while taken < FEWEST or (taken < MOST and time.monotonic() - begun < WANTED_S):
+    while taken < PROFILED_LEAST or (taken < PROFILED_MOST and time.monotonic() - begun < PROFILED_S):
         work.step()
         taken += 1
     handle, name = tempfile.mkstemp(suffix=".etdump")
     os.close(handle)
     try:
         program.write_etdump_result_to_file(name)
-        return _read_profile(Path(name), warmup=1)
+        return read_profile(Path(name))
     finally:
         Path(name).unlink()
 
 
-def _read_profile(etdump: Path, *, warmup: int) -> Profile:
+def read_profile(etdump: Path, *, warmup: int = 1) -> Profile:
+    """Return the time of each operator from what the profiler wrote, without those of the warmup.
+
+    Raises:
+        EtbenchError: of stage ``profile`` if it wrote nothing.
+
+    """
     from executorch.devtools import Inspector  # imports the exporter: some seconds
 
     if not etdump.stat().st_size:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from etbench.host.environment import Environment, read_environment
 from etbench.host.load import MachineNow, machine_now
 from etbench.host.remote import Remote
 from etbench.host.shell_facts import shell_now
-from etbench.measure.protocol import Subject
+from etbench.measure.pass_results import PROFILED_LEAST, PROFILED_MOST, PROFILED_S
+from etbench.measure.protocol import Subject, Traced
 from etbench.measure.worker.remote import on_remote, remote_environment
 from etbench.measure.worker.round_process import Start, in_fresh_process
 from etbench.measure.worker.supervision import Supervision
-from etbench.measure.worker.tasks import OutputsTask, ParityTask, Task
+from etbench.measure.worker.tasks import NativeTask, ParityTask, ProfileTask, Task, TraceTask
 from etbench.system.orphans import end_orphans
 
 __all__ = ["Machine", "machine_of"]
@@ -26,7 +30,7 @@ T = TypeVar("T", bound=Struct)
 class Machine(Protocol):
     """Runs the tasks of a subject, each in a fresh process, and describes itself."""
 
-    def run(self, task: Task | OutputsTask, answer: type[T], supervision: Supervision) -> T:
+    def run(self, task: Task | NativeTask, answer: type[T], supervision: Supervision) -> T:
         """Run a task; see `etbench.measure.worker.round_process.in_fresh_process`."""
 
     def environment(self, *, threads: int, runtimes: Sequence[str]) -> Environment:
@@ -49,7 +53,7 @@ class _Here:
         self._start: Start = start
         self._runner = runner
 
-    def run(self, task: Task | OutputsTask, answer: type[T], supervision: Supervision) -> T:
+    def run(self, task: Task | NativeTask, answer: type[T], supervision: Supervision) -> T:
         try:
             return in_fresh_process(task, answer, supervision, start=self._start, runner=self._runner)
         finally:
@@ -70,10 +74,28 @@ class _There:
         self._here = here
         self._remote = remote
 
-    def run(self, task: Task | OutputsTask, answer: type[T], supervision: Supervision) -> T:
+    def run(self, task: Task | NativeTask, answer: type[T], supervision: Supervision) -> T:
         if isinstance(task, ParityTask):
             return self._here.run(task, answer, supervision)
+        if isinstance(task, ProfileTask):
+            return self._profile(task, answer, supervision)
         return on_remote(self._remote, task, answer, supervision)
+
+    def _profile(self, task: ProfileTask, answer: type[T], supervision: Supervision) -> T:
+        """Record the times of the operators there, and read them on this host."""
+        with tempfile.TemporaryDirectory() as scratch:
+            file = str(Path(scratch) / "trace.etdump")
+            traced = TraceTask(
+                folder=task.folder,
+                threads=task.threads,
+                runtime=task.runtime,
+                file=file,
+                samples=PROFILED_MOST,
+                at_least=PROFILED_LEAST,
+                time_left_s=PROFILED_S,
+            )
+            on_remote(self._remote, traced, Traced, supervision)
+            return self._here.run(msgspec.structs.replace(task, file=file), answer, supervision)
 
     def environment(self, *, threads: int, runtimes: Sequence[str]) -> Environment:
         return remote_environment(self._remote, threads=threads, runtimes=list(runtimes))

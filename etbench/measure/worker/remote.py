@@ -19,7 +19,7 @@ from etbench.host.remote import Remote
 from etbench.host.ssh import SSH_FAILED
 from etbench.measure.worker.round_process import in_program
 from etbench.measure.worker.supervision import Supervision
-from etbench.measure.worker.tasks import EnergyTask, OutputsTask, Task
+from etbench.measure.worker.tasks import EnergyTask, NativeTask, Task
 from etbench.native.task import encode_task
 from etbench.runtime.error_codes import explain
 from etbench.system.exits import exit_description, status_from_shell
@@ -32,11 +32,11 @@ T = TypeVar("T", bound=Struct)
 # `adb` then exits with 0, newer versions with 255, as `ssh` does.
 NO_STATUS = (0, SSH_FAILED)
 NOT_STARTED = (1, 126, 127)  # statuses of the linker and of the shell
-OUTPUTS = "outputs.safetensors"
+RETURNED = "returned"  # the file in the folder of a program for what comes back
 HELD = "held"  # tells the runner to end with its standard input
 
 
-def on_remote(remote: Remote, task: Task | OutputsTask, answer: type[T], supervision: Supervision) -> T:
+def on_remote(remote: Remote, task: Task | NativeTask, answer: type[T], supervision: Supervision) -> T:
     """Run the task on another machine; see `etbench.measure.worker.round_process.in_fresh_process`.
 
     Args:
@@ -52,8 +52,8 @@ def on_remote(remote: Remote, task: Task | OutputsTask, answer: type[T], supervi
     """
     if isinstance(task, EnergyTask):
         raise EtbenchError("energy is not measured on a device without Python", stage="energy")
-    outputs = {"file": f"{remote.folder}/{OUTPUTS}"} if isinstance(task, OutputsTask) else {}
-    there = msgspec.structs.replace(task, folder=remote.folder, **outputs)
+    returned = {"file": f"{remote.folder}/{RETURNED}"} if isinstance(task, NativeTask) else {}
+    there = msgspec.structs.replace(task, folder=remote.folder, **returned)
     asked = encode_task(there, stored_inputs(Path(task.folder), stage=supervision.stage))
     command, held = _command(remote, supervision.stage)
     try:
@@ -65,9 +65,9 @@ def on_remote(remote: Remote, task: Task | OutputsTask, answer: type[T], supervi
             raise _lost(remote) from error
         error.hint = error.hint or explain(error.message)
         raise
-    if isinstance(task, OutputsTask):
-        remote.shell.pull(outputs["file"], task.file)
-        remote.shell.shell(shlex.join(["rm", outputs["file"]]))
+    if isinstance(task, NativeTask):
+        remote.shell.pull(returned["file"], task.file)
+        remote.shell.shell(shlex.join(["rm", returned["file"]]))
     return found
 
 

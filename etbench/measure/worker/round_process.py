@@ -23,7 +23,7 @@ from etbench.artifact.layout import stored_inputs
 from etbench.errors import EtbenchError
 from etbench.measure.worker import fork
 from etbench.measure.worker.supervision import Supervision, answer_from
-from etbench.measure.worker.tasks import NATIVE_TASKS, OutputsTask, Task, perform
+from etbench.measure.worker.tasks import NATIVE_TASKS, NativeTask, Task, perform
 from etbench.native.task import encode_task
 from etbench.runtime.error_codes import explain
 from etbench.system.channel import Channel, die_with_parent
@@ -43,7 +43,7 @@ T = TypeVar("T", bound=Struct)
 
 
 def in_fresh_process(
-    task: Task | OutputsTask,
+    task: Task | NativeTask,
     answer: type[T],
     supervision: Supervision,
     *,
@@ -66,7 +66,7 @@ def in_fresh_process(
     """
     if runner is not None and isinstance(task, NATIVE_TASKS):
         return in_native(task, answer, supervision, runner=runner)
-    assert not isinstance(task, OutputsTask)  # only the native runner has this task
+    assert not isinstance(task, NativeTask)  # only the native runner has these tasks
     if start == "spawn" or not hasattr(os, "fork"):
         return in_spawned(task, answer, supervision)
 
@@ -78,7 +78,7 @@ def in_fresh_process(
     return fork.in_fork(work, answer, supervision)
 
 
-def in_native(task: Task | OutputsTask, answer: type[T], supervision: Supervision, *, runner: str) -> T:
+def in_native(task: Task | NativeTask, answer: type[T], supervision: Supervision, *, runner: str) -> T:
     """Run the task in a process of the native runner; see `in_program`.
 
     Raises:
