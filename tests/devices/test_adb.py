@@ -222,7 +222,7 @@ def test_a_delegate_that_the_runner_lacks_is_the_failure_of_that_cell(phone: Fak
         (["device.runner=nowhere"], "device.runner=nowhere: no such file; docs/android.md"),
         (["evaluate._target_=accuracy_hooks.spread"], "your code is not sent to a device"),
     ],
-    ids=["python", "no adb", "no runner", "profile", "hook"],
+    ids=["python", "no adb", "no runner", "hook"],
 )
 def test_faults_of_the_configuration_are_said_before_any_work(
     overrides: list[str], message: str, phone: FakePhone

@@ -109,5 +109,6 @@ def _ended(remote: Remote, error: EtbenchError) -> EtbenchError:
     if error.exit_status < 0:
         error.message = f"the process of a round {exit_description(error.exit_status)}"
     elif status in NOT_STARTED:
-        error.hint = f"see the end of the log; is the runner compiled for {remote.shell.machine}?"
+        runner = "device.runner" if isinstance(remote.shell, Adb) else "the runner"
+        error.hint = f"see the end of the log; is {runner} compiled for {remote.shell.machine}?"
     return error
