@@ -33,8 +33,10 @@ class Tool:
 
 
 TOOLS = {
+    "arm64 compiler": Tool(("aarch64-linux-gnu-g++",), "g++-aarch64-linux-gnu"),
     "chromium": Tool(("chromium", "chromium-browser", "google-chrome"), "chromium"),
     "compiler": Tool(("g++", "clang++", "c++"), "g++"),
+    "emulator": Tool(("qemu-aarch64",), "qemu-user"),
     "git": Tool(("git",), "git"),
     "ssh": Tool(("ssh",), "openssh-client"),
     "sshd": Tool(("sshd",), "openssh-server"),

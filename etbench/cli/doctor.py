@@ -13,6 +13,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "It takes a few seconds, because it starts the runtime. The exit status is 1 if nothing can run here."
     )
     parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="report on the board of these options instead: runner=native device=ssh device.host=…",
+    )
+    parser.add_argument(
         "--env",
         metavar="NAME",
         help="instead look at another interpreter: a name of `etbench env list`, or a path",
@@ -30,6 +36,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the facts of this machine, the runtimes found, and advice; 1 if nothing can run here."""
+    if args.overrides:
+        return _board_facts(args.overrides)
     if args.env is not None:
         return _interpreter(args.env)
     return _facts() if args.drift is None else _drift(60 * args.drift)
@@ -71,6 +79,42 @@ def _interpreter(env: str) -> int:
     rows = list(describe_interpreter(env))
     print_table(plain_console(), (Column("", left=True), Column("", wraps=True)), rows)
     return int(rows[-1][0] == FAULT)
+
+
+def _board_facts(overrides: list[str]) -> int:
+    """Print the facts about a board; its runner is compiled and sent, since it knows most of them."""
+    from rich.text import Text
+
+    from etbench.builder.cache import cache_folder, native_folder
+    from etbench.devices.board import BoardHost
+    from etbench.devices.board_preparation import prepare_board
+    from etbench.errors import ConfigError
+    from etbench.preflight.compose import compose
+    from etbench.preflight.doctor import advise, describe
+    from etbench.system.workspace import workspace
+    from etbench.terminal.fitting import Column, print_table
+    from etbench.terminal.streams import plain_console, print_line
+
+    cell, console = compose(overrides), plain_console()
+    if cell.board is None:
+        raise ConfigError(["a report on a board needs runner=native device=ssh device.host=…"])
+    fetched = native_folder(cache_folder(cell.cache.dir))
+    with workspace() as scratch:
+        runner = prepare_board(
+            cell.board,
+            cell.runner.compilers,
+            fetched=fetched,
+            folder=fetched,
+            scratch=scratch,
+            log=scratch / "log",
+            on_wait=lambda: print_line("waiting: another etbench is compiling the runner", console),
+        )
+        host = BoardHost(cell.board, runner, scratch=scratch, log=scratch / "log", tell=print)
+        facts = host.environment()
+    print_table(console, (Column("", left=True), Column("", wraps=True)), list(describe(facts)))
+    for advice in advise(facts, 0.0):
+        print_line(Text.assemble((advice.trouble, "yellow"), f"\n  {advice.cure}"), console)
+    return 0
 
 
 def _drift(over_s: float) -> int:

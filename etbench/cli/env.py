@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 
+from etbench.cli.env_board import add_board, create_board
+from etbench.errors import ConfigError
+from etbench.system.cache_folder import cache_folder
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import plain_console, print_line
 
@@ -31,10 +34,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     create.add_argument(
         "requirements",
-        nargs="+",
+        nargs="*",
         metavar="PACKAGE[==VERSION]",
         help="what differs from this interpreter, such as executorch==1.4.1, onnxruntime==1.25.0 or litert",
     )
+    add_board(create)
     create.add_argument("--name", help="its name (default: from the first package, such as executorch-1.4.1)")
     commands.add_parser("list", help="list the environments, the most recently used first")
     remove = commands.add_parser("remove", help="remove environments")
@@ -47,6 +51,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run it and return the exit status."""
     match args.command:
+        case "create" if args.board is not None and args.requirements:
+            raise ConfigError(["etbench env create: give --board or packages, not both"])
+        case "create" if args.board is not None:
+            create_board(args.board, cache_folder(None))
+        case "create" if not args.requirements:
+            raise ConfigError(["etbench env create: name a package, such as executorch==1.4.1, or --board"])
         case "create":
             create_environment(args.requirements, args.name)
         case "list":
@@ -58,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
 def create_environment(named: list[str], name: str | None = None) -> None:
     """Make an environment for what is named, such as ``executorch==1.4.1``, and report it."""
-    from etbench.builder.cache import Cache, cache_folder
+    from etbench.builder.cache import Cache
     from etbench.environments.managed import create
     from etbench.environments.requirements import environment_name, requirements_of
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from etbench.config.devices import AdbDevice, Device, HostDevice
+from etbench.config.devices import AdbDevice, Device, HostDevice, SshDevice
 from etbench.config.env import Env
 from etbench.config.sections import (
     BuildSettings,
@@ -48,7 +48,7 @@ UNMEASURED = (
     "model.test_data",  # the data that an accuracy function uses are in `evaluate`
     *("runner.cannot", "runner.compilers", "runner.runs_on"),
     *("device.options", "device.folder", "device.max_gb", "device.platform", "device.retries"),
-    *("device.adb", "device.address", "device.runner"),
+    *("device.adb", "device.address", "device.runner", "device.libraries"),
     *("hydra.launcher", "hydra/launcher", "hydra.callbacks", "hydra.sweep", "hydra.run", "hydra.job"),
     *(
         "hydra.job_logging",
@@ -191,8 +191,14 @@ class Cell(Settings, frozen=True, kw_only=True):
         return self.compiles(self.runner.name)
 
     def compiles(self, runner: str) -> bool:
-        """Return whether a runner is compiled here: the native one, except for a phone."""
-        return runner == "native" and not isinstance(self.device, AdbDevice)
+        """Return whether a runner is compiled for this host: the native one, unless it runs elsewhere."""
+        return runner == "native" and not isinstance(self.device, AdbDevice | SshDevice)
+
+    @property
+    def board(self) -> SshDevice | None:
+        """The device, if it is a machine that needs no Python, for which a runner is compiled."""
+        native = self.runner.name == "native"
+        return self.device if native and isinstance(self.device, SshDevice) else None
 
     def no_runtime(self) -> str | None:
         """Return why the program can be built but not run on the device, or None if it can.
@@ -202,6 +208,7 @@ class Cell(Settings, frozen=True, kw_only=True):
         if isinstance(self.device, AdbDevice):
             return None
         there = None if isinstance(self.device, HostDevice) else self.device.platform
+        there = "linux" if self.board else there
         return self.delegate.no_runtime(there or sys.platform)
 
     def impossible(self) -> str | None:

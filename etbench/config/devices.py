@@ -41,11 +41,12 @@ class HostDevice(_Device, frozen=True, kw_only=True, tag="host"):
 
 
 class SshDevice(_Device, frozen=True, kw_only=True, tag="ssh"):
-    """Another machine with a Python.
+    """Another machine, with a Python or, for the native runner, without.
 
     `python` is the interpreter there, `options` are additional options of the `ssh` command. Copied files are
     kept in `folder`, below `max_gb`; `platform` is `sys.platform` there, None if the same as here. A lost
-    connection is made again, up to `retries` times.
+    connection is made again, up to `retries` times. `libraries` is a folder with ExecuTorch's `lib` and
+    `include` for that machine; without it the native runner takes those in the cache folder.
     """
 
     host: Word
@@ -55,6 +56,7 @@ class SshDevice(_Device, frozen=True, kw_only=True, tag="ssh"):
     max_gb: Gigabytes = 10.0
     platform: str | None = None
     retries: Retries = 3
+    libraries: Text | None = None
 
     @property
     def identity(self) -> list[Any]:

@@ -5,8 +5,7 @@ A phone has no Python: only the native runner, which the user has compiled for i
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -16,11 +15,12 @@ from etbench.config.devices import AdbDevice
 from etbench.devices import store
 from etbench.devices.connection import LostConnections, program_files
 from etbench.devices.host import turn_of, worker_in_turn
+from etbench.devices.sending import missing_there, send
 from etbench.errors import EtbenchError
-from etbench.host.adb import Adb, Phone, find_device
-from etbench.host.phone_facts import phone_cores
+from etbench.host.adb import Adb, find_device
+from etbench.host.remote import Remote
+from etbench.host.shell_facts import shell_cores
 from etbench.measure.protocol import MeasureRequest
-from etbench.system.files import sha256
 from etbench.system.process import Worker
 
 __all__ = ["Android"]
@@ -54,14 +54,15 @@ class Android:
             for name, path in entry.items()
         }
         with turn_of(*self._machine, self._tell):  # sending would disturb a measurement there
-            self._send(adb, files)
+            hint = f"check its free space: adb shell df {self._device.folder}"
+            send(adb, files, missing_there(adb, files), self._tell, hint=hint)
         runner = f"{folders[0]}/{RUNNER}"
-        cores = len(request.affinity or ()) or phone_cores(adb)
+        cores = len(request.affinity or ()) or shell_cores(adb)
         subjects = [
             msgspec.structs.replace(
                 subject,
                 threads=subject.threads or cores,
-                phone=Phone(adb=adb, runner=runner, folder=folder, affinity=request.affinity),
+                remote=Remote(shell=adb, runner=runner, folder=folder, affinity=request.affinity),
             )
             for subject, folder in zip(request.subjects, folders[1:], strict=True)
         ]
@@ -85,42 +86,3 @@ class Android:
         adb = find_device(self._device.adb, self._serial)
         self._serial, self._known_by = adb.serial, adb.machine
         return adb
-
-    def _send(self, adb: Adb, files: Mapping[str, Path]) -> None:
-        """Send the files that are missing there; the keys are their paths there.
-
-        Raises:
-            EtbenchError: of stage ``connect`` if one does not arrive intact.
-
-        """
-        digests = {there: sha256(path) for there, path in files.items()}
-        missing = _missing(adb, digests)
-        if not missing:
-            return
-        size = sum(files[there].stat().st_size for there in missing)
-        self._tell(f"sending {size / 1e6:.1f} MB to {adb.serial}")
-        coming = f".coming-{uuid.uuid4().hex[:8]}"  # a file has its name only when it is complete
-        _for_each(adb, missing, 'mkdir -p "${name%/*}" && rm -f "$name".coming-*')
-        for there in missing:
-            adb.push(files[there], f"{there}{coming}")
-        _for_each(adb, missing, f'chmod 755 "$name{coming}" && mv -f "$name{coming}" "$name"')
-        if broken := _missing(adb, {there: digests[there] for there in missing}):
-            raise adb.error(
-                f"{', '.join(broken)} did not arrive intact",
-                hint=f"check its free space: adb shell df {self._device.folder}",
-            )
-
-
-def _missing(adb: Adb, digests: Mapping[str, str]) -> list[str]:
-    """Return those files that are missing there, or that have another SHA-256."""
-    told = (
-        line.split(maxsplit=1) for line in _for_each(adb, list(digests), 'sha256sum "$name"').splitlines()
-    )
-    there = {name: digest for digest, name in told}
-    return [name for name, digest in digests.items() if there.get(name) != digest]
-
-
-def _for_each(adb: Adb, names: Sequence[str], command: str) -> str:
-    """Run a command of the device's shell for each ``$name``; errors show up in the files."""
-    text = f"while read -r name; do {command}; done 2>/dev/null; true"
-    return adb.shell(text, feed="".join(f"{name}\n" for name in names))

@@ -25,6 +25,7 @@ from etbench.devices.connection import LostConnections, program_files
 from etbench.devices.supervisor import BEAT_S
 from etbench.errors import EtbenchError
 from etbench.host import measuring_lock
+from etbench.host.ssh import OPTIONS, SSH_FAILED
 from etbench.measure.protocol import MeasureRequest
 from etbench.runtime.executors import executor_class
 from etbench.system import locks
@@ -32,9 +33,7 @@ from etbench.system.process import Worker
 
 __all__ = ["SshHost", "needed_by"]
 
-# No password is asked for, since nobody may be there to enter one; a dead connection is noticed in 15 s.
-OPTIONS = ("-T", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
-SSH_FAILED, NO_PROGRAM = 255, 127  # exit statuses of ssh itself, and of a shell that finds no such program
+NO_PROGRAM = 127  # exit status of a shell that finds no such program
 
 
 def needed_by(executors: Iterable[str | None]) -> list[str]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from etbench.builder import Built, Cache, Job, OnJobDone, OnJobEvent, build_all
+from etbench.builder.cache import cache_folder, native_folder
 from etbench.config import Cell
 from etbench.devices import place
+from etbench.devices.board_preparation import BoardRunner, prepare_board
 from etbench.engine.baseline import base_recipe, find_base, kept_program, rebuilt_program
 from etbench.engine.cell_run import CellRun, Program
 from etbench.engine.elsewhere import elsewhere
@@ -45,6 +48,7 @@ class Phases:
         self.scratch = scratch
         self.folders = 0
         self.runners: dict[str | None, Path] = {}  # by the interpreter whose libraries they use
+        self.board_runners: dict[bytes, BoardRunner] = {}  # by device
         self.compared = 0  # cells with a baseline, which are judged as one family
 
     def do(self, runs: Sequence[CellRun]) -> None:
@@ -55,6 +59,7 @@ class Phases:
         self._find_bases(_open(runs))
         self._refuse_forks(_open(runs))
         self._compile_runners(_open(runs))
+        self._prepare_boards([run for run in _open(runs) if run.cell.board])
         self._build(_open(runs))
         self._build_bases([run for run in _open(runs) if run.base])
         for group in _measured_together(_open(runs)):
@@ -84,24 +89,51 @@ class Phases:
     def _compile_runner(self, env: str | None, runs: Sequence[CellRun]) -> None:
         if not runs:
             return
+        cell = runs[0].cell
+        with self._compiling(runs) as (log, on_wait):
+            self.runners[env] = compile_runner(
+                self._native, cell.runner.compilers, scratch=self.scratch, log=log, on_wait=on_wait, env=env
+            )
+
+    def _prepare_boards(self, runs: Sequence[CellRun]) -> None:
+        """Get a runner for each machine that needs no Python, before anything is built for it."""
+        devices: dict[bytes, list[CellRun]] = defaultdict(list)
+        for run in runs:
+            devices[msgspec.json.encode(run.cell.device)].append(run)
+        for key, group in devices.items():
+            cell = group[0].cell
+            assert cell.board is not None
+            with self._compiling(group) as (log, on_wait):
+                self.board_runners[key] = prepare_board(
+                    cell.board,
+                    cell.runner.compilers,
+                    fetched=native_folder(cache_folder(cell.cache.dir)),
+                    folder=self._native,
+                    scratch=self.scratch,
+                    log=log,
+                    on_wait=on_wait,
+                )
+
+    @contextmanager
+    def _compiling(self, runs: Sequence[CellRun]) -> Iterator[tuple[Path, Callable[[], None]]]:
+        """Report that a runner is compiled, and make an error the failure of all cells that need it."""
         first = runs[0]
         first.start()
         stages = Stages(first.emit)
         try:
             with stages("compile"):
-                self.runners[env] = compile_runner(
-                    self.cache.native if self.cache and self.cache.writable() else self.scratch,
-                    first.cell.runner.compilers,
-                    scratch=self.scratch,
-                    log=first.log,
-                    on_wait=lambda: stages.progress(
-                        "compile", "waiting: another etbench is compiling the runner"
-                    ),
-                    env=env,
+                yield (
+                    first.log,
+                    lambda: stages.progress("compile", "waiting: another etbench is compiling the runner"),
                 )
         except EtbenchError as error:
             for run in runs:
                 self.fail(run, error)
+
+    @property
+    def _native(self) -> Path:
+        """The folder of compiled runners."""
+        return self.cache.native if self.cache and self.cache.writable() else self.scratch
 
     def _find_bases(self, runs: Sequence[CellRun]) -> None:
         for run in runs:
@@ -198,6 +230,7 @@ class Phases:
         return folder
 
     def _measure(self, runs: Sequence[CellRun], how: Cell) -> None:
+        device = msgspec.json.encode(how.device)
         measuring = Measuring(
             runs, runners=self.runners, finish=self.finish, fail=self.fail, family=max(1, self.compared)
         )
@@ -206,7 +239,13 @@ class Phases:
                 measuring.subjects,
                 how.measure,
                 measuring,
-                place_for=partial(place, how.device, scratch=self.scratch, log=runs[0].log),
+                place_for=partial(
+                    place,
+                    how.device,
+                    scratch=self.scratch,
+                    log=runs[0].log,
+                    board_runner=self.board_runners.get(device) if how.board else None,
+                ),
                 log=runs[0].log,
                 decide_max_s=self.settings.sweep.decide_max_s,
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,11 +10,10 @@ import msgspec
 from msgspec import Struct
 
 from etbench.errors import EtbenchError
+from etbench.host.shell import last_line, run_client, transfer_s
 
-__all__ = ["Adb", "Phone", "find_device"]
+__all__ = ["Adb", "find_device"]
 
-ANSWER_S = 60.0  # limit of a command: a dead connection may never answer
-SLOWEST_BYTES_PER_S = 250_000  # adds to the limit for the size of a file
 READY = "device"  # what adb calls the state of a device that can be used
 HINTS = {
     "unauthorized": "unlock it and allow this computer in the dialog that it shows",
@@ -23,7 +21,7 @@ HINTS = {
 }
 
 
-class Adb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Adb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="adb"):
     """One device, by its serial, and the `adb` to call; every method raises an error of stage ``connect``.
 
     `serial` is what `adb` calls the connection to the device, and `hardware` what the device calls itself:
@@ -62,7 +60,7 @@ class Adb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def attached(self) -> bool:
         """Whether the device can be used now."""
-        done = _run([self.program, "-s", self.serial, "get-state"])
+        done = run_client([self.program, "-s", self.serial, "get-state"])
         return done.stdout.strip() == READY
 
     def error(self, words: str, *, hint: str = "") -> EtbenchError:
@@ -70,23 +68,10 @@ class Adb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return EtbenchError(f"device.serial={self.serial}: {words}", stage="connect", hint=hint)
 
     def _said(self, command: Sequence[str], feed: str = "", size: int = 0) -> str:
-        done = _run(command, feed, ANSWER_S + size / SLOWEST_BYTES_PER_S)
+        done = run_client(command, feed, transfer_s(size))
         if done.returncode:
-            raise self.error(_last_line(done.stderr or done.stdout))
+            raise self.error(last_line(done.stderr or done.stdout))
         return done.stdout
-
-
-class Phone(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The device that a subject is measured on.
-
-    `runner` is the native runner's executable there, `folder` the program's folder, and `affinity` pins
-    the runner to these CPUs.
-    """
-
-    adb: Adb
-    runner: str
-    folder: str
-    affinity: list[int] | None = None
 
 
 def find_device(program: str, serial: str | None) -> Adb:
@@ -96,9 +81,9 @@ def find_device(program: str, serial: str | None) -> Adb:
         EtbenchError: of stage ``connect`` if there are none or several of them, or the device cannot be used.
 
     """
-    done = _run([program, "devices"])
+    done = run_client([program, "devices"])
     if done.returncode:
-        raise EtbenchError(f"{program} devices: {_last_line(done.stderr)}", stage="connect")
+        raise EtbenchError(f"{program} devices: {last_line(done.stderr)}", stage="connect")
     states = dict(line.split("\t", 1) for line in done.stdout.splitlines() if "\t" in line)
     if serial is None:
         return _only_device(program, states)
@@ -137,26 +122,3 @@ def _hardware(device: Adb) -> str:
 
 def _listed(states: Mapping[str, str]) -> str:
     return ", ".join(f"{name} ({state})" for name, state in states.items()) or "none"
-
-
-def _run(
-    command: Sequence[str], feed: str = "", timeout_s: float = ANSWER_S
-) -> subprocess.CompletedProcess[str]:
-    """Run `adb`; if it does not answer in time, it has failed."""
-    try:
-        return subprocess.run(
-            command,
-            input=feed,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            timeout=timeout_s,
-        )
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, "", f"no answer within {timeout_s:.0f} s")
-
-
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no reason given"])[-1]

@@ -64,11 +64,12 @@ class Environment(Struct, frozen=True, kw_only=True):
     operating system with its major version, `kernel` its release, and `product` the name of a phone's model;
     results of older versions lack them. `cpu_flags` are the vector extensions, `quota_cores`, `cpu_limit`
     (exact) and `memory_limit_bytes` the smallest limits of the container or cgroups, `governor` and `turbo`
-    the settings of the clock. `node` is the name of this host in a Ray cluster. `env` names the interpreter
-    that ran the program (`env.run`), null for the one of etbench. `binding` is the file of the binding of
-    ExecuTorch's runtime that it used, and `start` how the processes of the rounds were started: ``fork`` or
-    ``spawn``, null with the native runner. `commit` is the commit of the git repository in which etbench was
-    started, `dirty` whether its tracked files differed.
+    the settings of the clock. `node` is the name of this host in a Ray cluster, `emulator` what emulated this
+    machine, whose times say nothing about a real one. `env` names the interpreter that ran the program
+    (`env.run`), null for the one of etbench. `binding` is the file of the binding of ExecuTorch's runtime
+    that it used, and `start` how the processes of the rounds were started: ``fork`` or ``spawn``, null with
+    the native runner. `commit` is the commit of the git repository in which etbench was started, `dirty`
+    whether its tracked files differed.
     """
 
     host: str
@@ -83,6 +84,7 @@ class Environment(Struct, frozen=True, kw_only=True):
     system: str | None = None
     kernel: str | None = None
     product: str | None = None
+    emulator: str | None = None
     quota_cores: Count | None = None
     cpu_limit: float | None = None
     memory_limit_bytes: Count | None = None
@@ -125,6 +127,7 @@ def read_environment(
         governor=_first_line(CPUFREQ / "cpu0/cpufreq/scaling_governor"),
         turbo=_turbo(),
         container=_container(),
+        emulator=_emulator(),
         node=os.environ.get(RAY_NODE),
         system=_system(),
         kernel=platform.release(),
@@ -217,6 +220,16 @@ def _container() -> str | None:
     if Path("/run/.containerenv").exists():
         return "podman"
     return "kubernetes" if "KUBERNETES_SERVICE_HOST" in os.environ else None
+
+
+def _emulator() -> str | None:
+    """Return the name of the program that emulates this process; it answers for /proc/self only."""
+    try:
+        own = Path("/proc/self/exe").readlink()
+        real = Path(f"/proc/self/task/{os.getpid()}/exe").readlink()
+    except OSError:  # not Linux
+        return None
+    return None if own == real else real.name
 
 
 def _number(file: Path) -> int | None:

@@ -31,6 +31,7 @@ def hardware(facts: Environment) -> dict[str, str]:
         "memory": f"{facts.memory_bytes / GIB:.0f} GiB",
         "operating system": facts.system,
         "vector extensions": " ".join(sorted(facts.cpu_flags)) or "none",
+        **({"emulator": facts.emulator} if facts.emulator else {}),  # absent: checksums of others stay
     }
 
 
@@ -65,7 +66,9 @@ def hardware_differences(base: Environment, new: Environment) -> dict[str, tuple
         sides = [{"host": side.host, "CPU": side.cpu} for side in (base, new)]
     else:
         sides = [hardware(side) for side in (base, new)]
-    found = {name: (sides[0][name], sides[1][name]) for name in sides[0] if sides[0][name] != sides[1][name]}
+    names = dict.fromkeys([*sides[0], *sides[1]])
+    both = {name: (sides[0].get(name, "none"), sides[1].get(name, "none")) for name in names}
+    found = {name: pair for name, pair in both.items() if pair[0] != pair[1]}
     if extensions := found.get("vector extensions"):
         found["vector extensions"] = _each_alone(*extensions)
     return found

@@ -16,6 +16,9 @@ from etbench.stats.parity import Parity
 from etbench.stats.summary import LatencyMs
 
 __all__ = [
+    "PROFILED_LEAST",
+    "PROFILED_MOST",
+    "PROFILED_S",
     "Energy",
     "Evaluation",
     "Inspection",
@@ -29,6 +32,9 @@ __all__ = [
     "SizeLatency",
     "SizeParity",
 ]
+
+PROFILED_LEAST, PROFILED_MOST = 3, 50  # inferences that are profiled
+PROFILED_S = 5.0  # seconds after which no more begins
 
 
 class OneLoad(Struct, frozen=True, kw_only=True):

@@ -11,9 +11,9 @@ from msgspec import Struct
 from etbench.artifact import TimedSize
 from etbench.config import Evaluate, Passes, Repeat, XnnpackRuntime
 from etbench.events import Failure
-from etbench.host.adb import Phone
 from etbench.host.environment import Environment, RuntimeUsed
 from etbench.host.load import MachineLoad, MachineNow
+from etbench.host.remote import Remote
 from etbench.measure.pass_results import Evaluation, Inspection, SizeLatency, SizeParity
 from etbench.stats.blocks import common_blocks, round_medians
 from etbench.stats.looks import Look
@@ -36,6 +36,7 @@ __all__ = [
     "Series",
     "Subject",
     "Timed",
+    "Traced",
     "in_turn",
 ]
 
@@ -81,9 +82,9 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Without `threads`, it uses the available physical cores; without a `log`, its processes print to the
     standard error of the measuring process. `runtime` is set in each of its processes, and `executor` names
     the class of its program if ExecuTorch does not run it. `runner` is the executable of the native runner,
-    which runs the tasks that it supports; None leaves all to Python. A `phone` has its own runner, and the
-    program runs there. `elsewhere` is the interpreter that runs it, None for that of the measuring process.
-    `passes` are the passes other than the timed rounds; None skips them, and `evaluate` without a target
+    which runs the tasks that it supports; None leaves all to Python. A `remote` machine has its own runner,
+    and the program runs there. `elsewhere` is the interpreter that runs it, None for that of the measuring
+    process. `passes` are those other than the timed rounds; None skips them, and `evaluate` without a target
     skips the evaluation. `timed_sizes` are further sizes of the inputs to time. `base` is the number of the
     subject that is the baseline of this one: the two then stay in the same blocks to the end, adaptive
     repeats look at their ratio, and the rounds go on until `decide` is answered, if it is set. `checked`,
@@ -98,7 +99,7 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     runtime: XnnpackRuntime = XnnpackRuntime()
     executor: str | None = None
     runner: str | None = None
-    phone: Phone | None = None
+    remote: Remote | None = None
     elsewhere: Elsewhere | None = None
     base: int | None = None
     decide: Decide | None = None
@@ -179,6 +180,12 @@ class NativeOutputs(Struct, frozen=True, kw_only=True):
 
     threads: int
     runtimes: list[str]
+
+
+class Traced(Struct, frozen=True, kw_only=True):
+    """What the native runner reports when it has recorded the times of the operators."""
+
+    inferences: int
 
 
 class Series(Struct, frozen=True, kw_only=True):

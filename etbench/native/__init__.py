@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from etbench.native.compiling import compile_runner, libraries_fault
+from etbench.native.compiling import Target, compile_runner, libraries_fault
 
-__all__ = ["compile_runner", "libraries_fault"]
+__all__ = ["Target", "compile_runner", "libraries_fault"]

@@ -3,42 +3,47 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from etbench.config.sections import INSTALL_COMPILER
 from etbench.environments import interpreter, look, version_in
 from etbench.errors import EtbenchError
+from etbench.native.libraries import LIBRARIES, host_package
 from etbench.system.files import replace_file, sha256
 from etbench.system.locks import locked_where_possible
 from etbench.system.reading import open_regular
 from etbench.system.seal import is_sealed, seal
 from etbench.system.trust import changeable_by_others
 
-__all__ = ["compile_runner", "libraries_fault"]
+__all__ = ["Target", "compile_runner", "libraries_fault"]
 
 SOURCES = Path(__file__).parent
 SHOWN = 12  # lines of the compiler's output in the error
 TIMEOUT_S = 600.0
 
-# The flags and libraries in the wheel's own share/cmake/executorch-config.cmake.
+# Those of the wheel's own share/cmake/executorch-config.cmake.
 FLAGS = (
-    *("-std=c++17", "-O2", "-Wall", "-Wextra"),
+    *("-std=c++17", "-O2", "-Wall", "-Wextra", "-pthread"),
     *("-DC10_USING_CUSTOM_GENERATED_MACROS", "-DET_USE_THREADPOOL", "-DET_EVENT_TRACER_ENABLED"),
 )
-LIBRARIES = (
-    "executorch",
-    "executorch_kernels_optimized",
-    "executorch_kernels_quantized",
-    "executorch_backend_xnnpack",
-    "executorch_threadpool",
-)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Another machine that a runner is compiled for.
+
+    `package` has the `lib` and `include` of ExecuTorch for it; `install` names the package of a compiler.
+    """
+
+    package: Path
+    install: str
 
 
 def compile_runner(
@@ -49,6 +54,7 @@ def compile_runner(
     log: Path,
     on_wait: Callable[[], None],
     env: str | None = None,
+    target: Target | None = None,
 ) -> Path:
     """Return the executable of the runner, and compile it if the folder does not have one of this user yet.
 
@@ -61,14 +67,16 @@ def compile_runner(
         on_wait: called if another etbench is compiling it.
         env: the interpreter whose ExecuTorch has the headers and libraries, see
             `etbench.environments.interpreter`; None for this one.
+        target: the machine that it is compiled for, with a package of its own; None is this host, whose
+            libraries it then finds.
 
     Raises:
         EtbenchError: of stage ``compile`` if there is no compiler, or with the compiler's errors.
 
     """
-    command = _command(compilers, _executorch(env))
+    command = _command(compilers, target.package if target else _executorch(env), target)
     user = os.getuid() if hasattr(os, "getuid") else 0
-    runner = folder / f"runner-{_key(command, env)}-{user}"
+    runner = folder / f"runner-{_key(command, env, target)}-{user}"
     if not _is_own(runner):
         folder.mkdir(parents=True, exist_ok=True)
         with locked_where_possible(runner.with_name(f"{runner.name}.lock"), on_wait):
@@ -112,12 +120,14 @@ def _sealed_text(runner: Path) -> str:
     return f"runner {sha256(runner)}"
 
 
-def _command(compilers: Sequence[str], package: Path) -> list[str]:
+def _command(compilers: Sequence[str], package: Path, target: Target | None) -> list[str]:
     """Return the command that compiles the runner for a package of ExecuTorch, without its output file."""
     compiler = next(filter(None, map(shutil.which, compilers)), None)
     if compiler is None:
         raise EtbenchError(
-            f"none of {', '.join(compilers)} is installed", stage="compile", hint=INSTALL_COMPILER
+            f"none of {', '.join(compilers)} is installed",
+            stage="compile",
+            hint=target.install if target else INSTALL_COMPILER,
         )
     headers = [package / "include", package / "include/executorch/runtime/core/portable_type/c10"]
     return [
@@ -126,19 +136,17 @@ def _command(compilers: Sequence[str], package: Path) -> list[str]:
         *(word for folder in headers for word in ("-isystem", str(folder))),
         str(SOURCES / "runner.cpp"),
         f"-L{package / 'lib'}",
-        f"-Wl,-rpath,{package / 'lib'}",
+        f"-Wl,{'-rpath-link' if target else '-rpath'},{package / 'lib'}",
         "-Wl,--no-as-needed",  # kernels and backends register themselves: nothing refers to them
         *(f"-l{name}" for name in LIBRARIES),
     ]
 
 
 def _executorch(env: str | None) -> Path:
-    """Return the folder of the package without importing it."""
-    if env is not None:
-        folders = look(interpreter(env)).executorch
-    else:
-        found = importlib.util.find_spec("executorch")
-        folders = [Path(one) for one in found.submodule_search_locations or ()] if found else []
+    """Return the folder of the package of an interpreter without importing it."""
+    if env is None:
+        return host_package()
+    folders = look(interpreter(env)).executorch
     if not folders:
         raise EtbenchError("executorch is not installed", stage="compile")
     return folders[0]
@@ -157,12 +165,14 @@ def libraries_fault(env: str | None) -> str | None:
     )
 
 
-def _key(command: list[str], env: str | None) -> str:
+def _key(command: list[str], env: str | None, target: Target | None) -> str:
     """Return a checksum of everything that the executable depends on."""
     told = subprocess.run(
         [command[0], "--version"], capture_output=True, text=True, errors="replace", check=False
     ).stdout
     digest = hashlib.sha256("\n".join([version_in(env, "executorch") or "", told, *command]).encode())
+    if target:  # whatever lies in a folder of the user today
+        digest.update(sha256(target.package / "lib" / f"lib{LIBRARIES[0]}.so").encode())
     for source in sorted([*SOURCES.glob("*.h"), *SOURCES.glob("*.cpp")]):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:12]

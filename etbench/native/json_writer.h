@@ -50,8 +50,8 @@ inline std::string quoted(std::string_view text) {
   return written + '"';
 }
 
-inline std::string written(const std::string& text) { return quoted(text); }
-inline std::string written(const char* text) { return quoted(text); }
+inline std::string written(const std::string& text) { return json::quoted(text); }
+inline std::string written(const char* text) { return json::quoted(text); }
 
 template <typename Integer, std::enable_if_t<std::is_integral_v<Integer>, int> = 0>
 std::string written(Integer value) {
@@ -82,7 +82,7 @@ class Writer {
   }
 
   Writer& raw(std::string_view key, std::string_view value) {
-    body_ += (body_.empty() ? "" : ",") + quoted(key) + ':';
+    body_ += (body_.empty() ? "" : ",") + json::quoted(key) + ':';
     body_ += value;
     return *this;
   }

@@ -5,6 +5,7 @@
 #include <executorch/extension/memory_allocator/malloc_memory_allocator.h>
 #include <executorch/runtime/backend/interface.h>
 #include <executorch/runtime/backend/options.h>
+#include <executorch/runtime/core/event_tracer.h>
 #include <executorch/runtime/executor/method.h>
 #include <executorch/runtime/executor/program.h>
 
@@ -102,8 +103,8 @@ class Program {
     program_ = std::make_unique<executorch::runtime::Program>(std::move(*program));
   }
 
-  // Set up the method, including the delegates' packing of weights.
-  void load_method() {
+  // Set up the method, including the delegates' packing of weights; a tracer gets the time of each operator.
+  void load_method(executorch::runtime::EventTracer* tracer = nullptr) {
     const auto meta = program_->method_meta(kMethod);
     refuse_if(meta.error(), "finding its method");
     for (size_t i = 0; i < meta->num_memory_planned_buffers(); ++i) {
@@ -114,7 +115,7 @@ class Program {
     for (auto& arena : arenas_) spans_.emplace_back(arena.data(), arena.size());
     planned_.emplace(Span<Span<uint8_t>>(spans_.data(), spans_.size()));
     memory_.emplace(&method_allocator_, &*planned_, &temporary_allocator_);
-    Result<Method> method = program_->load_method(kMethod, &*memory_);
+    Result<Method> method = program_->load_method(kMethod, &*memory_, tracer);
     refuse_if(method.error(), "loading its method");
     method_ = std::make_unique<Method>(std::move(*method));
     make_room_for_outputs();

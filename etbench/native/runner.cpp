@@ -2,8 +2,10 @@
 //
 // It reads a task from standard input, in the format of task.h, and answers on standard output with one line of JSON,
 // a message of etbench/system/messages.py. Its argument is the stage of errors that do not name one; a second one is
-// the time at which it was started, by the monotonic clock, in ns.
+// the time at which it was started, by the monotonic clock, in ns, or `held` if standard input stays open as long as
+// the process is wanted. Without a task, `hold PATH` holds the lock for measuring, and `describe` prints facts.
 
+#include <executorch/devtools/etdump/etdump_flatcc.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -12,13 +14,13 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <iostream>
-#include <iterator>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "board.h"
 #include "json_writer.h"
 #include "machine.h"
 #include "program.h"
@@ -239,12 +241,38 @@ std::string write_outputs(const Task& task) {
   return json::Writer().add("threads", thread_count()).add("runtimes", backends).text();
 }
 
+// Run the program with the runtime's profiler on and write what it recorded to a file, for Python to read: the first part
+// of `profile_program` of etbench/measure/passes/profiling.py.
+std::string trace(const Task& task) {
+  const auto samples = task.count<size_t>("samples"), at_least = task.count<size_t>("at_least");
+  const double time_left_s = task.number("time_left_s");
+  executorch::etdump::ETDumpGen recorded;  // the program, which is destroyed before it, refers to it
+  Program program(program_of(task), task.threads);
+  program.load_method(&recorded);
+  program.use(references_of(task).inputs(0));
+  program.infer();  // a warmup, which Python leaves out
+  const auto begun = Clock::now();
+  size_t taken = 0;
+  while (taken < at_least || (taken < samples && since_ms(begun) / 1e3 < time_left_s)) {
+    program.infer();
+    ++taken;
+  }
+  const auto dump = recorded.get_etdump_data();
+  const std::string path = task.text("file");
+  std::ofstream file(path, std::ios::binary);
+  file.write(static_cast<const char*>(dump.buf), static_cast<std::streamsize>(dump.size));
+  if (!file.flush()) throw std::runtime_error("the profile cannot be written: " + path);
+  std::free(dump.buf);
+  return json::Writer().add("inferences", taken).text();
+}
+
 std::string perform(const Task& task, std::optional<Clock::time_point> started, Channel& channel) {
   set_runtime_options(task);
   if (task.name == "round") return time_round(task, channel);
   if (task.name == "load") return time_load(task, started);
   if (task.name == "memory") return measure_memory(task);
   if (task.name == "outputs") return write_outputs(task);
+  if (task.name == "trace") return trace(task);
   throw std::runtime_error("the native runner has no task " + shown(task.name));
 }
 
@@ -254,16 +282,19 @@ std::string perform(const Task& task, std::optional<Clock::time_point> started, 
 int main(int count, char** arguments) {
   using namespace etbench;
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // this process does not outlive its parent
+  const std::string mode = count > 1 ? arguments[1] : "", extra = count > 2 ? arguments[2] : "";
+  if (mode == "hold") return hold_turn(extra);
+  if (mode == "describe") return std::printf("%s\n", own_facts().c_str()) < 0;
   std::optional<Clock::time_point> started;
-  if (count > 2) started = Clock::time_point(std::chrono::nanoseconds(std::atoll(arguments[2])));
+  const bool held = extra == "held";
+  if (count > 2 && !held) started = Clock::time_point(std::chrono::nanoseconds(std::atoll(arguments[2])));
   Channel channel;
   try {
-    const std::string asked(std::istreambuf_iterator<char>(std::cin), {});
-    channel.answer(perform(Task(asked), started, channel));
+    channel.answer(perform(Task(read_task(held)), started, channel));
   } catch (const Failure& failure) {
     channel.failure(failure.stage, failure.what(), failure.hint);
   } catch (const std::exception& error) {
-    channel.failure(count > 1 ? arguments[1] : "native", error.what(), "");
+    channel.failure(mode.empty() ? "native" : mode, error.what(), "");
   }
   std::fflush(nullptr);
   _exit(0);  // destructors of native libraries have crashed here, after the work was done

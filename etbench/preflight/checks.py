@@ -76,7 +76,7 @@ def missing_here(cell: Cell) -> list[str]:
         device_fault(cell.device, cell.evaluate),
         executor_fault(cell.device, cell.delegate.executor),
         *env_faults(cell),
-        phone_fault(cell.device, cell.runner, cell.profile),
+        phone_fault(cell.device, cell.runner),
         cache_fault(cache_folder(cell.cache.dir)) if cell.cache.enabled else None,
         remote_fault(cell.cache),
         locks_fault(os.environ.get("ETBENCH_LOCKS")),
@@ -203,14 +203,12 @@ def env_faults(cell: Cell) -> list[str]:
     return faults
 
 
-def phone_fault(device: Device, runner: Runner, profile: bool) -> str | None:
-    """Check for a native runner compiled for a phone, and for what only the Python runner does."""
+def phone_fault(device: Device, runner: Runner) -> str | None:
+    """Check for a native runner compiled for a phone."""
     if not isinstance(device, AdbDevice):
         return None
     if runner.name != "native":
         return f"runner={runner.name}: a phone has no Python; use runner=native with device=adb"
-    if profile:
-        return "profile=true: only the Python runner times operators; leave it out with device=adb"
     if not Path(device.runner).is_file():
         return f"device.runner={device.runner}: no such file; docs/android.md describes how to compile one"
     return None

@@ -56,6 +56,11 @@ def advise(facts: Environment, busy_share: float) -> Iterator[Advice]:
         busy_share: how much of the CPUs is in use now, from 0 to 1.
 
     """
+    if facts.emulator:
+        yield Advice(
+            f"the machine is emulated ({facts.emulator})",
+            "its times and memory say nothing; its outputs are valid as far as the emulator is right",
+        )
     if busy_share > BUSY_SHARE:
         yield Advice(
             f"{busy_share:.0%} of the CPUs are busy with something else",

@@ -50,6 +50,19 @@ class Server:
             and (process.info["cmdline"] or [])[:1] == [str(self.python)]
         ]
 
+    def running(self, name: str) -> list[psutil.Process]:
+        """Return the processes of a program that was sent there."""
+        found = psutil.process_iter(["cmdline", "status"])
+        return [
+            process
+            for process in found
+            if process.info["status"] != psutil.STATUS_ZOMBIE
+            and any(
+                word.startswith(str(self.home)) and word.endswith(name)
+                for word in process.info["cmdline"] or []
+            )
+        ]
+
     def cut(self) -> None:
         """Kill the processes that hold the connections, and nothing of what they have started."""
         for child in self.process.children(recursive=True):
@@ -59,20 +72,24 @@ class Server:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[Server]:
-    """Run a server for this user alone, with its files in this folder."""
+def serving(home: Path, *, shell: Path | None = None) -> Iterator[Server]:
+    """Run a server for this user alone, with its files in this folder.
+
+    With a `shell`, that program gets each command instead of the user's shell, and there is no Python.
+    """
     need("ssh")
     sshd = need("sshd")  # which refuses to start unless it is called by its whole path
     for name in ("host_key", "user_key"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / name], check=True)
     shutil.copy(home / "user_key.pub", home / "authorized_keys")
-    python = _python_without_etbench(home / "venv")
+    python = home / "no-python" if shell else _python_without_etbench(home / "venv")
     port = _free_port()  # as late as can be, before another takes it
     (home / "known_hosts").write_text(f"[{HOST}]:{port} {(home / 'host_key.pub').read_text()}")
     (home / "sshd_config").write_text(
         f"Port {port}\nListenAddress {HOST}\nHostKey {home / 'host_key'}\nPidFile none\n"
         f"AuthorizedKeysFile {home / 'authorized_keys'}\nStrictModes no\nUsePAM no\n"
         "PasswordAuthentication no\nPermitRootLogin prohibit-password\n"
+        + (f"ForceCommand {shell}\n" if shell else "")
     )
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # where a server that runs as root separates privileges

@@ -19,11 +19,13 @@ import etbench as api
 from etbench.artifact import program_path, references_path
 from etbench.errors import ConfigError, EtbenchError
 from etbench.events import Event
-from etbench.host.adb import Adb, Phone, find_device
+from etbench.host.adb import Adb, find_device
 from etbench.host.measuring_lock import turn_to_measure
-from etbench.host.phone_facts import phone_environment, phone_now
+from etbench.host.phone_facts import phone_environment
+from etbench.host.remote import Remote
+from etbench.host.shell_facts import shell_now
 from etbench.measure.pass_results import Memory
-from etbench.measure.worker.phone import on_phone
+from etbench.measure.worker.remote import on_remote
 from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import EnergyTask, MemoryTask
 from etbench.results.schema import Result
@@ -218,10 +220,9 @@ def test_a_delegate_that_the_runner_lacks_is_the_failure_of_that_cell(phone: Fak
         (["runner=python"], "runner=python: a phone has no Python; use runner=native with device=adb"),
         (["device.adb=no-adb"], "`no-adb` is not installed on this host; install Android's platform-tools"),
         (["device.runner=nowhere"], "device.runner=nowhere: no such file; docs/android.md"),
-        (["profile=true"], "profile=true: only the Python runner times operators"),
         (["evaluate._target_=accuracy_hooks.spread"], "your code is not sent to a device"),
     ],
-    ids=["python", "no adb", "no runner", "profile", "hook"],
+    ids=["python", "no adb", "no runner", "hook"],
 )
 def test_faults_of_the_configuration_are_said_before_any_work(
     overrides: list[str], message: str, phone: FakePhone
@@ -263,9 +264,9 @@ def _artifact(tmp_path: Path) -> str:
 
 
 def _end_of(adb: Adb, task: Any, log: Path) -> EtbenchError:
-    phone = Phone(adb=adb, runner="/there/runner", folder="/there")
+    phone = Remote(shell=adb, runner="/there/runner", folder="/there")
     with pytest.raises(EtbenchError) as caught:
-        on_phone(phone, task, Memory, Supervision("inspect", lambda _: None, lambda _: None, 20, str(log)))
+        on_remote(phone, task, Memory, Supervision("inspect", lambda _: None, lambda _: None, 20, str(log)))
     return caught.value
 
 
@@ -328,7 +329,7 @@ def test_what_a_phone_does_not_tell_is_absent(phone: FakePhone) -> None:
     (phone.folder / "properties").write_text("")
     (phone.folder / "bin/nproc").write_text("#!/bin/sh\nexit 127\n")
     adb = Adb(program=str(phone.adb), serial=SERIAL)
-    facts, now = phone_environment(adb, threads=1, runtimes=[]), phone_now(adb)
+    facts, now = phone_environment(adb, threads=1, runtimes=[]), shell_now(adb)
     assert (facts.host, facts.machine, facts.cpu, facts.cpu_flags) == (SERIAL, "unknown", "unknown", [])
     assert (facts.governor, facts.memory_bytes, facts.load_average) == (None, 0, [])
     assert facts.system is None, "it is known by its serial then"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from etbench import compose, run
 from etbench.artifact import program_path
 from etbench.devices.ssh import needed_by
 from etbench.events import Event
+from etbench.host.environment import own_vector_extensions
 from etbench.host.measuring_lock import turn_to_measure
 from etbench.results.files.store import read_result
 from etbench.results.schema import Result
@@ -75,6 +77,24 @@ def test_a_cell_is_measured_there_and_sent_once(server: Server, tmp_path: Path) 
     third, printed = _run(server, tmp_path / "c", "repeat=quick")
     assert third.status == "ok", "what has changed there is told by its digest, and sent again"
     assert "sending" in printed
+
+
+@pytest.mark.needs("compiler")
+def test_the_native_runner_of_this_host_runs_there_without_python(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    there = [word for word in server.overrides if not word.startswith("device.python=")]
+    words = [*CELL[2:], *there, "runner=native", "repeat=quick"]
+    result = run(compose(words, config_dir=CONF), out_dir=tmp_path).result
+    assert result.status == "ok", result.failure
+    assert result.parity is not None and result.parity.sqnr_db > 60
+    facts = result.environment
+    assert (facts.runner, facts.python, facts.machine) == ("native", "none", platform.machine())
+    assert facts.emulator is None
+    assert facts.cpu_flags == own_vector_extensions()
+    assert "torch" not in facts.libraries
+    wait_for(lambda: not server.running("etbench-runner"))
 
 
 def _program(path: Path, text: str) -> Path:

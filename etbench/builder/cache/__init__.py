@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from etbench.builder.cache.entry import Entry
 from etbench.builder.cache.fingerprint import is_still, named_files, recipe_key
-from etbench.builder.cache.folder import cache_fault
+from etbench.builder.cache.folder import cache_fault, native_folder
 from etbench.builder.cache.local import Cache
 from etbench.builder.cache.manifest import changed_since
 from etbench.builder.cache.remote import OnLost, RemoteCache
@@ -20,5 +20,6 @@ __all__ = [
     "changed_since",
     "is_still",
     "named_files",
+    "native_folder",
     "recipe_key",
 ]

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from etbench.builder.cache.entry import FORMAT
 
-__all__ = ["VERSIONS", "cache_fault", "entry_folders", "groups", "mark"]
+__all__ = ["VERSIONS", "cache_fault", "entry_folders", "groups", "mark", "native_folder"]
 
 MARKER = ".etbench-cache"
 TEXT = b"This folder is an artifact cache of etbench, which removes old programs from it.\n"
@@ -31,6 +31,11 @@ FILES = re.compile(
 )
 GROUP = re.compile("[0-9a-f]{2}")
 ENTRY = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{32})?")
+
+
+def native_folder(cache: Path) -> Path:
+    """Return the folder of compiled native runners, named after what they were compiled from."""
+    return cache / "native"
 
 
 def cache_fault(folder: Path) -> str | None:

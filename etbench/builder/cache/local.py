@@ -21,7 +21,7 @@ from pathlib import Path
 from etbench.artifact import Artifact
 from etbench.builder.cache.adding import add_entry
 from etbench.builder.cache.entry import FORMAT, Entry, Sidecar, Stored, checked_key, described, sidecar_path
-from etbench.builder.cache.folder import cache_fault, entry_folders, mark
+from etbench.builder.cache.folder import cache_fault, entry_folders, mark, native_folder
 from etbench.builder.cache.manifest import KEPT, changed_since
 from etbench.builder.cache.remote import OnLost, RemoteCache
 from etbench.builder.cache.removing import (
@@ -68,8 +68,8 @@ class Cache:
 
     @property
     def native(self) -> Path:
-        """The folder of compiled native runners, named after what they were compiled from."""
-        return self.folder / "native"
+        """The folder of compiled native runners."""
+        return native_folder(self.folder)
 
     def writable(self) -> bool:
         """Return whether entries can be added; a read-only cache is still used.

@@ -13,14 +13,14 @@ from typing import Any
 
 from etbench.artifact.arrays import read_generation
 from etbench.errors import EtbenchError
-from etbench.measure.pass_results import Operator, Profile
+from etbench.measure.pass_results import PROFILED_LEAST, PROFILED_MOST, PROFILED_S, Operator, Profile
 from etbench.measure.passes.work import timed_ms, work_of
 from etbench.runtime.executors import OperatorTime, OtherProgram, executor_class
 from etbench.runtime.program import load_method, load_program, read_batches
 
-__all__ = ["preload", "profile_program"]
+__all__ = ["preload", "profile_program", "read_profile"]
 
-FEWEST, MOST, WANTED_S = 3, 50, 5.0  # inferences that are profiled; seconds after which no more begins
+
 QUICK_MOST, QUICK_S = 20, 0.5  # in one of many rounds
 QUICK_WARMUP = 3
 PORTABLE_CALL, DELEGATE_CALL, EXECUTE = "native_call_", "DELEGATE_CALL", "Method::execute"
@@ -53,11 +53,9 @@ def profile_program(
     method = load_method(program)
     work = work_of(method, inputs, generation)
     work.begin()
-    most, wanted_s, warmup = (QUICK_MOST, QUICK_S, QUICK_WARMUP) if quick else (MOST, WANTED_S, 0)
-    begun, took_ms = time.monotonic(), list[float]()
-    while len(took_ms) < warmup + FEWEST or (
-        len(took_ms) < warmup + most and time.monotonic() - begun < wanted_s
-    ):
+    most, wanted_s, warmup = (QUICK_MOST, QUICK_S, QUICK_WARMUP) if quick else (PROFILED_MOST, PROFILED_S, 0)
+    least, begun, took_ms = warmup + PROFILED_LEAST, time.monotonic(), list[float]()
+    while len(took_ms) < least or (len(took_ms) < warmup + most and time.monotonic() - begun < wanted_s):
         took_ms.append(timed_ms(work.step))
     if isinstance(program, OtherProgram):
         return _profile_of(program.operator_times(), took_ms)
@@ -84,12 +82,23 @@ def _etdump_of(program: Any, *, warmup: int, faster_half: bool) -> Profile:
     os.close(handle)
     try:
         program.write_etdump_result_to_file(name)
-        return _read_profile(Path(name), warmup=warmup, faster_half=faster_half)
+        return read_profile(Path(name), warmup=warmup, faster_half=faster_half)
     finally:
         Path(name).unlink()
 
 
-def _read_profile(etdump: Path, *, warmup: int, faster_half: bool) -> Profile:
+def read_profile(etdump: Path, *, warmup: int = 1, faster_half: bool = False) -> Profile:
+    """Return the time of each operator from what the profiler wrote, without those of the warmup.
+
+    Args:
+        etdump: the file.
+        warmup: inferences at its beginning that are left out.
+        faster_half: whether the slower half of the others is left out as well.
+
+    Raises:
+        EtbenchError: of stage ``profile`` if it wrote nothing.
+
+    """
     from executorch.devtools import Inspector  # imports the exporter: some seconds
 
     if not etdump.stat().st_size:

@@ -1,21 +1,24 @@
-"""The machine on which the processes of a subject run: this one, or a phone that is connected to it."""
+"""The machine on which the processes of a subject run: this one, or one that is connected to it."""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from etbench.host.adb import Phone
 from etbench.host.environment import Environment, read_environment
 from etbench.host.load import MachineNow, machine_now
-from etbench.host.phone_facts import phone_environment, phone_now
-from etbench.measure.protocol import CheckPass, Elsewhere, Subject
-from etbench.measure.worker.phone import on_phone
+from etbench.host.remote import Remote
+from etbench.host.shell_facts import shell_now
+from etbench.measure.pass_results import PROFILED_LEAST, PROFILED_MOST, PROFILED_S
+from etbench.measure.protocol import CheckPass, Elsewhere, Subject, Traced
+from etbench.measure.worker.remote import on_remote, remote_environment
 from etbench.measure.worker.round_process import Start, in_fresh_process, started
 from etbench.measure.worker.supervision import Supervision
-from etbench.measure.worker.tasks import NATIVE_TASKS, OutputsTask, ParityTask, Task
+from etbench.measure.worker.tasks import NATIVE_TASKS, NativeTask, ParityTask, ProfileTask, Task, TraceTask
 from etbench.system.orphans import end_orphans
 
 __all__ = ["Machine", "machine_of"]
@@ -26,7 +29,7 @@ T = TypeVar("T", bound=Struct)
 class Machine(Protocol):
     """Runs the tasks of a subject, each in a fresh process, and describes itself."""
 
-    def run(self, task: Task | OutputsTask, answer: type[T], supervision: Supervision) -> T:
+    def run(self, task: Task | NativeTask, answer: type[T], supervision: Supervision) -> T:
         """Run a task; see `etbench.measure.worker.round_process.in_fresh_process`."""
 
     def environment(self, check: CheckPass) -> Environment:
@@ -39,7 +42,7 @@ class Machine(Protocol):
 def machine_of(asked: Subject, start: Start) -> Machine:
     """Return the machine that a subject is measured on; `start` is how processes are started on this host."""
     here = _Here(start, asked.runner, asked.elsewhere)
-    return _There(here, asked.phone) if asked.phone else here
+    return _There(here, asked.remote) if asked.remote else here
 
 
 class _Here:
@@ -50,7 +53,7 @@ class _Here:
         self._runner = runner
         self._elsewhere = elsewhere
 
-    def run(self, task: Task | OutputsTask, answer: type[T], supervision: Supervision) -> T:
+    def run(self, task: Task | NativeTask, answer: type[T], supervision: Supervision) -> T:
         python, native = None, self._runner is not None and isinstance(task, NATIVE_TASKS)
         if self._elsewhere and not native:
             python = self._elsewhere.python
@@ -74,19 +77,37 @@ class _Here:
 
 
 class _There:
-    """A phone; its outputs are compared with the reference on this host."""
+    """A machine without etbench; its outputs are compared with the reference on this host."""
 
-    def __init__(self, here: _Here, phone: Phone) -> None:
+    def __init__(self, here: _Here, remote: Remote) -> None:
         self._here = here
-        self._phone = phone
+        self._remote = remote
 
-    def run(self, task: Task | OutputsTask, answer: type[T], supervision: Supervision) -> T:
+    def run(self, task: Task | NativeTask, answer: type[T], supervision: Supervision) -> T:
         if isinstance(task, ParityTask):
             return self._here.run(task, answer, supervision)
-        return on_phone(self._phone, task, answer, supervision)
+        if isinstance(task, ProfileTask):
+            return self._profile(task, answer, supervision)
+        return on_remote(self._remote, task, answer, supervision)
+
+    def _profile(self, task: ProfileTask, answer: type[T], supervision: Supervision) -> T:
+        """Record the times of the operators there, and read them on this host."""
+        with tempfile.TemporaryDirectory() as scratch:
+            file = str(Path(scratch) / "trace.etdump")
+            traced = TraceTask(
+                folder=task.folder,
+                threads=task.threads,
+                runtime=task.runtime,
+                file=file,
+                samples=PROFILED_MOST,
+                at_least=PROFILED_LEAST,
+                time_left_s=PROFILED_S,
+            )
+            on_remote(self._remote, traced, Traced, supervision)
+            return self._here.run(msgspec.structs.replace(task, file=file), answer, supervision)
 
     def environment(self, check: CheckPass) -> Environment:
-        return phone_environment(self._phone.adb, threads=check.threads, runtimes=check.runtimes)
+        return remote_environment(self._remote, threads=check.threads, runtimes=check.runtimes)
 
     def now(self) -> MachineNow:
-        return phone_now(self._phone.adb)
+        return shell_now(self._remote.shell)

@@ -23,7 +23,7 @@ from etbench.artifact.layout import stored_inputs
 from etbench.errors import EtbenchError
 from etbench.measure.worker import fork
 from etbench.measure.worker.supervision import Supervision, answer_from
-from etbench.measure.worker.tasks import NATIVE_TASKS, OutputsTask, Task, perform
+from etbench.measure.worker.tasks import NATIVE_TASKS, NativeTask, Task, perform
 from etbench.native.task import encode_task
 from etbench.runtime.error_codes import explain
 from etbench.system.channel import Channel, die_with_parent
@@ -45,7 +45,7 @@ T = TypeVar("T", bound=Struct)
 
 
 def in_fresh_process(
-    task: Task | OutputsTask,
+    task: Task | NativeTask,
     answer: type[T],
     supervision: Supervision,
     *,
@@ -70,7 +70,7 @@ def in_fresh_process(
     """
     if runner is not None and isinstance(task, NATIVE_TASKS):
         return in_native(task, answer, supervision, runner=runner)
-    assert not isinstance(task, OutputsTask)  # only the native runner has this task
+    assert not isinstance(task, NativeTask)  # only the native runner has these tasks
     if started(start) == "spawn":
         return in_spawned(task, answer, supervision, python=python)
 
@@ -82,7 +82,7 @@ def in_fresh_process(
     return fork.in_fork(work, answer, supervision)
 
 
-def in_native(task: Task | OutputsTask, answer: type[T], supervision: Supervision, *, runner: str) -> T:
+def in_native(task: Task | NativeTask, answer: type[T], supervision: Supervision, *, runner: str) -> T:
     """Run the task in a process of the native runner; see `in_program`.
 
     Raises:
@@ -123,6 +123,7 @@ def in_program(
     supervision: Supervision,
     *,
     dies_with_us: bool = False,
+    held: bool = False,
 ) -> T:
     """Run a task in a new process of any program that answers as `main` does.
 
@@ -132,6 +133,7 @@ def in_program(
         answer: the type of its answer.
         supervision: its stage, time limit and log.
         dies_with_us: kill the program when this process ends; etbench's own programs do that themselves.
+        held: leave its standard input open until it has answered, since it ends with it.
 
     Raises:
         EtbenchError: what the program reported, the signal that killed its process, or that it took too long.
@@ -149,14 +151,19 @@ def in_program(
     ):
         assert child.stdin is not None and child.stdout is not None
         try:
-            with suppress(BrokenPipeError), child.stdin:  # it died before it read; its exit status shows how
+            # A BrokenPipeError means that it died before it read: its exit status shows how.
+            with suppress(BrokenPipeError), nullcontext() if held else child.stdin:
                 child.stdin.write(asked)  # the pipe buffers 64 KiB, whether they are read or not
+                child.stdin.flush()
             found = answer_from(child.stdout.fileno(), answer, supervision, lambda: child.poll() is not None)
         except BaseException as error:
             child.kill()
             if isinstance(error, TimeoutError):
                 raise supervision.late() from None
             raise
+        finally:
+            with suppress(BrokenPipeError):
+                child.stdin.close()
     if found is None:
         raise supervision.died(child.returncode)
     return found

@@ -35,7 +35,15 @@ from etbench.measure.worker.machine import machine_of
 from etbench.measure.worker.progress import Progress
 from etbench.measure.worker.sizes import time_sizes
 from etbench.measure.worker.supervision import Supervision
-from etbench.measure.worker.tasks import CheckTask, EvaluateTask, OutputsTask, ParityTask, RoundTask, Task
+from etbench.measure.worker.tasks import (
+    CheckTask,
+    EvaluateTask,
+    NativeTask,
+    OutputsTask,
+    ParityTask,
+    RoundTask,
+    Task,
+)
 from etbench.stats.looks import Look
 from etbench.system.printed import adding_printed, log_or_stderr
 from etbench.text import seconds_text
@@ -56,7 +64,7 @@ T = TypeVar("T", bound=Struct)
 class _Run(RunTask, Protocol):
     """Runs a task of the native runner, too."""
 
-    def __call__(self, task: Task | OutputsTask, answer: type[T], /) -> T:
+    def __call__(self, task: Task | NativeTask, answer: type[T], /) -> T:
         """Raise an `EtbenchError` if the process fails."""
 
 
@@ -120,7 +128,7 @@ class RunningSubject:
         """Run the reference inputs with the runner that is timed, and compare its outputs."""
         folder, threads, axis = self.asked.folder, self.threads, self.asked.logits_axis
         run = self._run("parity")
-        if not (self.asked.runner or self.asked.phone):
+        if not (self.asked.runner or self.asked.remote):
             return run(CheckTask(folder=folder, threads=threads, logits_axis=axis), CheckPass)
         with tempfile.TemporaryDirectory() as scratch:
             file = str(Path(scratch) / "outputs.safetensors")
@@ -197,7 +205,7 @@ class RunningSubject:
         def progress(text: str) -> None:
             self.say(stage, text)
 
-        def run(task: Task | OutputsTask, answer: type[T], /) -> T:
+        def run(task: Task | NativeTask, answer: type[T], /) -> T:
             task = msgspec.structs.replace(task, runtime=self.asked.runtime, executor=self.asked.executor)
             with log_or_stderr(self.asked.log) as log, adding_printed(log):
                 return self._machine.run(task, answer, dataclasses.replace(supervision, log=log))

@@ -20,11 +20,13 @@ __all__ = [
     "EvaluateTask",
     "LoadTask",
     "MemoryTask",
+    "NativeTask",
     "OutputsTask",
     "ParityTask",
     "ProfileTask",
     "RoundTask",
     "Task",
+    "TraceTask",
     "perform",
 ]
 
@@ -97,13 +99,37 @@ class EvaluateTask(_Task, frozen=True, kw_only=True, tag="evaluate"):
 
 
 class ProfileTask(_Task, frozen=True, kw_only=True, tag="profile"):
-    """Time the operators: `etbench.measure.passes.profiling.profile_program`; `quick` in many rounds."""
+    """Time the operators: `etbench.measure.passes.profiling.profile_program`; `quick` in many rounds.
+
+    With a `file`, read what a `TraceTask` has recorded into it instead.
+    """
 
     quick: bool = False
+    file: str | None = None
+
+
+class TraceTask(_Task, frozen=True, kw_only=True, tag="trace"):
+    """Record the times of the operators into a file; only the native runner has this task.
+
+    After a warmup of one, it runs `samples` inferences or fewer: `at_least` so many, and others until
+    `time_left_s`.
+    """
+
+    file: str
+    samples: int
+    at_least: int
+    time_left_s: float
 
 
 Task = CheckTask | ParityTask | RoundTask | LoadTask | MemoryTask | EnergyTask | EvaluateTask | ProfileTask
-NATIVE_TASKS = (RoundTask, LoadTask, MemoryTask, OutputsTask)  # what `etbench/native/runner.cpp` can do
+NativeTask = OutputsTask | TraceTask  # whose results come back in a file
+NATIVE_TASKS = (
+    RoundTask,
+    LoadTask,
+    MemoryTask,
+    OutputsTask,
+    TraceTask,
+)  # what `etbench/native/runner.cpp` can do
 
 
 def perform(task: Task, tell: Callable[[str], None]) -> Struct:
@@ -167,6 +193,8 @@ def perform(task: Task, tell: Callable[[str], None]) -> Struct:
 
             return evaluate_program(folder, task.threads, task.target, task.options, task.executor)
         case ProfileTask():
-            from etbench.measure.passes.profiling import profile_program
+            from etbench.measure.passes.profiling import profile_program, read_profile
 
+            if task.file:
+                return read_profile(Path(task.file))
             return profile_program(folder, task.threads, task.executor, quick=task.quick)

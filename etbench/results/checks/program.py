@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from etbench.artifact.quantized_words import quantized_words
 from etbench.results.checks.check import Check
-from etbench.results.schema import Result
+from etbench.results.schema import Result, emulated_words
 from etbench.text import and_more, counted
 
 __all__ = ["PROGRAM_CHECKS"]
@@ -146,6 +146,14 @@ PROGRAM_CHECKS = (
         "It is not known which code and data the user's functions read, so the program is built each time.",
         _unknown_sources,
         "do not change files while a model is built, and read large data sets elsewhere than in its function",
+    ),
+    Check(
+        "device.emulated",
+        "warning",
+        "It was measured under an emulator: parity and size are valid, its times and memory "
+        "say nothing, and take part in no table or verdict.",
+        emulated_words,
+        "measure on a real machine",
     ),
     Check(
         "weights.random",

@@ -8,7 +8,7 @@ from statistics import median
 import msgspec
 
 from etbench.results.comparison.advice import rounds_advice
-from etbench.results.schema import CellComparison, Result
+from etbench.results.schema import CellComparison, Result, without_emulated_verdict
 from etbench.stats.paired import PairedRatio
 from etbench.stats.separate import SeparateRatio
 from etbench.stats.verdict import Judgement, Levels, in_turn_at, judge_in_turn
@@ -51,6 +51,8 @@ def compared_in_turn(
 ) -> CellComparison:
     """Return the comparison of a cell with its interleaved baseline, judged before; see `compare_in_turn`."""
     cell = compared_cell(new, *judged, base_ms=median(base_medians), how="in turn", threshold=threshold)
+    if new.environment.emulator:
+        return without_emulated_verdict(new, cell)
     if cell.decision != "undecided":
         return cell
     at = in_turn_at(base_medians, new_medians)

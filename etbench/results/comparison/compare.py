@@ -18,7 +18,7 @@ from etbench.results.comparison.interleaved import Interleaved, interleaved, mea
 from etbench.results.comparison.outcome import Outcome, outcome_of
 from etbench.results.comparison.pairing import cell_name, cell_settings, is_summary, pair_results
 from etbench.results.comparison.separate_runs import SeparateRuns, separate_runs
-from etbench.results.schema import CellComparison, Result
+from etbench.results.schema import CellComparison, Result, emulated_words, without_emulated_times
 from etbench.stats.paired import PairedRatio
 from etbench.stats.separate import SeparateRatio
 from etbench.stats.verdict import FamilyMember, Judgement, Levels, judge_family
@@ -99,7 +99,7 @@ def compare_results(
             baseline of a cell is wrong.
 
     """
-    base, new = list(base), list(new)
+    base, new = ([_timed(result) for result in side] for side in (base, new))
     paired = pair_results(base, new)
     _refuse_wrong(base, paired.only_new)
     rounds = [None if _is_any_summary(*pair) else interleaved(*pair) for pair in paired.pairs]
@@ -173,6 +173,14 @@ def _judge(
                 cell = msgspec.structs.replace(cell, advice=f"{why}; {_in_turn_advice(base, new, base_path)}")
             cells.append(cell)
     return cells
+
+
+def _timed(result: Result) -> Result:
+    """Return a result as one that was only built if its times are those of an emulator."""
+    words = emulated_words(result)
+    if words is None or result.status != "ok":
+        return without_emulated_times(result)
+    return msgspec.structs.replace(without_emulated_times(result), status="built", reason=words)
 
 
 def _same_program(base: Result, new: Result) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from etbench.errors import nearest
-from etbench.results.schema import Result
+from etbench.results.schema import Result, without_emulated_times
 from etbench.results.tables.evaluation import PREFIX as ACCURACY
 from etbench.results.tables.evaluation import metric_named
 from etbench.results.tables.metrics import COLUMNS
@@ -43,7 +43,7 @@ def figure(result: Result, name: str) -> float | None:
             the result such as ``latency_ms.p50``.
 
     """
-    column = metric_named(name)
+    column, result = metric_named(name), without_emulated_times(result)
     value = column.read(result) if column and column.better else _at(result, name)
     return None if value is None or math.isnan(value) else float(value)
 

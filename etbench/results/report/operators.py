@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from etbench.results.numbers import number
 from etbench.results.operator_summary import UNKNOWN, By, summarize_operators
 from etbench.results.report.grid import Grid, Heading, grid
 from etbench.results.report.tables import CELL, percent
 from etbench.results.schema import Result
+from etbench.results.tables.numbers import number
 
 __all__ = ["summary_grids"]
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from etbench.results.schema.emulated import (
+    emulated_words,
+    without_emulated_times,
+    without_emulated_verdict,
+)
 from etbench.results.schema.finding import SEVERITIES, Finding, Severity
 from etbench.results.schema.result import (
     SCHEMA_VERSION,
@@ -26,4 +31,7 @@ __all__ = [
     "RoundFacts",
     "Severity",
     "Status",
+    "emulated_words",
+    "without_emulated_times",
+    "without_emulated_verdict",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from etbench.results.files.store import DuplicateError, UnreadableError, find_files, read_result
 from etbench.results.files.upgrade import fill_in
-from etbench.results.schema import Result
+from etbench.results.schema import Result, without_emulated_times
 from etbench.results.tables.index import Index
 from etbench.results.tables.metrics import COLUMNS
 
@@ -30,7 +30,7 @@ MEASUREMENT = itemgetter(
 
 def row_of(result: Result) -> Row:
     """Return the values of all columns."""
-    filled = fill_in(result)
+    filled = without_emulated_times(fill_in(result))
     return tuple([read(filled) for read in READ])
 
 
