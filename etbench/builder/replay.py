@@ -64,6 +64,7 @@ class Replay:
         inputs: tuple[Batch, Batch],
     ) -> None:
         self._ends = _ends(fp32.graph, parts_of)
+        self._fp32 = fp32
         self._run = _Run(fp32)
         with torch.no_grad():
             self.outputs = floats(self._run.run(*inputs[0]))
@@ -81,7 +82,7 @@ class Replay:
         known = {node: value for node, value in self._run.env.items() if node not in after}
         known[end] = self.parts.alone[part]
         with torch.no_grad():
-            return floats(_Run(self._run.module).run(initial_env=known))
+            return floats(_Run(self._fp32).run(initial_env=known))
 
 
 def replay(
