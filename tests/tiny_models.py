@@ -337,7 +337,7 @@ def swelling() -> Any:
 
     kept = []
     for _ in range(40):
-        kept.append(bytearray(os.urandom(1) * 10**8))  # written to, so that it really takes memory
+        kept.append(bytearray(b"\1") * 10**8)  # written to, so that it really takes memory
         time.sleep(0.05)
     return tiny()
 

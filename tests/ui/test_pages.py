@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browsing import card, choose, tick
+from builds import cache_with
 from PIL import Image
 from playwright.sync_api import Page, expect
 from running import started_etbench
@@ -151,7 +152,8 @@ def _tried_from_another_site(page: Page, port: int) -> Any:
 
 def test_a_sweep_of_a_terminal_shows_live(open_tab: Opened, server: Any) -> None:
     page = open_tab()
-    wanted = arguments("model=slow", "repeat.runs=10000", f"cache.dir={server.cwd / 'killed'}")
+    cache = cache_with(server.cwd / "killed", "model=slow delegate=portable")  # it may be left with parts
+    wanted = arguments("model=slow", "repeat.runs=10000", f"cache.dir={cache.folder}")
     overrides = [text for text in wanted if "sweep.dir" not in text]
     with started_etbench(*overrides, f"hydra.sweep.dir={server.results / 'mine'}", cwd=server.cwd):
         elsewhere = page.locator(".eb-card").filter(has_text="Started elsewhere")
