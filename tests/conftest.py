@@ -38,9 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     os.environ.pop("COLUMNS", None)
     gc.set_threshold(100_000, 20, 20)  # as in a builder: a lowering makes millions of objects
-    os.environ["OMP_WAIT_POLICY"] = (
-        "PASSIVE"  # as in a builder: threads that spin take the other tests' cores
-    )
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as in a builder: spinning threads take cores
     if not hasattr(config, "workerinput"):
         os.environ["ETBENCH_CACHE"] = tempfile.mkdtemp(prefix="etbench-tests-")
         os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="etbench-tests-")  # of the key of seals
