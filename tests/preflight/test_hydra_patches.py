@@ -7,10 +7,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import hydra
 import pytest
+import yaml
 from hydra._internal import config_loader_impl
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
@@ -19,6 +20,7 @@ from hydra.core.object_type import ObjectType
 from omegaconf import OmegaConf
 from running import CONF, environment
 
+from etbench.preflight.compose import compose
 from etbench.preflight.hydra_config import conf_dir
 from etbench.preflight.hydra_patches import copy_sources_once
 
@@ -91,6 +93,33 @@ def test_a_configuration_is_composed_as_hydra_does_it(
     assert composed() == ours
     assert copy.deepcopy(loader.repository).sources[-1] is not loader.repository.sources[-1], (
         "Hydra shares its sources now: share_sources can go"
+    )
+
+
+def test_a_file_is_parsed_again_only_if_it_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse, parsed = yaml.load, []
+
+    def load(file: IO[str], **how: Any) -> Any:
+        parsed.append(Path(getattr(file, "name", "text")).name)
+        return parse(file, **how)
+
+    monkeypatch.setattr(yaml, "load", load)
+    (own := tmp_path / "model" / "mine.yaml").parent.mkdir()
+    own.write_text("_target_: tiny_models.tiny\nname: mine\ntype: test\nrecommended: {runs: 6, warmup: 1}\n")
+
+    def runs() -> int:
+        parsed.clear()
+        return compose(["model=mine"], config_dir=tmp_path).repeat.runs
+
+    assert (runs(), parsed.count("mine.yaml")) == (6, 1)
+    assert runs() == 6 and not [name for name in parsed if name.endswith(".yaml")]
+    own.write_text(own.read_text().replace("runs: 6", "runs: 77"))
+    assert (runs(), parsed.count("mine.yaml")) == (77, 1)
+    monkeypatch.setattr(OmegaConf, "load", staticmethod(OmegaConf.load.__wrapped__))
+    assert runs() == 77 and len(parsed) > len(set(parsed)), (
+        "Hydra keeps what it parsed now: parse_files_once can go"
     )
 
 
