@@ -60,7 +60,7 @@ def test_a_second_run_of_the_same_cell_replaces_nothing(tmp_path: Path, scratch:
     assert names == [f"tiny_fp32_xnnpack-{first['cell_id']}.json", "tiny_fp32_xnnpack.json"]
     assert first["cell_id"] == second["cell_id"]
     assert first["rounds"] != second["rounds"]
-    assert first["command"] == ["--config-dir", str(CONF), "model=tiny", *BRIEF[:2]]
+    assert first["command"] == ["--config-dir", str(CONF), "model=tiny", *BRIEF[:3]]
 
 
 def test_max_seconds_cuts_the_timing_short_after_three_samples_and_says_so(
