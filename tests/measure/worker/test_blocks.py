@@ -116,10 +116,10 @@ def test_adaptive_stops_when_the_interval_is_narrow_enough(tiny: tuple[Cell, Sub
 
 def test_adaptive_in_turn_goes_by_the_ratio_and_stops_all_together(tiny: tuple[Cell, Subject]) -> None:
     cell, subject = tiny
-    adaptive = _repeating(subject, rounds=10, target_ci=1e-6, max_rounds=16)
+    adaptive = _repeating(subject, rounds=10, target_ci=1e-6, max_rounds=20)
     one, two = _measure(cell, adaptive, adaptive, together=True)
     assert (one.stopped_by, two.stopped_by) == ("max_rounds", "max_rounds")
-    assert len(one.rounds) == len(two.rounds) == 16
+    assert len(one.rounds) == len(two.rounds) == 20
 
 
 def test_a_comparison_ends_when_the_time_of_both_together_is_up(tiny: tuple[Cell, Subject]) -> None:
