@@ -77,13 +77,13 @@ def parse_files_once() -> None:
     parsed: dict[tuple[int, int], tuple[tuple[int, int], Any]] = {}
 
     @wraps(original)
-    def load(file: Any) -> Any:
-        if not isinstance(file, TextIOWrapper):
-            return original(file)
-        status = os.fstat(file.fileno())
+    def load(file_: Any) -> Any:
+        if not isinstance(file_, TextIOWrapper):
+            return original(file_)
+        status = os.fstat(file_.fileno())
         key, state = (status.st_dev, status.st_ino), (status.st_mtime_ns, status.st_size)
         if key not in parsed or parsed[key][0] != state:
-            parsed[key] = state, original(file)
+            parsed[key] = state, original(file_)
         return copy.deepcopy(parsed[key][1])
 
     OmegaConf.load = load  # type: ignore[method-assign]
