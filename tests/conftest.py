@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -36,6 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
     The processes of xdist get COLUMNS=80, which would make the output of a test depend on how it is run.
     """
     os.environ.pop("COLUMNS", None)
+    gc.set_threshold(100_000, 20, 20)  # as in a builder: a lowering makes millions of objects
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as in a builder: spinning threads take cores
     if not hasattr(config, "workerinput"):
         os.environ["ETBENCH_CACHE"] = tempfile.mkdtemp(prefix="etbench-tests-")
         os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="etbench-tests-")  # of the key of seals

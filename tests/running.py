@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,20 @@ def status_of(*arguments: str) -> int | str | None:
         return main(arguments)
     except SystemExit as end:
         return end.code
+
+
+def refusal_of(*arguments: str, cwd: Path) -> str:
+    """Call the program in this process with a command line that it refuses; return what it says."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    said = io.StringIO()
+    try:
+        with chdir(cwd), redirect_stderr(said):
+            status = status_of(*arguments)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert status == 2, said.getvalue()
+    return said.getvalue()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from statistics import median
 
 import pandas as pd
 import pytest
-from running import BRIEF, CONF, Sweep, etbench
+from running import BRIEF, CONF, Sweep, etbench, refusal_of
 
 from etbench.errors import ConfigError
 from etbench.preflight.compose import compose
@@ -89,6 +89,5 @@ def test_console_and_tables_show_tokens_per_second(decoder: Sweep) -> None:
 
 
 def test_a_text_longer_than_the_cache_is_refused_before_any_build(tmp_path: Path) -> None:
-    done = etbench("--config-dir", str(CONF), "model=tiny_decoder", "model.new_tokens=20", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "model.max_tokens=24 is too small for both; set it to 28 or more" in done.stderr
+    said = refusal_of("--config-dir", str(CONF), "model=tiny_decoder", "model.new_tokens=20", cwd=tmp_path)
+    assert "model.max_tokens=24 is too small for both; set it to 28 or more" in said

@@ -43,6 +43,7 @@ SMALL_BERT = {
     "hidden_size": 32,
     "num_attention_heads": 2,
     "intermediate_size": 64,
+    "vocab_size": 1000,
 }
 GRID = (
     "model=tiny precision=fp32 delegate=xnnpack",
@@ -53,7 +54,7 @@ GRID = (
 
 def test_two_builders_take_a_model_each(tmp_path: Path) -> None:
     builds = Builds(tmp_path)
-    builds.run(*GRID[:2], "model=two_parts precision=fp32", "model=two_parts precision=int8", builders=2)
+    builds.run(*GRID[:2], "model=two_parts", builders=2)
     assert all(isinstance(what, Built) for what in builds.done.values())
     exported = [name.split()[0] for name, stage in builds.stages if stage == "export"]
     assert sorted(exported[:2]) == ["model=tiny", "model=two_parts"], "who is done first may help the other"
@@ -98,61 +99,24 @@ def test_a_program_that_is_not_the_one_of_the_reply_is_refused(
     assert not builder.alive
 
 
-def test_the_build_that_took_longest_before_goes_first(tmp_path: Path) -> None:
-    cache = Cache(tmp_path / "cache", 10**9)
-    cache.writable()
-    for text, seconds in zip(GRID, (3e3, 5e4, 9e3), strict=True):
-        BuildTimes(cache.folder).record(text, seconds)
-    builds = Builds(tmp_path, cache)
-    builds.run(*GRID)
-    assert builds.order == [GRID[1], GRID[2], GRID[0]]
-    assert BuildTimes(cache.folder).expected(GRID[1]) < 5e4, "the new time is recorded"
-
-
-def test_what_is_cached_is_not_built_a_configuration_of_the_hub_included(
+def test_the_longest_build_goes_first_and_what_changed_meanwhile_or_cannot_be_read_is_not_cached(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    repository, commit = tmp_path / "hub" / "models--owner--bert", "1" * 40
-    (snapshot := repository / "snapshots" / commit).mkdir(parents=True)
-    (snapshot / "config.json").write_text(json.dumps(SMALL_BERT))
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text(commit)
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    bert = "model=transformers model.id=owner/bert model.seq_len=8"
-    cache = Cache(tmp_path / "cache", 10**9)
-    first, second = Builds(tmp_path / "1", cache), Builds(tmp_path / "2", cache)
-    first.run(GRID[0], bert)
-    second.run(GRID[0], bert, GRID[1])
-    assert all(isinstance(what, Built) for what in first.done.values()), first.done
-    assert [what.from_cache for what in first.done.values()] == [False, False]
-    assert {text: what.from_cache for text, what in second.done.items()} == {
-        GRID[0]: True,
-        bert: True,
-        GRID[1]: False,
-    }
-    assert second.order == [GRID[1]]
-    for text in (GRID[0], bert):
-        assert second.done[text].artifact == first.done[text].artifact
-
-
-def test_that_a_program_makes_no_sense_is_found_out_once(tmp_path: Path) -> None:
-    cache, cell = Cache(tmp_path / "cache", 10**9), "model=recurrent precision=int8 delegate=portable"
-    first, second = Builds(tmp_path / "1", cache), Builds(tmp_path / "2", cache)
-    for builds in (first, second):
-        builds.run(cell)
-        assert isinstance(builds.done[cell], NotApplicableError)
-        assert "int8 quantizes nothing of this model" in builds.done[cell].message
-    assert (first.order, second.order) == ([cell], [])
-    assert cache.verify() == []
-    planned = plan([compose([*cell.split(), f"cache.dir={cache.folder}"], config_dir=CONF)], tmp_path)
-    assert planned[0].then.startswith("skipped: int8 quantizes nothing of this model")
-
-
-def test_what_changed_while_a_program_was_built_keeps_it_out_of_the_cache(tmp_path: Path) -> None:
     np.savez(own := tmp_path / "own.npz", np.zeros((2, 1, 3, 8, 8), np.float32))
     other, changing = tmp_path / "other.npz", f"{GRID[0]} calibration.npz={own}"
+    unreadable = "model=tiny precision=fp16 delegate=portable"
+
+    def key(recipe: Recipe) -> str | None:
+        if recipe.precision.name == "fp16":
+            raise PermissionError("weights.pt: Permission denied")
+        return recipe_key(recipe)
+
+    monkeypatch.setattr(pool, "recipe_key", key)
     cache = Cache(tmp_path / "cache", 10**9)
+    cache.writable()
+    cells = (changing, *GRID[1:])
+    for text, seconds in zip(cells, (3e3, 5e4, 9e3), strict=True):
+        BuildTimes(cache.folder).record(text, seconds)
     builds = Builds(tmp_path / "jobs", cache)
     hear, told = builds.hear, []
 
@@ -164,10 +128,49 @@ def test_what_changed_while_a_program_was_built_keeps_it_out_of_the_cache(tmp_pa
             told.append(event.message)
 
     builds.hear = change  # type: ignore[method-assign]
-    builds.run(changing, GRID[1])
+    builds.run(*cells, unreadable)
+    failure = builds.done.pop(unreadable)
+    assert isinstance(failure, EtbenchError)
+    assert "Permission denied" in failure.message
     assert all(isinstance(what, Built) for what in builds.done.values()), builds.done
-    assert [entry.name for entry in cache.entries()] == [GRID[1]]
+    assert builds.order == [GRID[1], GRID[2], changing]
+    assert BuildTimes(cache.folder).expected(GRID[1]) < 5e4, "the new time is recorded"
+    assert {entry.name for entry in cache.entries()} == set(GRID[1:])
     assert any("not added to the cache: its files or code have changed" in line for line in told)
+
+
+def test_what_is_cached_is_not_built_a_configuration_of_the_hub_and_a_refusal_included(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository, commit = tmp_path / "hub" / "models--owner--bert", "1" * 40
+    (snapshot := repository / "snapshots" / commit).mkdir(parents=True)
+    (snapshot / "config.json").write_text(json.dumps(SMALL_BERT))
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    bert = "model=transformers model.id=owner/bert model.seq_len=8"
+    senseless = "model=recurrent precision=int8 delegate=portable"
+    cells = (GRID[0], bert, senseless)
+    cache = Cache(tmp_path / "cache", 10**9)
+    first, second = Builds(tmp_path / "1", cache), Builds(tmp_path / "2", cache)
+    first.run(*cells)
+    second.run(*cells)
+    assert (sorted(first.order), second.order) == (sorted(cells), [])
+    for builds, cached in ((first, False), (second, True)):
+        refused = builds.done[senseless]
+        assert isinstance(refused, NotApplicableError)
+        assert "int8 quantizes nothing of this model" in refused.message
+        for text in (GRID[0], bert):
+            what = builds.done[text]
+            assert isinstance(what, Built), what
+            assert what.from_cache is cached
+    for text in (GRID[0], bert):
+        assert second.done[text].artifact == first.done[text].artifact
+    assert cache.verify() == []
+    composed = compose([*senseless.split(), f"cache.dir={cache.folder}"], config_dir=CONF)
+    planned = plan([composed], tmp_path)
+    assert planned[0].then.startswith("skipped: int8 quantizes nothing of this model")
 
 
 NETS = {
@@ -235,19 +238,9 @@ def _layers(artifact: Artifact) -> int:
     return sum(count for name, count in counts.items() if "linear" in name or "mm" in name)
 
 
-def test_what_a_callback_raises_stops_the_builders_and_comes_out(tmp_path: Path) -> None:
-    builds = Builds(tmp_path)
-
-    def stop(_job: Job, _what: object) -> None:
-        raise KeyError("enough")
-
-    builds.finish = stop  # type: ignore[method-assign]
-    with pytest.raises(KeyError, match="enough"):
-        builds.run(*GRID, builders=2)
-    assert len(builds.order) < len(GRID)
-
-
-def test_nothing_is_built_any_more_once_another_etbench_lets_go(tmp_path: Path) -> None:
+def test_what_a_callback_raises_comes_out_and_nothing_is_built_once_another_etbench_lets_go(
+    tmp_path: Path,
+) -> None:
     cache = Cache(tmp_path / "cache", 10**9)
     builds, free = Builds(tmp_path / "jobs", cache), threading.Event()
     key = recipe_key(compose(GRID[1].split(), config_dir=CONF).recipe)
@@ -277,25 +270,8 @@ def test_nothing_is_built_any_more_once_another_etbench_lets_go(tmp_path: Path) 
     with pytest.raises(KeyError, match="stop"):
         builds.run(GRID[0], GRID[1], builders=2)
     holder.join()
-    assert list(builds.done) == [GRID[0]]
+    assert list(builds.done) == builds.order == [GRID[0]]
     assert not program_path(tmp_path / "jobs" / "program-1").exists()
-
-
-def test_a_recipe_whose_file_cannot_be_read_is_the_failure_of_its_job(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def key(recipe: Recipe) -> str | None:
-        if recipe.precision.name == "int8":
-            raise PermissionError("weights.pt: Permission denied")
-        return recipe_key(recipe)
-
-    monkeypatch.setattr(pool, "recipe_key", key)
-    builds = Builds(tmp_path / "jobs", Cache(tmp_path / "cache", 10**9))
-    builds.run(*GRID[:2])
-    assert isinstance(builds.done[GRID[0]], Built)
-    failure = builds.done[GRID[1]]
-    assert isinstance(failure, EtbenchError)
-    assert "Permission denied" in failure.message
 
 
 def test_times_that_cannot_be_read_are_none(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from running import BRIEF, CONF, etbench
+from running import BRIEF, CONF, etbench, refusal_of
 
 from etbench.artifact import references_path
 from etbench.builder.cache import Cache
@@ -30,7 +30,7 @@ SHORT = ("repeat.spread_s=0", "passes.load=1", "report.enabled=false")  # 30 rou
 def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that kept its program."""
     cwd = tmp_path_factory.mktemp("once")
-    done = etbench(*TINY, "repeat=quick", "keep_pte=true", "hydra.run.dir=base", cwd=cwd)
+    done = etbench(*TINY, *BRIEF[:3], "keep_pte=true", "hydra.run.dir=base", cwd=cwd)
     assert done.returncode == 0, done.stdout
     return cwd / "base"
 
@@ -109,9 +109,8 @@ def test_a_base_that_has_no_such_cell_is_a_failure_that_names_what_is_there(
 
 
 def test_a_base_that_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
-    done = etbench(*TINY, "compare_to=nowhere", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "compare_to=nowhere: no such file or folder" in done.stderr
+    said = refusal_of(*TINY, "compare_to=nowhere", cwd=tmp_path)
+    assert "compare_to=nowhere: no such file or folder" in said
 
 
 def test_of_several_results_of_one_name_a_cell_is_given_its_own(tmp_path: Path) -> None:

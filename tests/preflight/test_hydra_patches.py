@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import hydra
 import pytest
+import yaml
 from hydra._internal import config_loader_impl
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import CachingConfigRepository
+from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
-from running import environment
+from omegaconf import OmegaConf
+from running import CONF, environment
 
+from etbench.preflight.compose import compose
 from etbench.preflight.hydra_config import conf_dir
 from etbench.preflight.hydra_patches import copy_sources_once
 
@@ -63,6 +67,59 @@ def test_the_cure_is_still_needed(loader: ConfigLoaderImpl, copies: list[None]) 
         ConfigLoaderImpl.get_group_options.__wrapped__(loader, group)
     assert len(copies) == len(GROUPS), (
         "Hydra lists without copies now: etbench/preflight/hydra_patches.py can go"
+    )
+
+
+def test_a_composition_shares_the_sources_and_adds_none_to_those_of_others(loader: ConfigLoaderImpl) -> None:
+    before = loader.repository.sources
+    with_own = [f"hydra.searchpath=['file://{CONF}']"]
+    config = hydra.compose("config", [*with_own, "model=tiny"], return_hydra_config=True)
+    assert str(CONF) in {source.path for source in config.hydra.runtime.config_sources}
+    assert loader.repository.sources is before
+    assert str(CONF) not in {source.path for source in before}
+    copied = copy.deepcopy(loader.repository)
+    assert copied.sources == before and copied.sources is not before
+
+
+def test_a_configuration_is_composed_as_hydra_does_it(
+    loader: ConfigLoaderImpl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def composed() -> object:
+        config = hydra.compose("config", ["model=resnet18", "precision=int8"], return_hydra_config=True)
+        return OmegaConf.to_container(config, resolve=False)
+
+    ours = composed()
+    monkeypatch.delattr(ConfigRepository, "__deepcopy__")
+    assert composed() == ours
+    assert copy.deepcopy(loader.repository).sources[-1] is not loader.repository.sources[-1], (
+        "Hydra shares its sources now: share_sources can go"
+    )
+
+
+def test_a_file_is_parsed_again_only_if_it_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse, parsed = yaml.load, []
+
+    def load(file: IO[str], **how: Any) -> Any:
+        parsed.append(Path(getattr(file, "name", "text")).name)
+        return parse(file, **how)
+
+    monkeypatch.setattr(yaml, "load", load)
+    (own := tmp_path / "model" / "mine.yaml").parent.mkdir()
+    own.write_text("_target_: tiny_models.tiny\nname: mine\ntype: test\nrecommended: {runs: 6, warmup: 1}\n")
+
+    def runs() -> int:
+        parsed.clear()
+        return compose(["model=mine"], config_dir=tmp_path).repeat.runs
+
+    assert (runs(), parsed.count("mine.yaml")) == (6, 1)
+    assert runs() == 6 and not [name for name in parsed if name.endswith(".yaml")]
+    own.write_text(own.read_text().replace("runs: 6", "runs: 77"))
+    assert (runs(), parsed.count("mine.yaml")) == (77, 1)
+    monkeypatch.setattr(OmegaConf, "load", staticmethod(OmegaConf.load.__wrapped__))
+    assert runs() == 77 and len(parsed) > len(set(parsed)), (
+        "Hydra keeps what it parsed now: parse_files_once can go"
     )
 
 

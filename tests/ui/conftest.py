@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from browsing import Server, started
+from filelock import FileLock
 from playwright.sync_api import Browser, Page, expect
+from running import CONF
+
+from etbench.ui.choices import Choices
 
 expect.set_options(timeout=180_000)  # these machines are shared
+
+
+@pytest.fixture(scope="session")
+def choices_file() -> Path:
+    """The pickled choices of `tests/conf`, which the first process of xdist composes for all."""
+    file = Path(os.environ["XDG_STATE_HOME"], "choices")
+    with FileLock(f"{file}.lock"):
+        if not file.exists():
+            file.write_bytes(pickle.dumps(Choices(CONF)))
+    return file
+
+
+@pytest.fixture(scope="module")
+def choices(choices_file: Path) -> Choices:
+    """The choices of `tests/conf`."""
+    chosen: Choices = pickle.loads(choices_file.read_bytes())
+    return chosen
 
 
 @pytest.fixture(scope="package")

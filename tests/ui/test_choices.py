@@ -17,11 +17,6 @@ from etbench.ui.choices import Choices
 GRID: dict[str, Any] = {"model": ["tiny"], "precision": ["fp32"], "delegate": ["portable"]}
 
 
-@pytest.fixture(scope="module")
-def choices() -> Choices:
-    return Choices(CONF)
-
-
 def test_the_users_own_models_are_offered_beside_those_of_etbench(choices: Choices) -> None:
     assert {"tiny", "mobilenet_v2"} <= set(choices.options("model"))
     assert "picky" in choices.options("delegate")
