@@ -63,7 +63,7 @@ class Replay:
         parts_of: PartsOf,
         inputs: tuple[Batch, Batch],
     ) -> None:
-        self._ends = _ends(fp32.graph, parts_of)
+        self._fp32, self._ends = fp32, _ends(fp32.graph, parts_of)
         self._run = _Run(fp32)
         with torch.no_grad():
             self.outputs = floats(self._run.run(*inputs[0]))
@@ -81,7 +81,7 @@ class Replay:
         known = {node: value for node, value in self._run.env.items() if node not in after}
         known[end] = self.parts.alone[part]
         with torch.no_grad():
-            return floats(_Run(self._run.module).run(initial_env=known))
+            return floats(_Run(self._fp32).run(initial_env=known))
 
 
 def replay(
