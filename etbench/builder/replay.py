@@ -63,8 +63,7 @@ class Replay:
         parts_of: PartsOf,
         inputs: tuple[Batch, Batch],
     ) -> None:
-        self._ends = _ends(fp32.graph, parts_of)
-        self._fp32 = fp32
+        self._fp32, self._ends = fp32, _ends(fp32.graph, parts_of)
         self._run = _Run(fp32)
         with torch.no_grad():
             self.outputs = floats(self._run.run(*inputs[0]))
