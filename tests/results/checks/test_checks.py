@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 import pytest
+from made_results import ENVIRONMENT
 
 from etbench.artifact import DataUse, Quantized
 from etbench.measure.pass_results import SizeParity
@@ -81,6 +82,9 @@ PROVOKED: dict[str, Callable[[MakeResult], Result]] = {
     ),
     "inputs.constants": lambda make: _artifact(make(), constants={"scale": "2.5"}),
     "cache.unknown_sources": lambda make: _artifact(make(), sources_unknown="it reads more than 2,000 files"),
+    "device.emulated": lambda make: make(
+        environment=msgspec.structs.replace(ENVIRONMENT, emulator="qemu-aarch64, CPU cortex-a76")
+    ),
     "weights.random": lambda make: make(weights="random"),
     "latency.unstable": lambda make: make(stability=assess([[1.0], [9.0]] * 5)),
     "latency.noisy": lambda make: make(stability=assess([[5.0], [5.4]] * 5)),
