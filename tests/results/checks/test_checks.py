@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 import pytest
+from made_results import ENVIRONMENT
 
 from etbench.artifact import DataUse, MixedBlocks, Quantized
 from etbench.measure.pass_results import SizeParity
@@ -88,6 +89,9 @@ PROVOKED: dict[str, Callable[[MakeResult], Result]] = {
     ),
     "inputs.constants": lambda make: _artifact(make(), constants={"scale": "2.5"}),
     "cache.unknown_sources": lambda make: _artifact(make(), sources_unknown="it reads more than 2,000 files"),
+    "device.emulated": lambda make: make(
+        environment=msgspec.structs.replace(ENVIRONMENT, emulator="qemu-aarch64, CPU cortex-a76")
+    ),
     "weights.random": lambda make: make(weights="random"),
     "threads.more": lambda make: _environment(make(), threads=1, busy_threads=2),
     "threads.fewer": lambda make: _environment(make(), threads=2, busy_threads=1),
