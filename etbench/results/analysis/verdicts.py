@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pandas as pd
 
-from etbench.results.analysis.cells import Paths, read_cells
+from etbench.results.analysis.cells import Paths, identified, read_cells
 from etbench.results.comparison.compare import Comparison, compare_results
 from etbench.results.decision.candidates import Ratio
 from etbench.results.decision.decide import WANTED, Answer, Choice
@@ -165,7 +165,8 @@ def decide(
     rules = Rules.of(objective or was[0], was[1] if bounds is None else bounds)
     before = map(fill_in, read_cells(baseline)[0]) if baseline is not None else ()
     answers = decide_results(results, rules, baseline=before, files=files)
-    rows = [row for answer in answers for row in _decided(answer)]
+    named = identified(results, files).set_index("cell")[["precision", "delegate"]].to_dict("index")
+    rows = [named[row["cell"]] | row for answer in answers for row in _decided(answer)]
     accuracies = list(dict.fromkeys(name for row in rows for name in row if name not in OF_DECIDED))
     table = pd.DataFrame(rows, columns=[*OF_DECIDED, *accuracies])
     figures = [str(name) for name in table.columns if name not in SAID]

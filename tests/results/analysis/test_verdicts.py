@@ -61,6 +61,7 @@ def test_a_decision_has_a_row_for_every_cell(make_result: MakeResult, failed: Re
         "gpt2 int8 xnnpack": "ruled out",
     }
     assert "sqnr_db" in by_cell.loc["resnet18 fp16 xnnpack", "why"]
+    assert by_cell.loc["gpt2 int8 xnnpack", "precision"] == "int8"
     assert by_cell.loc["resnet18 int8 xnnpack", "eval_top1"] == 0.8
     assert decide(tmp_path, where="precision=fp32")["cell"].tolist() == ["resnet18 fp32 xnnpack"]
 
