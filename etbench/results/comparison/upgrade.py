@@ -29,11 +29,14 @@ MB = 1e6
 OPERATORS = 5  # whose times changed most
 FIGURES: tuple[tuple[str, Callable[[Result], float | None]], ...] = (
     ("load ms", lambda result: result.load_ms),
-    ("peak memory MB", lambda result: _in_mb(result.memory and result.memory.peak_over_baseline_bytes)),
-    ("size MB", lambda result: _in_mb(result.artifact and result.artifact.pte_bytes)),
-    ("parity dB", lambda result: result.parity and result.parity.fidelity_db),
-    ("delegated", lambda result: result.artifact and result.artifact.delegation.delegated_nodes),
-    ("subgraphs", lambda result: result.artifact and result.artifact.delegation.subgraphs),
+    (
+        "peak memory MB",
+        lambda result: result.memory.peak_over_baseline_bytes / MB if result.memory else None,
+    ),
+    ("size MB", lambda result: result.artifact.pte_bytes / MB if result.artifact else None),
+    ("parity dB", lambda result: result.parity.fidelity_db if result.parity else None),
+    ("delegated", lambda result: result.artifact.delegation.delegated_nodes if result.artifact else None),
+    ("subgraphs", lambda result: result.artifact.delegation.subgraphs if result.artifact else None),
 )
 
 
@@ -173,10 +176,6 @@ def _program_changes(old: Result, new: Result) -> Iterator[str]:
     ):
         if more := counts[1] - counts[0]:
             yield f"{name}: {what}: {and_more(f'{count} x {op}' for op, count in more.items())}"
-
-
-def _in_mb(size: int | None) -> float | None:
-    return None if size is None else size / MB
 
 
 def _change(old: float | None, new: float | None) -> str:
