@@ -26,6 +26,7 @@ from etbench.text import and_more
 __all__ = ["Upgrade", "upgrade_of"]
 
 MB = 1e6
+VERSIONS = ("versions",)  # which differ by intention, also for cells that were not interleaved
 OPERATORS = 5  # whose times changed most
 FIGURES: tuple[tuple[str, Callable[[Result], float | None]], ...] = (
     ("load ms", lambda result: result.load_ms),
@@ -114,9 +115,9 @@ def upgrade_of(results: Iterable[Result], old: str | None, new: str | None, *, t
         old=_version(of[old, old], old),
         new=_version(of[new, new], new),
         pairs=pairs,
-        whole=compare_results(of[old, old], of[new, new], threshold=threshold),
-        compiler=compare_results(_ok(of[old, new]), _ok(of[new, new]), threshold=threshold),
-        runtime=compare_results(_ok(of[new, old]), _ok(of[new, new]), threshold=threshold),
+        whole=compare_results(of[old, old], of[new, new], threshold=threshold, across=VERSIONS),
+        compiler=compare_results(_ok(of[old, new]), _ok(of[new, new]), threshold=threshold, across=VERSIONS),
+        runtime=compare_results(_ok(of[new, old]), _ok(of[new, new]), threshold=threshold, across=VERSIONS),
         not_run=[_not_run(one) for one in crossed if one.status not in ("ok", "wrong")],
         changes=[line for pair in pairs for line in _changes(*pair)],
     )
