@@ -65,12 +65,16 @@ def test_the_site_is_searched_and_read_on_a_phone_and_asks_nobody_else(address: 
     page.on("request", lambda asked: asked.url.startswith((address, *OWN)) or noise.append(asked.url))
     page.on("console", lambda message: message.type == "error" and noise.append(message.text))
     page.on("pageerror", lambda error: noise.append(str(error)))
-    page.goto(f"{address}reference/exit_statuses/")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert page.evaluate("document.body.dataset.mdColorScheme") == "slate"
-    page.add_style_tag(content=STILL)
-    found = Axe().run(page).response["violations"]
-    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+    for name in ("guides/choosing", "reference/exit_statuses"):  # the one has a table that is too wide
+        page.goto(f"{address}{name}/")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.evaluate("document.body.dataset.mdColorScheme") == "slate"
+        page.add_style_tag(content=STILL)
+        page.wait_for_function(
+            "document.querySelectorAll('.md-typeset__scrollwrap:not([tabindex])').length == 0"
+        )
+        found = Axe().run(page).response["violations"]
+        assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
     page.locator("label[for=__search]").first.click()
     page.get_by_role("combobox", name="Search").fill("group_size")
     page.get_by_role("option").filter(has_text="Keys of precision").click()
