@@ -16,6 +16,9 @@ from etbench.system.process import Worker, worker
 __all__ = ["Host", "turn_of", "worker_in_turn"]
 
 
+ONE_BLOCK_S = 86_400.0  # no round is slower
+
+
 class Host:
     """Measures on the host that builds."""
 
@@ -31,13 +34,14 @@ class Host:
         """Return the request for the interpreter that measures: its files are on this host.
 
         That is the interpreter of all subjects. If they have several, each round is spawned, those of the
-        measuring process' own interpreter too: a forked round and a spawned one are not compared.
+        measuring process' own interpreter too: a forked round and a spawned one are not compared. They stay
+        in common blocks, since the start of an interpreter alone would make most of them slow.
         """
         pythons = {subject.elsewhere.python if subject.elsewhere else None for subject in request.subjects}
         if len(pythons) == 1:
             (self._python,) = pythons
             return request
-        return msgspec.structs.replace(request, start="spawn")
+        return msgspec.structs.replace(request, start="spawn", block_max_s=ONE_BLOCK_S)
 
     def worker(self) -> AbstractContextManager[Worker]:
         """Provide a measuring process."""

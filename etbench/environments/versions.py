@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
@@ -24,8 +25,11 @@ def python_version_in(env: str | None) -> str:
 
 def version_in(env: str | None, package: str) -> str | None:
     """Return the version of an installed package, or None; see `python_version_in`."""
-    if env is not None:
-        return look(interpreter(env)).version_of(package)
+    return _here(package) if env is None else look(interpreter(env)).version_of(package)
+
+
+@cache
+def _here(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:

@@ -14,9 +14,10 @@ from projects import Files, importable, write_files
 from safetensors.numpy import save_file
 
 from etbench.artifact.sources import Sources
-from etbench.builder.cache import changed_since, manifest
+from etbench.builder.cache import changed_since
 from etbench.builder.recording import OutdatedCodeError, Recorder
 from etbench.config.component import instantiate
+from etbench.environments import versions
 
 READ = "from pathlib import Path\n"
 ENTRY = "def build():\n    return 1\n"
@@ -177,14 +178,14 @@ def test_a_package_that_is_installed_counts_by_its_version(
     write_files(installed, {"layers_of_others.py": "", info: metadata.format("1.0")})
     write_files(project, {"entry.py": f"import layers_of_others\n{ENTRY}"})
     monkeypatch.syspath_prepend(installed)
-    manifest._version.cache_clear()
+    versions._here.cache_clear()
     sources = _recorded()
     assert (_paths(sources), sources.packages) == (["entry.py"], {"layers_of_others": "1.0"})
     assert changed_since(sources) == ""
     _edit(installed / "layers_of_others.py")
     assert changed_since(sources) == ""
     (installed / info).write_text(metadata.format("2.0"))
-    manifest._version.cache_clear()
+    versions._here.cache_clear()
     assert changed_since(sources) == "layers_of_others was 1.0, is 2.0"
 
 

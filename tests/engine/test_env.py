@@ -53,8 +53,9 @@ def test_rounds_of_several_interpreters_are_all_spawned(tmp_path: Path) -> None:
         return MeasureRequest(subjects=subjects, seed=0, block_max_s=1, timeout_s=1)
 
     host = Host(scratch=tmp_path, log=tmp_path / "log", tell=print)
-    starts = [host.prepared(request(*pythons)).start for pythons in ((None, None), ("a", "a"), ("a", None))]
-    assert starts == ["auto", "auto", "spawn"]
+    asked = [host.prepared(request(*pythons)) for pythons in ((None, None), ("a", "a"), ("a", None))]
+    assert [one.start for one in asked] == ["auto", "auto", "spawn"]
+    assert [one.block_max_s > 1 for one in asked] == [False, False, True], "they stay in common blocks"
 
 
 def test_another_binding_than_the_interpreters_own_does_not_run(tmp_path: Path) -> None:

@@ -26,14 +26,15 @@ from etbench.text import and_more
 __all__ = ["Upgrade", "upgrade_of"]
 
 MB = 1e6
+VERSIONS = ("versions",)  # which differ by intention, also for cells that were not interleaved
 OPERATORS = 5  # whose times changed most
 FIGURES: tuple[tuple[str, Callable[[Result], float | None]], ...] = (
     ("load ms", lambda result: result.load_ms),
     (
         "peak memory MB",
-        lambda result: _in_mb(result.memory.peak_over_baseline_bytes if result.memory else None),
+        lambda result: result.memory.peak_over_baseline_bytes / MB if result.memory else None,
     ),
-    ("size MB", lambda result: _in_mb(result.artifact.pte_bytes if result.artifact else None)),
+    ("size MB", lambda result: result.artifact.pte_bytes / MB if result.artifact else None),
     ("parity dB", lambda result: result.parity.fidelity_db if result.parity else None),
     ("delegated", lambda result: result.artifact.delegation.delegated_nodes if result.artifact else None),
     ("subgraphs", lambda result: result.artifact.delegation.subgraphs if result.artifact else None),
@@ -114,9 +115,9 @@ def upgrade_of(results: Iterable[Result], old: str | None, new: str | None, *, t
         old=_version(of[old, old], old),
         new=_version(of[new, new], new),
         pairs=pairs,
-        whole=compare_results(of[old, old], of[new, new], threshold=threshold),
-        compiler=compare_results(_ok(of[old, new]), _ok(of[new, new]), threshold=threshold),
-        runtime=compare_results(_ok(of[new, old]), _ok(of[new, new]), threshold=threshold),
+        whole=compare_results(of[old, old], of[new, new], threshold=threshold, across=VERSIONS),
+        compiler=compare_results(_ok(of[old, new]), _ok(of[new, new]), threshold=threshold, across=VERSIONS),
+        runtime=compare_results(_ok(of[new, old]), _ok(of[new, new]), threshold=threshold, across=VERSIONS),
         not_run=[_not_run(one) for one in crossed if one.status not in ("ok", "wrong")],
         changes=[line for pair in pairs for line in _changes(*pair)],
     )
@@ -176,10 +177,6 @@ def _program_changes(old: Result, new: Result) -> Iterator[str]:
     ):
         if more := counts[1] - counts[0]:
             yield f"{name}: {what}: {and_more(f'{count} x {op}' for op, count in more.items())}"
-
-
-def _in_mb(size: int | None) -> float | None:
-    return None if size is None else size / MB
 
 
 def _change(old: float | None, new: float | None) -> str:

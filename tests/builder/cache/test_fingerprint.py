@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
+from other_python import other_python
 from running import CONF, environment
 
 import etbench
@@ -115,11 +116,27 @@ def test_what_only_changes_the_measuring_leaves_the_key(change: str) -> None:
 def test_the_version_of_what_a_delegate_needs_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = compose(["model=tiny", "delegate=coreml"], config_dir=CONF).recipe
     before = recipe_key(recipe), _key("model=tiny")
-    upstream = fingerprint.version
-    monkeypatch.setattr(fingerprint, "version", lambda name: {"coremltools": "0"}.get(name) or upstream(name))
+    upstream = fingerprint.version_in
+    monkeypatch.setattr(
+        fingerprint, "version_in", lambda env, name: {"coremltools": "0"}.get(name) or upstream(env, name)
+    )
     fingerprint._versions.cache_clear()
     assert recipe_key(recipe) != before[0]
     assert _key("model=tiny") == before[1]
+    fingerprint._versions.cache_clear()
+
+
+def test_the_versions_of_the_interpreter_that_builds_count_and_not_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (str(other_python(tmp_path / name)) for name in ("one", "other"))
+    assert _key("model=tiny") == _key("model=tiny", f"env={one}") == _key("model=tiny", f"env.run={one}")
+    upstream = fingerprint.version_in
+    monkeypatch.setattr(
+        fingerprint, "version_in", lambda env, name: "0" if env == other else upstream(env, name)
+    )
+    fingerprint._versions.cache_clear()
+    assert _key("model=tiny", f"env.build={other}") != _key("model=tiny", f"env.run={other}")
     fingerprint._versions.cache_clear()
 
 

@@ -256,8 +256,10 @@ def test_the_versions_of_what_transformers_uses_count_for_its_models(
     package: str, counts_for: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = ("distilbert", "transformers", "causal_lm", "resnet18")
-    before, upstream = {name: _key(name) for name in names}, fingerprint.version
-    monkeypatch.setattr(fingerprint, "version", lambda name: "0.0" if name == package else upstream(name))
+    before, upstream = {name: _key(name) for name in names}, fingerprint.version_in
+    monkeypatch.setattr(
+        fingerprint, "version_in", lambda env, name: "0.0" if name == package else upstream(env, name)
+    )
     fingerprint._versions.cache_clear()
     assert [name for name in names if _key(name) != before[name]] == counts_for
     fingerprint._versions.cache_clear()
