@@ -64,7 +64,6 @@ def _build(overrides: list[str], cured: bool) -> str:
 def _serve() -> None:
     from etbench.models.torchvision_ops import ensure_importable
 
-    gc.set_threshold(100_000, 20, 20)  # as in a builder
     ensure_importable()
     _build(["model=constant", "precision=int8"], cured=False)
     gc.freeze()

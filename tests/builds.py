@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-import pytest
-from entries import told_nothing
-from running import CONF, TESTS
+from running import CONF
 
 from etbench.builder import Built, Cache, Job, build_all
-from etbench.builder.cache import recipe_key
 from etbench.errors import EtbenchError
 from etbench.events import Event
 from etbench.preflight.compose import compose
@@ -55,26 +51,3 @@ class Builds:
     def finish(self, job: Job, what: Built | EtbenchError) -> None:
         """Remember what became of a cell."""
         self.done[job.name] = what
-
-
-def cache_with(folder: Path, *cells: str) -> Cache:
-    """Return a cache of the test's own that has the programs of these cells.
-
-    They are built only if the cache that all tests share does not have them yet.
-    """
-    cache, builds = Cache(folder, 10**9), Builds(folder.with_name(f"{folder.name}-jobs"), _shared_cache())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(TESTS))
-        builds.run(*cells)
-    assert cache.writable()
-    for number, text in enumerate(cells):
-        cell, built = compose(text.split(), config_dir=CONF), builds.done[text]
-        assert isinstance(built, Built), built
-        key = recipe_key(cell.recipe)
-        assert key is not None
-        cache.put(key, cell.stem, built.artifact, builds.folder / f"program-{number}", told_nothing)
-    return cache
-
-
-def _shared_cache() -> Cache:
-    return Cache(Path(os.environ["ETBENCH_CACHE"]), 10**12)

@@ -206,7 +206,7 @@ def test_the_folders_of_the_tree_are_there() -> None:
 def test_the_readme_example_of_a_model_of_ones_own_works(tmp_path: Path) -> None:
     _write(_blocks(README), tmp_path)
     command = next(command for command in _commands(README) if "--config-dir" in command)
-    done = etbench(*shlex.split(command), *BRIEF, "hydra.run.dir=out", cwd=tmp_path)
+    done = etbench(*shlex.split(command), "hydra.run.dir=out", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     ((_, result),) = read_results([tmp_path / "out"])[0]
     assert result.status == "ok"
@@ -255,7 +255,7 @@ def test_the_worked_example_of_a_runtime_works_in_few_lines(tmp_path: Path) -> N
 def test_the_worked_examples_of_a_model_and_a_delegate_work(tmp_path: Path) -> None:
     _write(_blocks(CONTRIBUTING), tmp_path)
     command = ("--config-dir", "conf", "model=patches", "delegate=xnnpack_per_op", "hydra.run.dir=out")
-    done = etbench(*command, *BRIEF, cwd=tmp_path)
+    done = etbench(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     result = read_result(tmp_path / "out" / "patches_fp32_xnnpack_per_op.json")
     assert result.parity is not None

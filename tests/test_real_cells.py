@@ -41,7 +41,6 @@ def sweep(models: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> S
         "delegate=xnnpack,portable",
         "repeat=quick",
         "repeat.max_seconds=2",
-        "passes.load=1",
         "hydra.sweep.dir=swept",
         cwd=cwd,
         timeout=1200,

@@ -136,6 +136,8 @@ def misbehaving(how: str) -> Any:
 
     if how == "segfault":
         os.kill(os.getpid(), signal.SIGSEGV)
+    elif how == "abort":
+        os.abort()
     elif how == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     elif how == "hang":
@@ -335,7 +337,7 @@ def swelling() -> Any:
 
     kept = []
     for _ in range(40):
-        kept.append(bytearray(b"\1") * 10**8)  # written to, so that it really takes memory
+        kept.append(bytearray(os.urandom(1) * 10**8))  # written to, so that it really takes memory
         time.sleep(0.05)
     return tiny()
 

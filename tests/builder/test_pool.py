@@ -54,7 +54,7 @@ GRID = (
 
 def test_two_builders_take_a_model_each(tmp_path: Path) -> None:
     builds = Builds(tmp_path)
-    builds.run(*GRID[:2], "model=two_parts", builders=2)
+    builds.run(*GRID[:2], "model=two_parts precision=fp32", "model=two_parts precision=int8", builders=2)
     assert all(isinstance(what, Built) for what in builds.done.values())
     exported = [name.split()[0] for name, stage in builds.stages if stage == "export"]
     assert sorted(exported[:2]) == ["model=tiny", "model=two_parts"], "who is done first may help the other"
@@ -238,9 +238,19 @@ def _layers(artifact: Artifact) -> int:
     return sum(count for name, count in counts.items() if "linear" in name or "mm" in name)
 
 
-def test_what_a_callback_raises_comes_out_and_nothing_is_built_once_another_etbench_lets_go(
-    tmp_path: Path,
-) -> None:
+def test_what_a_callback_raises_stops_the_builders_and_comes_out(tmp_path: Path) -> None:
+    builds = Builds(tmp_path)
+
+    def stop(_job: Job, _what: object) -> None:
+        raise KeyError("enough")
+
+    builds.finish = stop  # type: ignore[method-assign]
+    with pytest.raises(KeyError, match="enough"):
+        builds.run(*GRID, builders=2)
+    assert len(builds.order) < len(GRID)
+
+
+def test_nothing_is_built_any_more_once_another_etbench_lets_go(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache", 10**9)
     builds, free = Builds(tmp_path / "jobs", cache), threading.Event()
     key = recipe_key(compose(GRID[1].split(), config_dir=CONF).recipe)
@@ -270,7 +280,7 @@ def test_what_a_callback_raises_comes_out_and_nothing_is_built_once_another_etbe
     with pytest.raises(KeyError, match="stop"):
         builds.run(GRID[0], GRID[1], builders=2)
     holder.join()
-    assert list(builds.done) == builds.order == [GRID[0]]
+    assert list(builds.done) == [GRID[0]]
     assert not program_path(tmp_path / "jobs" / "program-1").exists()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from running import BRIEF, build_here, etbench
+from running import build_here, etbench
 from tiny_models import tiny
 
 from etbench.artifact import program_path
@@ -47,7 +47,7 @@ def test_its_cell_says_what_is_in_it_and_that_there_is_nothing_to_compare_with(
     made: Path, tmp_path: Path
 ) -> None:
     assert backends_of(made / "net.pte") == ["XnnpackBackend"]
-    command = ("model=pte", f"model.path={made / 'net.pte'}", *BRIEF[:3], "hydra.run.dir=out")
+    command = ("model=pte", f"model.path={made / 'net.pte'}", "repeat=quick", "hydra.run.dir=out")
     done = etbench(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "there is no reference to compare with" in done.stdout
@@ -85,7 +85,7 @@ def test_a_spoilt_program_ends_at_load_program_with_the_code_in_words(
 def test_a_backend_that_is_not_here_ends_at_load_program_too(made: Path, tmp_path: Path) -> None:
     body = (made / "net.pte").read_bytes().replace(b"XnnpackBackend", b"MarsianBackend")
     (tmp_path / "net.pte").write_bytes(body)
-    done = etbench("model=pte", "model.path=net.pte", *BRIEF, "hydra.run.dir=out", cwd=tmp_path)
+    done = etbench("model=pte", "model.path=net.pte", "hydra.run.dir=out", cwd=tmp_path)
     assert done.returncode == 1
     result = read_result(tmp_path / "out" / "net_as_built_MarsianBackend.json")
     assert (result.status, result.failure.stage) == ("failed", "load_program")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from phones import SERIAL, FakePhone, make_phone
-from running import BRIEF, CONF, TESTS, started_etbench
+from running import CONF, TESTS, started_etbench
 from safetensors.numpy import save
 from waiting import wait_for
 
@@ -50,7 +50,7 @@ def _run(
         said.append(event.message)
         on_event(event)
 
-    words = ["model=tiny", "delegate=portable", *BRIEF, *phone.overrides, *overrides]
+    words = ["model=tiny", "delegate=portable", "repeat=quick", *phone.overrides, *overrides]
     folder = phone.folder.parent / f"out-{len(list(phone.folder.parent.iterdir()))}"
     return api.run(api.compose(words, config_dir=CONF), out_dir=folder, on_event=hear).result, said
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from running import CONF, TESTS, environment, etbench, refusal_of
+from running import CONF, TESTS, environment, etbench
 from sshd import Server
 from waiting import wait_for
 
@@ -209,8 +209,12 @@ def test_what_stands_in_the_way_is_said_before_anything_is_timed(
 
 
 def test_faults_of_the_configuration_are_said_at_once(server: Server, tmp_path: Path) -> None:
-    assert "device.host is required" in refusal_of(*CELL, "device=ssh", cwd=tmp_path)
-    hook = "evaluate._target_=accuracy_hooks.accuracy"
-    assert "your code is not sent to a device" in refusal_of(*CELL, *server.overrides, hook, cwd=tmp_path)
-    said = refusal_of(*CELL, *server.overrides, "delegate=inductor", cwd=tmp_path)
-    assert "compiled for the CPU of the host that builds it" in said
+    done = etbench(*CELL, "device=ssh", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "device.host is required" in done.stderr
+    done = etbench(*CELL, *server.overrides, "evaluate._target_=accuracy_hooks.accuracy", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "your code is not sent to a device" in done.stderr
+    done = etbench(*CELL, *server.overrides, "delegate=inductor", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "compiled for the CPU of the host that builds it" in done.stderr

@@ -8,6 +8,7 @@ from sweeps import sweep
 
 BROKEN = {
     "segfault": "load ProcessDied: the process of etbench.builder was killed by SIGSEGV",
+    "abort": "load ProcessDied: the process of etbench.builder was killed by SIGABRT",
     "killed": "load ProcessDied: the process of etbench.builder was killed by SIGKILL",
     "exit": "load ProcessDied: the process of etbench.builder exited with status 3",
     "memory": "load MemoryError: MemoryError",
@@ -24,7 +25,7 @@ def test_builders_that_break_and_the_next_build_after_each(tmp_path: Path) -> No
         tmp_path,
         *("model=misbehaving", f"model.how={ways}", "build.timeout_s=60", "sweep.builders=2"),
         status=1,
-        cells=7,
+        cells=8,
     )
     by_way = {result.config["model"]["how"]: stem for stem, result in swept.results.items()}
     assert {way: swept.failure_of(by_way[way])[: len(text)] for way, text in BROKEN.items()} == BROKEN

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from builds import cache_with
 from running import environment
 from sweeps import Swept, arguments, finished, sweep
 
@@ -101,9 +100,11 @@ def test_two_sweeps_at_once_build_each_program_once(tmp_path: Path) -> None:
 
 def test_a_clock_set_back_changes_nothing(tmp_path: Path) -> None:
     """Files of the future, as they are after the clock was set back, are used like any other."""
-    cache = cache_with(tmp_path / "cache", "model=tiny delegate=portable")
+    cache = Cache(tmp_path / "cache", 10**9)
+    sweep(tmp_path, "model=tiny", f"cache.dir={cache.folder}", status=0, cells=1)
     later = 4_000_000_000
-    for path in cache.folder.rglob("*"):
+    for path in [*cache.folder.rglob("*"), *(tmp_path / "out").rglob("*")]:
         os.utime(path, (later, later))
+    (tmp_path / "out").rename(tmp_path / "before")
     swept = sweep(tmp_path, "model=tiny", f"cache.dir={cache.folder}", status=0, cells=1)
     assert swept.results["tiny_fp32_portable"].from_cache

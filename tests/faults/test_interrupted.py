@@ -10,9 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from builds import cache_with
 from filelock import FileLock
-from running import etbench, refusal_of, started_etbench
+from running import CONF, etbench, refusal_of, started_etbench
 from sweeps import arguments, finished
 from waiting import alive, descendants, leftovers, wait_for
 
@@ -49,10 +48,7 @@ def _timing(out: Path) -> bool:
 def test_a_sweep_cut_short_is_completed_by_resume(how: signal.Signals, status: int, tmp_path: Path) -> None:
     out = tmp_path / "out"
     killed = how == signal.SIGKILL  # then what has been kept before is all there is
-    cache = []
-    if killed:  # then temporary files may be left, which are looked for
-        cells = [f"model={model} delegate=portable" for model in ("tiny", "slow")]
-        cache = [f"cache.dir={cache_with(tmp_path / 'cache', *cells).folder}"]
+    cache = [f"cache.dir={tmp_path / 'cache'}"] if killed else []  # the others share what is built
     long = (*LONG, *(WHILE_PARTS_ARE_KEPT if killed else SHORT))
     with started_etbench(*arguments(*long, *cache), cwd=tmp_path) as process:
         wait_for(lambda: _kept(out) if killed else _timing(out))
@@ -72,6 +68,9 @@ def test_a_sweep_cut_short_is_completed_by_resume(how: signal.Signals, status: i
     if not killed:
         assert f"python -m etbench -m sweep.resume={Path('out')}" in printed
         assert not leftovers(tmp_path / "cache")
+    done = etbench("-m", f"sweep.resume={Path('out')}", "model=tiny", "--config-dir", str(CONF), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "not the same sweep" in done.stderr, "an override beside it must be refused, not ignored"
     done = etbench("-m", f"sweep.resume={Path('out')}", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     swept = finished(out, done, cells=2)
@@ -86,7 +85,7 @@ def test_a_sweep_cut_short_is_completed_by_resume(how: signal.Signals, status: i
 def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished sweep of two cells, of which one failed."""
     cwd = tmp_path_factory.mktemp("once")
-    done = etbench(*arguments("model=tiny,pool3d"), cwd=cwd)
+    done = etbench(*arguments("model=tiny,unexportable"), cwd=cwd)
     assert done.returncode == 1
     return cwd / "out"
 
@@ -115,49 +114,34 @@ def test_resume_leaves_alone_what_is_there(swept: Path) -> None:
 
 def test_retry_measures_the_failed_cells_again_and_deletes_nothing(swept: Path) -> None:
     before = _by_stem(swept)
-    _resume(swept, "sweep.retry=failed", "build.timeout_s=7200", status=1)
+    _resume(swept, "sweep.retry=failed", "cache.enabled=false", status=1)
     after = _by_stem(swept)
     assert after["tiny_fp32_portable"] == before["tiny_fp32_portable"]
-    assert after["pool3d_fp32_portable"] != before["pool3d_fp32_portable"]
-    aside = swept / ".sweep" / "aside" / "pool3d_fp32_portable-1.json"
-    assert read_result(aside) == before["pool3d_fp32_portable"]
+    assert after["unexportable_fp32_portable"] != before["unexportable_fp32_portable"]
+    aside = swept / ".sweep" / "aside" / "unexportable_fp32_portable-1.json"
+    assert read_result(aside) == before["unexportable_fp32_portable"]
 
 
-SPOILT = {
-    "empty": lambda body: b"",
-    "truncated": lambda body: body[:500],
-    "another schema": lambda body: body.replace(b'"schema_version": 1', b'"schema_version": 99'),
-}
-
-
-@pytest.fixture(scope="module")
-def mended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], str]:
-    """A sweep whose results were spoilt and that was resumed: its folder, their stems, what was printed."""
-    cwd = tmp_path_factory.mktemp("mended")
-    assert etbench(*arguments("model=tiny", "repeat.runs=3,4,5"), cwd=cwd).returncode == 0
-    paths = sorted((cwd / "out").glob("*.json"), key=lambda path: read_result(path).requested.runs)
-    for spoil, path in zip(SPOILT.values(), paths, strict=True):
-        path.write_bytes(spoil(path.read_bytes()))
-    return cwd / "out", [path.stem for path in paths], _resume(cwd / "out", status=0).stderr
-
-
-@pytest.mark.parametrize("how", SPOILT)
-def test_resume_measures_again_what_is_no_result_any_more(
-    how: str, mended: tuple[Path, list[str], str]
-) -> None:
-    (folder, stems, printed), number = mended, list(SPOILT).index(how)
-    aside = folder / ".sweep" / "aside" / f"{stems[number]}-1.json"
-    assert f"movedto{aside}" in "".join(printed.split()), "a line may be wrapped"
-    assert aside.exists()
-    after = {result.requested.runs: result.status for result in map(read_result, folder.glob("*.json"))}
-    assert after == {3: "ok", 4: "ok", 5: "ok"}
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[:500]),
+        lambda path: path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 99')),
+    ],
+    ids=["empty", "truncated", "another schema"],
+)
+def test_resume_measures_again_what_is_no_result_any_more(spoil: object, swept: Path) -> None:
+    spoil(swept / "tiny_fp32_portable.json")
+    done = _resume(swept, status=1)
+    assert "moved to" in done.stderr
+    assert _by_stem(swept)["tiny_fp32_portable"].status == "ok"
+    assert len(list((swept / ".sweep" / "aside").iterdir())) == 1
 
 
 def test_resume_of_another_sweep_says_what_differs(swept: Path) -> None:
-    done = _resume(swept, "model=tiny", "repeat.runs=4", "measure.timeout_s=99", status=2)
-    assert "not the same sweep" in done.stderr, "an override beside it must be refused, not ignored"
+    done = _resume(swept, "repeat.runs=4", "measure.timeout_s=99", status=2)
     assert "tiny_fp32_portable: repeat.runs was 3, is 4\n" in done.stderr
-    assert "pool3d_fp32_portable: was in the resumed sweep, but is not in this one\n" in done.stderr
 
 
 @pytest.mark.parametrize(

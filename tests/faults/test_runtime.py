@@ -16,7 +16,6 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
-from builds import cache_with
 from running import environment, started_etbench
 from sweeps import arguments, finished, sweep
 from waiting import descendants, wait_for
@@ -60,12 +59,11 @@ TWO = ("model=tiny", "model.width=4,5")
 
 
 @pytest.fixture(scope="module")
-def two_programs(tmp_path_factory: pytest.TempPathFactory, artifact_cache: Path) -> Cache:
+def two_programs(tmp_path_factory: pytest.TempPathFactory) -> Cache:
     """A cache with a program that will be spoilt and one that will not."""
     cwd = tmp_path_factory.mktemp("two")
-    return cache_with(
-        cwd / "cache", *(f"model=tiny delegate=portable model.width={width}" for width in (4, 5))
-    )
+    sweep(cwd, *TWO, f"cache.dir={cwd / 'cache'}", status=0, cells=2)
+    return Cache(cwd / "cache", 10**9)
 
 
 @pytest.fixture(scope="module")

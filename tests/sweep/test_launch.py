@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import shutil
 from pathlib import Path
 
 import msgspec
@@ -58,42 +57,25 @@ def test_all_cells_of_a_grid_are_measured_in_the_same_blocks(tmp_path: Path) -> 
     assert hydra_files == {"config.yaml", "hydra.yaml", "overrides.yaml"}
 
 
-def _of_launcher(launcher: str, cwd: Path) -> Path:
-    """Run a pair of cells with a launcher; return their folder."""
-    done = etbench(*PAIR, *BRIEF, OUT, f"hydra/launcher={launcher}", cwd=cwd)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return cwd / "out"
-
-
-@pytest.fixture(scope="module")
-def of_joblib(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a pair of cells that joblib ran."""
-    return _of_launcher("joblib", tmp_path_factory.mktemp("joblib"))
-
-
 @pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local"])
-def test_other_launchers_run_the_same_cells_one_by_one(
-    launcher: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
+def test_other_launchers_run_the_same_cells_one_by_one(launcher: str, tmp_path: Path) -> None:
     overrides = (*BRIEF, OUT, f"hydra/launcher={launcher}")
-    if launcher == "joblib":
-        folder = request.getfixturevalue("of_joblib")
-    else:
-        folder = _of_launcher(launcher, tmp_path)
-    results = _results(folder)
+    done = etbench(*PAIR, *overrides, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = _results(tmp_path / "out")
     assert len({result.turn_id for result in results}) == len(results) == 2
-    assert (folder / "results.csv").exists()
-    manifest = read_manifest(folder)
+    assert (tmp_path / "out" / "results.csv").exists()
+    manifest = read_manifest(tmp_path / "out")
     assert manifest.finished_at is not None
     assert manifest.argv == [*PAIR, *overrides], "of the command, not of a process that a launcher started"
     assert {cell.cell_id for cell in manifest.cells} == {result.cell_id for result in results}
 
 
 @pytest.mark.parametrize("launcher", ["joblib", "etbench"])
-def test_what_another_launcher_did_not_come_to_is_done_by_resume(
-    launcher: str, of_joblib: Path, tmp_path: Path
-) -> None:
-    kept = _results(shutil.copytree(of_joblib, tmp_path / "out"))
+def test_what_another_launcher_did_not_come_to_is_done_by_resume(launcher: str, tmp_path: Path) -> None:
+    overrides = (*BRIEF, OUT, "hydra/launcher=joblib")
+    assert etbench(*PAIR, *overrides, cwd=tmp_path).returncode == 0
+    kept = _results(tmp_path / "out")
     (tmp_path / "out" / "tiny_int8_portable.json").unlink()
     manifest = read_manifest(tmp_path / "out")
     cells = [
@@ -127,7 +109,7 @@ def test_cells_of_any_kind_can_be_run_from_python(tmp_path: Path, monkeypatch: p
     overrides = (
         ["model=tiny", "repeat=quick"],
         ["model=tiny", "repeat=quick", "threads=1"],
-        ["model=pool3d", "delegate=portable"],  # the runtime refuses it
+        ["model=unexportable"],
     )
     cells = [compose(one, config_dir=CONF) for one in overrides]
     events: list[Event] = []

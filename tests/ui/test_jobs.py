@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from running import TESTS
+from running import CONF, TESTS
 from waiting import alive, descendants, wait_for
 
 from etbench.events import Event
@@ -28,6 +28,11 @@ from etbench.ui.jobs import Job, Jobs, _new_folder
 from etbench.ui.watch import Watch, find_runs
 
 GRID = {"model": ["unimportable"], "precision": ["fp32"], "delegate": ["portable"]}
+
+
+@pytest.fixture(scope="module")
+def choices() -> Choices:
+    return Choices(CONF)
 
 
 @pytest.fixture(autouse=True)
@@ -191,12 +196,13 @@ def test_what_is_missing_of_a_sweep_is_found_and_put_into_the_queue(choices: Cho
 
 
 SERVER = """
-import asyncio, json, pickle, sys
+import asyncio, json, sys
 from pathlib import Path
+from etbench.ui.choices import Choices
 from etbench.ui.jobs import Jobs
 
 async def serve():
-    jobs = Jobs(pickle.loads(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2]))
+    jobs = Jobs(Choices(Path(sys.argv[1])), Path(sys.argv[2]))
     jobs.add(jobs.choices.checked(json.loads(sys.argv[3])))
     await jobs.drive()
 
@@ -205,11 +211,11 @@ asyncio.run(serve())
 
 
 def test_a_run_goes_on_to_its_end_when_its_server_is_killed_and_a_new_server_shows_it(
-    choices: Choices, choices_file: Path, tmp_path: Path
+    choices: Choices, tmp_path: Path
 ) -> None:
     grid = json.dumps({"model": ["tiny", "slow"], "precision": ["int8"], "delegate": ["picky"]})
     root = tmp_path / "runs"
-    server = subprocess.Popen([sys.executable, "-c", SERVER, str(choices_file), str(root), grid])
+    server = subprocess.Popen([sys.executable, "-c", SERVER, str(CONF), str(root), grid])
     (run,) = wait_for(lambda: descendants(server))
     server.kill()
     server.wait()

@@ -10,13 +10,11 @@ from collections.abc import Callable
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
 
 import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browsing import card, choose, tick
-from builds import cache_with
 from PIL import Image
 from playwright.sync_api import Page, expect
 from running import started_etbench
@@ -153,8 +151,7 @@ def _tried_from_another_site(page: Page, port: int) -> Any:
 
 def test_a_sweep_of_a_terminal_shows_live(open_tab: Opened, server: Any) -> None:
     page = open_tab()
-    cache = cache_with(server.cwd / "killed", "model=slow delegate=portable")  # it may be left with parts
-    wanted = arguments("model=slow", "repeat.runs=10000", f"cache.dir={cache.folder}")
+    wanted = arguments("model=slow", "repeat.runs=10000", f"cache.dir={server.cwd / 'killed'}")
     overrides = [text for text in wanted if "sweep.dir" not in text]
     with started_etbench(*overrides, f"hydra.sweep.dir={server.results / 'mine'}", cwd=server.cwd):
         elsewhere = page.locator(".eb-card").filter(has_text="Started elsewhere")
@@ -323,10 +320,8 @@ def test_a_result_is_shown_with_its_rounds_and_survives_a_reload_by_its_address(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_tabs_are_accessible_and_fit_the_screen(scheme: str, width: int, open_tab: Opened) -> None:
-    page = open_tab(TABS[0], width=width, color_scheme=scheme)
     for tab in TABS:
-        page.goto(urljoin(page.url, tab))
-        page.wait_for_selector("main h2")
+        page = open_tab(tab, width=width, color_scheme=scheme)
         page.add_style_tag(content=STILL)  # colours fade in, and axe would measure them on the way
         found = Axe().run(page).response["violations"]
         serious = {

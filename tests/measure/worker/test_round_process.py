@@ -189,7 +189,7 @@ def test_slow_going_is_told_from_a_spawned_process(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
     build_here(tmp_path, "model=slow", "+model.size=640", "delegate=portable")
     said: list[str] = []
-    task = RoundTask(folder=str(tmp_path), threads=1, samples=1, at_least=0, warmup=1, time_left_s=0.1)
+    task = RoundTask(folder=str(tmp_path), threads=1, samples=1, at_least=1, warmup=1, time_left_s=0.1)
     _spawned(task, Round, tell=said.append)
     assert len(said) == 1
     assert said[0].startswith("slow, but not hanging: one inference takes about ")
