@@ -38,6 +38,7 @@ SOURCES = (  # the code that decides the row of a file
         "results/checks/latency",
         "results/checks/parity",
         "results/checks/program",
+        "results/checks/runtime",
     ),
     "results/checks/table",
     *("results/schema/finding", "results/schema/meaning", "results/schema/names", "results/schema/result"),
