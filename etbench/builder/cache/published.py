@@ -22,6 +22,7 @@ __all__ = ["deciding_options", "is_of_transformers", "taken_from_hub"]
 BUNDLED = "etbench.models.huggingface."  # their configurations are in the code, their ids only name weights
 CONFIGURED = ("etbench.models.transformers.model", "etbench.models.decoder.causal_lm")
 TORCHVISION = "etbench.models.torchvision."  # a release names each file of weights by its checksum
+WITH_WEIGHTS = "etbench.models.digits."  # that come with etbench, and are part of its sources in the key
 COMMIT = re.compile("[0-9a-f]{40}")
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 DECIDE_NOTHING = ("_name_or_path", "id2label", "label2id")  # values of a configuration that may look like one
@@ -48,7 +49,7 @@ def taken_from_hub(model: Model) -> dict[str, list[str]] | None:
     None means that the files are not known before the build: they are not in the cache, or third-party code
     fetches them.
     """
-    if model.target.startswith(TORCHVISION):
+    if model.target.startswith((TORCHVISION, WITH_WEIGHTS)):
         return {}
     if is_of_transformers(model):
         return _taken_by_transformers(model)

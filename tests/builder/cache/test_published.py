@@ -234,6 +234,12 @@ def test_an_adapter_or_an_unreadable_configuration_has_no_key(file: str, hub: _H
     assert _key("transformers", id=NAME, weights="pretrained") is None
 
 
+def test_weights_that_come_with_etbench_have_a_key_and_the_options_that_change_the_model_decide_it() -> None:
+    digits, spread = (recipe_key(compose([f"model={name}"]).recipe) for name in ("digits", "digits_spread"))
+    assert None not in (digits, spread)
+    assert digits != spread
+
+
 def test_what_the_code_of_others_fetches_by_a_name_has_no_key(hub: _Hub) -> None:
     assert _key("timm", weights="pretrained") is None, "only timm knows from which repository"
     assert _key("torchvision", weights="pretrained") is not None, "each version of it pins the digest"
