@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from etbench.config.generation import Tokens
-from etbench.environments import can_import, version_in
+from etbench.environments import can_import, managed_names, version_in
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -79,8 +79,8 @@ class Requirement(Section, frozen=True, kw_only=True):
     """What must be on this host for a model or a delegate: an importable package, or one of some programs.
 
     `version` is a pattern for that of the package, such as ``2026.0.*``. `unless` names an option of the
-    model or delegate that, if it is set, replaces this. A program that is built already does not need what is
-    only `to_build` one.
+    model or delegate that, if it is set, replaces this. The package may also be in the managed `environment`
+    of this name. A program that is built already does not need what is only `to_build` one.
     """
 
     install: str
@@ -88,6 +88,7 @@ class Requirement(Section, frozen=True, kw_only=True):
     programs: list[str] = []
     version: str | None = None
     unless: str | None = None
+    environment: str | None = None
     to_build: bool = False
 
     @property
@@ -110,7 +111,16 @@ class Requirement(Section, frozen=True, kw_only=True):
             return f"none of {', '.join(self.programs)} is installed: {self.install}"
         return None
 
+    def provider(self, options: Mapping[str, Any], env: str | None) -> str | None:
+        """Return the interpreter that has the package: that of an option, `env`, or `environment`."""
+        if self.unless and (named := options.get(self.unless)):
+            return str(named)
+        if self.environment and self.package and not can_import(env, self.package):
+            return self.environment if self.environment in managed_names() else env
+        return env
+
     def _fault_of(self, package: str, env: str | None) -> str | None:
+        env = self.provider({}, env)
         where = f" for {env}" if env else ""
         if not can_import(env, package):
             return f"not installed{where}"

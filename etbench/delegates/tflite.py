@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from torch.export import ExportedProgram
 
 from etbench.delegates.other_runtime import OtherRuntime, Quantization, ToWrite, written_in_int8
 from etbench.delegates.unfolding import unfolded
+from etbench.environments import interpreter, managed_names
 from etbench.errors import EtbenchError
 
 __all__ = ["converter", "litert", "quantized_layers"]
 
 SCRIPT = Path(__file__).with_name("litert_conversion.py")
+ENVIRONMENT = "litert"  # that `etbench env create litert` makes
 LAST_LINES = 5  # of what the converter printed
 LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
 
@@ -27,7 +30,7 @@ def litert(*, converter_python: str | None = None, quantization: Quantization = 
     """Return a writer of a `.tflite` model.
 
     Args:
-        converter_python: a Python that has litert-torch; None for this one.
+        converter_python: a Python that has litert-torch, see `converter`.
         quantization: of a quantized program: ``same`` keeps it, ``own`` lets LiteRT's quantizer quantize the
             fp32 model on the same calibration data, ``auto`` does so if LiteRT does not take the program.
 
@@ -49,8 +52,14 @@ def litert(*, converter_python: str | None = None, quantization: Quantization = 
 
 
 def converter(option: str | None) -> Path:
-    """Return the Python that runs the converter: the one of the option, or this one."""
-    return Path(option or sys.executable)
+    """Return the Python that runs the converter.
+
+    It is the one that the option names (see `etbench.environments.interpreter`), or else this one if it has
+    litert-torch, or the managed environment ``litert``.
+    """
+    if option is None and find_spec("litert_torch") is None and ENVIRONMENT in managed_names():
+        option = ENVIRONMENT
+    return Path(sys.executable if option is None else interpreter(option))
 
 
 def _convert_quantized(
@@ -111,6 +120,6 @@ def _convert(
         raise EtbenchError(
             f"LiteRT's converter failed in {python}: {said[-1]}",
             stage="lower",
-            hint="delegate.converter_python=PATH names a Python that has litert-torch",
+            hint="`etbench env create litert` makes a Python that has litert-torch",
             log=said,
         )

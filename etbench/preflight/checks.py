@@ -67,7 +67,7 @@ def missing_here(cell: Cell) -> list[str]:
         labelled_fault("evaluate.data", cell.evaluate.data),
         path_fault("model.path", cell.model.options.get("path")),
         path_fault("model.reference", cell.model.options.get("reference")),
-        path_fault("delegate.converter_python", cell.delegate.options.get("converter_python")),
+        converter_fault(cell.delegate.options.get("converter_python")),
         length_fault(cell.model.options),
         baseline_fault(cell.compare_to, cell.cache),
         resume_fault(cell.sweep.resume),
@@ -179,6 +179,16 @@ def executor_fault(device: Device, executor: str | None) -> str | None:
     if executor is None or isinstance(device, HostDevice | RayDevice) or executor.startswith("etbench."):
         return None
     return f"delegate.executor={executor}: your code is not sent to a device; measure on device=host"
+
+
+def converter_fault(named: str | None) -> str | None:
+    """Check for the interpreter that runs the converter of another runtime."""
+    try:
+        if named is not None:
+            interpreter(named)
+    except EtbenchError as error:
+        return f"delegate.converter_python={named}: {error.message}"
+    return None
 
 
 def env_faults(cell: Cell) -> list[str]:

@@ -109,14 +109,14 @@ def test_a_file_of_another_runtime_keeps_the_delegate_that_is_chosen_for_it(tmp_
 def test_a_converter_of_litert_must_exist_and_is_asked_for_before_the_build(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("ETBENCH_LITERT_PYTHON", raising=False)
+    monkeypatch.setenv("ETBENCH_CACHE", str(tmp_path / "no environments"))
     (fault,) = _faults(["delegate=litert"])
-    assert "the package 'litert_torch' is not installed: python -m venv litert && " in fault
-    (tmp_path / "python").touch()
+    assert "the package 'litert_torch' is not installed: etbench env create litert" in fault
+    (tmp_path / "python").touch(mode=0o755)
     python = f"delegate.converter_python={tmp_path / 'python'}"
     assert compose(["model=mobilenet_v2", "delegate=litert", python]).impossible() is None
     (fault,) = _faults(["delegate=litert", "delegate.converter_python=nowhere/python"])
-    assert fault.startswith("delegate.converter_python=nowhere/python: no such file")
+    assert fault.startswith("delegate.converter_python=nowhere/python: nowhere/python: no such interpreter")
 
 
 def test_a_package_of_another_version_than_required_is_named_with_both() -> None:

@@ -64,7 +64,7 @@ def recipe_key(recipe: Recipe) -> str | None:
         "calibration": recipe.calibration,
         "files": [(str(path), digest(path)) for path in named_files(recipe)],
         "sources": _own_sources(),
-        "versions": _versions(_packages(recipe), recipe.python),
+        "versions": _versions(_packages(recipe), recipe.python) | _versions_elsewhere(recipe),
         "machine": platform.machine(),
     }
     if recipe.delegate.target in COMPILED:  # machines that share a cache may have other CPUs
@@ -155,6 +155,17 @@ def _packages(recipe: Recipe) -> tuple[str, ...]:
     required = (needed.package for needed in (*recipe.model.requires, *recipe.delegate.requires))
     beside = BESIDE_TRANSFORMERS if is_of_transformers(recipe.model) else ()
     return (*LIBRARIES, *DATA_LIBRARIES, *beside, *filter(None, required))
+
+
+def _versions_elsewhere(recipe: Recipe) -> dict[str, str]:
+    """Return the versions of what the delegate runs in another interpreter, such as a converter."""
+    delegate = recipe.delegate
+    named = (
+        (one.package, one.provider(delegate.options, recipe.python))
+        for one in delegate.requires
+        if one.environment
+    )
+    return {name: known for name, env in named if name and (known := version_in(env, name))}
 
 
 @cache
