@@ -77,9 +77,7 @@ class SshHost:
         entries = {store.digest(files): files for files in (code, *programs)}
         names = [store.digest(files) for files in programs]
         self._code = store.digest(code)
-        missing = self._look(list(entries))
-        if missing:
-            self._send({name: entries[name] for name in missing}, wanted=list(entries))
+        self._send_missing(entries)
         subjects = [
             msgspec.structs.replace(subject, folder=f"{self._root}/{name}", log="")
             for subject, name in zip(request.subjects, names, strict=True)
@@ -133,6 +131,18 @@ class SshHost:
             )
         self._root = found.root
         return found.missing
+
+    def _send_missing(self, entries: Mapping[str, Mapping[str, Path]]) -> None:
+        """Send the entries that are not there yet; after a lost connection, those that are still missing."""
+        missing = self._look(list(entries))
+        while missing:
+            try:
+                self._send({name: entries[name] for name in missing}, wanted=list(entries))
+                return
+            except EtbenchError as error:
+                if not self.goes_on_after(error):
+                    raise
+            missing = self._look(list(entries))
 
     def _send(self, entries: Mapping[str, Mapping[str, Path]], *, wanted: Sequence[str]) -> None:
         size = sum(path.stat().st_size for files in entries.values() for path in files.values())

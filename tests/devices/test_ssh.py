@@ -8,8 +8,10 @@ import platform
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from running import CONF, TESTS, environment, etbench
@@ -18,10 +20,14 @@ from waiting import wait_for
 
 from etbench import compose, run
 from etbench.artifact import program_path
-from etbench.devices.ssh import needed_by
+from etbench.config import Repeat
+from etbench.config.devices import SshDevice
+from etbench.devices.connection import program_files
+from etbench.devices.ssh import SshHost, needed_by
 from etbench.events import Event
 from etbench.host.environment import own_vector_extensions
 from etbench.host.measuring_lock import turn_to_measure
+from etbench.measure.protocol import MeasureRequest, Subject
 from etbench.results.files.store import read_result
 from etbench.results.schema import Result
 from etbench.system.event_log import LoggedEvent, read_events
@@ -165,6 +171,40 @@ def test_a_lost_connection_repeats_the_round_and_the_result_says_so(server: Serv
     assert starts == sorted(starts)
     assert held
     wait_for(lambda: not server.measuring())
+
+
+def test_a_connection_lost_while_sending_is_made_again_and_all_of_it_arrives(
+    server: Server, tmp_path: Path
+) -> None:
+    class Cut(SshHost):
+        """The same with a connection that is lost in the middle of what it sends first."""
+
+        cuts = 0
+
+        def _ask(self, what: str, *arguments: str, feed: Callable[[Any], None] | None = None) -> str:
+            def feed_and_cut(pipe: Any) -> None:
+                assert feed is not None
+                if not self.cuts:
+                    self.cuts += 1
+                    server.cut()
+                feed(pipe)
+
+            return super()._ask(what, *arguments, feed=feed and feed_and_cut)
+
+    for path in program_files(tmp_path).values():
+        path.write_bytes(os.urandom(1_000_000))
+    device = compose([*CELL[2:], *server.overrides], config_dir=CONF).device
+    assert isinstance(device, SshDevice)
+    said: list[str] = []
+    host = Cut(device, scratch=tmp_path, log=tmp_path / "log", tell=said.append)
+    once = Repeat(runs=1, warmup=1, rounds=1, rounds_s=1.0, max_seconds=1.0)
+    subject = Subject(folder=str(tmp_path), repeat=once, threads=1, logits_axis=None, log="")
+    request = MeasureRequest(subjects=[subject], seed=0, block_max_s=1.0, timeout_s=1.0)
+    there = Path(host.prepared(request).subjects[0].folder)
+    assert host.cuts == 1
+    assert [line.partition(";")[0] for line in said if "lost" in line] == ["connection to 127.0.0.1 lost"]
+    for name, path in program_files(tmp_path).items():
+        assert (there / name).read_bytes() == path.read_bytes()
 
 
 def _rounds(cwd: Path) -> list[LoggedEvent]:
