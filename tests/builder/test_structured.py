@@ -126,6 +126,7 @@ def test_pytorch_runs_the_program_in_a_process_that_knows_no_class_of_the_model(
     model: str, tmp_path: Path
 ) -> None:
     build_here(tmp_path / "a", *f"model={model} delegate=eager".split())
-    task = CheckTask(folder=str(tmp_path / "a"), threads=1, logits_axis=None)
+    executor = "etbench.runtime.pytorch.PyTorchProgram"
+    task = CheckTask(folder=str(tmp_path / "a"), threads=1, logits_axis=None, executor=executor)
     check = in_spawned(task, CheckPass, Supervision("parity", lambda _: None, lambda _: None))
     assert check.parity.exact

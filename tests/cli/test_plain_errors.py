@@ -49,6 +49,11 @@ REFUSED = [
     ("report in --top 0", "0: expected a whole number, 1 or more"),
     ("export in -o folder", "folder: Is a directory; name a file"),
     ("export in -o no/x.json", "no/x.json: No such file or directory; create its folder first"),
+    ("env create", "name a package, such as executorch==1.4.1, or --board"),
+    ("env create executorch=1.4", "a package with its version, such as executorch==1.4.1"),
+    ("upgrade model=resnet18", "from= is required"),
+    ("diff in no", "no: no such file or folder"),
+    ("trace no.json -o trace.json", "no.json: cannot be read: No such file or directory"),
     ("compare in in --output junit=folder", "folder: cannot be written: Is a directory"),
     ("compare in in --output json=no/x", "no/x: cannot be written: No such file or directory"),
     *(
