@@ -226,7 +226,7 @@ def test_an_interrupted_run_leaves_nothing_there(server: Server, tmp_path: Path)
     ("override", "expected", "hint"),
     [
         ("device.python=/no/such/python", "No such file or directory", "to an interpreter of that machine"),
-        ("device.python={bare}", "lacks torch, executorch", "-m pip install torch executorch"),
+        ("device.python={bare}", "safetensors, torch, executorch", "safetensors torch executorch"),
         ("device.options={strange}", "verification failed", "ssh 127"),
         ("device.platform=darwin", "its sys.platform is linux, not darwin", "device.platform=linux"),
         ("device.python={mute}", "its shell prints 'Welcome' after the answer or instead of it", "--version"),

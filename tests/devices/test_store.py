@@ -48,7 +48,7 @@ def test_what_was_sent_is_found_again(python: str, monkeypatch: pytest.MonkeyPat
     files = _files(tmp_path, "a")
     name = store.digest(files)
     _send({name: files}, monkeypatch, tmp_path / "root", "1000000")
-    assert store.look(tmp_path / "root", [name, "other"])["missing"] == ["other"]
+    assert store.look(tmp_path / "root", [], [name, "other"])["missing"] == ["other"]
     assert [path.name for path in (tmp_path / "root").iterdir()] == [name]
 
 
@@ -87,9 +87,9 @@ def test_nothing_is_looked_through_while_somebody_measures(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     with turn_to_measure(lambda: None):
-        store.main("look", str(tmp_path))  # for nothing but what the interpreter has
+        store.main("look", str(tmp_path), "msgspec")  # for nothing but what the interpreter has
         assert capsys.readouterr().out.splitlines()[0] == store.READY
-        looking = threading.Thread(target=store.main, args=("look", str(tmp_path), "a"))
+        looking = threading.Thread(target=store.main, args=("look", str(tmp_path), "msgspec", "a"))
         looking.start()
         wait_for(lambda: capsys.readouterr().out == f"{store.WAITING}\n")
     looking.join()
