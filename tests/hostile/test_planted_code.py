@@ -80,7 +80,7 @@ def test_a_pickle_in_a_cached_program_of_pytorch_is_not_executed(
 
 
 def test_a_pickle_in_a_file_that_is_called_pte_is_not_executed(planted: Planted, tmp_path: Path) -> None:
-    model = api.compose(["model=pte", f"model.path={planted.path}"]).recipe.model
+    recipe = api.compose(["model=pte", f"model.path={planted.path}"]).recipe
     with pytest.raises(EtbenchError, match=r"planted\.pte is a program of PyTorch, not of ExecuTorch"):
-        adopt(model, tmp_path, Stages(lambda _: None))
+        adopt(recipe, tmp_path, Stages(lambda _: None))
     assert not planted.executed.exists()

@@ -250,7 +250,8 @@ def test_no_module_writes_to_a_surface_by_other_means(pattern: str) -> None:
 
 
 def test_no_module_makes_a_row_of_markdown_itself() -> None:
-    own = {"escaping.py", "results/analysis/reference.py"}  # the latter writes a page of docs/ from the code
+    # The second writes a page of docs/ from the code, the third has pipes of a shell.
+    own = {"escaping.py", "results/analysis/reference.py", "devices/board.py"}
     found = set()
     for name, text in _modules().items():
         if not re.search(r"""f["'].*\| """, text):
