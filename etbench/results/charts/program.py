@@ -87,7 +87,7 @@ def operator_bars(frame: pd.DataFrame, cell: str | None = None, top: int = 10) -
     chart, title = one_cell(chart, names, f"The {top} longest operators")
     kinds = alt.Color(
         "kind:N",
-        scale=alt.Scale(domain=KINDS, range=[PALETTE[0], PALETTE[4], PALETTE[1]]),
+        scale=alt.Scale(domain=KINDS, range=[PALETTE[place] for place in (0, 4, 1, 2)]),
         legend=alt.Legend(orient="top", title=None),
     )
     labels = chart.mark_text(align="left", dx=3, fontSize=10, color=INK)

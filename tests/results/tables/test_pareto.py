@@ -18,7 +18,7 @@ MakeResult = Callable[..., Result]
 Figures = tuple[float, float, int]
 
 BLOCKS = range(20)
-SAME = ("model", "inputs", "weights", "threads", "runner", "machine", "varied", "turn_id")
+SAME = ("model", "inputs", "weights", "threads", "runner", "env", "machine", "varied", "turn_id")
 
 
 def _noise(seed: int) -> np.ndarray:
