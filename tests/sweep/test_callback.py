@@ -128,8 +128,8 @@ def test_a_second_sweep_into_the_same_folder_keeps_both(tmp_path: Path) -> None:
             cwd=tmp_path,
         )
         assert done.returncode == 0, done.stderr
-        rows = [line for line in done.stdout.splitlines() if line.startswith("tiny ")]
-        assert len(rows) == 2, "the summary is of this sweep only"
-        assert sorted(row.split()[0:2] for row in rows) == [["tiny", "#1"], ["tiny", "#2"]]
+        rows = [line.split("  ")[0] for line in done.stdout.splitlines() if line.startswith("tiny")]
+        names = [f"tiny, repeat.runs={runs} fp32 xnnpack" for runs in (3, 4)]
+        assert sorted(rows) == names, "the summary is of this sweep only"
     assert len(pd.read_csv(tmp_path / "out" / "results.csv")) == 4
     assert not (tmp_path / "out" / "report.html").exists(), "it was not wanted"
