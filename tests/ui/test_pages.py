@@ -184,6 +184,7 @@ def test_charts_can_be_downloaded_and_a_new_file_appears_by_itself(open_tab: Ope
 def choose_option(page: Page, label: str, option: str) -> None:
     """Take one option of a list; its other chips are taken away."""
     expect(page.get_by_text(re.compile("measured cells"))).to_be_visible()  # the results have been read
+    expect(page.get_by_role("img").first).to_be_visible()  # and drawn, which moves what is below the lists
     page.get_by_label(label, exact=True).click()
     listed = page.get_by_role("option")
     expect(listed.first).to_be_visible()
