@@ -94,6 +94,9 @@ def parse_bound(name: str, text: str | float) -> Bound:
     if reference is not None and reference not in REFERENCES:
         raise ValueError(f"{text!r}: a bound is relative to {' or '.join(REFERENCES)}, not to {reference!r}")
     kind, factor = _unit(name, match["unit"], str(text), relative=reference is not None)
+    if reference is None and (match["unit"] == "pp" or (match["unit"] == "%" and float(match["value"]) < 0)):
+        change = f"{' '.join(str(text).split())} vs fp32"
+        raise ValueError(f"{text!r} is a limit of {name} itself; write {change!r} for a change against fp32")
     return Bound(
         name=name,
         side=match["side"],

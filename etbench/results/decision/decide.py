@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from etbench.config.command import shell_words
+from etbench.errors import nearest
 from etbench.exit_status import FAILED, OK, UNDECIDED
 from etbench.results.decision.candidates import (
     Candidate,
@@ -201,11 +202,14 @@ def _accuracy_unknown(measured: Sequence[Candidate], rules: Rules) -> str | None
     results = [cell.result for cell in measured]
     if any(accuracy_names(results, name) for name in rules.accuracies):
         return None
-    if given := {f"{ACCURACY}{name}": None for result in results for name in result.evaluation or {}}:
+    given = {f"{ACCURACY}{name}": None for result in results for name in result.evaluation or {}}
+    unknown = [name for name in rules.accuracies if "*" not in name]
+    if given and unknown:
+        return f"accuracy unknown: there is no figure {unknown[0]}{nearest(unknown[0], given)}"
+    if given:
         return (
-            f"accuracy unknown: of the accuracy function's figures ({', '.join(given)}), none matches "
-            f"{' or '.join(rules.accuracies)} and grows with the accuracy; bound one by its name, such as "
-            f"--bound '{next(iter(given))}<=…'"
+            f"accuracy unknown: the accuracy function returns {', '.join(given)} only, where less is better; "
+            f"bound it by its name, such as --bound '{next(iter(given))}<=…'"
         )
     return "accuracy unknown: no accuracy function was given (evaluate=…)"
 

@@ -50,6 +50,8 @@ def test_a_bound_has_a_limit_in_the_unit_of_its_figure(
         ("sqnr_db", ">=20 vs int8", "relative to fp32 or baseline, not to 'int8'"),
         ("pte_bytes", "<=20ms", "its units are B, kB"),
         ("eval_top1", ">=-1% vs fp32", "'>=-1pp vs fp32'"),
+        ("eval_top1", ">= -5 pp", "write '>= -5 pp vs fp32' for a change against fp32"),
+        ("eval_top1", ">=-5%", "write '>=-5% vs fp32' for a change against fp32"),
         ("sqnr_db", ">=0.5x", "its units are dB"),
     ],
 )

@@ -213,6 +213,8 @@ def test_a_loss_alone_answers_only_a_bound_that_names_it(cell: Callable[..., Res
     assert "eval_loss" in note
     assert "--bound 'eval_loss<=" in note
     assert _choose(*cells, bounds={"eval_loss": "<=0.6"}).ship.precision == "fp32"
+    (note,) = _choose(*cells, bounds={"eval_los": "<=0.6"}).notes
+    assert note == "accuracy unknown: there is no figure eval_los (did you mean 'eval_loss'?)"
 
 
 def test_a_bound_may_be_relative_to_a_baseline(cell: Callable[..., Result]) -> None:
