@@ -184,7 +184,6 @@ def test_charts_can_be_downloaded_and_a_new_file_appears_by_itself(open_tab: Ope
 def choose_option(page: Page, label: str, option: str) -> None:
     """Take one option of a list; its other chips are taken away."""
     expect(page.get_by_text(re.compile("measured cells"))).to_be_visible()  # the results have been read
-    expect(page.get_by_role("img").first).to_be_visible()  # and drawn, which moves what is below the lists
     page.get_by_label(label, exact=True).click()
     listed = page.get_by_role("option")
     expect(listed.first).to_be_visible()
@@ -232,6 +231,7 @@ def test_what_has_no_figures_is_listed_with_its_reason(open_tab: Opened, server:
 def test_the_report_of_what_is_chosen_can_be_downloaded(open_tab: Opened) -> None:
     page = open_tab("/compare")
     choose_option(page, "Folders", "sample")
+    expect(page.get_by_role("img").first).to_be_visible()  # the page is at rest
     choose_option(page, "Only these models (empty: all)", "resnet18")
     expect(page.get_by_text("4 measured cells")).to_be_visible()
     with page.expect_download() as download:
