@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etbench.cli.arguments import share
 from etbench.cli.common import json_text, read_all
 from etbench.errors import EtbenchError
 from etbench.system.files import append_to, replace_file
-from etbench.text import share
 
 if TYPE_CHECKING:
     from etbench.results.comparison.compare import Comparison
@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("new", metavar="NEW", help="result file or folder to compare with the baseline")
     parser.add_argument(
         "--fail-above",
-        type=_share,
+        type=share,
         default=0.05,
         metavar="5%",
         help="largest slowdown that is allowed, as 5%% or 0.05 (default: 5%%)",
@@ -86,7 +86,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--drift",
-        type=_share,
+        type=share,
         metavar="3%",
         help="standard deviation of the latency between separate runs of one program, as measured by "
         "`etbench doctor --drift`; by default the runs in BASELINE and NEW show it, if there are several",
@@ -197,10 +197,3 @@ def _kinds(text: str) -> tuple[str, ...]:
         if kind not in ACROSS:
             raise argparse.ArgumentTypeError(f"{kind!r} is not one of {', '.join(ACROSS)}")
     return kinds
-
-
-def _share(text: str) -> float:
-    try:
-        return share(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

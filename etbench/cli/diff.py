@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etbench.cli.arguments import count
 from etbench.cli.common import OK, UNDECIDED, check_results, json_text, print_left_out
 from etbench.errors import EtbenchError
 from etbench.escaping import terminal_text
@@ -53,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "hand (default: profile them if both are in the cache)",
     )
     parser.add_argument(
-        "--blocks", type=_count, default=15, help="number of blocks that are measured (default: 15)"
+        "--blocks", type=count, default=15, help="number of blocks that are measured (default: 15)"
     )
     parser.add_argument(
         "--max-seconds", type=float, default=120.0, help="no block begins after this time (default: 120)"
@@ -213,13 +214,3 @@ def _picture(text: str) -> Path:
     if path.suffix not in PICTURES:
         raise argparse.ArgumentTypeError(f"{text}: expected a file that ends with {', '.join(PICTURES)}")
     return path
-
-
-def _count(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected a whole number, 1 or more")
-    return value

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from etbench.cli.arguments import number_of
+
 __all__ = ["configure", "run"]
 
 
@@ -25,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--drift",
-        type=_minutes,
+        type=number_of("minutes", below=10_000),
         nargs="?",
         const=5.0,
         metavar="MINUTES",
@@ -142,13 +144,3 @@ def _drift(over_s: float) -> int:
         f"  It holds for programs like this one and for runs up to {seconds_text(span_s)} apart."
     )
     return 0
-
-
-def _minutes(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 10_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes above 0")
-    return value

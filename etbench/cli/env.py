@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import math
 
+from etbench.cli.arguments import number_of
 from etbench.cli.env_board import add_board, create_board
 from etbench.errors import ConfigError
 from etbench.system.cache_folder import cache_folder
@@ -44,7 +44,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     remove = commands.add_parser("remove", help="remove environments")
     remove.add_argument("names", nargs="*", metavar="NAME", help="names of environments")
     remove.add_argument(
-        "--unused-for", type=_days, metavar="DAYS", help="also those that were not used for so many days"
+        "--unused-for",
+        type=number_of("days", below=100_000),
+        metavar="DAYS",
+        help="also those that were not used for so many days",
     )
 
 
@@ -115,13 +118,3 @@ def _remove(args: argparse.Namespace) -> None:
 
 def _versions(libraries: dict[str, str]) -> str:
     return ", ".join(f"{name} {libraries[name]}" for name in SHOWN if name in libraries)
-
-
-def _days(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < 100_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days above 0")
-    return value

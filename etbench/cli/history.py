@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from etbench.cli.arguments import share
 from etbench.cli.common import OK, check_results, json_text, print_faults
 from etbench.errors import EtbenchError
 from etbench.escaping import markdown_row
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import plain_console, say
-from etbench.text import share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="result files or their folders")
     parser.add_argument(
         "--min-change",
-        type=_share,
+        type=share,
         default=0.03,
         metavar="3%",
         help="changes of level up to this are not reported (default: 3%%)",
@@ -59,13 +59,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", choices=["table", "json", "markdown"], default="table")
     parser.add_argument("-o", "--out", type=Path, help="folder for history.csv and history.png")
-
-
-def _share(text: str) -> float:
-    try:
-        return share(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from etbench.cli.arguments import count
 from etbench.cli.common import check_results, print_left_out, print_paths
 from etbench.text import path_text
 
@@ -28,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", choices=["html", "markdown"], default="html", help="(default: html)")
     parser.add_argument("--title", help="title of the report (default: the name of the first DIR)")
-    parser.add_argument("--top", type=_count, default=10, help="number of cells in the ranking (default: 10)")
+    parser.add_argument("--top", type=count, default=10, help="number of cells in the ranking (default: 10)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,13 +58,3 @@ def run(args: argparse.Namespace) -> int:
     else:
         page = html_page(report, cache=cache_folder(None))
     return print_paths([write_page(page, args.out or folder / "report.html")])
-
-
-def _count(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected a whole number, 1 or more")
-    return value

@@ -8,6 +8,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from etbench.cli.arguments import share
 from etbench.cli.common import BAD_USAGE
 from etbench.config.env import CURRENT
 from etbench.errors import EtbenchError
@@ -35,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "cells, as for `etbench -m`",
     )
     parser.add_argument(
-        "--fail-above", type=_share, default=0.05, help="the largest slowdown that is allowed (default: 5%%)"
+        "--fail-above", type=share, default=0.05, help="the largest slowdown that is allowed (default: 5%%)"
     )
     parser.add_argument("--allow-undecided", action="store_true", help="exit with 0 if a cell is undecided")
     parser.add_argument("--config-dir", help="folder with YAML groups of your own")
@@ -109,12 +110,3 @@ def _measured(args: argparse.Namespace, envs: list[str | None], out: Path) -> in
     command += [f"hydra.sweep.dir={quoted(str(out))}"]
     command += ["--config-dir", args.config_dir] if args.config_dir else []
     return subprocess.run(command, check=False).returncode
-
-
-def _share(text: str) -> float:
-    from etbench.text import share
-
-    try:
-        return share(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
