@@ -14,7 +14,7 @@ from torch.export import ExportedProgram
 from etbench.artifact import Cost, GraphOperator
 from etbench.builder.coverage import operator_name, operators
 from etbench.builder.macs import count_macs
-from etbench.builder.quantization import computes
+from etbench.builder.quantization import all_nodes, computes
 from etbench.precisions.skip import module_path
 
 __all__ = ["count_cost", "outline", "sizes_of"]
@@ -61,7 +61,7 @@ def count_cost(
         inputs_and_outputs: of the timed batch.
 
     """
-    nodes = list(_all_nodes(exported))
+    nodes = list(all_nodes(exported))
     macs = count_macs(nodes, sizes)
     without = Counter(str(node.target) for node in nodes if computes(node) and node not in (macs or {}))
     weights = round(sum(_bits(node) for node in _weights(converted)) / 8)
@@ -119,12 +119,6 @@ def _is_number(size: Any) -> bool:
 
 def _is_conversion(node: fx.Node) -> bool:
     return operator_name(node).partition(".")[2].startswith(CONVERSIONS)
-
-
-def _all_nodes(program: ExportedProgram) -> Iterator[fx.Node]:
-    for module in program.graph_module.modules():  # with the branches of `torch.cond`
-        if isinstance(module, fx.GraphModule):
-            yield from module.graph.nodes
 
 
 def _weights(program: ExportedProgram) -> Iterator[fx.Node]:

@@ -14,7 +14,7 @@ from torch.export import ExportedProgram
 from etbench.artifact import MixedBlock, MixedBlocks
 from etbench.builder.blocks import Block, blocks_of, parts_of
 from etbench.builder.converting import Converter
-from etbench.builder.replay import fidelity_db, floats, replay
+from etbench.builder.replay import fidelity_db, finite, floats, replay
 from etbench.errors import NotApplicableError
 from etbench.precisions import cast_inputs
 from etbench.text import and_more
@@ -76,7 +76,10 @@ class Mixing:
                 wanted[name].append(run.outputs)
                 alone[name].append(run.output_of(name))
         scores = {block: _db(wanted[block.name], alone[block.name]) for block in blocks}
-        return Ranking(sorted(scores.items(), key=lambda score: score[1]))
+        ranking = Ranking(sorted(scores.items(), key=lambda score: score[1]))
+        if blocks and self.converter.precision.min_sqnr_db is not None:  # which asks first for none in fp32
+            ranking.kept_db[0] = self.parity_db(converted)
+        return ranking
 
     def parity_db(self, program: ExportedProgram) -> float:
         """Return the parity of a converted program with the fp32 one, both run by PyTorch."""
@@ -124,11 +127,11 @@ def mix(mixing: Mixing, rankings: dict[bytes, Ranking]) -> tuple[ExportedProgram
     if count not in ranking.kept_db:
         ranking.kept_db[count] = mixing.parity_db(program)
     blocks = [
-        MixedBlock(name=block.name, modules=list(block.patterns), alone_db=_finite(score), kept=place < count)
+        MixedBlock(name=block.name, modules=list(block.patterns), alone_db=finite(score), kept=place < count)
         for place, (block, score) in enumerate(ranking.blocks)
     ]
     return program, MixedBlocks(
-        blocks=blocks, sqnr_db=_finite(ranking.kept_db[count]), wanted_db=precision.min_sqnr_db
+        blocks=blocks, sqnr_db=finite(ranking.kept_db[count]), wanted_db=precision.min_sqnr_db
     )
 
 
@@ -189,7 +192,3 @@ def _db(wanted: Sequence[Sequence[Tensor]], found: Sequence[Sequence[Tensor]]) -
         return math.inf
     fidelity = fidelity_db(wanted, found)
     return -math.inf if fidelity is None else fidelity
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

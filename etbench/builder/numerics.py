@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 from torch import Tensor, fx
 from torch.export import ExportedProgram
 
-from etbench.builder.replay import Replay, fidelity_db, replay
+from etbench.builder.replay import Replay, fidelity_db, finite, replay
 from etbench.precisions.skip import module_path
 from etbench.stats.layers import Noise, Numerics, noise, worst_layers
 
@@ -45,7 +44,7 @@ def compare_layers(
             wanted.append(run.outputs)
             for name in noises:
                 alone.setdefault(name, []).append(run.output_of(name))
-    costs = {name: _finite(fidelity_db(wanted, outputs)) for name, outputs in alone.items()}
+    costs = {name: finite(fidelity_db(wanted, outputs)) for name, outputs in alone.items()}
     return worst_layers(_kinds(fp32.graph), noises, costs)
 
 
@@ -77,7 +76,3 @@ def _kinds(graph: fx.Graph) -> dict[str, str]:
             name = kind if isinstance(kind, str) else kind.__name__
             kinds[str(path).removeprefix("L['self'].")] = name.rsplit(".", 1)[-1]
     return kinds
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

@@ -120,7 +120,6 @@ class _Pool:
         self.pending: list[Job] = []
         self.busy: dict[int, bytes] = {}
         self.workers: dict[int, Worker] = {}
-        self.pythons: dict[int, str | None] = {}
         self.stop = False
         self.raised: BaseException | None = None
 
@@ -208,10 +207,9 @@ class _Pool:
     def _asked(self, job: Job, number: int) -> Artifact:
         """Ask the builder of this number, which is started if there is none."""
         process, python = self.workers.get(number), python_of(job.recipe)
-        if process is None or not process.alive or self.pythons[number] != python:
+        if process is None or not process.alive or process.python != python:
             self._close(number)  # one that died still has its pipes
             process = Worker(MODULE, scratch=self.scratch, log=job.log, env=BUILDER_ENV, python=python)
-            self.pythons[number] = python
             with self.lock:
                 self.workers[number] = process
                 if self.stop:  # stopped while it was started: it was not killed yet

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, fx
@@ -18,6 +18,7 @@ from etbench.precisions.skip import module_path
 from etbench.text import and_more
 
 __all__ = [
+    "all_nodes",
     "computes",
     "count_quantized",
     "is_conversion",
@@ -48,12 +49,7 @@ def count_quantized(program: ExportedProgram) -> Quantized:
         program: as the precision returned it, so with the conversions between floats and integers.
 
     """
-    nodes = [
-        node
-        for module in program.graph_module.modules()  # with the branches of `torch.cond`
-        if isinstance(module, fx.GraphModule)
-        for node in module.graph.nodes
-    ]
+    nodes = list(all_nodes(program))
     constants = _Constants(program)
     operators = [node for node in nodes if computes(node)]
     quantized = _quantized(operators, constants)
@@ -212,6 +208,13 @@ def _layers(
             layers[module_path(node) or WHOLE_MODEL] += macs.get(node, 0)
     total = sum(macs.values())
     return {path: count / total if total else None for path, count in layers.most_common()}
+
+
+def all_nodes(program: ExportedProgram) -> Iterator[fx.Node]:
+    """Yield the nodes of a program, with those of the branches of `torch.cond`."""
+    for module in program.graph_module.modules():
+        if isinstance(module, fx.GraphModule):
+            yield from module.graph.nodes
 
 
 def computes(node: fx.Node) -> bool:

@@ -33,7 +33,7 @@ from etbench.models.inputs import ImageInputs, common_batch, shaped_inputs
 from etbench.models.ready import ReadyProgram
 from etbench.system.files import copy_regular, sha256
 
-__all__ = ["Given", "adopt", "inputs_of"]
+__all__ = ["Given", "adopt", "described", "inputs_of"]
 
 METHOD = "forward"
 
@@ -81,22 +81,33 @@ def adopt(recipe: Recipe, folder: Path, stages: Stages) -> Artifact:
     with stages("write"):
         write_references(folder, given.inputs, given.outputs)
         segments = read_segments(program_path(folder))
-    return Artifact(
-        pte_bytes=program_path(folder).stat().st_size,
-        sha256=sha256(program_path(folder)),
+    values = [plan.values[index].val for index in plan.outputs]
+    outputs = [_output(value) for value in values if _is_tensor(value)]
+    return msgspec.structs.replace(
+        described(given, folder, outputs, _delegation(plan), stages),
         arena_bytes=sum(plan.non_const_buffer_sizes),
         constant_bytes=segments.constant_bytes,
         delegate_bytes=segments.delegate_bytes,
+    )
+
+
+def described(
+    given: Given, folder: Path, outputs: list[TensorSpec], delegation: Delegation, stages: Stages
+) -> Artifact:
+    """Return the description of a program that was built elsewhere, with no memory planned for it."""
+    path = program_path(folder)
+    return Artifact(
+        pte_bytes=path.stat().st_size,
+        sha256=sha256(path),
+        arena_bytes=0,
         batch=common_batch(given.inputs[0]),
         inputs=specs_of(given.inputs[0]),
-        outputs=[
-            _output(plan.values[index].val) for index in plan.outputs if _is_tensor(plan.values[index].val)
-        ],
+        outputs=outputs,
         references=len(given.outputs),
         weights="in the program",
         data=given.data,
         logits_axis=None,
-        delegation=_delegation(plan),
+        delegation=delegation,
         build_s=stages.seconds,
         data_use=DataUse(source=given.source, calibrated_on=0, compared_on=len(given.outputs)),
     )

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from etbench.artifact import Artifact, DataUse, Delegation, is_code, program_path
+from etbench.artifact import Artifact, Delegation, is_code, program_path
 from etbench.artifact.openvino_file import pack_model
-from etbench.artifact.references import specs_of, write_references
-from etbench.builder.ready import inputs_of
+from etbench.artifact.references import write_references
+from etbench.builder.ready import described, inputs_of
 from etbench.config import Model
 from etbench.config.component import instantiate
 from etbench.errors import EtbenchError
 from etbench.events import Stages
-from etbench.models.inputs import common_batch
 from etbench.models.ready import ReadyProgram
 from etbench.runtime.executors import ArrayProgram, executor_class
-from etbench.system.files import copy_regular, sha256
+from etbench.system.files import copy_regular
 
 __all__ = ["adopt_file"]
 
@@ -50,21 +49,8 @@ def adopt_file(model: Model, executor: str, folder: Path, stages: Stages) -> Art
         given = inputs_of(model, ready, program.inputs)
     with stages("write"):
         write_references(folder, given.inputs, given.outputs)
-    return Artifact(
-        pte_bytes=program_path(folder).stat().st_size,
-        sha256=sha256(program_path(folder)),
-        arena_bytes=0,
-        batch=common_batch(given.inputs[0]),
-        inputs=specs_of(given.inputs[0]),
-        outputs=program.outputs,
-        references=len(given.outputs),
-        weights="in the program",
-        data=given.data,
-        logits_axis=None,
-        delegation=Delegation(subgraphs=0, delegated_nodes=0, total_nodes=0, left_behind={}),
-        build_s=stages.seconds,
-        data_use=DataUse(source=given.source, calibrated_on=0, compared_on=len(given.outputs)),
-    )
+    none = Delegation(subgraphs=0, delegated_nodes=0, total_nodes=0, left_behind={})
+    return described(given, folder, program.outputs, none, stages)
 
 
 def _copy(source: Path, path: Path) -> None:

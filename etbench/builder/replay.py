@@ -7,6 +7,7 @@ their operators. Both are run by PyTorch, without a delegate.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ from torch.utils._pytree import tree_leaves
 from etbench.builder.quantization import is_conversion
 from etbench.stats import compare_outputs
 
-__all__ = ["Parts", "PartsOf", "Replay", "fidelity_db", "floats", "replay"]
+__all__ = ["Parts", "PartsOf", "Replay", "fidelity_db", "finite", "floats", "replay"]
 
 Array = NDArray[np.float32]
 Batch = tuple[Tensor, ...]
@@ -91,8 +92,9 @@ def replay(
     batches: Iterable[tuple[Batch, Batch]],
 ) -> Iterator[Replay]:
     """Run batches, each given as the fp32 program takes it and as the converted one does, one at a time."""
+    original, other = fp32.module(), converted.module()
     for inputs in batches:
-        yield Replay(fp32.module(), converted.module(), parts_of, inputs)
+        yield Replay(original, other, parts_of, inputs)
 
 
 class _Run(fx.Interpreter):
@@ -172,6 +174,11 @@ def _after(node: fx.Node) -> set[fx.Node]:
             found.add(user)
             pending += user.users
     return found
+
+
+def finite(value: float | None) -> float | None:
+    """Return a value that JSON has; None for what is infinite or not known."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def floats(outputs: Any) -> list[Tensor]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from etbench.config.generation import Tokens
-from etbench.environments import can_import, managed_names, version_in
+from etbench.environments import can_import, provider, version_in
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -113,11 +113,8 @@ class Requirement(Section, frozen=True, kw_only=True):
 
     def provider(self, options: Mapping[str, Any], env: str | None) -> str | None:
         """Return the interpreter that has the package: that of an option, `env`, or `environment`."""
-        if self.unless and (named := options.get(self.unless)):
-            return str(named)
-        if self.environment and self.package and not can_import(env, self.package):
-            return self.environment if self.environment in managed_names() else env
-        return env
+        named = options.get(self.unless) if self.unless else None
+        return provider(named, env, self.package, self.environment) if self.package else env
 
     def _fault_of(self, package: str, env: str | None) -> str | None:
         env = self.provider({}, env)

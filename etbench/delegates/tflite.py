@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from torch.export import ExportedProgram
 
 from etbench.delegates.other_runtime import OtherRuntime, Quantization, ToWrite, written_in_int8
 from etbench.delegates.unfolding import unfolded
-from etbench.environments import interpreter, managed_names
+from etbench.environments import interpreter, provider
 from etbench.errors import EtbenchError
 
 __all__ = ["converter", "litert", "quantized_layers"]
@@ -57,9 +56,8 @@ def converter(option: str | None) -> Path:
     It is the one that the option names (see `etbench.environments.interpreter`), or else this one if it has
     litert-torch, or the managed environment ``litert``.
     """
-    if option is None and find_spec("litert_torch") is None and ENVIRONMENT in managed_names():
-        option = ENVIRONMENT
-    return Path(sys.executable if option is None else interpreter(option))
+    found = provider(option, None, "litert_torch", ENVIRONMENT)
+    return Path(sys.executable if found is None else interpreter(found))
 
 
 def _convert_quantized(

@@ -131,7 +131,7 @@ class BoardHost:
         shell: Ssh,
         board: Board,
         files: Mapping[str, Path],
-        missing: Sequence[str],
+        missing: Mapping[str, str],
         folders: Sequence[str],
     ) -> None:
         """Send files, after removing entries that were not used for longest; `folders` are never removed."""
@@ -151,9 +151,10 @@ class BoardHost:
         limit_kib = int(self._device.max_gb * 1e9 - needed) // 1024
         root = shlex.quote(board.root)
         told = shell.shell(
-            f"cd {root} && touch -c {keep} 2>/dev/null; ls -tr | while read -r entry; do "
+            f"cd {root} || exit 1; touch -c {keep} 2>/dev/null; ls -tr | while read -r entry; do "
             f'case " {keep} " in *" $entry "*) continue;; esac; '
-            'case "$entry" in *[!0-9a-f]*) continue;; esac; '  # not a name that etbench gives
+            # not a name that etbench gives
+            'case "$entry" in *[!0-9a-f]*) continue;; esac; [ "${#entry}" -eq 32 ] || continue; '
             f'[ "$(du -sk . | cut -f1)" -gt {limit_kib} ] || break; rm -rf "./$entry"; done; '
             "df -Pk . | tail -n 1"
         )
@@ -212,10 +213,9 @@ class BoardHost:
                 stage="time",
                 hint="remove that file there, or set ETBENCH_LOCKS there to a folder that all may write to",
             )
+        hint = "the runner does not start there: is device.folder on a file system that runs programs?"
         if status == SSH_FAILED:
-            hint = f"`ssh {self._device.host} true` must work without asking a question"
-        else:
-            hint = "the runner does not start there: is device.folder on a file system that runs programs?"
+            hint = ""
         raise self._ssh.error(last_line(process.stderr.read()), hint=hint, status=status)
 
 

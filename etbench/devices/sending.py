@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from etbench.host.shell import Shell
@@ -12,13 +12,18 @@ from etbench.system.files import sha256
 __all__ = ["missing_there", "send"]
 
 
-def missing_there(shell: Shell, files: Mapping[str, Path]) -> list[str]:
-    """Return those files that are missing there, or have other content; the keys are their paths there."""
+def missing_there(shell: Shell, files: Mapping[str, Path]) -> dict[str, str]:
+    """Return the SHA-256 of those files that are missing there, or differ, by their paths there."""
     return _missing(shell, {there: sha256(path) for there, path in files.items()})
 
 
 def send(
-    shell: Shell, files: Mapping[str, Path], missing: Sequence[str], tell: Callable[[str], None], *, hint: str
+    shell: Shell,
+    files: Mapping[str, Path],
+    missing: Mapping[str, str],
+    tell: Callable[[str], None],
+    *,
+    hint: str,
 ) -> None:
     """Send the files that are missing there.
 
@@ -42,21 +47,21 @@ def send(
     for there in missing:
         shell.push(files[there], f"{there}{coming}")
     _for_each(shell, missing, f'chmod 755 "$name{coming}" && mv -f "$name{coming}" "$name"')
-    if broken := _missing(shell, {there: sha256(files[there]) for there in missing}):
+    if broken := _missing(shell, missing):
         raise shell.error(f"{', '.join(broken)} did not arrive intact", hint=hint)
 
 
-def _missing(shell: Shell, digests: Mapping[str, str]) -> list[str]:
+def _missing(shell: Shell, digests: Mapping[str, str]) -> dict[str, str]:
     told = (
         line.split(maxsplit=1)
-        for line in _for_each(shell, list(digests), 'sha256sum "$name"').splitlines()
+        for line in _for_each(shell, digests, 'sha256sum "$name"').splitlines()
         if " " in line
     )
     there = {name: digest for digest, name in told}
-    return [name for name, digest in digests.items() if there.get(name) != digest]
+    return {name: digest for name, digest in digests.items() if there.get(name) != digest}
 
 
-def _for_each(shell: Shell, names: Sequence[str], command: str) -> str:
+def _for_each(shell: Shell, names: Iterable[str], command: str) -> str:
     """Run a command of the machine's shell for each ``$name``; errors show up in the files."""
     text = f"while read -r name; do {command}; done 2>/dev/null; true"
     return shell.shell(text, feed="".join(f"{name}\n" for name in names))

@@ -23,9 +23,11 @@ from etbench.config.devices import SshDevice
 from etbench.devices import store
 from etbench.devices.connection import LostConnections, program_files
 from etbench.devices.supervisor import BEAT_S
+from etbench.environments.installed import MEASURING
 from etbench.errors import EtbenchError
 from etbench.host import measuring_lock
-from etbench.host.ssh import OPTIONS, SSH_FAILED
+from etbench.host.shell import last_line
+from etbench.host.ssh import OPTIONS, SSH_FAILED, Ssh
 from etbench.measure.protocol import MeasureRequest
 from etbench.runtime.executors import executor_class
 from etbench.system import locks
@@ -38,7 +40,7 @@ NO_PROGRAM = 127  # exit status of a shell that finds no such program
 
 def needed_by(executors: Iterable[str | None]) -> list[str]:
     """Return the packages that a measuring process imports for programs of these executors."""
-    found = ["msgspec", "numpy", "psutil", "safetensors"]
+    found = list(MEASURING)
     for executor in executors:
         found += ("torch", "executorch") if executor is None else executor_class(executor).needs
     return list(dict.fromkeys(found))  # executorch does not bring torch
@@ -66,6 +68,7 @@ class SshHost:
         self._root = ""
         self._needed: list[str] = []
         self._code = ""
+        self._error = Ssh(host=device.host, options=device.options).error
         self._lost = LostConnections(f"connection to {device.host}", device.retries, tell)
 
     def prepared(self, request: MeasureRequest) -> MeasureRequest:
@@ -185,20 +188,14 @@ class SshHost:
             words = process.stderr.read()
         if process.returncode == 0:
             return last
-        said = (words.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
-        hints = {
-            SSH_FAILED: f"`ssh {self._device.host} true` must work without asking a question",
-            NO_PROGRAM: f"set device.python=… to an interpreter of that machine (now {self._device.python})",
-        }
-        raise self._error(said, hint=hints.get(process.returncode, ""), status=process.returncode)
+        hint = ""
+        if process.returncode == NO_PROGRAM:
+            hint = f"set device.python=… to an interpreter of that machine (now {self._device.python})"
+        said = last_line(words.decode(errors="replace"))
+        raise self._error(said, hint=hint, status=process.returncode)
 
     def _ssh(self, command: Sequence[str]) -> list[str]:
         return ["ssh", *OPTIONS, *self._device.options, "--", self._device.host, shlex.join(command)]
-
-    def _error(self, words: str, *, hint: str = "", status: int | None = None) -> EtbenchError:
-        return EtbenchError(
-            f"device.host={self._device.host}: {words}", stage="connect", hint=hint, exit_status=status
-        )
 
 
 def _store_text() -> str:

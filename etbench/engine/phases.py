@@ -25,7 +25,7 @@ from etbench.measure import Round, measure
 from etbench.native import compile_runner
 from etbench.results.schema import Result
 
-__all__ = ["FailFastError", "Phases"]
+__all__ = ["FailFastError", "Phases", "measured_together"]
 
 
 MIXED_FORKS = EtbenchError(
@@ -62,7 +62,7 @@ class Phases:
         self._prepare_boards([run for run in _open(runs) if run.cell.board])
         self._build(_open(runs))
         self._build_bases([run for run in _open(runs) if run.base])
-        for group in _measured_together(_open(runs)):
+        for group in measured_together(_open(runs)):
             self._measure(group, group[0].cell)
 
     def finish(self, run: CellRun, result: Result) -> None:
@@ -147,7 +147,7 @@ class Phases:
 
     def _refuse_forks(self, runs: Sequence[CellRun]) -> None:
         """Fail cells whose rounds must be forked although they are interleaved with another interpreter's."""
-        for group in _measured_together(runs):
+        for group in measured_together(runs):
             envs = {how.env for run in group for how in run.ways}
             if group[0].cell.measure.start == "fork" and len(envs) > 1:
                 for run in group:
@@ -253,11 +253,12 @@ class Phases:
             measuring.keep_all()
 
 
-def _measured_together(runs: Sequence[CellRun]) -> list[list[CellRun]]:
-    """Return the cells of each request to a measuring process."""
+def measured_together(runs: Sequence[CellRun]) -> list[list[CellRun]]:
+    """Return the cells of each request to a measuring process; a board has one of its own."""
     alike: dict[bytes, list[CellRun]] = defaultdict(list)
     for run in runs:
-        alike[msgspec.json.encode([run.cell.measure, run.cell.device])].append(run)
+        how = [run.cell.measure, run.cell.device, run.cell.board is not None]
+        alike[msgspec.json.encode(how)].append(run)
     return list(alike.values())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from etbench.environments.installed import BUILDING, RUNNING, Interpreter, look
 from etbench.environments.names import interpreter, managed_names
-from etbench.environments.versions import can_import, python_version_in, version_in
+from etbench.environments.versions import can_import, provider, python_version_in, version_in
 
 __all__ = [
     "BUILDING",
@@ -14,6 +14,7 @@ __all__ = [
     "interpreter",
     "look",
     "managed_names",
+    "provider",
     "python_version_in",
     "version_in",
 ]

@@ -17,16 +17,24 @@ from msgspec import Struct
 
 from etbench.errors import EtbenchError
 
-__all__ = ["BINDINGS", "BUILDING", "OLDEST", "RUNNING", "Interpreter", "check_one_executorch", "look"]
+__all__ = [
+    "BINDINGS",
+    "BUILDING",
+    "MEASURING",
+    "OLDEST",
+    "RUNNING",
+    "Interpreter",
+    "check_one_executorch",
+    "look",
+]
 
 STAGE = "env"
 OLDEST = (3, 11)
 TIMEOUT_S = 60.0
 
 # What must be installed to run programs, and to build them: the name of a package and of its module.
-RUNNING = {"torch": "torch", "executorch": "executorch"} | {
-    name: name for name in ("msgspec", "numpy", "psutil", "safetensors")
-}
+MEASURING = ("msgspec", "numpy", "psutil", "safetensors")  # what every measuring process imports
+RUNNING = {name: name for name in ("torch", "executorch", *MEASURING)}
 BUILDING = RUNNING | {"torchao": "torchao", "scikit-learn": "sklearn", "pillow": "PIL", "scipy": "scipy"}
 
 # The Python binding of ExecuTorch's runtime: its modules in `executorch.extension.pybindings`, newest first.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from etbench.environments.installed import BUILDING, normalized
+from etbench.environments.versions import version_in
 from etbench.errors import EtbenchError
 
 __all__ = ["environment_name", "requirements_of"]
@@ -80,7 +80,5 @@ def _check_torch(found: dict[str, str]) -> None:
 
 def _version(package: str) -> str | None:
     """Return the version that is installed here, without what only says which build it is (``+cpu``)."""
-    try:
-        return version(package).partition("+")[0]
-    except PackageNotFoundError:
-        return None
+    known = version_in(None, package)
+    return None if known is None else known.partition("+")[0]

@@ -8,9 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from etbench.environments.installed import look
-from etbench.environments.names import interpreter
+from etbench.environments.names import interpreter, managed_names
 
-__all__ = ["can_import", "python_version_in", "version_in"]
+__all__ = ["can_import", "provider", "python_version_in", "version_in"]
 
 
 def python_version_in(env: str | None) -> str:
@@ -39,3 +39,18 @@ def _here(package: str) -> str | None:
 def can_import(env: str | None, module: str) -> bool:
     """Return whether a top-level module can be imported; see `python_version_in`."""
     return find_spec(module) is not None if env is None else look(interpreter(env)).has(module)
+
+
+def provider(named: str | None, env: str | None, module: str, environment: str | None) -> str | None:
+    """Return the interpreter that is to import a module; see `python_version_in`.
+
+    Args:
+        named: the one that the user names, if any.
+        env: the one that needs the module.
+        module: a top-level module.
+        environment: the managed environment that replaces `env` if only that one has the module.
+
+    """
+    if named or environment is None or can_import(env, module):
+        return named or env
+    return environment if environment in managed_names() else env

@@ -12,14 +12,14 @@ import os
 import platform
 import re
 from collections.abc import Callable, Sequence
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
 import psutil
 from msgspec import Struct
 
+from etbench.environments import version_in
 from etbench.host.cgroups import cpu_limit, memory_limit_bytes
 from etbench.host.revision import read_revision
 from etbench.stats.bounds import Count
@@ -139,7 +139,7 @@ def read_environment(
         available_cores=available_cores(),
         memory_bytes=psutil.virtual_memory().total,
         python=platform.python_version(),
-        libraries=library_versions(_version),
+        libraries=library_versions(partial(version_in, None)),
         runtimes=list(runtimes),
         commit=commit,
         dirty=dirty,
@@ -241,11 +241,4 @@ def _first_line(file: Path) -> str | None:
     try:
         return file.read_text().splitlines()[0].strip()
     except (OSError, IndexError):
-        return None
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
         return None

@@ -78,7 +78,9 @@ class Ssh(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="ss
             raise self.error(f"{there} did not arrive intact")
 
     def error(self, words: str, *, hint: str = "", status: int | None = None) -> EtbenchError:
-        """Return an error that names the machine."""
+        """Return an error that names the machine, and what to try if ssh itself failed."""
+        if status == SSH_FAILED:
+            hint = hint or f"`ssh {self.host} true` must work without asking a question"
         return EtbenchError(
             f"device.host={self.host}: {words}", stage="connect", hint=hint, exit_status=status
         )
@@ -106,7 +108,5 @@ class Ssh(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="ss
 
     def _said(self, done: subprocess.CompletedProcess[str]) -> str:
         if done.returncode:
-            lost = done.returncode == SSH_FAILED
-            hint = f"`ssh {self.host} true` must work without asking a question" if lost else ""
-            raise self.error(last_line(done.stderr or done.stdout), hint=hint, status=done.returncode)
+            raise self.error(last_line(done.stderr or done.stdout), status=done.returncode)
         return done.stdout

@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from importlib.metadata import version
 
 import msgspec
 
 from etbench.config.sections import Delegate
 from etbench.environments.installed import BINDINGS, BUILDING, look
 from etbench.environments.names import interpreter
+from etbench.environments.versions import version_in
 from etbench.host.environment import Environment
 
 __all__ = [
@@ -114,7 +114,11 @@ def other_runtimes(delegates: Iterable[Delegate]) -> Iterator[tuple[str, str]]:
         needed = [one for one in delegate.requires if one.package]
         if delegate.executor is None or not needed:
             continue
-        found = [f"{one.package} {version(one.package)}" for one in needed if one.package and not one.missing]
+        found = [
+            f"{one.package} {version_in(one.provider(delegate.options, None), one.package)}"
+            for one in needed
+            if one.package and not one.missing
+        ]
         yield f"delegate={delegate.name}", "; ".join([*found, *filter(None, (one.missing for one in needed))])
 
 

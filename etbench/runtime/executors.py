@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etbench.artifact import TensorSpec
+from etbench.environments import version_in
 from etbench.errors import EtbenchError
 from etbench.host.environment import RuntimeUsed
 
@@ -63,10 +63,7 @@ class OtherProgram(ABC):
     @classmethod
     def used(cls) -> RuntimeUsed:
         """Return the runtime and its version."""
-        try:
-            return RuntimeUsed(cls.name, version(cls.package))
-        except PackageNotFoundError:
-            return RuntimeUsed(cls.name, None)
+        return RuntimeUsed(cls.name, version_in(None, cls.package))
 
     @classmethod
     def preload(cls) -> None:

@@ -64,7 +64,7 @@ class Worker:
         command: Sequence[str] | None = None,
         python: str | None = None,
     ) -> None:
-        self.module = module
+        self.module, self.python = module, python
         self._mark = uuid.uuid4().hex
         with log.open("ab") as chatter:
             self._child = subprocess.Popen(

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from running import etbench
+from other_python import other_python
+from running import CONF, etbench
 
+from etbench import compose
+from etbench.environments.names import COMPLETE, environments_folder
 from etbench.host.environment import read_environment
-from etbench.preflight.doctor import advise
+from etbench.preflight.doctor import advise, other_runtimes
 
 GOOD = msgspec.structs.replace(
     read_environment(threads=None),
@@ -34,6 +37,21 @@ def test_it_names_cpu_cores_libraries_and_runtimes(tmp_path: Path) -> None:
         "delegate=onnxruntime",
     ):
         assert words in done.stdout
+
+
+def test_the_converter_in_a_managed_environment_is_named_with_its_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETBENCH_CACHE", str(tmp_path))
+    made = other_python(environments_folder() / "litert", packages=())
+    (site,) = made.glob("lib/python*/site-packages")
+    (site / "litert_torch").mkdir()
+    (site / "litert_torch-9.8.7.dist-info").mkdir()
+    (site / "litert_torch-9.8.7.dist-info" / "METADATA").write_text("Name: litert-torch\nVersion: 9.8.7\n")
+    (made / COMPLETE).touch()
+    litert = compose(["delegate=litert"], config_dir=CONF).delegate
+    ((_, found),) = other_runtimes([litert])
+    assert "litert_torch 9.8.7" in found
 
 
 def test_a_good_machine_needs_no_advice() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import NoReturn, TypeVar
 
@@ -13,10 +15,26 @@ from msgspec import Struct
 from etbench.measure.worker.supervision import Supervision, answer_from
 from etbench.system.channel import Channel, die_with_parent, print_to
 
-__all__ = ["in_fork"]
+__all__ = ["in_fork", "inherited"]
 
 T = TypeVar("T", bound=Struct)
 Tell = Callable[[str], None]
+
+
+@contextmanager
+def inherited() -> Iterator[None]:
+    """Import, inside this context, what every fork of this process is to have already.
+
+    Everything that an import creates is kept, so the collector does not run meanwhile, and leaves it alone
+    afterwards: else each fork visits, and so copies, 100 MB of imported objects.
+    """
+    gc.disable()
+    try:
+        yield
+        gc.collect()
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 def in_fork(function: Callable[[Tell], T], answer: type[T], supervision: Supervision) -> T:

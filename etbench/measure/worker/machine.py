@@ -16,7 +16,7 @@ from etbench.host.shell_facts import shell_now
 from etbench.measure.pass_results import PROFILED_LEAST, PROFILED_MOST, PROFILED_S
 from etbench.measure.protocol import CheckPass, Elsewhere, Subject, Traced
 from etbench.measure.worker.remote import on_remote, remote_environment
-from etbench.measure.worker.round_process import Start, in_fresh_process, started
+from etbench.measure.worker.round_process import Start, in_fresh_process, in_native, started
 from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import NATIVE_TASKS, NativeTask, ParityTask, ProfileTask, Task, TraceTask
 from etbench.system.orphans import end_orphans
@@ -54,14 +54,15 @@ class _Here:
         self._elsewhere = elsewhere
 
     def run(self, task: Task | NativeTask, answer: type[T], supervision: Supervision) -> T:
-        python, native = None, self._runner is not None and isinstance(task, NATIVE_TASKS)
-        if self._elsewhere and not native:
-            python = self._elsewhere.python
-            task = msgspec.structs.replace(task, binding=self._elsewhere.binding)
         try:
-            return in_fresh_process(
-                task, answer, supervision, start=self._start, runner=self._runner, python=python
-            )
+            if self._runner is not None and isinstance(task, NATIVE_TASKS):
+                return in_native(task, answer, supervision, runner=self._runner)
+            assert not isinstance(task, NativeTask)  # only the native runner has these tasks
+            python = None
+            if self._elsewhere:
+                python = self._elsewhere.python
+                task = msgspec.structs.replace(task, binding=self._elsewhere.binding)
+            return in_fresh_process(task, answer, supervision, start=self._start, python=python)
         finally:
             end_orphans()  # they would disturb the next round
 

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Callable
 
 from etbench.events import OnEvent, Stages
 from etbench.measure.protocol import Measured, MeasurePart, MeasureRequest
 from etbench.measure.worker.blocks import Blocks
+from etbench.measure.worker.fork import inherited
 from etbench.measure.worker.subject import RunningSubject, failing_alone
 from etbench.system.channel import serve
 
 
 def _handle(request: MeasureRequest, emit: OnEvent, send: Callable[[MeasurePart], None]) -> Measured:
     stages = Stages(emit)
-    with stages("start_runtime"):
-        gc.disable()  # everything that an import creates is kept
-        from etbench.measure.passes import energy, load_time, memory, rounds  # noqa: F401  forks inherit them
+    with stages("start_runtime"), inherited():
+        from etbench.measure.passes import energy, load_time, memory, rounds  # noqa: F401
         from etbench.runtime.program import preload
 
         for executor in dict.fromkeys(asked.executor for asked in request.subjects):
             preload(executor)
-        gc.collect()
-        gc.freeze()  # else each fork visits, and so copies, 100 MB of imported objects
-        gc.enable()
     if request.affinity:
         os.sched_setaffinity(0, request.affinity)
     subjects = [RunningSubject(number, asked, request, emit) for number, asked in enumerate(request.subjects)]

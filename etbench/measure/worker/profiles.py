@@ -12,6 +12,7 @@ from etbench.events import Event, OnEvent, Stages
 from etbench.measure.pass_results import Profile
 from etbench.measure.profile_rounds import ProfileBlock, ProfileRequest, Profiles
 from etbench.measure.protocol import Round
+from etbench.measure.worker.fork import inherited
 from etbench.measure.worker.subject import RunningSubject
 from etbench.measure.worker.tasks import ProfileTask, RoundTask
 from etbench.system.channel import serve
@@ -24,11 +25,11 @@ FEWEST_BLOCKS = 3
 
 def _handle(request: ProfileRequest, emit: OnEvent, send: Callable[[Struct], None]) -> Profiles:
     stages = Stages(emit)
-    with stages("start_runtime"):
-        import executorch.kernels.quantized  # noqa: F401  registers the kernels of int8 on portable
+    with stages("start_runtime"), inherited():
+        from etbench.measure.passes import profiling, rounds  # noqa: F401
+        from etbench.runtime.program import preload
 
-        from etbench.measure.passes import profiling, rounds  # noqa: F401  forks inherit them
-
+        preload(None)
         profiling.preload()
     asked = request.measure
     subjects = [RunningSubject(number, one, asked, emit) for number, one in enumerate(asked.subjects)]

@@ -23,7 +23,7 @@ from etbench.artifact.layout import stored_inputs
 from etbench.errors import EtbenchError
 from etbench.measure.worker import fork
 from etbench.measure.worker.supervision import Supervision, answer_from
-from etbench.measure.worker.tasks import NATIVE_TASKS, NativeTask, Task, perform
+from etbench.measure.worker.tasks import NativeTask, Task, perform
 from etbench.native.task import encode_task
 from etbench.runtime.error_codes import explain
 from etbench.system.channel import Channel, die_with_parent
@@ -45,12 +45,11 @@ T = TypeVar("T", bound=Struct)
 
 
 def in_fresh_process(
-    task: Task | NativeTask,
+    task: Task,
     answer: type[T],
     supervision: Supervision,
     *,
     start: Start,
-    runner: str | None = None,
     python: str | None = None,
 ) -> T:
     """Run the task in a process that does nothing else and return its answer.
@@ -61,16 +60,12 @@ def in_fresh_process(
         supervision: its stage, time limit and log.
         start: ``fork`` from this process, which must not have started a thread pool, or ``spawn`` a new
             interpreter; ``auto`` forks where this system can.
-        runner: the executable of the native runner, which runs the task if it is one of `NATIVE_TASKS`.
         python: the interpreter to spawn; this one if it is not given, or if this process is forked.
 
     Raises:
         EtbenchError: what the task raised, the signal that killed its process, or that it took too long.
 
     """
-    if runner is not None and isinstance(task, NATIVE_TASKS):
-        return in_native(task, answer, supervision, runner=runner)
-    assert not isinstance(task, NativeTask)  # only the native runner has these tasks
     if started(start) == "spawn":
         return in_spawned(task, answer, supervision, python=python)
 
