@@ -32,7 +32,7 @@ from etbench.preflight.file_checks import (
     weights_fault,
 )
 from etbench.results.checks import faults as accept_faults
-from etbench.results.decision.objective import accuracy_faults
+from etbench.results.decision.objective import accuracy_faults, share_faults
 from etbench.results.decision.objective import faults as objective_faults
 
 __all__ = ["faults_here", "missing_here"]
@@ -95,7 +95,10 @@ def _unevaluated(cell: Cell) -> Iterator[str]:
         chosen = "choose a function: evaluate=top1, or evaluate._target_=my_module.my_function"
         yield from (f"evaluate.{name}: no accuracy is evaluated; {chosen}" for name in evaluate.options)
         yield from accuracy_faults(cell.decision.objective, cell.decision.bounds)
-    elif evaluate.target == TOP1 and evaluate.data is None:
+        return
+    if evaluate.target == TOP1:
+        yield from share_faults(cell.decision.bounds)
+    if evaluate.target == TOP1 and evaluate.data is None:
         yield (
             f"evaluate.data is required: model={cell.model.name} has no labelled data of its own; give a "
             "folder that has a folder of pictures for each class, an .npz with `labels` and the inputs, or "

@@ -10,7 +10,14 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-__all__ = ["PairedShares", "compare_shares", "exact_mcnemar", "share_interval", "smallest_loss"]
+__all__ = [
+    "PairedShares",
+    "compare_shares",
+    "exact_mcnemar",
+    "items_to_decide",
+    "share_interval",
+    "smallest_loss",
+]
 
 Verdict = Literal["better", "worse", "undecided"]
 BISECTIONS = 60
@@ -93,6 +100,29 @@ def compare_shares(
         smallest_loss=smallest_loss(items, confidence=confidence),
         confidence=confidence,
     )
+
+
+def items_to_decide(items: int, share: float, low: float, high: float, limit: float) -> float:
+    """Return about how many items it takes to show on which side of a limit a share, or a change of it, is.
+
+    It is assumed that the share stays as it is, and that its interval narrows with the root of the number of
+    items.
+
+    Args:
+        items: how many were judged.
+        share: of them that are right, or the change of that share.
+        low: lower bound of its interval.
+        high: upper bound.
+        limit: within the interval. Infinitely many items are needed if the share is at the limit.
+
+    >>> round(items_to_decide(900, -0.008, -0.019, 0.001, -0.01))
+    27225
+
+    """
+    if share == limit:
+        return math.inf
+    half = share - low if share > limit else high - share
+    return items * (half / (share - limit)) ** 2
 
 
 def exact_mcnemar(lost: int, won: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +12,7 @@ from rich.text import Text
 from etbench.errors import EtbenchError, nearest
 from etbench.results.schema import Result
 from etbench.results.schema.names import cell_words
+from etbench.results.tables import numbers
 from etbench.results.tables.evaluation import PREFIX, is_accuracy, metric_named
 from etbench.results.tables.metrics import COLUMNS, RAW
 from etbench.stats.parity import Parity
@@ -102,9 +102,7 @@ def significant(value: float | None) -> str:
 
 def half_width(latency: LatencyMs | None) -> float | None:
     """Return half of the 95 % interval of the median over the rounds, as a share; None without one."""
-    if latency is None or latency.p50_ci95_low is None or latency.p50_ci95_high is None:
-        return None
-    return math.log(latency.p50_ci95_high / latency.p50_ci95_low) / 2
+    return None if latency is None else numbers.half_width(latency.p50_ci95_low, latency.p50_ci95_high)
 
 
 def parity_words(result: Result) -> str:

@@ -128,6 +128,8 @@ def test_a_data_set_that_is_not_there_is_a_fault_and_a_hook_is_part_of_the_ident
         check_command_line(["evaluate=top1", "evaluate.data=etbench.data.digits.heldout"])
     with pytest.raises(ConfigError, match=r"evaluate\.batch: no accuracy is evaluated; choose a function"):
         check_command_line(["evaluate.batch=4"])
+    with pytest.raises(ConfigError, match=r"bound of eval_top1: '>=98': a share is at most 1; write '>=98%'"):
+        check_command_line(["model=digits", "evaluate=top1", "decision.bounds={eval_top1: '>=98'}"])
     with pytest.raises(ConfigError, match="bound of eval_top1: no accuracy is evaluated"):
         check_command_line(["decision.bounds={eval_top1: '>=0.9'}"])
     with pytest.raises(ConfigError, match="did you mean 'scale'"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError
 
 import pytest
 
@@ -33,10 +32,7 @@ def test_the_facts_of_this_host() -> None:
 
 
 def test_a_checkout_that_is_not_installed_knows_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    def version(package: str) -> str:
-        raise PackageNotFoundError(package)
-
-    monkeypatch.setattr(environment, "version", version)
+    monkeypatch.setattr(environment, "version_in", lambda env, package: None)
     assert read_environment(threads=None).libraries == {"etbench": etbench.__version__}
 
 

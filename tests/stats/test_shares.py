@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from etbench.stats.shares import compare_shares, exact_mcnemar, share_interval, smallest_loss
+from etbench.stats.shares import compare_shares, exact_mcnemar, items_to_decide, share_interval, smallest_loss
 
 Answers = tuple[np.ndarray, np.ndarray]
 
@@ -115,3 +115,21 @@ def test_other_numbers_of_items_are_refused() -> None:
     for first, second in ((2, 3), (0, 0)):
         with pytest.raises(ValueError, match=f"{first} and {second} items"):
             compare_shares(np.ones(first, bool), np.ones(second, bool))
+
+
+@pytest.mark.parametrize("limit", [-0.01, -0.004], ids=["shown to be above", "shown to be below"])
+def test_so_many_items_of_the_same_kind_decide_on_which_side_of_a_limit_a_change_is(limit: float) -> None:
+    first, second = np.ones(900, bool), np.ones(900, bool)
+    first[:2], second[2:10] = False, False
+    found = compare_shares(first, second)
+    assert found.low < limit < found.high
+    needed = items_to_decide(900, found.change, found.low, found.high, limit)
+    times = 1 + needed / 900
+    enough = compare_shares(np.tile(first, round(1.1 * times)), np.tile(second, round(1.1 * times)))
+    too_few = compare_shares(np.tile(first, round(0.6 * times)), np.tile(second, round(0.6 * times)))
+    assert not enough.low < limit < enough.high
+    assert too_few.low < limit < too_few.high
+
+
+def test_no_number_of_items_decides_for_a_change_at_the_limit() -> None:
+    assert items_to_decide(900, -0.01, -0.02, 0.0, -0.01) == math.inf

@@ -175,14 +175,13 @@ def decide(
 
 def _decided(answer: Answer) -> Iterator[dict[str, Any]]:
     whole = {"setting": answer.setting, "answer": answer.answer, "notes": "; ".join(answer.notes)}
-    unclear = dict(line.split(": ", 1) for line in answer.unclear)
     for one in answer.candidates:
         close = one.cell in answer.close
         yield {
             **whole,
             "role": "close" if close else _role(answer, one),
             "settle": answer.settle if close else None,
-            "why": unclear.get(one.cell, ""),
+            "why": answer.unclear.get(one.cell, ""),
             **{name: value for name, value in msgspec.structs.asdict(one).items() if name in OF_DECIDED},
             **{name: one.figures.get(name) for name in WANTED},
             **one.accuracy,

@@ -22,6 +22,8 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+SIDES = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at least"}
+OPPOSITE = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 FORM = re.compile(
     r"\s*(?P<side><=|>=|<|>)\s*(?P<value>[+-]?\d+(?:\.\d+)?)\s*(?P<unit>(?!vs\b)[A-Za-z%]*)"
     r"(?:\s+vs\s+(?P<reference>\w+))?\s*"
@@ -71,6 +73,25 @@ class Bound(Struct, frozen=True, kw_only=True):
     def is_upper(self) -> bool:
         """Whether larger values break it."""
         return self.side.startswith("<")
+
+    @property
+    def in_words(self) -> str:
+        """What must hold, as the end of a sentence such as "the fastest cell whose …"."""
+        match = FORM.fullmatch(self.text)
+        assert match
+        value, unit = float(match["value"]), match["unit"]
+        name = f"accuracy ({self.name})" if "*" in self.name else self.name
+        reference = "the baseline" if self.reference == "baseline" else self.reference
+        if self.kind == "value":
+            return f"{name} is {SIDES[self.side]} {value:g} {unit}".rstrip()
+        if self.kind == "factor":
+            return f"{name} is {SIDES[self.side]} {value:g} times that of {reference}"
+        if value == 0:
+            return f"{name} is {SIDES[self.side]} that of {reference}"
+        side, where = (OPPOSITE[self.side], "below") if value < 0 else (self.side, "above")
+        points = "percentage point" if abs(value) == 1 else "percentage points"
+        amount = f"{abs(value):g} {points if unit == 'pp' else unit}".rstrip()
+        return f"{name} is {SIDES[side]} {amount} {where} {reference}"
 
 
 def parse_bound(name: str, text: str | float) -> Bound:

@@ -74,8 +74,9 @@ class Answer(Struct, frozen=True, kw_only=True):
     `ship` is null unless `answer` is ``ship``. `candidates` keep all bounds that can be checked, the best
     first; if the accuracy is unknown, they are those that no other one beats in latency, SQNR and size.
     `close` are the first and those that may be better: too little is known to tell. `settle` is a command
-    that measures them for longer. `unclear` are those of them that may break a bound, with the figures.
-    `notes` say what the answer rests on.
+    that measures them for longer. `unclear` are those of them that may break a bound, with the figures; if
+    there are any, `safe` is the best cell that is known to keep all bounds. `notes` say what the answer rests
+    on.
     """
 
     setting: str
@@ -84,9 +85,10 @@ class Answer(Struct, frozen=True, kw_only=True):
     runner_up: Choice | None = None
     candidates: list[Choice] = []
     close: list[str] = []
+    safe: Choice | None = None
     ruled_out: list[RuledOut] = []
     settle: str | None = None
-    unclear: list[str] = []
+    unclear: dict[str, str] = {}
     notes: list[str] = []
 
 
@@ -256,6 +258,8 @@ def _answer(
             notes=[contest.withheld],
         )
     choices = [_choice(cell, rules, to_ship.get(cell.name)) for cell in cells]
+    unclear = {name: contest.undecided[name] for name in close if name in contest.undecided}
+    safe = [one for one in choices if one.cell not in contest.undecided]
     return Answer(
         setting=contest.setting,
         answer="too close" if close else "ship",
@@ -263,13 +267,10 @@ def _answer(
         runner_up=choices[1] if len(choices) > 1 and not close else None,
         candidates=choices,
         close=close,
+        safe=safe[0] if unclear and safe else None,
         ruled_out=contest.out,
         settle=_settle([cell for cell in cells if cell.name in close]) if len(close) > 1 else None,
-        unclear=[
-            f"{name} may break a bound: {contest.undecided[name]}"
-            for name in close
-            if name in contest.undecided
-        ],
+        unclear=unclear,
         notes=list(_notes(cells, rules)),
     )
 
@@ -292,6 +293,11 @@ def _choice(cell: Candidate, rules: Rules, to_ship: Ratio | None = None) -> Choi
         times_ship=to_ship,
         trust=result.uncertain,
     )
+
+
+def _has_items(result: Result, name: str) -> bool:
+    answers = result.evaluation_items.get(name.removeprefix(ACCURACY))
+    return answers is not None and answers.booleans is not None
 
 
 def _settle(rivals: Sequence[Candidate]) -> str | None:
@@ -323,5 +329,12 @@ def _notes(cells: Sequence[Candidate], rules: Rules) -> Iterator[str]:
     if not rules.accuracies:
         random = any(cell.has_random_weights for cell in cells)
         yield f"accuracy is not part of this decision{'; the weights are random' if random else ''}"
+    results = [cell.result for cell in cells]
+    names = {name for pattern in rules.accuracies for name in accuracy_names(results, pattern)}
+    if apart := sorted(name for name in names if not all(_has_items(result, name) for result in results)):
+        yield (
+            f"{', '.join(apart)} is compared as a number, without an interval, since the accuracy function "
+            "does not return which items are right (etbench.evaluate.PerItem)"
+        )
     if rules.objective != METRIC:
         yield f"{rules.objective} is compared as measured, without an interval"

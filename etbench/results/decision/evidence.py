@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -11,13 +12,15 @@ from msgspec import Struct
 from etbench.results.decision.bounds import Bound
 from etbench.results.decision.candidates import Candidate, ratios
 from etbench.results.decision.figures import ACCURACY, accuracy_names, figure, in_words
+from etbench.results.tables.evaluation import HIGH, LOW
 from etbench.results.tables.metrics import METRIC
-from etbench.stats.shares import PairedShares, compare_shares
+from etbench.stats.shares import PairedShares, compare_shares, items_to_decide
 
 __all__ = ["Check", "check_bound"]
 
 Outcome = Literal["kept", "broken", "undecided", "missing"]
 CI = ("latency_ci95_low_ms", "latency_ci95_high_ms")
+MOST_ITEMS = 1_000_000
 
 
 class Check(Struct, frozen=True, kw_only=True):
@@ -30,9 +33,9 @@ class Check(Struct, frozen=True, kw_only=True):
 def check_bound(bound: Bound, cell: Candidate) -> list[Check]:
     """Check a bound on a cell; one on several accuracies has a check for each.
 
-    The median latency counts with its interval, its ratio to a reference with that of the ratio, and an
-    accuracy of the same items as the reference's with that of the paired difference: a bound inside of the
-    interval is undecided. Other figures count as they are.
+    The median latency and a share of items count with their intervals, the ratio of a latency to the
+    reference with that of the ratio, and an accuracy on the reference's items with that of the paired
+    difference: a bound inside of the interval is undecided. Other figures count as they are.
     """
     if not bound.name.startswith(ACCURACY):
         return [_check(bound, bound.name, cell)]
@@ -52,7 +55,15 @@ def _check(bound: Bound, name: str, cell: Candidate) -> Check:
     if value is None:
         return Check(outcome="missing", words=f"{name} is unknown")
     if bound.reference is None:
-        return _judged(bound, name, (value, *_interval(name, value, cell)), bound.limit())
+        found = (value, *_interval(name, value, cell))
+        check = _judged(bound, name, found, bound.limit())
+        answers = cell.result.evaluation_items.get(name.removeprefix(ACCURACY))
+        if answers is None or answers.booleans is None:
+            return check
+        if bound.limit() > 1:
+            more = f"{check.words} ({name} is a share of items: write {bound.side}{bound.value:g}% or less)"
+            return msgspec.structs.replace(check, words=more)
+        return _with_items(check, answers.count, found, bound.limit())
     reference = _reference(bound, cell)
     known = None if reference is None else figure(reference.result, name)
     if reference is None or known is None:
@@ -64,10 +75,7 @@ def _check(bound: Bound, name: str, cell: Candidate) -> Check:
     if (paired := _paired(name, cell, reference)) is not None:
         found = (value, known + paired.low, known + paired.high)
         check = _judged(bound, name, found, bound.limit(known), beside=known)
-        if check.outcome == "undecided":  # more rounds time the same items again
-            more = f"{check.words}; {paired.items} items do not decide it: evaluate more"
-            return msgspec.structs.replace(check, words=more)
-        return check
+        return _with_items(check, paired.items, found, bound.limit(known))
     return _judged(bound, name, (value, value, value), bound.limit(known), beside=known)
 
 
@@ -82,11 +90,32 @@ def _paired(name: str, cell: Candidate, reference: Candidate) -> PairedShares | 
 
 
 def _interval(name: str, value: float, cell: Candidate) -> tuple[float, float]:
-    if name == METRIC:
-        low, high = (figure(cell.result, end) for end in CI)
+    """Return the interval of a latency or of a share of items, or else the value as its own bounds."""
+    ends = CI if name == METRIC else (f"{name}{LOW}", f"{name}{HIGH}")
+    if name == METRIC or name.startswith(ACCURACY):
+        low, high = (figure(cell.result, end) for end in ends)
         if low is not None and high is not None:
             return low, high
     return value, value
+
+
+def _with_items(check: Check, items: int, found: tuple[float, float, float], limit: float) -> Check:
+    """Add to an undecided check of a share how many items decide it; more rounds only time the same ones."""
+    if check.outcome != "undecided":
+        return check
+    needed = items_to_decide(items, *found, limit)
+    if needed > MOST_ITEMS:
+        more = f"{items} items do not decide it, nor would a million: it is too near to the limit"
+    else:
+        needed = _rounded_up(needed)
+        more = f"{items} items do not decide it: about {needed:,} would, if the figures stay the same"
+    return msgspec.structs.replace(check, words=f"{check.words}; {more}")
+
+
+def _rounded_up(count: float) -> int:
+    """Round up to two digits: it is an estimate."""
+    step: int = 10 ** max(0, len(str(int(count))) - 2)
+    return math.ceil(count / step) * step
 
 
 def _judged(

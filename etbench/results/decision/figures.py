@@ -17,7 +17,7 @@ from etbench.results.schema import Result, without_emulated_times
 from etbench.results.tables.evaluation import PREFIX as ACCURACY
 from etbench.results.tables.evaluation import metric_named
 from etbench.results.tables.metrics import COLUMNS
-from etbench.results.tables.numbers import db, megabytes, milliseconds
+from etbench.results.tables.numbers import data_size, db, milliseconds
 
 __all__ = [
     "ACCURACY",
@@ -72,7 +72,7 @@ def accuracy_names(results: Iterable[Result], pattern: str = f"{ACCURACY}*") -> 
 
 def in_words(name: str, value: float) -> str:
     """Write a value of a figure with its unit."""
-    for end, write in (("_bytes", megabytes), ("_ms", milliseconds), ("_db", db)):
+    for end, write in (("_bytes", data_size), ("_ms", milliseconds), ("_db", db)):
         if name.endswith(end):
             return write(value)
     return f"{value:.4g}"

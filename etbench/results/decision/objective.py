@@ -9,7 +9,7 @@ from etbench.results.decision.figures import ACCURACY, accuracy_names, direction
 from etbench.results.decision.rules import Bounds
 from etbench.results.schema import Result
 
-__all__ = ["accuracy_faults", "faults", "objective_value"]
+__all__ = ["accuracy_faults", "faults", "objective_value", "share_faults"]
 
 
 def faults(objective: str, bounds: Bounds | None) -> list[str]:
@@ -26,6 +26,17 @@ def accuracy_faults(objective: str, bounds: Bounds | None) -> list[str]:
         f"{where}: no accuracy is evaluated; choose a function, such as evaluate=top1"
         for where, name in named.items()
         if name.startswith(ACCURACY)
+    ]
+
+
+def share_faults(bounds: Bounds | None) -> list[str]:
+    """List bounds on an accuracy of `etbench.evaluate` that no share of items can keep, such as ``>=98``."""
+    given = {name: text for name, text in (bounds or {}).items() if name.startswith(ACCURACY)}
+    own = parse_bounds({name: text for name, text in given.items() if not bound_faults({name: text})})
+    return [
+        f"bound of {one.name}: {one.text!r}: a share is at most 1; write '{one.side}{one.value:g}%'"
+        for one in own
+        if one.kind == "value" and one.value > 1
     ]
 
 

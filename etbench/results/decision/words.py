@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from etbench.escaping import markdown_row, markdown_text
 from etbench.results.decision.candidates import Ratio
 from etbench.results.decision.decide import Answer, Choice
-from etbench.results.decision.figures import ACCURACY
+from etbench.results.decision.figures import ACCURACY, direction
 from etbench.results.decision.rules import Rules
 from etbench.results.tables.metrics import METRIC
-from etbench.results.tables.numbers import db, megabytes, number
+from etbench.results.tables.numbers import data_size, db, half_width, number
 from etbench.text import counted
 
 __all__ = [
@@ -44,7 +45,10 @@ def headline(answers: Sequence[Answer]) -> str:
         (answer,) = answers
         if answer.ship is not None:
             return f"Ship {answer.ship.cell}."
-        return f"{answer.setting}: {answer.answer}." if answer.candidates else "No cell keeps the bounds."
+        if not answer.candidates:
+            return "No cell keeps the bounds."
+        until = f" Until it is known, ship {answer.safe.cell}." if answer.safe else ""
+        return f"{answer.setting}: {_withheld(answer)}.{until}"
     given = sum(answer.ship is not None for answer in answers)
     withheld = Counter(answer.answer for answer in answers if answer.ship is None)
     reasons = ", ".join(f"{counted(count, 'model')} {WITHHELD[why]}" for why, count in withheld.items())
@@ -55,9 +59,10 @@ def headline(answers: Sequence[Answer]) -> str:
 
 def rules_in_words(rules: Rules) -> str:
     """Return what is optimized and what must hold, in one sentence."""
-    best = "median latency" if rules.objective == METRIC else rules.objective
-    bounds = " and ".join(f"{bound.name} {bound.text}" for bound in rules.bounds)
-    return f"The best {best}{f' of the cells with {bounds}' if bounds else ''}."
+    most = "highest" if direction(rules.objective) == "higher" else "lowest"
+    best = "The fastest cell" if rules.objective == METRIC else f"The cell with the {most} {rules.objective}"
+    bounds = " and ".join(bound.in_words for bound in rules.bounds)
+    return f"{best}{f' whose {bounds}' if bounds else ''}."
 
 
 def decision_rows(answers: Sequence[Answer]) -> Iterator[tuple[str, ...]]:
@@ -72,8 +77,10 @@ def decision_rows(answers: Sequence[Answer]) -> Iterator[tuple[str, ...]]:
         if not rivals:
             yield answer.setting, "no cell keeps the bounds", *[""] * (len(HEADER) - 2)
         for place, one in enumerate(rivals):
-            first = (answer.setting, f"{answer.answer}: {_pair(one)}")
+            first = (answer.setting, f"{_withheld(answer)}: {_pair(one)}")
             yield *(("", f"or {_pair(one)}") if place else first), *_figures(one), ""
+        if answer.safe and answer.safe not in rivals:
+            yield "", f"safe: {_pair(answer.safe)}", *_figures(answer.safe), ""
 
 
 def decision_table(answers: Sequence[Answer]) -> tuple[list[str], list[list[str]]]:
@@ -81,6 +88,11 @@ def decision_table(answers: Sequence[Answer]) -> tuple[list[str], list[list[str]
     rows = list(decision_rows(answers))
     used = [place for place in range(len(HEADER)) if any(row[place] for row in rows)]
     return [HEADER[place] for place in used], [[row[place] for place in used] for row in rows]
+
+
+def _withheld(answer: Answer) -> str:
+    """Return why there is no answer: cells are too close, or the only one left may break a bound."""
+    return "not proven" if len(answer.close) == 1 else answer.answer
 
 
 def _pair(choice: Choice) -> str:
@@ -92,19 +104,29 @@ def _figures(choice: Choice) -> tuple[str, ...]:
     return (
         number(choice.latency_p50_ms),
         _half_width(choice),
-        "" if choice.times_fp32 is None else number(choice.times_fp32.factor),
+        _times(choice.times_fp32),
         _accuracy(choice),
         "" if sqnr is None else db(sqnr),
-        "" if size is None else megabytes(size),
-        "" if memory is None else megabytes(memory),
+        "" if size is None else data_size(size),
+        "" if memory is None else data_size(memory),
     )
 
 
 def _half_width(choice: Choice) -> str:
-    if choice.low_ms is None or choice.high_ms is None:
+    share = half_width(choice.low_ms, choice.high_ms)
+    if share is None:
         return "?"
-    half = 50 * (choice.high_ms - choice.low_ms) / choice.latency_p50_ms
-    return f"{half:.2g}" if half < 100 else ">100"
+    return f"{100 * share:.2g}" if share < 1 else ">100"
+
+
+def _times(ratio: Ratio | None) -> str:
+    """Return how many times as fast a cell is, or what it may be if that is not even known to be 1."""
+    if ratio is None:
+        return ""
+    if ratio.low > 1 or ratio.high < 1:
+        return number(ratio.factor)
+    known = ratio.low > 0 and ratio.high < math.inf
+    return f"{number(ratio.low)} to {number(ratio.high)}" if known else "?"
 
 
 def _accuracy(choice: Choice) -> str:
@@ -148,7 +170,9 @@ def remarks(answers: Sequence[Answer], *, unmeasured: bool = True) -> tuple[list
 
 
 def _lines(answer: Answer, *, unmeasured: bool) -> Iterator[str]:
-    yield from answer.unclear
+    yield from (f"{cell} may break a bound: {figures}" for cell, figures in answer.unclear.items())
+    if answer.safe:
+        yield f"{answer.safe.cell} is the safe choice until then: it keeps all bounds"
     if answer.settle:
         yield f"to settle {answer.setting}: {answer.settle}"
     yield from (f"{one.cell} is out: {one.why}" for one in answer.ruled_out if unmeasured or one.measured)

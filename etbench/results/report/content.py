@@ -28,8 +28,9 @@ from etbench.results.tables.pareto import mark_pareto
 from etbench.results.tables.rounds import round_table
 from etbench.text import counted
 
-__all__ = ["Report", "Section", "gather"]
+__all__ = ["ACCURACY", "Report", "Section", "gather"]
 
+ACCURACY = "accuracy"  # the section of that name
 TOP = 10
 ROUNDS = 5_000  # that are drawn, of all cells together
 STRIPS = 40  # cells whose rounds are drawn, those with the widest spread
@@ -125,7 +126,7 @@ def _accuracy(frame: pd.DataFrame) -> list[Section]:
         "McNemar's exact test, with 95 % for all rows together. Undecided does not mean that nothing is "
         "lost. The accuracy of random weights says nothing, and is marked."
     )
-    return [Section(name="accuracy", title="Accuracy", text=text, numbers=numbers)] if numbers else []
+    return [Section(name=ACCURACY, title="Accuracy", text=text, numbers=numbers)] if numbers else []
 
 
 def _baseline(frame: pd.DataFrame, results: Sequence[Result]) -> list[Section]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from etbench.escaping import html, markdown_bold, markdown_row, markdown_text
-from etbench.results.report.content import Report
+from etbench.results.report.content import ACCURACY, Report
 from etbench.results.report.grid import Grid
 from etbench.results.report.shipping import Shipping
 
@@ -27,7 +27,8 @@ def markdown_comment(report: Report) -> str:
             lines += [head, *(f"  - {markdown_text(line)}" for line in point.lines)]
     if report.ranking.rows:
         lines += ["", markdown_bold(report.ranking.caption), "", *_table(report.ranking)]
-    for numbers in (report.cells, *report.environment):
+    accuracy = [numbers for one in report.sections if one.name == ACCURACY for numbers in one.numbers]
+    for numbers in (*accuracy, report.cells, *report.environment):
         lines += _folded(numbers)
     if report.left_out:
         lines += [

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,17 +12,21 @@ from msgspec import Struct
 
 from etbench.results.comparison.interleaved import family_verdicts
 from etbench.results.comparison.outcome import decision_counts, family_rule
+from etbench.results.decision.figures import direction, in_words
 from etbench.results.report.cautions import Point, cautions, faults
 from etbench.results.schema import Result
-from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, against
+from etbench.results.tables.evaluation import PREFIX, RANDOM
+from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, accuracies, against
 from etbench.results.tables.metrics import METRIC
-from etbench.results.tables.numbers import db, megabytes, milliseconds, number, percent, span
+from etbench.results.tables.numbers import data_size, db, milliseconds, number, percent, span
 from etbench.results.tables.pareto import nearly_most_accurate, nearly_smallest
 from etbench.results.tables.speedup import COMPARED_BY, strict_bounds
+from etbench.stats.shares import compare_shares
 from etbench.text import counted
 
 __all__ = ["Summary", "leads", "summarize_in_words"]
 
+LISTED = 3  # names in a sentence
 WRONG = 0.05  # chance that any cell of the report is falsely called significantly faster
 
 
@@ -81,11 +85,45 @@ def _choices(measured: pd.DataFrame) -> Iterator[Point]:
     sized = measured[measured["pte_bytes"].notna()]
     if not sized.empty:
         small = sized[nearly_smallest(sized["pte_bytes"], sized["setting"])]
-        yield _choice("Smallest", small.sort_values(METRIC, kind="stable"), "pte_bytes", megabytes)
+        yield _choice("Smallest", small.sort_values(METRIC, kind="stable"), "pte_bytes", data_size)
     judged = measured[measured["sqnr_db"].notna()]
     if not judged.empty:
         accurate = judged[nearly_most_accurate(judged["sqnr_db"], judged["setting"])]
-        yield _choice("Most accurate", accurate.sort_values(METRIC, kind="stable"), "sqnr_db", db)
+        yield _choice("Closest to eager fp32", accurate.sort_values(METRIC, kind="stable"), "sqnr_db", db)
+    yield from _most_accurate(measured)
+
+
+def _most_accurate(measured: pd.DataFrame) -> Iterator[Point]:
+    """Name the cell of each model with the best accuracy, and those that are not shown to be worse."""
+    known = measured[measured["weights"].ne(RANDOM)]
+    for name in accuracies(known):
+        if direction(name) == "lower":
+            continue
+        ordered = known[known[name].notna()].sort_values(
+            [name, METRIC], ascending=[False, True], kind="stable"
+        )
+        lines = []
+        for _, rivals in ordered.groupby("setting", sort=False):
+            best, *others = rivals.to_dict("records")
+            equal = [one["cell"] for one in others if not _is_worse(one, best, name.removeprefix(PREFIX))]
+            doubt = f"; not shown to be better than {_listed(equal)}" if equal else ""
+            lines.append(f"{best['cell']}, {in_words(name, best[name])}{doubt}.")
+        if lines:
+            yield Point(title=f"Most accurate ({name})", kind="good", lines=lines)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = [f"{len(names) - LISTED} others"] if len(names) > LISTED else []
+    return ", ".join([*names[:LISTED], *more])
+
+
+def _is_worse(cell: Mapping[Any, Any], best: Mapping[Any, Any], name: str) -> bool:
+    """Return whether a share is shown to be worse, item by item; a figure without items counts as it is."""
+    answers = [one["evaluation_items"].get(name) for one in (best, cell)]
+    shares = [one.booleans for one in answers if one is not None and one.booleans is not None]
+    if len(shares) < len(answers) or len({one.items_sha256 for one in answers}) > 1:
+        return bool(cell[f"{PREFIX}{name}"] < best[f"{PREFIX}{name}"])
+    return compare_shares(*shares).verdict == "worse"
 
 
 def _range_of_models(fast: pd.DataFrame) -> Point:

@@ -85,12 +85,14 @@ class AccuracyChange:
         if shares.lost == shares.won == 0:
             verdict = f"{verdict}, equal in all {counted(shares.items, 'item')}"
         if shares.verdict != "better" and shares.keeps(MARGIN):
-            return f"{verdict}, loses less than {100 * MARGIN:g} pp"
+            by = "by less than" if verdict == "worse" else "within"
+            return f"{verdict}, {by} {100 * MARGIN:g} pp"
         if shares.verdict != "undecided":
             return shares.verdict
         if shares.smallest_loss is None:
             return f"{verdict}: {counted(shares.items, 'item')} can show no loss"
-        return f"{verdict}: {shares.items} items show a loss from {-100 * shares.smallest_loss:.2f} pp on"
+        least = f"{-100 * shares.smallest_loss:.2f} pp"
+        return f"{verdict}: {shares.items} items can only show a loss of {least} or more"
 
 
 def accuracy_changes(frame: pd.DataFrame, base: str = BASE_PRECISION) -> list[AccuracyChange]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-__all__ = ["db", "megabytes", "milliseconds", "number", "percent", "span"]
+__all__ = ["data_size", "db", "half_width", "milliseconds", "number", "percent", "span"]
 
 
 def number(value: float) -> str:
@@ -26,9 +26,22 @@ def milliseconds(value: float) -> str:
     return f"{number(value)} ms"
 
 
-def megabytes(size_bytes: float) -> str:
-    """Write a size in MB of 10^6 bytes."""
-    return f"{number(size_bytes / 1e6)} MB"
+def data_size(size_bytes: float) -> str:
+    """Write a size in MB of 10^6 bytes, a small one in kB.
+
+    >>> data_size(14_040_000), data_size(70_200)
+    ('14 MB', '70.2 kB')
+    """
+    return f"{number(size_bytes / 1e6)} MB" if abs(size_bytes) >= 1e6 else f"{number(size_bytes / 1e3)} kB"
+
+
+def half_width(low: float | None, high: float | None) -> float | None:
+    """Return half of an interval on the log scale, as a share of the value in it; None if it has no bounds.
+
+    >>> round(half_width(0.98, 1.02), 3)
+    0.02
+    """
+    return None if low is None or high is None else math.log(high / low) / 2
 
 
 def db(value: float) -> str:

@@ -14,9 +14,10 @@ from etbench.cli.main import main
 from etbench.events import Failure
 from etbench.host.load import MachineLoad
 from etbench.measure.pass_results import ItemAnswers
+from etbench.results.decision.bounds import parse_bound
 from etbench.results.decision.decide import Answer, decide, exit_status
 from etbench.results.decision.rules import Rules, recorded_rules
-from etbench.results.decision.words import decision_markdown
+from etbench.results.decision.words import decision_markdown, decision_rows, headline, rules_in_words
 from etbench.results.files.store import write_result
 from etbench.results.schema import Result, RoundFacts
 
@@ -69,6 +70,7 @@ def test_the_fastest_of_the_accurate_ones_is_recommended_with_what_it_costs(
     assert answer.ship.times_fp32.low < 2 < answer.ship.times_fp32.high
     assert [one.cell for one in answer.ruled_out] == ["resnet18 int8 xnnpack"]
     assert answer.ruled_out[0].why == "eval_top1 0.7, 0.8 in fp32; wanted >=-1pp vs fp32"
+    assert "eval_top1 is compared as a number, without an interval" in answer.notes[0]
     page = decision_markdown([answer], Rules.of(FASTEST, None))
     assert ", +0.5 points top1, 3.33 times the size |" in page
     assert exit_status([answer]) == 0
@@ -165,7 +167,8 @@ def test_a_bound_inside_of_the_interval_of_the_latency_is_undecided(cell: Callab
         assert found.answer == answer, (limit, found)
     unclear = _choose(*cells, bounds={FASTEST: "<=0.5x vs fp32"})
     assert unclear.close == ["resnet18 int8 xnnpack"]
-    assert unclear.unclear[0].startswith("resnet18 int8 xnnpack may break a bound: latency_p50_ms / fp32 0.5")
+    assert unclear.unclear["resnet18 int8 xnnpack"].startswith("latency_p50_ms / fp32 0.5")
+    assert unclear.safe is None
 
 
 def _answers(lost: int, won: int) -> ItemAnswers:
@@ -192,10 +195,56 @@ def test_an_accuracy_of_the_same_items_is_judged_item_by_item(
     answer = _choose(*cells)
     if expected == "too close":
         assert (answer.answer, answer.close) == (expected, ["resnet18 int8 xnnpack"])
-        assert "eval_top1 0.9822 (0." in answer.unclear[0]
-        assert "897 items do not decide it: evaluate more" in answer.unclear[0]
+        why = answer.unclear["resnet18 int8 xnnpack"]
+        assert "eval_top1 0.9822 (0." in why
+        assert "897 items do not decide it: about 6,500 would" in why
+        assert answer.safe.precision == "fp32"
+        rows = list(decision_rows([answer]))
+        assert [row[1] for row in rows] == ["not proven: int8 xnnpack", "safe: fp32 xnnpack"]
+        assert headline([answer]) == "resnet18: not proven. Until it is known, ship resnet18 fp32 xnnpack."
     else:
+        assert not answer.notes
         assert answer.ship.precision == ("int8" if expected == "ship" else "fp32")
+
+
+def test_a_bound_on_an_accuracy_itself_counts_its_interval(cell: Callable[..., Result]) -> None:
+    right = _answers(0, 0)  # 98.9 %, from 98.0 to 99.4
+    alone = cell("int8", 4.0, right.share, evaluation_items={"top1": right})
+    for limit, answer in ((">=97%", "ship"), (">=98.5%", "too close"), (">=99.5%", "no cell")):
+        assert _choose(alone, bounds={"eval_top1": limit}).answer == answer, limit
+    (out,) = _choose(alone, bounds={"eval_top1": ">=98"}).ruled_out
+    assert "write >=98%" in out.why
+
+
+def test_a_ratio_that_may_be_1_is_shown_as_its_interval(cell: Callable[..., Result]) -> None:
+    answer = _choose(cell("fp32", 10.0, 0.8), cell("int8", 5.0, 0.8), cell("mixed", 10.01, 0.8))
+    (shipped,) = decision_rows([answer])
+    assert shipped[4].startswith("2")
+    close = _choose(cell("fp32", 10.0), cell("int8", 9.95), bounds={})
+    (equal,) = decision_rows([close])
+    low, high = map(float, equal[4].split(" to "))
+    assert 0.9 < low < 1 < high < 1.1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("eval_*", ">=-1pp vs fp32", "accuracy (eval_*) is at most 1 percentage point below fp32"),
+        (
+            "eval_top1",
+            ">-0.5pp vs baseline",
+            "eval_top1 is less than 0.5 percentage points below the baseline",
+        ),
+        ("eval_top1", ">=0pp vs fp32", "eval_top1 is at least that of fp32"),
+        ("pte_bytes", "<=20MB", "pte_bytes is at most 20 MB"),
+        ("pte_bytes", "<=+10% vs baseline", "pte_bytes is at most 10 % above the baseline"),
+        ("latency_p50_ms", "<0.5x vs fp32", "latency_p50_ms is less than 0.5 times that of fp32"),
+        ("sqnr_db", ">=20", "sqnr_db is at least 20"),
+    ],
+)
+def test_a_bound_in_words(name: str, text: str, words: str) -> None:
+    assert parse_bound(name, text).in_words == words
+    assert rules_in_words(Rules.of(FASTEST, {name: text})) == f"The fastest cell whose {words}."
 
 
 def test_a_loss_is_no_accuracy(cell: Callable[..., Result]) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from report_cells import steady
 
 from etbench.host.load import MachineLoad
+from etbench.measure.pass_results import ItemAnswers
 from etbench.results import to_frame
+from etbench.results.report.content import gather
+from etbench.results.report.markdown import markdown_comment
 from etbench.results.report.words import Summary, _choices, summarize_in_words
 from etbench.results.schema import CellComparison, InTurn, Result, RoundFacts
 from etbench.results.tables.labels import label_cells
@@ -147,7 +151,28 @@ def test_a_model_with_one_cell_has_no_second(make_result: MakeResult) -> None:
 
 def test_of_equally_accurate_cells_the_fastest_counts(make_result: MakeResult) -> None:
     slow = make_result(delegate="portable", p50=900.0, sqnr_db=121.0)
-    assert _points(slow, make_result(sqnr_db=119.0))["Most accurate"] == ["resnet18 fp32 xnnpack, 119 dB."]
+    assert _points(slow, make_result(sqnr_db=119.0))["Closest to eager fp32"] == [
+        "resnet18 fp32 xnnpack, 119 dB."
+    ]
+
+
+@pytest.mark.parametrize(("lost", "doubt"), [(4, True), (100, False)], ids=["within chance", "worse"])
+def test_the_most_accurate_cell_is_named_by_its_accuracy_and_those_not_shown_to_be_worse(
+    make_result: MakeResult, lost: int, doubt: bool
+) -> None:
+    def judged(precision: str, p50: float, right: int) -> Result:
+        answers = ItemAnswers.of(np.arange(897) < right, "a" * 64)
+        figures = {"evaluation": {"top1": answers.share}, "evaluation_items": {"top1": answers}}
+        return make_result(precision=precision, p50=p50, weights="pretrained", **figures)
+
+    fp32, int8 = judged("fp32", 10.0, 890), judged("int8", 5.0, 890 - lost)
+    (line,) = _points(fp32, int8)["Most accurate (eval_top1)"]
+    assert line.startswith("resnet18 fp32 xnnpack, 0.9922")
+    assert ("not shown to be better than resnet18 int8 xnnpack" in line) is doubt
+    random = [msgspec.structs.replace(one, weights="random") for one in (fp32, int8)]
+    assert "Most accurate (eval_top1)" not in _points(*random)
+    page = markdown_comment(gather([fp32, int8]))
+    assert "<summary>Accuracy compared with fp32</summary>" in page
 
 
 def test_verdicts_against_a_base_are_told(make_result: MakeResult) -> None:
