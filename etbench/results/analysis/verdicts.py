@@ -43,7 +43,8 @@ OF_COMPARED = {
 OF_DECIDED = {
     "setting": "model and conditions in which its cells compete",
     "answer": "`ship`, `too close`, `accuracy unknown` or `no cell`, for the whole setting",
-    "role": "`ship`, `runner-up`, `close` (too close to call), `candidate`, or `ruled out`",
+    "role": "`ship`, `runner-up`, `close` (too close to call), `safe` (until that is known), `candidate`, or "
+    "`ruled out`",
     "cell": "name of the cell",
     "precision": "precision",
     "delegate": "delegate",
@@ -195,6 +196,8 @@ def _decided(answer: Answer) -> Iterator[dict[str, Any]]:
 def _role(answer: Answer, one: Choice) -> str:
     if answer.ship and one.cell == answer.ship.cell:
         return "ship"
+    if answer.safe and one.cell == answer.safe.cell:
+        return "safe"
     return "runner-up" if answer.runner_up and one.cell == answer.runner_up.cell else "candidate"
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from etbench.errors import EtbenchError
+from etbench.measure.pass_results import ItemAnswers
 from etbench.results import compare, decide
 from etbench.results.analysis.verdicts import OF_COMPARED, OF_DECIDED
 from etbench.results.files.store import write_result
@@ -64,6 +66,20 @@ def test_a_decision_has_a_row_for_every_cell(make_result: MakeResult, failed: Re
     assert by_cell.loc["gpt2 int8 xnnpack", "precision"] == "int8"
     assert by_cell.loc["resnet18 int8 xnnpack", "eval_top1"] == 0.8
     assert decide(tmp_path, where="precision=fp32")["cell"].tolist() == ["resnet18 fp32 xnnpack"]
+
+
+def test_a_cell_that_may_break_a_bound_says_why_and_the_safe_one_is_named(
+    make_result: MakeResult, tmp_path: Path
+) -> None:
+    def judged(precision: str, size: int, right: int) -> Result:
+        answers = ItemAnswers.of(np.arange(200) < right, "a" * 64)
+        figures = {"evaluation": {"top1": answers.share}, "evaluation_items": {"top1": answers}}
+        return make_result(precision=precision, pte_bytes=size, weights="mine", **figures)
+
+    _written([judged("fp32", 9, 190), judged("int8", 1, 189)], tmp_path)
+    by_cell = decide(tmp_path, objective="pte_bytes").set_index("cell")
+    assert by_cell["role"].to_dict() == {"resnet18 int8 xnnpack": "close", "resnet18 fp32 xnnpack": "safe"}
+    assert "200 items do not decide it" in by_cell.loc["resnet18 int8 xnnpack", "why"]
 
 
 def test_a_bound_that_is_not_valid_is_named(make_result: MakeResult, tmp_path: Path) -> None:
