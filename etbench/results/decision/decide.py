@@ -23,7 +23,7 @@ from etbench.results.decision.candidates import (
     with_fp32,
 )
 from etbench.results.decision.evidence import check_bound
-from etbench.results.decision.figures import ACCURACY, accuracy_names, direction, figure
+from etbench.results.decision.figures import ACCURACY, accuracy_names, direction, figure, judged_items
 from etbench.results.decision.rules import Rules
 from etbench.results.schema import Result
 from etbench.results.tables.metrics import METRIC
@@ -42,6 +42,7 @@ Kind = Literal["ship", "too close", "accuracy unknown", "no cell"]
 class Choice(Struct, frozen=True, kw_only=True):
     """A cell with the figures that decide: times in ms, sizes in bytes.
 
+    `items` are the numbers of items of which an accuracy is the share that is right, where that is known.
     `times_fp32` is how many times as fast it is as fp32 on the same delegate (or as the fastest fp32 cell),
     `times_ship` as the recommended cell.
     """
@@ -55,6 +56,7 @@ class Choice(Struct, frozen=True, kw_only=True):
     high_ms: float | None
     figures: dict[str, float | None]
     accuracy: dict[str, float | None]
+    items: dict[str, int] = {}
     times_fp32: Ratio | None = None
     times_ship: Ratio | None = None
     trust: str = ""
@@ -289,15 +291,11 @@ def _choice(cell: Candidate, rules: Rules, to_ship: Ratio | None = None) -> Choi
         high_ms=figure(result, "latency_ci95_high_ms"),
         figures={name: figure(result, name) for name in WANTED},
         accuracy={name: figure(result, name) for name in accuracy_names([result])},
+        items={name: items for name in accuracy_names([result]) if (items := judged_items(result, name))},
         times_fp32=cell.to_fp32,
         times_ship=to_ship,
         trust=result.uncertain,
     )
-
-
-def _has_items(result: Result, name: str) -> bool:
-    answers = result.evaluation_items.get(name.removeprefix(ACCURACY))
-    return answers is not None and answers.booleans is not None
 
 
 def _settle(rivals: Sequence[Candidate]) -> str | None:
@@ -331,7 +329,7 @@ def _notes(cells: Sequence[Candidate], rules: Rules) -> Iterator[str]:
         yield f"accuracy is not part of this decision{'; the weights are random' if random else ''}"
     results = [cell.result for cell in cells]
     names = {name for pattern in rules.accuracies for name in accuracy_names(results, pattern)}
-    if apart := sorted(name for name in names if not all(_has_items(result, name) for result in results)):
+    if apart := sorted(name for name in names if not all(judged_items(result, name) for result in results)):
         yield (
             f"{', '.join(apart)} is compared as a number, without an interval, since the accuracy function "
             "does not return which items are right (etbench.evaluate.PerItem)"

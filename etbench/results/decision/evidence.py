@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -11,7 +12,7 @@ from msgspec import Struct
 
 from etbench.results.decision.bounds import Bound
 from etbench.results.decision.candidates import Candidate, ratios
-from etbench.results.decision.figures import ACCURACY, accuracy_names, figure, in_words
+from etbench.results.decision.figures import ACCURACY, accuracy_names, figure, in_words, judged_items
 from etbench.results.tables.evaluation import HIGH, LOW
 from etbench.results.tables.metrics import METRIC
 from etbench.stats.shares import PairedShares, compare_shares, items_to_decide
@@ -56,14 +57,14 @@ def _check(bound: Bound, name: str, cell: Candidate) -> Check:
         return Check(outcome="missing", words=f"{name} is unknown")
     if bound.reference is None:
         found = (value, *_interval(name, value, cell))
-        check = _judged(bound, name, found, bound.limit())
-        answers = cell.result.evaluation_items.get(name.removeprefix(ACCURACY))
-        if answers is None or answers.booleans is None:
+        check = _judged(bound, name, found, bound.limit(), share=judged_items(cell.result, name) is not None)
+        items = judged_items(cell.result, name)
+        if items is None:
             return check
         if bound.limit() > 1:
             more = f"{check.words} ({name} is a share of items: write {bound.side}{bound.value:g}% or less)"
             return msgspec.structs.replace(check, words=more)
-        return _with_items(check, answers.count, found, bound.limit())
+        return _with_items(check, items, found, bound.limit())
     reference = _reference(bound, cell)
     known = None if reference is None else figure(reference.result, name)
     if reference is None or known is None:
@@ -74,7 +75,7 @@ def _check(bound: Bound, name: str, cell: Candidate) -> Check:
         return _judged(bound, f"{name} / {bound.reference}", ratio.inverse, bound.limit(known) / known)
     if (paired := _paired(name, cell, reference)) is not None:
         found = (value, known + paired.low, known + paired.high)
-        check = _judged(bound, name, found, bound.limit(known), beside=known)
+        check = _judged(bound, name, found, bound.limit(known), beside=known, share=True)
         return _with_items(check, paired.items, found, bound.limit(known))
     return _judged(bound, name, (value, value, value), bound.limit(known), beside=known)
 
@@ -119,13 +120,20 @@ def _rounded_up(count: float) -> int:
 
 
 def _judged(
-    bound: Bound, name: str, found: Sequence[float], limit: float, beside: float | None = None
+    bound: Bound,
+    name: str,
+    found: Sequence[float],
+    limit: float,
+    *,
+    beside: float | None = None,
+    share: bool = False,
 ) -> Check:
     value, low, high = found
     worst, best = (high, low) if bound.is_upper else (low, high)
-    between = "" if low == high else f" ({in_words(name, low)} to {in_words(name, high)})"
-    of_reference = "" if beside is None else f", {in_words(name, beside)} in {bound.reference}"
-    words = f"{name} {in_words(name, value)}{between}{of_reference}; wanted {bound.text}"
+    write = partial(in_words, name, share=share)
+    between = "" if low == high else f" ({write(low)} to {write(high)})"
+    of_reference = "" if beside is None else f", {write(beside)} in {bound.reference}"
+    words = f"{name} {write(value)}{between}{of_reference}; wanted {bound.text}"
     if bound.keeps(worst, limit):
         return Check(outcome="kept", words=words)
     return Check(outcome="undecided" if bound.keeps(best, limit) else "broken", words=words)

@@ -27,6 +27,7 @@ __all__ = [
     "figure",
     "in_words",
     "is_share",
+    "judged_items",
     "name_fault",
 ]
 
@@ -70,8 +71,16 @@ def accuracy_names(results: Iterable[Result], pattern: str = f"{ACCURACY}*") -> 
     return [name for name in found if name == pattern or direction(name) == "higher"]
 
 
-def in_words(name: str, value: float) -> str:
-    """Write a value of a figure with its unit."""
+def judged_items(result: Result, name: str) -> int | None:
+    """Return of how many items an accuracy is the share that is right, or None if that is not known."""
+    answers = result.evaluation_items.get(name.removeprefix(ACCURACY))
+    return None if answers is None or answers.booleans is None else answers.count
+
+
+def in_words(name: str, value: float, *, share: bool = False) -> str:
+    """Write a value of a figure with its unit; in percent if it is a share of items."""
+    if share:
+        return f"{value:.2%}"
     for end, write in (("_bytes", data_size), ("_ms", milliseconds), ("_db", db)):
         if name.endswith(end):
             return write(value)

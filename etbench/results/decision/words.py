@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from etbench.escaping import markdown_row, markdown_text
 from etbench.results.decision.candidates import Ratio
 from etbench.results.decision.decide import Answer, Choice
-from etbench.results.decision.figures import ACCURACY, direction
+from etbench.results.decision.figures import ACCURACY, direction, in_words
 from etbench.results.decision.rules import Rules
 from etbench.results.tables.metrics import METRIC
 from etbench.results.tables.numbers import data_size, db, half_width, number
@@ -131,7 +131,10 @@ def _times(ratio: Ratio | None) -> str:
 
 def _accuracy(choice: Choice) -> str:
     known = {name: value for name, value in choice.accuracy.items() if value is not None}
-    return ", ".join(f"{name.removeprefix(ACCURACY)} {value:.4g}" for name, value in known.items())
+    return ", ".join(
+        f"{name.removeprefix(ACCURACY)} {in_words(name, value, share=name in choice.items)}"
+        for name, value in known.items()
+    )
 
 
 def trade_off(ship: Choice, other: Choice) -> str:

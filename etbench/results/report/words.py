@@ -15,7 +15,7 @@ from etbench.results.comparison.outcome import decision_counts, family_rule
 from etbench.results.decision.figures import direction, in_words
 from etbench.results.report.cautions import Point, cautions, faults
 from etbench.results.schema import Result
-from etbench.results.tables.evaluation import PREFIX, RANDOM
+from etbench.results.tables.evaluation import LOW, PREFIX, RANDOM
 from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, accuracies, against
 from etbench.results.tables.metrics import METRIC
 from etbench.results.tables.numbers import data_size, db, milliseconds, number, percent, span
@@ -107,7 +107,8 @@ def _most_accurate(measured: pd.DataFrame) -> Iterator[Point]:
             best, *others = rivals.to_dict("records")
             equal = [one["cell"] for one in others if not _is_worse(one, best, name.removeprefix(PREFIX))]
             doubt = f"; not shown to be better than {_listed(equal)}" if equal else ""
-            lines.append(f"{best['cell']}, {in_words(name, best[name])}{doubt}.")
+            value = in_words(name, best[name], share=bool(pd.notna(best.get(f"{name}{LOW}"))))
+            lines.append(f"{best['cell']}, {value}{doubt}.")
         if lines:
             yield Point(title=f"Most accurate ({name})", kind="good", lines=lines)
 

@@ -196,7 +196,7 @@ def test_an_accuracy_of_the_same_items_is_judged_item_by_item(
     if expected == "too close":
         assert (answer.answer, answer.close) == (expected, ["resnet18 int8 xnnpack"])
         why = answer.unclear["resnet18 int8 xnnpack"]
-        assert "eval_top1 0.9822 (0." in why
+        assert "eval_top1 98.22% (97." in why
         assert "897 items do not decide it: about 6,500 would" in why
         assert answer.safe.precision == "fp32"
         rows = list(decision_rows([answer]))

@@ -167,7 +167,7 @@ def test_the_most_accurate_cell_is_named_by_its_accuracy_and_those_not_shown_to_
 
     fp32, int8 = judged("fp32", 10.0, 890), judged("int8", 5.0, 890 - lost)
     (line,) = _points(fp32, int8)["Most accurate (eval_top1)"]
-    assert line.startswith("resnet18 fp32 xnnpack, 0.9922")
+    assert line.startswith("resnet18 fp32 xnnpack, 99.22%")
     assert ("not shown to be better than resnet18 int8 xnnpack" in line) is doubt
     random = [msgspec.structs.replace(one, weights="random") for one in (fp32, int8)]
     assert "Most accurate (eval_top1)" not in _points(*random)
