@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 from statistics import median
 
 import msgspec
-from common import print_machine
+from common import print_machine, timed
 
 from etbench.results.checks import judged
 from etbench.results.files.store import read_results
@@ -51,14 +50,7 @@ def _sweep(folder: Path, overrides: list[str], name: str) -> tuple[int, float, f
     """Run a sweep; return its cells, and the seconds of the command, of its parities and of its checks."""
     out = folder / name
     environment = os.environ | {"ETBENCH_CACHE": os.environ.get("ETBENCH_CACHE", str(folder / "cache"))}
-    begun = time.monotonic()
-    subprocess.run(
-        [*ETBENCH, "-m", *overrides, f"hydra.sweep.dir={out}"],
-        check=True,
-        capture_output=True,
-        env=environment,
-    )
-    seconds = time.monotonic() - begun
+    seconds = timed([*ETBENCH, "-m", *overrides, f"hydra.sweep.dir={out}"], environment)
     results = [result for _, result in read_results([out])[0]]
     begun = time.monotonic()
     for result in results:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -53,6 +57,17 @@ def measured(
     log = scratch / "log"
     place_for = partial(place, HostDevice(), scratch=scratch, log=log)
     return measure_series(subjects, cell.measure, place_for=place_for, log=log)
+
+
+def timed(command: Sequence[str], env: Mapping[str, str] | None = None) -> float:
+    """Run a command that must succeed and return its seconds; what it printed is shown only if it fails."""
+    begun = time.monotonic()
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=env
+    )
+    if done.returncode:
+        sys.exit(f"{done.stdout}\n{shlex.join(command)}: exit status {done.returncode}")
+    return time.monotonic() - begun
 
 
 def print_machine() -> None:

@@ -9,7 +9,6 @@ For comparison, the same files are read and written as one CSV file.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from common import print_machine
+from common import print_machine, timed
 
 from etbench.results import load_results
 from etbench.results.charts import draw_all
@@ -74,9 +73,7 @@ def _plain(folder: Path) -> str:
 
 
 def _command(*arguments: str) -> float:
-    begun = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
-    return time.perf_counter() - begun
+    return timed([sys.executable, *arguments])
 
 
 def _parts(folder: Path) -> None:

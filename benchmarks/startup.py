@@ -8,14 +8,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from statistics import median
 
-from common import print_machine
+from common import print_machine, timed
 
 ETBENCH = [sys.executable, "-m", "etbench"]
 
@@ -51,10 +49,7 @@ def _cell(folder: Path, overrides: list[str], name: str) -> tuple[int, float, fl
 
 
 def _run(arguments: list[str], folder: Path) -> float:
-    begun = time.monotonic()
-    environment = os.environ | {"ETBENCH_CACHE": str(folder / "cache")}
-    subprocess.run([*ETBENCH, *arguments], check=True, capture_output=True, env=environment)
-    return time.monotonic() - begun
+    return timed([*ETBENCH, *arguments], os.environ | {"ETBENCH_CACHE": str(folder / "cache")})
 
 
 if __name__ == "__main__":

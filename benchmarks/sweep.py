@@ -14,14 +14,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import print_machine
+from common import print_machine, timed
 
 MODELS = "resnet18,mobilenet_v2,efficientnet_b0,segformer_b0,distilbert,clip_text,gpt2"
 PRECISIONS = "fp32,int8"
@@ -88,22 +86,19 @@ class _Swept:
 
 
 def _plain(folder: Path, models: list[str], precisions: list[str]) -> float:
-    begun = time.monotonic()
+    seconds = 0.0
     for model in models:
         for precision in precisions:
             with tempfile.TemporaryDirectory(dir=folder) as cell:
                 command = [sys.executable, "-c", PLAIN, cell, f"model={model}", f"precision={precision}"]
-                subprocess.run(command, check=True, capture_output=True)
-    return time.monotonic() - begun
+                seconds += timed(command)
+    return seconds
 
 
 def _sweep(folder: Path, grid: list[str], repeat: str, name: str) -> _Swept:
     out = folder / f"{repeat}-{name}"
     command = [sys.executable, "-m", "etbench", "-m", *grid, f"repeat={repeat}", f"hydra.sweep.dir={out}"]
-    begun = time.monotonic()
-    env = os.environ | {"ETBENCH_CACHE": str(folder / f"cache-{repeat}")}
-    subprocess.run(command, check=True, capture_output=True, env=env)
-    seconds = time.monotonic() - begun
+    seconds = timed(command, os.environ | {"ETBENCH_CACHE": str(folder / f"cache-{repeat}")})
     results = {path.stem: json.loads(path.read_text()) for path in out.glob("*.json")}
     stages_s = {name: sum(result["stage_s"][name] for result in results.values()) for name in STAGES}
     built = {stem for stem, result in results.items() if not result["from_cache"]}
