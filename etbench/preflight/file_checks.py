@@ -6,7 +6,7 @@ import re
 import zipfile
 from pathlib import Path
 
-from etbench.config.sections import IMAGE_SUFFIXES
+from etbench.config.sections import IMAGE_SUFFIXES, UNDECLARED
 from etbench.config.target import name_fault
 from etbench.errors import nearest
 from etbench.system.reading import open_regular, read_file
@@ -117,7 +117,7 @@ def links_fault(key: str, folder: Path) -> str | None:
 
 def weights_fault(weights: str) -> str | None:
     """Check for a checkpoint, unless the value is one of the words for weights."""
-    words = ("random", "pretrained", "custom")  # a model without this option has `custom` ones
+    words = ("random", "pretrained", UNDECLARED)
     if weights in words or (fault := file_fault(weights)) is None:
         return None
     if not fault.endswith("no such file or folder"):
