@@ -10,6 +10,7 @@ from etbench.config.sections import UNDECLARED, Calibration, InputSpec, Model
 
 __all__ = [
     "SAMPLES",
+    "SAVED_WEIGHTS",
     "DataKind",
     "data_words",
     "is_image",
@@ -60,7 +61,7 @@ SAMPLES: dict[str, str] = {  # what is used if the user gives no data
     "example": "the example inputs that came with it",
     "made_up": "made-up inputs",
 }
-WEIGHTS = ("*.safetensors", "pytorch_model*.bin")  # how `save_pretrained` names its files
+SAVED_WEIGHTS = ("*.safetensors", "pytorch_model*.bin")  # how `save_pretrained` names its files
 
 
 def known_kind(model: Model) -> DataKind | None:
@@ -137,6 +138,10 @@ def saved_weights(section: dict[str, Any]) -> str:
     Random weights are used otherwise, such as for a type of model.
     """
     folder = str(section.get("id") or "")
-    if folder and Path(folder).is_dir() and any(next(Path(folder).glob(name), None) for name in WEIGHTS):
+    if (
+        folder
+        and Path(folder).is_dir()
+        and any(next(Path(folder).glob(name), None) for name in SAVED_WEIGHTS)
+    ):
         return folder
     return "random"

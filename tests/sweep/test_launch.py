@@ -264,3 +264,14 @@ def test_the_estimate_shrinks_with_what_is_done_and_ends_with_nothing_left() -> 
     assert left[0] >= left[1] > left[2] > 0
     assert left[-1] is None
     assert estimate.building == 0
+
+
+@pytest.mark.parametrize(("precisions", "builds_s"), [(1, 60.0), (3, 90.0)])
+def test_several_builders_do_not_make_a_single_build_faster(
+    precisions: int, builds_s: float, tmp_path: Path
+) -> None:
+    names = ["fp32", "fp16", "int8"][:precisions]
+    same = ["model=resnet18", "sweep.builders=2", f"cache.dir={tmp_path}"]
+    cells = [compose([*same, f"precision={name}"]) for name in names]
+    left_s = Estimate(cells).left_s()
+    assert left_s == pytest.approx(builds_s + sum(cell.repeat.rounds_s for cell in cells))
