@@ -546,7 +546,7 @@ def test_of_a_sweep_the_first_cell_is_shown(show: list[str]) -> None:
         ("++model.seq_len=16", "model.seq_len=16"),
         ("++model.mine=3", "++model.mine=3"),
         ("++model.config.num_labels=3", "++model.config.num_labels=3"),
-        ("++evaluate._target_=a.b", "++evaluate._target_=a.b"),
+        ("++evaluate._target_=a.b", "evaluate._target_=a.b"),
         ("model.seq_len=16", "model.seq_len=16"),
         ("+model.mine=3", "+model.mine=3"),
     ],
