@@ -23,7 +23,7 @@ def picture_digest(path: Path) -> str:
 
 
 def input_digests(batch: Sequence[Tensor]) -> list[str]:
-    """Return a checksum of each input in a batch; of the whole batch if it is not known where one ends."""
+    """Return a checksum of each input in a batch, or one of the batch if its axis is not known."""
     sizes = {tensor.shape[0] if tensor.ndim else None for tensor in batch}
     count = sizes.pop() if len(sizes) == 1 else None
     if count is None:
