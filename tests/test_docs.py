@@ -48,6 +48,7 @@ FILES = (
         "litert/bin/python",
         "labelled.npz",
         "photos/one.jpg",
+        "classes/0/one.jpg",
     ),
     *("build/etbench-runner", "bin/adb", "outputs/base/a.json", "outputs/nightly/a.json"),
 )
@@ -122,6 +123,8 @@ def test_every_command_is_valid(name: str, tmp_path: Path, monkeypatch: pytest.M
     for file in FILES:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch(0o755)
+        if file.endswith(".pt"):
+            (tmp_path / file).write_bytes(b"PK")  # how a checkpoint of torch.save begins
     (tmp_path / "cache" / "baselines" / "main").mkdir(parents=True)
     older = other_python(tmp_path / "cache" / "environments" / "executorch-1.4.1")
     (older / COMPLETE).touch()
@@ -232,6 +235,16 @@ def test_the_guide_to_a_model_of_ones_own_works(tmp_path: Path) -> None:
         assert result.parity is not None
         assert not result.parity.degenerate
     assert (tmp_path / "outputs" / "mine" / "precision_comparison.csv").is_file()
+
+    command = next(command for command in _commands(GUIDE) if "evaluate.data=classes" in command)
+    done = etbench(*shlex.split(command), *BRIEF, "hydra.sweep.dir=outputs/top1", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for _, result in read_results([tmp_path / "outputs" / "top1"])[0]:
+        assert result.evaluation_items["top1"].count == 20
+        assert "evaluate.data=classes" in result.command
+        assert not {"accuracy.calibration_items", "weights.undeclared"} & {
+            finding.code for finding in result.findings or []
+        }
 
 
 def test_the_worked_example_of_a_runtime_works_in_few_lines(tmp_path: Path) -> None:

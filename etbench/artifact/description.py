@@ -180,7 +180,10 @@ class DataUse(Struct, frozen=True, kw_only=True):
     a precision that is not calibrated, and `compared_on` counts those that parity is taken on. If there is
     only one batch of data, `derived` of them are derived from it: seeded values of the same shapes, dtypes
     and value statistics. A calibrated program is compared on its calibration data only if none could be
-    derived (`compared_on_calibration`). `note` is why derived inputs were left out.
+    derived (`compared_on_calibration`). `note` is why derived inputs were left out. `samples` is true if the
+    data came with etbench, because the user gave none. `calibration_pictures` are the checksums of the files
+    that a program was calibrated on, the first half of their SHA-256, and `calibration_inputs` those of
+    single inputs, if they were not pictures.
     """
 
     source: DataSource
@@ -189,6 +192,9 @@ class DataUse(Struct, frozen=True, kw_only=True):
     derived: Count = 0
     compared_on_calibration: bool = False
     note: str = ""
+    samples: bool = False
+    calibration_pictures: list[str] = []
+    calibration_inputs: list[str] = []
 
 
 class Artifact(Struct, frozen=True, kw_only=True):

@@ -272,4 +272,7 @@ def _data_use(batches: Batches, *, calibrates: bool) -> DataUse:
         derived=batches.derived,
         compared_on_calibration=calibrates and batches.single and not batches.derived,
         note=batches.note,
+        samples=batches.samples,
+        calibration_pictures=batches.picture_digests if calibrates else [],
+        calibration_inputs=batches.input_digests if calibrates else [],
     )

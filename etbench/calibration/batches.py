@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from torch import Tensor
 from etbench.artifact import DataSource
 from etbench.calibration.arrays import read_arrays
 from etbench.calibration.derived import content, derived_inputs
+from etbench.calibration.items import MOST_ITEMS, input_digests, picture_digest
 from etbench.config import Calibration
 from etbench.config.model_data import unused_data
-from etbench.data import crops, image_paths, photographs, sentences
+from etbench.data import crops, image_paths, photographs, sample, sentences
 from etbench.errors import EtbenchError
 from etbench.models.inputs import ImageInputs, Inputs, PromptInputs, TextInputs, contiguous
 from etbench.text import counted
@@ -42,6 +43,8 @@ class Batches:
         source: the same as one word.
         single: whether there is only one batch of data.
         note: why no other inputs could be derived from a single batch.
+        samples: whether the data came with etbench.
+        pictures: the files of the calibration batches, if they are pictures.
 
     """
 
@@ -51,6 +54,21 @@ class Batches:
     source: DataSource
     single: bool = False
     note: str = ""
+    samples: bool = False
+    pictures: Sequence[Path] = ()
+
+    @property
+    def picture_digests(self) -> list[str]:
+        """Checksums of the pictures of the calibration batches."""
+        return sorted({picture_digest(path) for path in self.pictures[:MOST_ITEMS]})
+
+    @property
+    def input_digests(self) -> list[str]:
+        """Checksums of the single inputs of the calibration batches, if they are not pictures."""
+        if self.pictures:
+            return []
+        found = {one for batch in self.calibration[:MOST_ITEMS] for one in input_digests(batch)}
+        return sorted(found)[:MOST_ITEMS]
 
     @property
     def derived(self) -> int:
@@ -66,6 +84,8 @@ class _Found:
     calibration: list[Batch]
     description: str
     source: DataSource
+    samples: bool = False
+    pictures: list[Path] = field(default_factory=list)
 
 
 def read_batches(calibration: Calibration, inputs: Inputs, names: Sequence[str] = ()) -> Batches:
@@ -92,11 +112,27 @@ def read_batches(calibration: Calibration, inputs: Inputs, names: Sequence[str] 
         half = len(references) // 2
         references, others = references[:half], references[half:]
     if references:
-        return Batches(references, others, found.description, found.source)
+        return Batches(
+            references,
+            others,
+            found.description,
+            found.source,
+            samples=found.samples,
+            pictures=found.pictures,
+        )
     derived = derived_inputs(others[0], calibration.references, calibration.seed)
     note = "" if derived else ONE_VALUE
     references = [others[0], *derived]
-    return Batches(references, others[:1], found.description, found.source, single=True, note=note)
+    return Batches(
+        references,
+        others[:1],
+        found.description,
+        found.source,
+        single=True,
+        note=note,
+        samples=found.samples,
+        pictures=found.pictures,
+    )
 
 
 def _usual(calibration: Calibration, inputs: Inputs) -> _Found:
@@ -106,29 +142,33 @@ def _usual(calibration: Calibration, inputs: Inputs) -> _Found:
         prompts = inputs.draw(split + calibration.batches, calibration.seed)
         return _Found([*prompts[:split]], [*prompts[split:]], inputs.description, "prompts")
     if isinstance(inputs, ImageInputs):
-        squares, source = _crops(calibration, inputs.batch)
-        return _encoded(inputs, squares, split * inputs.batch, source)
+        squares, source, pictures = _crops(calibration, inputs.batch)
+        found = _encoded(inputs, squares, split * inputs.batch, source)
+        return replace(found, samples=not calibration.images, pictures=pictures)
     if isinstance(inputs, TextInputs):
         return _text(calibration, inputs)
     return _split(calibration, [inputs.tensors, *inputs.more], inputs.description, inputs.kind)
 
 
-def _crops(calibration: Calibration, batch: int) -> tuple[list[Image.Image], str]:
-    """Return squares of the pictures, those for reference first, and where they come from.
+def _crops(calibration: Calibration, batch: int) -> tuple[list[Image.Image], str, list[Path]]:
+    """Return squares of the pictures, those for reference first, where they come from, and the others' files.
 
     No picture is used for both reference and calibration, unless that would take half of the pictures.
     """
     compared, count = batch * calibration.references, batch * (calibration.references + calibration.batches)
     folder = calibration.images
     paths = image_paths(Path(folder) if folder else None)
-    images = photographs(paths, count, calibration.seed)
-    if len(images) >= 2 * compared:
-        images = [*images[:compared], *islice(cycle(images[compared:]), count - compared)]
+    taken = sample(paths, count, calibration.seed)
+    images = dict(zip(taken, photographs(taken), strict=True))
+    if len(taken) >= 2 * compared:
+        taken = [*taken[:compared], *islice(cycle(taken[compared:]), count - compared)]
+    taken = list(islice(cycle(taken), count))
     used = min(len(paths), count)
     what = counted(len(paths), "image") if folder else counted(len(paths), "photograph")
     what = what if used == len(paths) else f"{used} of {what}"
     what = f"{count} crops of {what}" if count > used else what
-    return crops(images, count, seed=calibration.seed), f"{what} of {folder or 'scikit-learn (CC BY 2.0)'}"
+    squares = crops([images[path] for path in taken], count, seed=calibration.seed)
+    return squares, f"{what} of {folder or 'scikit-learn (CC BY 2.0)'}", list(dict.fromkeys(taken[compared:]))
 
 
 def _text(calibration: Calibration, inputs: TextInputs) -> _Found:
@@ -141,7 +181,8 @@ def _text(calibration: Calibration, inputs: TextInputs) -> _Found:
     split = len(items)
     items += _filled(lines[compared:used], inputs.batch)
     what = counted(len(lines), "line") if used == len(lines) else f"{used} of {counted(len(lines), 'line')}"
-    return _encoded(inputs, items, split, f"{what} of {file}" if file else "sentences of public-domain books")
+    whose = f"{what} of {file}" if file else "sentences of public-domain books"
+    return replace(_encoded(inputs, items, split, whose), samples=not file)
 
 
 def _filled(items: list[str], batch: int) -> list[str]:

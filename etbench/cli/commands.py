@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from etbench.cli.parsing import parsed
 from etbench.system.os_errors import NO_ROOM
 
 __all__ = ["COMMANDS", "LATER", "Command"]
@@ -53,7 +54,7 @@ class Command:
 
         """
         parser = self.parser()
-        args = (parser.parse_intermixed_args if self.mixed else parser.parse_args)(arguments)
+        args = parsed(parser, arguments, mixed=self.mixed)
         try:
             status: int = self.load().run(args)
         except OSError as error:

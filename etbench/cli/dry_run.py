@@ -42,6 +42,7 @@ class Planned:
         builds: whether it is built.
         measures: whether it is timed.
         bytes: size of the program, if one of this recipe or name is known.
+        last_s: how long its last build took, if that was recorded.
 
     """
 
@@ -51,6 +52,7 @@ class Planned:
     builds: bool = False
     measures: bool = False
     bytes: int | None = None
+    last_s: float | None = None
 
 
 def print_plan(argv: Sequence[str]) -> int:
@@ -120,7 +122,9 @@ def _wanted(
     seconds = times.expected(cell.stem)
     words = f"to build: {changed}" if changed else "to build"
     words = words if seconds is None else f"{words}, {seconds_text(seconds)} last time"
-    return Planned(cell, words, then, builds=True, measures=not reason, bytes=sizes.get(cell.stem))
+    return Planned(
+        cell, words, then, builds=True, measures=not reason, bytes=sizes.get(cell.stem), last_s=seconds
+    )
 
 
 def _finished(cell: Cell, folder: Path) -> set[str]:
@@ -141,9 +145,9 @@ def _summary(planned: Sequence[Planned]) -> list[str]:
     measured = [one for one in planned if one.measures]
     lines = [f"{counted(len(planned), 'cell')}: {len(builds)} to build, {len(measured)} to time"]
     if builds or measured:
-        lines[0] += f"; about {seconds_text(_seconds(planned))}"
-    if never := sum("last" not in one.program for one in builds):
-        lines[0] += f", with {UNKNOWN_S:.0f} s for each of {counted(never, 'program')} never built before"
+        lines[0] += f"; about {seconds_text(_seconds(planned))} in all"
+    if builds:
+        lines.append(_build_times(planned))
     settings = planned[0].cell.cache
     if builds:
         known = [one.bytes for one in builds if one.bytes is not None]
@@ -159,6 +163,19 @@ def _summary(planned: Sequence[Planned]) -> list[str]:
     if settings.enabled and settings.remote:
         lines.append(f"the remote cache {without_secrets(settings.remote)} was not checked")
     return lines
+
+
+def _build_times(planned: Sequence[Planned]) -> str:
+    """Return how many builds have a recorded time, and what is assumed for the others."""
+    builds = [one for one in planned if one.builds]
+    never = sum(one.last_s is None for one in builds)
+    recorded = len(builds) - never
+    parts = [f"{counted(recorded, 'build')} with the time of the last one"] if recorded else []
+    if never:
+        parts.append(f"{counted(never, 'build')} without a recorded time, {UNKNOWN_S:.0f} s assumed for each")
+    builders = Estimate([one.cell for one in planned]).builders
+    at_once = f"; {builders} programs are built at once" if min(builders, len(builds)) > 1 else ""
+    return f"build times: {', '.join(parts)}{at_once}"
 
 
 def _seconds(planned: Sequence[Planned]) -> float:

@@ -17,6 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from etbench.cli.parsing import parsed
 from etbench.cli.words import hints
 from etbench.errors import ConfigError, EtbenchError
 from etbench.exit_status import FAILED
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _main(arguments: list[str]) -> int:
-    args = parser().parse_args(arguments)
+    args = parsed(parser(), arguments)
     if args.help and not (args.config_path or args.experimental_rerun):
         from etbench.cli.run_help import help_text
 

@@ -6,9 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from etbench.config.sections import Calibration, InputSpec, Model
+from etbench.config.sections import UNDECLARED, Calibration, InputSpec, Model
 
-__all__ = ["DataKind", "data_words", "is_image", "known_kind", "saved_weights", "unused_data"]
+__all__ = [
+    "SAMPLES",
+    "SAVED_WEIGHTS",
+    "DataKind",
+    "data_words",
+    "is_image",
+    "known_kind",
+    "saved_weights",
+    "unused_data",
+    "weights_words",
+]
 
 DataKind = Literal["images", "text", "speech", "prompts", "own", "example", "made_up"]
 
@@ -42,14 +52,16 @@ REMEDIES: dict[DataKind, str] = {
     f"TextInputs for sentences; or {OWN_ARRAYS}",
     "made_up": OWN_ARRAYS,
 }
-SAMPLES: dict[DataKind, str] = {
-    "images": "sample photographs",
-    "text": "sample sentences",
+SAMPLES: dict[str, str] = {  # what is used if the user gives no data
+    "images": "etbench's sample photographs",
+    "text": "etbench's sample sentences",
+    "speech": "etbench's sample sentences, spoken",
     "prompts": "random prompts",
     "own": "its own data set",
+    "example": "the example inputs that came with it",
     "made_up": "made-up inputs",
 }
-WEIGHTS = ("*.safetensors", "pytorch_model*.bin")  # how `save_pretrained` names its files
+SAVED_WEIGHTS = ("*.safetensors", "pytorch_model*.bin")  # how `save_pretrained` names its files
 
 
 def known_kind(model: Model) -> DataKind | None:
@@ -67,20 +79,32 @@ def is_image(specs: Sequence[InputSpec]) -> bool:
     return False
 
 
-def data_words(model: Model, calibration: Calibration) -> str:
-    """Return which data the model will be shown, in a few words."""
+def weights_words(weights: str) -> str:
+    """Return which weights a model has, in a few words."""
+    return "weights not declared" if weights == UNDECLARED else f"{weights} weights"
+
+
+def data_words(model: Model, calibration: Calibration, kind: str | None = None) -> str:
+    """Return which data the model is shown, in a few words; empty if this is known only after loading it.
+
+    Args:
+        model: of the cell.
+        calibration: the data that the user gives.
+        kind: what the model takes, if it is loaded.
+
+    """
     if model.ready:
         reference = model.options.get("reference")
         return f"inputs in {reference}" if reference else "made-up inputs"
-    kind = known_kind(model)
-    own = {"images": calibration.images, "text": calibration.text}
+    kind = kind or known_kind(model)
+    own = {"images": calibration.images, "text": calibration.text, "speech": calibration.text}
     given = calibration.npz or (own.get(kind) if kind else calibration.images or calibration.text)
     if given:
         return given
     if kind in SAMPLES:
         return SAMPLES[kind]
     is_etbenchs = model.target.startswith("etbench.models.") and "path" not in model.options
-    return "sample data" if is_etbenchs else "the model's own inputs"
+    return "etbench's sample data" if is_etbenchs else ""
 
 
 def unused_data(calibration: Calibration, kind: DataKind | None) -> tuple[str, str] | None:
@@ -114,6 +138,10 @@ def saved_weights(section: dict[str, Any]) -> str:
     Random weights are used otherwise, such as for a type of model.
     """
     folder = str(section.get("id") or "")
-    if folder and Path(folder).is_dir() and any(next(Path(folder).glob(name), None) for name in WEIGHTS):
+    if (
+        folder
+        and Path(folder).is_dir()
+        and any(next(Path(folder).glob(name), None) for name in SAVED_WEIGHTS)
+    ):
         return folder
     return "random"

@@ -15,6 +15,7 @@ from etbench.environments import can_import, provider, version_in
 
 __all__ = [
     "IMAGE_SUFFIXES",
+    "UNDECLARED",
     "BuildSettings",
     "CacheSettings",
     "Calibration",
@@ -52,6 +53,7 @@ Length = Annotated[int, Meta(ge=1, le=131_072)]
 Pair = Annotated[list[Length], Meta(min_length=2, max_length=2)]  # a tuple of two crashes msgspec 0.23
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Gigabytes = Annotated[float, Meta(gt=0, le=1_000_000)]
+UNDECLARED = "undeclared"  # the weights of a function that does not say where they came from
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})  # of `calibration.images`
 INSTALL_COMPILER = "the native runner needs a C++ compiler, for example from apt-get install g++"
 
@@ -206,8 +208,8 @@ class Model(Component, frozen=True, kw_only=True):
 
     @property
     def weights(self) -> str:
-        """``random``, ``pretrained``, a path, or ``custom`` if the model has no such option."""
-        return str(self.options.get("weights") or "custom")
+        """``random``, ``pretrained``, a path, or `UNDECLARED` if the model has no such option."""
+        return str(self.options.get("weights") or UNDECLARED)
 
 
 class Precision(Component, frozen=True, kw_only=True):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from etbench.data.images import crops, image_paths, photographs
+from etbench.data.images import crops, image_paths, photographs, sample
 from etbench.data.speech import spoken
 from etbench.data.text import sentences
 
-__all__ = ["crops", "image_paths", "photographs", "sentences", "spoken"]
+__all__ = ["crops", "image_paths", "photographs", "sample", "sentences", "spoken"]

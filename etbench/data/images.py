@@ -18,24 +18,19 @@ from etbench.config.sections import IMAGE_SUFFIXES
 from etbench.errors import EtbenchError
 from etbench.system.reading import open_regular
 
-__all__ = ["crops", "image_paths", "photographs", "read_image"]
+__all__ = ["crops", "image_paths", "photographs", "read_image", "sample"]
 
 SMALLEST_SIDE = 0.4  # of the photograph's shorter side
 
 
-def photographs(paths: Sequence[Path], most: int | None = None, seed: int = 0) -> list[Image.Image]:
-    """Return RGB images, one of each folder after another.
-
-    Args:
-        paths: of the images, as `image_paths` lists them.
-        most: how many to read at most, since all are kept in memory at full resolution; None for no limit.
-        seed: of the sample that is taken of more than `most` images.
+def photographs(paths: Sequence[Path]) -> list[Image.Image]:
+    """Return RGB images.
 
     Raises:
         EtbenchError: of stage ``calibrate`` if one cannot be read.
 
     """
-    return [read_image(path) for path in _sample(paths, most, seed)]
+    return [read_image(path) for path in paths]
 
 
 def image_paths(folder: Path | None) -> list[Path]:
@@ -55,13 +50,20 @@ def image_paths(folder: Path | None) -> list[Path]:
     return paths
 
 
-def _sample(paths: Sequence[Path], most: int | None, seed: int) -> list[Path]:
-    """Take one path of each folder after another: subfolders are often classes, and none may be left out."""
+def sample(paths: Sequence[Path], most: int, seed: int) -> list[Path]:
+    """Take one path of each folder after another: subfolders are often classes, and none may be left out.
+
+    Args:
+        paths: of the images, as `image_paths` lists them.
+        most: how many to take at most, since all are kept in memory at full resolution.
+        seed: of the sample that is taken of more than `most` images.
+
+    """
     random = np.random.default_rng(seed)
     folders: dict[Path, list[Path]] = {}
     for path in paths:
         folders.setdefault(path.parent, []).append(path)
-    if most is not None and len(paths) > most:
+    if len(paths) > most:
         folders = {
             folder: [inside[at] for at in random.permutation(len(inside))]
             for folder, inside in folders.items()

@@ -16,7 +16,8 @@ import msgspec
 from etbench.artifact import program_path
 from etbench.builder import Built
 from etbench.config import Cell
-from etbench.config.model_data import data_words
+from etbench.config.model_data import data_words, weights_words
+from etbench.config.sections import UNDECLARED
 from etbench.engine.baseline import Baseline, BaseProgram, Settings
 from etbench.engine.record import blank_result, failed
 from etbench.errors import EtbenchError
@@ -99,12 +100,46 @@ class CellRun:
         """Report once that work on the cell begins."""
         if self._begun is None:
             self._begun = perf_counter()
-            model = self.cell.model
-            weights = "the program's" if model.ready else model.weights
-            data = data_words(model, self.cell.calibration)
-            if model.memory_format != "contiguous":
-                data = f"{data}, {model.memory_format.replace('_', ' ')}"
-            self.emit(Event(kind="cell_started", message=self.cell.cell_id, weights=weights, data=data))
+            self.emit(
+                Event(
+                    kind="cell_started",
+                    message=self.cell.cell_id,
+                    weights=self._asked_weights,
+                    data=self._data_words(),
+                )
+            )
+
+    def ready(self, word: str) -> None:
+        """Report that the program is there, with the weights and the data that only loading it has shown."""
+        artifact = self.program.built.artifact if self.program else None
+        known = artifact is not None and not self.cell.model.ready
+        weights = weights_words(artifact.weights) if artifact and known else ""
+        use = artifact.data_use if artifact and known else None
+        data = self._data_words(use.source) if use else ""
+        self.emit(
+            Event(
+                kind="program_ready",
+                message=word,
+                weights="" if weights == self._asked_weights else weights,
+                data="" if data == self._data_words() else data,
+            )
+        )
+
+    @property
+    def _asked_weights(self) -> str:
+        """Which weights the cell asks for, in words; empty if the model's function decides that."""
+        model = self.cell.model
+        if model.ready:
+            return "the program's weights"
+        return "" if model.weights == UNDECLARED else weights_words(model.weights)
+
+    def _data_words(self, kind: str | None = None) -> str:
+        """Return which data the program is built and compared with; `kind` is that of a loaded model."""
+        model = self.cell.model
+        data = data_words(model, self.cell.calibration, kind)
+        if not data or model.memory_format == "contiguous":
+            return data
+        return f"{data}, {model.memory_format.replace('_', ' ')}"
 
     def emit(self, event: Event) -> None:
         """Add the cell to an event, log it and pass it on."""

@@ -162,6 +162,7 @@ class Measuring:
                 passes=run.cell.passes,
                 profile=run.cell.profile,
                 evaluate=run.cell.evaluate,
+                data_use=run.program.built.artifact.data_use,
                 timed_sizes=run.program.built.artifact.timed_sizes,
             )
         )

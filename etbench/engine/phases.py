@@ -179,7 +179,7 @@ class Phases:
                     word = "taken from the cache" if what.from_cache else "built"
                     if run.blank.environment.node:
                         word = f"{word} on node {run.blank.environment.node[:12]}"
-                    run.emit(Event(kind="program_ready", message=word))
+                    run.ready(word)
                     if reason := run.cell.no_runtime():
                         run.finish(msgspec.structs.replace(run.blank, status="built", reason=reason))
 

@@ -77,6 +77,7 @@ def measured(cell: Cell, blank: Result, built: Built, series: Series, turn_id: s
         evaluation=series.evaluation.figures if series.evaluation else None,
         evaluation_items=series.evaluation.items if series.evaluation else {},
         evaluation_sources=series.evaluation.sources if series.evaluation else None,
+        evaluation_on_calibration=series.evaluation.calibration_items if series.evaluation else 0,
         stage_s=({} if built.from_cache else artifact.build_s) | series.stage_s,
         machine_before=series.before,
         machine_after=series.after,

@@ -151,6 +151,7 @@ def _encoder(program: BuiltProgram, crop: float) -> Callable[[list[Path]], NDArr
     inputs = ImageInputs(shape[2], shape[0], normalization)
 
     def encode(files: list[Path]) -> NDArray[Any]:
+        program.meets(files)
         squares = [_centre(read_image(file, stage="evaluate"), crop) for file in files]
         (pixels,) = inputs.encode(squares)
         return pixels.numpy()

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from etbench.calibration.items import input_digests, picture_digest
 from etbench.errors import EtbenchError
 from etbench.models.inputs import Normalization
 from etbench.runtime.executors import ArrayProgram, Executor
 
-__all__ = ["BuiltProgram"]
+__all__ = ["BuiltProgram", "CalibrationItems"]
+
+
+@dataclass(frozen=True)
+class CalibrationItems:
+    """Checksums of the pictures and of the other inputs that a program was calibrated on."""
+
+    pictures: frozenset[str] = frozenset()
+    inputs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -25,12 +35,16 @@ class BuiltProgram:
         method: the loaded program.
         example: a batch of inputs that it takes.
         normalization: of the pixels of photographs, if the model is fed with them.
+        calibrated_on: checksums of the inputs or pictures that it was calibrated on.
+        met: those of them that it was evaluated on.
 
     """
 
     method: Executor
     example: Sequence[Tensor]
     normalization: Normalization | None = None
+    calibrated_on: CalibrationItems = CalibrationItems()
+    met: set[str] = field(default_factory=set)
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -56,6 +70,8 @@ class BuiltProgram:
             tensor.to(wanted.dtype) if tensor.is_floating_point() else tensor
             for tensor, wanted in zip(map(torch.as_tensor, inputs), self.example, strict=True)
         ]
+        if self.calibrated_on.inputs:
+            self.met.update(self.calibrated_on.inputs.intersection(input_digests(tensors)))
         try:
             laid_out = [_as_in(wanted, tensor) for wanted, tensor in zip(self.example, tensors, strict=True)]
             outputs = _called(self.method, laid_out)
@@ -66,6 +82,12 @@ class BuiltProgram:
             for leaf in outputs
             if isinstance(leaf, Tensor)
         )
+
+    def meets(self, pictures: Iterable[Path]) -> None:
+        """Note pictures that the program is evaluated on."""
+        for path in pictures if self.calibrated_on.pictures else ():
+            if path.is_file():
+                self.met.update(self.calibrated_on.pictures.intersection([picture_digest(path)]))
 
     def _refused(self, inputs: Sequence[np.ndarray[Any, Any]]) -> EtbenchError:
         given = [(np.shape(array), str(np.asarray(array).dtype)) for array in inputs]

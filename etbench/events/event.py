@@ -24,7 +24,8 @@ class Event(Struct, frozen=True, kw_only=True, tag="event", tag_field="message_t
 
     `seconds` is set on ``stage_finished`` and ``cell_finished``; `status` on ``cell_finished``; `done` and
     `of` count the rounds on ``round``, where `round_ms` is the median of that round and `p50_ms` that of the
-    round medians so far. `weights` and `data` are set on ``cell_started``: those that the cell asks for.
+    round medians so far. `weights` and `data` are in words: on ``cell_started`` those that the cell asks for,
+    on ``program_ready`` those that became known with the program.
     """
 
     kind: Kind
@@ -43,8 +44,8 @@ class Event(Struct, frozen=True, kw_only=True, tag="event", tag_field="message_t
 
     @property
     def about(self) -> str:
-        """The weights and the data of a cell that starts, in words."""
-        return f"{self.weights} weights; {self.data}" if self.weights else ""
+        """The weights and the data of a cell, as far as the event names them."""
+        return "; ".join(filter(None, [self.weights, self.data]))
 
 
 OnEvent = Callable[[Event], None]

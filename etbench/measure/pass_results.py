@@ -177,12 +177,14 @@ class Evaluation(Struct, frozen=True, kw_only=True):
     """Figures that the user's accuracy hook returned, by name, and the code and data that it read.
 
     A figure that is not finite is null. `items` has the answers behind a figure that is a share of items.
-    `sources` are null if something was edited meanwhile.
+    `sources` are null if something was edited meanwhile. `calibration_items` counts the items that the
+    program was calibrated on and that the function read, too.
     """
 
     figures: dict[str, float | None]
     items: dict[str, ItemAnswers] = {}
     sources: Sources | None = None
+    calibration_items: Count = 0
 
 
 class Operator(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from etbench.artifact import TimedSize
+from etbench.artifact import DataUse, TimedSize
 from etbench.config import Evaluate, Passes, Repeat, XnnpackRuntime
 from etbench.events import Failure
 from etbench.host.environment import Environment, RuntimeUsed
@@ -85,9 +85,10 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     which runs the tasks that it supports; None leaves all to Python. A `remote` machine has its own runner,
     and the program runs there. `elsewhere` is the interpreter that runs it, None for that of the measuring
     process. `passes` are those other than the timed rounds; None skips them, and `evaluate` without a target
-    skips the evaluation. `timed_sizes` are further sizes of the inputs to time. `base` is the number of the
-    subject that is the baseline of this one: the two then stay in the same blocks to the end, adaptive
-    repeats look at their ratio, and the rounds go on until `decide` is answered, if it is set. `checked`,
+    skips the evaluation. `data_use` names the data that the program was calibrated on. `timed_sizes` are
+    further sizes of the inputs to time. `base` is the number of the subject that is the baseline of this one:
+    the two then stay in the same blocks to the end, adaptive repeats look at their ratio, and the rounds go
+    on until `decide` is answered, if it is set. `checked`,
     `done` and `over` are the results of an earlier process that was lost.
     """
 
@@ -106,6 +107,7 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     passes: Passes | None = None
     profile: bool = False
     evaluate: Evaluate = Evaluate()
+    data_use: DataUse | None = None
     timed_sizes: list[TimedSize] = []
     checked: bool = False
     done: list[Done] = []

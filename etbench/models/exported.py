@@ -38,7 +38,7 @@ def program(*, path: str) -> LoadedModel:
             stage="load",
             hint="write it with torch.export.save of the installed version of torch",
         ) from error
-    return LoadedModel(exported.module(), _inputs(exported), exported=exported)
+    return LoadedModel(exported.module(), _inputs(exported), weights=path, exported=exported)
 
 
 def _inputs(exported: ExportedProgram) -> Inputs:

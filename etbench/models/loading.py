@@ -13,6 +13,7 @@ from torch.export import ExportedProgram
 
 from etbench.config import Generation, Model
 from etbench.config.component import instantiate
+from etbench.config.sections import UNDECLARED
 from etbench.errors import EtbenchError
 from etbench.models.arguments import Arguments, flatten_example, taking_tensors
 from etbench.models.inputs import FixedInputs, Inputs, shaped_inputs
@@ -28,7 +29,8 @@ class LoadedModel:
         module: in evaluation mode, takes the tensors of `inputs` and returns tensors in any nesting.
         inputs: turns photographs or sentences into tensors of the module's input shapes.
         logits_axis: the axis of the first output along which classes compete; None if there is none.
-        weights: where the weights came from, for the result.
+        weights: where the weights came from, for the result, such as ``random`` or ``epoch 12``. If the
+            function does not declare it, it is the option `weights` of the model's YAML, if there is one.
         exported: its export, if it was loaded as one; else it is exported later.
         generation: for a language model that is called token by token, see `etbench.models.decoder.Decoder`.
         constants: the example inputs that are not tensors, by name; the module calls its own `forward` with
@@ -39,7 +41,7 @@ class LoadedModel:
     module: nn.Module
     inputs: Inputs
     logits_axis: int | None = None
-    weights: str = "custom"
+    weights: str = UNDECLARED
     exported: ExportedProgram | None = None
     generation: Generation | None = None
     constants: Mapping[str, Any] = field(default_factory=dict)
@@ -73,6 +75,8 @@ def load(model: Model) -> LoadedModel:
             stage="load",
             hint="give torch.export.export the dynamic_shapes, and leave out model.dynamic",
         )
+    if loaded.weights == UNDECLARED:
+        loaded = dataclasses.replace(loaded, weights=model.weights)
     if loaded.exported is None:  # an exported graph has no modes, and `eval` fails
         loaded.module.eval()
     for parameter in loaded.module.parameters():

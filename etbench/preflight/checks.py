@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from etbench.config import Cell
@@ -23,12 +23,14 @@ from etbench.environments import BUILDING, RUNNING, interpreter, look
 from etbench.errors import EtbenchError, nearest
 from etbench.native import libraries_fault
 from etbench.preflight.file_checks import (
+    checkpoint_fault,
     folder_fault,
     labelled_fault,
     npz_fault,
     path_fault,
     resume_fault,
     text_fault,
+    top1_fault,
     weights_fault,
 )
 from etbench.results.checks import faults as accept_faults
@@ -47,7 +49,10 @@ def faults_here(cell: Cell) -> list[str]:
     that the program would not accept.
     """
     faults = [*(options_fault(*one) for one in _functions(cell)), cell.model.dynamic.fault]
-    return [*missing_here(cell), *filter(None, faults), *unused_here(cell), *_unevaluated(cell)]
+    if cell.model.target.startswith("etbench.models."):
+        faults.append(checkpoint_fault(cell.model.weights))
+    missing = missing_here(cell)
+    return [*missing, *filter(None, faults), *unused_here(cell), *_unevaluated(cell, missing)]
 
 
 def missing_here(cell: Cell) -> list[str]:
@@ -88,8 +93,8 @@ def missing_here(cell: Cell) -> list[str]:
     ]
 
 
-def _unevaluated(cell: Cell) -> Iterator[str]:
-    """Yield what asks for an accuracy that no function will evaluate, or for one without data."""
+def _unevaluated(cell: Cell, missing: Collection[str]) -> Iterator[str]:
+    """Yield what asks for an accuracy that no function will evaluate, or for one without data that fit it."""
     evaluate = cell.evaluate
     if evaluate.target is None:
         chosen = "choose a function: evaluate=top1, or evaluate._target_=my_module.my_function"
@@ -104,6 +109,10 @@ def _unevaluated(cell: Cell) -> Iterator[str]:
             "folder that has a folder of pictures for each class, an .npz with `labels` and the inputs, or "
             "the name of a function that returns inputs and labels"
         )
+    elif evaluate.target == TOP1 and not any(fault.startswith("evaluate.data=") for fault in missing):
+        kind = known_kind(cell.model)
+        if fault := top1_fault("evaluate.data", str(evaluate.data), None if cell.model.ready else kind):
+            yield fault
 
 
 def _functions(cell: Cell) -> Iterator[tuple[str, str, list[str]]]:

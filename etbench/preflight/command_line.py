@@ -34,7 +34,7 @@ from etbench.preflight.written_secrets import refuse_written_secrets, secrets_of
 OPTION = re.compile(r"evaluate\.(?!_target_)[^=]*=")
 BUILT = ("precision", "delegate")  # what a finished program has already
 
-__all__ = ["Checked", "check_command_line", "check_overrides"]
+__all__ = ["OPTION", "Checked", "check_command_line", "check_overrides"]
 
 
 def check_command_line(argv: Sequence[str]) -> list[str]:

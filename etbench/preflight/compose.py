@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import hydra
 import msgspec
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from etbench.config import Cell, parse
 from etbench.config.command import cell_arguments
 from etbench.errors import ConfigError
-from etbench.preflight.command_line import check_overrides
-from etbench.preflight.hydra_config import config_loader, list_options
-from etbench.preflight.override_text import first_line
+from etbench.preflight.command_line import OPTION, check_overrides
+from etbench.preflight.hydra_config import conf_dir, config_loader, has_key, list_options
+from etbench.preflight.override_text import first_line, override_key
 
-__all__ = ["cell_of_job", "compose", "compose_options", "option_names"]
+__all__ = ["cell_of_job", "compose", "compose_options", "option_names", "without_needless_plus"]
 
 
 def compose(overrides: Sequence[str] = (), *, config_dir: str | Path | None = None) -> Cell:
@@ -48,10 +48,36 @@ def cell_of_job(config: DictConfig) -> Cell:
 
     """
     job = HydraConfig.get()
-    own = (source.path for source in job.runtime.config_sources if source.provider == "command-line")
+    own = next(
+        (source.path for source in job.runtime.config_sources if source.provider == "command-line"), None
+    )
     name = job.job.config_name
-    flags = {"--config-dir": next(own, None), "--config-name": None if name == "config" else name}
-    return msgspec.structs.replace(parse(config), command=cell_arguments(job.overrides.task, flags))
+    flags = {"--config-dir": own, "--config-name": None if name == "config" else name}
+    folders = [*([Path(own)] if own else []), conf_dir()]
+    overrides = [without_needless_plus(text, job.runtime.choices, folders) for text in job.overrides.task]
+    return msgspec.structs.replace(parse(config), command=cell_arguments(overrides, flags))
+
+
+def without_needless_plus(text: str, choices: Mapping[str, str | None], folders: Sequence[Path]) -> str:
+    """Return an override without the ``++`` that `check_command_line` puts before a key for Hydra.
+
+    A command of one cell needs none for an option of the accuracy function, and for a key that is in the
+    YAML file of the chosen option.
+
+    Args:
+        text: of the override.
+        choices: the chosen option of each group.
+        folders: with the groups, in the order in which they are searched.
+
+    """
+    plain = text.removeprefix("++")
+    if plain == text or OPTION.match(plain):
+        return plain
+    group, _, key = override_key(plain).partition(".")
+    file = Path(group, f"{choices.get(group)}.yaml")
+    path = next((folder / file for folder in folders if (folder / file).is_file()), None)
+    found = OmegaConf.load(path) if path and key else None
+    return plain if isinstance(found, DictConfig) and has_key(found, key) else text
 
 
 def option_names(group: str, *, config_dir: str | Path | None = None) -> list[str]:

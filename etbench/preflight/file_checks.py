@@ -6,14 +6,16 @@ import re
 import zipfile
 from pathlib import Path
 
-from etbench.config.sections import IMAGE_SUFFIXES
+from etbench.config.model_data import SAVED_WEIGHTS
+from etbench.config.sections import IMAGE_SUFFIXES, UNDECLARED
 from etbench.config.target import name_fault
 from etbench.errors import nearest
 from etbench.system.reading import open_regular, read_file
 from etbench.system.reading import path_fault as file_fault
-from etbench.text import path_text
+from etbench.text import and_more, path_text
 
 __all__ = [
+    "checkpoint_fault",
     "folder_fault",
     "labelled_fault",
     "links_fault",
@@ -21,8 +23,13 @@ __all__ = [
     "path_fault",
     "resume_fault",
     "text_fault",
+    "top1_fault",
     "weights_fault",
 ]
+
+LABELS = "labels"
+CLASSES = "give a folder that has a folder of pictures for each class"
+ARRAYS = f"give an .npz with `{LABELS}` and one other array, the inputs as the model takes them"
 
 
 def path_fault(key: str, path: str | None) -> str | None:
@@ -37,7 +44,7 @@ def folder_fault(key: str, folder: str | None) -> str | None:
         return None
     if not Path(folder).is_dir():
         return f"{key}={folder}: no such folder"
-    if not any(path.suffix.lower() in IMAGE_SUFFIXES for path in Path(folder).rglob("*")):
+    if not _has_picture(Path(folder)):
         return f"{key}={folder}: contains no image ({', '.join(sorted(IMAGE_SUFFIXES))})"
     return None
 
@@ -59,14 +66,9 @@ def npz_fault(key: str, file: str | None) -> str | None:
     """Check for a file of arrays with equal numbers of batches; the arrays themselves are not read."""
     if file is None:
         return None
-    if fault := file_fault(file, folders=False):
-        return f"{key}={fault}"
-    try:
-        shapes = _array_shapes(Path(file))
-    except OSError as error:
-        return f"{key}={file}: cannot be read: {error.strerror}"
-    except (zipfile.BadZipFile, ValueError) as error:
-        return f"{key}={file}: not a file of arrays from numpy.savez ({error})"
+    shapes = _shapes_or_fault(key, file)
+    if isinstance(shapes, str):
+        return shapes
     if not shapes:
         return f"{key}={file}: contains no array"
     if empty := [name for name, shape in shapes.items() if not shape or not shape[0]]:
@@ -76,6 +78,72 @@ def npz_fault(key: str, file: str | None) -> str | None:
         listed = ", ".join(f"{name} has {count}" for name, count in counts.items())
         return f"{key}={file}: the arrays have different numbers of batches: {listed}"
     return None
+
+
+def top1_fault(key: str, data: str, kind: str | None) -> str | None:
+    """Check the labelled data of `etbench.evaluate.top1`, as far as this is possible without the program.
+
+    Args:
+        key: of the option.
+        data: an existing folder or file, or a function, which is not called.
+        kind: what the model is fed with; None if it is not known before it is loaded.
+
+    """
+    if Path(data).is_dir():
+        return _classes_fault(key, Path(data), kind)
+    return _labels_fault(key, data) if Path(data).exists() else None
+
+
+def _classes_fault(key: str, folder: Path, kind: str | None) -> str | None:
+    """Check a folder that has a folder of pictures for each class."""
+    if kind not in (None, "images"):
+        return f"{key}={folder}: the model is not fed with pictures; {ARRAYS}"
+    try:
+        inside = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    except OSError as error:
+        return f"{key}={folder}: cannot be read: {error.strerror}"
+    if not inside:
+        return f"{key}={folder}: contains no folder; {CLASSES}"
+    if not any(_has_picture(path) for path in inside):
+        suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
+        return f"{key}={folder}: its folders contain no picture ({suffixes}); {CLASSES}"
+    return None
+
+
+def _labels_fault(key: str, file: str) -> str | None:
+    """Check a file of inputs and labels."""
+    shapes = _shapes_or_fault(key, file)
+    if isinstance(shapes, str):
+        return f"{shapes}; {ARRAYS}"
+    inputs = [name for name in shapes if name != LABELS]
+    if LABELS not in shapes or len(inputs) != 1:
+        return f"{key}={file}: contains {and_more(shapes) or 'no array'}; {ARRAYS}"
+    shape, labels = shapes[inputs[0]], shapes[LABELS]
+    if len(labels) != 1 or not labels[0]:
+        return f"{key}={file}: `labels` have the shape {labels}; expected (items,), and at least one item"
+    # The inputs may have the batch axis of the model: (batches, batch, …).
+    if labels[0] not in (shape[0] if shape else 0, shape[0] * shape[1] if len(shape) > 1 else 0):
+        return (
+            f"{key}={file}: {labels[0]} labels, but {inputs[0]!r} has the shape {shape}; "
+            "give a label for each input"
+        )
+    return None
+
+
+def _has_picture(folder: Path) -> bool:
+    return any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.rglob("*"))
+
+
+def _shapes_or_fault(key: str, file: str) -> dict[str, tuple[int, ...]] | str:
+    """Return the shapes of the arrays in a file, or what is wrong with the file."""
+    if fault := file_fault(file, folders=False):
+        return f"{key}={fault}"
+    try:
+        return _array_shapes(Path(file))
+    except OSError as error:
+        return f"{key}={file}: cannot be read: {error.strerror}"
+    except (zipfile.BadZipFile, ValueError) as error:
+        return f"{key}={file}: not a file of arrays from numpy.savez ({error})"
 
 
 def _array_shapes(file: Path) -> dict[str, tuple[int, ...]]:
@@ -117,7 +185,7 @@ def links_fault(key: str, folder: Path) -> str | None:
 
 def weights_fault(weights: str) -> str | None:
     """Check for a checkpoint, unless the value is one of the words for weights."""
-    words = ("random", "pretrained", "custom")  # a model without this option has `custom` ones
+    words = ("random", "pretrained", UNDECLARED)
     if weights in words or (fault := file_fault(weights)) is None:
         return None
     if not fault.endswith("no such file or folder"):
@@ -125,6 +193,35 @@ def weights_fault(weights: str) -> str | None:
     return (
         f"model.weights={weights}: expected 'random', 'pretrained' or an existing path"
         f"{nearest(weights, words[:2])}"
+    )
+
+
+def checkpoint_fault(weights: str) -> str | None:
+    """Check for a checkpoint that the models of etbench can read, from its first bytes.
+
+    A function of the user may read any other file.
+    """
+    path = Path(weights)
+    if path.is_dir():
+        if any(next(path.glob(name), None) for name in SAVED_WEIGHTS):
+            return None
+        return (
+            f"model.weights={weights}: the folder contains no weights ({', '.join(SAVED_WEIGHTS)}); "
+            "give one that save_pretrained wrote"
+        )
+    if not path.is_file():
+        return None
+    try:
+        with open_regular(path) as file:
+            first = file.read(9)
+    except OSError as error:
+        return f"model.weights={weights}: cannot be read: {error.strerror}"
+    is_saved = first[8:9] == b"{" if path.suffix == ".safetensors" else first.startswith((b"PK", b"\x80"))
+    if is_saved:
+        return None
+    return (
+        f"model.weights={weights}: not a checkpoint; give a .safetensors file, or a state dict that "
+        "torch.save wrote"
     )
 
 

@@ -28,7 +28,7 @@ class Estimate:
         times = BuildTimes(cache_folder(cells[0].cache.dir if cells else None))
         self._build_s = {cell.cell_id: times.expected(cell.stem) or UNKNOWN_S for cell in cells}
         self._measure_s = {cell.cell_id: cell.repeat.rounds_s for cell in cells}
-        self._builders = (cells[0].sweep.builders if cells else None) or default_builders()
+        self.builders = (cells[0].sweep.builders if cells else None) or default_builders()
         self._at_work: dict[str, float] = {}
         self._timing_since: float | None = None
         self._rounds = 0
@@ -59,6 +59,11 @@ class Estimate:
         """Return how long the rest will take, in seconds, or None if nothing is left."""
         if not self._measure_s and not self._build_s:
             return None
-        spent = sum(self._now() - begun for begun in self._at_work.values())
-        build_s = max(0.0, sum(self._build_s.values()) - spent)
-        return build_s / self._builders + sum(self._measure_s.values())
+        now = self._now()
+        builds = [
+            max(0.0, expected - (now - self._at_work.get(cell, now)))
+            for cell, expected in self._build_s.items()
+        ]
+        # Several builders do not make a single build faster.
+        build_s = max(sum(builds) / self.builders, *builds, 0.0)
+        return build_s + sum(self._measure_s.values())

@@ -21,7 +21,7 @@ __all__ = ["SweepLines"]
 class SweepLines:
     """Prints when a cell is built, ready and finished, and the progress of the timing every ten seconds.
 
-    The first line of a cell names its weights and data.
+    The first line of a cell names its weights and data, or the line of its program, if they are known then.
 
     Args:
         cells: those of the sweep; each line has the number of its cell if there are several.
@@ -51,16 +51,18 @@ class SweepLines:
         self._estimate.take(event)
         match event.kind:
             case "cell_started" if event.about:
-                self._about[event.cell_id] = f" ({event.about})"
+                self._about[event.cell_id] = event.about
             case "stage_started" if event.stage == "compile":
                 self._line(event, STAGE_WORDS[event.stage])
             case "stage_started" if event.cell_id not in self._begun:  # the first stage of its build
                 self._begun[event.cell_id] = self._now()
-                self._line(event, f"building{self._about.pop(event.cell_id, '')}{self._left()}")
+                about = self._about.pop(event.cell_id, "")
+                self._line(event, f"building{f' ({about})' if about else ''}{self._left()}")
             case "program_ready":
                 begun = self._begun.setdefault(event.cell_id, self._now())
                 took = f" in {seconds_text(self._now() - begun)}" if event.message == "built" else ""
-                self._line(event, f"program {event.message}{took}{self._about.pop(event.cell_id, '')}")
+                known = "; ".join(filter(None, [self._about.pop(event.cell_id, ""), event.about]))
+                self._line(event, f"program {event.message}{took}{f' ({known})' if known else ''}")
             case "progress":
                 self._line(event, event.message)
             case "round" if self._now() - self._told > TELL_EVERY_S:

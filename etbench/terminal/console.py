@@ -79,8 +79,11 @@ class ConsoleLog:
                 self._status.start()
             case "stage_finished" if words:
                 self._line(f"{words:<32} ", (f"{took:>9}", "dim"))
-            case "program_ready" if event.message != "built":
-                self._line(f"program {event.message}")
+            case "program_ready":
+                if event.message != "built":
+                    self._line(f"program {event.message}")
+                if event.about:  # known only now
+                    self._line(event.about)
             case "progress":
                 self._line((event.message, "dim"), ends_stage=False)
             case "round":

@@ -12,6 +12,7 @@ from PIL import Image
 
 from etbench.calibration import Batches, read_batches
 from etbench.calibration.derived import content
+from etbench.calibration.items import input_digests, picture_digest
 from etbench.config import Calibration, Cell
 from etbench.config.sections import InputSpec
 from etbench.engine.run import run_cells
@@ -303,3 +304,27 @@ def test_a_file_that_is_none_of_numpy_is_a_fault(tmp_path: Path) -> None:
         check_command_line([f"calibration.npz={tmp_path / 'own.npz'}"])
     with pytest.raises(ConfigError, match=r"gone\.npz: no such file"):
         check_command_line([f"calibration.npz={tmp_path / 'gone.npz'}"])
+
+
+def test_sample_data_are_named_and_pictures_of_the_calibration_have_checksums(tmp_path: Path) -> None:
+    assert read_batches(_samples(), ImageInputs(32)).samples
+    assert read_batches(_samples(), TEXT).samples
+    assert not read_batches(_samples(), FixedInputs((torch.randn(2, 3),))).samples
+    for number in range(8):
+        _picture(tmp_path / f"{number}.png", red=number)
+    own = read_batches(_samples(images=str(tmp_path)), ImageInputs(32))
+    assert not own.samples
+    used = {picture_digest(path) for path in own.pictures}
+    assert (own.picture_digests, own.input_digests) == (sorted(used), [])
+    every = {picture_digest(path) for path in tmp_path.iterdir()}
+    assert len(used) == 3 and used < every, "two others are for reference"
+
+
+def test_inputs_that_are_not_pictures_have_a_checksum_each() -> None:
+    batches = read_batches(_samples(), TEXT)
+    assert batches.picture_digests == []
+    assert len(batches.input_digests) == 3 * TEXT.batch
+    one, other = batches.calibration[0], batches.references[0]
+    assert set(input_digests(one)) < set(batches.input_digests)
+    assert not set(input_digests(other)) & set(batches.input_digests)
+    assert len(input_digests([torch.zeros(2, 3), torch.zeros(3)])) == 1, "the batch axis is not known"

@@ -77,6 +77,28 @@ def test_a_word_that_is_no_subcommand_is_refused_with_what_was_meant(
     assert expected in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["model=resnet18", "--dryrun"], "--dryrun (did you mean '--dry-run'?)"),
+        (["--dryrun", "model=resnet18", "precision=int8"], "--dryrun (did you mean '--dry-run'?)"),
+        (["show", "--srot", "p50", "outputs"], "--srot (did you mean '--sort'?)"),
+        (["show", "outputs", "--srot=p50"], "--srot (did you mean '--sort'?)"),
+        (["cache", "prune", "--max-bg", "3"], "--max-bg (did you mean '--max-gb'?)"),
+        (["upgrade", "--zzzzzz", "outputs"], "arguments: --zzzzzz\n"),
+        (["env", "list", "outputs"], "arguments: outputs\n"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_misspelt_option_is_refused_with_the_one_that_was_meant(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str], _signals: None
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert expected in capsys.readouterr().err
+
+
 def test_a_dry_run_lists_the_cells_and_writes_nothing(tmp_path: Path) -> None:
     grid = ["--config-dir", str(CONF), "model=tiny", "precision=fp32,int8", "delegate=portable,picky"]
     ((status, text, modules),) = _called(
@@ -90,6 +112,7 @@ def test_a_dry_run_lists_the_cells_and_writes_nothing(tmp_path: Path) -> None:
     assert "to build" in rows["tiny fp32 portable"]
     assert rows["tiny int8 picky"].rstrip().endswith("skipped: this test says so")
     assert "4 cells: 3 to build, 3 to time" in text
+    assert "3 builds without a recorded time, 60 s assumed for each" in text
     assert not HEAVY & modules
     assert not list(tmp_path.iterdir())
 

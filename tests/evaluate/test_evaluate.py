@@ -139,7 +139,9 @@ def test_a_data_set_that_is_not_there_is_a_fault_and_a_hook_is_part_of_the_ident
     assert plain.recipe == evaluated.recipe
 
 
-def test_options_of_the_function_need_no_plus_and_the_data_of_a_model_need_no_option() -> None:
+def test_options_of_the_function_need_no_plus_and_the_data_of_a_model_need_no_option(
+    tmp_path: Path,
+) -> None:
     sweep = ["-m", "evaluate._target_=accuracy_hooks.spread", "evaluate.scale=2,3"]
     assert check_command_line(sweep)[-1] == "++evaluate.scale=2,3"
     shown = ["--cfg", "job", "evaluate._target_=accuracy_hooks.spread", "evaluate.scale=2"]
@@ -147,8 +149,9 @@ def test_options_of_the_function_need_no_plus_and_the_data_of_a_model_need_no_op
     cell = compose(["model=digits", "evaluate=top1"])
     assert cell.evaluate.data == "etbench.data.digits.held_out"
     assert compose(cell.command).cell_id == cell.cell_id
-    other = compose(["model=digits", "evaluate=top1", f"evaluate.data={TESTS}"])
-    assert other.evaluate.data == str(TESTS)
+    np.savez(tmp_path / "own.npz", x=np.zeros((2, 1, 8, 8)), labels=np.zeros(2, int))
+    other = compose(["model=digits", "evaluate=top1", f"evaluate.data={tmp_path / 'own.npz'}"])
+    assert other.evaluate.data == str(tmp_path / "own.npz")
 
 
 def test_arrays_are_given_in_the_memory_format_of_the_program() -> None:
@@ -161,3 +164,76 @@ def test_arrays_are_given_in_the_memory_format_of_the_program() -> None:
     for example, expected in ((images.to(memory_format=torch.channels_last), True), (images, False)):
         (found,) = BuiltProgram(Method(), (example, ids))(images.numpy(), ids.numpy())
         assert found.tolist() == [expected, False]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """Data that do not fit an accuracy or a model, and some that do."""
+    for name in ("classes/a/1.png", "no_pictures/a/notes.txt", "no_classes/1.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"only its name is checked")
+    items = np.zeros((4, 3), np.float32)
+    arrays: dict[str, dict[str, np.ndarray]] = {
+        "fits": {"x": items, "labels": np.zeros(4, int)},
+        "with_batches": {"x": items.reshape(2, 2, 3), "labels": np.zeros(4, int)},
+        "fewer": {"x": items, "labels": np.zeros(3, int)},
+        "no_labels": {"x": items},
+        "two_inputs": {"x": items, "y": items, "labels": np.zeros(4, int)},
+        "no_items": {"x": items[:0], "labels": np.zeros(0, int)},
+    }
+    for name, content in arrays.items():
+        np.savez(tmp_path / f"{name}.npz", **content)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        ("classes", None),
+        ("fits.npz", None),
+        ("with_batches.npz", None),
+        ("no_pictures", "contain no picture"),
+        ("no_classes", "contains no folder"),
+        ("fewer.npz", "3 labels, but 'x' has the shape (4, 3)"),
+        ("no_labels.npz", "contains x; give an .npz with `labels`"),
+        ("two_inputs.npz", "contains x, y, labels"),
+        ("no_items.npz", "at least one item"),
+        ("no_classes/1.png", "not a file of arrays"),
+    ],
+)
+def test_labelled_data_that_do_not_fit_are_refused_before_the_build(
+    data: str, fault: str | None, files: Path
+) -> None:
+    argv = ["evaluate=top1", f"evaluate.data={files / data}"]
+    if fault is None:
+        check_command_line(argv)
+        return
+    with pytest.raises(ConfigError) as refused:
+        check_command_line(argv)
+    (found,) = refused.value.faults
+    assert found.startswith(f"evaluate.data={files / data}: ")
+    assert fault in found
+
+
+def test_pictures_are_refused_for_a_model_of_text(files: Path) -> None:
+    with pytest.raises(ConfigError, match="not fed with pictures"):
+        check_command_line(["model=distilbert", "evaluate=top1", f"evaluate.data={files / 'classes'}"])
+
+
+@pytest.mark.parametrize(
+    ("weights", "fault"),
+    [
+        ("no_classes/1.png", "not a checkpoint"),
+        ("no_classes", "contains no weights"),
+        ("fits.npz", None),  # a zip file, as torch.save writes them; what is in it is not read
+    ],
+)
+def test_weights_that_are_no_checkpoint_are_refused_before_the_build(
+    weights: str, fault: str | None, files: Path
+) -> None:
+    argv = [f"model.weights={files / weights}"]
+    if fault is None:
+        check_command_line(argv)
+    else:
+        with pytest.raises(ConfigError, match=fault):
+            check_command_line(argv)

@@ -12,8 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
+from etbench.calibration.items import input_digests, picture_digest
 from etbench.errors import EtbenchError
 from etbench.evaluate import BuiltProgram, PerItem, top1
+from etbench.evaluate.program import CalibrationItems
 from etbench.measure.passes.evaluation import item_answers
 from etbench.models.inputs import Normalization
 
@@ -227,3 +229,18 @@ def test_answers_that_are_not_one_boolean_per_label_are_refused(
 ) -> None:
     with pytest.raises(EtbenchError, match="`correct` is"):
         item_answers("top1", PerItem(correct, labels))
+
+
+def test_it_is_noted_which_items_the_program_was_calibrated_on(tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", inputs=ITEMS, labels=LABELS)
+    known = frozenset(input_digests([torch.from_numpy(np.concatenate([ITEMS[:2], ITEMS[:1] + 1]))]))
+    program = BuiltProgram(Logits(), [torch.zeros(2, 3)], None, CalibrationItems(inputs=known))
+    top1(program, data=str(tmp_path / "data.npz"))
+    assert len(program.met) == 2, "the third one is not in the data"
+
+    folder = _pictures(tmp_path / "data", {"0": ["red", "blue"], "1": ["green"], "2": ["blue"]})
+    pictures = frozenset({picture_digest(folder / "0" / "0.png"), "of another picture"})
+    calibrated = CalibrationItems(pictures=pictures)
+    program = BuiltProgram(Reddest(), [torch.zeros(2, 3, 4, 4)], PLAIN, calibrated)
+    top1(program, data=str(folder))
+    assert len(program.met) == 1

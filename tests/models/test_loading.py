@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 from running import CONF, etbench
 from torch import nn
 
 from etbench.config import Model
+from etbench.config.model_data import weights_words
+from etbench.config.sections import UNDECLARED
 from etbench.errors import EtbenchError
 from etbench.models import LoadedModel, load
 from etbench.models.inputs import FixedInputs
@@ -127,3 +130,23 @@ def test_unreachable_pretrained_weights_fail_at_load_and_never_become_random(tmp
         assert result.failure is not None
         assert (result.status, result.weights, result.failure.stage) == ("failed", "pretrained", "load")
         assert "pretrained weights" in result.failure.message
+
+
+def test_weights_are_not_declared_unless_the_function_or_its_option_says_where_they_are_from() -> None:
+    module = nn.Linear(3, 2)
+
+    def weights(declared: str | None, **options: str) -> str:
+        def function(weights: str = "") -> LoadedModel:
+            inputs = FixedInputs((torch.ones(1, 3),))
+            return LoadedModel(module, inputs, **({"weights": declared} if declared else {}))
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("tiny_models.tiny", function)
+            target = msgspec.structs.replace(_model("tiny"), options=options)
+            return load(target).weights
+
+    assert weights(None) == UNDECLARED
+    assert weights(None, weights="net.pt") == "net.pt"
+    assert weights("epoch 12") == "epoch 12"
+    assert weights_words(UNDECLARED) == "weights not declared"
+    assert weights_words("random") == "random weights"

@@ -22,7 +22,7 @@ from etbench.config.command import resume_arguments
 from etbench.config.sections import Requirement
 from etbench.errors import ConfigError
 from etbench.preflight.command_line import check_command_line
-from etbench.preflight.compose import compose
+from etbench.preflight.compose import compose, without_needless_plus
 from etbench.preflight.hydra_config import conf_dir
 from etbench.sweep.manifest import Manifest
 from etbench.sweep.resuming import resuming
@@ -537,3 +537,20 @@ def test_of_a_sweep_the_first_cell_is_shown(show: list[str]) -> None:
     assert check_command_line(argv) == [
         *(*show, "model=gpt2", "precision=int8", "+repeat.runs=2", "threads=1")
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "plain"),
+    [
+        ("++evaluate.data=photos", "evaluate.data=photos"),
+        ("++model.seq_len=16", "model.seq_len=16"),
+        ("++model.mine=3", "++model.mine=3"),
+        ("++model.config.num_labels=3", "++model.config.num_labels=3"),
+        ("++evaluate._target_=a.b", "evaluate._target_=a.b"),
+        ("model.seq_len=16", "model.seq_len=16"),
+        ("+model.mine=3", "+model.mine=3"),
+    ],
+)
+def test_the_command_of_a_cell_has_no_plus_that_it_does_not_need(given: str, plain: str) -> None:
+    found = without_needless_plus(given, {"model": "distilbert", "evaluate": "top1"}, [conf_dir()])
+    assert found == plain

@@ -216,7 +216,7 @@ def test_without_a_terminal_a_sweep_prints_a_line_for_what_matters() -> None:
     out, seconds = io.StringIO(), [0.0]
     lines = SweepLines(cells, Console(file=out, width=200), now=lambda: seconds[0])
     cell_id = cells[1].cell_id
-    about = {"weights": "random", "data": "sample photographs"}
+    about = {"weights": "random weights", "data": "etbench's sample photographs"}
     lines(Event(kind="cell_started", message=cell_id, cell_id=cell_id, **about))
     for stage in ("import", "load", "lower"):
         lines(Event(kind="stage_started", stage=stage, cell_id=cell_id))
@@ -231,7 +231,7 @@ def test_without_a_terminal_a_sweep_prints_a_line_for_what_matters() -> None:
     assert {head for head, _ in said} == {"[2/2] resnet18 int8"}
     words = [re.sub(r", about .* left$", ", about … left", text) for _, text in said]
     assert words == [
-        "building (random weights; sample photographs), about … left",
+        "building (random weights; etbench's sample photographs), about … left",
         "program built in 7 s",
         *(f"timing {done}/30, about … left" for done in (4, 15, 26)),
         "ok in 37 s: out/a.json",
@@ -264,3 +264,14 @@ def test_the_estimate_shrinks_with_what_is_done_and_ends_with_nothing_left() -> 
     assert left[0] >= left[1] > left[2] > 0
     assert left[-1] is None
     assert estimate.building == 0
+
+
+@pytest.mark.parametrize(("precisions", "builds_s"), [(1, 60.0), (3, 90.0)])
+def test_several_builders_do_not_make_a_single_build_faster(
+    precisions: int, builds_s: float, tmp_path: Path
+) -> None:
+    names = ["fp32", "fp16", "int8"][:precisions]
+    same = ["model=resnet18", "sweep.builders=2", f"cache.dir={tmp_path}"]
+    cells = [compose([*same, f"precision={name}"]) for name in names]
+    left_s = Estimate(cells).left_s()
+    assert left_s == pytest.approx(builds_s + sum(cell.repeat.rounds_s for cell in cells))

@@ -10,14 +10,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from etbench.artifact import DataUse
 from etbench.artifact.arrays import read_notes
 from etbench.artifact.references import read_references
 from etbench.artifact.sources import Sources
 from etbench.builder.recording import Recorder
 from etbench.config.component import instantiate
+from etbench.config.sections import IMAGE_SUFFIXES
 from etbench.errors import EtbenchError
 from etbench.evaluate.items import PerItem
-from etbench.evaluate.program import BuiltProgram
+from etbench.evaluate.program import BuiltProgram, CalibrationItems
 from etbench.measure.pass_results import Evaluation, ItemAnswers
 from etbench.models.inputs import Normalization
 from etbench.runtime.program import load
@@ -26,9 +28,16 @@ __all__ = ["evaluate_program", "item_answers"]
 
 
 def evaluate_program(
-    folder: Path, threads: int, target: str, options: dict[str, Any], executor: str | None = None
+    folder: Path,
+    threads: int,
+    target: str,
+    options: dict[str, Any],
+    executor: str | None = None,
+    use: DataUse | None = None,
 ) -> Evaluation:
     """Call the function that `target` names with the program and its options.
+
+    `use` names the data that the program was calibrated on, which may be among those that it is judged on.
 
     Raises:
         EtbenchError: of stage ``load_program`` if the runtime refuses the program, ``evaluate`` if the
@@ -36,10 +45,15 @@ def evaluate_program(
 
     """
     normalization = Normalization.from_notes(read_notes(folder))
-    program = BuiltProgram(load(folder, threads, executor), read_references(folder)[0][0], normalization)
+    calibrated_on = CalibrationItems(
+        frozenset(use.calibration_pictures if use else ()), frozenset(use.calibration_inputs if use else ())
+    )
+    example = read_references(folder)[0][0]
+    program = BuiltProgram(load(folder, threads, executor), example, normalization, calibrated_on)
     recorder = Recorder()
     with recorder.reading() as reads:
         found = instantiate(target, {"program": program} | options, stage="evaluate")
+    program.meets(Path(path) for path in reads.files if Path(path).suffix.lower() in IMAGE_SUFFIXES)
     if not isinstance(found, dict) or not all(map(_is_figure, found.items())):
         raise EtbenchError(
             f"{target} returned {found!r:.200}",
@@ -55,6 +69,7 @@ def evaluate_program(
         figures={name: answers[name].share if name in answers else figures[name] for name in found},
         items=answers,
         sources=sources if isinstance(sources, Sources) else None,
+        calibration_items=len(program.met),
     )
 
 

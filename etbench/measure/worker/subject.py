@@ -97,6 +97,7 @@ class RunningSubject:
                         threads=self.threads,
                         target=asked.evaluate.target,
                         options=asked.evaluate.options,
+                        data_use=asked.data_use,
                     ),
                     Evaluation,
                 )

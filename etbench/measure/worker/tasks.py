@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from etbench.artifact import DataUse
 from etbench.config import XnnpackRuntime
 
 __all__ = [
@@ -96,6 +97,7 @@ class EvaluateTask(_Task, frozen=True, kw_only=True, tag="evaluate"):
 
     target: str
     options: dict[str, Any]
+    data_use: DataUse | None = None
 
 
 class ProfileTask(_Task, frozen=True, kw_only=True, tag="profile"):
@@ -191,7 +193,9 @@ def perform(task: Task, tell: Callable[[str], None]) -> Struct:
         case EvaluateTask():
             from etbench.measure.passes.evaluation import evaluate_program
 
-            return evaluate_program(folder, task.threads, task.target, task.options, task.executor)
+            return evaluate_program(
+                folder, task.threads, task.target, task.options, task.executor, task.data_use
+            )
         case ProfileTask():
             from etbench.measure.passes.profiling import profile_program, read_profile
 

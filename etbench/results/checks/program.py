@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from etbench.artifact.quantized_words import quantized_words
+from etbench.config.model_data import SAMPLES
+from etbench.config.sections import UNDECLARED
 from etbench.results.checks.check import Check
 from etbench.results.schema import Result, emulated_words
 from etbench.text import and_more, counted
@@ -11,6 +13,7 @@ __all__ = ["PROGRAM_CHECKS"]
 
 MOSTLY = 0.5  # of the multiply-accumulates, or of the weights' bytes
 FLOAT_BYTES, INTEGER_BYTES = 4, 1  # of a weight; integers of four bits take less
+UNDECLARED_WORDS = (UNDECLARED, "custom")  # the second one in results of older versions
 SOURCES = {"example": "the example inputs of the model's function", "made_up": "made-up values"}
 
 
@@ -24,6 +27,32 @@ def _on_example(result: Result) -> str | None:
         return None
     derived = f", and compared on {counted(use.derived, 'input')} derived from it" if use.derived else ""
     return f"calibrated on {counted(use.calibrated_on, 'batch')} of {SOURCES[use.source]}{derived}"
+
+
+def _undeclared(result: Result) -> str | None:
+    if result.weights not in UNDECLARED_WORDS:
+        return None
+    return "the model's function does not declare its weights, so they may be random"
+
+
+def _on_samples(result: Result) -> str | None:
+    use = result.artifact.data_use if result.artifact else None
+    if use is None or not use.samples or not use.calibrated_on or result.weights == "random":
+        return None
+    data = SAMPLES.get(use.source, "sample data")
+    return f"calibrated on {counted(use.calibrated_on, 'batch')} of {data}, not on data of yours"
+
+
+def _accuracy_on_calibration(result: Result) -> str | None:
+    use, met = result.artifact.data_use if result.artifact else None, result.evaluation_on_calibration
+    if use is None or not met:
+        return None
+    used, what = use.calibration_pictures, "picture"
+    if not used:
+        used, what = use.calibration_inputs, "input"
+    return (
+        f"{met} of the {counted(len(used), what)} that it was calibrated on are in the data of its accuracy"
+    )
 
 
 def _judged_on_calibration(result: Result) -> str | None:
@@ -96,11 +125,28 @@ PROGRAM_CHECKS = (
         "give real inputs: calibration.npz=<file>, or a model function that returns a list of examples",
     ),
     Check(
+        "calibration.samples",
+        "warning",
+        "The value ranges of the precision come from etbench's sample data, not from data of yours. Cells "
+        "with random weights do not have this finding, because their accuracy says nothing anyway.",
+        _on_samples,
+        "give data like those in production: calibration.images=<folder of pictures>, "
+        "calibration.text=<file of sentences> or calibration.npz=<file of inputs>",
+    ),
+    Check(
         "calibration.judged_on_itself",
         "warning",
         "Parity is taken on the inputs that the program was calibrated on, so it is too good.",
         _judged_on_calibration,
         "give more inputs: calibration.npz=<file>, or a model function that returns a list of examples",
+    ),
+    Check(
+        "accuracy.calibration_items",
+        "warning",
+        "The accuracy is measured on items that the precision was calibrated on, so it may be too good.",
+        _accuracy_on_calibration,
+        "calibrate on other items than those of the accuracy: give calibration.images, calibration.text or "
+        "calibration.npz data that evaluate.data does not contain",
     ),
     Check(
         "precision.little_quantized",
@@ -162,5 +208,14 @@ PROGRAM_CHECKS = (
         "weights only.",
         _random,
         "give trained weights: model.weights=pretrained, or a path",
+    ),
+    Check(
+        "weights.undeclared",
+        "note",
+        "The function of the model does not declare where its weights come from, so it is not known whether "
+        "they are trained. Accuracy and SQNR of random weights say nothing about trained ones.",
+        _undeclared,
+        'declare them: return LoadedModel(module, inputs, weights="<where they come from>"), or give the '
+        "function an argument `weights` and set model.weights",
     ),
 )

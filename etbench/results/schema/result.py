@@ -204,7 +204,8 @@ class Result(Struct, frozen=True, kw_only=True):
     whose `parity` is that of the inputs that the rounds use, and `latency_at_other_sizes` for those of its
     sizes that the user named. `no_profile` is why operators were not timed although that was asked for.
     `evaluation` has the results of the user's accuracy hook, `evaluation_items` which items of the data set
-    are right, for those that are a share of items, and `evaluation_sources` the code and data that it read.
+    are right, for those that are a share of items, and `evaluation_sources` the code and data that it read,
+    and `evaluation_on_calibration` how many of the items that the program was calibrated on are among them.
     `reason` explains why a cell was skipped, or only built. `command` has the arguments of ``python -m
     etbench`` for this cell alone, in the folder it was run in. `pte_file` and `log_file` are relative to the
     result. `stage_s` is the time of each stage; `config` is the whole composed YAML. `source` is the tool
@@ -258,6 +259,7 @@ class Result(Struct, frozen=True, kw_only=True):
     evaluation: dict[str, float | None] | None = None
     evaluation_items: dict[str, ItemAnswers] = {}
     evaluation_sources: Sources | None = None
+    evaluation_on_calibration: Count = 0
     pte_file: str | None = None
     log_file: str | None = None
     stage_s: dict[str, Duration] = {}

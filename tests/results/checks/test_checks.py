@@ -61,9 +61,22 @@ PROVOKED: dict[str, Callable[[MakeResult], Result]] = {
     "calibration.example_only": lambda make: _artifact(
         make(precision="int8"), data_use=DataUse(source="example", calibrated_on=1, compared_on=4, derived=4)
     ),
+    "calibration.samples": lambda make: _artifact(
+        make(precision="int8", weights="net.pt"),
+        data_use=DataUse(source="images", calibrated_on=10, compared_on=4, samples=True),
+    ),
     "calibration.judged_on_itself": lambda make: _artifact(
         make(precision="int8"),
         data_use=DataUse(source="npz", calibrated_on=1, compared_on=1, compared_on_calibration=True),
+    ),
+    "accuracy.calibration_items": lambda make: msgspec.structs.replace(
+        _artifact(
+            make(precision="int8"),
+            data_use=DataUse(
+                **{"source": "images", "calibrated_on": 2, "compared_on": 4}, calibration_pictures=["a", "b"]
+            ),
+        ),
+        evaluation_on_calibration=1,
     ),
     "precision.little_quantized": lambda make: _artifact(
         make(precision="int8"),
@@ -93,6 +106,7 @@ PROVOKED: dict[str, Callable[[MakeResult], Result]] = {
         environment=msgspec.structs.replace(ENVIRONMENT, emulator="qemu-aarch64, CPU cortex-a76")
     ),
     "weights.random": lambda make: make(weights="random"),
+    "weights.undeclared": lambda make: make(weights="undeclared"),
     "threads.more": lambda make: _environment(make(), threads=1, busy_threads=2),
     "threads.fewer": lambda make: _environment(make(), threads=2, busy_threads=1),
     "precision.own_quantization": lambda make: _artifact(make(), quantization="own", own_reason="asked for"),
