@@ -37,6 +37,8 @@ __all__ = [
     "print_left_out",
     "print_paths",
     "read_all",
+    "read_files",
+    "say_on_stderr",
 ]
 
 
@@ -116,7 +118,12 @@ def _why_empty(path: Path) -> str:
 
 
 def read_all(paths: Sequence[Path]) -> list[Result]:
-    """Read all results, and print to stderr what was left out.
+    """Read all results; see `read_files`."""
+    return [result for _, result in read_files(paths)]
+
+
+def read_files(paths: Sequence[Path]) -> list[tuple[Path, Result]]:
+    """Read all results with their files, and print to stderr what was left out.
 
     Raises:
         EtbenchError: if there are no results.
@@ -127,7 +134,7 @@ def read_all(paths: Sequence[Path]) -> list[Result]:
     check_results(paths)
     found, unreadable = read_results(paths)
     print_left_out(unreadable)
-    return [result for _, result in found]
+    return found
 
 
 def file_stem(result: Result) -> str:
@@ -141,6 +148,11 @@ def json_text(value: Any) -> str:
     import msgspec
 
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def say_on_stderr(text: str) -> None:
+    """Print a line about the progress."""
+    print(terminal_text(text), file=sys.stderr)
 
 
 def print_left_out(errors: Iterable[UnreadableError]) -> None:

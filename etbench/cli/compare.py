@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etbench.cli.arguments import share
-from etbench.cli.common import json_text, read_all
+from etbench.cli.common import json_text, read_files, say_on_stderr
 from etbench.errors import EtbenchError
 from etbench.system.files import append_to, replace_file
 
 if TYPE_CHECKING:
+    from etbench.engine.diff import Found
     from etbench.results.comparison.compare import Comparison
     from etbench.results.comparison.outcome import Outcome
 
@@ -85,6 +86,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "kernel and libraries (versions), or threads and runner (settings) differ",
     )
     parser.add_argument(
+        "--why",
+        action="store_true",
+        help="profile both programs of each cell that became faster or slower, interleaved, and name the "
+        "part that changed most, as `etbench diff --measure` does; this also runs programs that are kept "
+        "beside the results",
+    )
+    parser.add_argument(
         "--drift",
         type=share,
         metavar="3%",
@@ -119,10 +127,10 @@ def _compared(args: argparse.Namespace) -> tuple[Comparison, Outcome]:
 
     conditions = [parse_condition(text) for text in args.fail_if]
     folder = cache_folder(None)
-    base, new = (read_all([resolved(where, folder)]) for where in (args.base, args.new))
+    base, new = (read_files([resolved(where, folder)]) for where in (args.base, args.new))
     comparison = compare_results(
-        base,
-        new,
+        [result for _, result in base],
+        [result for _, result in new],
         threshold=args.fail_above,
         across=args.across,
         drift=args.drift,
@@ -131,8 +139,33 @@ def _compared(args: argparse.Namespace) -> tuple[Comparison, Outcome]:
     )
     if not (comparison.cells or comparison.failing or comparison.not_measured or comparison.wrong):
         raise EtbenchError(f"{args.base} and {args.new} have no measured cell in common", stage="compare")
+    if args.why:
+        comparison = _with_reasons(comparison, base, new)
     allow = {"missing": args.allow_missing, "undecided": args.allow_undecided}
     return comparison, comparison.outcome([reason for reason, allowed in allow.items() if allowed])
+
+
+def _with_reasons(comparison: Comparison, base: Sequence[Found], new: Sequence[Found]) -> Comparison:
+    """Add to each cell that became faster or slower what is shown to be the cause, or why that is unknown."""
+    import msgspec
+
+    from etbench.engine.diff import difference_between
+    from etbench.results.comparison.pairing import pair_results
+    from etbench.results.diff.words import answer
+
+    files = {id(result): path for path, result in (*base, *new)}
+    pairs = pair_results((result for _, result in base), (result for _, result in new)).pairs
+    why = {}
+    for cell, (old, now) in zip(comparison.cells, pairs, strict=True):
+        if cell.verdict not in ("faster", "slower"):
+            continue
+        sides = (files[id(old)], old), (files[id(now)], now)
+        say_on_stderr(f"profiling both programs of {cell.name}")
+        try:
+            why[cell.name] = answer(difference_between(*sides, measure=True, say=say_on_stderr))
+        except EtbenchError as error:
+            why[cell.name] = f"unknown: {error.message}"
+    return msgspec.structs.replace(comparison, why=why)
 
 
 @contextmanager

@@ -7,19 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etbench.cli.arguments import count
-from etbench.cli.common import OK, UNDECIDED, check_results, json_text, print_left_out
+from etbench.cli.common import OK, UNDECIDED, check_results, json_text, print_left_out, say_on_stderr
 from etbench.errors import EtbenchError
-from etbench.escaping import terminal_text
 
 if TYPE_CHECKING:
     from etbench.drawing import Picture
     from etbench.results.diff.difference import Difference
-    from etbench.results.diff.profiled import Profiled
     from etbench.results.schema import Result
 
 __all__ = ["configure", "run"]
 
-STORED = "operators' times: from the profiles in the results, which were not interleaved"
 PICTURES: dict[str, Picture] = {".svg": "svg", ".png": "png", ".pdf": "pdf"}
 Found = tuple[Path, "Result"]
 
@@ -68,6 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run it and return the exit status."""
+    from etbench.engine.diff import difference_between
     from etbench.results.diff.words import diff_markdown
 
     a = _chosen(args.a, args.words_a, args.where, "A")
@@ -76,7 +74,9 @@ def run(args: argparse.Namespace) -> int:
         raise EtbenchError(
             f"A and B are the same result, {a[0]}; choose two cells with --a and --b", stage="diff"
         )
-    found = _difference(args, a, b)
+    found = difference_between(
+        a, b, measure=args.measure, blocks=args.blocks, max_seconds=args.max_seconds, say=say_on_stderr
+    )
     if args.format == "json":
         print(json_text(found))
     elif args.format == "markdown":
@@ -123,64 +123,6 @@ def _names(result: Result) -> set[str]:
 
 def _stem(result: Result) -> str:
     return f"{result.model_name}_{result.precision_short}_{result.delegate}"
-
-
-def _difference(args: argparse.Namespace, a: Found, b: Found) -> Difference:
-    from etbench.results.diff.difference import difference_of
-    from etbench.results.diff.profiled import stored
-
-    notes = []
-    if args.measure is not False:
-        try:
-            profiles = _measured(args, a, b)
-        except EtbenchError as error:
-            if args.measure or error.stage != "diff":
-                raise
-            notes.append(f"not measured now: {error.message}")
-        else:
-            blocks = len(profiles[0].latency_ms)
-            how = f"operators' times: measured now, interleaved in {blocks} blocks"
-            return difference_of(a[1], b[1], profiles, how=how)
-    both = stored(a[1]), stored(b[1])
-    without = [_stem(one) for (_, one), profile in zip((a, b), both, strict=True) if profile is None]
-    if both[0] is None or both[1] is None:
-        reason = f"; {notes[0]}" if notes else ""
-        raise EtbenchError(
-            f"{' and '.join(without)}: no profile in the result{reason}; measure it with profile=true, or "
-            "with keep_pte=true or the cache, so that its program can be profiled here",
-            stage="diff",
-        )
-    return difference_of(a[1], b[1], (both[0], both[1]), how=STORED, notes=notes)
-
-
-def _measured(args: argparse.Namespace, a: Found, b: Found) -> tuple[Profiled, Profiled]:
-    from etbench.builder.cache import Cache, cache_folder
-    from etbench.engine.diff import measure_sides, sides_at_hand
-    from etbench.events import Event
-    from etbench.system.workspace import workspace
-
-    def said(event: Event) -> None:
-        if event.kind == "round":
-            _say(f"block {event.done} of {event.of}")
-
-    with workspace(None) as scratch:
-        cache = Cache(cache_folder(None), 0, None)
-        sides = sides_at_hand((a, b), cache, scratch, kept=bool(args.measure))
-        return measure_sides(
-            sides,
-            blocks=args.blocks,
-            max_seconds=args.max_seconds,
-            scratch=scratch,
-            log=scratch / "log",
-            on_event=said,
-            on_wait=_say,
-        )
-
-
-def _say(text: str) -> None:
-    import sys
-
-    print(terminal_text(text), file=sys.stderr)
 
 
 def _print(found: Difference) -> None:

@@ -8,22 +8,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from etbench.artifact import GraphOperator, is_code, program_path, references_path
-from etbench.builder.cache import Cache, recipe_key
+from etbench.builder.cache import Cache, cache_folder, recipe_key
 from etbench.config import Evaluate, Measure, Repeat, parse
 from etbench.devices.host import turn_of
 from etbench.engine.baseline import Baseline
 from etbench.errors import EtbenchError
-from etbench.events import OnEvent
+from etbench.events import Event, OnEvent
 from etbench.host.environment import read_environment
 from etbench.host.fingerprint import machine_name
 from etbench.measure.profile_rounds import ProfileRequest, Profiles
 from etbench.measure.protocol import MeasureRequest, Subject
-from etbench.results.diff.profiled import Profiled, from_blocks
+from etbench.results.diff.difference import Difference, difference_of
+from etbench.results.diff.profiled import Profiled, from_blocks, stored
 from etbench.results.schema import Result
 from etbench.system.files import copy_regular, link_or_copy, sha256
 from etbench.system.process import worker
+from etbench.system.workspace import workspace
 
-__all__ = ["BLOCKS", "MAX_SECONDS", "Side", "measure_sides", "sides_at_hand"]
+__all__ = ["BLOCKS", "MAX_SECONDS", "Found", "Side", "difference_between", "measure_sides", "sides_at_hand"]
+
+Found = tuple[Path, Result]  # a result and its file
+STORED = "operators' times: from the profiles in the results, which were not interleaved"
 
 STAGE = "diff"
 BLOCKS, MAX_SECONDS = 15, 120.0
@@ -40,8 +45,74 @@ class Side:
     operators: list[GraphOperator]
 
 
+def difference_between(
+    a: Found,
+    b: Found,
+    *,
+    measure: bool | None = None,
+    blocks: int = BLOCKS,
+    max_seconds: float = MAX_SECONDS,
+    say: Callable[[str], None],
+) -> Difference:
+    """Return where the difference between the latencies of two results lies.
+
+    Args:
+        a: the first result and its file.
+        b: the second one.
+        measure: True to profile both programs now, also those kept beside their results, which are run; None
+            if both are in the cache, else from the profiles in the results; False only from these.
+        blocks: how many are measured.
+        max_seconds: no block begins after this time, but the first three.
+        say: receives lines about the progress.
+
+    Raises:
+        EtbenchError: of stage ``diff`` if they are not at hand, or what the measuring process reported.
+
+    """
+    notes = []
+    if measure is not False:
+        try:
+            profiles = _measured((a, b), kept=bool(measure), blocks=blocks, max_seconds=max_seconds, say=say)
+        except EtbenchError as error:
+            if measure or error.stage != STAGE:
+                raise
+            notes.append(f"not measured now: {error.message}")
+        else:
+            how = f"operators' times: measured now, interleaved in {len(profiles[0].latency_ms)} blocks"
+            return difference_of(a[1], b[1], profiles, how=how)
+    both = stored(a[1]), stored(b[1])
+    without = [_name(one) for (_, one), profile in zip((a, b), both, strict=True) if profile is None]
+    if both[0] is None or both[1] is None:
+        reason = f"; {notes[0]}" if notes else ""
+        raise EtbenchError(
+            f"{' and '.join(without)}: no profile in the result{reason}; measure it with profile=true, or "
+            "with keep_pte=true or the cache, so that its program can be profiled here",
+            stage=STAGE,
+        )
+    return difference_of(a[1], b[1], (both[0], both[1]), how=STORED, notes=notes)
+
+
+def _measured(
+    found: tuple[Found, Found], *, kept: bool, blocks: int, max_seconds: float, say: Callable[[str], None]
+) -> tuple[Profiled, Profiled]:
+    def said(event: Event) -> None:
+        if event.kind == "round":
+            say(f"block {event.done} of {event.of}")
+
+    with workspace(None) as scratch:
+        return measure_sides(
+            sides_at_hand(found, Cache(cache_folder(None), 0, None), scratch, kept=kept),
+            blocks=blocks,
+            max_seconds=max_seconds,
+            scratch=scratch,
+            log=scratch / "log",
+            on_event=said,
+            on_wait=say,
+        )
+
+
 def sides_at_hand(
-    found: tuple[tuple[Path, Result], tuple[Path, Result]], cache: Cache, scratch: Path, *, kept: bool
+    found: tuple[Found, Found], cache: Cache, scratch: Path, *, kept: bool
 ) -> tuple[Side, Side]:
     """Return both programs, with their reference inputs.
 

@@ -41,7 +41,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
     `failing` are the cells of `new` that failed, with the error; `not_measured` those that the baseline
     measured and `new` skipped or only built, with the reason; `wrong` those of `new` that it measured but
-    whose program is wrong, with the findings; `violations` are the cells that violate a condition.
+    whose program is wrong, with the findings; `violations` are the cells that violate a condition. `why` has,
+    if it was asked for, what changed most in cells that became faster or slower, by their names.
     """
 
     threshold: float
@@ -52,6 +53,7 @@ class Comparison(Struct, frozen=True, kw_only=True):
     not_measured: list[CellFault] = []
     wrong: list[CellFault] = []
     violations: list[Violation] = []
+    why: dict[str, str] = {}
 
     def outcome(self, allow: Collection[str] = ()) -> Outcome:
         """Return what applies and the exit status; `allow` are reasons that do not count, see `REASONS`."""

@@ -68,6 +68,7 @@ def beside_the_table(comparison: Comparison) -> list[str]:
         for cell in comparison.cells
         if cell.measured_with
     ]
+    lines += [f"why {cell}: {words}" for cell, words in comparison.why.items()]
     if same := [cell.name for cell in comparison.cells if cell.same_program]:
         lines.append(f"the same program as the baseline's: {and_more(same)}")
     for what, names in (

@@ -391,6 +391,17 @@ def test_the_command_ends_with_3_on_a_regression(
     assert "a regression" not in capsys.readouterr().out
 
 
+def test_why_looks_at_the_cells_that_changed_and_says_if_that_is_not_possible_here(
+    folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", *folders, "--why", "--format", "json"]) == 3
+    ((cell, words),) = json.loads(capsys.readouterr().out)["why"].items()
+    assert cell == "slow fp32 xnnpack"
+    assert words.startswith("unknown: ")
+    assert main(["compare", *folders, "--why"]) == 3
+    assert "why slow fp32 xnnpack: unknown: slow_fp32_xnnpack was measured on" in capsys.readouterr().out
+
+
 def test_the_command_speaks_json_and_markdown(
     folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
