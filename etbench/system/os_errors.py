@@ -39,7 +39,18 @@ def os_error_text(error: OSError) -> str:
 
     """
     named = error.filename2 or error.filename
+    if named is None and error.errno == errno.ENOENT and _is_nowhere():
+        return "the current folder no longer exists; change to another one"
     subject = target_of_temporary(Path(os.fsdecode(named))) if isinstance(named, str | bytes) else named
     what = error.strerror or str(error) or type(error).__name__
     remedy = REMEDIES.get(error.errno or 0)
     return f"{f'{subject}: ' if subject else ''}{what}{f'; {remedy}' if remedy else ''}"
+
+
+def _is_nowhere() -> bool:
+    """Return whether the current folder was removed."""
+    try:
+        os.getcwd()  # noqa: PTH109
+    except FileNotFoundError:
+        return True
+    return False

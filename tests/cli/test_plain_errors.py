@@ -272,3 +272,16 @@ def test_an_ordinary_user_is_told_what_is_not_permitted(make_result: MakeResult)
         assert status == 2, command
         assert expected[command] in printed, command
         assert "Traceback" not in printed
+
+
+def test_a_current_folder_that_was_removed_is_named(tmp_path: Path) -> None:
+    gone = f'd={tmp_path}/gone; mkdir "$d" && cd "$d" && rmdir "$d" && '
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{gone}exec {sys.executable} -m etbench --dry-run model=digits"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "the current folder no longer exists; change to another one\n"
