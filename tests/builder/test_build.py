@@ -67,7 +67,11 @@ def test_the_users_own_inputs_are_what_it_is_calibrated_on_and_compared_with(tmp
     data = f"{tmp_path / 'own.npz'}, which has 5 batches"
     assert artifact.calibration == f"3 batches of size 1 from {data}; histogram observer"
     assert artifact.data == data
-    assert artifact.data_use == DataUse(source="npz", calibrated_on=3, compared_on=2)
+    digests = artifact.data_use.calibration_inputs
+    assert artifact.data_use == DataUse(
+        source="npz", calibrated_on=3, compared_on=2, calibration_inputs=digests
+    )
+    assert len(digests) == 3
     inputs, _ = read_references(tmp_path / "a")
     assert [batch[0].tolist() for batch in inputs] == own[:2].tolist()
 
@@ -76,7 +80,13 @@ def test_a_program_that_was_calibrated_on_its_example_is_timed_with_it_and_compa
     tmp_path: Path,
 ) -> None:
     int8 = build_here(tmp_path / "int8", "model=ones_example", "precision=int8")
-    assert int8.data_use == DataUse(source="example", calibrated_on=1, compared_on=4, derived=4)
+    assert int8.data_use == DataUse(
+        source="example",
+        calibrated_on=1,
+        compared_on=4,
+        derived=4,
+        calibration_inputs=int8.data_use.calibration_inputs,
+    )
     inputs, outputs = read_references(tmp_path / "int8")
     assert torch.equal(inputs[0][0], torch.ones(1, 64)), "what is timed"
     assert first_compared(tmp_path / "int8") == 1

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import torch
 import yaml
 from other_python import other_python
 from running import CONF, environment
@@ -151,11 +152,11 @@ def test_the_contents_of_weights_and_pictures_count_not_their_names_alone(tmp_pa
     weights, pictures = tmp_path / "w.pt", tmp_path / "pictures"
     pictures.mkdir()
     (pictures / "one.png").write_bytes(b"one")
-    weights.write_bytes(b"first")
+    torch.save({"one": torch.zeros(1)}, weights)
     asked = ("model=resnet18", f"model.weights={weights}", f"calibration.images={pictures}")
     first = _key(*asked)
     assert _key(*asked) == first
-    weights.write_bytes(b"other")
+    torch.save({"one": torch.ones(1)}, weights)
     second = _key(*asked)
     (pictures / "two.png").write_bytes(b"two")
     assert len({first, second, _key(*asked)}) == 3
@@ -163,6 +164,7 @@ def test_the_contents_of_weights_and_pictures_count_not_their_names_alone(tmp_pa
 
 def test_a_saved_folder_counts_by_its_contents(tmp_path: Path) -> None:
     (folder := tmp_path / "owner").mkdir()
+    (folder / "model.safetensors").touch()
     keys = []
     for text in ("{}", "{ }"):
         (folder / "config.json").write_text(text)
