@@ -137,9 +137,8 @@ class CellRun:
         """Return which data the program is built and compared with; `kind` is that of a loaded model."""
         model = self.cell.model
         data = data_words(model, self.cell.calibration, kind)
-        if not data or model.memory_format == "contiguous":
-            return data
-        return f"{data}, {model.memory_format.replace('_', ' ')}"
+        layout = "" if model.memory_format == "contiguous" else model.memory_format.replace("_", " ")
+        return ", ".join(filter(None, (data, layout)))
 
     def emit(self, event: Event) -> None:
         """Add the cell to an event, log it and pass it on."""

@@ -27,7 +27,7 @@ def run(tmp_path: Path) -> CellRun:
     """A cell with a base, both built."""
     run = CellRun(compose(["model=tiny"], config_dir=CONF), tmp_path, tmp_path, None)
     run.program = SimpleNamespace(  # type: ignore[assignment]
-        built=SimpleNamespace(artifact=SimpleNamespace(logits_axis=None, timed_sizes=[])),
+        built=SimpleNamespace(artifact=SimpleNamespace(logits_axis=None, timed_sizes=[], data_use=None)),
         folder=tmp_path / "new",
     )
     run.base = SimpleNamespace(  # type: ignore[assignment]

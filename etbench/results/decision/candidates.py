@@ -38,11 +38,16 @@ COMPARED_BY = [  # columns that a comparison of two latencies needs
 
 
 class Ratio(Struct, frozen=True, kw_only=True):
-    """How many times as fast a cell is as another one, with bounds that hold however the two were timed."""
+    """How many times as fast a cell is as another one.
+
+    `low` and `high` are its interval if rounds of both were `interleaved`; otherwise they are at least a
+    factor of two on either side, which is assumed to be more than any two runs are apart.
+    """
 
     factor: float
     low: float
     high: float
+    interleaved: bool = True
 
     @property
     def inverse(self) -> tuple[float, float, float]:
@@ -76,10 +81,10 @@ def ratios(pairs: Sequence[tuple[Candidate, Candidate]], *, confidence: float = 
         return []
     new, bases = (_frame([pair[side] for pair in pairs]) for side in (0, 1))
     factors = speedups(bases, new, confidence=confidence)["speedup"]
-    low, high, _ = strict_bounds(bases, new, confidence=confidence)
+    low, high, interleaved = strict_bounds(bases, new, confidence=confidence)
     return [
-        Ratio(factor=float(factor), low=float(least), high=float(most))
-        for factor, least, most in zip(factors, low, high, strict=True)
+        Ratio(factor=float(factor), low=float(least), high=float(most), interleaved=bool(together))
+        for factor, least, most, together in zip(factors, low, high, interleaved, strict=True)
     ]
 
 

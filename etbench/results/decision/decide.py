@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -273,7 +273,10 @@ def _answer(
         ruled_out=contest.out,
         settle=_settle([cell for cell in cells if cell.name in close]) if len(close) > 1 else None,
         unclear=unclear,
-        notes=list(_notes(cells, rules)),
+        notes=[
+            *_notes(cells, rules),
+            *([] if close or rules.objective != METRIC else _assumed(cells, to_ship)),
+        ],
     )
 
 
@@ -296,6 +299,16 @@ def _choice(cell: Candidate, rules: Rules, to_ship: Ratio | None = None) -> Choi
         times_ship=to_ship,
         trust=result.uncertain,
     )
+
+
+def _assumed(cells: Sequence[Candidate], to_ship: Mapping[str, Ratio]) -> Iterator[str]:
+    """Name the cells that the recommended one is faster than without rounds that show it."""
+    names = [one.name for one in cells if one.name in to_ship and not to_ship[one.name].interleaved]
+    if names:
+        yield (
+            f"there is no interval against {', '.join(names)} (not interleaved, or too few rounds): the "
+            "recommended cell is more than twice as fast"
+        )
 
 
 def _settle(rivals: Sequence[Candidate]) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -123,10 +122,11 @@ def _times(ratio: Ratio | None) -> str:
     """Return how many times as fast a cell is, or what it may be if that is not even known to be 1."""
     if ratio is None:
         return ""
+    if not ratio.interleaved:
+        return f"{number(ratio.factor)} ± ?"
     if ratio.low > 1 or ratio.high < 1:
         return number(ratio.factor)
-    known = ratio.low > 0 and ratio.high < math.inf
-    return f"{number(ratio.low)} to {number(ratio.high)}" if known else "?"
+    return f"{number(ratio.low)} to {number(ratio.high)}"
 
 
 def _accuracy(choice: Choice) -> str:

@@ -161,20 +161,23 @@ def _whose(group: pd.DataFrame, value: str, write: Callable[[float], str], total
 
 def _lead_over_others(fast: pd.DataFrame) -> str:
     """Return in how many settings the fastest cell is significantly faster than each of the others."""
-    ahead, withheld, contests = leads(fast)
+    ahead, withheld, assumed, contests = leads(fast)
     if not contests:
         return ""
+    apart = ", or more than twice as fast as those not measured in turn" if assumed else ""
     if fast["setting"].nunique() == 1:
         if withheld:
             return ", which was not measured in turn with all others that are close"
-        return f", {'' if ahead else 'not '}significantly faster than all others (95 %)"
-    apart = f"; {withheld} not measured in turn with all that are close" if withheld else ""
-    total = f"{ahead} of {contests}{apart}"
-    return f"Significantly faster than all others (95 % for all models together) in {total}."
+        return f", {'' if ahead else 'not '}significantly faster than all others (95 %{apart})"
+    unknown = f"; {withheld} not measured in turn with all that are close" if withheld else ""
+    total = f"{ahead} of {contests}{unknown}"
+    return f"Significantly faster than all others (95 % for all models together{apart}) in {total}."
 
 
-def leads(fast: pd.DataFrame) -> tuple[int, int, int]:
-    """Return in how many settings the first cell leads, in how many this is withheld, and of how many.
+def leads(fast: pd.DataFrame) -> tuple[int, int, int, int]:
+    """Return in how many settings the first cell leads, how many are withheld or assumed, and of how many.
+
+    It is assumed if the first cell is more than twice as fast as one that was not interleaved with it.
 
     To be faster than all others a cell must win each comparison, which needs no correction (the
     intersection-union test: Berger, Technometrics 24, 1982); that there are several settings does
@@ -190,17 +193,18 @@ def leads(fast: pd.DataFrame) -> tuple[int, int, int]:
     others = np.flatnonzero(fast.duplicated("setting"))
     contests = len(set(settings[others]))
     if not contests:
-        return 0, 0, 0
+        return 0, 0, 0, 0
     compared = fast[COMPARED_BY]
     low, _, interleaved = strict_bounds(
         compared.iloc[others],
         compared.iloc[[place[name] for name in settings[others]]],
         confidence=1 - WRONG / contests,
     )
-    lost = (
-        pd.DataFrame({"any": ~(low > 1), "apart": ~(low > 1) & ~interleaved}).groupby(settings[others]).any()
-    )
-    return int((~lost["any"]).sum()), int(lost["apart"].sum()), contests
+    won = low > 1
+    found = pd.DataFrame({"lost": ~won, "apart": ~won & ~interleaved, "assumed": won & ~interleaved})
+    one = found.groupby(settings[others]).any()
+    assumed = int((one["assumed"] & ~one["lost"]).sum())
+    return int((~one["lost"]).sum()), int(one["apart"].sum()), assumed, contests
 
 
 def _gains(measured: pd.DataFrame) -> Iterator[Point]:

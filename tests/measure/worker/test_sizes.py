@@ -58,7 +58,7 @@ def test_a_program_is_timed_at_the_sizes_that_are_named_and_each_is_shown(
     result = api.run(cell, out_dir=tmp_path, on_event=events.append).result
     assert result.status == "ok", result.failure
     assert "sizes" in {event.stage for event in events}
-    assert events[0].data.endswith(", channels last")
+    assert events[0].data.endswith("channels last")
     timed = result.latency_at_other_sizes
     assert [one.inputs for one in timed] == [[[2, 3, 8, 8]], [[4, 3, 8, 8]]], "the rounds have size 1"
     assert all(sample > 0 for one in timed for samples in one.rounds for sample in samples)

@@ -85,6 +85,19 @@ def test_cells_that_the_rounds_cannot_tell_apart_are_too_close_to_call(make_resu
     assert exit_status([answer]) == 4
 
 
+def test_a_cell_that_is_far_faster_is_recommended_without_an_interval_and_that_is_said(
+    make_result: MakeResult,
+) -> None:
+    cells = [make_result(p50=10.0), make_result(precision="int8", p50=4.0)]
+    answer = _choose(*cells, bounds={"sqnr_db": ">=20"})
+    assert (answer.answer, answer.ship.precision) == ("ship", "int8")
+    assert answer.notes[-1].startswith("there is no interval against resnet18 fp32 xnnpack")
+    (row,) = decision_rows([answer])
+    assert row[4] == "2.5 ± ?"
+    smallest = _only(decide(cells, Rules.of("pte_bytes", {"sqnr_db": ">=20"})))
+    assert not any("no interval against" in note for note in smallest.notes)
+
+
 def test_mixes_that_are_too_close_are_measured_again_by_their_number_of_blocks(
     make_result: MakeResult,
 ) -> None:

@@ -122,7 +122,9 @@ def test_a_lead_over_a_cell_of_another_run_is_not_judged_unless_it_is_far(make_r
     assert _points(first, make_result(rounds=steady(12.0)))["Fastest"] == [
         "resnet18 int8 xnnpack, 10 ms, which was not measured in turn with all others that are close."
     ]
-    assert "significantly faster than all" in _points(first, make_result(rounds=steady(30.0)))["Fastest"][0]
+    alone = _points(first, make_result(rounds=steady(30.0)))["Fastest"][0]
+    assert "significantly faster than all" in alone
+    assert "more than twice as fast as those not measured in turn" in alone
 
 
 def test_of_equal_cells_one_is_ahead_in_at_most_5_of_100_reports(make_result: MakeResult) -> None:
