@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from etbench.artifact.sources import DataFile, Sources
 from etbench.cli.main import main
 from etbench.events import Failure
+from etbench.measure.pass_results import ItemAnswers
 from etbench.results.files.anonymous import anonymous
 from etbench.results.files.store import read_results, write_result
 from etbench.results.schema import Result
@@ -107,6 +109,13 @@ def test_a_word_that_a_host_is_named_after_stays_a_word(make_result: MakeResult)
     found = anonymous(msgspec.structs.replace(result, environment=named))
     assert found.weights == "random"
     assert found.environment.host.startswith("hidden-")
+
+
+def test_which_items_were_right_stays_known(make_result: MakeResult) -> None:
+    answers = ItemAnswers.of(np.ones(24, bool), "a" * 64)
+    assert answers.correct.startswith("/"), "as a path does"
+    result = make_result(evaluation={"top1": 1.0}, evaluation_items={"top1": answers})
+    assert anonymous(result).evaluation_items == {"top1": answers}
 
 
 def test_export_writes_results_that_can_be_published(
