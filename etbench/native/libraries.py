@@ -17,6 +17,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.machinery import PathFinder
 from importlib.metadata import version
 from pathlib import Path
 
@@ -189,7 +190,7 @@ def _machine(library: Path) -> int:
 def _downloaded(architecture: str, into: Path) -> Path:
     """Download the wheel with pip, with the settings that the user's pip has."""
     wanted = f"executorch=={executorch_version()}"
-    if importlib.util.find_spec("pip") is None:
+    if PathFinder.find_spec("pip") is None:  # not find_spec, in which setuptools changes distutils for pip
         raise EtbenchError(
             "this environment has no pip, which downloads the wheel",
             stage=STAGE,

@@ -9,6 +9,7 @@ import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -53,7 +54,8 @@ def _wheel(folder: Path, *, architecture: str = ARM, lacks: str = "") -> Path:
 
 @pytest.fixture
 def offers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only folder in which pip looks for wheels."""
+    """The only folder in which pip looks for wheels; something has imported distutils before."""
+    monkeypatch.setitem(sys.modules, "distutils", ModuleType("distutils"))
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)

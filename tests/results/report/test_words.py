@@ -49,8 +49,8 @@ def test_everything(everything: list[Result]) -> None:
     points = {point.title: point.lines for point in said.points}
     assert points["Fastest"] == [
         "int8 on xnnpack for both models: 1.2 ms (mobilenet_v2) to 4 ms (resnet18).",
-        "Significantly faster than all others (95 % for all models together) in 1 of 2; 1 not measured in "
-        "turn with all that are close.",
+        "Significantly faster than all others (95 % for all models together, or more than twice as fast as "
+        "those not measured in turn) in 1 of 2; 1 not measured in turn with all that are close.",
     ]
     assert (
         points["Smallest"][0] == "int8 on xnnpack for both models: 4 MB (mobilenet_v2) to 10 MB (resnet18)."
@@ -142,7 +142,8 @@ def test_of_equal_cells_one_is_ahead_in_at_most_5_of_100_reports(make_result: Ma
 def test_a_model_with_one_cell_has_no_second(make_result: MakeResult) -> None:
     cells = [make_result(p50=4.0, rounds=steady(4.0), precision="int8"), make_result(rounds=steady(10.0))]
     assert _points(*cells, make_result("alone"))["Fastest"] == [
-        "resnet18 int8 xnnpack, 4 ms, significantly faster than all others (95 %)."
+        "resnet18 int8 xnnpack, 4 ms, significantly faster than all others (95 %, or more than twice as fast "
+        "as those not measured in turn)."
     ]
     several = _points(make_result("alone"), make_result("other", p50=2.0))
     assert several["Latency"] == [
