@@ -10,6 +10,7 @@ number of blocks as `etbench diff` measures them.
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -30,7 +31,8 @@ from etbench.results.diff.parts import parts_of
 from etbench.results.diff.profiled import from_blocks
 from etbench.system.process import worker
 
-CONF = Path(__file__).parent / "conf"
+HERE = Path(__file__).parent
+CONF = HERE / "conf"
 NOTHING = "nothing"
 # The overrides of the changed program, and the part that must be named first.
 CASES = {
@@ -48,6 +50,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="*", choices=list(CASES), default=list(CASES))
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    os.environ["PYTHONPATH"] = str(HERE)  # the builder finds planted.py there
     print_machine()
     print("| case | named first | trials | as it should be |\n|---|---|--:|--:|", flush=True)
     for case in args.cases:
