@@ -111,28 +111,14 @@ def read_batches(calibration: Calibration, inputs: Inputs, names: Sequence[str] 
     if not others:
         half = len(references) // 2
         references, others = references[:half], references[half:]
+    batches = Batches(
+        references, others, found.description, found.source, samples=found.samples, pictures=found.pictures
+    )
     if references:
-        return Batches(
-            references,
-            others,
-            found.description,
-            found.source,
-            samples=found.samples,
-            pictures=found.pictures,
-        )
+        return batches
     derived = derived_inputs(others[0], calibration.references, calibration.seed)
     note = "" if derived else ONE_VALUE
-    references = [others[0], *derived]
-    return Batches(
-        references,
-        others[:1],
-        found.description,
-        found.source,
-        single=True,
-        note=note,
-        samples=found.samples,
-        pictures=found.pictures,
-    )
+    return replace(batches, references=[others[0], *derived], calibration=others[:1], single=True, note=note)
 
 
 def _usual(calibration: Calibration, inputs: Inputs) -> _Found:

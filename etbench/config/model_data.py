@@ -13,6 +13,7 @@ __all__ = [
     "SAVED_WEIGHTS",
     "DataKind",
     "data_words",
+    "has_saved_weights",
     "is_image",
     "known_kind",
     "saved_weights",
@@ -138,10 +139,9 @@ def saved_weights(section: dict[str, Any]) -> str:
     Random weights are used otherwise, such as for a type of model.
     """
     folder = str(section.get("id") or "")
-    if (
-        folder
-        and Path(folder).is_dir()
-        and any(next(Path(folder).glob(name), None) for name in SAVED_WEIGHTS)
-    ):
-        return folder
-    return "random"
+    return folder if folder and has_saved_weights(Path(folder)) else "random"
+
+
+def has_saved_weights(folder: Path) -> bool:
+    """Return whether `save_pretrained` wrote weights into a folder; False for what is not a folder."""
+    return folder.is_dir() and any(next(folder.glob(name), None) for name in SAVED_WEIGHTS)

@@ -111,11 +111,9 @@ class CellRun:
 
     def ready(self, word: str) -> None:
         """Report that the program is there, with the weights and the data that only loading it has shown."""
-        artifact = self.program.built.artifact if self.program else None
-        known = artifact is not None and not self.cell.model.ready
-        weights = weights_words(artifact.weights) if artifact and known else ""
-        use = artifact.data_use if artifact and known else None
-        data = self._data_words(use.source) if use else ""
+        artifact = self.program.built.artifact if self.program and not self.cell.model.ready else None
+        weights = weights_words(artifact.weights) if artifact else ""
+        data = self._data_words(artifact.data_use.source) if artifact and artifact.data_use else ""
         self.emit(
             Event(
                 kind="program_ready",

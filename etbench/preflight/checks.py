@@ -101,15 +101,16 @@ def _unevaluated(cell: Cell, missing: Collection[str]) -> Iterator[str]:
         yield from (f"evaluate.{name}: no accuracy is evaluated; {chosen}" for name in evaluate.options)
         yield from accuracy_faults(cell.decision.objective, cell.decision.bounds)
         return
-    if evaluate.target == TOP1:
-        yield from share_faults(cell.decision.bounds)
-    if evaluate.target == TOP1 and evaluate.data is None:
+    if evaluate.target != TOP1:
+        return
+    yield from share_faults(cell.decision.bounds)
+    if evaluate.data is None:
         yield (
             f"evaluate.data is required: model={cell.model.name} has no labelled data of its own; give a "
             "folder that has a folder of pictures for each class, an .npz with `labels` and the inputs, or "
             "the name of a function that returns inputs and labels"
         )
-    elif evaluate.target == TOP1 and not any(fault.startswith("evaluate.data=") for fault in missing):
+    elif not any(fault.startswith("evaluate.data=") for fault in missing):
         kind = known_kind(cell.model)
         if fault := top1_fault("evaluate.data", str(evaluate.data), None if cell.model.ready else kind):
             yield fault

@@ -6,7 +6,7 @@ import re
 import zipfile
 from pathlib import Path
 
-from etbench.config.model_data import SAVED_WEIGHTS
+from etbench.config.model_data import SAVED_WEIGHTS, has_saved_weights
 from etbench.config.sections import IMAGE_SUFFIXES, UNDECLARED
 from etbench.config.target import name_fault
 from etbench.errors import nearest
@@ -203,7 +203,7 @@ def checkpoint_fault(weights: str) -> str | None:
     """
     path = Path(weights)
     if path.is_dir():
-        if any(next(path.glob(name), None) for name in SAVED_WEIGHTS):
+        if has_saved_weights(path):
             return None
         return (
             f"model.weights={weights}: the folder contains no weights ({', '.join(SAVED_WEIGHTS)}); "

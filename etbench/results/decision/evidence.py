@@ -13,9 +13,9 @@ from msgspec import Struct
 from etbench.results.decision.bounds import Bound
 from etbench.results.decision.candidates import Candidate, ratios
 from etbench.results.decision.figures import ACCURACY, accuracy_names, figure, in_words, judged_items
-from etbench.results.tables.evaluation import HIGH, LOW
+from etbench.results.tables.evaluation import HIGH, LOW, paired_shares
 from etbench.results.tables.metrics import METRIC
-from etbench.stats.shares import PairedShares, compare_shares, items_to_decide
+from etbench.stats.shares import PairedShares, items_to_decide
 
 __all__ = ["Check", "check_bound"]
 
@@ -83,11 +83,8 @@ def _check(bound: Bound, name: str, cell: Candidate) -> Check:
 def _paired(name: str, cell: Candidate, reference: Candidate) -> PairedShares | None:
     """Compare a share of items with that of the reference, item by item; None if that is not known."""
     key = name.removeprefix(ACCURACY)
-    new, base = (one.result.evaluation_items.get(key) for one in (cell, reference))
-    if new is None or base is None or new is base or new.items_sha256 != base.items_sha256:
-        return None
-    after, before = new.booleans, base.booleans
-    return None if after is None or before is None else compare_shares(before, after)
+    base, new = (one.result.evaluation_items.get(key) for one in (reference, cell))
+    return None if new is base else paired_shares(base, new)
 
 
 def _interval(name: str, value: float, cell: Candidate) -> tuple[float, float]:

@@ -15,14 +15,13 @@ from etbench.results.comparison.outcome import decision_counts, family_rule
 from etbench.results.decision.figures import direction, in_words
 from etbench.results.report.cautions import Point, cautions, faults
 from etbench.results.schema import Result
-from etbench.results.tables.evaluation import LOW, PREFIX, RANDOM
+from etbench.results.tables.evaluation import LOW, PREFIX, RANDOM, paired_shares
 from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, accuracies, against
 from etbench.results.tables.metrics import METRIC
 from etbench.results.tables.numbers import data_size, db, milliseconds, number, percent, span
 from etbench.results.tables.pareto import nearly_most_accurate, nearly_smallest
 from etbench.results.tables.speedup import COMPARED_BY, strict_bounds
-from etbench.stats.shares import compare_shares
-from etbench.text import counted
+from etbench.text import and_more, counted
 
 __all__ = ["Summary", "leads", "summarize_in_words"]
 
@@ -106,25 +105,19 @@ def _most_accurate(measured: pd.DataFrame) -> Iterator[Point]:
         for _, rivals in ordered.groupby("setting", sort=False):
             best, *others = rivals.to_dict("records")
             equal = [one["cell"] for one in others if not _is_worse(one, best, name.removeprefix(PREFIX))]
-            doubt = f"; not shown to be better than {_listed(equal)}" if equal else ""
+            doubt = f"; not shown to be better than {and_more(equal, LISTED)}" if equal else ""
             value = in_words(name, best[name], share=bool(pd.notna(best.get(f"{name}{LOW}"))))
             lines.append(f"{best['cell']}, {value}{doubt}.")
         if lines:
             yield Point(title=f"Most accurate ({name})", kind="good", lines=lines)
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = [f"{len(names) - LISTED} others"] if len(names) > LISTED else []
-    return ", ".join([*names[:LISTED], *more])
-
-
 def _is_worse(cell: Mapping[Any, Any], best: Mapping[Any, Any], name: str) -> bool:
     """Return whether a share is shown to be worse, item by item; a figure without items counts as it is."""
-    answers = [one["evaluation_items"].get(name) for one in (best, cell)]
-    shares = [one.booleans for one in answers if one is not None and one.booleans is not None]
-    if len(shares) < len(answers) or len({one.items_sha256 for one in answers}) > 1:
+    shares = paired_shares(*(one["evaluation_items"].get(name) for one in (best, cell)))
+    if shares is None:
         return bool(cell[f"{PREFIX}{name}"] < best[f"{PREFIX}{name}"])
-    return compare_shares(*shares).verdict == "worse"
+    return shares.verdict == "worse"
 
 
 def _range_of_models(fast: pd.DataFrame) -> Point:

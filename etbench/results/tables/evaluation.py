@@ -11,7 +11,7 @@ from typing import Any
 
 from etbench.measure.pass_results import ItemAnswers
 from etbench.results.tables.metrics import COLUMNS, Column
-from etbench.stats.shares import share_interval
+from etbench.stats.shares import PairedShares, compare_shares, share_interval
 
 __all__ = [
     "EVALUATED",
@@ -23,6 +23,7 @@ __all__ = [
     "evaluation_names",
     "is_accuracy",
     "metric_named",
+    "paired_shares",
 ]
 
 PREFIX = "eval_"
@@ -52,6 +53,14 @@ def evaluated(figures: Figures | None, items: Mapping[str, ItemAnswers]) -> dict
             bounds = share_interval(answers.right, answers.count)
             found |= dict(zip((f"{PREFIX}{name}{LOW}", f"{PREFIX}{name}{HIGH}"), bounds, strict=True))
     return found
+
+
+def paired_shares(base: ItemAnswers | None, new: ItemAnswers | None) -> PairedShares | None:
+    """Compare two shares item by item; None if they are not known, or not of the same items."""
+    if base is None or new is None or base.items_sha256 != new.items_sha256 or base.count != new.count:
+        return None
+    before, after = base.booleans, new.booleans
+    return None if before is None or after is None else compare_shares(before, after)
 
 
 def evaluation_names(found: Iterable[Mapping[str, Any]]) -> list[str]:
