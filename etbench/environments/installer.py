@@ -35,6 +35,8 @@ def install_command(python: str, requirements: Sequence[str]) -> list[str]:
         options = [
             word for option, values in _settings_of_pip() for value in values for word in (option, value)
         ]
+        if "--index" in options:  # pip takes the best version of all indexes, uv the one of the first index
+            options += ["--index-strategy", "unsafe-best-match"]
         return [uv, "pip", "install", "--compile-bytecode", "--python", python, *options, *requirements]
     return [python, "-m", "pip", "install", "--disable-pip-version-check", *requirements]
 

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["BUSY_SHARE", "BusyThreads", "cpu_ns_of_threads"]
+__all__ = ["BusyThreads"]
 
 TASKS = Path("/proc/self/task")
 BUSY_SHARE = 0.2  # of the CPU time of the busiest thread
-LEAST_NS = 200_000_000  # of CPU time in all, so that the share of each thread is known
+LEAST_NS = 25_000_000  # of CPU time per thread, if as many compute as expected
+SURE_NS = 200_000_000  # of CPU time in all, if not: on a busy machine a thread may have waited for a core
 LONGEST_S = 30.0  # after which a program that hardly uses the CPU is not run again
 
 
@@ -19,33 +20,41 @@ class BusyThreads:
     """Counts the threads that compute from now on."""
 
     def __init__(self) -> None:
-        self._before = cpu_ns_of_threads()
+        self._before = _cpu_ns_of_threads()
 
-    def count(self, work: Callable[[], object]) -> int | None:
+    def count(self, work: Callable[[], object], *, expected: int) -> int | None:
         """Return how many threads have computed, and repeat the work until that is known; None if it is not.
 
         A thread counts if it took a fifth of the CPU time of the busiest one. It is not known on systems
         other than Linux.
+
+        Args:
+            work: what the threads compute.
+            expected: the number of threads that should compute; another number needs more work to be found.
+
         """
         begun = time.monotonic()
         while True:
             used = self._used()
             if used is None:
                 return None
-            if sum(used) >= LEAST_NS:
-                return sum(one >= BUSY_SHARE * max(used) for one in used)
+            total = sum(used)
+            if total >= min(expected * LEAST_NS, SURE_NS):
+                busy = sum(one >= BUSY_SHARE * max(used) for one in used)
+                if busy == expected or total >= SURE_NS:
+                    return busy
             if time.monotonic() - begun > LONGEST_S:
                 return None
             work()
 
     def _used(self) -> list[int] | None:
-        now = cpu_ns_of_threads()
+        now = _cpu_ns_of_threads()
         if now is None or self._before is None:
             return None
         return [taken - self._before.get(thread, 0) for thread, taken in now.items()]
 
 
-def cpu_ns_of_threads() -> dict[int, int] | None:
+def _cpu_ns_of_threads() -> dict[int, int] | None:
     """Return the CPU time of each thread of this process in ns; None if the system does not report it."""
     found = {}
     for task in TASKS.glob("*/schedstat"):

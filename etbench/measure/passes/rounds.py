@@ -50,7 +50,8 @@ def check(folder: Path, threads: int, logits_axis: int | None, executor: str | N
     else:
         watched = BusyThreads()
         outputs = [_outputs(method, batch) for batch in inputs]
-        busy = watched.count(partial(method.call, inputs[0], clone_outputs=False))
+        again = partial(method.call, inputs[0], clone_outputs=False)
+        busy = watched.count(again, expected=threads)
         compared = _compare_sizes(inputs, references, outputs, logits_axis, first_compared(folder))
     return CheckPass(
         parity=compared.parity,
