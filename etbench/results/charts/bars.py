@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from etbench.results.charts.style import BAR, INK, WIDTH, AnyChart, color, inline, latency_axis, nothing, slim
-from etbench.results.tables.frames import BASE_PRECISION, against
+from etbench.results.tables.frames import BASE_PRECISION, against, base_delegate
 from etbench.results.tables.labels import label_cells
 from etbench.results.tables.metrics import METRIC
 
@@ -39,11 +39,18 @@ def delegate_bars(frame: pd.DataFrame, precision: str = "fp32") -> AnyChart:
     return bars.properties(title=f"Delegates in {precision}", width=WIDTH, height=alt.Step(BAR))
 
 
-def speedup_bars(frame: pd.DataFrame, base: str = BASE_PRECISION) -> AnyChart:
-    """Draw how many times as fast each precision is as the baseline, for each model and delegate."""
-    pairs = against(label_cells(frame), "precision", base)
+def speedup_bars(
+    frame: pd.DataFrame, base: str | None = None, *, by: Literal["precision", "delegate"] = "precision"
+) -> AnyChart:
+    """Draw how many times as fast each precision or delegate is as the baseline, for each model.
+
+    The baseline is fp32, or the delegate of `base_delegate`, unless you name another one.
+    """
+    if base is None:
+        base = BASE_PRECISION if by == "precision" else base_delegate(frame)
+    pairs = against(label_cells(frame), by, base)
     if pairs.empty:
-        return nothing(f"no cell was measured both in {base} and in another precision")
+        return nothing(f"no cell was measured both in {base} and in another {by}")
     widest = round(max(1.5, 1.25 * pairs["speedup"].max()), 2)
     axis = alt.X(
         "speedup:Q",

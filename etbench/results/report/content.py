@@ -21,7 +21,7 @@ from etbench.results.report.shipping import Shipping, shipping
 from etbench.results.report.why import differences, why_charts, why_grids
 from etbench.results.report.words import Summary, summarize_in_words
 from etbench.results.schema import Result
-from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, to_frame
+from etbench.results.tables.frames import BASE_PRECISION, base_delegate, to_frame
 from etbench.results.tables.labels import label_cells
 from etbench.results.tables.metrics import METRIC
 from etbench.results.tables.pareto import mark_pareto
@@ -204,12 +204,15 @@ def _comparisons(frame: pd.DataFrame) -> Iterator[Section]:
         numbers=[tables.latency_grid(frame)],
     )
     if len(delegates) > 1:
+        base = base_delegate(frame)
+        drawn = [charts.delegate_bars(frame, precision) for precision in sorted(precisions)]
         yield Section(
             name="delegates",
             title="Delegates",
-            text="Median latency of each delegate, on a log axis because some are many times slower.",
-            specs=_specs(*(charts.delegate_bars(frame, precision) for precision in sorted(precisions))),
-            numbers=[tables.latency_grid(frame), tables.speedup_grid(frame, "delegate", BASE_DELEGATE)],
+            text="Median latency of each delegate, on a log axis because some are many times slower; and how "
+            f"many times faster each is than {base}.",
+            specs=_specs(*drawn, charts.speedup_bars(frame, base, by="delegate")),
+            numbers=[tables.latency_grid(frame), tables.speedup_grid(frame, "delegate", base)],
         )
     yield Section(
         name="speedups",

@@ -16,7 +16,7 @@ from etbench.results.decision.figures import direction, in_words
 from etbench.results.report.cautions import Point, cautions, faults
 from etbench.results.schema import Result
 from etbench.results.tables.evaluation import LOW, PREFIX, RANDOM, paired_shares
-from etbench.results.tables.frames import BASE_DELEGATE, BASE_PRECISION, accuracies, against
+from etbench.results.tables.frames import BASE_PRECISION, accuracies, against, base_delegate
 from etbench.results.tables.metrics import METRIC
 from etbench.results.tables.numbers import data_size, db, milliseconds, number, percent, span
 from etbench.results.tables.pareto import nearly_most_accurate, nearly_smallest
@@ -204,7 +204,7 @@ def _gains(measured: pd.DataFrame) -> Iterator[Point]:
     """Return what each precision and each delegate gains over its baseline."""
     for by, base, other, word in (
         ("precision", BASE_PRECISION, "delegate", "on"),
-        ("delegate", BASE_DELEGATE, "precision", "in"),
+        ("delegate", base_delegate(measured), "precision", "in"),
     ):
         family = max(1, int(measured[by].ne(base).sum()))
         pairs = against(measured, by, base, confidence=1 - WRONG / family)

@@ -25,6 +25,7 @@ from etbench.results.tables.varied import varied_words
 __all__ = [
     "accuracies",
     "against",
+    "base_delegate",
     "compare_delegates",
     "compare_precisions",
     "delegation",
@@ -40,6 +41,7 @@ __all__ = [
 
 BASE_PRECISION = "fp32"
 BASE_DELEGATE = "portable"
+MAIN_DELEGATE = "xnnpack"  # the baseline beside delegates other than these two
 IDENTITY = ["model", "precision", "delegate"]
 OF_BASE = [METRIC, "pte_bytes", "evaluation", "evaluation_items"]  # what pairs have of their baseline
 CONDITIONS = ["inputs", "weights", "threads", "runner", "env", "machine", "varied"]
@@ -168,11 +170,25 @@ def compare_precisions(frame: pd.DataFrame, base: str = BASE_PRECISION) -> pd.Da
     return pairs[[*columns, *_weighed(pairs), *_varied(pairs)]]
 
 
-def compare_delegates(frame: pd.DataFrame, base: str = BASE_DELEGATE) -> pd.DataFrame:
-    """Compare each delegate with the baseline, for each model and precision; see `compare_precisions`."""
-    pairs = against(frame, "delegate", base)
+def compare_delegates(frame: pd.DataFrame, base: str | None = None) -> pd.DataFrame:
+    """Compare each delegate with the baseline, for each model and precision; see `compare_precisions`.
+
+    The baseline is that of `base_delegate`, unless you name another one.
+    """
+    pairs = against(frame, "delegate", base or base_delegate(frame))
     columns = [*IDENTITY, "base", METRIC, f"{METRIC}_base", *FIGURES, "delegated_share", "sqnr_db"]
     return pairs[[*columns, *_weighed(pairs), *_varied(pairs)]]
+
+
+def base_delegate(frame: pd.DataFrame) -> str:
+    """Return the delegate that the others are compared with: portable beside xnnpack alone, else xnnpack.
+
+    If neither was measured, it is the first one by name.
+    """
+    measured = set(_measured(frame)["delegate"])
+    if measured <= {BASE_DELEGATE, MAIN_DELEGATE}:
+        return BASE_DELEGATE
+    return next((name for name in (MAIN_DELEGATE, BASE_DELEGATE) if name in measured), min(measured))
 
 
 def rank(frame: pd.DataFrame) -> pd.DataFrame:

@@ -140,6 +140,14 @@ def test_speedup_is_titled_after_the_base(results: list[Result]) -> None:
     assert spec["title"]["text"] == "Speedup over fp32"
 
 
+def test_speedups_of_runtimes_are_those_over_xnnpack(make_result: Callable[..., Result]) -> None:
+    cells = [make_result(delegate="xnnpack", p50=10.0), make_result(delegate="onnxruntime", p50=4.0)]
+    spec = charts.speedup_bars(to_frame(cells), by="delegate").to_dict()
+    assert spec["title"]["text"] == "Speedup over xnnpack"
+    (data,) = spec["datasets"].values()
+    assert [(row["delegate"], row["speedup"]) for row in data] == [("onnxruntime", pytest.approx(2.5))]
+
+
 def test_repeated_cells_have_bars_of_their_own(make_result: Callable[..., Result]) -> None:
     twice = [make_result(p50=p50, created_at=f"2026-01-0{day}") for day, p50 in ((1, 10.0), (2, 11.0))]
     (data,) = charts.precision_bars(to_frame(twice)).to_dict()["datasets"].values()

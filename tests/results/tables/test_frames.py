@@ -59,6 +59,23 @@ def test_delegates_are_compared_with_portable_of_the_same_model_and_precision(fr
     assert list(table["delegated_share"]) == [0.75, 0.75]
 
 
+@pytest.mark.parametrize(
+    ("delegates", "base"),
+    [
+        (("portable", "xnnpack"), "portable"),
+        (("onnxruntime", "portable", "xnnpack"), "xnnpack"),
+        (("onnxruntime", "portable"), "portable"),
+        (("onnxruntime", "litert"), "litert"),
+    ],
+)
+def test_other_runtimes_are_compared_with_xnnpack(
+    delegates: tuple[str, ...], base: str, make_result: MakeResult
+) -> None:
+    table = compare_delegates(to_frame([make_result(delegate=name) for name in delegates]))
+    assert set(table["base"]) == {base}
+    assert set(table["delegate"]) == set(delegates) - {base}
+
+
 def test_ranking_is_fastest_first_overall_and_within_a_model(frame: pd.DataFrame) -> None:
     ranked = rank(frame)
     assert list(ranked["latency_p50_ms"]) == [2, 4, 10, 1000, 2000]
