@@ -21,6 +21,8 @@ from etbench.devices import place
 from etbench.host.environment import available_cores, read_environment
 from etbench.measure import Decide, Series, Subject, measure_series
 from etbench.preflight.compose import compose
+from etbench.stats import Interval, location_interval
+from etbench.stats.interval import MIN_ROUNDS
 
 
 @contextmanager
@@ -57,6 +59,14 @@ def measured(
     log = scratch / "log"
     place_for = partial(place, HostDevice(), scratch=scratch, log=log)
     return measure_series(subjects, cell.measure, place_for=place_for, log=log)
+
+
+def interval_of(rounds_ms: Sequence[Sequence[float]]) -> Interval:
+    """Return the interval of a level, from rounds that must be enough for one."""
+    interval = location_interval(rounds_ms)
+    if interval is None:
+        sys.exit(f"{len(rounds_ms)} rounds are too few for an interval: at least {MIN_ROUNDS} are needed")
+    return interval
 
 
 def timed(command: Sequence[str], env: Mapping[str, str] | None = None) -> float:
