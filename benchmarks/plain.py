@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from pathlib import Path
 
@@ -19,16 +19,19 @@ from etbench.preflight.compose import compose
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path, help="existing folder for the program")
+    parser.add_argument("overrides", nargs="*", help="as for `python -m etbench`")
+    args = parser.parse_args()
     ensure_importable()
-    folder = Path(sys.argv[1])
-    recipe = compose(sys.argv[2:]).recipe
+    recipe = compose(args.overrides).recipe
     stages = Stages(lambda event: None)
     prepared = prepare(recipe, stages)
-    build_artifact(recipe, prepared, folder, stages)
+    build_artifact(recipe, prepared, args.folder, stages)
 
     from executorch.runtime import Runtime
 
-    method = Runtime.get().load_program(program_path(folder)).load_method("forward")
+    method = Runtime.get().load_program(program_path(args.folder)).load_method("forward")
     inputs = prepared.reference.batches.references[0]
     for _ in range(2):
         method.execute(inputs)
