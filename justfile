@@ -17,7 +17,7 @@ lint:
     ruff format --check .
     codespell
 
-# types of the package
+# types of etbench/ and benchmarks/
 types:
     mypy
 

@@ -20,15 +20,15 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from common import built, measured, print_machine
+from common import built, interval_of, measured, print_machine
 from scipy.stats import mannwhitneyu
 
 from etbench.measure import Series
-from etbench.stats import location_interval
 from etbench.stats.separate import separate_at
 from etbench.stats.verdict import FamilyMember, judge_family, judge_in_turn
 
 THRESHOLD = 0.05
+Samples = list[list[float]]  # of each round, in ms
 PARTS = ("in-turn", "separate", "naive")
 
 
@@ -73,15 +73,16 @@ def _record(overrides: list[str], count: int, parts: list[str]) -> dict[str, lis
     return {"pairs": pairs, "runs": runs, "naive": naive}
 
 
-def _samples(series: Series) -> list[list[float]]:
+def _samples(series: Series) -> Samples:
     return [round_.samples_ms for round_ in series.rounds]
 
 
-def _report_in_turn(pairs: list) -> None:
-    words, halves, logs = Counter(), [], []
+def _report_in_turn(pairs: list[tuple[Samples, Samples]]) -> None:
+    words, halves, logs = Counter[str](), [], []
     for pair in pairs:
-        medians = ([median(samples) for samples in side] for side in pair)
-        ratio, judgement = judge_in_turn(*medians, threshold=THRESHOLD)
+        base, new = ([median(samples) for samples in side] for side in pair)
+        ratio, judgement = judge_in_turn(base, new, threshold=THRESHOLD)
+        assert ratio.half_width is not None, f"{ratio.blocks} blocks are too few for an interval"
         words[judgement.verdict] += 1
         halves.append(ratio.half_width)
         logs.append(abs(np.log(ratio.ratio)))
@@ -89,12 +90,13 @@ def _report_in_turn(pairs: list) -> None:
         _print("interleaved", words, halves, logs)
 
 
-def _report_separate(runs: list, bases: int) -> None:
-    words, halves, logs, distances = Counter(), [], [], []
+def _report_separate(runs: list[tuple[float, Samples]], bases: int) -> None:
+    words, halves, logs, distances = Counter[str](), [], [], []
     for start in range(len(runs) - bases):
         (before, (later, new)) = runs[start : start + bases], runs[start + bases]
         since = before[-1][0]
         at = separate_at([samples for _, samples in before], [new])
+        assert at is not None, "a run has fewer than five rounds"
         ((ratio, judgement),) = judge_family([FamilyMember(at, THRESHOLD)])
         words[judgement.verdict] += 1
         halves.append(np.log(ratio.high / ratio.low) / 2)
@@ -103,7 +105,7 @@ def _report_separate(runs: list, bases: int) -> None:
     if not distances:
         return
     _print(f"separate runs, {median(distances):.0f} s apart, of {bases}", words, halves, logs)
-    intervals = [location_interval(rounds) for _, rounds in runs]
+    intervals = [interval_of(rounds) for _, rounds in runs]
     truth = median(interval.location for interval in intervals)
     covered = np.mean([interval.low <= truth <= interval.high for interval in intervals])
     spread = np.std([np.log(interval.location) for interval in intervals], ddof=1)
@@ -113,7 +115,7 @@ def _report_separate(runs: list, bases: int) -> None:
     )
 
 
-def _report_naive(naive: list) -> None:
+def _report_naive(naive: list[tuple[list[float], list[float]]]) -> None:
     if naive:
         different = np.mean([mannwhitneyu(*pair).pvalue < 0.05 for pair in naive])
         print(
@@ -121,7 +123,7 @@ def _report_naive(naive: list) -> None:
         )
 
 
-def _print(name: str, words: Counter, halves: list, logs: list) -> None:
+def _print(name: str, words: Counter[str], halves: list[float], logs: list[float]) -> None:
     count = len(logs)
     wrong = words["faster"] + words["slower"]
     print(

@@ -27,15 +27,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from common import print_machine
+from common import print_machine, with_rounds
 
-from etbench.host.load import MachineLoad
-from etbench.results.files.store import find_files, read_results
-from etbench.results.schema import Result, RoundFacts
+from etbench.results.files.store import UnreadableError, find_files, read_results
+from etbench.results.schema import Result
 from etbench.results.tables.aggregation import FIGURES, aggregate, write_rows
 from etbench.results.tables.frames import frame_of_rows
-from etbench.results.tables.rows import stream_rows
-from etbench.stats import assess, summarize
+from etbench.results.tables.rows import Row, stream_rows
+from etbench.stats import LatencyMs
 
 SAMPLE = Path(__file__).parents[1] / "outputs" / "sample_sweep"
 ROUNDS, SAMPLES = 30, 3
@@ -79,7 +78,7 @@ def _benchmark(count: int, trials: int) -> float:
         renewed = int(count * CHANGED)
         write_files(folder, renewed, seed=1)
         _print(f"aggregate, index, {renewed:,} new", _run("remember", folder), _index_size(folder))
-    return whole["seconds"] / count
+    return float(whole["seconds"]) / count
 
 
 def _print(what: str, found: dict[str, Any], note: str = "") -> None:
@@ -98,7 +97,8 @@ def _median(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def _run(what: str, folder: Path) -> dict[str, Any]:
     command = [sys.executable, __file__, "--trial", what, str(folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-    return json.loads(done.stdout)
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
 
 
 def _trial(what: str, folder: Path) -> dict[str, Any]:
@@ -125,10 +125,19 @@ def _floor(folder: Path, out: Path) -> dict[str, float]:
     for file in files:
         decoder.decode(file.read_bytes())
     decoded = time.perf_counter()
-    frame = frame_of_rows([row for _, row in stream_rows(files)])[FIGURES]
+    frame = frame_of_rows(_rows(files))[FIGURES]
     framed = time.perf_counter()
     frame.to_csv(out / "results.csv", index=False)
     return {"decoding": decoded - start, "to_csv": time.perf_counter() - framed}
+
+
+def _rows(files: Sequence[Path]) -> list[Row]:
+    rows = []
+    for _, row in stream_rows(files):
+        if isinstance(row, UnreadableError):
+            raise row
+        rows.append(row)
+    return rows
 
 
 def write_files(folder: Path, count: int, seed: int = 0) -> None:
@@ -144,40 +153,25 @@ def write_files(folder: Path, count: int, seed: int = 0) -> None:
 
 
 def _today(result: Result, noise: random.Random) -> Result:
-    """Return a cell as it is measured today: 30 rounds drawn from its samples, with their facts."""
+    """Return a cell as it is measured today: 30 rounds drawn from its samples."""
     taken = [sample for samples in result.rounds for sample in samples]
     rounds = [
         [noise.choice(taken) * noise.uniform(0.99, 1.01) for _ in range(SAMPLES)] for _ in range(ROUNDS)
     ]
-    load = MachineLoad(
-        other_cpu_share=0.012345, steal_share=0.0, involuntary_switches=1, major_faults=0, frequency_mhz=None
-    )
-    facts = [
-        RoundFacts(
-            block=block, started_s=block * 0.2, load_ms=4.9687, first_inference_ms=2.6037, warmup=2, load=load
-        )
-        for block in range(ROUNDS)
-    ]
-    return msgspec.structs.replace(
-        result,
-        repeat=ROUNDS * SAMPLES,
-        rounds=rounds,
-        round_facts=facts,
-        own_blocks=sum(rounds[0]) > BLOCK_MAX_MS,
-        latency_ms=summarize(rounds),
-        stability=assess(rounds, other_cpu_shares=[0.01] * ROUNDS, steal_shares=[0.0] * ROUNDS),
-    )
+    return msgspec.structs.replace(with_rounds(result, rounds), own_blocks=sum(rounds[0]) > BLOCK_MAX_MS)
 
 
 def _measured_again(result: Result, sweep: int, factor: float) -> Result:
     """Return a cell of another sweep, in which everything was slower by a factor."""
-    latency = {name: factor * ms for name, ms in msgspec.structs.asdict(result.latency_ms).items()}
+    assert result.latency_ms is not None, f"{result.model_name} {result.precision} has no latency"
+    figures = msgspec.structs.asdict(result.latency_ms)
+    latency = {name: factor * ms for name, ms in figures.items() if ms is not None}
     return msgspec.structs.replace(
         result,
         created_at=(FIRST_DAY + timedelta(hours=sweep)).isoformat(timespec="seconds"),
         turn_id=f"{sweep:012x}",
         rounds=[[factor * sample for sample in samples] for samples in result.rounds],
-        latency_ms=msgspec.convert(latency, type(result.latency_ms)),
+        latency_ms=msgspec.convert(latency, LatencyMs),
     )
 
 

@@ -32,8 +32,10 @@ ONE_OF_EACH = [
     *("passes.load=1", "passes.load_s=1", "calibration.references=1"),
     *("measure.timeout_s=3600", "report.enabled=false", "privacy=strict"),
 ]
-HEADER = ("model", "precision", "status", "SQNR arm64, dB", "SQNR x86, dB", "same program", "`.pte` MB")
-HEADER += ("delegated", "s under qemu")
+HEADER = (
+    *("model", "precision", "status", "SQNR arm64, dB", "SQNR x86, dB", "same program", "`.pte` MB"),
+    *("delegated", "s under qemu"),
+)
 HOST = "x86"  # the folder of the results of this host
 
 

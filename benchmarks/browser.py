@@ -23,6 +23,7 @@ def serving(*results: Path, cwd: Path | None = None) -> Iterator[tuple[str, int]
     command = [sys.executable, "-m", "etbench", "ui", "--port", "0", "--no-browser", *folders]
     process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, text=True)
     try:
+        assert process.stdout is not None
         found = re.search(r"http://\S+", process.stdout.readline())
         assert found, "the server did not start"
         yield found[0], process.pid

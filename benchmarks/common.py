@@ -19,8 +19,12 @@ from etbench.config import Cell
 from etbench.config.devices import HostDevice
 from etbench.devices import place
 from etbench.host.environment import available_cores, read_environment
+from etbench.host.load import MachineLoad
 from etbench.measure import Decide, Series, Subject, measure_series
 from etbench.preflight.compose import compose
+from etbench.results.schema import Result, RoundFacts
+from etbench.stats import Interval, assess, location_interval, summarize
+from etbench.stats.interval import MIN_ROUNDS
 
 
 @contextmanager
@@ -57,6 +61,35 @@ def measured(
     log = scratch / "log"
     place_for = partial(place, HostDevice(), scratch=scratch, log=log)
     return measure_series(subjects, cell.measure, place_for=place_for, log=log)
+
+
+def interval_of(rounds_ms: Sequence[Sequence[float]]) -> Interval:
+    """Return the interval of a level, from rounds that must be enough for one."""
+    interval = location_interval(rounds_ms)
+    if interval is None:
+        sys.exit(f"{len(rounds_ms)} rounds are too few for an interval: at least {MIN_ROUNDS} are needed")
+    return interval
+
+
+def with_rounds(result: Result, rounds: list[list[float]]) -> Result:
+    """Return a result of these rounds instead of its own, with all that is recorded of rounds today."""
+    load = MachineLoad(
+        other_cpu_share=0.012345, steal_share=0.0, involuntary_switches=1, major_faults=0, frequency_mhz=None
+    )
+    facts = [
+        RoundFacts(
+            block=block, started_s=block * 0.2, load_ms=4.9687, first_inference_ms=2.6037, warmup=2, load=load
+        )
+        for block in range(len(rounds))
+    ]
+    return msgspec.structs.replace(
+        result,
+        repeat=sum(map(len, rounds)),
+        rounds=rounds,
+        round_facts=facts,
+        latency_ms=summarize(rounds),
+        stability=assess(rounds, other_cpu_shares=[0.01] * len(rounds), steal_shares=[0.0] * len(rounds)),
+    )
 
 
 def timed(command: Sequence[str], env: Mapping[str, str] | None = None) -> float:

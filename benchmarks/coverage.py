@@ -21,7 +21,7 @@ from statistics import median
 
 import msgspec
 import numpy as np
-from common import built, measured, print_machine
+from common import built, interval_of, measured, print_machine
 from simulated import drifting, machine
 
 from etbench.results.files.store import read_results
@@ -94,7 +94,7 @@ def _simulate(series: int) -> None:
         truth = float(np.median(make(random, 400, 1_000))) if "machine" in name or "out" in name else 0.0
         for rounds in counts:
             rows = np.exp(make(random, series, rounds))
-            intervals = [location_interval([[value] for value in row]) for row in rows]
+            intervals = [interval_of([[value] for value in row]) for row in rows]
             covered = np.mean([one.low <= np.exp(truth) <= one.high for one in intervals])
             width = np.median([one.half_width for one in intervals])
             print(f"{name:22}  {rounds:6}  {covered:7.1%}  {width:10.1%}")
@@ -136,7 +136,7 @@ def _starts(count: int, rounds: int) -> range:
 def _covered(stretches: list[list[list[float]]], truth: float) -> Iterator[tuple[bool, float, bool]]:
     random = np.random.default_rng(0)
     for stretch in stretches:
-        interval = location_interval(stretch)
+        interval = interval_of(stretch)
         low, high = _bootstrap(np.log([median(samples) for samples in stretch]), random)
         yield interval.low <= truth <= interval.high, interval.half_width, low <= np.log(truth) <= high
 

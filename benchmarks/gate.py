@@ -74,8 +74,9 @@ def equal_spending(counts: Sequence[int]) -> Plan:
 
 def decide(base_ms: Array, new_ms: Array, plan: Plan) -> tuple[Judgement, int]:
     """Judge a pair at each block count of the plan until there is a decision; return it and the blocks."""
+    base, new = base_ms.tolist(), new_ms.tolist()
     for blocks, levels in plan:
-        _, judgement = judge_in_turn(base_ms[:blocks], new_ms[:blocks], threshold=THRESHOLD, levels=levels)
+        _, judgement = judge_in_turn(base[:blocks], new[:blocks], threshold=THRESHOLD, levels=levels)
         if judgement.decision != "undecided":
             break
     return judgement, blocks
@@ -110,7 +111,7 @@ def print_gate(plan: Plan, count: int) -> None:
     print(f"{'true ratio':>10} {'exit 3':>22} {'exit 4':>22} {'exit 0':>22}  blocks: median, 95 %  in 10 s")
     for ratio in RATIOS:
         pairs = interleaved(np.random.default_rng(1), count, plan[-1][0])
-        statuses, blocks = Counter(), []
+        statuses, blocks = Counter[int](), []
         for base_ms, new_ms in pairs:
             judgement, used = decide(base_ms, ratio * new_ms, plan)
             statuses[STATUS[judgement.decision]] += 1
@@ -156,8 +157,8 @@ def u_test(base: Array, new: Array) -> NDArray[np.bool_]:
 
     The U test of Google Benchmark's compare.py takes the mean time of each repetition.
     """
-    differs = mannwhitneyu(base, new, axis=1, method="asymptotic").pvalue < 0.05
-    return differs & (np.median(new, axis=1) > np.median(base, axis=1))
+    p_values: Array = mannwhitneyu(base, new, axis=1, method="asymptotic").pvalue
+    return (p_values < 0.05) & (np.median(new, axis=1) > np.median(base, axis=1))
 
 
 def pyperf_rule() -> Callable[[Array, Array], NDArray[np.bool_]] | None:
@@ -215,7 +216,7 @@ def real_pairs(count: int) -> None:
 
 def print_real(cell: Cell, plain: Subject, slower: Subject, count: int) -> None:
     """Measure a pair many times as `compare_to` does, and print how often each exit status is given."""
-    statuses, seconds, blocks = Counter(), [], []
+    statuses, seconds, blocks = Counter[int](), [], []
     for _ in range(count):
         begun = time.monotonic()
         base, new = measured(cell, [plain, slower], together=True, decide=True)

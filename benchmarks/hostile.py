@@ -46,10 +46,11 @@ def main() -> int:
     large = [Input("special", name, SPECIAL[name]) for name in LARGE]
     others = [command for command in COMMANDS if command != "show"]
     turns = itertools.cycle(others[at : at + args.each] for at in range(0, len(others), args.each))
+    most_s: float = args.max_seconds
     began = time.monotonic()
 
     def spent() -> bool:
-        return time.monotonic() - began > args.max_seconds
+        return time.monotonic() - began > most_s
 
     with tempfile.TemporaryDirectory(prefix="hostile-") as name:
         os.environ["ETBENCH_CACHE"] = f"{name}/cache"
@@ -89,7 +90,8 @@ def _try(
     if not run.wrong:
         return
     alone = [(one, _fresh(scratch, [one], command, process=process)) for one in inputs]
-    guilty = [(one, ended) for one, ended in alone if ended.wrong] or [(None, run)]
+    guilty: list[tuple[Input | None, Run]] = [(one, ended) for one, ended in alone if ended.wrong]
+    guilty = guilty or [(None, run)]
     counts.update({"wrong": len(guilty)})
     for one, ended in guilty:
         print(f"WRONG: {command}, {f'{one.kind}: {one.what}' if one else 'several together'}:")

@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hostile_files import ROOT, Input
 
@@ -185,7 +186,7 @@ def _judge(case: Case, run: Run) -> None:
     """Find inputs that were left out in silence, and values that are not in their files."""
     said = run.printed + run.errors
     if run.command == "import":
-        readable = {}
+        readable: dict[Path, dict[str, Any]] = {}
         written = set(os.listdir(case.root / "out")) - set(OUTPUTS)  # noqa: PTH208
         expected = [] if written else list(case.inputs)[:1]
     else:
@@ -198,9 +199,9 @@ def _judge(case: Case, run: Run) -> None:
         _check_shown(json.loads(run.printed), readable, run)
 
 
-def _sorted(case: Case) -> tuple[dict[Path, dict[str, object]], list[Path]]:
+def _sorted(case: Case) -> tuple[dict[Path, dict[str, Any]], list[Path]]:
     """Return the content of files that are results, and the files that are not."""
-    readable: dict[Path, dict[str, object]] = {}
+    readable: dict[Path, dict[str, Any]] = {}
     refused = []
     for path in [case.root / "in" / "good.json", *case.inputs]:
         if path.is_dir():
@@ -214,13 +215,13 @@ def _sorted(case: Case) -> tuple[dict[Path, dict[str, object]], list[Path]]:
     return readable, refused
 
 
-def _check_shown(rows: list[dict[str, object]], readable: dict[Path, dict[str, object]], run: Run) -> None:
+def _check_shown(rows: list[dict[str, Any]], readable: dict[Path, dict[str, Any]], run: Run) -> None:
     """Compare figures of the table with the files."""
     if len(rows) != len(readable):
         run.wrong.append(f"{len(rows)} rows, but {len(readable)} results")
     latencies = {path: raw["latency_ms"] for path, raw in readable.items()}
     held = sorted(
-        repr((float(one["avg"]) if one else None, raw["repeat"]))  # type: ignore[index]
+        repr((float(one["avg"]) if one else None, raw["repeat"]))
         for one, raw in zip(latencies.values(), readable.values(), strict=True)
         if not one or "p95_bound" in one or not raw.get("rounds")  # else computed anew, from the rounds
     )

@@ -173,6 +173,16 @@ def _sparse(path: Path) -> None:
         file.truncate(2**40)
 
 
+def _of_the_year_60000(path: Path) -> None:
+    path.write_bytes(samples()[-1])
+    os.utime(path, (2**41, 2**41))
+
+
+def _unreadable(path: Path) -> None:
+    path.write_bytes(samples()[0])
+    path.chmod(0)
+
+
 @functools.cache
 def _many_rounds() -> bytes:
     """Return a result with 100,000 rounds whose stability is not known yet."""
@@ -200,8 +210,8 @@ SPECIAL: dict[str, Callable[[Path], object]] = {
     "10 MB of brackets": lambda path: path.write_bytes(b"[" * 10_000_000),
     "10 MB of objects": lambda path: path.write_bytes(b'{"a":' * 2_000_000),
     "100,000 rounds": lambda path: path.write_bytes(_many_rounds()),
-    "of the year 60000": lambda path: (path.write_bytes(samples()[-1]), os.utime(path, (2**41, 2**41))),
-    "unreadable": lambda path: (path.write_bytes(samples()[0]), path.chmod(0)),
+    "of the year 60000": _of_the_year_60000,
+    "unreadable": _unreadable,
 }
 LARGE = ("10 MB of brackets", "10 MB of objects", "100,000 rounds")
 KINDS = {"structure": structure_of, "bytes": bytes_of, "special": special}

@@ -30,7 +30,8 @@ from typing import Any
 
 import psutil
 from common import print_machine
-from etbench.events.event_log import EVENT_LOG, read_events
+
+from etbench.system.event_log import EVENT_LOG, read_events
 
 TESTS = Path(__file__).parents[1] / "tests"
 GRID = [

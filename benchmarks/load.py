@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 from common import built, measured, print_machine
 
+from etbench.measure import Series
 from etbench.measure.protocol import in_turn
 from etbench.stats import assess
 from etbench.stats.looks import levels_of
@@ -30,7 +31,7 @@ def main() -> None:
     print_machine()
     with built(*args.cell) as (cell, subject):
         for name, load in (("quiet", _nothing), ("one core busy half of the time", _busy_half)):
-            verdicts, words = Counter(), Counter()
+            verdicts, words = Counter[str](), Counter[str]()
             for _ in range(args.trials):
                 with load():
                     base, new = measured(cell, [subject, subject], together=True, decide=True)
@@ -41,7 +42,7 @@ def main() -> None:
             print(f"{name}, {args.trials} trials: stability {dict(verdicts)}; interleaved {dict(words)}")
 
 
-def _stability(series) -> str:
+def _stability(series: Series) -> str:
     return assess(
         [round_.samples_ms for round_ in series.rounds],
         other_cpu_shares=[round_.load.other_cpu_share for round_ in series.rounds],

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 import msgspec
 from common import built, measured, print_machine
@@ -34,6 +35,7 @@ CELLS = (
     ("model=distilbert", "precision=int8"),
 )
 MIB = 2**20
+Answer = TypeVar("Answer", bound=msgspec.Struct)
 
 
 def main() -> None:
@@ -74,7 +76,7 @@ def _print_latency(cell: Cell, subject: Subject, runner: str, rounds: int, sampl
 
 
 def _print_memory(subject: Subject, runner: str, processes: int) -> None:
-    task = MemoryTask(folder=subject.folder, threads=subject.threads)
+    task = MemoryTask(folder=subject.folder, threads=_threads(subject))
     for name, run in _both(runner, task, Memory).items():
         found = [run() for _ in range(processes)]
         peak, over = (
@@ -89,7 +91,7 @@ def _print_memory(subject: Subject, runner: str, processes: int) -> None:
 
 def _print_start(subject: Subject, runner: str, processes: int) -> None:
     """Print the time from the start of the process to its first result, the program not in memory."""
-    runs = _both(runner, LoadTask(folder=subject.folder, threads=subject.threads, cold=True), OneLoad)
+    runs = _both(runner, LoadTask(folder=subject.folder, threads=_threads(subject), cold=True), OneLoad)
     took: dict[str, list[float]] = {name: [] for name in runs}
     own = []
     for _ in range(processes):
@@ -103,7 +105,12 @@ def _print_start(subject: Subject, runner: str, processes: int) -> None:
     print(f"  of the native runner, by its own clock: {median(own):.1f} ms")
 
 
-def _both(runner: str, task: Task, answer: type) -> dict[str, Callable]:
+def _threads(subject: Subject) -> int:
+    assert subject.threads is not None, "`built` sets it"
+    return subject.threads
+
+
+def _both(runner: str, task: Task, answer: type[Answer]) -> dict[str, Callable[[], Answer]]:
     """Return functions that run the task in a fresh process of Python and of the native runner."""
     quiet = Supervision("inspect", lambda _: None, lambda _: None, log="/dev/null")
     return {

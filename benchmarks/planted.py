@@ -35,7 +35,8 @@ class Planted(nn.Module):
                     x = x.to(torch.float64).to(torch.float32)
             if number == 2 and self.plant == "doubled":
                 x = torch.relu(self.again(x))
-        return self.head(x.mean(dim=(2, 3)))
+        logits: Tensor = self.head(x.mean(dim=(2, 3)))
+        return logits
 
 
 def planted(*, plant: str) -> tuple[nn.Module, Tensor]:

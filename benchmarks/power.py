@@ -12,6 +12,7 @@ import argparse
 import os
 import time
 from collections import Counter
+from contextlib import AbstractContextManager
 from pathlib import Path
 from statistics import median
 
@@ -47,7 +48,7 @@ def main() -> None:
                     _trials(cell, plain, slower, repeat, args.trials)
 
 
-def slowed(rows: int):
+def slowed(rows: int) -> AbstractContextManager[tuple[Cell, Subject]]:
     return built("model=slowed", f"model.rows={rows}", config_dir=HERE / "conf")
 
 
@@ -75,7 +76,7 @@ def _judged(cell: Cell, base: Subject, new: Subject) -> tuple[PairedRatio, Judge
 def _trials(cell: Cell, plain: Subject, slower: Subject, repeat: str, count: int) -> None:
     how = compose(["model=mobilenet_v2", f"repeat={repeat}"]).repeat
     subjects = [msgspec.structs.replace(subject, repeat=how) for subject in (plain, slower)]
-    words, seconds, blocks = Counter(), [], []
+    words, seconds, blocks = Counter[str](), [], []
     for _ in range(count):
         begun = time.monotonic()
         ratio, judgement = _judged(cell, *subjects)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from common import print_machine, timed
+from common import print_machine, timed, with_rounds
 
 from etbench.results import load_results
 from etbench.results.charts import draw_all
@@ -26,7 +26,6 @@ from etbench.results.report.words import summarize_in_words
 from etbench.results.schema import Result
 from etbench.results.tables.frames import to_frame
 from etbench.results.tables.labels import label_cells
-from etbench.stats import assess, summarize
 
 SAMPLE = Path(__file__).resolve().parent.parent / "outputs" / "sample_sweep"
 ROUNDS, SAMPLES = 30, 5
@@ -57,13 +56,9 @@ def _write_cells(folder: Path, count: int) -> None:
         pool = [value for samples in result.rounds for value in samples]
         rounds = generator.choice(pool, (ROUNDS, SAMPLES)).tolist()
         copy = msgspec.structs.replace(
-            result,
+            with_rounds(result, rounds),
             model_name=f"{result.model_name}_{number // len(sample)}",
             cell_id=f"{number:012x}",
-            repeat=ROUNDS * SAMPLES,
-            rounds=rounds,
-            latency_ms=summarize(rounds),
-            stability=assess(rounds),
         )
         write_result(copy, folder, f"{copy.model_name}_{copy.precision_short}_{copy.delegate}")
 
@@ -82,7 +77,9 @@ def _parts(folder: Path) -> None:
     reported = None
 
     def read() -> None:
-        results.extend(result for _, result in read_results([folder])[0])
+        found, unreadable = read_results([folder])
+        assert not unreadable, unreadable[0]
+        results.extend(result for _, result in found)
 
     def words() -> None:
         summarize_in_words(label_cells(to_frame(results)), results)

@@ -21,13 +21,15 @@ class Block(nn.Module):
         self.reduce = nn.Conv2d(width, CHANNELS, 1)
         exponents = torch.linspace(0, 1, width)[torch.randperm(width)]
         factors = spread**exponents
+        assert self.expand.bias is not None
         with torch.no_grad():
             self.expand.weight.mul_(factors[:, None, None, None])
             self.expand.bias.mul_(factors)
             self.reduce.weight.div_(factors[None, :, None, None])
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.reduce(self.act(self.expand(x)))
+        added: Tensor = self.reduce(self.act(self.expand(x)))
+        return x + added
 
 
 class Net(nn.Module):
@@ -40,7 +42,8 @@ class Net(nn.Module):
         self.head = nn.Linear(CHANNELS, 10)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.blocks(self.stem(x)).mean((2, 3)))
+        logits: Tensor = self.head(self.blocks(self.stem(x)).mean((2, 3)))
+        return logits
 
 
 def residual() -> tuple[nn.Module, list[Tensor]]:

@@ -15,8 +15,9 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+from common import interval_of
 
-from etbench.stats.interval import Interval, location_interval
+from etbench.stats import Interval
 from etbench.stats.separate import SeparateRatio, ratio_of_intervals
 
 THRESHOLD, ASSUMED = 0.05, 0.125
@@ -51,7 +52,7 @@ def main() -> None:
 def _without_drift(random: np.random.Generator) -> list[Interval]:
     """Return the intervals of runs of a program that takes 1 ms, on a machine that does not drift."""
     rounds = np.exp(random.normal(0, NOISE, (WITHIN, ROUNDS, 1)))
-    return [location_interval(run) for run in rounds]
+    return [interval_of(run) for run in rounds]
 
 
 def _pairs(

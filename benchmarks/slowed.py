@@ -22,11 +22,12 @@ class Slowed(nn.Module):
         self.extra = nn.Linear(WIDTH, WIDTH)
 
     def forward(self, images: Tensor) -> Tensor:
-        logits = self.net(images)
+        logits: Tensor = self.net(images)
         if not self.rows:
             return logits
         pixels = images.flatten()[: self.rows * WIDTH].reshape(self.rows, WIDTH)
-        return logits + 1e-3 * self.extra(pixels).mean()
+        extra: Tensor = self.extra(pixels)
+        return logits + 1e-3 * extra.mean()
 
 
 def slowed(*, rows: int) -> LoadedModel:

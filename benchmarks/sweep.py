@@ -25,31 +25,7 @@ MODELS = "resnet18,mobilenet_v2,efficientnet_b0,segformer_b0,distilbert,clip_tex
 PRECISIONS = "fp32,int8"
 STAGES = {"time": "rounds", "inspect": "load, memory and energy", "parity": "check against eager"}
 
-PLAIN = """
-import sys, time
-from pathlib import Path
-from etbench.preflight.compose import compose
-from etbench.events import Stages
-from etbench.models.torchvision_ops import ensure_importable
-ensure_importable()
-from etbench.artifact import program_path
-from etbench.builder.pipeline import build_artifact, prepare
-recipe = compose(sys.argv[2:]).recipe
-stages = Stages(lambda event: None)
-prepared = prepare(recipe, stages)
-build_artifact(recipe, prepared, Path(sys.argv[1]), stages)
-from executorch.runtime import Runtime
-method = Runtime.get().load_program(program_path(Path(sys.argv[1]))).load_method("forward")
-inputs = prepared.batches.references[0]
-for _ in range(2):
-    method.execute(inputs)
-times = []
-for _ in range(10):
-    start = time.perf_counter()
-    method.execute(inputs)
-    times.append(time.perf_counter() - start)
-print(sum(times) / len(times) * 1e3)
-"""
+PLAIN = Path(__file__).with_name("plain.py")
 
 
 def main() -> None:
@@ -90,7 +66,7 @@ def _plain(folder: Path, models: list[str], precisions: list[str]) -> float:
     for model in models:
         for precision in precisions:
             with tempfile.TemporaryDirectory(dir=folder) as cell:
-                command = [sys.executable, "-c", PLAIN, cell, f"model={model}", f"precision={precision}"]
+                command = [sys.executable, str(PLAIN), cell, f"model={model}", f"precision={precision}"]
                 seconds += timed(command)
     return seconds
 

@@ -15,11 +15,15 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any, Protocol
 
 import msgspec
 from common import built, print_machine
+
+from etbench.runtime.executors import Executor
 
 CELLS = ("mobilenet_v2", "resnet18", "distilbert")
 PRECISIONS = ("fp32", "int8")
@@ -64,16 +68,26 @@ class _Times(msgspec.Struct):
     set_inputs_ms: list[float]
 
 
+class _Method(Executor, Protocol):
+    """A method of ExecuTorch's binding, whose `call` is these two steps in one."""
+
+    def set_inputs(self, inputs: Sequence[Any]) -> None:
+        """Copy the inputs into the program's arena."""
+
+    def execute(self) -> None:
+        """Run one inference."""
+
+
 def _timed(folder: Path, count: int) -> _Times:
     from executorch.devtools import Inspector
 
     from etbench.artifact.references import read_references
     from etbench.measure.passes.work import timed_ms, work_of
-    from etbench.runtime.program import load_method, load_program
+    from etbench.runtime.program import load_program
 
     inputs = read_references(folder)[0][0]
     program = load_program(folder, threads=os.cpu_count() or 1, profiled=True)
-    method = load_method(program)
+    method: _Method = program.load_method("forward")
     call_ms, set_inputs_ms = [], []
     work = work_of(method, inputs, None)
     work.begin()

@@ -31,9 +31,10 @@ def trained(seed: int) -> DigitsNet:
     steps = EPOCHS * (len(images) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=RATE, total_steps=steps)
     for _ in range(EPOCHS):
-        for chosen in torch.randperm(len(images)).split(BATCH):
+        for chosen in torch.split(torch.randperm(len(images)), BATCH):
             optimizer.zero_grad()
-            cross_entropy(net(shifted(images[chosen])), classes[chosen], label_smoothing=SMOOTHING).backward()
+            logits = net(shifted(images[chosen]))
+            torch.autograd.backward(cross_entropy(logits, classes[chosen], label_smoothing=SMOOTHING))
             optimizer.step()
             schedule.step()
     return net.eval()

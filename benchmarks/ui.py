@@ -53,8 +53,11 @@ class Costs:
 
     def p50_ms(self, since: float) -> float:
         """Return the median of the rounds that ended since then."""
-        rounds = [event.round_ms for event in _rounds(self.log) if event.at.timestamp() >= since]
-        return median(rounds)
+        return median(
+            event.round_ms
+            for event in _rounds(self.log)
+            if event.round_ms is not None and event.at.timestamp() >= since
+        )
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,14 @@ def test_the_hooks_need_no_network_and_their_programs_are_in_the_environment() -
     for hook in config["repos"][0]["hooks"]:
         assert hook["language"] == "system"
         assert shutil.which(shlex.split(hook["entry"])[0]), hook["id"]
+
+
+def test_the_hook_of_mypy_runs_for_what_mypy_checks_and_imports() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    (pattern,) = (hook["files"] for hook in hooks if hook["id"] == "mypy")
+    mypy = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
+    for folder in [*mypy["files"], *mypy["mypy_path"]]:
+        assert re.search(pattern, f"{folder}/one.py"), folder
 
 
 def test_the_daily_commands_are_those_of_ci() -> None:
