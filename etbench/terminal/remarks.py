@@ -23,8 +23,8 @@ from etbench.stats.layers import Layer, Numerics
 from etbench.terminal.accuracy import evaluated_words
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import print_line, say
-from etbench.terminal.summary_table import half_width, significant, words_of_parity
-from etbench.text import and_more, counted
+from etbench.terminal.summary_table import half_width_cell, significant, words_of_parity
+from etbench.text import and_more, counted, share_cell
 
 __all__ = ["finding_lines", "listed", "print_details", "print_kinds"]
 
@@ -209,16 +209,12 @@ def _print_operators(name: str, profile: Profile, console: Console) -> None:
     rows = (
         (
             *(one.name, str(one.count or ""), str(one.portable or ""), significant(one.mean_ms)),
-            *map(_percent, (one.share, one.cumulative)),
+            *map(share_cell, (one.share, one.cumulative)),
             significant(one.gflops_per_s) if one.gflops_per_s else "",
         )
         for one in summarize_operators(profile)[:MOST_OPERATORS]
     )
     print_table(console, columns, rows)
-
-
-def _percent(share: float | None) -> str:
-    return "?" if share is None else f"{share:.1%}"
 
 
 def _print_sizes(name: str, result: Result, console: Console) -> None:
@@ -231,7 +227,7 @@ def _print_sizes(name: str, result: Result, console: Console) -> None:
         (
             one.inputs,
             significant(one.latency.p50 if one.latency else None),
-            "-" if (share := half_width(one.latency)) is None else f"{100 * share:.1f}",
+            half_width_cell(one.latency),
             str(one.samples or "-"),
             words_of_parity(one.parity),
         )

@@ -9,9 +9,9 @@ import pandas as pd
 
 from etbench.results.operator_summary import UNKNOWN, By, summarize_operators
 from etbench.results.report.grid import Grid, Heading, grid
-from etbench.results.report.tables import CELL, percent
+from etbench.results.report.tables import CELL
 from etbench.results.schema import Result
-from etbench.results.tables.numbers import number
+from etbench.results.tables.numbers import in_percent, number
 
 __all__ = ["summary_grids"]
 
@@ -58,8 +58,8 @@ def _figures() -> list[Heading]:
         Heading("count", "operators", number),
         Heading("portable", "of them portable", number),
         Heading("mean_ms", "mean ms", number),
-        Heading("share", "share %", percent),
-        Heading("cumulative", "together %", percent),
+        Heading("share", "share %", in_percent),
+        Heading("cumulative", "together %", in_percent),
         Heading("gflop", "GFLOP", number),
         Heading("speed", "GFLOP/s", number),
     ]

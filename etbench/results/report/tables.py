@@ -13,7 +13,7 @@ from etbench.results.report.grid import Grid, Heading, grid
 from etbench.results.schema import Result
 from etbench.results.tables.frames import against, profile, rank
 from etbench.results.tables.metrics import METRIC
-from etbench.results.tables.numbers import number
+from etbench.results.tables.numbers import in_percent, number
 from etbench.results.tables.pareto import mark_pareto
 from etbench.results.tables.sizes import SIZE_COLUMNS, size_rows
 
@@ -34,10 +34,6 @@ def _mb(size_bytes: float) -> str:
     return number(size_bytes / 1e6)
 
 
-def percent(share: float) -> str:
-    return number(100 * share)
-
-
 BAD = {"wrong": 0, "failed": 1}  # the order of cells that cannot be used
 CELL = [Heading("subject", "model"), Heading("precision", "precision"), Heading("delegate", "delegate")]
 P50 = Heading(METRIC, "p50 ms", number)
@@ -48,10 +44,10 @@ INTERVAL = [
     Heading("latency_ci95_high_ms", "to", number),
 ]
 P95 = [Heading("latency_p95_ms", "p95 ms", number), Heading("p95_bound", "at most", number)]
-DELEGATED = Heading("delegated_share", "delegated %", percent)
+DELEGATED = Heading("delegated_share", "delegated %", in_percent)
 QUANTIZED = [
-    Heading("quantized_macs_share", "quantized % of multiply-accumulates", percent),
-    Heading("quantized_weights_share", "quantized % of weights", percent),
+    Heading("quantized_macs_share", "quantized % of multiply-accumulates", in_percent),
+    Heading("quantized_weights_share", "quantized % of weights", in_percent),
 ]
 ALL = [
     *CELL,
@@ -60,11 +56,11 @@ ALL = [
     *INTERVAL,
     *P95,
     SQNR,
-    Heading("top1_agreement", "top-1 %", percent),
+    Heading("top1_agreement", "top-1 %", in_percent),
     Heading("time_to_first_token_ms", "first token ms", number),
     Heading("prefill_tokens_per_s", "prefill tokens/s", number),
     Heading("decode_tokens_per_s", "decode tokens/s", number),
-    Heading("token_agreement", "equal tokens %", percent),
+    Heading("token_agreement", "equal tokens %", in_percent),
     SIZE,
     Heading("peak_memory_bytes", "peak MB", _mb),
     Heading("load_ms", "load ms", number),
@@ -162,11 +158,11 @@ def stability_grid(frame: pd.DataFrame, results: Sequence[Result]) -> Grid:
         Heading("rounds", "rounds", number),
         P50,
         *INTERVAL,
-        Heading("between", "between rounds %", percent),
-        Heading("drift", "drift %", percent),
+        Heading("between", "between rounds %", in_percent),
+        Heading("drift", "drift %", in_percent),
         Heading("outlying", "outlying", number),
-        Heading("other", "other CPU %", percent),
-        Heading("steal", "steal %", percent),
+        Heading("other", "other CPU %", in_percent),
+        Heading("steal", "steal %", in_percent),
         Heading("reasons", "reasons"),
     ]
     return grid(judged.join(pd.DataFrame(rows)), headings, "Stability")
@@ -212,7 +208,7 @@ def operator_grid(frame: pd.DataFrame, top: int) -> Grid:
         Heading("position", "position", number),
         Heading("kind", "kind"),
         Heading("mean_ms", "mean ms", number),
-        Heading("share", "share %", percent),
+        Heading("share", "share %", in_percent),
     ]
     return grid(longest, headings, f"The {top} operators that take longest")
 

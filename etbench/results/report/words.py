@@ -18,10 +18,10 @@ from etbench.results.schema import Result
 from etbench.results.tables.evaluation import LOW, PREFIX, RANDOM, paired_shares
 from etbench.results.tables.frames import BASE_PRECISION, accuracies, against, base_delegate
 from etbench.results.tables.metrics import METRIC
-from etbench.results.tables.numbers import data_size, db, milliseconds, number, percent, span
+from etbench.results.tables.numbers import data_size, db, milliseconds, number, span
 from etbench.results.tables.pareto import nearly_most_accurate, nearly_smallest
 from etbench.results.tables.speedup import COMPARED_BY, strict_bounds
-from etbench.text import and_more, counted
+from etbench.text import and_more, counted, percent
 
 __all__ = ["Summary", "leads", "summarize_in_words"]
 

@@ -33,6 +33,7 @@ from etbench.stats.parity import Parity
 from etbench.stats.stability import NARROW, Stability
 from etbench.stats.summary import LatencyMs
 from etbench.stats.verdict import Decision, Levels
+from etbench.text import percent
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -117,7 +118,7 @@ class CellComparison(Struct, frozen=True, kw_only=True):
             return f"{self.verdict}, a regression"
         if self.threshold is None:  # a file of an older version, or a summary
             return self.verdict
-        share, passed = f"{100 * self.threshold:.3g} %", self.decision == "passed"
+        share, passed = percent(self.threshold), self.decision == "passed"
         match self.verdict:
             case "same":
                 return f"same (within ±{share})"

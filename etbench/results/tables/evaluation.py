@@ -19,6 +19,7 @@ __all__ = [
     "LOW",
     "PREFIX",
     "RANDOM",
+    "accuracy_text",
     "evaluated",
     "evaluation_names",
     "is_accuracy",
@@ -61,6 +62,15 @@ def paired_shares(base: ItemAnswers | None, new: ItemAnswers | None) -> PairedSh
         return None
     before, after = base.booleans, new.booleans
     return None if before is None or after is None else compare_shares(before, after)
+
+
+def accuracy_text(value: float, *, is_share: bool) -> str:
+    """Write a figure of the accuracy function: in percent if it is a share of items.
+
+    >>> accuracy_text(0.981, is_share=True), accuracy_text(0.981, is_share=False)
+    ('98.10%', '0.981')
+    """
+    return f"{value:.2%}" if is_share else f"{value:.4g}"
 
 
 def evaluation_names(found: Iterable[Mapping[str, Any]]) -> list[str]:

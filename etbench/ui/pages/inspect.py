@@ -22,7 +22,7 @@ from etbench.results.operator_summary import summarize_operators
 from etbench.results.schema import Result
 from etbench.results.tables.rounds import round_table
 from etbench.stats.parity import OutputParity, Parity
-from etbench.text import counted, seconds_text, shape_text
+from etbench.text import counted, seconds_text, shape_text, share_cell
 from etbench.ui.faults import Fault, attempt, noting_faults
 from etbench.ui.figures import inline_svg
 from etbench.ui.library import LOOK_EVERY_S, Entry, Library
@@ -229,14 +229,14 @@ def _program(result: Result) -> None:
             kinds = [
                 (
                     *(one.name, str(one.count or ""), f"{one.mean_ms:.4g}"),
-                    *("?" if share is None else f"{share:.1%}" for share in (one.share, one.cumulative)),
+                    *map(share_cell, (one.share, one.cumulative)),
                 )
                 for one in summarize_operators(result.profile)[:OPERATORS]
             ]
             table(["kind", "operators", "ms", "share", "together"], kinds, numbers=4)
         with card("Operators that take longest"):
             operators = [
-                (one.name, one.kind, f"{one.mean_ms:.4g}", "?" if one.share is None else f"{one.share:.1%}")
+                (one.name, one.kind, f"{one.mean_ms:.4g}", share_cell(one.share))
                 for one in result.profile.top(OPERATORS)
             ]
             table(["operator", "kind", "ms", "share"], operators, numbers=2)
