@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from etbench.artifact import Artifact, DataUse, Delegation, TimedSize, program_path
+from etbench.artifact import Artifact, DataUse, TimedSize, program_path
 from etbench.artifact.references import in_format, specs_of, write_references
 from etbench.builder.converting import Converter
 from etbench.builder.cost import Work, cost_of, count_work, sizes_of
@@ -232,7 +232,7 @@ def _refused(error: NotApplicableError, prepared: Prepared, folder: Path, stages
         weights=prepared.loaded.weights,
         data=prepared.reference.batches.description,
         logits_axis=None,
-        delegation=Delegation(subgraphs=0, delegated_nodes=0, total_nodes=0, left_behind={}),
+        delegation=None,
         build_s=stages.seconds,
         refusal=error.message,
     )

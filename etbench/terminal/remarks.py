@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from rich.console import Console
 from rich.text import Text
 
-from etbench.artifact import Artifact
+from etbench.artifact import Artifact, Delegation
 from etbench.artifact.cost_words import cost_words
 from etbench.artifact.quantized_words import mixed_words, quantized_words
 from etbench.events.failure import Failure
@@ -172,7 +172,7 @@ def _details(result: Result, name: str) -> Iterator[_Remark]:
     if failure := result.failure:
         yield _Remark("red", "failed", f" {name} at stage {failure.stage}: {_words(failure)}")
     elif result.status in ("skipped", "built"):
-        built = f"\n  {_built(result.artifact)}" if result.artifact and result.status == "built" else ""
+        built = f"\n  {_built(result.artifact, result.delegation)}" if result.artifact else ""
         yield _Remark("yellow", result.status, f" {name}: {result.reason}{built}")
     for finding in result.findings or []:
         cure = f"\n  hint: {finding.cure}" if finding.cure else ""
@@ -193,10 +193,12 @@ def _details(result: Result, name: str) -> Iterator[_Remark]:
         yield _Remark("default", f"evaluation of {name}", f": {evaluated_words(result)}")
 
 
-def _built(artifact: Artifact) -> str:
-    delegation = artifact.delegation
+def _built(artifact: Artifact, delegation: Delegation | None) -> str:
+    size = f"{artifact.pte_bytes / 1e6:.1f} MB"
+    if delegation is None:
+        return size
     taken = f"{delegation.delegated_nodes} of {delegation.total_nodes} operators delegated"
-    return f"{artifact.pte_bytes / 1e6:.1f} MB, {taken} in {delegation.subgraphs} subgraphs"
+    return f"{size}, {taken} in {delegation.subgraphs} subgraphs"
 
 
 def _print_operators(name: str, profile: Profile, console: Console) -> None:

@@ -36,8 +36,8 @@ FIGURES: tuple[tuple[str, Callable[[Result], float | None]], ...] = (
     ),
     ("size MB", lambda result: result.artifact.pte_bytes / MB if result.artifact else None),
     ("parity dB", lambda result: result.parity.fidelity_db if result.parity else None),
-    ("delegated", lambda result: result.artifact.delegation.delegated_nodes if result.artifact else None),
-    ("subgraphs", lambda result: result.artifact.delegation.subgraphs if result.artifact else None),
+    ("delegated", lambda result: result.delegation.delegated_nodes if result.delegation else None),
+    ("subgraphs", lambda result: result.delegation.subgraphs if result.delegation else None),
 )
 
 
@@ -168,7 +168,9 @@ def _program_changes(old: Result, new: Result) -> Iterator[str]:
     if before is None or after is None or before.sha256 == after.sha256:
         return
     yield f"{name}: the program has other bytes, {_change(before.pte_bytes, after.pte_bytes)} of them"
-    sides = (before.delegation, after.delegation)
+    if old.delegation is None or new.delegation is None:
+        return
+    sides = (old.delegation, new.delegation)
     if sides[0].subgraphs != sides[1].subgraphs:
         yield f"{name}: {sides[0].subgraphs} to {sides[1].subgraphs} subgraphs"
     for what, counts in (

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from etbench.artifact import Artifact
+from etbench.artifact import Artifact, Delegation
 from etbench.artifact.sources import Sources
 from etbench.events import Failure
 from etbench.host.environment import Environment
@@ -268,6 +268,21 @@ class Result(Struct, frozen=True, kw_only=True):
     command: list[str] = []
     config: dict[str, Any]
     source: str = "etbench"
+
+    @property
+    def delegation(self) -> Delegation | None:
+        """What the delegate took of the graph; None without a program, or if another runtime executes it.
+
+        For such a program, files of older versions have counts of zero.
+        """
+        if self.artifact is None or not self.environment.is_executorch:
+            return None
+        return self.artifact.delegation
+
+    @property
+    def planned_bytes(self) -> int | None:
+        """The memory planned for activations; None where `delegation` is: other runtimes do not report it."""
+        return self.artifact.arena_bytes if self.artifact and self.delegation else None
 
     @property
     def errors(self) -> str:

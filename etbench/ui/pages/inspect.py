@@ -200,27 +200,33 @@ def _inputs(artifact: Artifact) -> Iterator[tuple[str, str]]:
         yield "constant", f"{name} = {value}"
 
 
+def _delegated(result: Result) -> Iterator[tuple[str, str]]:
+    """Yield what was planned and delegated, which is only known of programs of ExecuTorch."""
+    if result.planned_bytes is not None and result.delegation is not None:
+        taken = result.delegation
+        yield "planned memory", f"{result.planned_bytes / 1e6:.2f} MB"
+        nodes = f"{taken.delegated_nodes} of {taken.total_nodes} operators"
+        yield "delegated", f"{nodes}, in {counted(taken.subgraphs, 'subgraph')}"
+
+
 def _program(result: Result) -> None:
     artifact = result.artifact
     if artifact is not None:
-        taken = artifact.delegation
         with card("Program and delegation"):
             quantized = artifact.quantized
-            nodes = f"{taken.delegated_nodes} of {taken.total_nodes} operators"
             facts(
                 [
                     *_inputs(artifact),
                     *([("runtime", runtime)] if (runtime := result.environment.runtime_words) else []),
                     (".pte", f"{artifact.pte_bytes / 1e6:.2f} MB"),
-                    ("planned memory", f"{artifact.arena_bytes / 1e6:.2f} MB"),
-                    ("delegated", f"{nodes}, in {counted(taken.subgraphs, 'subgraph')}"),
+                    *_delegated(result),
                     *([("quantized", quantized_words(quantized))] if quantized else []),
                     *([("mixed", mixed_words(artifact.mixed))] if artifact.mixed else []),
                     *([("cost", cost_words(artifact.cost))] if artifact.cost else []),
                 ]
             )
-            if taken.left_behind:
-                rows = list(taken.left_behind.items())
+            if result.delegation and result.delegation.left_behind:
+                rows = list(result.delegation.left_behind.items())
                 table(["left on portable kernels", "count"], rows[:OPERATORS], numbers=1)
                 if len(rows) > OPERATORS:
                     words(f"and {counted(len(rows) - OPERATORS, 'more kind')} in the JSON file")
