@@ -135,12 +135,8 @@ def _words(failure: Failure) -> str:
     """Return the first line of the message, the line of the user's code and the hint, each on its line."""
     where = f"\n  at {failure.where}" if failure.where else ""
     hint = f"\n  hint: {failure.hint}" if failure.hint else ""
-    return f"{_first_line(failure)}{where}{hint}"
-
-
-def _first_line(failure: Failure) -> str:
-    first, *more = failure.message.splitlines() or [failure.kind]
-    return f"{first} … (see the result file for the full message and the traceback)" if more else first
+    rest = " … (see the result file for the full message and the traceback)"
+    return f"{failure.first_line}{rest if len(failure.message.splitlines()) > 1 else ''}{where}{hint}"
 
 
 def _left_out(result: Result) -> tuple[str, str] | None:

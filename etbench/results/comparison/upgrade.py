@@ -140,8 +140,8 @@ def _ok(results: Iterable[Result]) -> list[Result]:
 
 def _not_run(result: Result) -> str:
     build, run = _interpreters(result)
-    why = result.failure.message if result.failure else result.reason
-    return f"{cell_name(result)}, built in {build or CURRENT}, does not run in {run or CURRENT}: {why}"
+    where = f"built in {build or CURRENT}, does not run in {run or CURRENT}"
+    return f"{cell_name(result)}, {where}: {result.why_not}"
 
 
 def _changes(old: Result, new: Result) -> Iterator[str]:

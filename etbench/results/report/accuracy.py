@@ -7,7 +7,7 @@ from functools import partial
 
 import pandas as pd
 
-from etbench.results.report.grid import Grid, Heading, grid
+from etbench.results.report.grid import CELL, Grid, Heading, grid
 from etbench.results.tables.accuracy import accuracy_changes
 from etbench.results.tables.evaluation import HIGH, LOW, RANDOM, accuracy_text
 from etbench.results.tables.frames import BASE_PRECISION, accuracies
@@ -15,7 +15,6 @@ from etbench.results.tables.numbers import number
 
 __all__ = ["accuracy_grid", "accuracy_headings", "change_grid", "marked"]
 
-CELL = [Heading("subject", "model"), Heading("precision", "precision"), Heading("delegate", "delegate")]
 MARK = "accuracy_mark"
 SHARE = partial(accuracy_text, is_share=True)
 

@@ -67,10 +67,9 @@ def _reason(result: Result) -> str:
     if result.failure is None:
         return result.reason or "no reason was recorded"
     failure = result.failure
-    first = (failure.message.splitlines() or [failure.kind])[0]
     where = f" ({failure.where})" if failure.where else ""
     hint = f" Hint: {failure.hint}" if failure.hint else ""
-    return f"at stage {failure.stage}: {first}{where}{hint}"
+    return f"at stage {failure.stage}: {failure.first_line}{where}{hint}"
 
 
 def _found(named: Sequence[tuple[str, Result]], severity: Severity) -> Iterator[str]:

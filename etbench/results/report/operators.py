@@ -8,14 +8,13 @@ from typing import Any
 import pandas as pd
 
 from etbench.results.operator_summary import UNKNOWN, By, summarize_operators
-from etbench.results.report.grid import Grid, Heading, grid
-from etbench.results.report.tables import CELL
+from etbench.results.report.grid import CELL, Grid, Heading, grid
 from etbench.results.schema import Result
 from etbench.results.tables.numbers import in_percent, number
 
 __all__ = ["summary_grids"]
 
-IDENTITY = ["subject", "precision", "delegate"]
+IDENTITY = [heading.column for heading in CELL]
 TITLES: dict[By, str] = {"kind": "Time by kind of operator", "module": "Time by module"}
 
 

@@ -9,9 +9,9 @@ import pandas as pd
 
 from etbench.artifact import Delegation
 from etbench.results.report.accuracy import accuracy_headings, marked
-from etbench.results.report.grid import Grid, Heading, grid
+from etbench.results.report.grid import CELL, Grid, Heading, grid
 from etbench.results.schema import Result
-from etbench.results.tables.frames import against, profile, rank
+from etbench.results.tables.frames import against, measured_cells, profile, rank
 from etbench.results.tables.metrics import METRIC
 from etbench.results.tables.numbers import in_percent, number
 from etbench.results.tables.pareto import mark_pareto
@@ -35,7 +35,6 @@ def _mb(size_bytes: float) -> str:
 
 
 BAD = {"wrong": 0, "failed": 1}  # the order of cells that cannot be used
-CELL = [Heading("subject", "model"), Heading("precision", "precision"), Heading("delegate", "delegate")]
 P50 = Heading(METRIC, "p50 ms", number)
 SQNR = Heading("sqnr_db", "SQNR dB", number)
 SIZE = Heading("pte_bytes", ".pte MB", _mb)
@@ -87,7 +86,6 @@ def cell_grid(frame: pd.DataFrame) -> Grid:
 
 def latency_grid(frame: pd.DataFrame) -> Grid:
     """List the latency of every measured cell."""
-    measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
     spread = [
         Heading("latency_mean_ms", "mean ms", number),
         *P95,
@@ -95,7 +93,7 @@ def latency_grid(frame: pd.DataFrame) -> Grid:
         Heading("p99_bound", "at most", number),
         Heading("center", "p50 is"),
     ]
-    return grid(measured, [*CELL, P50, *INTERVAL, *spread], "Latency")
+    return grid(measured_cells(frame), [*CELL, P50, *INTERVAL, *spread], "Latency")
 
 
 def pareto_grid(frame: pd.DataFrame) -> Grid:

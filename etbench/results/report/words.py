@@ -16,7 +16,7 @@ from etbench.results.decision.figures import direction, in_words
 from etbench.results.report.cautions import Point, cautions, faults
 from etbench.results.schema import Result
 from etbench.results.tables.evaluation import LOW, PREFIX, RANDOM, paired_shares
-from etbench.results.tables.frames import BASE_PRECISION, accuracies, against, base_delegate
+from etbench.results.tables.frames import BASE_PRECISION, accuracies, against, base_delegate, measured_cells
 from etbench.results.tables.metrics import METRIC
 from etbench.results.tables.numbers import data_size, db, milliseconds, number, span
 from etbench.results.tables.pareto import nearly_most_accurate, nearly_smallest
@@ -44,7 +44,7 @@ def summarize_in_words(frame: pd.DataFrame, results: Sequence[Result]) -> Summar
         results: the same cells, in the same order.
 
     """
-    measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
+    measured = measured_cells(frame)
     points = [
         *(*faults(frame, results), *_choices(measured), *_gains(measured)),
         *(*_verdicts(frame, results), *cautions(frame, results)),

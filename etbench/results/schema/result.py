@@ -285,6 +285,11 @@ class Result(Struct, frozen=True, kw_only=True):
         return self.artifact.arena_bytes if self.artifact and self.delegation else None
 
     @property
+    def why_not(self) -> str:
+        """Why it was not measured, or the findings because of which it is wrong; empty for any other."""
+        return self.failure.message if self.failure else self.reason or self.errors
+
+    @property
     def errors(self) -> str:
         """The findings of severity ``error`` as a text; empty if there are none."""
         found = [one for one in self.findings or [] if one.severity == "error"]

@@ -346,7 +346,7 @@ COLUMNS = (
     Column(
         "reason",
         "why it was not measured, or is wrong",
-        lambda r: r.failure.message if r.failure else r.reason or r.errors or None,
+        lambda result: result.why_not or None,
     ),
     Column(
         "round_medians_ms",
