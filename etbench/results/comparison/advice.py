@@ -12,7 +12,7 @@ from etbench.stats.paired import PairedRatio
 from etbench.stats.verdict import Levels
 from etbench.text import percent
 
-__all__ = ["MOST_ROUNDS", "rounds_advice"]
+__all__ = ["rounds_advice"]
 
 MOST_ROUNDS = 1_000  # the largest `repeat.rounds`
 SPARE = 1.25  # rounds vary

@@ -13,7 +13,7 @@ from etbench.results.schema import CellComparison, InTurn, Result
 from etbench.stats.blocks import common_blocks, round_medians
 from etbench.stats.verdict import FamilyMember, Levels, in_turn_at, judge_family
 
-__all__ = ["Interleaved", "family_verdicts", "interleaved", "measured_with", "stored_rounds"]
+__all__ = ["Interleaved", "family_verdicts", "interleaved", "measured_with"]
 
 SAME_PROGRAM = "the same program"
 

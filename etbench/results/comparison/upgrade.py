@@ -64,10 +64,18 @@ class Upgrade(Struct, frozen=True, kw_only=True):
         lines = [f"## Upgrade from {markdown_text(self.old)} to {markdown_text(self.new)}", ""]
         lines += [markdown(self.whole, outcome), "", "### Figures", "", *self._figures()]
         lines += ["", "### What changed", "", *(f"- {markdown_text(line)}" for line in self.changes)]
-        lines += ["" if self.changes else "The programs have the same bytes.", ""]
+        lines += [self._bytes(), ""]
         lines += ["### Compiler or runtime", "", *self._attribution()]
         lines += [f"- {markdown_text(line)}" for line in self.not_run]
         return "\n".join(lines) + "\n", outcome
+
+    def _bytes(self) -> str:
+        """Return whether the programs have the same bytes, if that is known and true."""
+        if not self.pairs:
+            return "No cell was measured with both versions."
+        programs = [[side.artifact and side.artifact.sha256 for side in pair] for pair in self.pairs]
+        same = all(old is not None and old == new for old, new in programs)
+        return "The programs have the same bytes." if same else ""
 
     def _figures(self) -> Iterator[str]:
         yield markdown_row(("cell", *(name for name, _ in FIGURES)))

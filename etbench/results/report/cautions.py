@@ -38,8 +38,8 @@ def cautions(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:
         yield Point(title="Read with care", kind="warning", lines=lines)
     if notes := list(_found(named, "note")):
         yield Point(title="Notes", kind="note", lines=notes)
-    verdicts = {result.stability.verdict for result in results if result.stability is not None}
-    if verdicts == {"stable"}:
+    judged = [result.stability for result in results if result.latency_ms]
+    if judged and all(one is not None and one.verdict == "stable" for one in judged):
         yield Point(title="Noise", kind="good", lines=["The level of every cell is known to ±5 % or better."])
 
 

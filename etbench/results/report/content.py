@@ -216,8 +216,8 @@ def _comparisons(frame: pd.DataFrame) -> Iterator[Section]:
     yield Section(
         name="speedups",
         title="Speedups",
-        text="How many times faster than fp32. Interleaved cells (measured in turn) are compared block by "
-        "block; for others, the interval includes the drift of the machine between the runs.",
+        text="How many times as fast as fp32. Interleaved cells (measured in turn) are compared block by "
+        "block. Others have no interval, since one run of each does not show how far apart two runs are.",
         specs=_specs(charts.speedup_bars(frame)),
         numbers=[tables.speedup_grid(frame, "precision", BASE_PRECISION)],
     )

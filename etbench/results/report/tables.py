@@ -16,6 +16,7 @@ from etbench.results.tables.metrics import METRIC
 from etbench.results.tables.numbers import in_percent, number
 from etbench.results.tables.pareto import mark_pareto
 from etbench.results.tables.sizes import SIZE_COLUMNS, size_rows
+from etbench.text import counted
 
 __all__ = [
     "cell_grid",
@@ -124,13 +125,15 @@ def speedup_grid(frame: pd.DataFrame, by: str, base: str) -> Grid:
 
 
 def ranking_grid(frame: pd.DataFrame, top: int) -> Grid:
-    """List the fastest cells."""
+    """List the cells with the lowest median latency, with its interval."""
     ranked = rank(frame.assign(model=frame["subject"])).rename(columns={"model": "subject"}).head(top)
     within = Heading("rank_in_model", "in model", number)
     accuracy = accuracy_headings(frame)
-    headings = [Heading("rank", "rank", number), *CELL, P50, SQNR, *accuracy, SIZE, within]
+    headings = [Heading("rank", "rank", number), *CELL, P50, *INTERVAL, SQNR, *accuracy, SIZE, within]
     return grid(
-        marked(ranked) if accuracy else ranked, headings, f"The {min(top, len(ranked))} fastest cells"
+        marked(ranked) if accuracy else ranked,
+        headings,
+        f"The {counted(min(top, len(ranked)), 'cell')} with the lowest median latency",
     )
 
 

@@ -67,10 +67,12 @@ class RoundFacts(Struct, frozen=True, kw_only=True):
 class CellComparison(Struct, frozen=True, kw_only=True):
     """One cell in base and new; latencies are medians of round medians, in ms.
 
-    `how` is ``in turn`` or ``separate runs``. `ratio` is new over base, `low` to `high` its 95 %
-    interval, null if there are too few rounds for one. `verdict` says how the two differ, `decision` whether
-    the new one is slower by more than `threshold`: ``regression``, ``passed`` or ``undecided``; `regression`
-    is true for the first, and `alarm_low` is the bound that must be above the threshold for it. `advice`
+    `how` is ``in turn``, ``separate runs`` or ``summaries``, which are imported and have no rounds. `ratio`
+    is new over base, `low` to `high` its 95 % interval, null if there are too few rounds for one, or separate
+    runs do not show how far apart runs are. `verdict` says how the two differ: ``faster``, ``slower``,
+    ``same``, ``inconclusive``, or ``none`` for summaries. `decision` is whether the new one is slower by more
+    than `threshold`: ``regression``, ``passed`` or ``undecided``; `regression` is true for the first, and
+    `alarm_low` is the bound that must be above the threshold for it. `advice`
     suggests how to settle what is open. `measured_with` describes the baseline that the cell was interleaved
     with, if that is another one than `base`. `same_program` is true if the programs of both results have the
     same bytes and were run by the same version of ExecuTorch. `setting` distinguishes it from other cells of

@@ -45,6 +45,7 @@ BASE_PRECISION = "fp32"
 BASE_DELEGATE = "portable"
 MAIN_DELEGATE = "xnnpack"  # the baseline beside delegates other than these two
 IDENTITY = ["model", "precision", "delegate"]
+INTERVAL = ["latency_ci95_low_ms", "latency_ci95_high_ms"]
 OF_BASE = [METRIC, "pte_bytes", "evaluation", "evaluation_items"]  # what pairs have of their baseline
 CONDITIONS = ["inputs", "weights", "threads", "runner", "env", "machine", "varied"]
 
@@ -194,14 +195,16 @@ def base_delegate(frame: pd.DataFrame) -> str:
 
 
 def rank(frame: pd.DataFrame) -> pd.DataFrame:
-    """Order the measured cells by p50: overall, and within each model.
+    """Order the measured cells by their median latency alone: overall, and within each model.
 
-    The conditions in which cells of a model differ, such as machine, threads and weights, and the overrides
-    that were varied, are columns too.
+    `etbench.results.decide` says whether the first cell of a model is shown to be the fastest. The conditions
+    in which cells of a model differ, such as machine, threads and weights, and the overrides that were
+    varied, are columns too.
     """
     measured = measured_cells(frame).sort_values(METRIC, kind="stable")
-    telling = [*_telling(measured), *_varied(measured), METRIC, "pte_bytes", "sqnr_db", *_weighed(measured)]
-    ranked = measured[[*IDENTITY, *dict.fromkeys(telling)]].copy()
+    figures = [METRIC, *INTERVAL, "pte_bytes", "sqnr_db", *_weighed(measured)]
+    telling = dict.fromkeys([*_telling(measured), *_varied(measured), *figures])
+    ranked = measured[[*IDENTITY, *telling]].copy()
     ranked.insert(0, "rank", range(1, len(ranked) + 1))
     within = ranked.groupby("model")[METRIC].rank(method="first").astype(int)
     ranked.insert(1, "rank_in_model", within)
@@ -209,7 +212,7 @@ def rank(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def fastest(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the fastest cell of each model, fastest model first."""
+    """Return the cell of each model with the lowest median latency, the fastest model first; see `rank`."""
     ranked = rank(frame)
     return ranked[ranked["rank_in_model"] == 1].drop(columns=["rank_in_model"]).reset_index(drop=True)
 
