@@ -106,6 +106,7 @@ def _conditions(frame: pd.DataFrame) -> Iterator[str]:
         "runner": "runner",
         "env": "interpreter",
         "inputs": "input shape",
+        "weights": "source of their weights",
     }
     for column, noun in nouns.items():
         values = own[column].dropna().astype(str)
