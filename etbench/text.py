@@ -10,10 +10,12 @@ __all__ = [
     "and_more",
     "counted",
     "path_text",
+    "percent",
     "printable",
     "seconds_text",
     "shape_text",
     "share",
+    "share_cell",
     "shown_path",
     "writable",
 ]
@@ -70,6 +72,24 @@ def seconds_text(seconds: float) -> str:
         return f"{seconds:.2g} s" if seconds < 99.5 else f"{seconds:.0f} s"
     minutes, rest = divmod(math.ceil(seconds), 60)
     return f"{minutes} min {rest} s"
+
+
+def percent(share: float) -> str:
+    """Write a share of 1 in a sentence.
+
+    >>> percent(0.05), percent(0.98765), percent(1.5)
+    ('5 %', '98.8 %', '150 %')
+    """
+    return f"{100 * share:.3g} %"
+
+
+def share_cell(share: float | None) -> str:
+    """Write a share of 1 in a column of others, with one decimal.
+
+    >>> share_cell(0.05), share_cell(0.98765), share_cell(None)
+    ('5.0%', '98.8%', '?')
+    """
+    return "?" if share is None else f"{share:.1%}"
 
 
 def share(text: str) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etbench.artifact import MixedBlock, MixedBlocks, Quantized
-from etbench.text import and_more
+from etbench.text import and_more, percent
 
 __all__ = ["float_layers", "mixed_words", "quantized_words"]
 
@@ -27,7 +27,7 @@ def quantized_words(quantized: Quantized) -> str:
     '75 % of the multiply-accumulates, 50 % of the weights; in float: head (25 %), table'
     """
     shares = {"multiply-accumulates": quantized.macs_share, "weights": quantized.weights_share}
-    known = [f"{_percent(share)} of the {what}" for what, share in shares.items() if share is not None]
+    known = [f"{_share(share)} of the {what}" for what, share in shares.items() if share is not None]
     layers = float_layers(quantized)
     return "; ".join(filter(None, (", ".join(known), layers and f"in float: {layers}")))
 
@@ -55,19 +55,19 @@ def float_layers(quantized: Quantized) -> str:
     """Write the largest layers in float, each with its share of the multiply-accumulates."""
     return and_more(
         (
-            f"{name} ({_percent(share)})" if share and share >= LEAST_SHARE else name
+            f"{name} ({_share(share)})" if share and share >= LEAST_SHARE else name
             for name, share in quantized.layers_in_float.items()
         ),
         MOST,
     )
 
 
-def _percent(share: float) -> str:
+def _share(share: float) -> str:
     """Write a share in percent; it is 0 or 100 only if it is exactly so.
 
-    >>> [_percent(share) for share in (0.0, 0.00001, 0.257, 0.99999, 1.0)]
+    >>> [_share(share) for share in (0.0, 0.00001, 0.257, 0.99999, 1.0)]
     ['0 %', '0.1 %', '25.7 %', '99.9 %', '100 %']
     """
     if share in (0.0, 1.0):
-        return f"{100 * share:.0f} %"
-    return f"{min(max(100 * share, 0.1), 99.9):.3g} %"
+        return percent(share)
+    return percent(min(max(share, 0.001), 0.999))

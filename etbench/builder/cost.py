@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from executorch.exir.delegate import executorch_call_delegate
@@ -17,7 +18,7 @@ from etbench.builder.macs import count_macs
 from etbench.builder.quantization import all_nodes, computes
 from etbench.precisions.skip import module_path
 
-__all__ = ["count_cost", "outline", "sizes_of"]
+__all__ = ["Work", "cost_of", "count_work", "outline", "sizes_of"]
 
 CONVERSIONS = ("quantize", "dequantize")  # which a delegate fuses into its operators
 
@@ -46,31 +47,44 @@ def sizes_of(program: ExportedProgram, inputs: Sequence[Tensor], *, token: bool)
     }
 
 
-def count_cost(
-    exported: ExportedProgram,
-    converted: ExportedProgram,
-    sizes: Mapping[str, int],
-    inputs_and_outputs: Iterable[Tensor],
-) -> Cost:
-    """Return the cost of an inference.
+@dataclass(frozen=True)
+class Work:
+    """The operations of an inference, which are those of all precisions; see `etbench.artifact.Cost`."""
+
+    flops: int | None
+    without_formula: dict[str, int]
+
+
+def count_work(exported: ExportedProgram, sizes: Mapping[str, int]) -> Work:
+    """Count the operations of an inference.
 
     Args:
-        exported: the program before quantization, in which the operations are counted.
-        converted: the program in its precision, whose weights are.
+        exported: the program before quantization.
         sizes: from `sizes_of`.
-        inputs_and_outputs: of the timed batch.
 
     """
     nodes = list(all_nodes(exported))
     macs = count_macs(nodes, sizes)
     without = Counter(str(node.target) for node in nodes if computes(node) and node not in (macs or {}))
+    return Work(None if macs is None else 2 * sum(macs.values()), dict(without.most_common()))
+
+
+def cost_of(work: Work, converted: ExportedProgram, inputs_and_outputs: Iterable[Tensor]) -> Cost:
+    """Return the cost of an inference in a precision.
+
+    Args:
+        work: of the model, from `count_work`.
+        converted: the program in its precision, whose weights are counted.
+        inputs_and_outputs: of the timed batch.
+
+    """
     weights = round(sum(_bits(node) for node in _weights(converted)) / 8)
     moved = sum(tensor.numel() * tensor.element_size() for tensor in inputs_and_outputs)
     return Cost(
-        flops=None if macs is None else 2 * sum(macs.values()),
+        flops=work.flops,
         weight_bytes=weights,
         moved_bytes=weights + moved,
-        without_formula=dict(without.most_common()),
+        without_formula=work.without_formula,
     )
 
 

@@ -11,7 +11,7 @@ from torch._ops import HigherOrderOperator, OpOverload
 
 from etbench.artifact import Delegation
 
-__all__ = ["coverage", "coverage_of_none", "operator_name", "operators"]
+__all__ = ["coverage", "operator_name", "operators"]
 
 # Operators that return their input, possibly in another layout or dtype.
 COPIES = frozenset(
@@ -53,20 +53,6 @@ def coverage(module: fx.GraphModule, reason: Callable[[fx.Node], str]) -> Delega
         tensors_in=sum(_is_tensor(source) for call in calls for source in _inputs(call)),
         tensors_out=sum(isinstance(value, Tensor) for call in calls for value in _values(call)),
         border_copies=sum(operator_name(node) in COPIES and _is_at_border(node) for node in left),
-    )
-
-
-def coverage_of_none(graph: fx.Graph) -> Delegation:
-    """Count the operators of a graph that is not lowered to a delegate."""
-    left = _most_frequent_first(map(operator_name, operators(graph)))
-    return Delegation(
-        subgraphs=0,
-        delegated_nodes=0,
-        total_nodes=sum(left.values()),
-        left_behind=left,
-        tensors_in=0,
-        tensors_out=0,
-        border_copies=0,
     )
 
 

@@ -18,7 +18,7 @@ from torch.export import ExportedProgram
 
 from etbench.artifact import Delegation, GraphOperator
 from etbench.builder.cost import outline
-from etbench.builder.coverage import coverage, coverage_of_none
+from etbench.builder.coverage import coverage
 from etbench.builder.rejections import listening
 from etbench.delegates import OtherRuntime, ToWrite
 
@@ -27,10 +27,13 @@ __all__ = ["Lowered", "lower", "written"]
 
 @dataclass(frozen=True)
 class Lowered:
-    """A lowered program and what is known about it; `write` writes it to a file."""
+    """A lowered program and what is known about it; `write` writes it to a file.
+
+    `delegation` is None if another runtime executes it: what that does with the operators is not known.
+    """
 
     arena_bytes: int
-    delegation: Delegation
+    delegation: Delegation | None
     executable: ExecutorchProgramManager | None
     operators: list[GraphOperator] = field(default_factory=list)
     own_reason: str | None = None  # why another runtime has quantized the model itself
@@ -79,7 +82,7 @@ def lower(
 def written(given: ToWrite, delegate: OtherRuntime, path: Path) -> Lowered:
     """Write a program into a file in the format of another runtime."""
     reason = delegate.write(given, path)
-    return Lowered(0, coverage_of_none(given.program.graph), None, own_reason=reason)
+    return Lowered(0, None, None, own_reason=reason)
 
 
 def _arena_bytes(executable: ExecutorchProgramManager) -> int:

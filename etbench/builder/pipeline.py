@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from etbench.artifact import Artifact, DataUse, Delegation, TimedSize, program_path
+from etbench.artifact import Artifact, DataUse, TimedSize, program_path
 from etbench.artifact.references import in_format, specs_of, write_references
 from etbench.builder.converting import Converter
-from etbench.builder.cost import count_cost, sizes_of
+from etbench.builder.cost import Work, cost_of, count_work, sizes_of
 from etbench.builder.export import export, fits
 from etbench.builder.lowering import lower, written
 from etbench.builder.mixing import Mixing, Ranking, mix
@@ -62,6 +62,17 @@ class Prepared:
     axes: OpenAxes
     weights_sha256: str
     rankings: dict[bytes, Ranking] = field(default_factory=dict)
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """The sizes of the dynamic axes that are timed, see `etbench.builder.cost.sizes_of`."""
+        timed = self.reference.batches.references[0]
+        return sizes_of(self.program, timed, token=self.loaded.generation is not None)
+
+    @cached_property
+    def work(self) -> Work:
+        """The operations of an inference, which no precision and no delegate changes."""
+        return count_work(self.program, self.sizes)
 
     @property
     def not_repeatable(self) -> str:
@@ -143,15 +154,14 @@ def _built(recipe: Recipe, prepared: Prepared, folder: Path, stages: Stages) -> 
             )
     with stages("lower"):
         delegate = instantiate(recipe.delegate.target, recipe.delegate.options, stage="lower")
-        sizes = sizes_of(prepared.program, references[0], token=loaded.generation is not None)
-        cost = count_cost(prepared.program, converted, sizes, [*references[0], *reference.outputs[0]])
+        cost = cost_of(prepared.work, converted, [*references[0], *reference.outputs[0]])
         if isinstance(delegate, OtherRuntime):
             given = ToWrite(
                 converted, prepared.program, shown.batches, recipe.precision, quantized=conversion.quantizes
             )
             lowered = written(given, delegate, program_path(folder))
         else:
-            lowered = lower(converted, delegate, check_ir=recipe.delegate.check_ir, sizes=sizes)
+            lowered = lower(converted, delegate, check_ir=recipe.delegate.check_ir, sizes=prepared.sizes)
     with stages("write"):
         others = [cast_inputs(conversion, other.inputs) for other in reference.others]
         expected = reference.outputs + [other.outputs for other in reference.others]
@@ -222,7 +232,7 @@ def _refused(error: NotApplicableError, prepared: Prepared, folder: Path, stages
         weights=prepared.loaded.weights,
         data=prepared.reference.batches.description,
         logits_axis=None,
-        delegation=Delegation(subgraphs=0, delegated_nodes=0, total_nodes=0, left_behind={}),
+        delegation=None,
         build_s=stages.seconds,
         refusal=error.message,
     )

@@ -92,7 +92,7 @@ def adopt(recipe: Recipe, folder: Path, stages: Stages) -> Artifact:
 
 
 def described(
-    given: Given, folder: Path, outputs: list[TensorSpec], delegation: Delegation, stages: Stages
+    given: Given, folder: Path, outputs: list[TensorSpec], delegation: Delegation | None, stages: Stages
 ) -> Artifact:
     """Return the description of a program that was built elsewhere, with no memory planned for it."""
     path = program_path(folder)

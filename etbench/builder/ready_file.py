@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from etbench.artifact import Artifact, Delegation, is_code, program_path
+from etbench.artifact import Artifact, is_code, program_path
 from etbench.artifact.openvino_file import pack_model
 from etbench.artifact.references import write_references
 from etbench.builder.ready import described, inputs_of
@@ -49,8 +49,7 @@ def adopt_file(model: Model, executor: str, folder: Path, stages: Stages) -> Art
         given = inputs_of(model, ready, program.inputs)
     with stages("write"):
         write_references(folder, given.inputs, given.outputs)
-    none = Delegation(subgraphs=0, delegated_nodes=0, total_nodes=0, left_behind={})
-    return described(given, folder, program.outputs, none, stages)
+    return described(given, folder, program.outputs, None, stages)
 
 
 def _copy(source: Path, path: Path) -> None:

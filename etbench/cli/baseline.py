@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etbench.cli.common import add_cache_folder, cache_of, print_left_out
-from etbench.escaping import terminal_text
+from etbench.cli.common import add_cache_folder, cache_of, print_left_out, say_on_stderr
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import plain_console, print_line
 from etbench.text import counted
@@ -59,19 +57,19 @@ def run(args: argparse.Namespace) -> int:
         case "set":
             kept, left_out = keep_baseline(args.name, args.source, cache)
             for line in left_out:
-                print(terminal_text(f"left out {line}"), file=sys.stderr)
-            _say(f"baseline:{kept.name} has {_cells(kept)}, {kept.bytes / 1e6:.1f} MB: {kept.folder}")
+                say_on_stderr(f"left out {line}")
+            print_line(f"baseline:{kept.name} has {_cells(kept)}, {kept.bytes / 1e6:.1f} MB: {kept.folder}")
         case "list":
             _list(kept_baselines(cache.folder))
         case "remove":
             remove_baseline(args.name, cache)
-            _say(f"removed baseline:{args.name}")
+            print_line(f"removed baseline:{args.name}")
     return 0
 
 
 def _list(baselines: list[Kept]) -> None:
     if not baselines:
-        _say("no baseline is kept; `etbench baseline set NAME DIR` keeps one")
+        print_line("no baseline is kept; `etbench baseline set NAME DIR` keeps one")
         return
     rows = []
     for kept in baselines:
@@ -96,7 +94,3 @@ def _list(baselines: list[Kept]) -> None:
 
 def _cells(kept: Kept) -> str:
     return counted(len(kept.results), "result")
-
-
-def _say(text: str) -> None:
-    print_line(text)

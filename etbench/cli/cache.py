@@ -56,14 +56,14 @@ def run(args: argparse.Namespace) -> int:
         case "prune":
             removed = cache.prune(cache.max_bytes)
             gb = sum(entry.bytes for entry in removed) / GB
-            _say(f"removed {counted(len(removed), 'program')}, {gb:.2f} GB")
+            print_line(f"removed {counted(len(removed), 'program')}, {gb:.2f} GB")
         case "verify":
             return _verify(cache)
         case "clear":
             cleared = cache.clear()
             left = len(cache.entries())
             rest = f"; {counted(left, 'program')} could not be removed from {cache.folder}" if left else ""
-            _say(f"removed {counted(cleared, 'program')}{rest}")
+            print_line(f"removed {counted(cleared, 'program')}{rest}")
     return 0
 
 
@@ -90,13 +90,9 @@ def _list(cache: Cache) -> None:
 def _verify(cache: Cache) -> int:
     damaged = cache.verify()
     for folder in damaged:
-        _say(f"damaged, removed: {folder}")
-    _say(f"{counted(len(cache.entries()), 'program')} intact, {len(damaged)} damaged")
+        print_line(f"damaged, removed: {folder}")
+    print_line(f"{counted(len(cache.entries()), 'program')} intact, {len(damaged)} damaged")
     return 1 if damaged else 0
-
-
-def _say(text: str) -> None:
-    print_line(text)
 
 
 def _gigabytes(text: str) -> float:

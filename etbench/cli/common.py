@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from etbench.errors import EtbenchError
 from etbench.escaping import terminal_text
-from etbench.exit_status import BAD_USAGE, FAILED, OK, REGRESSION, UNDECIDED
+from etbench.exit_status import BAD_USAGE, FAILED, OK, UNDECIDED
 from etbench.system.os_errors import REMEDIES
 from etbench.text import path_text
 
@@ -24,7 +24,6 @@ __all__ = [
     "BAD_USAGE",
     "FAILED",
     "OK",
-    "REGRESSION",
     "UNDECIDED",
     "add_cache_folder",
     "add_folders",
@@ -90,7 +89,7 @@ def check_results(paths: Sequence[Path]) -> None:
     if len(empty) == len(paths):
         raise EtbenchError("\n".join(empty), stage="read")
     for words in empty:
-        print(terminal_text(words), file=sys.stderr)
+        say_on_stderr(words)
 
 
 def _why_empty(path: Path) -> str:
@@ -151,20 +150,20 @@ def json_text(value: Any) -> str:
 
 
 def say_on_stderr(text: str) -> None:
-    """Print a line about the progress."""
+    """Print a line about the progress, or about what is left out."""
     print(terminal_text(text), file=sys.stderr)
 
 
 def print_left_out(errors: Iterable[UnreadableError]) -> None:
     """Print to stderr each file that was left out, and why."""
     for error in errors:
-        print(terminal_text(f"left out {error.message}"), file=sys.stderr)
+        say_on_stderr(f"left out {error.message}")
 
 
 def print_faults(errors: Sequence[EtbenchError]) -> int:
     """Print to stderr what could not be written, and return the exit status: 1 if there is anything."""
     for error in errors:
-        print(terminal_text(error.message), file=sys.stderr)
+        say_on_stderr(error.message)
     return FAILED if errors else OK
 
 

@@ -16,8 +16,9 @@ from etbench.system.files import append_to, replace_file
 
 if TYPE_CHECKING:
     from etbench.engine.diff import Found
-    from etbench.results.comparison.compare import Comparison
+    from etbench.results.comparison.compare import Comparison, Explain
     from etbench.results.comparison.outcome import Outcome
+    from etbench.results.schema import CellComparison, Result
 
 __all__ = ["ACROSS", "configure", "run"]
 
@@ -38,6 +39,34 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "base", metavar="BASELINE", help="result file or folder of the baseline, or baseline:NAME"
     )
     parser.add_argument("new", metavar="NEW", help="result file or folder to compare with the baseline")
+    _add_conditions(parser)
+    _add_outputs(parser)
+    parser.add_argument(
+        "--across",
+        type=_kinds,
+        default=(),
+        metavar=",".join(ACROSS),
+        help="also compare separate runs whose hardware or operating system (machines), versions of Python, "
+        "kernel and libraries (versions), or threads and runner (settings) differ",
+    )
+    parser.add_argument(
+        "--why",
+        action="store_true",
+        help="profile both programs of each cell that became faster or slower, interleaved, and name the "
+        "part that changed most, as `etbench diff --measure` does; this also runs programs that are kept "
+        "beside the results",
+    )
+    parser.add_argument(
+        "--drift",
+        type=share,
+        metavar="3%",
+        help="standard deviation of the latency between separate runs of one program, as measured by "
+        "`etbench doctor --drift`; by default the runs in BASELINE and NEW show it, if there are several",
+    )
+
+
+def _add_conditions(parser: argparse.ArgumentParser) -> None:
+    """Add what fails the comparison, and what is allowed."""
     parser.add_argument(
         "--fail-above",
         type=share,
@@ -60,6 +89,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-undecided", action="store_true", help="exit with 0 instead of 4 if a cell is undecided"
     )
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    """Add what is printed and written."""
     parser.add_argument(
         "--format",
         choices=["table", *WRITTEN, "github"],
@@ -76,28 +109,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FORMAT=FILE",
         help="also write json, markdown or junit to a file; markdown is added to the end of it, such as "
         "$GITHUB_STEP_SUMMARY; may be repeated",
-    )
-    parser.add_argument(
-        "--across",
-        type=_kinds,
-        default=(),
-        metavar=",".join(ACROSS),
-        help="also compare separate runs whose hardware or operating system (machines), versions of Python, "
-        "kernel and libraries (versions), or threads and runner (settings) differ",
-    )
-    parser.add_argument(
-        "--why",
-        action="store_true",
-        help="profile both programs of each cell that became faster or slower, interleaved, and name the "
-        "part that changed most, as `etbench diff --measure` does; this also runs programs that are kept "
-        "beside the results",
-    )
-    parser.add_argument(
-        "--drift",
-        type=share,
-        metavar="3%",
-        help="standard deviation of the latency between separate runs of one program, as measured by "
-        "`etbench doctor --drift`; by default the runs in BASELINE and NEW show it, if there are several",
     )
 
 
@@ -136,36 +147,30 @@ def _compared(args: argparse.Namespace) -> tuple[Comparison, Outcome]:
         drift=args.drift,
         conditions=conditions,
         base_path=args.base,
+        explain=_explaining([*base, *new]) if args.why else None,
     )
     if not (comparison.cells or comparison.failing or comparison.not_measured or comparison.wrong):
         raise EtbenchError(f"{args.base} and {args.new} have no measured cell in common", stage="compare")
-    if args.why:
-        comparison = _with_reasons(comparison, base, new)
     allow = {"missing": args.allow_missing, "undecided": args.allow_undecided}
     return comparison, comparison.outcome([reason for reason, allowed in allow.items() if allowed])
 
 
-def _with_reasons(comparison: Comparison, base: Sequence[Found], new: Sequence[Found]) -> Comparison:
-    """Add to each cell that became faster or slower what is shown to be the cause, or why that is unknown."""
-    import msgspec
-
+def _explaining(found: Sequence[Found]) -> Explain:
+    """Return a function that profiles both programs of a cell, and says what is shown to be the cause."""
     from etbench.engine.diff import difference_between
-    from etbench.results.comparison.pairing import pair_results
     from etbench.results.diff.words import answer
 
-    files = {id(result): path for path, result in (*base, *new)}
-    pairs = pair_results((result for _, result in base), (result for _, result in new)).pairs
-    why = {}
-    for cell, (old, now) in zip(comparison.cells, pairs, strict=True):
-        if cell.verdict not in ("faster", "slower"):
-            continue
-        sides = (files[id(old)], old), (files[id(now)], now)
+    files = {id(result): path for path, result in found}
+
+    def explain(cell: CellComparison, base: Result, new: Result) -> str:
         say_on_stderr(f"profiling both programs of {cell.name}")
+        sides = (files[id(base)], base), (files[id(new)], new)
         try:
-            why[cell.name] = answer(difference_between(*sides, measure=True, say=say_on_stderr))
+            return answer(difference_between(*sides, measure=True, say=say_on_stderr))
         except EtbenchError as error:
-            why[cell.name] = f"unknown: {error.message}"
-    return msgspec.structs.replace(comparison, why=why)
+            return f"unknown: {error.message}"
+
+    return explain
 
 
 @contextmanager
@@ -180,7 +185,6 @@ def _without_workflow_commands() -> Iterator[None]:
 
 
 def _print_table(comparison: Comparison, outcome: Outcome) -> None:
-
     from etbench.results.comparison.formats import beside_the_table
     from etbench.results.comparison.outcome import decision_counts
     from etbench.terminal.console import print_comparison

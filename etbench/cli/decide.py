@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etbench.cli.common import json_text, read_all
+from etbench.cli.common import json_text, read_all, read_files
 from etbench.errors import EtbenchError
 
 if TYPE_CHECKING:
     from etbench.results.decision.rules import Rules
 
 __all__ = ["configure", "run"]
+
+NONE = "none"  # in place of bounds
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +40,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="COLUMN>=VALUE",
-        help="what must hold; replaces the bounds of the sweep; may be repeated",
+        help="what must hold; replaces the bounds of the sweep; may be repeated; "
+        "--bound none stands for no bounds at all",
     )
     parser.add_argument(
         "--where", metavar="CONDITION", help="only these cells, such as 'delegate=xnnpack and pte_bytes<20MB'"
@@ -57,12 +60,15 @@ def run(args: argparse.Namespace) -> int:
     from etbench.results.files.upgrade import fill_in
     from etbench.terminal.decision import print_decision
 
-    results = list(map(fill_in, read_all(args.paths)))
+    found = [(fill_in(result), path) for path, result in read_files(args.paths)]
+    results = [result for result, _ in found]
     if args.where:
         results = matching(args.where, results)
+    kept = set(map(id, results))
+    files = [path for result, path in found if id(result) in kept]
     rules = _rules(args, [result.config for result in results])
     baseline = map(fill_in, read_all([args.baseline])) if args.baseline else ()
-    answers = decide(results, rules, baseline=baseline)
+    answers = decide(results, rules, baseline=baseline, files=files)
     if args.format == "json":
         print(json_text({"rules": rules, "answers": answers}))
     elif args.format == "markdown":
@@ -76,7 +82,9 @@ def _rules(args: argparse.Namespace, configs: Sequence[dict[str, object]]) -> Ru
     from etbench.results.decision.rules import Rules, declared
 
     objective, bounds = declared(configs)
-    return Rules.of(args.objective or objective, dict(map(_bound, args.bound)) or bounds)
+    if args.bound:
+        bounds = {} if args.bound == [NONE] else dict(map(_bound, args.bound))
+    return Rules.of(args.objective or objective, bounds)
 
 
 def _bound(text: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etbench.cli.arguments import count
-from etbench.cli.common import OK, UNDECIDED, check_results, json_text, print_left_out, say_on_stderr
+from etbench.cli.common import OK, UNDECIDED, json_text, read_files, say_on_stderr
 from etbench.errors import EtbenchError
 
 if TYPE_CHECKING:
@@ -97,11 +97,8 @@ def _chosen(path: Path, words: str | None, where: str | None, side: str) -> Foun
 
     """
     from etbench.results.decision.where import matching
-    from etbench.results.files.store import read_results
 
-    check_results([path])
-    found, unreadable = read_results([path])
-    print_left_out(unreadable)
+    found = read_files([path])
     fitting = [result for _, result in found]
     if where:
         fitting = matching(where, fitting)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from etbench.cli.arguments import number_of
+
+if TYPE_CHECKING:
+    from etbench.host.environment import Environment
 
 __all__ = ["configure", "run"]
 
@@ -47,16 +52,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _facts() -> int:
     import psutil
-    from rich.text import Text
 
     from etbench.config import Cell
     from etbench.host.environment import read_environment
     from etbench.preflight.compose import compose_options, option_names
-    from etbench.preflight.doctor import advise, describe, other_runtimes, registered_backends
-    from etbench.terminal.fitting import Column, print_table
-    from etbench.terminal.streams import plain_console, print_line
+    from etbench.preflight.doctor import describe, other_runtimes, registered_backends
 
-    console = plain_console()
     facts = read_environment(threads=None)
     rows = list(describe(facts))
     backends, why = registered_backends()
@@ -66,38 +67,32 @@ def _facts() -> int:
     rows.append(("native runner", f"none: {missing}" if missing else "runner=native compiles it"))
     delegates = compose_options("delegate", option_names("delegate"))
     rows += other_runtimes(one.delegate for one in delegates.values() if isinstance(one, Cell))
-    print_table(console, (Column("", left=True), Column("", wraps=True)), rows)
-    for advice in advise(facts, psutil.cpu_percent(interval=0.5) / 100):
-        print_line(Text.assemble((advice.trouble, "yellow"), f"\n  {advice.cure}"), console)
+    _print_facts(rows)
+    _print_advice(facts, psutil.cpu_percent(interval=0.5) / 100)
     return 0 if backends is not None else 1
 
 
 def _interpreter(env: str) -> int:
     """Print the facts of another interpreter; 1 if etbench cannot use it."""
     from etbench.preflight.doctor import FAULT, describe_interpreter
-    from etbench.terminal.fitting import Column, print_table
-    from etbench.terminal.streams import plain_console
 
     rows = list(describe_interpreter(env))
-    print_table(plain_console(), (Column("", left=True), Column("", wraps=True)), rows)
+    _print_facts(rows)
     return int(rows[-1][0] == FAULT)
 
 
 def _board_facts(overrides: list[str]) -> int:
     """Print the facts about a board; its runner is compiled and sent, since it knows most of them."""
-    from rich.text import Text
-
     from etbench.builder.cache import cache_folder, native_folder
     from etbench.devices.board import BoardHost
     from etbench.devices.board_preparation import prepare_board
     from etbench.errors import ConfigError
     from etbench.preflight.compose import compose
-    from etbench.preflight.doctor import advise, describe
+    from etbench.preflight.doctor import describe
     from etbench.system.workspace import workspace
-    from etbench.terminal.fitting import Column, print_table
-    from etbench.terminal.streams import plain_console, print_line
+    from etbench.terminal.streams import print_line
 
-    cell, console = compose(overrides), plain_console()
+    cell = compose(overrides)
     if cell.board is None:
         raise ConfigError(["a report on a board needs runner=native device=ssh device.host=…"])
     fetched = native_folder(cache_folder(cell.cache.dir))
@@ -109,14 +104,32 @@ def _board_facts(overrides: list[str]) -> int:
             folder=fetched,
             scratch=scratch,
             log=scratch / "log",
-            on_wait=lambda: print_line("waiting: another etbench is compiling the runner", console),
+            on_wait=lambda: print_line("waiting: another etbench is compiling the runner"),
         )
         host = BoardHost(cell.board, runner, scratch=scratch, log=scratch / "log", tell=print)
         facts = host.environment()
-    print_table(console, (Column("", left=True), Column("", wraps=True)), list(describe(facts)))
-    for advice in advise(facts, 0.0):
-        print_line(Text.assemble((advice.trouble, "yellow"), f"\n  {advice.cure}"), console)
+    _print_facts(list(describe(facts)))
+    _print_advice(facts, busy_share=0.0)  # not known of a board
     return 0
+
+
+def _print_facts(rows: Sequence[tuple[str, str]]) -> None:
+    """Print names and values, one below the other."""
+    from etbench.terminal.fitting import Column, print_table
+    from etbench.terminal.streams import plain_console
+
+    print_table(plain_console(), (Column("", left=True), Column("", wraps=True)), rows)
+
+
+def _print_advice(facts: Environment, busy_share: float) -> None:
+    """Print what disturbs measurements on a machine, and what to do about it."""
+    from rich.text import Text
+
+    from etbench.preflight.doctor import advise
+    from etbench.terminal.streams import print_line
+
+    for advice in advise(facts, busy_share):
+        print_line(Text.assemble((advice.trouble, "yellow"), f"\n  {advice.cure}"))
 
 
 def _drift(over_s: float) -> int:

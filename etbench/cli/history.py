@@ -16,6 +16,7 @@ from etbench.errors import EtbenchError
 from etbench.escaping import markdown_row
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import plain_console, say
+from etbench.text import percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,8 +141,8 @@ def _unchanged(history: CellHistory, least_ratio: float) -> str:
         return "too few runs to judge"
     if history.smallest_ratio is None:
         return "the runs vary too much to judge"
-    least, smallest = (100 * (ratio - 1) for ratio in (least_ratio, history.smallest_ratio))
-    return f"no change above {least:.2g}%; one of {smallest:.2g}% would have been found"
+    least, smallest = (percent(ratio - 1) for ratio in (least_ratio, history.smallest_ratio))
+    return f"no change above {least}; one of {smallest} would have been found"
 
 
 def _change(change: ChangePoint) -> tuple[str, str, str]:

@@ -22,7 +22,7 @@ from etbench.devices.connection import LostConnections, program_files
 from etbench.devices.sending import missing_there, send
 from etbench.devices.supervisor import BEAT_S
 from etbench.errors import EtbenchError
-from etbench.host.board_facts import board_environment, usable_cores
+from etbench.host.board_facts import board_environment
 from etbench.host.environment import Environment
 from etbench.host.measuring_lock import OTHERS_TURN
 from etbench.host.remote import Remote
@@ -81,7 +81,7 @@ class BoardHost:
         if missing := missing_there(self._ssh, files):
             with self._turn():  # sending would disturb a measurement there
                 self._send(self._shared, board, files, missing, [self._remote.libraries, *folders])
-        threads = len(request.affinity or ()) or usable_cores(self._ssh)
+        threads = len(request.affinity or ()) or board.cores
         subjects = [
             msgspec.structs.replace(
                 subject,

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from etbench.config.devices import SshDevice
 from etbench.errors import EtbenchError
+from etbench.host.board_facts import usable_cores
 from etbench.host.shell import ask
+from etbench.host.shell_facts import CORES
 from etbench.host.ssh import Ssh
 from etbench.native import Target, compile_runner
 from etbench.native.libraries import (
@@ -38,13 +40,15 @@ class Board:
     """What a machine is.
 
     `architecture` is what `uname -m` calls it, `libc` the version of its glibc (None if it does not report
-    one), `root` the path of the folder for what is sent, and `has_cpp` whether it has C++'s library.
+    one), `root` the path of the folder for what is sent, `has_cpp` whether it has C++'s library, and `cores`
+    how many physical cores a process there may use.
     """
 
     architecture: str
     libc: tuple[int, int] | None
     root: str
     has_cpp: bool
+    cores: int
 
 
 @dataclass(frozen=True)
@@ -83,13 +87,14 @@ def look_at(device: SshDevice) -> Board:
             "cpp": f"ls {LOADERS} /lib/*-linux-gnu/libstdc++.so.6 /usr/lib/*-linux-gnu/libstdc++.so.6",
             "checks": "command -v sha256sum",
             "root": f"mkdir -p {folder} && cd {folder} && pwd -P",
-        },
+        }
+        | CORES,
     )
     if fault := _fault(device, told):
         raise shell.error(fault[0], hint=fault[1])
     found = re.search(r"(\d+)\.(\d+)", told["libc"])
     libc = (int(found[1]), int(found[2])) if found else None
-    return Board(told["architecture"], libc, told["root"], bool(told["cpp"]))
+    return Board(told["architecture"], libc, told["root"], bool(told["cpp"]), usable_cores(told))
 
 
 def prepare_board(

@@ -38,6 +38,11 @@ class Failure(Struct, frozen=True, kw_only=True):
     exit_status: int | None = None
 
     @property
+    def first_line(self) -> str:
+        """The first line of the message, or the kind of the error if it has none."""
+        return (self.message.splitlines() or [self.kind])[0]
+
+    @property
     def killed_by(self) -> str:
         """The signal by which the process that failed was killed from outside; empty if it was not."""
         status = self.exit_status or 0

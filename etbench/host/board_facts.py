@@ -77,8 +77,7 @@ def board_environment(
     cpu = fields(told["cpuinfo"])
     release = {name: text.strip("\"'") for name, text in _assigned(told["release"])}
     flags = own.extensions if own.emulator else (cpu.get("Features") or cpu.get("flags") or "").split()
-    listed, usable = cores(told)
-    physical = _physical(told["cpuinfo"]) or listed
+    listed, _ = cores(told)
     return Environment(
         host=told["node"] or shell.machine,
         os=release.get("PRETTY_NAME") or "Linux",
@@ -91,9 +90,9 @@ def board_environment(
         kernel=told["kernel"] or None,
         product=told["tree"] or told["product"] or None,
         emulator=own.emulator or _emulated_machine(cpu),
-        physical_cores=physical,
+        physical_cores=_physical(told["cpuinfo"]) or listed,
         logical_cores=listed,
-        available_cores=min(physical, usable),
+        available_cores=usable_cores(told),
         memory_bytes=kilobytes(told["meminfo"], "MemTotal"),
         python="none",
         libraries={"executorch": executorch},
@@ -104,9 +103,8 @@ def board_environment(
     )
 
 
-def usable_cores(shell: Shell) -> int:
-    """Return how many physical cores a process of its shell may use."""
-    told = ask(shell, CORES)
+def usable_cores(told: Mapping[str, str]) -> int:
+    """Return how many physical cores a process of a machine's shell may use, from its answers to `CORES`."""
     listed, usable = cores(told)
     return min(_physical(told["cpuinfo"]) or listed, usable)
 

@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 RAY_NODE = "ETBENCH_RAY_NODE"  # environment variable: the node a process runs on
+EXECUTORCH = "executorch"  # as a runtime, and among the libraries
 
 VECTOR = re.compile(r"(avx|amx|fma|f16c|sse4|neon|asimd|sve|sme2?$|i8mm|bf16)")
 CPUFREQ = Path("/sys/devices/system/cpu")
@@ -106,6 +107,16 @@ class Environment(Struct, frozen=True, kw_only=True):
     runtime_version: str | None = None
     runner: str = "python"
     load_average: list[float]
+
+    @property
+    def is_executorch(self) -> bool:
+        """Whether ExecuTorch executed the program, as it did in results of older versions."""
+        return self.runtime in (None, EXECUTORCH)
+
+    @property
+    def version_that_ran(self) -> str | None:
+        """The version of what executed the program; None if that is not known."""
+        return self.libraries.get(EXECUTORCH) if self.is_executorch else self.runtime_version
 
     @property
     def runtime_words(self) -> str | None:

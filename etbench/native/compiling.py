@@ -16,11 +16,9 @@ from etbench.config.sections import INSTALL_COMPILER
 from etbench.environments import interpreter, look, version_in
 from etbench.errors import EtbenchError
 from etbench.native.libraries import LIBRARIES, host_package
-from etbench.system.files import replace_file, sha256
+from etbench.system.files import sha256
 from etbench.system.locks import locked_where_possible
-from etbench.system.reading import open_regular
-from etbench.system.seal import is_sealed, seal
-from etbench.system.trust import changeable_by_others
+from etbench.system.seal import has_own_seal, write_seal
 
 __all__ = ["Target", "compile_runner", "libraries_fault"]
 
@@ -77,10 +75,10 @@ def compile_runner(
     command = _command(compilers, target.package if target else _executorch(env), target)
     user = os.getuid() if hasattr(os, "getuid") else 0
     runner = folder / f"runner-{_key(command, env, target)}-{user}"
-    if not _is_own(runner):
+    if not has_own_seal(runner, _described):
         folder.mkdir(parents=True, exist_ok=True)
         with locked_where_possible(runner.with_name(f"{runner.name}.lock"), on_wait):
-            if not _is_own(runner):
+            if not has_own_seal(runner, _described):
                 compiled = scratch / "runner"
                 _compile(command, compiled, log)
                 return runner if _kept(compiled, runner) else compiled
@@ -90,33 +88,17 @@ def compile_runner(
 def _kept(compiled: Path, runner: Path) -> bool:
     """Move a runner to where it is kept, and return whether that is possible."""
     compiled.chmod(0o755)
-    if not (sealed := seal(_sealed_text(compiled))):
-        return False
     try:
-        replace_file(_seal_path(runner), sealed.encode())
+        if not write_seal(runner, _described(compiled)):
+            return False
         compiled.replace(runner)
     except OSError:
         return False
     return True
 
 
-def _is_own(runner: Path) -> bool:
-    """Return whether a runner exists that this user has compiled, and that nobody else can change."""
-    try:
-        with open_regular(runner, follow=False) as file:
-            others = changeable_by_others(os.fstat(file.fileno()))
-        with open_regular(_seal_path(runner), follow=False) as file:
-            sealed = file.read(1_000).decode(errors="replace")
-        return not others and is_sealed(_sealed_text(runner), sealed)
-    except OSError:
-        return False
-
-
-def _seal_path(runner: Path) -> Path:
-    return runner.with_name(f"{runner.name}.seal")
-
-
-def _sealed_text(runner: Path) -> str:
+def _described(runner: Path) -> str:
+    """Return the text that is sealed."""
     return f"runner {sha256(runner)}"
 
 

@@ -16,17 +16,14 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
 from importlib.machinery import PathFinder
 from importlib.metadata import version
 from pathlib import Path
 
 from etbench.errors import EtbenchError
-from etbench.system.files import replace_file, sha256
+from etbench.system.files import sha256
 from etbench.system.locks import locked_where_possible
-from etbench.system.reading import open_regular
-from etbench.system.seal import is_sealed, seal
-from etbench.system.trust import changeable_by_others
+from etbench.system.seal import has_own_seal, write_seal
 
 __all__ = [
     "ARCHITECTURES",
@@ -102,7 +99,7 @@ def libraries_for(architecture: str, named: str | None, folder: Path) -> Path:
     if is_host(architecture):
         return host_package()
     kept = kept_libraries(architecture, folder)
-    if not _is_own(kept):
+    if not has_own_seal(kept, _described):
         raise EtbenchError(
             f"the libraries of ExecuTorch {executorch_version()} for {architecture} are not on this host",
             stage=STAGE,
@@ -126,21 +123,19 @@ def fetch_libraries(architecture: str, folder: Path, *, on_wait: Callable[[], No
     kept = kept_libraries(architecture, folder)
     folder.mkdir(parents=True, exist_ok=True)
     with locked_where_possible(kept.with_name(f"{kept.name}.lock"), on_wait):
-        if _is_own(kept):
+        if has_own_seal(kept, _described):
             return kept
         with tempfile.TemporaryDirectory(dir=folder, prefix=".coming-") as coming:
             package = Path(coming) / "package"
             _unpack(_downloaded(architecture, Path(coming)), package)
             _check(architecture, package, f"the wheel for {architecture}")
-            sealed = seal(_sealed_text(package))
-            if not sealed:
+            if not write_seal(kept, _described(package)):
                 raise EtbenchError(
                     "they cannot be kept: there is no folder for the key that would seal them",
                     stage=STAGE,
                     hint="set XDG_STATE_HOME to a folder that only you can write to",
                 )
             shutil.rmtree(kept, ignore_errors=True)  # damaged, or of another user
-            replace_file(_seal_path(kept), sealed.encode())
             package.rename(kept)
     return kept
 
@@ -226,22 +221,8 @@ def _unpack(wheel: Path, package: Path) -> None:
                 archive.extract(member, package)
 
 
-def _is_own(kept: Path) -> bool:
-    """Return whether libraries exist that this user has fetched, and that nobody else has changed."""
-    with suppress(OSError):
-        if changeable_by_others(kept.stat()):
-            return False
-        with open_regular(_seal_path(kept), follow=False) as file:
-            sealed = file.read(1_000).decode(errors="replace")
-        return is_sealed(_sealed_text(kept), sealed)
-    return False
-
-
-def _seal_path(kept: Path) -> Path:
-    return kept.with_name(f"{kept.name}.seal")
-
-
-def _sealed_text(package: Path) -> str:
+def _described(package: Path) -> str:
+    """Return the text that is sealed: a checksum of all files."""
     whole = hashlib.sha256()
     for path in sorted(path for path in package.rglob("*") if path.is_file()):
         whole.update(f"{path.relative_to(package).as_posix()}\0{sha256(path)}\n".encode())

@@ -13,11 +13,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from etbench.config.command import quoted
 from etbench.preflight.broken_files import name_broken_files
-from etbench.preflight.hydra_patches import copy_sources_once, parse_files_once, share_sources
+from etbench.preflight.hydra_patches import keep_repositories, parse_files_once, share_sources
 
 __all__ = ["conf_dir", "config_loader", "has_key", "key_paths", "list_options", "own_part"]
 
-copy_sources_once()
+keep_repositories()
 share_sources()
 parse_files_once()
 name_broken_files()

@@ -1,9 +1,9 @@
 """Four patches of Hydra (1.3.8), which repeats work; `tests/preflight/test_hydra_patches.py` checks them.
 
-- To list a group it copies all that is loaded, again for each group: `ConfigLoaderImpl.get_group_options`
-  makes a `CachingConfigRepository`, a deep copy of every source, to look into one folder. That takes
-  about 4 ms, a hundred times for `--help` and thirty times for a check of the command line. Here one copy
-  is kept for each set of overrides.
+- To list the options of a group, `ConfigLoaderImpl.get_group_options` parses the overrides and makes a
+  `CachingConfigRepository`, a deep copy of all that is loaded, to look into one folder, and again for the
+  next group. That takes about 4 ms, a hundred times for `--help` and thirty times for a check of the command
+  line. Here one repository is kept for each set of overrides.
 - Each composition starts with the same deep copy, and with the schemas of all plugins in it, although it only
   replaces the list of sources. That is a third of a composition. Here the copy has a list of its own, and
   shares the sources.
@@ -31,11 +31,14 @@ from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from omegaconf import OmegaConf
 
-__all__ = ["compose_jobs_once", "copy_sources_once", "parse_files_once", "share_sources"]
+__all__ = ["compose_jobs_once", "keep_repositories", "parse_files_once", "share_sources"]
 
 
-def copy_sources_once() -> None:
-    """Make every config loader of this process list its groups from one copy of its sources."""
+def keep_repositories() -> None:
+    """Make each config loader of this process keep the repository in which it lists groups.
+
+    It has one for each set of overrides, since these may name further folders.
+    """
     original = ConfigLoaderImpl.get_group_options
     if hasattr(original, "__wrapped__"):
         return

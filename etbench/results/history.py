@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Literal
@@ -12,7 +11,9 @@ import pandas as pd
 from msgspec import Struct
 
 from etbench.results.schema.names import SAID, cell_words
+from etbench.results.tables.frames import measured_cells
 from etbench.results.tables.metrics import METRIC
+from etbench.results.tables.numbers import half_width
 from etbench.stats.changes import LEAST_RATIO, MIN_RUNS, Change, judge_series
 
 __all__ = ["Answer", "CellHistory", "ChangePoint", "Run", "cell_histories", "history_table"]
@@ -110,8 +111,7 @@ def cell_histories(
         across_machines: runs on different machines are one history, and the machine may explain a change.
 
     """
-    measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
-    measured = measured.sort_values("created_at", kind="stable")
+    measured = measured_cells(frame).sort_values("created_at", kind="stable")
     groups = [
         cell
         for _, group in measured.groupby(CELL, dropna=False)
@@ -242,8 +242,7 @@ def _location(row: dict[Any, Any]) -> float:
 
 
 def _half_width(row: dict[Any, Any]) -> float | None:
-    low, high = _known(row[INTERVAL[1]]), _known(row[INTERVAL[2]])
-    half = None if low is None or high is None else math.log(high / low) / 2
+    half = half_width(*(_known(row[name]) for name in INTERVAL[1:]))
     return max(half or 0.0, UNSTABLE) if _unstable(row) else half
 
 

@@ -2,6 +2,7 @@
 
 A seal is an HMAC with a random key, which only the user can read. It is kept outside of the cache and of the
 results, so that a folder that comes from elsewhere contains no valid seal, whoever its files belong to now.
+The seal of a file or folder is in a file beside it.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ import hmac
 import os
 import secrets
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from etbench.system.files import name_file, temporary_beside
+from etbench.system.files import name_file, replace_file, temporary_beside
 from etbench.system.reading import open_regular
 from etbench.system.trust import changeable_by_others
 
-__all__ = ["is_sealed", "seal"]
+__all__ = ["has_own_seal", "is_sealed", "seal", "write_seal"]
 
 BYTES = 32
+MOST_BYTES = 1_000  # of the file of a seal
 READABLE = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -34,6 +37,46 @@ def is_sealed(text: str, sealed: str) -> bool:
     if not sealed or not (key := _key()):
         return False
     return hmac.compare_digest(_digest(key, text).encode(), sealed.encode("utf-8", "replace"))
+
+
+def write_seal(path: Path, text: str) -> bool:
+    """Write the seal of a file or folder, which may not exist yet; False if this user has no key.
+
+    Args:
+        path: of the file or folder.
+        text: describes its content, as with `has_own_seal`.
+
+    Raises:
+        OSError: if the seal cannot be written.
+
+    """
+    if sealed := seal(text):
+        replace_file(_beside(path), sealed.encode())
+    return bool(sealed)
+
+
+def has_own_seal(path: Path, text_of: Callable[[Path], str]) -> bool:
+    """Return whether a file or folder has a seal of this user, and nobody else can change it.
+
+    Args:
+        path: of the regular file or the folder; a link is neither.
+        text_of: describes its content, such as by a checksum.
+
+    """
+    with suppress(OSError):
+        status = path.lstat()
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            return False
+        if changeable_by_others(status):
+            return False
+        with open_regular(_beside(path), follow=False) as file:
+            sealed = file.read(MOST_BYTES).decode(errors="replace")
+        return is_sealed(text_of(path), sealed)
+    return False
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.seal")
 
 
 def _digest(key: bytes, text: str) -> str:

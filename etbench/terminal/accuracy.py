@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from etbench.results.schema import Result
-from etbench.results.tables.evaluation import RANDOM
+from etbench.results.tables.evaluation import RANDOM, accuracy_text
 from etbench.stats.shares import share_interval
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import say
@@ -33,7 +33,7 @@ def accuracy_words(result: Result, name: str) -> str:
     value = (result.evaluation or {}).get(name)
     if value is None or math.isnan(value):
         return "-"
-    text = f"{value:.2%}" if name in result.evaluation_items else f"{value:.4g}"
+    text = accuracy_text(value, is_share=name in result.evaluation_items)
     return f"{text} ({RANDOM})" if result.weights == RANDOM else text
 
 
@@ -47,8 +47,8 @@ def _with_interval(result: Result, name: str) -> str:
     items = result.evaluation_items.get(name)
     if items is None or items.booleans is None:
         return words
-    low, high = share_interval(items.right, items.count)
-    return f"{words} of {items.count} items (95 %: {low:.2%} to {high:.2%})"
+    low, high = (accuracy_text(end, is_share=True) for end in share_interval(items.right, items.count))
+    return f"{words} of {items.count} items (95 %: {low} to {high})"
 
 
 def print_accuracy(results: Sequence[Result], console: Console) -> None:
@@ -62,9 +62,8 @@ def print_accuracy(results: Sequence[Result], console: Console) -> None:
     def row(one: AccuracyChange) -> list[str | Text]:
         name, shares = str(one.cell["cell"]), one.shares
         change = one.value - one.value_base
-        values = (f"{one.value_base:.4g}", f"{one.value:.4g}", f"{change:+.4g}")
-        if one.is_share:
-            values = (f"{one.value_base:.2%}", f"{one.value:.2%}", f"{100 * change:+.2f} pp")
+        values = [accuracy_text(value, is_share=one.is_share) for value in (one.value_base, one.value)]
+        values.append(f"{100 * change:+.2f} pp" if one.is_share else f"{change:+.4g}")
         if shares is None:
             return [name, one.figure, *values, "-", "-", "-", one.words]
         interval = f"{100 * shares.low:+.2f} to {100 * shares.high:+.2f}"

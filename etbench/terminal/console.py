@@ -13,7 +13,6 @@ from etbench.events import Event
 from etbench.results.comparison.interleaved import family_verdicts
 from etbench.results.comparison.outcome import family_rule
 from etbench.results.schema import CellComparison, Result
-from etbench.stats.summary import LatencyMs
 from etbench.terminal.accuracy import print_accuracy
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.remarks import listed, print_details, print_kinds
@@ -28,7 +27,7 @@ from etbench.terminal.summary_table import (
     significant,
     usual_figures,
 )
-from etbench.text import seconds_text
+from etbench.text import seconds_text, share_cell
 
 __all__ = ["STAGE_WORDS", "ConsoleLog", "print_comparison", "print_summary", "summary_line"]
 
@@ -154,18 +153,13 @@ def summary_line(result: Result) -> str:
     """Return the interval, size, parity and uncertainty of a measured cell as one line."""
     parts = []
     if result.latency_ms is not None:
-        parts.append(f"±{_interval(result.latency_ms)}")
+        parts.append(f"±{share_cell(half_width(result.latency_ms))}")
     if result.artifact is not None:
         parts.append(f"{result.artifact.pte_bytes / 1e6:.1f} MB")
     parts.append(f"parity {_parity(result)}")
     if result.uncertain:
         parts.append(result.uncertain)
     return ", ".join(parts)
-
-
-def _interval(latency: LatencyMs) -> str:
-    share = half_width(latency)
-    return "?" if share is None else f"{share:.1%}"
 
 
 def _parity(result: Result) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from rich.console import Console
 from rich.text import Text
 
-from etbench.artifact import Artifact
+from etbench.artifact import Artifact, Delegation
 from etbench.artifact.cost_words import cost_words
 from etbench.artifact.quantized_words import mixed_words, quantized_words
 from etbench.events.failure import Failure
@@ -23,8 +23,8 @@ from etbench.stats.layers import Layer, Numerics
 from etbench.terminal.accuracy import evaluated_words
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import print_line, say
-from etbench.terminal.summary_table import half_width, significant, words_of_parity
-from etbench.text import and_more, counted
+from etbench.terminal.summary_table import half_width_cell, significant, words_of_parity
+from etbench.text import and_more, counted, share_cell
 
 __all__ = ["finding_lines", "listed", "print_details", "print_kinds"]
 
@@ -135,12 +135,8 @@ def _words(failure: Failure) -> str:
     """Return the first line of the message, the line of the user's code and the hint, each on its line."""
     where = f"\n  at {failure.where}" if failure.where else ""
     hint = f"\n  hint: {failure.hint}" if failure.hint else ""
-    return f"{_first_line(failure)}{where}{hint}"
-
-
-def _first_line(failure: Failure) -> str:
-    first, *more = failure.message.splitlines() or [failure.kind]
-    return f"{first} … (see the result file for the full message and the traceback)" if more else first
+    rest = " … (see the result file for the full message and the traceback)"
+    return f"{failure.first_line}{rest if len(failure.message.splitlines()) > 1 else ''}{where}{hint}"
 
 
 def _left_out(result: Result) -> tuple[str, str] | None:
@@ -172,7 +168,7 @@ def _details(result: Result, name: str) -> Iterator[_Remark]:
     if failure := result.failure:
         yield _Remark("red", "failed", f" {name} at stage {failure.stage}: {_words(failure)}")
     elif result.status in ("skipped", "built"):
-        built = f"\n  {_built(result.artifact)}" if result.artifact and result.status == "built" else ""
+        built = f"\n  {_built(result.artifact, result.delegation)}" if result.artifact else ""
         yield _Remark("yellow", result.status, f" {name}: {result.reason}{built}")
     for finding in result.findings or []:
         cure = f"\n  hint: {finding.cure}" if finding.cure else ""
@@ -193,10 +189,12 @@ def _details(result: Result, name: str) -> Iterator[_Remark]:
         yield _Remark("default", f"evaluation of {name}", f": {evaluated_words(result)}")
 
 
-def _built(artifact: Artifact) -> str:
-    delegation = artifact.delegation
+def _built(artifact: Artifact, delegation: Delegation | None) -> str:
+    size = f"{artifact.pte_bytes / 1e6:.1f} MB"
+    if delegation is None:
+        return size
     taken = f"{delegation.delegated_nodes} of {delegation.total_nodes} operators delegated"
-    return f"{artifact.pte_bytes / 1e6:.1f} MB, {taken} in {delegation.subgraphs} subgraphs"
+    return f"{size}, {taken} in {delegation.subgraphs} subgraphs"
 
 
 def _print_operators(name: str, profile: Profile, console: Console) -> None:
@@ -209,16 +207,12 @@ def _print_operators(name: str, profile: Profile, console: Console) -> None:
     rows = (
         (
             *(one.name, str(one.count or ""), str(one.portable or ""), significant(one.mean_ms)),
-            *map(_percent, (one.share, one.cumulative)),
+            *map(share_cell, (one.share, one.cumulative)),
             significant(one.gflops_per_s) if one.gflops_per_s else "",
         )
         for one in summarize_operators(profile)[:MOST_OPERATORS]
     )
     print_table(console, columns, rows)
-
-
-def _percent(share: float | None) -> str:
-    return "?" if share is None else f"{share:.1%}"
 
 
 def _print_sizes(name: str, result: Result, console: Console) -> None:
@@ -231,7 +225,7 @@ def _print_sizes(name: str, result: Result, console: Console) -> None:
         (
             one.inputs,
             significant(one.latency.p50 if one.latency else None),
-            "-" if (share := half_width(one.latency)) is None else f"{100 * share:.1f}",
+            half_width_cell(one.latency),
             str(one.samples or "-"),
             words_of_parity(one.parity),
         )

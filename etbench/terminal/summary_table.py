@@ -28,6 +28,7 @@ __all__ = [
     "cells_of",
     "chosen_figures",
     "half_width",
+    "half_width_cell",
     "names_of",
     "parity_words",
     "print_results",
@@ -105,6 +106,14 @@ def half_width(latency: LatencyMs | None) -> float | None:
     return None if latency is None else numbers.half_width(latency.p50_ci95_low, latency.p50_ci95_high)
 
 
+def half_width_cell(latency: LatencyMs | None) -> str:
+    """Write half of that interval in percent; ``?`` if there is none, ``-`` if nothing was timed."""
+    share = half_width(latency)
+    if share is None:
+        return "-" if latency is None else "?"
+    return f"{100 * share:.1f}"
+
+
 def parity_words(result: Result) -> str:
     """Write the parity of a result; see `words_of_parity`."""
     return words_of_parity(result.parity)
@@ -154,13 +163,6 @@ def _has_tail(name: str) -> Callable[[Sequence[Result]], bool]:
     return lambda results: any(getattr(one.latency_ms, bounded, None) is not None for one in results)
 
 
-def _half_width(result: Result) -> str:
-    if result.latency_ms is None:
-        return "-"
-    share = half_width(result.latency_ms)
-    return "?" if share is None else f"{100 * share:.1f}"
-
-
 def _samples(result: Result) -> str:
     if result.latency_ms is None:
         return "-"
@@ -196,7 +198,7 @@ FIGURES = (
         "ci",
         ("latency_ci95_low_ms", "latency_ci95_high_ms"),
         "± %",
-        _half_width,
+        lambda result: half_width_cell(result.latency_ms),
         value=lambda result: half_width(result.latency_ms),
     ),
     Figure("mean", ("latency_mean_ms",), "mean ms", _latency("avg"), 7),

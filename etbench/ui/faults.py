@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from etbench.text import printable
 
-__all__ = ["Fault", "attempt", "noting_faults", "reason_of"]
+__all__ = ["Fault", "attempt", "noting_faults"]
 
 MOST = 300  # characters
 P = ParamSpec("P")

@@ -147,6 +147,5 @@ def _leads_out(path: Path, root: Path) -> bool:
 def _reason(result: Result) -> str:
     failure = result.failure
     if failure is not None:
-        first = next(iter(failure.message.splitlines()), failure.kind)
-        return f"failed at stage {failure.stage}: {first}"
+        return f"failed at stage {failure.stage}: {failure.first_line}"
     return f"{result.status}: {result.reason or result.errors}"

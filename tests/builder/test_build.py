@@ -15,7 +15,7 @@ from tiny_models import ones_example
 from etbench.artifact import DataUse, program_path, references_path
 from etbench.artifact.arrays import first_compared
 from etbench.artifact.references import read_references, write_references
-from etbench.builder import Artifact, build
+from etbench.builder import Artifact, build, pipeline
 from etbench.builder.pipeline import prepare
 from etbench.errors import EtbenchError
 from etbench.events import Event, Stages
@@ -122,6 +122,27 @@ def test_derived_inputs_that_the_model_cannot_take_are_left_out_with_the_reason(
     assert batches.single
     assert len(batches.references) == 1
     assert batches.note == note
+
+
+def test_the_operations_of_a_model_are_counted_once_for_all_its_precisions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[object] = []
+    count = pipeline.count_work
+    monkeypatch.setattr(pipeline, "count_work", lambda *args: counted.append(args) or count(*args))
+    recipes = [
+        compose(["model=tiny", f"precision={name}"], config_dir=CONF).recipe for name in ("fp32", "int8")
+    ]
+    prepared = prepare(recipes[0], Stages(lambda _: None))
+    costs = []
+    for number, recipe in enumerate(recipes):
+        (folder := tmp_path / str(number)).mkdir()
+        costs.append(pipeline.build_artifact(recipe, prepared, folder, Stages(lambda _: None)).cost)
+    assert len(counted) == 1
+    assert costs[0] is not None
+    assert costs[1] is not None
+    assert costs[0].flops == costs[1].flops
+    assert costs[0].weight_bytes > costs[1].weight_bytes, "the weights are those of the precision"
 
 
 def test_the_log_gets_the_traceback_free_chatter_and_the_error_its_stage(tmp_path: Path) -> None:

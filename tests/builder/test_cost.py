@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, export
 
-from etbench.builder.cost import count_cost, sizes_of
+from etbench.builder.cost import cost_of, count_work, sizes_of
 
 
 class Model(nn.Module):
@@ -26,7 +26,7 @@ WEIGHTS = 4 * (4 * 3 * 9 + 4 + 4 * 8 + 8)
 def test_products_are_counted_and_operators_without_a_formula_are_listed() -> None:
     inputs = torch.randn(1, 3, 6, 6)
     program = export(Model(), (inputs,), strict=False)
-    cost = count_cost(program, program, {}, [inputs, torch.randn(1, 8)])
+    cost = cost_of(count_work(program, {}), program, [inputs, torch.randn(1, 8)])
     assert cost.flops == 2 * (16 * 4 * 27 + 4 * 8)
     assert cost.weight_bytes == WEIGHTS
     assert cost.moved_bytes == WEIGHTS + 4 * (3 * 36 + 8)
@@ -40,9 +40,9 @@ def test_along_a_dynamic_axis_the_size_that_is_timed_counts() -> None:
     timed = torch.randn(2, 8)
     sizes = sizes_of(program, [timed], token=False)
     assert list(sizes.values()) == [2]
-    assert count_cost(program, program, sizes, [timed]).flops == 2 * 2 * 8 * 4
+    assert count_work(program, sizes).flops == 2 * 2 * 8 * 4
     assert list(sizes_of(program, [timed], token=True).values()) == [1]
-    assert count_cost(program, program, {}, [timed]).flops is None, "not a guess if the size is not known"
+    assert count_work(program, {}).flops is None, "not a guess if the size is not known"
 
 
 def test_integers_of_four_bits_are_half_a_byte_each() -> None:
@@ -62,4 +62,4 @@ def test_integers_of_four_bits_are_half_a_byte_each() -> None:
 
     inputs = torch.randn(1, 64)
     program = export(Grouped(), (inputs,), strict=False)
-    assert count_cost(program, program, {}, [inputs]).weight_bytes == 8 * 64 // 2 + 4 * 16
+    assert cost_of(count_work(program, {}), program, [inputs]).weight_bytes == 8 * 64 // 2 + 4 * 16

@@ -25,6 +25,7 @@ def test_a_runtime_that_quantizes_the_model_itself_is_said_to_have_done_so(
     overrides = ("model=two_layers", "precision=int8", f"delegate={delegate}", "delegate.quantization=own")
     artifact = build_here(tmp_path / "a", *overrides)
     assert (artifact.quantization, artifact.own_reason) == ("own", "delegate.quantization=own")
+    assert artifact.delegation is None, "what the runtime does with the operators is not known"
     executor = EXECUTORS[delegate]
     parity = check(tmp_path / "a", 1, None, f"{executor.__module__}.{executor.__name__}").parity
     assert parity.sqnr_db > 20

@@ -206,7 +206,9 @@ def test_what_was_not_used_for_longest_makes_room(device: SshDevice, tmp_path: P
     device = msgspec.structs.replace(device, folder=str(store), max_gb=0.0026)
     runner = BoardRunner(tmp_path / "runner", {}, "1.0")
     host = BoardHost(device, runner, scratch=tmp_path, log=tmp_path / "log", tell=lambda _: None)
-    free = host._make_room(ssh_of(device), look_at(device), 1_000_000, [str(store / ("a" * 32))])
+    seen = look_at(device)
+    assert 1 <= seen.cores <= (os.cpu_count() or 1)
+    free = host._make_room(ssh_of(device), seen, 1_000_000, [str(store / ("a" * 32))])
     assert sorted(path.name[0] for path in store.iterdir()) == ["a", "a", "d"]
     assert (store / "a folder of the user").exists(), "etbench gives no such name"
     assert free == pytest.approx(shutil.disk_usage(store).free, rel=0.2)

@@ -22,14 +22,14 @@ from running import CONF, environment
 
 from etbench.preflight.compose import compose
 from etbench.preflight.hydra_config import conf_dir
-from etbench.preflight.hydra_patches import copy_sources_once
+from etbench.preflight.hydra_patches import keep_repositories
 
 GROUPS = ("", "model", "precision", "delegate", "hydra/launcher")
 
 
 @pytest.fixture
 def loader() -> Iterator[Any]:
-    copy_sources_once()
+    keep_repositories()
     with hydra.initialize_config_dir(config_dir=str(conf_dir()), version_base="1.3"):
         yield GlobalHydra.instance().config_loader()
 

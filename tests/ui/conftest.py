@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 from browsing import Server, started
 from filelock import FileLock
+from made_results import make_result
 from playwright.sync_api import Browser, Page, expect
 from running import CONF
 
 from etbench.ui.choices import Choices
+
+__all__ = ["make_result"]
 
 expect.set_options(timeout=180_000)  # these machines are shared
 

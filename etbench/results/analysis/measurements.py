@@ -38,7 +38,8 @@ OF_ROUNDS = {
 OF_OPERATORS = {
     "position": "position of the operator in the order of execution",
     "operator": "operator, or part of a delegate",
-    "kind": "`portable`, `delegated`, or `delegate`: the time of a call beyond its reported operators",
+    "kind": "`portable`, `delegated`, `delegate`: the time of a call beyond its reported operators, or "
+    "`runtime`: of a runtime other than ExecuTorch",
     "instruction": "index of the program's instruction; delegated operators have that of their subgraph",
     "mean_ms": "mean time per inference, with the profiler on",
     "share": "share of the time of an inference",

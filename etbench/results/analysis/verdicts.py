@@ -29,11 +29,13 @@ OF_COMPARED = {
     "setting": "what distinguishes the cell from others of its name, and the two sides from each other",
     "base_ms": "median of the round medians of the baseline",
     "new_ms": "that of the new result",
-    "how": "`in turn`: compared block by block; `separate runs`: by how far apart runs are",
+    "how": "`in turn`: compared block by block; `separate runs`: by how far apart runs are; `summaries`: "
+    "imported, without rounds",
     "ratio": "new divided by baseline; above 1 is slower",
-    "low": "lower bound of its 95 % interval; missing if there are too few rounds for one",
+    "low": "lower bound of its 95 % interval; missing if there are too few rounds for one, or separate runs "
+    "do not show how far apart runs are",
     "high": "upper bound",
-    "verdict": "how the two differ: `faster`, `slower`, `same` or `inconclusive`",
+    "verdict": "how the two differ: `faster`, `slower`, `same` or `inconclusive`; `none` for summaries",
     "decision": "`passed`, `regression`, `undecided`, or `failed`, `wrong`, `not measured`, `missing`, `new`",
     "threshold": "slowdown that is allowed",
     "same_program": "true if both programs have the same bytes",

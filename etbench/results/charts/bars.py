@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from etbench.results.charts.style import BAR, INK, WIDTH, AnyChart, color, inline, latency_axis, nothing, slim
-from etbench.results.tables.frames import BASE_PRECISION, against, base_delegate
+from etbench.results.tables.frames import BASE_PRECISION, against, base_delegate, measured_cells
 from etbench.results.tables.labels import label_cells
 from etbench.results.tables.metrics import METRIC
 
@@ -115,7 +115,7 @@ def _bars(
 
 def _measured(frame: pd.DataFrame, **only: str) -> pd.DataFrame:
     """Return the cells that have a latency, of one delegate or precision, as they are drawn."""
-    chosen = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
+    chosen = measured_cells(frame)
     for name, value in only.items():
         chosen = chosen[chosen[name].eq(value)]
     return slim(label_cells(chosen), [*CELL, *LATENCY])

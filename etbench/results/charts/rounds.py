@@ -16,6 +16,7 @@ from etbench.results.charts.style import (
     one_cell,
     slim,
 )
+from etbench.results.tables.rounds import by_spread
 
 __all__ = ["round_boxes", "round_strips"]
 
@@ -32,7 +33,6 @@ def round_strips(rounds: pd.DataFrame) -> AnyChart:
     """
     if rounds.empty:
         return nothing("no cell has rounds")
-    spread = rounds["deviation"].abs().groupby(rounds["cell"]).max().sort_values(ascending=False)
     drawn = slim(rounds, ["cell", "round", "median_ms", "samples", "deviation", "outlying"])
     return (
         alt.Chart(inline(drawn))
@@ -43,7 +43,7 @@ def round_strips(rounds: pd.DataFrame) -> AnyChart:
                 title="round median relative to that of the cell",
                 axis=alt.Axis(format="+.0%", tickCount=8),
             ),
-            y=alt.Y("cell:N", title=None, sort=list(spread.index), axis=alt.Axis(grid=True)),
+            y=alt.Y("cell:N", title=None, sort=by_spread(rounds), axis=alt.Axis(grid=True)),
             color=_outlying(alt.Color),
             shape=_outlying(alt.Shape),
             tooltip=[
@@ -67,8 +67,7 @@ def round_boxes(rounds: pd.DataFrame, cell: str | None = None) -> AnyChart:
     """
     if rounds.empty:
         return nothing("no cell has rounds")
-    spread = rounds["deviation"].abs().groupby(rounds["cell"]).max().sort_values(ascending=False)
-    names = list(spread.index) if cell is None else [cell]
+    names = by_spread(rounds) if cell is None else [cell]
     drawn = slim(rounds[rounds["cell"].isin(names)], ["cell", "round", "samples", *QUARTILES, "outlying"])
     chart = alt.Chart(inline(drawn)).encode(
         x=alt.X("round:O", title="round, in order of time", axis=alt.Axis(labelAngle=0, labelOverlap=True)),

@@ -19,7 +19,6 @@ __all__ = [
     "WIDTH",
     "AnyChart",
     "color",
-    "decades",
     "inline",
     "is_blank",
     "latency_axis",

@@ -1,7 +1,8 @@
 """What can be wrong or doubtful about a measured cell, declared once.
 
-To add a check, add a `Check` to the module of its theme (`parity`, `program`, `latency`; `across` for what
-shows only when several cells are compared), and a test that provokes it; `docs/generate.py` writes its page.
+To add a check, add a `Check` to the module of its theme (`parity`, `program`, `runtime`, `latency`; `across`
+for what shows only when several cells are compared), and a test that provokes it; `docs/generate.py` writes
+its page.
 """
 
 from __future__ import annotations

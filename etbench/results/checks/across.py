@@ -27,7 +27,7 @@ def _same_program(named: Named) -> str | None:
     alike: dict[tuple[str, str, str | None], list[tuple[str, Result]]] = defaultdict(list)
     for name, result in named:
         if result.artifact is not None:
-            runtime = result.environment.libraries.get("executorch")
+            runtime = result.environment.version_that_ran
             alike[result.model_name, result.artifact.sha256, runtime].append((name, result))
     groups = [
         " and ".join(name for name, _ in cells)

@@ -10,8 +10,9 @@ from etbench.results.schema import Result
 from etbench.stats.looks import blocks_needed, blocks_to_decide
 from etbench.stats.paired import PairedRatio
 from etbench.stats.verdict import Levels
+from etbench.text import percent
 
-__all__ = ["MOST_ROUNDS", "rounds_advice"]
+__all__ = ["rounds_advice"]
 
 MOST_ROUNDS = 1_000  # the largest `repeat.rounds`
 SPARE = 1.25  # rounds vary
@@ -35,8 +36,7 @@ def rounds_advice(
         return f"too few rounds for an interval: it needs at least {needed}: {_overrides(new, ratio, needed)}"
     rounds = blocks_to_decide(at, threshold=threshold, family=family, most=MOST_ROUNDS)
     if rounds is None:
-        limit = f"{100 * threshold:.3g} %"
-        return f"the difference is too close to {limit} to be settled by {MOST_ROUNDS:,} rounds"
+        return f"the difference is too close to {percent(threshold)} to be settled by {MOST_ROUNDS:,} rounds"
     return f"about {rounds} rounds would settle it: {_overrides(new, ratio, rounds)}"
 
 

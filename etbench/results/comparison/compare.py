@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 from msgspec import Struct
@@ -16,14 +17,17 @@ from etbench.results.comparison.conditions import differences, refuse_other_cond
 from etbench.results.comparison.gate import Condition, FindingCondition, Violation, check_conditions
 from etbench.results.comparison.interleaved import Interleaved, interleaved, measured_with
 from etbench.results.comparison.outcome import Outcome, outcome_of
-from etbench.results.comparison.pairing import cell_name, cell_settings, is_summary, pair_results
+from etbench.results.comparison.pairing import Pairing, cell_name, cell_settings, is_summary, pair_results
 from etbench.results.comparison.separate_runs import SeparateRuns, separate_runs
-from etbench.results.schema import CellComparison, Result, emulated_words, without_emulated_times
+from etbench.results.schema import CellComparison, Result, Status, emulated_words, without_emulated_times
 from etbench.stats.paired import PairedRatio
 from etbench.stats.separate import SeparateRatio
 from etbench.stats.verdict import FamilyMember, Judgement, Levels, judge_family
 
-__all__ = ["CellFault", "Comparison", "compare_results"]
+__all__ = ["CellFault", "Comparison", "Explain", "compare_results"]
+
+# Returns why the new result of a cell is faster or slower than its baseline.
+Explain = Callable[[CellComparison, Result, Result], str]
 
 
 class CellFault(Struct, frozen=True, kw_only=True):
@@ -78,6 +82,7 @@ def compare_results(
     drift: float | None = None,
     conditions: Sequence[Condition | FindingCondition] = (),
     base_path: str = "<base>",
+    explain: Explain | None = None,
 ) -> Comparison:
     """Compare the measured cells of two sets, paired by model, precision, delegate, inputs and weights.
 
@@ -95,6 +100,7 @@ def compare_results(
         drift: standard deviation of the log of a run's location between runs, in place of the runs' own.
         conditions: further changes that fail the comparison.
         base_path: path of the baseline, for the command that interleaves the two if a verdict is open.
+        explain: called with each cell that became faster or slower, its baseline and its new result.
 
     Raises:
         EtbenchError: if separate runs were measured under different conditions, which it names, or if the
@@ -109,36 +115,49 @@ def compare_results(
     refuse_other_conditions([pair for pair in apart if not _is_any_summary(*pair)], across)
     runs = separate_runs(paired.pairs, base, new)
     judged = _judge(runs, rounds, threshold=threshold, drift=drift, base_path=base_path)
-    bases = [*(old for old, _ in (*paired.pairs, *paired.failing)), *paired.only_base]
-    settings = cell_settings(bases) | cell_settings([*(now for _, now in paired.pairs), *paired.only_new])
-
-    def name(result: Result) -> str:
-        return cell_name(result, settings[id(result)])
-
-    faults = [(name(old), now) for old, now in paired.failing]
-    faults += [(cell_name(now), now) for now in paired.faulty]
+    settings = _settings(paired)
+    cells = [
+        msgspec.structs.replace(
+            cell,
+            setting=_setting(old, now, settings[id(now)], together),
+            same_program=_same_program(old, now),
+        )
+        for cell, (old, now), together in zip(judged, paired.pairs, rounds, strict=True)
+    ]
+    faults = _faults(paired, settings)
     wrong = [pair for pair in paired.failing if pair[1].status == "wrong"]
-
-    def ended(*statuses: str) -> list[CellFault]:
-        return [CellFault(cell=cell, why=_why(now)) for cell, now in faults if now.status in statuses]
-
     return Comparison(
         threshold=threshold,
-        cells=[
-            msgspec.structs.replace(
-                cell,
-                setting=_setting(old, now, settings[id(now)], together),
-                same_program=_same_program(old, now),
-            )
-            for cell, (old, now), together in zip(judged, paired.pairs, rounds, strict=True)
-        ],
-        only_base=[name(result) for result in paired.only_base],
-        only_new=[name(result) for result in paired.only_new],
-        failing=ended("failed"),
-        not_measured=ended("skipped", "built"),
-        wrong=ended("wrong"),
+        cells=cells,
+        only_base=[cell_name(result, settings[id(result)]) for result in paired.only_base],
+        only_new=[cell_name(result, settings[id(result)]) for result in paired.only_new],
+        failing=faults["failed"],
+        not_measured=[*faults["skipped"], *faults["built"]],
+        wrong=faults["wrong"],
         violations=check_conditions(conditions, [*paired.pairs, *wrong]),
+        why={
+            cell.name: explain(cell, *pair)
+            for cell, pair in zip(cells, paired.pairs, strict=True)
+            if explain and cell.verdict in ("faster", "slower")
+        },
     )
+
+
+def _settings(paired: Pairing) -> dict[int, str]:
+    """Return, by `id`, what distinguishes each result from others of its side."""
+    bases = [*(old for old, _ in (*paired.pairs, *paired.failing)), *paired.only_base]
+    news = [*(now for _, now in paired.pairs), *paired.only_new]
+    return cell_settings(bases) | cell_settings(news)
+
+
+def _faults(paired: Pairing, settings: Mapping[int, str]) -> dict[str, list[CellFault]]:
+    """Return the cells of the new side that cannot be compared, by their status."""
+    found: dict[str, list[CellFault]] = {status: [] for status in get_args(Status)}
+    named = [(cell_name(old, settings[id(old)]), now) for old, now in paired.failing]
+    for cell, now in (*named, *((cell_name(now), now) for now in paired.faulty)):
+        why = now.errors if now.status == "wrong" else f"{now.status}: {now.why_not}"
+        found[now.status].append(CellFault(cell=cell, why=why))
+    return found
 
 
 def _judge(
@@ -188,7 +207,7 @@ def _timed(result: Result) -> Result:
 def _same_program(base: Result, new: Result) -> bool:
     """Return whether both have one program and one runtime: two versions may build the same bytes."""
     programs = [side.artifact.sha256 if side.artifact else None for side in (base, new)]
-    runtimes = [side.environment.libraries.get("executorch") for side in (base, new)]
+    runtimes = [side.environment.version_that_ran for side in (base, new)]
     return None not in programs and programs[0] == programs[1] and runtimes[0] == runtimes[1]
 
 
@@ -263,12 +282,6 @@ def _in_turn_advice(base: Result, new: Result, base_path: str) -> str:
     if not arguments or not Path(folder).is_dir():
         return f"measure them in turn: repeat the command of NEW with compare_to={quoted(base_path)}"
     return f"measure them in turn: {shell_words([*arguments, f'compare_to={quoted(base_path)}'])}"
-
-
-def _why(result: Result) -> str:
-    if result.status == "wrong":
-        return result.errors
-    return f"{result.status}: {result.failure.message if result.failure else result.reason}"
 
 
 def _refuse_wrong(bases: Sequence[Result], unpaired: Sequence[Result]) -> None:

@@ -13,7 +13,7 @@ from etbench.results.schema import CellComparison, InTurn, Result
 from etbench.stats.blocks import common_blocks, round_medians
 from etbench.stats.verdict import FamilyMember, Levels, in_turn_at, judge_family
 
-__all__ = ["Interleaved", "family_verdicts", "interleaved", "measured_with", "stored_rounds"]
+__all__ = ["Interleaved", "family_verdicts", "interleaved", "measured_with"]
 
 SAME_PROGRAM = "the same program"
 
@@ -62,11 +62,11 @@ def measured_with(in_turn: InTurn, base: Result, new: Result) -> str:
     if sha256 is None and in_turn.base_program.startswith(SAME_PROGRAM) and new.artifact:
         sha256 = new.artifact.sha256  # a file of an older version
     if in_turn.base_cell_id is None and runtime is None:
-        runtime = _runtime(new)
+        runtime = new.environment.version_that_ran
     theirs = {
         "cell": (in_turn.base_cell_id or base.cell_id, base.cell_id),
         "program": (sha256, base.artifact.sha256 if base.artifact else None),
-        "ExecuTorch": (runtime, _runtime(base)),
+        _runtime_name(base): (runtime, base.environment.version_that_ran),
     }
     differing = {name: pair for name, pair in theirs.items() if pair[0] != pair[1]}
     if not differing:
@@ -100,8 +100,9 @@ def family_verdicts(results: Iterable[Result]) -> list[CellComparison]:
     return [msgspec.structs.replace(cell, setting=settings[key]) for key, cell in cells.items()]
 
 
-def _runtime(result: Result) -> str | None:
-    return result.environment.libraries.get("executorch")
+def _runtime_name(result: Result) -> str:
+    facts = result.environment
+    return "ExecuTorch" if facts.is_executorch else str(facts.runtime)
 
 
 def _short(name: str, value: str | None) -> str:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from etbench.exit_status import FAILED, REGRESSION, UNDECIDED, first_of
 from etbench.results.schema import CellComparison
 from etbench.stats.verdict import Levels
-from etbench.text import counted
+from etbench.text import counted, percent
 
 __all__ = ["REASONS", "Outcome", "decision_counts", "family_rule", "outcome_of"]
 
@@ -59,7 +59,7 @@ def decision_counts(cells: Collection[CellComparison]) -> str:
     decisions = [cell.decision for cell in cells]
     counts = [f"{decisions.count(word)} {word}" for word in dict.fromkeys(decisions)]
     thresholds = sorted({cell.threshold for cell in cells if cell.threshold is not None})
-    allowed = " or ".join(f"{100 * threshold:.3g} %" for threshold in thresholds)
+    allowed = " or ".join(percent(threshold) for threshold in thresholds)
     words = ", ".join([f"{counted(len(decisions), 'cell')} compared", *counts])
     return f"{words}; a slowdown of up to {allowed} is allowed" if allowed else words
 
@@ -71,6 +71,6 @@ def family_rule(cells: Collection[CellComparison]) -> str:
         return ""
     alarm = Levels().regression
     return (
-        f"{judged} cells, judged as one family (Holm): a chance of {alarm:.0%} of any false regression, "
-        f"{2 * alarm:.0%} of any false faster or slower"
+        f"{judged} cells, judged as one family (Holm): a chance of {percent(alarm)} of any false regression, "
+        f"{percent(2 * alarm)} of any false faster or slower"
     )

@@ -14,7 +14,7 @@ from etbench.results.schema import Result
 from etbench.stats.separate import SeparateRatio, separate_at
 from etbench.text import counted, seconds_text
 
-__all__ = ["SeparateRuns", "runs_like", "separate_runs"]
+__all__ = ["SeparateRuns", "separate_runs"]
 
 
 class SeparateRuns(Struct, frozen=True, kw_only=True):

@@ -36,8 +36,8 @@ FIGURES: tuple[tuple[str, Callable[[Result], float | None]], ...] = (
     ),
     ("size MB", lambda result: result.artifact.pte_bytes / MB if result.artifact else None),
     ("parity dB", lambda result: result.parity.fidelity_db if result.parity else None),
-    ("delegated", lambda result: result.artifact.delegation.delegated_nodes if result.artifact else None),
-    ("subgraphs", lambda result: result.artifact.delegation.subgraphs if result.artifact else None),
+    ("delegated", lambda result: result.delegation.delegated_nodes if result.delegation else None),
+    ("subgraphs", lambda result: result.delegation.subgraphs if result.delegation else None),
 )
 
 
@@ -64,10 +64,18 @@ class Upgrade(Struct, frozen=True, kw_only=True):
         lines = [f"## Upgrade from {markdown_text(self.old)} to {markdown_text(self.new)}", ""]
         lines += [markdown(self.whole, outcome), "", "### Figures", "", *self._figures()]
         lines += ["", "### What changed", "", *(f"- {markdown_text(line)}" for line in self.changes)]
-        lines += ["" if self.changes else "The programs have the same bytes.", ""]
+        lines += [self._bytes(), ""]
         lines += ["### Compiler or runtime", "", *self._attribution()]
         lines += [f"- {markdown_text(line)}" for line in self.not_run]
         return "\n".join(lines) + "\n", outcome
+
+    def _bytes(self) -> str:
+        """Return whether the programs have the same bytes, if that is known and true."""
+        if not self.pairs:
+            return "No cell was measured with both versions."
+        programs = [[side.artifact and side.artifact.sha256 for side in pair] for pair in self.pairs]
+        same = all(old is not None and old == new for old, new in programs)
+        return "The programs have the same bytes." if same else ""
 
     def _figures(self) -> Iterator[str]:
         yield markdown_row(("cell", *(name for name, _ in FIGURES)))
@@ -140,8 +148,8 @@ def _ok(results: Iterable[Result]) -> list[Result]:
 
 def _not_run(result: Result) -> str:
     build, run = _interpreters(result)
-    why = result.failure.message if result.failure else result.reason
-    return f"{cell_name(result)}, built in {build or CURRENT}, does not run in {run or CURRENT}: {why}"
+    where = f"built in {build or CURRENT}, does not run in {run or CURRENT}"
+    return f"{cell_name(result)}, {where}: {result.why_not}"
 
 
 def _changes(old: Result, new: Result) -> Iterator[str]:
@@ -168,7 +176,9 @@ def _program_changes(old: Result, new: Result) -> Iterator[str]:
     if before is None or after is None or before.sha256 == after.sha256:
         return
     yield f"{name}: the program has other bytes, {_change(before.pte_bytes, after.pte_bytes)} of them"
-    sides = (before.delegation, after.delegation)
+    if old.delegation is None or new.delegation is None:
+        return
+    sides = (old.delegation, new.delegation)
     if sides[0].subgraphs != sides[1].subgraphs:
         yield f"{name}: {sides[0].subgraphs} to {sides[1].subgraphs} subgraphs"
     for what, counts in (

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from etbench.results.decision.figures import is_share, name_fault
 
-__all__ = ["COMPARE", "REFERENCES", "Bound", "bound_faults", "parse_bound", "parse_bounds", "parse_value"]
+__all__ = ["COMPARE", "Bound", "bound_faults", "parse_bound", "parse_bounds", "parse_value"]
 
 Reference = Literal["fp32", "baseline"]
 Kind = Literal["value", "difference", "percent", "factor"]

@@ -17,7 +17,7 @@ from etbench.results.tables.frames import BASE_PRECISION, CONDITIONS, IDENTITY, 
 from etbench.results.tables.labels import label_cells
 from etbench.results.tables.metrics import METRIC
 from etbench.results.tables.pareto import OBJECTIVES, mark_pareto
-from etbench.results.tables.speedup import speedups, strict_bounds
+from etbench.results.tables.speedup import CHOSEN_BY, COMPARED_BY, speedups, strict_bounds
 
 __all__ = [
     "Candidate",
@@ -31,10 +31,6 @@ __all__ = [
 ]
 
 TOLD_APART_BY = ["setting", "cell", "status", *IDENTITY, *CONDITIONS, "variant"]
-COMPARED_BY = [  # columns that a comparison of two latencies needs
-    *(METRIC, "latency_location_ms", "latency_mean_ms", "center", "source"),
-    *("turn_id", "own_blocks", "round_medians_ms", "versions"),
-]
 
 
 class Ratio(Struct, frozen=True, kw_only=True):
@@ -97,7 +93,7 @@ def latest_cells(results: Iterable[Result], files: Sequence[Path] | None = None)
         return []
     frame = label_cells(to_frame(found, files and [files[place] for place in order]))
     latest = ~frame.duplicated(["setting", "precision", "delegate", "quantization", "variant"], keep="last")
-    frame = frame.loc[latest, list(dict.fromkeys([*TOLD_APART_BY, *COMPARED_BY, *OBJECTIVES]))]
+    frame = frame.loc[latest, list(dict.fromkeys([*TOLD_APART_BY, *COMPARED_BY, *CHOSEN_BY, *OBJECTIVES]))]
     rows = frame.to_dict("records")
     return [
         Candidate(result=found[place], row={str(name): value for name, value in row.items()})

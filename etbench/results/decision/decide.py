@@ -189,12 +189,9 @@ def _has_value(cell: Candidate, rules: Rules) -> bool:
 
 
 def _why_not(cell: Candidate, rules: Rules) -> str:
-    result = cell.result
     if is_measured(cell):
         return f"{rules.objective} is unknown"
-    if result.status == "wrong":
-        return f"wrong: {result.errors}"
-    return f"{result.status}: {result.failure.message if result.failure else result.reason}"
+    return f"{cell.result.status}: {cell.result.why_not}"
 
 
 def _accuracy_unknown(measured: Sequence[Candidate], rules: Rules) -> str | None:

@@ -15,6 +15,7 @@ from etbench.results.decision.candidates import Candidate, ratios
 from etbench.results.decision.figures import ACCURACY, accuracy_names, figure, in_words, judged_items
 from etbench.results.tables.evaluation import HIGH, LOW, paired_shares
 from etbench.results.tables.metrics import METRIC
+from etbench.results.tables.speedup import FAR
 from etbench.stats.shares import PairedShares, items_to_decide
 
 __all__ = ["Check", "check_bound"]
@@ -36,7 +37,8 @@ def check_bound(bound: Bound, cell: Candidate) -> list[Check]:
 
     The median latency and a share of items count with their intervals, the ratio of a latency to the
     reference with that of the ratio, and an accuracy on the reference's items with that of the paired
-    difference: a bound inside of the interval is undecided. Other figures count as they are.
+    difference: a bound inside of the interval is undecided. A latency without an interval counts as known to
+    a factor of two. Other figures count as they are.
     """
     if not bound.name.startswith(ACCURACY):
         return [_check(bound, bound.name, cell)]
@@ -56,9 +58,13 @@ def _check(bound: Bound, name: str, cell: Candidate) -> Check:
     if value is None:
         return Check(outcome="missing", words=f"{name} is unknown")
     if bound.reference is None:
-        found = (value, *_interval(name, value, cell))
-        check = _judged(bound, name, found, bound.limit(), share=judged_items(cell.result, name) is not None)
+        interval = _interval(name, cell)
+        if interval is None and name == METRIC:
+            found = (value, value / FAR, value * FAR)
+            return _judged(bound, name, found, bound.limit(), doubt="too few rounds for an interval")
+        found = (value, *(interval or (value, value)))
         items = judged_items(cell.result, name)
+        check = _judged(bound, name, found, bound.limit(), share=items is not None)
         if items is None:
             return check
         if bound.limit() > 1:
@@ -72,7 +78,8 @@ def _check(bound: Bound, name: str, cell: Candidate) -> Check:
     if name == METRIC and known > 0 and reference.result is not cell.result:
         ratio = cell.to_fp32 if bound.reference == "fp32" else ratios([(cell, reference)])[0]
         assert ratio is not None
-        return _judged(bound, f"{name} / {bound.reference}", ratio.inverse, bound.limit(known) / known)
+        limit, doubt = bound.limit(known) / known, "" if ratio.interleaved else "no interval: not interleaved"
+        return _judged(bound, f"{name} / {bound.reference}", ratio.inverse, limit, doubt=doubt)
     if (paired := _paired(name, cell, reference)) is not None:
         found = (value, known + paired.low, known + paired.high)
         check = _judged(bound, name, found, bound.limit(known), beside=known, share=True)
@@ -87,14 +94,14 @@ def _paired(name: str, cell: Candidate, reference: Candidate) -> PairedShares | 
     return None if new is base else paired_shares(base, new)
 
 
-def _interval(name: str, value: float, cell: Candidate) -> tuple[float, float]:
-    """Return the interval of a latency or of a share of items, or else the value as its own bounds."""
+def _interval(name: str, cell: Candidate) -> tuple[float, float] | None:
+    """Return the interval of a latency or of a share of items; None without one, and for other figures."""
     ends = CI if name == METRIC else (f"{name}{LOW}", f"{name}{HIGH}")
     if name == METRIC or name.startswith(ACCURACY):
         low, high = (figure(cell.result, end) for end in ends)
         if low is not None and high is not None:
             return low, high
-    return value, value
+    return None
 
 
 def _with_items(check: Check, items: int, found: tuple[float, float, float], limit: float) -> Check:
@@ -124,11 +131,24 @@ def _judged(
     *,
     beside: float | None = None,
     share: bool = False,
+    doubt: str = "",
 ) -> Check:
+    """Judge a figure by the bounds of it, which are assumed if there is a doubt.
+
+    Args:
+        bound: that must hold.
+        name: of the figure.
+        found: the figure with its lower and upper bound.
+        limit: that of the bound.
+        beside: the figure of the reference, if it is to be shown.
+        share: whether it is a share of items.
+        doubt: why its bounds are not those of an interval.
+
+    """
     value, low, high = found
     worst, best = (high, low) if bound.is_upper else (low, high)
     write = partial(in_words, name, share=share)
-    between = "" if low == high else f" ({write(low)} to {write(high)})"
+    between = "" if low == high else f" ({doubt or f'{write(low)} to {write(high)}'})"
     of_reference = "" if beside is None else f", {write(beside)} in {bound.reference}"
     words = f"{name} {write(value)}{between}{of_reference}; wanted {bound.text}"
     if bound.keeps(worst, limit):

@@ -15,7 +15,7 @@ import msgspec
 from etbench.errors import nearest
 from etbench.results.schema import Result, without_emulated_times
 from etbench.results.tables.evaluation import PREFIX as ACCURACY
-from etbench.results.tables.evaluation import metric_named
+from etbench.results.tables.evaluation import accuracy_text, metric_named
 from etbench.results.tables.metrics import COLUMNS
 from etbench.results.tables.numbers import data_size, db, milliseconds
 
@@ -80,7 +80,7 @@ def judged_items(result: Result, name: str) -> int | None:
 def in_words(name: str, value: float, *, share: bool = False) -> str:
     """Write a value of a figure with its unit; in percent if it is a share of items."""
     if share:
-        return f"{value:.2%}"
+        return accuracy_text(value, is_share=True)
     for end, write in (("_bytes", data_size), ("_ms", milliseconds), ("_db", db)):
         if name.endswith(end):
             return write(value)

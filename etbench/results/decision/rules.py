@@ -11,9 +11,10 @@ from etbench.results.decision.bounds import Bound, bound_faults, parse_bounds
 from etbench.results.decision.figures import ACCURACY, name_fault
 from etbench.results.tables.metrics import METRIC
 
-__all__ = ["DEFAULT_BOUNDS", "Bounds", "Rules", "declared", "recorded_rules"]
+__all__ = ["ALIASES", "Bounds", "Rules", "declared", "recorded_rules"]
 
 Bounds = Mapping[str, str | float]
+ALIASES = {"latency_ms.p50": METRIC}  # of objectives
 DEFAULT_BOUNDS = {f"{ACCURACY}*": ">=-1pp vs fp32"}
 
 
@@ -31,7 +32,7 @@ class Rules(Struct, frozen=True, kw_only=True):
             EtbenchError: if one of them is not valid.
 
         """
-        name = {"latency_ms.p50": METRIC}.get(objective, objective)
+        name = ALIASES.get(objective, objective)
         given = DEFAULT_BOUNDS if bounds is None else bounds
         if faults := bound_faults(given):
             raise EtbenchError("\n".join(faults), stage="decide")

@@ -23,7 +23,6 @@ __all__ = [
     "headline",
     "remarks",
     "rules_in_words",
-    "trade_off",
 ]
 
 HEADER = ("model", "ship", "p50 ms", "± %", "x fp32", "accuracy", "SQNR", "size", "memory", "runner-up")
@@ -154,7 +153,16 @@ def trade_off(ship: Choice, other: Choice) -> str:
 
 
 def _slower(ratio: Ratio) -> str:
-    times, *_ = ratio.inverse
+    """Return how much slower a cell is, or how much it may be if that is not even known to be so."""
+    times, low, high = ratio.inverse
+    if not ratio.interleaved:
+        return f"{number(times)} ± ? times as long"
+    if low > 1 or high < 1:
+        return _time_words(times)
+    return " to ".join(dict.fromkeys((_time_words(low), _time_words(high))))
+
+
+def _time_words(times: float) -> str:
     if abs(times - 1) < ALIKE:
         return "as fast"
     if times < 1:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from etbench.measure.pass_results import Operator
 from etbench.results.diff.profiled import Profiled
 
-__all__ = ["log_ratio", "same_operators"]
+__all__ = ["log_ratio"]
 
 FEWEST = 3  # operators
 LEAST_SHARE = 0.1  # of the operators' time of both programs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from etbench.artifact import Artifact, Delegation
+from etbench.artifact import Delegation
 from etbench.results.diff.parts import Change, Part, parts_of
 from etbench.results.diff.profiled import Profiled
 from etbench.results.schema import Result
@@ -88,9 +88,9 @@ def difference_of(
         latency=latency,
         parts=parts,
         unexplained=unexplained,
-        delegation=_delegation(a.artifact, b.artifact),
-        counts=_counts(a.artifact, b.artifact),
-        sizes=_sizes(a.artifact, b.artifact),
+        delegation=_delegation(a.delegation, b.delegation),
+        counts=_counts(a.delegation, b.delegation),
+        sizes=_sizes(a, b),
         notes=notes or [],
     )
 
@@ -99,11 +99,10 @@ def _name(result: Result) -> str:
     return cell_words(result.model_name, result.precision_short, result.delegate)
 
 
-def _delegation(a: Artifact | None, b: Artifact | None) -> list[Delegated]:
+def _delegation(one: Delegation | None, other: Delegation | None) -> list[Delegated]:
     """Return the operators of which the share that is delegated differs."""
-    if a is None or b is None:
+    if one is None or other is None:
         return []
-    one, other = a.delegation, b.delegation
     names = dict.fromkeys(name for name in [*one.left_behind, *other.left_behind] if name != "getitem")
     found = []
     for name in names:
@@ -130,7 +129,7 @@ def _taken(delegation: Delegation, name: str) -> tuple[int, int]:
     return taken, taken + delegation.left_behind.get(name, 0)
 
 
-def _counts(a: Artifact | None, b: Artifact | None) -> list[Size]:
+def _counts(a: Delegation | None, b: Delegation | None) -> list[Size]:
     fields = {
         "subgraphs": "subgraphs",
         "tensors into subgraphs": "tensors_in",
@@ -141,20 +140,21 @@ def _counts(a: Artifact | None, b: Artifact | None) -> list[Size]:
     return [
         Size(
             name=name,
-            a=getattr(a.delegation, field) if a else None,
-            b=getattr(b.delegation, field) if b else None,
+            a=getattr(a, field) if a else None,
+            b=getattr(b, field) if b else None,
         )
         for name, field in fields.items()
     ]
 
 
-def _sizes(a: Artifact | None, b: Artifact | None) -> list[Size]:
+def _sizes(a: Result, b: Result) -> list[Size]:
     of_a, of_b = _bytes(a), _bytes(b)
     return [Size(name=name, a=of_a.get(name), b=of_b.get(name)) for name in {**of_a, **of_b}]
 
 
-def _bytes(artifact: Artifact | None) -> dict[str, int | None]:
+def _bytes(result: Result) -> dict[str, int | None]:
     """Return the sizes of the parts of a program; what is not known is None."""
+    artifact = result.artifact
     if artifact is None:
         return {}
     constants, delegates = artifact.constant_bytes, artifact.delegate_bytes
@@ -164,5 +164,5 @@ def _bytes(artifact: Artifact | None) -> dict[str, int | None]:
         "weights outside delegates": constants,
         "graphs and weights of delegates": delegates,
         "the rest of the file": artifact.pte_bytes - (constants or 0) - (delegates or 0) if known else None,
-        "planned memory": artifact.arena_bytes,
+        "planned memory": result.planned_bytes,
     }

@@ -11,7 +11,7 @@ from msgspec import Struct
 from etbench.artifact import GraphOperator
 from etbench.measure.pass_results import Operator, Profile
 from etbench.measure.places import with_places
-from etbench.results.schema import Result
+from etbench.results.schema import Result, without_emulated_times
 
 __all__ = ["Profiled", "from_blocks", "stored"]
 
@@ -31,8 +31,8 @@ class Profiled(Struct, frozen=True, kw_only=True):
 
 
 def stored(result: Result) -> Profiled | None:
-    """Return the profile in a result; None if it was not profiled or has no latency."""
-    profile, latency = result.profile, result.latency_ms
+    """Return the profile in a result; None if it was not profiled, or has no latency of a real machine."""
+    profile, latency = result.profile, without_emulated_times(result).latency_ms
     if profile is None or latency is None:
         return None
     return Profiled(
@@ -48,12 +48,9 @@ def from_blocks(
 ) -> Profiled:
     """Return what the blocks of an interleaved measurement show of one program.
 
-    Blocks whose profile does not have the usual operators are left out of the times; there are none in a
-    program without branches.
-
     Args:
         rounds_ms: the samples of each block.
-        profiles: of the same blocks.
+        profiles: of the same blocks; all have the same operators, since the inputs are the same.
         graph: the operators of the lowered graph, if they are known.
 
     """

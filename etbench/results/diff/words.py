@@ -20,9 +20,8 @@ SMALL = 0.01  # of the larger latency: parts below it that are not causes are on
 def answer(found: Difference) -> str:
     """Return one line: how far the two are apart, and what is shown to be a cause."""
     change = found.latency
-    times = f"{change.a_ms:.4g} ms to {change.b_ms:.4g} ms"
-    if found.same_program and not found.causes:
-        return f"{times}: both are the same program, and nothing differs beyond the noise"
+    same = " with the same program" if found.same_program else ""
+    times = f"{change.a_ms:.4g} ms to {change.b_ms:.4g} ms{same}"
     if not found.interleaved:
         return f"{times}: no cause is named, since the operators' times were not measured interleaved"
     causes = found.causes

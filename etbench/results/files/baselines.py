@@ -178,9 +178,7 @@ def _read(folder: Path) -> Kept:
 
 
 def _why_not(result: Result) -> str:
-    reason = result.failure.message if result.failure else result.reason or result.errors
-    if result.status == "ok":
-        reason = "an imported summary has no program"
+    reason = "an imported summary has no program" if result.status == "ok" else result.why_not
     words = cell_words(result.model_name, result.precision_short, result.delegate)
     return f"{words} is {result.status}{f' ({reason})' if reason else ''}"
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 
-from etbench.results.report.grid import Grid, Heading, grid
+from etbench.results.report.grid import CELL, Grid, Heading, grid
 from etbench.results.tables.accuracy import accuracy_changes
-from etbench.results.tables.evaluation import HIGH, LOW, RANDOM
+from etbench.results.tables.evaluation import HIGH, LOW, RANDOM, accuracy_text
 from etbench.results.tables.frames import BASE_PRECISION, accuracies
 from etbench.results.tables.numbers import number
 
 __all__ = ["accuracy_grid", "accuracy_headings", "change_grid", "marked"]
 
-CELL = [Heading("subject", "model"), Heading("precision", "precision"), Heading("delegate", "delegate")]
 MARK = "accuracy_mark"
+SHARE = partial(accuracy_text, is_share=True)
 
 
 def accuracy_headings(frame: pd.DataFrame) -> list[Heading]:
@@ -25,11 +26,7 @@ def accuracy_headings(frame: pd.DataFrame) -> list[Heading]:
 
 def _writer(frame: pd.DataFrame, name: str) -> Callable[[float], str]:
     """Return the format of a figure: that of a share, which has an interval, or of a number."""
-    return _share if f"{name}{LOW}" in frame else number
-
-
-def _share(value: float) -> str:
-    return f"{value:.2%}"
+    return SHARE if f"{name}{LOW}" in frame else number
 
 
 def marked(frame: pd.DataFrame) -> pd.DataFrame:
@@ -44,7 +41,7 @@ def accuracy_grid(frame: pd.DataFrame) -> Grid:
     for name in accuracies(shown):
         headings += [one for one in accuracy_headings(shown) if one.column == name]
         if f"{name}{LOW}" in shown:
-            headings += [Heading(f"{name}{LOW}", "95 % from", _share), Heading(f"{name}{HIGH}", "to", _share)]
+            headings += [Heading(f"{name}{LOW}", "95 % from", SHARE), Heading(f"{name}{HIGH}", "to", SHARE)]
     return grid(shown, [*headings, Heading("weights", "weights")], "Accuracy")
 
 

@@ -38,8 +38,8 @@ def cautions(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Point]:
         yield Point(title="Read with care", kind="warning", lines=lines)
     if notes := list(_found(named, "note")):
         yield Point(title="Notes", kind="note", lines=notes)
-    verdicts = {result.stability.verdict for result in results if result.stability is not None}
-    if verdicts == {"stable"}:
+    judged = [result.stability for result in results if result.latency_ms]
+    if judged and all(one is not None and one.verdict == "stable" for one in judged):
         yield Point(title="Noise", kind="good", lines=["The level of every cell is known to ±5 % or better."])
 
 
@@ -67,10 +67,9 @@ def _reason(result: Result) -> str:
     if result.failure is None:
         return result.reason or "no reason was recorded"
     failure = result.failure
-    first = (failure.message.splitlines() or [failure.kind])[0]
     where = f" ({failure.where})" if failure.where else ""
     hint = f" Hint: {failure.hint}" if failure.hint else ""
-    return f"at stage {failure.stage}: {first}{where}{hint}"
+    return f"at stage {failure.stage}: {failure.first_line}{where}{hint}"
 
 
 def _found(named: Sequence[tuple[str, Result]], severity: Severity) -> Iterator[str]:
@@ -107,6 +106,7 @@ def _conditions(frame: pd.DataFrame) -> Iterator[str]:
         "runner": "runner",
         "env": "interpreter",
         "inputs": "input shape",
+        "weights": "source of their weights",
     }
     for column, noun in nouns.items():
         values = own[column].dropna().astype(str)

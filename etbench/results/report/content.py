@@ -21,11 +21,10 @@ from etbench.results.report.shipping import Shipping, shipping
 from etbench.results.report.why import differences, why_charts, why_grids
 from etbench.results.report.words import Summary, summarize_in_words
 from etbench.results.schema import Result
-from etbench.results.tables.frames import BASE_PRECISION, base_delegate, to_frame
+from etbench.results.tables.frames import BASE_PRECISION, base_delegate, measured_cells, to_frame
 from etbench.results.tables.labels import label_cells
-from etbench.results.tables.metrics import METRIC
 from etbench.results.tables.pareto import mark_pareto
-from etbench.results.tables.rounds import round_table
+from etbench.results.tables.rounds import by_spread, round_table
 from etbench.text import counted
 
 __all__ = ["ACCURACY", "Report", "Section", "gather"]
@@ -193,7 +192,7 @@ def _pareto(frame: pd.DataFrame) -> Section:
 
 
 def _comparisons(frame: pd.DataFrame) -> Iterator[Section]:
-    measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
+    measured = measured_cells(frame)
     precisions, delegates = (list(dict.fromkeys(measured[name])) for name in ("precision", "delegate"))
     interval = "Lines are 95 % intervals, if there are five rounds or more."
     yield Section(
@@ -217,16 +216,16 @@ def _comparisons(frame: pd.DataFrame) -> Iterator[Section]:
     yield Section(
         name="speedups",
         title="Speedups",
-        text="How many times faster than fp32. Interleaved cells (measured in turn) are compared block by "
-        "block; for others, the interval includes the drift of the machine between the runs.",
+        text="How many times as fast as fp32. Interleaved cells (measured in turn) are compared block by "
+        "block. Others have no interval, since one run of each does not show how far apart two runs are.",
         specs=_specs(charts.speedup_bars(frame)),
         numbers=[tables.speedup_grid(frame, "precision", BASE_PRECISION)],
     )
 
 
 def _rounds(frame: pd.DataFrame, results: Sequence[Result], rounds: pd.DataFrame) -> Section:
-    spread = rounds["deviation"].abs().groupby(rounds["cell"]).max().sort_values(ascending=False)
-    drawn = rounds[rounds["cell"].isin(spread.index[:STRIPS])]
+    spread = by_spread(rounds)
+    drawn = rounds[rounds["cell"].isin(spread[:STRIPS])]
     every = 1 + len(drawn) // ROUNDS
     drawn = drawn[(drawn["round"] % every).eq(0)]
     whose = (

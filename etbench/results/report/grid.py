@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from msgspec import Struct
 
-__all__ = ["Entry", "Grid", "Heading", "grid"]
+__all__ = ["CELL", "MISSING", "Entry", "Grid", "Heading", "grid"]
 
 MISSING = "-"
 
@@ -24,6 +24,9 @@ class Heading(Struct, frozen=True):
     label: str
     write: Callable[[Any], str] | None = None
     mark: str = ""
+
+
+CELL = [Heading("subject", "model"), Heading("precision", "precision"), Heading("delegate", "delegate")]
 
 
 class Entry(Struct, frozen=True):

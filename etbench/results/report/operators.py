@@ -8,14 +8,13 @@ from typing import Any
 import pandas as pd
 
 from etbench.results.operator_summary import UNKNOWN, By, summarize_operators
-from etbench.results.report.grid import Grid, Heading, grid
-from etbench.results.report.tables import CELL, percent
+from etbench.results.report.grid import CELL, Grid, Heading, grid
 from etbench.results.schema import Result
-from etbench.results.tables.numbers import number
+from etbench.results.tables.numbers import in_percent, number
 
 __all__ = ["summary_grids"]
 
-IDENTITY = ["subject", "precision", "delegate"]
+IDENTITY = [heading.column for heading in CELL]
 TITLES: dict[By, str] = {"kind": "Time by kind of operator", "module": "Time by module"}
 
 
@@ -58,8 +57,8 @@ def _figures() -> list[Heading]:
         Heading("count", "operators", number),
         Heading("portable", "of them portable", number),
         Heading("mean_ms", "mean ms", number),
-        Heading("share", "share %", percent),
-        Heading("cumulative", "together %", percent),
+        Heading("share", "share %", in_percent),
+        Heading("cumulative", "together %", in_percent),
         Heading("gflop", "GFLOP", number),
         Heading("speed", "GFLOP/s", number),
     ]

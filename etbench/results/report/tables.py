@@ -9,13 +9,14 @@ import pandas as pd
 
 from etbench.artifact import Delegation
 from etbench.results.report.accuracy import accuracy_headings, marked
-from etbench.results.report.grid import Grid, Heading, grid
+from etbench.results.report.grid import CELL, Grid, Heading, grid
 from etbench.results.schema import Result
-from etbench.results.tables.frames import against, profile, rank
+from etbench.results.tables.frames import against, measured_cells, profile, rank
 from etbench.results.tables.metrics import METRIC
-from etbench.results.tables.numbers import number
+from etbench.results.tables.numbers import in_percent, number
 from etbench.results.tables.pareto import mark_pareto
 from etbench.results.tables.sizes import SIZE_COLUMNS, size_rows
+from etbench.text import counted
 
 __all__ = [
     "cell_grid",
@@ -34,12 +35,7 @@ def _mb(size_bytes: float) -> str:
     return number(size_bytes / 1e6)
 
 
-def percent(share: float) -> str:
-    return number(100 * share)
-
-
 BAD = {"wrong": 0, "failed": 1}  # the order of cells that cannot be used
-CELL = [Heading("subject", "model"), Heading("precision", "precision"), Heading("delegate", "delegate")]
 P50 = Heading(METRIC, "p50 ms", number)
 SQNR = Heading("sqnr_db", "SQNR dB", number)
 SIZE = Heading("pte_bytes", ".pte MB", _mb)
@@ -48,10 +44,10 @@ INTERVAL = [
     Heading("latency_ci95_high_ms", "to", number),
 ]
 P95 = [Heading("latency_p95_ms", "p95 ms", number), Heading("p95_bound", "at most", number)]
-DELEGATED = Heading("delegated_share", "delegated %", percent)
+DELEGATED = Heading("delegated_share", "delegated %", in_percent)
 QUANTIZED = [
-    Heading("quantized_macs_share", "quantized % of multiply-accumulates", percent),
-    Heading("quantized_weights_share", "quantized % of weights", percent),
+    Heading("quantized_macs_share", "quantized % of multiply-accumulates", in_percent),
+    Heading("quantized_weights_share", "quantized % of weights", in_percent),
 ]
 ALL = [
     *CELL,
@@ -60,11 +56,11 @@ ALL = [
     *INTERVAL,
     *P95,
     SQNR,
-    Heading("top1_agreement", "top-1 %", percent),
+    Heading("top1_agreement", "top-1 %", in_percent),
     Heading("time_to_first_token_ms", "first token ms", number),
     Heading("prefill_tokens_per_s", "prefill tokens/s", number),
     Heading("decode_tokens_per_s", "decode tokens/s", number),
-    Heading("token_agreement", "equal tokens %", percent),
+    Heading("token_agreement", "equal tokens %", in_percent),
     SIZE,
     Heading("peak_memory_bytes", "peak MB", _mb),
     Heading("load_ms", "load ms", number),
@@ -91,7 +87,6 @@ def cell_grid(frame: pd.DataFrame) -> Grid:
 
 def latency_grid(frame: pd.DataFrame) -> Grid:
     """List the latency of every measured cell."""
-    measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
     spread = [
         Heading("latency_mean_ms", "mean ms", number),
         *P95,
@@ -99,7 +94,7 @@ def latency_grid(frame: pd.DataFrame) -> Grid:
         Heading("p99_bound", "at most", number),
         Heading("center", "p50 is"),
     ]
-    return grid(measured, [*CELL, P50, *INTERVAL, *spread], "Latency")
+    return grid(measured_cells(frame), [*CELL, P50, *INTERVAL, *spread], "Latency")
 
 
 def pareto_grid(frame: pd.DataFrame) -> Grid:
@@ -130,13 +125,15 @@ def speedup_grid(frame: pd.DataFrame, by: str, base: str) -> Grid:
 
 
 def ranking_grid(frame: pd.DataFrame, top: int) -> Grid:
-    """List the fastest cells."""
+    """List the cells with the lowest median latency, with its interval."""
     ranked = rank(frame.assign(model=frame["subject"])).rename(columns={"model": "subject"}).head(top)
     within = Heading("rank_in_model", "in model", number)
     accuracy = accuracy_headings(frame)
-    headings = [Heading("rank", "rank", number), *CELL, P50, SQNR, *accuracy, SIZE, within]
+    headings = [Heading("rank", "rank", number), *CELL, P50, *INTERVAL, SQNR, *accuracy, SIZE, within]
     return grid(
-        marked(ranked) if accuracy else ranked, headings, f"The {min(top, len(ranked))} fastest cells"
+        marked(ranked) if accuracy else ranked,
+        headings,
+        f"The {counted(min(top, len(ranked)), 'cell')} with the lowest median latency",
     )
 
 
@@ -162,11 +159,11 @@ def stability_grid(frame: pd.DataFrame, results: Sequence[Result]) -> Grid:
         Heading("rounds", "rounds", number),
         P50,
         *INTERVAL,
-        Heading("between", "between rounds %", percent),
-        Heading("drift", "drift %", percent),
+        Heading("between", "between rounds %", in_percent),
+        Heading("drift", "drift %", in_percent),
         Heading("outlying", "outlying", number),
-        Heading("other", "other CPU %", percent),
-        Heading("steal", "steal %", percent),
+        Heading("other", "other CPU %", in_percent),
+        Heading("steal", "steal %", in_percent),
         Heading("reasons", "reasons"),
     ]
     return grid(judged.join(pd.DataFrame(rows)), headings, "Stability")
@@ -212,7 +209,7 @@ def operator_grid(frame: pd.DataFrame, top: int) -> Grid:
         Heading("position", "position", number),
         Heading("kind", "kind"),
         Heading("mean_ms", "mean ms", number),
-        Heading("share", "share %", percent),
+        Heading("share", "share %", in_percent),
     ]
     return grid(longest, headings, f"The {top} operators that take longest")
 

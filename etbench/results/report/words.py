@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+import msgspec
 import numpy as np
 import pandas as pd
 from msgspec import Struct
@@ -16,14 +17,14 @@ from etbench.results.decision.figures import direction, in_words
 from etbench.results.report.cautions import Point, cautions, faults
 from etbench.results.schema import Result
 from etbench.results.tables.evaluation import LOW, PREFIX, RANDOM, paired_shares
-from etbench.results.tables.frames import BASE_PRECISION, accuracies, against, base_delegate
+from etbench.results.tables.frames import BASE_PRECISION, accuracies, against, base_delegate, measured_cells
 from etbench.results.tables.metrics import METRIC
-from etbench.results.tables.numbers import data_size, db, milliseconds, number, percent, span
+from etbench.results.tables.numbers import data_size, db, milliseconds, number, span
 from etbench.results.tables.pareto import nearly_most_accurate, nearly_smallest
 from etbench.results.tables.speedup import COMPARED_BY, strict_bounds
-from etbench.text import and_more, counted
+from etbench.text import and_more, counted, percent
 
-__all__ = ["Summary", "leads", "summarize_in_words"]
+__all__ = ["Leads", "Summary", "leads", "summarize_in_words"]
 
 LISTED = 3  # names in a sentence
 WRONG = 0.05  # chance that any cell of the report is falsely called significantly faster
@@ -44,7 +45,7 @@ def summarize_in_words(frame: pd.DataFrame, results: Sequence[Result]) -> Summar
         results: the same cells, in the same order.
 
     """
-    measured = frame[frame["status"].eq("ok") & frame[METRIC].notna()]
+    measured = measured_cells(frame)
     points = [
         *(*faults(frame, results), *_choices(measured), *_gains(measured)),
         *(*_verdicts(frame, results), *cautions(frame, results)),
@@ -79,8 +80,7 @@ def _choices(measured: pd.DataFrame) -> Iterator[Point]:
         return
     if rivals.any():
         measured = measured[rivals]
-    fast = measured.sort_values(METRIC, kind="stable")
-    yield _choice("Fastest", fast, METRIC, milliseconds, more=_lead_over_others(fast))
+    yield from _fastest(measured.sort_values(METRIC, kind="stable"))
     sized = measured[measured["pte_bytes"].notna()]
     if not sized.empty:
         small = sized[nearly_smallest(sized["pte_bytes"], sized["setting"])]
@@ -126,17 +126,76 @@ def _range_of_models(fast: pd.DataFrame) -> Point:
     return Point(title="Latency", kind="note", lines=[f"One cell for each model: {' to '.join(ends)}."])
 
 
+def _fastest(fast: pd.DataFrame) -> Iterator[Point]:
+    """Name the cell of each setting with the lowest median, as the fastest only where the rounds show it.
+
+    Args:
+        fast: measured cells, the fastest first.
+
+    """
+    found = _contests(fast)
+    is_open = fast["setting"].isin(found.index[~found["won"]])
+    scope = "95 % for all models together" if len(found) > 1 else "95 %"
+    for title, kind, cells in (
+        ("Fastest", "good", fast[~is_open]),
+        ("Lowest median latency", "note", fast[is_open]),
+    ):
+        if not cells.empty:
+            judged = found[found.index.isin(cells["setting"])]
+            alone = cells["setting"].nunique() == 1
+            point = _choice(
+                *(title, cells, METRIC, milliseconds),
+                more=_evidence(judged, scope, alone=alone),
+                total=fast["setting"].nunique(),
+            )
+            yield msgspec.structs.replace(point, kind=kind)
+
+
+def _evidence(judged: pd.DataFrame, scope: str, *, alone: bool) -> str:
+    """Say whether cells are shown to be faster than all others: behind the name of one, or as a line."""
+    if judged.empty:
+        return ""
+    if judged["won"].all():
+        if judged["assumed"].any():
+            scope += ", or more than twice as fast as those not measured in turn"
+        words = f"significantly faster than all others ({scope})"
+    else:
+        words = f"not significantly faster than all others ({scope})"
+        if withheld := int(judged["apart"].sum()):
+            if alone:
+                return ", which was not measured in turn with all others that are close"
+            words += f"; {withheld} not measured in turn with all that are close"
+    return f", {words}" if alone else f"{words[0].upper()}{words[1:]}."
+
+
 def _choice(
-    title: str, ordered: pd.DataFrame, value: str, write: Callable[[float], str], more: str = ""
+    title: str,
+    ordered: pd.DataFrame,
+    value: str,
+    write: Callable[[float], str],
+    *,
+    more: str = "",
+    total: int | None = None,
 ) -> Point:
-    """Name the first cell of each setting, equal choices together."""
+    """Name the first cell of each setting, equal choices together.
+
+    Args:
+        title: of the point.
+        ordered: the cells, the best of each setting first.
+        value: the column of their figures.
+        write: writes a figure.
+        more: what else there is to say: behind the name of a single cell, otherwise a line of its own.
+        total: how many settings there are; by default, those of these cells.
+
+    """
     best = ordered.groupby("setting", sort=False).head(1)
     if len(best) == 1:
         row = best.iloc[0]
         return Point(title=title, kind="good", lines=[f"{row['cell']}, {write(row[value])}{more}."])
+    total = total or len(best)
     groups = sorted(best.groupby(["precision", "delegate"]), key=lambda group: -len(group[1]))
     lines = [
-        f"{precision} on {delegate} for {_whose(group.sort_values(value), value, write, len(best))}."
+        f"{precision} on {delegate} for {_whose(group.sort_values(value), value, write, total)}."
         for (precision, delegate), group in groups
     ]
     return Point(title=title, kind="good", lines=[*lines, more] if more else lines)
@@ -152,29 +211,31 @@ def _whose(group: pd.DataFrame, value: str, write: Callable[[float], str], total
     return f"{count} models: {figures[0]} ({names[0]}) to {figures[-1]} ({names[-1]})"
 
 
-def _lead_over_others(fast: pd.DataFrame) -> str:
-    """Return in how many settings the fastest cell is significantly faster than each of the others."""
-    ahead, withheld, assumed, contests = leads(fast)
-    if not contests:
-        return ""
-    apart = ", or more than twice as fast as those not measured in turn" if assumed else ""
-    if fast["setting"].nunique() == 1:
-        if withheld:
-            return ", which was not measured in turn with all others that are close"
-        return f", {'' if ahead else 'not '}significantly faster than all others (95 %{apart})"
-    unknown = f"; {withheld} not measured in turn with all that are close" if withheld else ""
-    total = f"{ahead} of {contests}{unknown}"
-    return f"Significantly faster than all others (95 % for all models together{apart}) in {total}."
+class Leads(NamedTuple):
+    """In how many settings the first cell leads, how many leads are withheld or assumed, and of how many."""
+
+    ahead: int
+    withheld: int
+    assumed: int
+    contests: int
 
 
-def leads(fast: pd.DataFrame) -> tuple[int, int, int, int]:
-    """Return in how many settings the first cell leads, how many are withheld or assumed, and of how many.
+def leads(fast: pd.DataFrame) -> Leads:
+    """Count the settings of `_contests` by how they end; `fast` has the fastest cell first."""
+    found = _contests(fast)
+    ahead, withheld, assumed = (int(found[how].sum()) for how in ("won", "apart", "assumed"))
+    return Leads(ahead, withheld, assumed, len(found))
 
-    It is assumed if the first cell is more than twice as fast as one that was not interleaved with it.
+
+def _contests(fast: pd.DataFrame) -> pd.DataFrame:
+    """Return for each setting with several cells whether the first one leads.
+
+    `won` is true if it does, `assumed` if it does and is more than twice as fast as a cell that was not
+    interleaved with it. `apart` is true if the answer is withheld, since a cell that is close was not.
 
     To be faster than all others a cell must win each comparison, which needs no correction (the
     intersection-union test: Berger, Technometrics 24, 1982); that there are several settings does
-    (Bonferroni). It is withheld if a cell that is close was not interleaved with it.
+    (Bonferroni).
 
     Args:
         fast: measured cells, the fastest first.
@@ -186,7 +247,7 @@ def leads(fast: pd.DataFrame) -> tuple[int, int, int, int]:
     others = np.flatnonzero(fast.duplicated("setting"))
     contests = len(set(settings[others]))
     if not contests:
-        return 0, 0, 0, 0
+        return pd.DataFrame(columns=["won", "apart", "assumed"], dtype=bool)
     compared = fast[COMPARED_BY]
     low, _, interleaved = strict_bounds(
         compared.iloc[others],
@@ -195,9 +256,8 @@ def leads(fast: pd.DataFrame) -> tuple[int, int, int, int]:
     )
     won = low > 1
     found = pd.DataFrame({"lost": ~won, "apart": ~won & ~interleaved, "assumed": won & ~interleaved})
-    one = found.groupby(settings[others]).any()
-    assumed = int((one["assumed"] & ~one["lost"]).sum())
-    return int((~one["lost"]).sum()), int(one["apart"].sum()), assumed, contests
+    ends = found.groupby(settings[others]).any()
+    return ends.assign(won=~ends["lost"], assumed=ends["assumed"] & ~ends["lost"])
 
 
 def _gains(measured: pd.DataFrame) -> Iterator[Point]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from etbench.artifact import Artifact
+from etbench.artifact import Artifact, Delegation
 from etbench.artifact.sources import Sources
 from etbench.events import Failure
 from etbench.host.environment import Environment
@@ -33,6 +33,7 @@ from etbench.stats.parity import Parity
 from etbench.stats.stability import NARROW, Stability
 from etbench.stats.summary import LatencyMs
 from etbench.stats.verdict import Decision, Levels
+from etbench.text import percent
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -66,10 +67,12 @@ class RoundFacts(Struct, frozen=True, kw_only=True):
 class CellComparison(Struct, frozen=True, kw_only=True):
     """One cell in base and new; latencies are medians of round medians, in ms.
 
-    `how` is ``in turn`` or ``separate runs``. `ratio` is new over base, `low` to `high` its 95 %
-    interval, null if there are too few rounds for one. `verdict` says how the two differ, `decision` whether
-    the new one is slower by more than `threshold`: ``regression``, ``passed`` or ``undecided``; `regression`
-    is true for the first, and `alarm_low` is the bound that must be above the threshold for it. `advice`
+    `how` is ``in turn``, ``separate runs`` or ``summaries``, which are imported and have no rounds. `ratio`
+    is new over base, `low` to `high` its 95 % interval, null if there are too few rounds for one, or separate
+    runs do not show how far apart runs are. `verdict` says how the two differ: ``faster``, ``slower``,
+    ``same``, ``inconclusive``, or ``none`` for summaries. `decision` is whether the new one is slower by more
+    than `threshold`: ``regression``, ``passed`` or ``undecided``; `regression` is true for the first, and
+    `alarm_low` is the bound that must be above the threshold for it. `advice`
     suggests how to settle what is open. `measured_with` describes the baseline that the cell was interleaved
     with, if that is another one than `base`. `same_program` is true if the programs of both results have the
     same bytes and were run by the same version of ExecuTorch. `setting` distinguishes it from other cells of
@@ -117,7 +120,7 @@ class CellComparison(Struct, frozen=True, kw_only=True):
             return f"{self.verdict}, a regression"
         if self.threshold is None:  # a file of an older version, or a summary
             return self.verdict
-        share, passed = f"{100 * self.threshold:.3g} %", self.decision == "passed"
+        share, passed = percent(self.threshold), self.decision == "passed"
         match self.verdict:
             case "same":
                 return f"same (within ±{share})"
@@ -267,6 +270,26 @@ class Result(Struct, frozen=True, kw_only=True):
     command: list[str] = []
     config: dict[str, Any]
     source: str = "etbench"
+
+    @property
+    def delegation(self) -> Delegation | None:
+        """What the delegate took of the graph; None without a program, or if another runtime executes it.
+
+        For such a program, files of older versions have counts of zero.
+        """
+        if self.artifact is None or not self.environment.is_executorch:
+            return None
+        return self.artifact.delegation
+
+    @property
+    def planned_bytes(self) -> int | None:
+        """The memory planned for activations; None where `delegation` is: other runtimes do not report it."""
+        return self.artifact.arena_bytes if self.artifact and self.delegation else None
+
+    @property
+    def why_not(self) -> str:
+        """Why it was not measured, or the findings because of which it is wrong; empty for any other."""
+        return self.failure.message if self.failure else self.reason or self.errors
 
     @property
     def errors(self) -> str:

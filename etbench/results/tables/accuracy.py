@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from etbench.measure.pass_results import ItemAnswers
-from etbench.results.tables.evaluation import RANDOM
+from etbench.results.tables.evaluation import RANDOM, paired_answers
 from etbench.results.tables.frames import BASE_PRECISION, IDENTITY, against, with_raw
 from etbench.stats.shares import PairedShares, compare_shares
 from etbench.text import counted
@@ -131,24 +130,9 @@ def _pairs(frame: pd.DataFrame, base: str) -> Iterator[tuple[Any, ...]]:
         for name in figures:
             value, value_base = figures[name], figures_base.get(name)
             if value is not None and value_base is not None:
-                answers = _answers(
-                    cell["evaluation_items"].get(name),
-                    cell["evaluation_items_base"].get(name),
-                    cell["weights"],
-                )
+                sides = (cell[f"evaluation_items{end}"].get(name) for end in ("_base", ""))
+                answers = "random weights" if cell["weights"] == RANDOM else paired_answers(*sides)
                 yield cell, name, value, value_base, answers
-
-
-def _answers(new: ItemAnswers | None, base: ItemAnswers | None, weights: str) -> Any:
-    """Return the answers of the baseline and of the cell, or why they are not compared."""
-    if weights == RANDOM:
-        return "random weights"
-    before, after = base and base.booleans, new and new.booleans
-    if new is None or base is None or before is None or after is None:
-        return "not known by item"
-    if new.items_sha256 != base.items_sha256 or new.count != base.count:
-        return "other items"
-    return before, after
 
 
 def compare_accuracy(frame: pd.DataFrame, base: str = BASE_PRECISION) -> pd.DataFrame:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from etbench.measure.pass_results import ItemAnswers
 from etbench.results.tables.metrics import COLUMNS, Column
 from etbench.stats.shares import PairedShares, compare_shares, share_interval
@@ -19,10 +22,12 @@ __all__ = [
     "LOW",
     "PREFIX",
     "RANDOM",
+    "accuracy_text",
     "evaluated",
     "evaluation_names",
     "is_accuracy",
     "metric_named",
+    "paired_answers",
     "paired_shares",
 ]
 
@@ -41,6 +46,7 @@ EVALUATED = (
 )
 
 Figures = Mapping[str, float | None]
+Answers = NDArray[np.bool_]
 _columns = {column.name: column for column in COLUMNS}
 
 
@@ -55,12 +61,29 @@ def evaluated(figures: Figures | None, items: Mapping[str, ItemAnswers]) -> dict
     return found
 
 
+def paired_answers(base: ItemAnswers | None, new: ItemAnswers | None) -> tuple[Answers, Answers] | str:
+    """Return which of the same items both get right, or why they cannot be compared."""
+    before, after = (side.booleans if side else None for side in (base, new))
+    if base is None or new is None or before is None or after is None:
+        return "not known by item"
+    if base.items_sha256 != new.items_sha256 or base.count != new.count:
+        return "other items"
+    return before, after
+
+
 def paired_shares(base: ItemAnswers | None, new: ItemAnswers | None) -> PairedShares | None:
     """Compare two shares item by item; None if they are not known, or not of the same items."""
-    if base is None or new is None or base.items_sha256 != new.items_sha256 or base.count != new.count:
-        return None
-    before, after = base.booleans, new.booleans
-    return None if before is None or after is None else compare_shares(before, after)
+    answers = paired_answers(base, new)
+    return None if isinstance(answers, str) else compare_shares(*answers)
+
+
+def accuracy_text(value: float, *, is_share: bool) -> str:
+    """Write a figure of the accuracy function: in percent if it is a share of items.
+
+    >>> accuracy_text(0.981, is_share=True), accuracy_text(0.981, is_share=False)
+    ('98.10%', '0.981')
+    """
+    return f"{value:.2%}" if is_share else f"{value:.4g}"
 
 
 def evaluation_names(found: Iterable[Mapping[str, Any]]) -> list[str]:

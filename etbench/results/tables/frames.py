@@ -32,7 +32,9 @@ __all__ = [
     "fastest",
     "frame_of_rows",
     "load_results",
+    "measured_cells",
     "pivot",
+    "profile",
     "rank",
     "summary",
     "to_frame",
@@ -43,6 +45,7 @@ BASE_PRECISION = "fp32"
 BASE_DELEGATE = "portable"
 MAIN_DELEGATE = "xnnpack"  # the baseline beside delegates other than these two
 IDENTITY = ["model", "precision", "delegate"]
+INTERVAL = ["latency_ci95_low_ms", "latency_ci95_high_ms"]
 OF_BASE = [METRIC, "pte_bytes", "evaluation", "evaluation_items"]  # what pairs have of their baseline
 CONDITIONS = ["inputs", "weights", "threads", "runner", "env", "machine", "varied"]
 
@@ -185,21 +188,23 @@ def base_delegate(frame: pd.DataFrame) -> str:
 
     If neither was measured, it is the first one by name.
     """
-    measured = set(_measured(frame)["delegate"])
+    measured = set(measured_cells(frame)["delegate"])
     if measured <= {BASE_DELEGATE, MAIN_DELEGATE}:
         return BASE_DELEGATE
     return next((name for name in (MAIN_DELEGATE, BASE_DELEGATE) if name in measured), min(measured))
 
 
 def rank(frame: pd.DataFrame) -> pd.DataFrame:
-    """Order the measured cells by p50: overall, and within each model.
+    """Order the measured cells by their median latency alone: overall, and within each model.
 
-    The conditions in which cells of a model differ, such as machine, threads and weights, and the overrides
-    that were varied, are columns too.
+    `etbench.results.decide` says whether the first cell of a model is shown to be the fastest. The conditions
+    in which cells of a model differ, such as machine, threads and weights, and the overrides that were
+    varied, are columns too.
     """
-    measured = _measured(frame).sort_values(METRIC, kind="stable")
-    telling = [*_telling(measured), *_varied(measured), METRIC, "pte_bytes", "sqnr_db", *_weighed(measured)]
-    ranked = measured[[*IDENTITY, *dict.fromkeys(telling)]].copy()
+    measured = measured_cells(frame).sort_values(METRIC, kind="stable")
+    figures = [METRIC, *INTERVAL, "pte_bytes", "sqnr_db", *_weighed(measured)]
+    telling = dict.fromkeys([*_telling(measured), *_varied(measured), *figures])
+    ranked = measured[[*IDENTITY, *telling]].copy()
     ranked.insert(0, "rank", range(1, len(ranked) + 1))
     within = ranked.groupby("model")[METRIC].rank(method="first").astype(int)
     ranked.insert(1, "rank_in_model", within)
@@ -207,7 +212,7 @@ def rank(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def fastest(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the fastest cell of each model, fastest model first."""
+    """Return the cell of each model with the lowest median latency, the fastest model first; see `rank`."""
     ranked = rank(frame)
     return ranked[ranked["rank_in_model"] == 1].drop(columns=["rank_in_model"]).reset_index(drop=True)
 
@@ -218,7 +223,7 @@ def pivot(frame: pd.DataFrame, value: str = METRIC) -> pd.DataFrame:
     A model that was measured in several conditions, such as machines, threads, weights or overrides that were
     varied, has several rows.
     """
-    measured = _measured(frame)
+    measured = measured_cells(frame)
     return measured.pivot_table(
         index=["model", *_telling(measured)],
         columns=["precision", "delegate"],
@@ -269,7 +274,8 @@ def _telling(measured: pd.DataFrame) -> list[str]:
     return [name for name in CONDITIONS if several.get(name, False)]
 
 
-def _measured(frame: pd.DataFrame) -> pd.DataFrame:
+def measured_cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells that were measured and are not wrong."""
     return frame[frame["status"].eq("ok") & frame[METRIC].notna()]
 
 
@@ -282,7 +288,7 @@ def against(frame: pd.DataFrame, by: str, base: str, *, confidence: float = 0.95
     run interleaved with the cell is used, or else the median run. `confidence` is that of the intervals.
     """
     others = [name for name in IDENTITY if name != by] + CONDITIONS + ["source"]
-    measured = _measured(with_raw(frame, [*CHOSEN_BY, *OF_BASE]))
+    measured = measured_cells(with_raw(frame, [*CHOSEN_BY, *OF_BASE]))
     imported = measured["source"].ne("etbench")
     same = measured[others].astype(object)
     same = same.mask(same.isna() & imported.to_numpy()[:, None], "unknown")

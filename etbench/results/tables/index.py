@@ -47,7 +47,8 @@ SOURCES = (  # the code that decides the row of a file
     *("results/tables/delegation", "results/tables/index", "results/tables/metrics"),
     "results/tables/varied",
     *("artifact/description", "measure/pass_results"),
-    *("artifact/quantized_words", "host/fingerprint", "results/tables/rows", "results/tables/sizes"),
+    *("artifact/quantized_words", "host/environment", "host/fingerprint"),
+    *("results/tables/rows", "results/tables/sizes"),
     *("stats/blocks", "stats/bounds", "stats/interval", "stats/lost", "stats/parity", "stats/stability"),
     *("stats/summary", "stats/tails", "system/reading", "system/strict_json"),
 )

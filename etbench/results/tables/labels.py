@@ -14,11 +14,11 @@ def label_cells(frame: pd.DataFrame) -> pd.DataFrame:
     """Add the columns `setting`, `subject` and `cell`.
 
     The setting, within which cells compete, is the model, followed by the conditions (inputs, weights,
-    threads, runner, machine, varied overrides) that are not the same in all cells of that model, as far as
-    they are known, and by the tool of an imported summary. The subject names a row of a chart; if a cell was
-    measured more than once, it adds the varied overrides of the precision, delegate or calibration, then the
-    folder, and then ``#1``, ``#2`` … in order of time. The cell adds the precision and the delegate, and
-    whether its runtime quantized the model itself.
+    threads, runner, interpreter, machine, varied overrides) that are not the same in all cells of that model,
+    as far as they are known, and by the tool of an imported summary. The subject names a row of a chart; if a
+    cell was measured more than once, it adds the varied overrides of the precision, delegate or calibration,
+    then the folder, and then ``#1``, ``#2`` … in order of time. The cell adds the precision and the delegate,
+    and whether its runtime quantized the model itself.
     """
     labelled = frame.copy()
     setting = frame["model"].astype(str)

@@ -124,9 +124,10 @@ def _commit(result: Result) -> str | None:
 
 
 def _share(result: Result) -> float | None:
-    if result.artifact is None or not result.artifact.delegation.total_nodes:
-        return None
-    return result.artifact.delegation.delegated_nodes / result.artifact.delegation.total_nodes
+    delegation = result.delegation
+    return (
+        delegation.delegated_nodes / delegation.total_nodes if delegation and delegation.total_nodes else None
+    )
 
 
 def _time_share(result: Result) -> float | None:
@@ -157,7 +158,7 @@ def _blocks_in_float(result: Result) -> int | None:
 
 def _border_tensors(result: Result) -> int | None:
     """Return how many tensors enter or leave subgraphs."""
-    delegation = result.artifact.delegation if result.artifact else None
+    delegation = result.delegation
     if delegation is None or delegation.tensors_in is None or delegation.tensors_out is None:
         return None
     return delegation.tensors_in + delegation.tensors_out
@@ -203,7 +204,7 @@ COLUMNS = (
         "lower",
     ),
     Column("pte_bytes", "size of the .pte", _of("artifact", "pte_bytes"), "lower"),
-    Column("arena_bytes", "memory planned for activations", _of("artifact", "arena_bytes"), "lower"),
+    Column("arena_bytes", "memory planned for activations", lambda result: result.planned_bytes, "lower"),
     Column("constant_bytes", "weights outside delegates", _of("artifact", "constant_bytes"), "lower"),
     Column("delegate_bytes", "graphs and weights of delegates", _of("artifact", "delegate_bytes"), "lower"),
     Column(
@@ -278,9 +279,9 @@ COLUMNS = (
     Column("layers_in_float", "largest layers that the precision left in float", _layers_in_float),
     Column("delegated_share", "share of the graph's operators that are delegated", _share, "higher"),
     Column("delegated_time_share", "share of the profiled time spent in the delegate", _time_share, "higher"),
-    Column("subgraphs", "number of subgraphs given to the delegate", _of("artifact.delegation", "subgraphs")),
+    Column("subgraphs", "number of subgraphs given to the delegate", _of("delegation", "subgraphs")),
     Column("border_tensors", "number of tensors that enter or leave subgraphs", _border_tensors),
-    Column("border_copies", "copies left at subgraph borders", _of("artifact.delegation", "border_copies")),
+    Column("border_copies", "copies left at subgraph borders", _of("delegation", "border_copies")),
     Column(
         "samples",
         "samples: timed inferences, or means of several",
@@ -345,7 +346,7 @@ COLUMNS = (
     Column(
         "reason",
         "why it was not measured, or is wrong",
-        lambda r: r.failure.message if r.failure else r.reason or r.errors or None,
+        lambda result: result.why_not or None,
     ),
     Column(
         "round_medians_ms",
@@ -371,7 +372,7 @@ COLUMNS = (
     Column(
         "delegation",
         "which operators the delegate runs",
-        _of("artifact", "delegation"),
+        lambda result: result.delegation,
         raw=True,
         holds=Delegation | None,
     ),
@@ -421,8 +422,12 @@ DERIVED: tuple[tuple[str, str, Direction], ...] = (
     ),
     ("basis", "what the speedup is a ratio of: `median`, or `mean` where a summary has no median", ""),
     ("size_ratio", "size of the .pte divided by that of the baseline", "lower"),
-    ("rank", "position by median latency among all cells", "lower"),
-    ("rank_in_model", "position by median latency among the cells of its model", "lower"),
+    (
+        "rank",
+        "position by median latency among all cells, whether or not the difference is significant",
+        "lower",
+    ),
+    ("rank_in_model", "that position among the cells of its model", "lower"),
     ("{precision}_{delegate}_p50_ms", "median latency of this pair, a column of pivot.csv", "lower"),
     ("position", "position of the operator in the order of execution", ""),
     ("operator", "operator, or part of a delegate", ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-__all__ = ["data_size", "db", "half_width", "milliseconds", "number", "percent", "span"]
+__all__ = ["data_size", "db", "half_width", "in_percent", "milliseconds", "number", "span"]
 
 
 def number(value: float) -> str:
@@ -49,9 +49,13 @@ def db(value: float) -> str:
     return "exact" if math.isinf(value) else f"{value:.3g} dB"
 
 
-def percent(share: float) -> str:
-    """Write a share of 1."""
-    return f"{100 * share:.3g} %"
+def in_percent(share: float) -> str:
+    """Write a share of 1 below a heading that has the sign.
+
+    >>> in_percent(0.257)
+    '25.7'
+    """
+    return number(100 * share)
 
 
 def span(values: Iterable[float], unit: str = "") -> str:

@@ -14,7 +14,7 @@ from etbench.results.schema import Result
 from etbench.results.tables.frames import IDENTITY, to_frame
 from etbench.results.tables.labels import label_cells
 
-__all__ = ["ROUND_COLUMNS", "round_table"]
+__all__ = ["ROUND_COLUMNS", "by_spread", "round_table"]
 
 QUANTILES = {"min_ms": 0, "q1_ms": 25, "median_ms": 50, "q3_ms": 75, "max_ms": 100}
 # The columns of a round and their meaning.
@@ -46,6 +46,12 @@ def round_table(results: Iterable[Result], files: Sequence[Path] | None = None) 
     counts = dict.fromkeys(["round", "samples"], "int64")
     texts = dict.fromkeys(["cell", *IDENTITY], "str")
     return pd.DataFrame(rows, columns=COLUMNS).astype(texts | figures | counts | {"outlying": "bool"})
+
+
+def by_spread(rounds: pd.DataFrame) -> list[str]:
+    """Return the cells of a table of rounds, the one with the widest spread of its rounds first."""
+    widest = rounds["deviation"].abs().groupby(rounds["cell"]).max()
+    return list(widest.sort_values(ascending=False).index)
 
 
 def _rows(name: str, result: Result) -> list[tuple[object, ...]]:

@@ -9,6 +9,7 @@ from nicegui import ui
 from etbench.config.command import shell_words
 from etbench.errors import ConfigError
 from etbench.escaping import html
+from etbench.text import counted
 from etbench.ui.choices import GROUPS, Group, Request
 from etbench.ui.jobs import Jobs
 from etbench.ui.pages.frame import CommandLine, words
@@ -76,8 +77,8 @@ class Chooser:
 
     def _show(self, request: Request) -> None:
         cells, left_out = self.choices.cells(request), self.choices.left_out(request)
-        count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
-        self.summary.set_text(count + (f", {len(left_out)} not possible" if left_out else ""))
+        not_possible = f", {len(left_out)} not possible" if left_out else ""
+        self.summary.set_text(counted(len(cells), "cell") + not_possible)
         lines = [f"{cell.name}: {cell.reason}" for cell in left_out]
         more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
         self.left_out.set_text("\n".join(lines[:SHOWN] + more))

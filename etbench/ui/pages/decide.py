@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from nicegui import ui
 
 from etbench.results.decision.decide import Answer, decide
 from etbench.results.decision.figures import ACCURACY, figure
-from etbench.results.decision.rules import Rules
+from etbench.results.decision.rules import ALIASES, Rules, declared
 from etbench.results.decision.words import decision_table, headline, remarks
 from etbench.results.schema import Result
 from etbench.results.tables.metrics import METRIC
@@ -20,7 +21,7 @@ from etbench.ui.library import LOOK_EVERY_S, Library
 from etbench.ui.pages.frame import CommandLine, card, offer_options, page_frame, table, words
 from etbench.ui.pages.latest import Latest
 
-__all__ = ["build"]
+__all__ = ["build", "decide_command"]
 
 
 @dataclass(frozen=True)
@@ -162,20 +163,30 @@ class _Decide:
     async def show(self, *_: Any) -> None:
         """Decide by the bounds of the sliders."""
         wanted = self.latest.ask()
-        results = self.library.results(self.folders.value)
+        entries = self.library.of(self.folders.value)
+        results, files = [entry.result for entry in entries], [entry.path for entry in entries]
         for slider in self.sliders:
             slider.fit(results)
         bounds = {one.limit.name: one.bound for one in self.sliders if one.bound}
-        options = [f"--bound {shlex.quote(name + text)}" for name, text in bounds.items()]
-        folders = [shlex.quote(name) for name in self.folders.value]
-        self.command.set_text(" ".join(["etbench decide", *folders, *options]))
+        self.command.set_text(decide_command(self.folders.value, bounds, results))
         rules = Rules.of(METRIC, bounds)
-        answers = await asyncio.to_thread(decide, results, rules)
+        answers = await asyncio.to_thread(partial(decide, results, rules, files=files))
         if not wanted():
             return
         self.place.clear()
         with self.place:
             _put(answers)
+
+
+def decide_command(folders: Sequence[str], bounds: Mapping[str, str], results: Sequence[Result]) -> str:
+    """Return the command line with the same answer: by the median latency, and by these bounds alone."""
+    words = ["etbench", "decide", *folders]
+    objective, _ = declared([result.config for result in results])
+    if ALIASES.get(str(objective), objective) != METRIC:
+        words += ["--objective", METRIC]
+    for bound in [name + text for name, text in bounds.items()] or ["none"]:
+        words += ["--bound", bound]
+    return shlex.join(words)
 
 
 def _put(answers: Sequence[Answer]) -> None:

@@ -22,7 +22,7 @@ from etbench.results.operator_summary import summarize_operators
 from etbench.results.schema import Result
 from etbench.results.tables.rounds import round_table
 from etbench.stats.parity import OutputParity, Parity
-from etbench.text import counted, seconds_text, shape_text
+from etbench.text import counted, seconds_text, shape_text, share_cell
 from etbench.ui.faults import Fault, attempt, noting_faults
 from etbench.ui.figures import inline_svg
 from etbench.ui.library import LOOK_EVERY_S, Entry, Library
@@ -200,27 +200,33 @@ def _inputs(artifact: Artifact) -> Iterator[tuple[str, str]]:
         yield "constant", f"{name} = {value}"
 
 
+def _delegated(result: Result) -> Iterator[tuple[str, str]]:
+    """Yield what was planned and delegated, which is only known of programs of ExecuTorch."""
+    if result.planned_bytes is not None and result.delegation is not None:
+        taken = result.delegation
+        yield "planned memory", f"{result.planned_bytes / 1e6:.2f} MB"
+        nodes = f"{taken.delegated_nodes} of {taken.total_nodes} operators"
+        yield "delegated", f"{nodes}, in {counted(taken.subgraphs, 'subgraph')}"
+
+
 def _program(result: Result) -> None:
     artifact = result.artifact
     if artifact is not None:
-        taken = artifact.delegation
         with card("Program and delegation"):
             quantized = artifact.quantized
-            nodes = f"{taken.delegated_nodes} of {taken.total_nodes} operators"
             facts(
                 [
                     *_inputs(artifact),
                     *([("runtime", runtime)] if (runtime := result.environment.runtime_words) else []),
                     (".pte", f"{artifact.pte_bytes / 1e6:.2f} MB"),
-                    ("planned memory", f"{artifact.arena_bytes / 1e6:.2f} MB"),
-                    ("delegated", f"{nodes}, in {counted(taken.subgraphs, 'subgraph')}"),
+                    *_delegated(result),
                     *([("quantized", quantized_words(quantized))] if quantized else []),
                     *([("mixed", mixed_words(artifact.mixed))] if artifact.mixed else []),
                     *([("cost", cost_words(artifact.cost))] if artifact.cost else []),
                 ]
             )
-            if taken.left_behind:
-                rows = list(taken.left_behind.items())
+            if result.delegation and result.delegation.left_behind:
+                rows = list(result.delegation.left_behind.items())
                 table(["left on portable kernels", "count"], rows[:OPERATORS], numbers=1)
                 if len(rows) > OPERATORS:
                     words(f"and {counted(len(rows) - OPERATORS, 'more kind')} in the JSON file")
@@ -229,14 +235,14 @@ def _program(result: Result) -> None:
             kinds = [
                 (
                     *(one.name, str(one.count or ""), f"{one.mean_ms:.4g}"),
-                    *("?" if share is None else f"{share:.1%}" for share in (one.share, one.cumulative)),
+                    *map(share_cell, (one.share, one.cumulative)),
                 )
                 for one in summarize_operators(result.profile)[:OPERATORS]
             ]
             table(["kind", "operators", "ms", "share", "together"], kinds, numbers=4)
         with card("Operators that take longest"):
             operators = [
-                (one.name, one.kind, f"{one.mean_ms:.4g}", "?" if one.share is None else f"{one.share:.1%}")
+                (one.name, one.kind, f"{one.mean_ms:.4g}", share_cell(one.share))
                 for one in result.profile.top(OPERATORS)
             ]
             table(["operator", "kind", "ms", "share"], operators, numbers=2)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from etbench.measure.pass_results import Energy, LoadTimes
 from etbench.results.schema import Result
-from etbench.results.tables.evaluation import HIGH, LOW, RANDOM, evaluated, is_accuracy
+from etbench.results.tables.evaluation import HIGH, LOW, RANDOM, accuracy_text, evaluated, is_accuracy
 
 __all__ = ["measured_facts"]
 
@@ -37,9 +37,10 @@ def _accuracy(result: Result) -> Iterator[tuple[str, str]]:
         value, low, high = (figures.get(f"{name}{end}") for end in ("", LOW, HIGH))
         if value is None:
             continue
-        text = f"{value:.4g}"
+        text = accuracy_text(value, is_share=low is not None)
         if low is not None and high is not None:
-            text = f"{value:.2%}, 95 % {low:.2%} to {high:.2%}"
+            bounds = (accuracy_text(end, is_share=True) for end in (low, high))
+            text = f"{text}, 95 % {' to '.join(bounds)}"
         yield name, f"{text} (random weights: it says nothing)" if result.weights == RANDOM else text
 
 

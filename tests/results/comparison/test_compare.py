@@ -20,7 +20,7 @@ from etbench.results.comparison.compare import compare_results
 from etbench.results.comparison.conditions import ACROSS
 from etbench.results.comparison.pairing import cell_settings
 from etbench.results.files.store import write_result
-from etbench.results.schema import Result, RoundFacts
+from etbench.results.schema import CellComparison, Result, RoundFacts
 from etbench.stats import assess
 
 MakeResult = Callable[..., Result]
@@ -400,6 +400,33 @@ def test_why_looks_at_the_cells_that_changed_and_says_if_that_is_not_possible_he
     assert words.startswith("unknown: ")
     assert main(["compare", *folders, "--why"]) == 3
     assert "why slow fp32 xnnpack: unknown: slow_fp32_xnnpack was measured on" in capsys.readouterr().out
+
+
+def test_a_reason_is_asked_for_the_pairs_that_were_judged_also_beside_cells_of_an_emulator(
+    make_result: MakeResult,
+) -> None:
+    random = np.random.default_rng(0)
+    sides: tuple[list[Result], list[Result]] = ([], [])
+    for name, factor in (("slow", 1.2), ("steady", 1.0)):
+        base, new = np.exp(random.normal(0, 0.01, (2, 30)))
+        pair = _in_turn(make_result, base.tolist(), (factor * new).tolist())
+        for side, result in zip(sides, pair, strict=True):
+            side.append(msgspec.structs.replace(result, model_name=name))
+    for side in sides:
+        emulated = make_result("a board")
+        facts = msgspec.structs.replace(emulated.environment, emulator="QEMU")
+        side.insert(0, msgspec.structs.replace(emulated, environment=facts))
+    asked = []
+
+    def explain(cell: CellComparison, old: Result, now: Result) -> str:
+        asked.append((old, now))
+        return f"since {cell.model}"
+
+    comparison = compare_results(*sides, threshold=0.05, explain=explain)
+    assert comparison.why == {"slow fp32 xnnpack": "since slow"}
+    ((old, now),) = asked
+    assert old is sides[0][1]
+    assert now is sides[1][1]
 
 
 def test_the_command_speaks_json_and_markdown(

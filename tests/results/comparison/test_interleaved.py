@@ -125,6 +125,23 @@ def test_another_baseline_than_the_one_it_was_measured_with_is_named(
         assert f"was measured in turn with another baseline: {cell.measured_with}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("measured", "how"), [("1.25.0", "in turn"), ("1.24.0", "separate runs")], ids=["the same", "another"]
+)
+def test_a_program_of_another_runtime_is_known_by_the_version_of_that_runtime(
+    measured: str, how: str, base: Result, measure: Callable[..., Result]
+) -> None:
+    runtime = {"runtime": "onnxruntime", "runtime_version": "1.25.0"}
+    base, new = _on(base, **runtime), _on(measure(1.12, base_runtime=measured), **runtime)
+    (cell,) = compare_results([base], [new], threshold=0.05, across=ACROSS).cells
+    assert cell.how == how
+    assert ("(onnxruntime 1.24.0 instead of 1.25.0)" in cell.measured_with) == (how == "separate runs")
+    assert cell.same_program
+    upgraded = _on(new, runtime_version="1.26.0")
+    (cell,) = compare_results([base], [upgraded], threshold=0.05, across=ACROSS).cells
+    assert not cell.same_program, "another runtime ran the same bytes"
+
+
 def test_a_file_of_an_older_version_counts_if_it_says_that_the_program_was_the_same(
     base: Result, measure: Callable[..., Result]
 ) -> None:

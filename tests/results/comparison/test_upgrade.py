@@ -74,6 +74,21 @@ def test_a_program_that_the_other_runtime_does_not_run_is_told_and_does_not_fail
     assert upgrade.text()[1].status == 0
 
 
+def test_programs_are_said_to_have_the_same_bytes_only_if_that_is_known(four: list[Result]) -> None:
+    same = "The programs have the same bytes."
+    assert same not in upgrade_of(four, "old", None, threshold=0.05).text()[0]
+    assert four[0].artifact is not None
+    equal = [msgspec.structs.replace(one, artifact=four[0].artifact) for one in four]
+    assert same in upgrade_of(equal, "old", None, threshold=0.05).text()[0]
+    failure = Failure(stage="lower", kind="E", message="no such op", hint="", traceback="")
+    broken = {"status": "failed", "failure": failure, "artifact": None, "latency_ms": None}
+    four[3] = msgspec.structs.replace(four[3], **broken, rounds=[], round_facts=[])
+    text, outcome = upgrade_of(four, "old", None, threshold=0.05).text()
+    assert same not in text
+    assert "No cell was measured with both versions." in text
+    assert outcome.status == 1
+
+
 def test_a_version_without_results_is_an_error(four: list[Result]) -> None:
     with pytest.raises(EtbenchError, match="there is no result of 1"):
         upgrade_of(four, "old", "1.6", threshold=0.05)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -15,9 +16,16 @@ from etbench.events import Failure
 from etbench.host.load import MachineLoad
 from etbench.measure.pass_results import ItemAnswers
 from etbench.results.decision.bounds import parse_bound
+from etbench.results.decision.candidates import Ratio
 from etbench.results.decision.decide import Answer, decide, exit_status
 from etbench.results.decision.rules import Rules, recorded_rules
-from etbench.results.decision.words import decision_markdown, decision_rows, headline, rules_in_words
+from etbench.results.decision.words import (
+    decision_markdown,
+    decision_rows,
+    headline,
+    rules_in_words,
+    trade_off,
+)
 from etbench.results.files.store import write_result
 from etbench.results.schema import Result, RoundFacts
 
@@ -94,6 +102,7 @@ def test_a_cell_that_is_far_faster_is_recommended_without_an_interval_and_that_i
     assert answer.notes[-1].startswith("there is no interval against resnet18 fp32 xnnpack")
     (row,) = decision_rows([answer])
     assert row[4] == "2.5 ± ?"
+    assert row[-1].startswith("fp32 xnnpack: 2.5 ± ? times as long")
     smallest = _only(decide(cells, Rules.of("pte_bytes", {"sqnr_db": ">=20"})))
     assert not any("no interval against" in note for note in smallest.notes)
 
@@ -184,6 +193,22 @@ def test_a_bound_inside_of_the_interval_of_the_latency_is_undecided(cell: Callab
     assert unclear.safe is None
 
 
+@pytest.mark.parametrize(
+    ("limit", "expected"), [("<=21ms", "ship"), ("<=12ms", "too close"), ("<=4ms", "no cell")]
+)
+def test_a_latency_without_an_interval_is_known_to_a_factor_of_two(
+    limit: str, expected: str, make_result: MakeResult
+) -> None:
+    answer = _choose(make_result(p50=10.0), bounds={FASTEST: limit})
+    assert answer.answer == expected
+    if expected == "too close":
+        (words,) = answer.unclear.values()
+        assert "10 ms (too few rounds for an interval)" in words
+    cells = [make_result(p50=10.0), make_result(precision="int8", p50=4.0)]
+    apart = _choose(*cells, bounds={FASTEST: "<=0.5x vs fp32"})
+    assert "(no interval: not interleaved)" in apart.unclear["resnet18 int8 xnnpack"]
+
+
 def _answers(lost: int, won: int) -> ItemAnswers:
     """Answers that lose and win so many of 897 items against `_answers(0, 0)`, of which ten are wrong."""
     correct = np.ones(897, bool)
@@ -237,6 +262,24 @@ def test_a_ratio_that_may_be_1_is_shown_as_its_interval(cell: Callable[..., Resu
     (equal,) = decision_rows([close])
     low, high = map(float, equal[4].split(" to "))
     assert 0.9 < low < 1 < high < 1.1
+
+
+@pytest.mark.parametrize(
+    ("factor", "low", "high", "words"),
+    [
+        (0.8, 0.78, 0.82, "25 % slower"),
+        (0.4, 0.38, 0.42, "2.5 times as long"),
+        (0.99, 0.95, 1.04, "3.8 % faster to 5.3 % slower"),
+        (1.0, 0.995, 1.004, "as fast"),
+    ],
+)
+def test_what_another_cell_costs_in_time_is_an_interval_if_it_may_cost_nothing(
+    factor: float, low: float, high: float, words: str, cell: Callable[..., Result]
+) -> None:
+    answer = _choose(cell("fp32", 10.0, 0.8), cell("int8", 5.0, 0.8))
+    ratio = Ratio(factor=factor, low=low, high=high)
+    other = msgspec.structs.replace(answer.runner_up, times_ship=ratio)
+    assert trade_off(answer.ship, other).startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -319,3 +362,19 @@ def test_the_command_prints_the_answer_and_exits_with_its_status(
     assert main(["decide", str(tmp_path), "--objective", "pte_bytes", "--format", "markdown"]) == 0
     assert "| resnet18 | fp32 xnnpack |" in capsys.readouterr().out
     assert main(["decide", str(tmp_path), "--bound", "sqnr=3"]) == 2
+
+
+def test_the_command_names_repeated_cells_by_their_folder_and_decides_without_bounds(
+    cell: Callable[..., Result], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    declared = {"decision": {"bounds": {"sqnr_db": ">=200"}}}
+    for folder, month in (("first", "01"), ("second", "02")):
+        more = {"created_at": f"2026-{month}-01T00:00:00+00:00", "turn_id": folder, "config": declared}
+        for one in (cell("fp32", 10.0, **more), cell("int8", 4.0, **more)):
+            write_result(one, tmp_path / folder, one.precision_short)
+    assert main(["decide", str(tmp_path), "--format", "json"]) == 1
+    assert json.loads(capsys.readouterr().out)["answers"][0]["answer"] == "no cell"
+    assert main(["decide", str(tmp_path), "--bound", "none", "--format", "json"]) == 0
+    (answer,) = json.loads(capsys.readouterr().out)["answers"]
+    assert answer["ship"]["cell"] == "resnet18 (second) int8 xnnpack"
+    assert main(["decide", str(tmp_path), "--bound", "none", "--bound", "sqnr_db>=20"]) == 2

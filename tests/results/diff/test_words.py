@@ -7,10 +7,10 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from etbench.measure.pass_results import Operator
+from etbench.measure.pass_results import Operator, Profile
 from etbench.results.charts.waterfall import waterfall
 from etbench.results.diff.difference import Difference, difference_of
-from etbench.results.diff.profiled import Profiled
+from etbench.results.diff.profiled import Profiled, stored
 from etbench.results.diff.words import answer, diff_markdown, remarks
 from etbench.results.schema import Result
 
@@ -72,6 +72,30 @@ def test_nothing_is_named_between_equal_programs(
     same = _profiled("delegated", 2.0)
     equal = difference_of(make_result(), make_result(), (same, same), how="now")
     assert equal.same_program
-    assert "nothing differs beyond the noise" in answer(equal)
+    assert "with the same program: no part differs beyond the noise of 12 blocks" in answer(equal)
     other = msgspec.structs.replace(equal, same_program=False)
     assert "no part differs beyond the noise of 12 blocks" in answer(other)
+
+
+def test_of_profiles_that_were_not_interleaved_the_noise_is_unknown_also_for_one_program(
+    make_result: Callable[..., Result],
+) -> None:
+    profile = Profile(
+        execute_ms=2.0, elsewhere_ms=0.5, inferences=9, operators=_profiled("delegated", 2.0).operators
+    )
+    sides = make_result(p50=10.0, profile=profile), make_result(p50=20.0, profile=profile)
+    both = stored(sides[0]), stored(sides[1])
+    assert both[0] is not None
+    assert both[1] is not None
+    found = difference_of(*sides, (both[0], both[1]), how="stored")
+    assert found.same_program
+    assert "no cause is named" in answer(found)
+    assert "noise" not in answer(found)
+
+
+def test_a_profile_of_an_emulator_is_not_compared(make_result: Callable[..., Result]) -> None:
+    profile = Profile(execute_ms=2.0, elsewhere_ms=0.5, inferences=9, operators=[])
+    result = make_result(profile=profile)
+    facts = msgspec.structs.replace(result.environment, emulator="QEMU")
+    assert stored(result) is not None
+    assert stored(msgspec.structs.replace(result, environment=facts)) is None

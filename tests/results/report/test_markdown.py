@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from report_cells import steady
+
 from etbench.results.report import gather, markdown_comment
 from etbench.results.schema import Result
 
@@ -31,6 +33,8 @@ def test_a_name_is_neither_html_nor_a_table(everything: list[Result]) -> None:
 def test_the_ranking_is_as_long_as_asked(make_result: Callable[..., Result]) -> None:
     cells = [make_result(precision=f"p{number}", p50=1.0 + number) for number in range(5)]
     text = markdown_comment(gather(cells, top=3))
-    assert "**The 3 fastest cells**" in text
+    assert "**The 3 cells with the lowest median latency**" in text
     assert "| 3 | resnet18 | p2 | xnnpack | 3 |" in text
     assert "| 4 | resnet18 | p3" not in text
+    known = gather([make_result(rounds=steady(4.0)), make_result("gpt2", rounds=steady(9.0))]).ranking
+    assert known.labels[4:7] == ["p50 ms", "95 % from", "to"], "an order is shown with its intervals"

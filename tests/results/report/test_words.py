@@ -18,6 +18,7 @@ from etbench.results.report.markdown import markdown_comment
 from etbench.results.report.words import Summary, _choices, summarize_in_words
 from etbench.results.schema import CellComparison, InTurn, Result, RoundFacts
 from etbench.results.tables.labels import label_cells
+from etbench.stats import assess
 
 MakeResult = Callable[..., Result]
 QUIET = MachineLoad(
@@ -48,9 +49,11 @@ def test_everything(everything: list[Result]) -> None:
     assert said.lead == "7 of 9 cells were measured: 5 models, 3 precisions, 2 delegates."
     points = {point.title: point.lines for point in said.points}
     assert points["Fastest"] == [
-        "int8 on xnnpack for both models: 1.2 ms (mobilenet_v2) to 4 ms (resnet18).",
-        "Significantly faster than all others (95 % for all models together, or more than twice as fast as "
-        "those not measured in turn) in 1 of 2; 1 not measured in turn with all that are close.",
+        "resnet18 int8 xnnpack, 4 ms, significantly faster than all others (95 % for all models together, or "
+        "more than twice as fast as those not measured in turn)."
+    ]
+    assert points["Lowest median latency"] == [
+        "mobilenet_v2 int8 xnnpack, 1.2 ms, which was not measured in turn with all others that are close."
     ]
     assert (
         points["Smallest"][0] == "int8 on xnnpack for both models: 4 MB (mobilenet_v2) to 10 MB (resnet18)."
@@ -112,14 +115,40 @@ def test_the_lead_is_over_all_others_and_not_the_second_alone(make_result: MakeR
     first, second = _in_turn(make_result, "int8", 5 * noise[0]), _in_turn(make_result, "fp16", 6 * noise[1])
     assert _points(first, second)["Fastest"][0].endswith(", significantly faster than all others (95 %).")
     close = _in_turn(make_result, "fp32", 5.001 * noise[2])
-    assert _points(first, second, close)["Fastest"][0].endswith(
+    undecided = _points(first, second, close)
+    assert "Fastest" not in undecided
+    assert undecided["Lowest median latency"][0].endswith(
         ", not significantly faster than all others (95 %)."
     )
 
 
+def test_of_several_models_those_with_a_lead_stand_apart_from_those_without(make_result: MakeResult) -> None:
+    noise = np.exp(np.random.default_rng(0).normal(0, 0.01, (2, 20)))
+    cells = [
+        msgspec.structs.replace(_in_turn(make_result, name, ms * row), model_name=model, turn_id=model)
+        for model, slower in (("a", 2.0), ("b", 3.0), ("c", 1.0), ("d", 1.001))
+        for name, ms, row in (("int8", 5.0, noise[0]), ("fp32", 5.0 * slower, noise[1]))
+    ]
+    points = _points(*cells)
+    assert points["Fastest"] == [
+        "int8 on xnnpack for 2 of 4 models: 4.99 ms (a) to 4.99 ms (b).",
+        "Significantly faster than all others (95 % for all models together).",
+    ]
+    *lines, evidence = points["Lowest median latency"]
+    assert evidence == "Not significantly faster than all others (95 % for all models together)."
+    assert all(line.startswith(("int8 on xnnpack for", "fp32 on xnnpack for")) for line in lines)
+
+
+def test_every_level_is_called_known_only_if_every_measured_cell_shows_it(make_result: MakeResult) -> None:
+    quiet = make_result(rounds=steady(10.0), stability=assess(steady(10.0)))
+    assert "Noise" in _points(quiet)
+    summary = make_result("imported", source="flat", rounds=[], latency_ms=quiet.latency_ms)
+    assert "Noise" not in _points(quiet, summary)
+
+
 def test_a_lead_over_a_cell_of_another_run_is_not_judged_unless_it_is_far(make_result: MakeResult) -> None:
     first = make_result(precision="int8", rounds=steady(10.0))
-    assert _points(first, make_result(rounds=steady(12.0)))["Fastest"] == [
+    assert _points(first, make_result(rounds=steady(12.0)))["Lowest median latency"] == [
         "resnet18 int8 xnnpack, 10 ms, which was not measured in turn with all others that are close."
     ]
     alone = _points(first, make_result(rounds=steady(30.0)))["Fastest"][0]

@@ -12,7 +12,9 @@ import pytest
 from etbench.artifact import Delegation
 from etbench.measure.pass_results import Operator, Profile
 from etbench.results import aggregate, to_frame
-from etbench.results.files.store import write_result
+from etbench.results.diff.difference import difference_of
+from etbench.results.diff.profiled import stored
+from etbench.results.files.store import read_result, write_result
 from etbench.results.schema import Result
 from etbench.results.tables.delegation import DELEGATION_COLUMNS
 
@@ -63,6 +65,32 @@ def test_each_operator_has_a_row_with_its_counts_its_time_and_the_reason(
         ("aten.add.Tensor", 1, 1, "", "invalid dtype"),
         ("aten.linear.default", 3, 0, "", ""),
     ]
+
+
+@pytest.mark.parametrize("version", ["new", "old"])
+def test_what_another_runtime_does_with_the_operators_is_unknown_and_not_zero(
+    version: str, profiled: Result, tmp_path: Path
+) -> None:
+    """Files of older versions have counts for it."""
+    assert profiled.artifact is not None
+    facts = msgspec.structs.replace(profiled.environment, runtime="onnxruntime", runtime_version="1.25.0")
+    found = msgspec.structs.replace(profiled, environment=facts)
+    if version == "new":
+        artifact = msgspec.structs.replace(profiled.artifact, delegation=None, arena_bytes=0)
+        found = msgspec.structs.replace(found, artifact=artifact)
+    path = write_result(found, tmp_path, "other")
+    (row,) = to_frame([read_result(path)]).to_dict("records")
+    columns = ("delegated_share", "subgraphs", "border_tensors", "border_copies", "arena_bytes")
+    assert [name for name in columns if not pd.isna(row[name])] == []
+    aggregate([path], tmp_path)
+    assert not (tmp_path / "delegation.csv").exists()
+    change = difference_of(profiled, found, (stored(profiled), stored(found)), how="")
+    assert change.delegation == []
+    assert {one.name for one in (*change.counts, *change.sizes) if one.b is None} >= {
+        "subgraphs",
+        "operators",
+        "planned memory",
+    }
 
 
 def test_the_shares_and_the_borders_are_columns_of_the_results(

@@ -83,6 +83,9 @@ def test_ranking_is_fastest_first_overall_and_within_a_model(frame: pd.DataFrame
     assert list(ranked["rank_in_model"]) == [1, 1, 2, 3, 4]
     assert list(fastest(frame)["model"]) == ["mobilenet_v2", "resnet18"]
     assert list(fastest(frame)["precision"]) == ["fp32", "int8"]
+    assert {"latency_ci95_low_ms", "latency_ci95_high_ms"} <= set(ranked.columns) & set(
+        fastest(frame).columns
+    )
 
 
 def test_pivot_has_a_row_a_model_and_a_column_a_precision_and_delegate(frame: pd.DataFrame) -> None:
