@@ -200,33 +200,33 @@ class DataUse(Struct, frozen=True, kw_only=True):
 class Artifact(Struct, frozen=True, kw_only=True):
     """A built program: sizes in bytes, times in seconds.
 
-    `delegation` is null for a program of another runtime than ExecuTorch, and its `arena_bytes` 0: neither is
-    known. `arena_bytes` is the memory planned for activations outside of delegates. `constant_bytes` are the
-    weights that the program's own operators use, `delegate_bytes` the data of delegates, including their
-    weights; both are null in results of older versions. `batch` is null if the inputs differ in their first
-    axis, so that it is not known which axis is the batch. `inputs` and `outputs` are flat. `input_names` are
-    those of the inputs, as far as the model names them; a nested input has the name of the parameter with
-    indices and keys, such as ``state_0``. `constants` are the arguments of the model that are not tensors, by
-    name: they are part of the program. `float_dtypes` are the floating-point dtypes of the program's inputs
-    and weights: fp32 leaves float64 as it is. These three are empty in results of older versions and for a
-    program that was built elsewhere. `memory_format` is how its floating-point inputs with four axes lie in
-    memory. `dynamic` has the largest sizes of the axes of which the program accepts any size, and
-    `timed_sizes` the other sizes of the inputs that are timed, too. `references` counts the batches for which
-    parity is computed, without those of other sizes. `calibration` describes the data from which a calibrated
-    precision took its ranges; `numerics` shows where it loses accuracy, if requested. `not_repeatable` is how
-    two runs of the eager model on one input differ, empty if they agree. `quantized` is what a precision of
-    integers quantized; null for all others (fp32, and casts, which apply to the whole model) and in results
-    of older versions. `generation` is for language models: how many tokens they read and generate; their
-    inputs are those of a prompt. `refusal` is why there is no program, as it would be that of another
-    precision; only the cache has such artifacts, so that it need not be found out again. `data_use` is null
-    in results of older versions. `sources` are the user's code and data that the program was made from; null
-    in results of older versions, and if they are not known: `sources_unknown` is the reason. `weights_sha256`
-    is a checksum of the model's weights in fp32, equal for its programs of all precisions and runtimes; it is
-    empty for a program that was built elsewhere. `quantization` is whose scales a program of integers has:
-    those of its precision (``same``), or ``own`` ones that another runtime chose on the same calibration
-    data, for the `own_reason`. Both are empty in results of older versions. `cost` is null in results of
-    older versions and for a program that was built elsewhere. `operators` are those of the lowered graph; a
-    result does not repeat them, but its profile names their modules and shapes.
+    For a program of another runtime than ExecuTorch, `delegation` is null and `arena_bytes` is 0, since that
+    runtime reports neither. `arena_bytes` is the memory planned for activations outside of delegates.
+    `constant_bytes` are the weights that the program's own operators use, `delegate_bytes` the data of
+    delegates, including their weights; both are null in results of older versions. `batch` is null if the
+    inputs differ in their first axis, so that it is not known which axis is the batch. `inputs` and `outputs`
+    are flat. `input_names` are those of the inputs, as far as the model names them; a nested input has the
+    name of the parameter with indices and keys, such as ``state_0``. `constants` are the arguments of the
+    model that are not tensors, by name: they are part of the program. `float_dtypes` are the floating-point
+    dtypes of the program's inputs and weights: fp32 leaves float64 as it is. These three are empty in results
+    of older versions and for a program that was built elsewhere. `memory_format` is how its floating-point
+    inputs with four axes lie in memory. `dynamic` has the largest sizes of the axes of which the program
+    accepts any size, and `timed_sizes` the other sizes of the inputs that are timed, too. `references` counts
+    the batches for which parity is computed, without those of other sizes. `calibration` describes the data
+    from which a calibrated precision took its ranges; `numerics` shows where it loses accuracy, if requested.
+    `not_repeatable` is how two runs of the eager model on one input differ, empty if they agree. `quantized`
+    is what a precision of integers quantized; null for all others (fp32, and casts, which apply to the whole
+    model) and in results of older versions. `generation` is for language models: how many tokens they read
+    and generate; their inputs are those of a prompt. `refusal` is why there is no program, as it would be
+    that of another precision; only the cache has such artifacts, so that it need not be found out again.
+    `data_use` is null in results of older versions. `sources` are the user's code and data that the program
+    was made from; null in results of older versions, and if they are not known: `sources_unknown` is the
+    reason. `weights_sha256` is a checksum of the model's weights in fp32, equal for its programs of all
+    precisions and runtimes; it is empty for a program that was built elsewhere. `quantization` is whose
+    scales a program of integers has: those of its precision (``same``), or ``own`` ones that another runtime
+    chose on the same calibration data, for the `own_reason`. Both are empty in results of older versions.
+    `cost` is null in results of older versions and for a program that was built elsewhere. `operators` are
+    those of the lowered graph; a result does not repeat them, but its profile names their modules and shapes.
     """
 
     pte_bytes: Count

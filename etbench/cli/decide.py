@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="COLUMN>=VALUE",
         help="what must hold; replaces the bounds of the sweep; may be repeated; "
-        "--bound none stands for no bounds at all",
+        "--bound none: no bounds at all",
     )
     parser.add_argument(
         "--where", metavar="CONDITION", help="only these cells, such as 'delegate=xnnpack and pte_bytes<20MB'"
