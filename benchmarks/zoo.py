@@ -91,7 +91,7 @@ def row(result: Result, by_hand: dict[str, str]) -> str:
         sqnr = "n/a"
     delegation = artifact.delegation
     figures = (f"{result.latency_ms.p50:.3g}", f"{artifact.pte_bytes / 1e6:.1f}", sqnr)
-    taken = f"{delegation.delegated_nodes} of {delegation.total_nodes}"
+    taken = f"{delegation.delegated_nodes} of {delegation.total_nodes}" if delegation else "unknown"
     return f"| {name} | ok | {' | '.join(figures)} | {taken} | {parity.note if parity else ''} |"
 
 

@@ -206,15 +206,27 @@ def test_the_folders_of_the_tree_are_there() -> None:
         assert (ROOT / name.replace("<group>/", "")).exists(), name
 
 
-def test_the_readme_example_of_a_model_of_ones_own_works(tmp_path: Path) -> None:
+def test_the_readme_example_of_a_model_of_ones_own_works_and_prints_what_it_shows(tmp_path: Path) -> None:
     _write(_blocks(README), tmp_path)
+    files = re.sub(r"small_classifier(\(.*?\))?", _small_cnn, _blocks(GUIDE)["example_files.py"])
+    made = [sys.executable, "-c", files]
+    subprocess.run(made, cwd=tmp_path, env=environment(), check=True, timeout=120)
     command = next(command for command in _commands(README) if "--config-dir" in command)
-    done = etbench(*shlex.split(command), "hydra.run.dir=out", cwd=tmp_path)
+    done = etbench(*shlex.split(command), "hydra.sweep.dir=out", cwd=tmp_path, COLUMNS="112")
     assert done.returncode == 0, done.stdout + done.stderr
-    ((_, result),) = read_results([tmp_path / "out"])[0]
-    assert result.status == "ok"
-    assert result.parity is not None
-    assert not result.parity.degenerate
+    results = [result for _, result in read_results([tmp_path / "out"])[0]]
+    assert [(result.precision_short, result.status) for result in results] == [("fp32", "ok"), ("int8", "ok")]
+    for result in results:
+        assert result.parity is not None
+        assert not result.parity.degenerate
+        assert result.weights == "net.pt"
+    shown = next(text for text in _fenced(README, "console") if "small_cnn" in text)
+    printed = {line.split()[0] for line in done.stdout.splitlines() if line.strip()}
+    assert {line.split()[0] for line in shown.splitlines()} <= printed
+
+
+def _small_cnn(found: re.Match[str]) -> str:
+    return "small_cnn(image_size=224)" if found[1] else "small_cnn"
 
 
 def test_the_guide_to_a_model_of_ones_own_works(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page
 from report_cells import EVIL
 from running import TESTS
 
+from etbench.results.files.store import read_results
 from etbench.results.report import gather, html_page, write_page
 from etbench.results.schema import Result
 
@@ -184,3 +185,15 @@ def test_nothing_to_report_is_a_page_too(
         path = write_page(html_page(gather(results, title=name)), tmp_path / f"{name}.html")
         with open_page(path) as page:
             assert page.locator("h1").text_content() == name
+
+
+def test_the_report_of_the_sample_is_what_this_code_writes() -> None:
+    found = read_results([SAMPLE.parent])[0]
+    written = gather((result for _, result in found), [path for path, _ in found], title=SAMPLE.parent.name)
+    assert _text(SAMPLE.read_text()) == _text(html_page(written)), "run: etbench report outputs/sample_sweep"
+
+
+def _text(page: str) -> list[str]:
+    """Return the text of a page, without scripts, styles and definitions of charts."""
+    text = re.sub(r"<(script|style)\b.*?</\1>|<[^>]+>", "\n", page, flags=re.DOTALL)
+    return [line.strip() for line in text.splitlines() if line.strip()]
