@@ -30,6 +30,7 @@ __all__ = [
     "TensorSpec",
     "TimedSize",
     "is_code",
+    "program_files",
     "program_path",
     "references_path",
     "shared_part",
@@ -279,6 +280,11 @@ def is_code(path: Path) -> bool:
 def references_path(folder: Path) -> Path:
     """Return the path of the reference inputs and outputs in an artifact's folder."""
     return folder / "reference.safetensors"
+
+
+def program_files(folder: Path) -> dict[str, Path]:
+    """Return the files in an artifact's folder that a round needs, by name."""
+    return {path.name: path for path in (program_path(folder), references_path(folder))}
 
 
 def shared_part(recipe: Recipe) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from etbench.delegates.accelerators import coreml, openvino, vulkan, webgpu
 from etbench.delegates.cpu import portable, xnnpack
 from etbench.delegates.other_runtime import OtherRuntime, ToWrite
-from etbench.delegates.reference import eager, inductor
+from etbench.delegates.pytorch import eager, inductor
 from etbench.delegates.runtimes import onnxruntime, openvino_native
 from etbench.delegates.tflite import litert
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import msgspec
 
+from etbench.artifact import program_files
 from etbench.config.devices import AdbDevice
 from etbench.devices import store
-from etbench.devices.connection import LostConnections, program_files
 from etbench.devices.host import turn_of, worker_in_turn
+from etbench.devices.lost_connections import LostConnections
 from etbench.devices.sending import missing_there, send
 from etbench.errors import EtbenchError
 from etbench.host.adb import Adb, find_device

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import msgspec
 
+from etbench.artifact import program_files
 from etbench.config.devices import SshDevice
 from etbench.devices import store
 from etbench.devices.board_preparation import Board, BoardRunner, look_at, ssh_of
-from etbench.devices.connection import LostConnections, program_files
+from etbench.devices.lost_connections import LostConnections
 from etbench.devices.sending import missing_there, send
 from etbench.devices.supervisor import BEAT_S
 from etbench.errors import EtbenchError

@@ -20,9 +20,10 @@ import msgspec
 import ray
 from ray.exceptions import RayError
 
+from etbench.artifact import program_files
 from etbench.config.devices import RayDevice
-from etbench.devices.connection import LostConnections, program_files
 from etbench.devices.host import Host
+from etbench.devices.lost_connections import LostConnections
 from etbench.errors import EtbenchError
 from etbench.events import Event, Failure, OnEvent, explained
 from etbench.host.environment import RAY_NODE

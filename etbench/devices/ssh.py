@@ -19,9 +19,10 @@ from typing import Any
 import msgspec
 
 from etbench import errors
+from etbench.artifact import program_files
 from etbench.config.devices import SshDevice
 from etbench.devices import store
-from etbench.devices.connection import LostConnections, program_files
+from etbench.devices.lost_connections import LostConnections
 from etbench.devices.supervisor import BEAT_S
 from etbench.environments.installed import MEASURING
 from etbench.errors import EtbenchError

@@ -17,7 +17,7 @@ from etbench.errors import EtbenchError
 from etbench.events import Failure
 from etbench.host.environment import Environment, read_environment
 from etbench.measure import Round, Series
-from etbench.measure.places import with_places
+from etbench.measure.operator_places import with_places
 from etbench.results.comparison.cells import compare_in_turn
 from etbench.results.schema import Generated, InTurn, Requested, Result, RoundFacts
 from etbench.stats import assess, summarize

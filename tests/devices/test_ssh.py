@@ -19,10 +19,9 @@ from sshd import Server
 from waiting import wait_for
 
 from etbench import compose, run
-from etbench.artifact import program_path
+from etbench.artifact import program_files, program_path
 from etbench.config import Repeat
 from etbench.config.devices import SshDevice
-from etbench.devices.connection import program_files
 from etbench.devices.ssh import SshHost, needed_by
 from etbench.events import Event
 from etbench.host.environment import own_vector_extensions

@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from etbench.artifact import GraphOperator
+from etbench.measure.operator_places import with_places
 from etbench.measure.pass_results import Operator, Profile
-from etbench.measure.places import with_places
 from etbench.results.schema import Result, without_emulated_times
 
 __all__ = ["Profiled", "from_blocks", "stored"]

@@ -15,8 +15,8 @@ from etbench.results.files.store import UnreadableError, read_result
 from etbench.results.schema import Result
 from etbench.results.tables.delegation import DELEGATION_COLUMNS, delegation_rows
 from etbench.results.tables.evaluation import evaluated, evaluation_names, is_accuracy
+from etbench.results.tables.files import file_texts, sweep_names
 from etbench.results.tables.metrics import COLUMNS, METRIC, RAW
-from etbench.results.tables.places import file_texts, sweep_names
 from etbench.results.tables.profiles import HEADER, operator_rows
 from etbench.results.tables.rows import Row, row_of, stream_rows
 from etbench.results.tables.speedup import CHOSEN_BY, FIGURES, choose_bases, speedups

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from etbench.devices import connection
-from etbench.devices.connection import LostConnections
+from etbench.devices import lost_connections
+from etbench.devices.lost_connections import LostConnections
 from etbench.errors import EtbenchError
 
 LOSS = EtbenchError("gone", stage="connect")
@@ -13,7 +13,7 @@ LOSS = EtbenchError("gone", stage="connect")
 
 def test_waits_grow_to_a_minute_and_start_over_after_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(connection.time, "sleep", waits.append)
+    monkeypatch.setattr(lost_connections.time, "sleep", waits.append)
     lost = LostConnections("connection", 100, lambda _: None)
     left = 7
 
@@ -30,7 +30,7 @@ def test_waits_grow_to_a_minute_and_start_over_after_a_connection(monkeypatch: p
 
 
 def test_all_losses_count_as_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection.time, "sleep", lambda _: None)
+    monkeypatch.setattr(lost_connections.time, "sleep", lambda _: None)
     lost = LostConnections("connection", 2, lambda _: None)
     again = [lost.connected_again(LOSS, lambda: None, is_loss=lambda _: True) for _ in range(3)]
     assert again == [True, True, False]

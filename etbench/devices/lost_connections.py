@@ -1,23 +1,16 @@
-"""Code for all machines that are reached over a connection."""
+"""Retries after a lost connection, for all machines that are reached over one."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-from etbench.artifact import program_path, references_path
 from etbench.errors import EtbenchError
 
-__all__ = ["LostConnections", "program_files"]
+__all__ = ["LostConnections"]
 
 WAIT_S = 2.0  # before the first attempt to connect again; twice as long before each further one
 LONGEST_WAIT_S = 60.0
-
-
-def program_files(folder: Path) -> dict[str, Path]:
-    """Return the files in an artifact's folder that a round needs, by name."""
-    return {path.name: path for path in (program_path(folder), references_path(folder))}
 
 
 class LostConnections:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from etbench.artifact import GraphOperator
+from etbench.measure.operator_places import with_places
 from etbench.measure.pass_results import Operator, Profile
-from etbench.measure.places import with_places
 
 GRAPH = [
     GraphOperator(name="aten.cumsum.default", module="sum", shape=[1, 4]),
