@@ -110,7 +110,7 @@ def _with_items(check: Check, items: int, found: tuple[float, float, float], lim
         return check
     needed = items_to_decide(items, *found, limit)
     if needed > MOST_ITEMS:
-        more = f"{items} items do not decide it, nor would a million: it is too near to the limit"
+        more = f"{items} items do not decide it, and a million would not either: it is too near to the limit"
     else:
         needed = _rounded_up(needed)
         more = f"{items} items do not decide it: about {needed:,} would, if the figures stay the same"
