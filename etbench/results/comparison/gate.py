@@ -128,7 +128,8 @@ def check_conditions(
         known = [pair for pair in pairs if _figure(column, pair[0]) is not None]
         if pairs and not known:
             raise EtbenchError(
-                f"{condition.text!r} can never fail: no cell of BASELINE has {condition.metric}", stage="compare"
+                f"{condition.text!r} can never fail: no cell of BASELINE has {condition.metric}",
+                stage="compare",
             )
         for base, new in known:
             found += _check(condition, column, base, new)

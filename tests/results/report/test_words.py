@@ -49,7 +49,9 @@ def test_everything(everything: list[Result]) -> None:
     assert said.lead == "7 of 9 cells were measured: 5 models, 3 precisions, 2 delegates."
     points = {point.title: point.lines for point in said.points}
     (fastest,) = points["Fastest"]
-    assert fastest.startswith("resnet18 int8 xnnpack, 4 ms, significantly faster than all others (95 % for all")
+    assert fastest.startswith(
+        "resnet18 int8 xnnpack, 4 ms, significantly faster than all others (95 % for all"
+    )
     assert "more than twice as fast" in fastest and "not interleaved" in fastest
     (lowest,) = points["Lowest median latency"]
     assert lowest.startswith("mobilenet_v2 int8 xnnpack, 1.2 ms, ") and "not interleaved" in lowest
