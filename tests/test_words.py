@@ -82,11 +82,15 @@ HABITS = [
         r"(?! (?:(?!how|what|that|when|where|whether|which|who|why)[^\s.,]+ ){0,6}apart\b)"
         r"|said\b(?! (?:to|otherwise)\b)|(?:says?|saying)\b(?![`:=(]))",
         "report, show, mean, print, name, record; a log contains, a message names",
-        ("the log tells", "it is said at once", "the result says so", "what the phone told")
-        + ("A comparison tells how far two cells are apart", "a label says what is uncertain")
-        + ("Say why a part is missing.", "its times say nothing", "the page says why"),
-        ("the two can be hard to tell apart", "tell: gets a line", "too few to tell.", "the key `say`")
-        + ("what tells the items of two data sets apart", "say: receives lines"),
+        (
+            *("the log tells", "it is said at once", "the result says so", "what the phone told"),
+            *("A comparison tells how far two cells are apart", "a label says what is uncertain"),
+            *("Say why a part is missing.", "its times say nothing", "the page says why"),
+        ),
+        (
+            *("the two can be hard to tell apart", "what tells the items of two data sets apart"),
+            *("tell: gets a line", "say: gets a line", "too few to tell.", "the key `say`"),
+        ),
     ),
     Habit(
         "one row a cell",
@@ -121,8 +125,7 @@ HABITS = [
     ),
     Habit(
         "are to be",
-        r"(?i)\b(?:[Aa]re|[Ww]ere|[Ii]s|[Ww]as) to be (?!(?:able|expected)\b)\w+ed\b|\b(?:are|is) to be sent\b"
-        r"|\bas nothing\b",
+        r"(?i)\b(?:is|are|was|were) to be (?!expected\b)\w+(?:ed|nt|wn)\b|\bas nothing\b",
         "must be; will be",
         ("3 MiB are to be sent", "cells that are to be measured", "they are not counted as nothing"),
         ("must be sent", "it is to the point"),
@@ -201,15 +204,18 @@ HABITS = [
         rf"|(?i:[,;:] (?:nor|neither) (?:{BE})\b)"
         rf"|[,;:] (?:and |but )?so (?:{BE})\b(?! not\b)|(?i:\bonly (?:then|so|there) (?:{BE})\b)"
         rf"|(?i:\bnor (?:{BE}|could|may|might|should|would)\b)"
-        rf"|(?:{BEFORE}) (?:it|them|this|these|the \w+) (?:comes?|follows?|hangs?|is|lies?|sits?|stands?) "
+        rf"|(?:{BEFORE}) (?:it|them|this|these|the \w+) (?:are|comes?|follows?|is|lies?|stands?) "
         r"(?:an?|another|its|no|one|the|their|two|what)\b",
         "plain order: subject, verb, object",
-        ("So is the other.", "Nor does it end.", "Not so a cell that is slow", "checked, and so is each row")
-        + ("if it fails, so does the cell", "it ends, and so does the other", "nor would a million")
-        + (
-            "Beside it stands a decision",
-            "Below the table is the log",
-            "Beside the verdict stands the answer",
+        (
+            *(
+                "So is the other.",
+                "Nor does it end.",
+                "Not so a cell that is slow",
+                "checked, and so is each row",
+            ),
+            *("if it fails, so does the cell", "it ends, and so does the other", "nor would a million"),
+            *("Beside it stands a decision", "Below the table are the operators", "Under it lies a folder"),
         ),
         ("So it is.", "not so much", "It is large, so it is cut", "what is beside it is a link"),
     ),
@@ -222,13 +228,20 @@ HABITS = [
         r"|(?<![`<.$/-])\bBASE\b(?![_`=])|\b[Bb]ase (?:and|or) new\b"
         r"|\b(?:over|in|from|between|against) base\b(?! \d)(?![-_/.(])|\b[Bb]ase (?:has|lacks|ms|results?)\b",
         "baseline",
-        ("it runs the base as it ran", "the base's program", "no cell of BASE has it", "base has 3, new none")
-        + (
-            "base and new were measured",
-            "new over base",
-            "Choose a base folder",
-            "base ms",
-            "compare BASE NEW",
+        (
+            *(
+                "it runs the base as it ran",
+                "the base's program",
+                "no cell of BASE has it",
+                "base has 3, new none",
+            ),
+            *(
+                "base and new were measured",
+                "new over base",
+                "Choose a base folder",
+                "base ms",
+                "compare BASE NEW",
+            ),
         ),
         ("the base class", "the base branch", "outputs/base", "the baseline", "compare(base, new)", "`BASE`"),
     ),

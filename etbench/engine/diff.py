@@ -1,4 +1,4 @@
-"""Profile the programs of two results interleaved, if both are at hand: in the cache, or kept beside a result."""
+"""Profile the programs of two results, interleaved, if both are in the cache or kept beside a result."""
 
 from __future__ import annotations
 

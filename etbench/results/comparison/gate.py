@@ -27,7 +27,10 @@ POINTS = 100  # in a share of 1
 
 
 class Condition(Struct, frozen=True, kw_only=True):
-    """A change from the baseline to the new result that fails the comparison; `limit` is in percent or in the metric's unit."""
+    """A change since the baseline that fails the comparison.
+
+    `limit` is in percent or in the metric's unit.
+    """
 
     text: str
     metric: str

@@ -140,7 +140,7 @@ def _judged(
         name: of the figure.
         found: the figure with its lower and upper bound.
         limit: that of the bound.
-        beside: the figure of the reference, if it is to be shown.
+        beside: the figure of the reference, if it is shown.
         share: whether it is a share of items.
         doubt: why its bounds are not those of an interval.
 

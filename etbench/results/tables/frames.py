@@ -197,9 +197,9 @@ def base_delegate(frame: pd.DataFrame) -> str:
 def rank(frame: pd.DataFrame) -> pd.DataFrame:
     """Order the measured cells by their median latency alone: overall, and within each model.
 
-    `etbench.results.decide` returns whether the first cell of a model is shown to be the fastest. The conditions
-    in which cells of a model differ, such as machine, threads and weights, and the overrides that were
-    varied, are columns too.
+    `etbench.results.decide` returns whether the first cell of a model is shown to be the fastest. The
+    conditions in which cells of a model differ, such as machine, threads and weights, and the overrides that
+    were varied, are columns too.
     """
     measured = measured_cells(frame).sort_values(METRIC, kind="stable")
     figures = [METRIC, *INTERVAL, "pte_bytes", "sqnr_db", *_weighed(measured)]

@@ -111,7 +111,7 @@ def test_a_faulty_condition_names_what_there_is(text: str, message: str) -> None
 
 
 def test_a_condition_that_could_never_fail_is_an_error(make_result: MakeResult) -> None:
-    with pytest.raises(EtbenchError, match="can never fail: .*peak_memory_bytes"):
+    with pytest.raises(EtbenchError, match=r"can never fail: .*peak_memory_bytes"):
         check_conditions([parse_condition("peak_memory_bytes>1%")], [(make_result(), make_result())])
 
 
