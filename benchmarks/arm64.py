@@ -83,8 +83,8 @@ def page(folder: Path) -> Iterator[str]:
     )
     yield ""
     yield (
-        "**Times and memory are those of an emulator** (finding `device.emulated`): the last column says how "
-        "long one inference took, and nothing about any board."
+        "**Times and memory are those of an emulator** (finding `device.emulated`): the last column shows "
+        "how long one inference took there. They do not describe any board."
     )
     yield ""
     yield f"| {' | '.join(HEADER)} |"

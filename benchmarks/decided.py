@@ -2,7 +2,7 @@
 
     python benchmarks/decided.py
 
-The rounds are simulated (`tests/simulated_rounds.py`), and looked at as `etbench.stats.looks` says. The
+The rounds are simulated (`tests/simulated_rounds.py`), and looked at as `etbench.stats.looks` does. The
 second table is for slow programs, for which there is time for a few blocks only; then 28 cells are compared
 at once. At last, comparisons that are open get as many rounds as is advised: how often does that settle them?
 """

@@ -100,7 +100,7 @@ def program(folder: Path, overrides: tuple[str, ...]) -> tuple[Subject, list[Gra
 
 
 def profiled(subjects: list[Subject], blocks: int, seed: int) -> list[ProfileBlock]:
-    """Profile subjects in turn."""
+    """Profile subjects, interleaved."""
     request = ProfileRequest(
         measure=MeasureRequest(subjects=subjects, seed=seed, block_max_s=1e9, timeout_s=300.0),
         blocks=blocks,

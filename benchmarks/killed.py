@@ -152,7 +152,9 @@ class Sweep:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--kills", type=int, default=24)
-    parser.add_argument("--whom", default=",".join(KINDS), help="kinds of processes, taken in turn")
+    parser.add_argument(
+        "--whom", default=",".join(KINDS), help="kinds of processes, killed one after another"
+    )
     parser.add_argument(
         "--within", type=float, default=5.0, help="seconds of timing or building before a kill"
     )

@@ -234,11 +234,19 @@ def _usage(parser: argparse.ArgumentParser) -> str:
         if isinstance(action, argparse._HelpAction):
             continue
         if not action.option_strings:
-            words.append(f"{_metavar(action)}…" if action.nargs == "+" else _metavar(action))
+            words.append(_values(action))
         else:
-            option = action.option_strings[-1]
-            words.append(f"[{option}]" if action.nargs == 0 else f"[{option} {_metavar(action)}]")
+            words.append(f"[{' '.join(filter(None, (action.option_strings[-1], _values(action))))}]")
     return " ".join(words)
+
+
+def _values(action: argparse.Action) -> str:
+    """Return what an argument takes: ``A``, ``A…`` for one or more, in brackets if it may be left out."""
+    if action.nargs == 0:
+        return ""
+    several = "…" if action.nargs in ("*", "+") else ""
+    values = f"{_metavar(action)}{several}"
+    return f"[{values}]" if action.nargs in ("*", "?") else values
 
 
 def _metavar(action: argparse.Action) -> str:
@@ -266,13 +274,13 @@ def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
                 yield f"| `{name}` | {_cell(about[name])} |"
                 for one in inner._actions:
                     if not isinstance(one, argparse._HelpAction):
-                        words = (name, *one.option_strings[-1:], _metavar(one))
+                        words = filter(None, (name, *one.option_strings[-1:], _values(one)))
                         yield f"| `{' '.join(words)}` | {_help(one, inner)} |"
             continue
         if not names:
-            names = f"`{_metavar(action)}`"
+            names = _cell(f"`{_values(action)}`")
         elif action.nargs != 0:
-            names += f" `{_metavar(action)}`"
+            names += " " + _cell(f"`{_values(action)}`")
         yield f"| {names} | {_help(action, parser)} |"
 
 

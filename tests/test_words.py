@@ -57,6 +57,7 @@ COUNTED = (
     "|processes|programs|results|rounds|rows|runs|samples|stages|subgraphs|tests|threads|tokens|warnings"
 )
 BE = "is|are|was|were|does|do|did|has|have|can|will|must"
+BEFORE = "Above|Among|Behind|Below|Beside|Between|Next to|Under"
 
 HABITS = [
     Habit(
@@ -78,10 +79,18 @@ HABITS = [
     Habit(
         "tell, said",
         r"(?i)(?<![`.])\b(?:(?:tells|told|telling|(?<!to )tell|(?<=to )tell(?!\Z|[.,;)]))\b(?![`:=(])"
-        r"(?! apart\b)(?! [^.,]{1,30} apart\b)|said\b(?! (?:to|otherwise)\b)|(?:says?|saying) so\b)",
-        "report, show, print, name, record; a log contains, a message names",
-        ("the log tells", "it is said at once", "the result says so", "what the phone told"),
-        ("the two can be hard to tell apart", "the page says why", "tell: gets a line", "too few to tell."),
+        r"(?! (?:(?!how|what|that|when|where|whether|which|who|why)[^\s.,]+ ){0,6}apart\b)"
+        r"|said\b(?! (?:to|otherwise)\b)|(?:says?|saying)\b(?![`:=(]))",
+        "report, show, mean, print, name, record; a log contains, a message names",
+        (
+            *("the log tells", "it is said at once", "the result says so", "what the phone told"),
+            *("A comparison tells how far two cells are apart", "a label says what is uncertain"),
+            *("Say why a part is missing.", "its times say nothing", "the page says why"),
+        ),
+        (
+            *("the two can be hard to tell apart", "what tells the items of two data sets apart"),
+            *("tell: gets a line", "say: gets a line", "too few to tell.", "the key `say`"),
+        ),
     ),
     Habit(
         "one row a cell",
@@ -105,7 +114,21 @@ HABITS = [
         r"|\bturn to (?:measure|build|time)\b|\btak(?:e|es|en|ing) turns\b|\b(?:a|one) turn\b(?! of phrase)",
         "another etbench is measuring; the lock; interleaved",
         ("it takes its turn", "waits for the turn to measure", "they take turns"),
-        ("measured in turn", "it turns into a number"),
+        ("interleaved", "it turns into a number"),
+    ),
+    Habit(
+        "in turn",
+        r"(?i)(?<=\w )in turn\b(?!`)",
+        "interleaved",
+        ("measured in turn", "compared in turn with a baseline"),
+        ("`in turn` means interleaved", "in turn", "if `how` is `in turn`"),
+    ),
+    Habit(
+        "are to be",
+        r"(?i)\b(?:is|are|was|were) to be (?!expected\b)\w+(?:ed|nt|wn)\b|\bas nothing\b",
+        "must be; will be",
+        ("3 MiB are to be sent", "cells that are to be measured", "they are not counted as nothing"),
+        ("must be sent", "it is to the point"),
     ),
     Habit(
         "beyond doubt",
@@ -179,20 +202,48 @@ HABITS = [
         r"|(?i:\bnot so\b(?! (?:much|many)\b))"
         rf"|(?i:\b(?:and|but) (?:nor|neither) (?:{BE})\b)|\b(?:and|but) so (?:is|are|was|were)\b"
         rf"|(?i:[,;:] (?:nor|neither) (?:{BE})\b)"
-        rf"|; so (?:{BE})\b|(?i:\bonly (?:then|so|there) (?:{BE})\b)",
+        rf"|[,;:] (?:and |but )?so (?:{BE})\b(?! not\b)|(?i:\bonly (?:then|so|there) (?:{BE})\b)"
+        rf"|(?i:\bnor (?:{BE}|could|may|might|should|would)\b)"
+        rf"|(?:{BEFORE}) (?:it|them|this|these|the \w+) (?:are|comes?|follows?|is|lies?|stands?) "
+        r"(?:an?|another|its|no|one|the|their|two|what)\b",
         "plain order: subject, verb, object",
-        ("So is the other.", "Nor does it end.", "Not so a cell that is slow", "checked, and so is each row"),
-        ("So it is.", "not so much", "if it fails, so does the cell", "it ends, and so does the other"),
+        (
+            *(
+                "So is the other.",
+                "Nor does it end.",
+                "Not so a cell that is slow",
+                "checked, and so is each row",
+            ),
+            *("if it fails, so does the cell", "it ends, and so does the other", "nor would a million"),
+            *("Beside it stands a decision", "Below the table are the operators", "Under it lies a folder"),
+        ),
+        ("So it is.", "not so much", "It is large, so it is cut", "what is beside it is a link"),
     ),
     Habit(
         "base",
         r"\b(?i:the|its|no|this|that|own|older|a|each|any|of|and|or|with|as) base(?:'s|s)?\b"
-        r"(?! (?:class|classes|model|image|name|url|path|config|address|checkpoint|type|folder|\d))"
+        r"(?! (?:class|classes|model|image|name|url|path|config|address|checkpoint|type|\d))"
         r"(?! (?:branch|commit))"
-        r"(?![-_/.(]\w)",
+        r"(?![-_/.(]\w)"
+        r"|(?<![`<.$/-])\bBASE\b(?![_`=])|\b[Bb]ase (?:and|or) new\b"
+        r"|\b(?:over|in|from|between|against) base\b(?! \d)(?![-_/.(])|\b[Bb]ase (?:has|lacks|ms|results?)\b",
         "baseline",
-        ("it runs the base as it ran", "the base's program"),
-        ("the base class", "the base branch", "outputs/base", "the baseline"),
+        (
+            *(
+                "it runs the base as it ran",
+                "the base's program",
+                "no cell of BASE has it",
+                "base has 3, new none",
+            ),
+            *(
+                "base and new were measured",
+                "new over base",
+                "Choose a base folder",
+                "base ms",
+                "compare BASE NEW",
+            ),
+        ),
+        ("the base class", "the base branch", "outputs/base", "the baseline", "compare(base, new)", "`BASE`"),
     ),
     Habit("chatter", r"(?i)\bchatter\b", "output", ("the chatter of a compiler",)),
     Habit(

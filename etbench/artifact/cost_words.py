@@ -11,7 +11,7 @@ NAMED = 3
 
 
 def cost_words(cost: Cost) -> str:
-    """Say how many operations and bytes an inference needs, and what is not counted.
+    """Write how many operations and bytes an inference needs, and what is not counted.
 
     >>> cost = Cost(flops=2 * 10**9, weight_bytes=10**7, moved_bytes=2 * 10**7, without_formula={"relu": 2})
     >>> cost_words(cost)

@@ -45,7 +45,7 @@ def asked(
 
     Raises:
         EtbenchError: of the stage that failed; of stage ``write`` if the program in the folder is not the one
-            that the builder describes. The builder is then ended, since nothing it says can be relied on.
+            that the builder describes. The builder is then ended, since none of its answers can be relied on.
 
     """
     request = BuildRequest(recipe=recipe, folder=str(folder), log=str(log.absolute()))

@@ -22,7 +22,7 @@ Inputs = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class OtherSize:
-    """Inputs of another size than the example; `timed` says whether the user asked for its time."""
+    """Inputs of another size than the example; `timed` is whether the user asked for its time."""
 
     inputs: Inputs
     timed: bool

@@ -65,7 +65,7 @@ class Command:
 
 
 def _written_to(args: argparse.Namespace) -> object:
-    """Return the file or folder that a command writes to, as its arguments say."""
+    """Return the file or folder that a command writes to, from its arguments."""
     paths = getattr(args, "paths", None) or ["."]
     return getattr(args, "out", None) or paths[0]
 

@@ -156,7 +156,7 @@ def _compared(args: argparse.Namespace) -> tuple[Comparison, Outcome]:
 
 
 def _explaining(found: Sequence[Found]) -> Explain:
-    """Return a function that profiles both programs of a cell, and says what is shown to be the cause."""
+    """Return a function that profiles both programs of a cell, and names what is shown to be the cause."""
     from etbench.engine.diff import difference_between
     from etbench.results.diff.words import answer
 

@@ -59,7 +59,7 @@ unset _etbench_name
 def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = 'Add this line to ~/.bashrc: eval "$(etbench completion bash)"'
-    parser.add_argument("shell", choices=["bash"])
+    parser.add_argument("shell", choices=["bash"], help="the shell that runs the script")
 
 
 def run(args: argparse.Namespace) -> int:

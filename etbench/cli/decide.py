@@ -1,4 +1,4 @@
-"""`decide`: say which precision and delegate of each model to ship, and why."""
+"""`decide`: name the precision and the delegate of each model to ship, and why."""
 
 from __future__ import annotations
 
@@ -49,7 +49,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--baseline", type=Path, metavar="DIR", help="results that bounds `vs baseline` are relative to"
     )
-    parser.add_argument("--format", choices=["table", "markdown", "json"], default="table")
+    parser.add_argument(
+        "--format",
+        choices=["table", "markdown", "json"],
+        default="table",
+        help="output format (default: table)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

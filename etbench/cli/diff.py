@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Set the description and the arguments."""
     parser.description = (
         "If both programs are in the cache, their operators are "
-        "profiled now, in turn (interleaved); otherwise the profiles in the results are shown, and no cause "
+        "profiled now, interleaved; otherwise the profiles in the results are shown, and no cause "
         "is named. A part is a cause if the interval of its change excludes zero, with 95 % for all parts "
         "together. The exit status is 0 if a cause is named, or both are the same program; 4 if none is (0 "
         "with --allow-undecided); 2 for bad usage, or if the cells cannot be compared."
@@ -57,7 +57,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--max-seconds", type=float, default=120.0, help="no block begins after this time (default: 120)"
     )
     parser.add_argument("--allow-undecided", action="store_true", help="exit with 0 instead of 4")
-    parser.add_argument("--format", choices=["table", "markdown", "json"], default="table")
+    parser.add_argument(
+        "--format",
+        choices=["table", "markdown", "json"],
+        default="table",
+        help="output format (default: table)",
+    )
     parser.add_argument(
         "--chart", type=_picture, metavar="FILE", help="also draw the waterfall to a .svg, .png or .pdf file"
     )

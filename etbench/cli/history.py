@@ -58,7 +58,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=["machines"],
         help="join the runs of a cell on different machines; by default each machine has its own history",
     )
-    parser.add_argument("--format", choices=["table", "json", "markdown"], default="table")
+    parser.add_argument(
+        "--format",
+        choices=["table", "json", "markdown"],
+        default="table",
+        help="output format (default: table)",
+    )
     parser.add_argument("-o", "--out", type=Path, help="folder for history.csv and history.png")
 
 

@@ -17,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Reads the flat JSON of older scripts, ExecuTorch's v3 records and Google Benchmark's JSON; a name "
         "of the form model/precision/delegate in Google Benchmark's JSON is split."
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="files to convert")
     parser.add_argument(
         "-o",
         "--out",

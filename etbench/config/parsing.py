@@ -97,7 +97,7 @@ def _format_fault(model: Model) -> str | None:
 
 
 def _is_etbenchs(section: dict[str, Any]) -> bool:
-    """Return whether etbench's own code loads the model; what null means to others is theirs to say."""
+    """Return whether etbench's own code loads the model; other code decides for itself what null means."""
     return str(section.get("_target_")).startswith("etbench.models.")
 
 

@@ -140,7 +140,7 @@ class BoardHost:
         free = self._make_room(shell, board, needed, folders)
         if free < needed:
             raise shell.error(
-                f"{needed / MIB:.1f} MiB are to be sent, and {free / MIB:.1f} MiB are free in {board.root}",
+                f"{needed / MIB:.1f} MiB must be sent, and {free / MIB:.1f} MiB are free in {board.root}",
                 hint="make room there, or set device.folder=… to a folder with more",
             )
         hint = f"check its free space: ssh {self._device.host} df {board.root}"

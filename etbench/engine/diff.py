@@ -1,4 +1,4 @@
-"""Profile the programs of two results in turn, if both are at hand: in the cache, or kept beside a result."""
+"""Profile the programs of two results, interleaved, if both are in the cache or kept beside a result."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def measure_sides(
     on_event: OnEvent,
     on_wait: Callable[[str], None],
 ) -> tuple[Profiled, Profiled]:
-    """Profile two programs in turn on this machine, and return what each block shows of both.
+    """Profile two interleaved programs on this machine, and return what each block shows of both.
 
     Each block has a round of each with the runtime's profiler and one without, in random order.
 

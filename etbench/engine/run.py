@@ -54,7 +54,7 @@ def run_cells(
     log_dirs: Sequence[str | Path] | None = None,
     on_event: OnEvent | None = None,
 ) -> list[Outcome | None]:
-    """Build the programs of all cells, then measure them in turn, block by block (interleaved).
+    """Build the programs of all cells, then measure them interleaved, block by block.
 
     Each result is written as soon as it is complete. The settings of cache, build and sweep are those of
     the first cell.

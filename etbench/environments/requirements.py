@@ -79,6 +79,6 @@ def _check_torch(found: dict[str, str]) -> None:
 
 
 def _version(package: str) -> str | None:
-    """Return the version that is installed here, without what only says which build it is (``+cpu``)."""
+    """Return the version that is installed here, without the part that only names its build (``+cpu``)."""
     known = version_in(None, package)
     return None if known is None else known.partition("+")[0]

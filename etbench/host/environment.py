@@ -66,7 +66,7 @@ class Environment(Struct, frozen=True, kw_only=True):
     results of older versions lack them. `cpu_flags` are the vector extensions, `quota_cores`, `cpu_limit`
     (exact) and `memory_limit_bytes` the smallest limits of the container or cgroups, `governor` and `turbo`
     the settings of the clock. `node` is the name of this host in a Ray cluster, `emulator` what emulated this
-    machine, whose times say nothing about a real one. `env` names the interpreter that ran the program
+    machine, whose times do not describe a real one. `env` names the interpreter that ran the program
     (`env.run`), null for the one of etbench. `binding` is the file of the binding of ExecuTorch's runtime
     that it used, and `start` how the processes of the rounds were started: ``fork`` or ``spawn``, null with
     the native runner. `commit` is the commit of the git repository in which etbench was started, `dirty`

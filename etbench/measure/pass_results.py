@@ -249,8 +249,8 @@ class SizeParity(Struct, frozen=True, kw_only=True):
 class SizeLatency(Struct, frozen=True, kw_only=True):
     """Latency for inputs of other shapes than those of the rounds; `inputs` has the shape of each.
 
-    `rounds` are the samples of each fresh process in ms. The sizes of a program are timed in turn, before its
-    rounds and apart from other cells.
+    `rounds` are the samples of each fresh process in ms. The sizes of a program are timed interleaved, before
+    its rounds and apart from other cells.
     """
 
     inputs: list[list[Count]]

@@ -1,4 +1,4 @@
-"""Messages to and from the process that profiles two programs in turn (interleaved); imports no torch."""
+"""Messages to and from the process that profiles two interleaved programs; imports no torch."""
 
 from __future__ import annotations
 

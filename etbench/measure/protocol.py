@@ -115,7 +115,7 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class MeasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A request to the measuring process: subjects to measure in turn (interleaved), block by block.
+    """A request to the measuring process: subjects to measure interleaved, block by block.
 
     `affinity` pins the rounds to these CPUs; `seed` determines the order within each block. A round or check
     that takes longer than `timeout_s` is killed. `decide_max_s` limits the rounds that all comparisons
@@ -132,7 +132,7 @@ class MeasureRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Round(Struct, frozen=True, kw_only=True):
-    """The measurements of one fresh process; times in ms unless the name says otherwise.
+    """The measurements of one fresh process; times in ms unless the name has another unit.
 
     `load_ms` covers the program and its method, including the delegate's packing of weights;
     `first_inference_ms` is the first inference after it, which is also the first of the warmup.

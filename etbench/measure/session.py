@@ -59,7 +59,7 @@ def measure(
     log: Path,
     decide_max_s: float | None = None,
 ) -> None:
-    """Check the outputs of artifacts against their references and time their inferences, in turn.
+    """Check the outputs of artifacts against their references and time their inferences, interleaved.
 
     Only one etbench measures at a time on a machine; a second one waits here, and reports that it waits. If
     the connection to a device is lost, the round is repeated after a new connection; on another
@@ -123,7 +123,7 @@ def measure_series(
     log: Path,
     decide_max_s: float | None = None,
 ) -> list[Series]:
-    """Measure subjects in turn as `measure` does, and return the series of each.
+    """Measure subjects interleaved, as `measure` does, and return the series of each.
 
     Raises:
         EtbenchError: of the first subject that failed, after all have finished.

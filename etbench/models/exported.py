@@ -18,8 +18,8 @@ def program(*, path: str) -> LoadedModel:
     """Return the program in a `.pt2` file; in fp32 its dynamic axes stay dynamic.
 
     Every other precision exports it again, with fixed shapes. fp32 exports it again too if its example
-    inputs do not lie in memory as `model.memory_format` says (a program only fits inputs of the layout it
-    was exported with) or are not only positional tensors.
+    inputs do not have the layout of `model.memory_format` in memory (a program only fits inputs of the layout
+    it was exported with) or are not only positional tensors.
 
     Args:
         path: of a file written by `torch.export.save`.

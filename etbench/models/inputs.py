@@ -47,7 +47,7 @@ class Normalization:
 
     @classmethod
     def from_notes(cls, notes: Mapping[str, str]) -> Normalization | None:
-        """Return what `notes` of a model's inputs say of it; None for inputs that are not photographs."""
+        """Return the one in the `notes` of a model's inputs; None for inputs that are not photographs."""
         return msgspec.json.decode(notes[PIXELS], type=cls) if PIXELS in notes else None
 
 

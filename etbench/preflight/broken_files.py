@@ -1,4 +1,4 @@
-"""Say which YAML file is broken, and where; Hydra (1.3.8) raises whatever the parser of YAML raised."""
+"""Name the YAML file that is broken, and the place; Hydra (1.3.8) raises whatever the YAML parser raised."""
 
 from __future__ import annotations
 

@@ -59,7 +59,8 @@ def advise(facts: Environment, busy_share: float) -> Iterator[Advice]:
     if facts.emulator:
         yield Advice(
             f"the machine is emulated ({facts.emulator})",
-            "its times and memory say nothing; its outputs are valid as far as the emulator is right",
+            "its times and memory do not describe a real machine; its outputs are valid as far as the "
+            "emulator is right",
         )
     if busy_share > BUSY_SHARE:
         yield Advice(

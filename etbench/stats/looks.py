@@ -1,4 +1,4 @@
-"""Decide during a measurement: when to look at two programs measured in turn, and how sure to be.
+"""Decide during a measurement: when to look at two interleaved programs, and how sure to be.
 
 A comparison that is repeated as blocks arrive has many chances to be wrong. So the numbers of blocks at which
 it looks are fixed beforehand, and each look may use only its share of the error that the whole comparison may

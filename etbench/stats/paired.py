@@ -1,4 +1,4 @@
-"""Compare two programs measured in turn (interleaved): the ratio of their times, with an interval."""
+"""Compare two interleaved programs: the ratio of their times, with an interval."""
 
 from __future__ import annotations
 

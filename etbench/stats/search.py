@@ -128,7 +128,7 @@ def standardized(rows: Array, edges: Sequence[int], stops: Counts, least: float)
 
     Args:
         rows: the logs of the runs: (series, runs).
-        edges: where levels start; the last one ends with the first runs, of as many as a series' stop says.
+        edges: where levels start; the last one ends with the first runs, of as many as the stop of a series.
         stops: of each series.
         least: the least difference of logs that counts as a change.
 
@@ -177,7 +177,7 @@ def noise(rows: Array, stops: Counts, least: float) -> Array:
 
 
 def _medians(rows: Array, stops: Counts) -> Array:
-    """Return the median of the first values of each row, of as many as its stop says."""
+    """Return the median of the first values of each row, of as many as its stop."""
     ordered = np.sort(np.where(np.arange(rows.shape[1]) < stops[:, None], rows, np.inf), axis=1)
     number = np.arange(len(rows))
     medians: Array = (ordered[number, (stops - 1) // 2] + ordered[number, stops // 2]) / 2

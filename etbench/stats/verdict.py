@@ -62,7 +62,7 @@ class FamilyMember(NamedTuple):
 class Judgement(Struct, frozen=True, kw_only=True):
     """The verdict on a ratio of the new program's time over the baseline's, and the decision.
 
-    `verdict` says how the two programs differ, `decision` whether the new one is slower by more than the
+    `verdict` is how the two programs differ, `decision` whether the new one is slower by more than the
     threshold. `alarm_low` is the lower end of the interval that decides about a regression, 0 if it has none.
     """
 
@@ -135,7 +135,7 @@ def judge_in_turn(
     levels: Levels = Levels(),  # noqa: B008  frozen
     family: int = 1,
 ) -> tuple[PairedRatio, Judgement]:
-    """Return the ratio of two programs measured in turn, with its plain interval, and the judgement.
+    """Return the ratio of two interleaved programs, with its plain interval, and the judgement.
 
     Args:
         base_ms: median of the baseline's round in each block.
@@ -149,7 +149,7 @@ def judge_in_turn(
 
 
 def in_turn_at(base_ms: Sequence[float], new_ms: Sequence[float]) -> Callable[[float], PairedRatio]:
-    """Return the ratio of two programs measured in turn as a function of the confidence."""
+    """Return the ratio of two interleaved programs as a function of the confidence."""
     return lambda confidence: paired_ratio(base_ms, new_ms, confidence=confidence)
 
 

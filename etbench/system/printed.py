@@ -64,7 +64,7 @@ def log_or_stderr(log: str) -> Iterator[str]:
 
 
 def runtime_lines(text: str) -> tuple[str, ...]:
-    """Return the lines in which the runtime, a delegate or a crash says what went wrong, the cause first."""
+    """Return the lines in which the runtime, a delegate or a crash names what went wrong, the cause first."""
     lines: dict[str, None] = {}  # a set that keeps its order
     for line in text.splitlines():
         if HARMLESS.search(line):

@@ -107,7 +107,7 @@ class Worker:
         Args:
             request: goes to the child's standard input as a line of JSON.
             reply: the type of the answer.
-            log: named in hints; the child writes to it, and so does the shell that starts the child. Errors
+            log: named in hints; the child and the shell that starts it write to it. Errors
                 contain what the runtime printed to it.
             on_event: is called with each event of the child as it comes.
             on_part: is called with each part of the answer that comes before its end.

@@ -29,7 +29,7 @@ VERDICTS = {"better": "green", "worse": "red"}
 
 
 def accuracy_words(result: Result, name: str) -> str:
-    """Write a figure of an accuracy function, and that it says nothing if the weights are random."""
+    """Write a figure of an accuracy function, and that it means nothing if the weights are random."""
     value = (result.evaluation or {}).get(name)
     if value is None or math.isnan(value):
         return "-"

@@ -1,4 +1,4 @@
-"""What the page does with a file that cannot be shown: it says why, and shows all the others."""
+"""What the page does with a file that cannot be shown: it shows the reason, and all the other files."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ def test_what_a_board_lacks_is_said_before_it_is_sent(
     shutil.rmtree(board.home / "store", ignore_errors=True)
     full, _ = _run(board, tmp_path / "full", "repeat=quick")
     assert full.failure is not None
-    assert "MiB are to be sent, and 0.5 MiB are free in " in full.failure.message
+    assert " and 0.5 MiB are free in " in full.failure.message
     assert "device.folder=" in full.failure.hint
     assert not list((board.home / "store").glob("*/*"))
     (shown / "df").unlink()

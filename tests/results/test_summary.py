@@ -104,14 +104,14 @@ def test_advice_of_one_kind_is_given_once() -> None:
             **{"model": model, "precision": "fp32", "delegate": "xnnpack", "base_ms": 1.0, "new_ms": 1.0},
             **{"how": "separate runs", "ratio": 1.0, "low": 0.5, "high": 2.0, "verdict": "inconclusive"},
             regression=False,
-            advice=f"measure them in turn: {model}",
+            advice=f"measure them interleaved: {model}",
         )
         for model in ("a", "b", "c", "d")
     ]
     out = StringIO()
     print_comparison(cells, Console(width=200, file=out))
-    (advice,) = [line for line in out.getvalue().splitlines() if "in turn" in line]
+    (advice,) = [line for line in out.getvalue().splitlines() if "interleaved" in line]
     assert advice == (
         "inconclusive a fp32 xnnpack, b fp32 xnnpack, c fp32 xnnpack and 1 more, separate runs: "
-        "measure them in turn: a (for the first of them)"
+        "measure them interleaved: a (for the first of them)"
     )

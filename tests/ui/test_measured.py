@@ -43,7 +43,7 @@ def test_accuracy_has_its_interval_and_says_what_random_weights_mean() -> None:
     assert found["decode"] == "50 tokens per second"
     assert found["energy above idle"] == "0.5 J per inference"
     random = dict(measured_facts(msgspec.structs.replace(changed, weights="random")))
-    assert random["eval_loss"] == "1.5 (random weights: it says nothing)"
+    assert random["eval_loss"].startswith("1.5 (random weights")
 
 
 def test_nothing_measured_gives_nothing() -> None:

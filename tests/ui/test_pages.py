@@ -262,7 +262,7 @@ def test_two_folders_are_judged_side_by_side(open_tab: Opened, server: Any) -> N
         write_result(msgspec.structs.replace(measured, turn_id="another"), server.sample / "earlier", name)
     for base, cells in (("sample", 28), ("sample/earlier", 2)):
         page = open_tab("/compare")
-        choose_option(page, "Base", base)
+        choose_option(page, "Baseline", base)
         choose_option(page, "New", "sample")
         verdicts = card(page, "Two sweeps side by side")
         separate = verdicts.get_by_text("Separate runs differ by the drift of the machine")

@@ -134,7 +134,7 @@ class Sidecar(Struct, frozen=True, kw_only=True):
 
 
 class Stored(NamedTuple):
-    """An entry as it is in the cache; `others` says who else can change it, and is empty if nobody can."""
+    """An entry as it is in the cache; `others` names who else can change it, and is empty if nobody can."""
 
     folder: Path
     sidecar: Sidecar

@@ -1,4 +1,4 @@
-"""Rounds of all subjects in turn (interleaved), block by block, until each has all its rounds."""
+"""Interleaved rounds of all subjects, block by block, until each has all its rounds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Group:
 
 
 class Blocks:
-    """Times the subjects in turn: each block is one round of every subject, in random order.
+    """Times the subjects interleaved: each block is one round of every subject, in random order.
 
     A subject and its baseline are in the same blocks to the end. The first block shows how long a round of
     each subject takes. Those that are too slow then continue in separate blocks, so that the rounds of the

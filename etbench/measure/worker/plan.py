@@ -22,7 +22,7 @@ TAIL_RESERVE = 2  # times the fewest samples of a tail, since those of a round a
 class Plan:
     """How many rounds of how many samples; `most` is the number of rounds for which there is time.
 
-    `note` says why there will be too few of them for a decision; empty if there are enough.
+    `note` explains why there will be too few of them for a decision; empty if there are enough.
     """
 
     rounds: int

@@ -1,4 +1,4 @@
-"""The process that profiles programs in turn: rounds with and without the profiler, in random order."""
+"""The process that profiles interleaved programs: rounds with and without the profiler, in random order."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ ROUNDS = 5  # of each size: the fewest that have an interval
 
 
 def time_sizes(asked: Subject, threads: int, run: RunTask) -> list[SizeLatency]:
-    """Time the sizes in turn, each round in a fresh process, and in the reverse order every other time.
+    """Time the sizes interleaved, each round in a fresh process, and in the reverse order every other time.
 
     A size takes as long as the rounds of a cell may: `repeat.rounds_s` in all, and one sample of each round.
 

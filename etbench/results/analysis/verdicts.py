@@ -111,7 +111,7 @@ def compare(
         threshold=threshold,
         across=across,
         drift=drift,
-        base_path=str(base) if isinstance(base, (str, Path)) else "<base>",
+        base_path=str(base) if isinstance(base, (str, Path)) else "<baseline>",
     )
     table = pd.DataFrame(list(_compared(found)), columns=list(OF_COMPARED))
     figures = ["base_ms", "new_ms", "ratio", "low", "high", "threshold"]
@@ -144,7 +144,7 @@ def decide(
     where: str | None = None,
     baseline: Paths | None = None,
 ) -> pd.DataFrame:
-    """Say which cell of each model to ship, as ``etbench decide`` does: one row per cell, in `OF_DECIDED`.
+    """Choose the cell of each model to ship, as ``etbench decide`` does: one row per cell, in `OF_DECIDED`.
 
     The accuracies that were evaluated are columns ``eval_…`` too.
 

@@ -22,7 +22,7 @@ LINES = {
         ("precision_bars", "delegate_bars"),
         "lines: 95 % interval of the median, from 5 rounds on",
     ),
-    "speedup_bars": "lines: 95 % interval of the ratio, for cells that were measured in turn",
+    "speedup_bars": "lines: 95 % interval of the ratio, for interleaved cells",
     "round_boxes": "boxes: quartiles of the samples of a round; lines: all of them",
     "history": "lines: 95 % interval of the median of a run; hollow: a run that weighs less than half",
 }

@@ -128,7 +128,7 @@ PROGRAM_CHECKS = (
         "calibration.samples",
         "warning",
         "The value ranges of the precision come from etbench's sample data, not from data of yours. Cells "
-        "with random weights do not have this finding, because their accuracy says nothing anyway.",
+        "with random weights do not have this finding, because their accuracy means nothing anyway.",
         _on_samples,
         "give data like those in production: calibration.images=<folder of pictures>, "
         "calibration.text=<file of sentences> or calibration.npz=<file of inputs>",
@@ -197,7 +197,7 @@ PROGRAM_CHECKS = (
         "device.emulated",
         "warning",
         "It was measured under an emulator: parity and size are valid, its times and memory "
-        "say nothing, and take part in no table or verdict.",
+        "mean nothing, and take part in no table or verdict.",
         emulated_words,
         "measure on a real machine",
     ),
@@ -213,7 +213,7 @@ PROGRAM_CHECKS = (
         "weights.undeclared",
         "note",
         "The function of the model does not declare where its weights come from, so it is not known whether "
-        "they are trained. Accuracy and SQNR of random weights say nothing about trained ones.",
+        "they are trained. Accuracy and SQNR of random weights do not predict those of trained ones.",
         _undeclared,
         'declare them: return LoadedModel(module, inputs, weights="<where they come from>"), or give the '
         "function an argument `weights` and set model.weights",

@@ -81,7 +81,7 @@ def compare_results(
     across: Collection[str] = (),
     drift: float | None = None,
     conditions: Sequence[Condition | FindingCondition] = (),
-    base_path: str = "<base>",
+    base_path: str = "<baseline>",
     explain: Explain | None = None,
 ) -> Comparison:
     """Compare the measured cells of two sets, paired by model, precision, delegate, inputs and weights.
@@ -92,7 +92,7 @@ def compare_results(
     `etbench.stats.verdict.judge_family`. An imported summary has no rounds, so it has a ratio but no verdict.
 
     Args:
-        base: the results to compare with.
+        base: the baseline's results.
         new: the results that are judged.
         threshold: 0.05 allows a cell to be 5 % slower.
         across: kinds of conditions that may differ between separate runs, of `conditions.ACROSS`; between
@@ -276,12 +276,12 @@ def _ratio_alone(base: Result, new: Result) -> CellComparison:
 def _in_turn_advice(base: Result, new: Result, base_path: str) -> str:
     """Return how to measure the two interleaved; the command only if it is known to compose the cell."""
     if base.artifact is None:
-        return "measure the baseline again with etbench, then both in turn with compare_to"
+        return "measure the baseline again with etbench, then both interleaved, with compare_to"
     arguments = new.command  # results of older versions have none, and a name alone may be of another folder
     folder = arguments[arguments.index("--config-dir") + 1] if "--config-dir" in arguments else "."
     if not arguments or not Path(folder).is_dir():
-        return f"measure them in turn: repeat the command of NEW with compare_to={quoted(base_path)}"
-    return f"measure them in turn: {shell_words([*arguments, f'compare_to={quoted(base_path)}'])}"
+        return f"measure them interleaved: repeat the command of NEW with compare_to={quoted(base_path)}"
+    return f"measure them interleaved: {shell_words([*arguments, f'compare_to={quoted(base_path)}'])}"
 
 
 def _refuse_wrong(bases: Sequence[Result], unpaired: Sequence[Result]) -> None:

@@ -21,7 +21,7 @@ class OtherConditionsError(EtbenchError):
     """Separate runs were measured under different conditions; `kinds` must all be allowed to compare them."""
 
     def __init__(self, listed: str, kinds: Collection[str]) -> None:
-        self.listed = f"base and new were measured under different conditions:\n{listed}"
+        self.listed = f"baseline and new were measured under different conditions:\n{listed}"
         self.kinds = kinds
         super().__init__(
             f"{self.listed}\nadd --across {','.join(kinds)} to compare them anyway", stage="compare"
@@ -70,7 +70,7 @@ def refuse_other_conditions(pairs: Iterable[tuple[Result, Result]], across: Coll
         kinds |= {one.kind for one in found}
         if found and new.in_turn:
             other = measured_with(new.in_turn, base, new)
-            lines[f"{cell_name(new)} was measured in turn with {other}"] = None
+            lines[f"{cell_name(new)} was interleaved with {other}"] = None
     if lines:
         listed = "\n".join(f"  - {line}" for line in lines)
         raise OtherConditionsError(listed, [kind for kind in ACROSS if kind in kinds])

@@ -44,7 +44,7 @@ class _Row:
 
 
 def markdown(comparison: Comparison, outcome: Outcome) -> str:
-    """Return the outcome, a table of the compared cells, and what else there is to say."""
+    """Return the outcome, a table of the compared cells, and the remarks on them."""
     lines = [f"### etbench: {outcome.heading}", "", f"{decision_counts(comparison.cells)}.", ""]
     if comparison.cells:
         lines += [markdown_row(COLUMNS), "|---|--:|--:|--:|--:|---|---|"]
@@ -64,7 +64,7 @@ def beside_the_table(comparison: Comparison) -> list[str]:
         f"{violation.condition}: {violation.cell}: {violation.message}" for violation in comparison.violations
     ]
     lines += [
-        f"{cell.name} was measured in turn with another baseline: {cell.measured_with}"
+        f"{cell.name} was interleaved with another baseline: {cell.measured_with}"
         for cell in comparison.cells
         if cell.measured_with
     ]

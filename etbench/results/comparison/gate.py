@@ -27,7 +27,10 @@ POINTS = 100  # in a share of 1
 
 
 class Condition(Struct, frozen=True, kw_only=True):
-    """A change from base to new that fails the comparison; `limit` is in percent or in the metric's unit."""
+    """A change since the baseline that fails the comparison.
+
+    `limit` is in percent or in the metric's unit.
+    """
 
     text: str
     metric: str
@@ -46,7 +49,7 @@ class FindingCondition(Struct, frozen=True, kw_only=True):
 class Violation(Struct, frozen=True, kw_only=True):
     """A cell that meets a condition. `change` is in percent or in the metric's own unit.
 
-    `new` and `change` are null if base has a value and new has none, or if they are infinite.
+    `new` and `change` are null if the baseline has a value and new has none, or if they are infinite.
     """
 
     cell: str
@@ -128,7 +131,8 @@ def check_conditions(
         known = [pair for pair in pairs if _figure(column, pair[0]) is not None]
         if pairs and not known:
             raise EtbenchError(
-                f"{condition.text!r} can never fail: no cell of BASE has {condition.metric}", stage="compare"
+                f"{condition.text!r} can never fail: no cell of BASELINE has {condition.metric}",
+                stage="compare",
             )
         for base, new in known:
             found += _check(condition, column, base, new)
@@ -140,7 +144,7 @@ def _check(condition: Condition, column: Column, base: Result, new: Result) -> l
     if before is None:
         return []
     if after is None:
-        change, message = None, f"base has {before:.6g}, new has none"
+        change, message = None, f"the baseline has {before:.6g}, new has none"
     else:
         change = _change(before, after, percent=condition.percent)
         if not _is_met(condition, change):

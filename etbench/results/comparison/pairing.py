@@ -26,7 +26,7 @@ ABOUT = ("recommended", "requires", "cannot", "runs_on", "executor", "converter_
 
 
 class Pairing(Struct, frozen=True, kw_only=True):
-    """Pairs of (base, new), and the measured cells that only one side has.
+    """Pairs of (baseline, new), and the measured cells that only one side has.
 
     `failing` are cells that the baseline measured and `new` could not: the new result has the reason.
     `faulty` are the other cells of `new` that failed or are wrong. For each cell of `new`, the newest result

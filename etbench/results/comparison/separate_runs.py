@@ -41,7 +41,7 @@ class SeparateRuns(Struct, frozen=True, kw_only=True):
         if gap <= span:
             return ""
         if isnan(span + gap):
-            return "a file does not say when its run began"
+            return "a file does not record when its run began"
         runs = counted(max(len(base), len(new)), "run")
         return f"{runs} within {_time_text(span)} do not show how far apart runs are after {_time_text(gap)}"
 
@@ -55,7 +55,7 @@ class SeparateRuns(Struct, frozen=True, kw_only=True):
         return separate_at(base, new, drift=drift)
 
     def why_open(self, threshold: float, confidence: float, drift: float | None = None) -> str:
-        """Say why these runs do not decide.
+        """Explain why these runs do not decide.
 
         Args:
             threshold: 0.05 allows the new program to be 5 % slower.
@@ -124,7 +124,7 @@ def _program(result: Result) -> str | None:
 
 
 def _started_s(result: Result) -> float:
-    """Return when a run began; NaN, which is near no other, if its file does not say."""
+    """Return when a run began; NaN, which is near no other, if its file does not have it."""
     try:
         return datetime.fromisoformat(result.created_at).timestamp()
     except ValueError:

@@ -31,9 +31,9 @@ def bounded_pairs(metric: str, pairs: Sequence[tuple[Result, Result]]) -> list[t
     if apart:
         raise EtbenchError(
             f"a condition on {metric} cannot be decided for {and_more(apart)}: "
-            "the two sides were not measured in turn (interleaved)",
+            "the two sides were not interleaved",
             stage="compare",
-            hint=f"measure NEW with compare_to=<BASE> and repeat.tail={name}",
+            hint=f"measure NEW with compare_to=<BASELINE> and repeat.tail={name}",
         )
     found, unknown = [], []
     for base, new in pairs:
@@ -47,7 +47,7 @@ def bounded_pairs(metric: str, pairs: Sequence[tuple[Result, Result]]) -> list[t
             f"a condition on {metric} cannot be decided for {and_more(unknown)}: "
             f"the samples do not bound {name}",
             stage="compare",
-            hint=f"measure BASE and NEW with repeat.tail={name}",
+            hint=f"measure BASELINE and NEW with repeat.tail={name}",
         )
     return found
 

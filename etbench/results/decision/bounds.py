@@ -46,8 +46,8 @@ class Bound(Struct, frozen=True, kw_only=True):
     """A limit of the figure `name`, or of all accuracies that match it, such as ``eval_*``.
 
     `value` is a value of the figure, in its unit, or else relative to that of the `reference`: a difference,
-    a change in percent or a factor, as `kind` says. The reference is the same model in fp32, or the same cell
-    of a baseline.
+    a change in percent or a factor, depending on `kind`. The reference is the same model in fp32, or the same
+    cell of a baseline.
     """
 
     name: str

@@ -67,7 +67,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
     @property
     def has_random_weights(self) -> bool:
-        """Whether its accuracy says nothing about the model."""
+        """Whether its weights are random, so that its accuracy does not describe the model."""
         return self.result.weights == RANDOM
 
 

@@ -77,8 +77,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     first; if the accuracy is unknown, they are those that no other one beats in latency, SQNR and size.
     `close` are the first and those that may be better: too little is known to tell. `settle` is a command
     that measures them for longer. `unclear` are those of them that may break a bound, with the figures; if
-    there are any, `safe` is the best cell that is known to keep all bounds. `notes` say what the answer rests
-    on.
+    there are any, `safe` is the best cell that is known to keep all bounds. `notes` explain what the
+    answer rests on.
     """
 
     setting: str

@@ -110,7 +110,7 @@ def _with_items(check: Check, items: int, found: tuple[float, float, float], lim
         return check
     needed = items_to_decide(items, *found, limit)
     if needed > MOST_ITEMS:
-        more = f"{items} items do not decide it, nor would a million: it is too near to the limit"
+        more = f"{items} items do not decide it, and a million would not either: it is too near to the limit"
     else:
         needed = _rounded_up(needed)
         more = f"{items} items do not decide it: about {needed:,} would, if the figures stay the same"
@@ -140,7 +140,7 @@ def _judged(
         name: of the figure.
         found: the figure with its lower and upper bound.
         limit: that of the bound.
-        beside: the figure of the reference, if it is to be shown.
+        beside: the figure of the reference, if it is shown.
         share: whether it is a share of items.
         doubt: why its bounds are not those of an interval.
 

@@ -173,8 +173,8 @@ def _time_words(times: float) -> str:
 def remarks(answers: Sequence[Answer], *, unmeasured: bool = True) -> tuple[list[str], list[str]]:
     """Return what the table does not show: the notes, each once, and then lines about single models.
 
-    These say why an answer is withheld, what was ruled out, and by what. Cells that failed or were skipped
-    are left out if they are not wanted (`unmeasured`).
+    These explain why an answer is withheld, what was ruled out, and by what. Cells that failed or were
+    skipped are left out if they are not wanted (`unmeasured`).
     """
     notes = dict.fromkeys(note for answer in answers for note in answer.notes)
     return list(notes), [line for answer in answers for line in _lines(answer, unmeasured=unmeasured)]

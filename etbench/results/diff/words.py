@@ -109,7 +109,7 @@ def _row(part: Part, what: str) -> tuple[str, ...]:
 
 
 def _what(part: Part) -> str:
-    """Say how the operators of a part differ in number and place."""
+    """Write how the operators of a part differ in number and place."""
     moved = part.b_portable - part.a_portable
     more = part.b_count - part.a_count
     said = []

@@ -30,7 +30,7 @@ def _writer(frame: pd.DataFrame, name: str) -> Callable[[float], str]:
 
 
 def marked(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame with a column that says which figures are those of random weights."""
+    """Return the frame with a column that marks the figures of random weights."""
     return frame.assign(**{MARK: frame["weights"].map({RANDOM: f"({RANDOM} weights)"})})
 
 

@@ -73,7 +73,7 @@ def _reason(result: Result) -> str:
 
 
 def _found(named: Sequence[tuple[str, Result]], severity: Severity) -> Iterator[str]:
-    """Say once what each finding of a severity means, and of which cells it is true."""
+    """Explain each finding of a severity once, and name the cells that have it."""
     found: dict[str, list[tuple[str, str]]] = {}
     for name, result in named:
         for finding in result.findings or []:

@@ -123,7 +123,7 @@ def _accuracy(frame: pd.DataFrame) -> list[Section]:
         "What the accuracy function returned for each cell; a share of items has the Wilson interval. If "
         "a cell and fp32 judged the same items, those that only one of them gets right are compared by "
         "McNemar's exact test, with 95 % for all rows together. Undecided does not mean that nothing is "
-        "lost. The accuracy of random weights says nothing, and is marked."
+        "lost. The accuracy of random weights means nothing, and is marked."
     )
     return [Section(name=ACCURACY, title="Accuracy", text=text, numbers=numbers)] if numbers else []
 
@@ -132,7 +132,7 @@ def _baseline(frame: pd.DataFrame, results: Sequence[Result]) -> list[Section]:
     """Return a section without charts, if a cell was interleaved with a baseline."""
     numbers = verdict_grid(frame, results)
     text = (
-        "Cells that were measured in turn with a baseline, block by block. The verdicts hold for all of them "
+        "Cells that were interleaved with a baseline, block by block. The verdicts hold for all of them "
         "together: the more cells are judged, the stronger the evidence that each needs."
     )
     return (
@@ -216,7 +216,7 @@ def _comparisons(frame: pd.DataFrame) -> Iterator[Section]:
     yield Section(
         name="speedups",
         title="Speedups",
-        text="How many times as fast as fp32. Interleaved cells (measured in turn) are compared block by "
+        text="How many times as fast as fp32. Interleaved cells are compared block by "
         "block. Others have no interval, since one run of each does not show how far apart two runs are.",
         specs=_specs(charts.speedup_bars(frame)),
         numbers=[tables.speedup_grid(frame, "precision", BASE_PRECISION)],
@@ -263,7 +263,7 @@ def _why(results: Sequence[Result]) -> Section:
         name="why",
         title="Where the differences lie",
         text="Profiled cells from fp32 to another precision, kind by kind of operator. These profiles were "
-        "not measured interleaved, so no part is called a cause; `etbench diff` measures two in turn.",
+        "not measured interleaved, so no part is called a cause; `etbench diff` measures two interleaved.",
         specs=why_charts(found),
         numbers=why_grids(found),
     )

@@ -152,19 +152,19 @@ def _fastest(fast: pd.DataFrame) -> Iterator[Point]:
 
 
 def _evidence(judged: pd.DataFrame, scope: str, *, alone: bool) -> str:
-    """Say whether cells are shown to be faster than all others: behind the name of one, or as a line."""
+    """Write whether cells are shown to be faster than all others: behind the name of one, or as a line."""
     if judged.empty:
         return ""
     if judged["won"].all():
         if judged["assumed"].any():
-            scope += ", or more than twice as fast as those not measured in turn"
+            scope += ", or more than twice as fast as those not interleaved with it"
         words = f"significantly faster than all others ({scope})"
     else:
         words = f"not significantly faster than all others ({scope})"
         if withheld := int(judged["apart"].sum()):
             if alone:
-                return ", which was not measured in turn with all others that are close"
-            words += f"; {withheld} not measured in turn with all that are close"
+                return ", which was not interleaved with all others that are close"
+            words += f"; {withheld} not interleaved with all that are close"
     return f", {words}" if alone else f"{words[0].upper()}{words[1:]}."
 
 
@@ -184,7 +184,7 @@ def _choice(
         ordered: the cells, the best of each setting first.
         value: the column of their figures.
         write: writes a figure.
-        more: what else there is to say: behind the name of a single cell, otherwise a line of its own.
+        more: a remark: behind the name of a single cell, otherwise a line of its own.
         total: how many settings there are; by default, those of these cells.
 
     """

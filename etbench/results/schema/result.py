@@ -65,18 +65,18 @@ class RoundFacts(Struct, frozen=True, kw_only=True):
 
 
 class CellComparison(Struct, frozen=True, kw_only=True):
-    """One cell in base and new; latencies are medians of round medians, in ms.
+    """One cell in the baseline and the new results; latencies are medians of round medians, in ms.
 
     `how` is ``in turn``, ``separate runs`` or ``summaries``, which are imported and have no rounds. `ratio`
-    is new over base, `low` to `high` its 95 % interval, null if there are too few rounds for one, or separate
-    runs do not show how far apart runs are. `verdict` says how the two differ: ``faster``, ``slower``,
+    is new over baseline, `low` to `high` its 95 % interval, null if there are too few rounds for one, or
+    separate runs do not show how far apart runs are. `verdict` is how the two differ: ``faster``, ``slower``,
     ``same``, ``inconclusive``, or ``none`` for summaries. `decision` is whether the new one is slower by more
     than `threshold`: ``regression``, ``passed`` or ``undecided``; `regression` is true for the first, and
     `alarm_low` is the bound that must be above the threshold for it. `advice`
     suggests how to settle what is open. `measured_with` describes the baseline that the cell was interleaved
     with, if that is another one than `base`. `same_program` is true if the programs of both results have the
     same bytes and were run by the same version of ExecuTorch. `setting` distinguishes it from other cells of
-    its name, and names the conditions in which base and new differ. Separate runs have the number of
+    its name, and names the conditions in which baseline and new differ. Separate runs have the number of
     `base_runs` and `new_runs` that were used, and `drift`, the standard deviation of the log of a run's
     location between runs, if these show it or it was given.
     """
@@ -188,7 +188,7 @@ class Requested(Struct, frozen=True, kw_only=True):
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """One cell's result. Times in ms unless the name says otherwise, sizes in bytes.
+    """One cell's result. Times in ms unless the name has another unit, sizes in bytes.
 
     `status` is ``wrong`` if the cell was measured but a finding of severity ``error`` shows that its figures
     are not those of the model's program. `findings` are null in results of older versions, and are computed
@@ -197,8 +197,8 @@ class Result(Struct, frozen=True, kw_only=True):
     `repeat` is the number of samples taken, each the mean time of `inferences_per_sample` inferences in a
     row, which are several if one alone is too short to time; `warmup` the least number of warmup inferences
     of a round; `truncated` is true if `max_seconds` left no time for all. `rounds` are the raw samples of
-    each fresh process, `round_facts` what else is recorded of it. Results with one `turn_id` were measured in
-    turn (interleaved): rounds of one block belong together, except for a cell so slow that it had its
+    each fresh process, `round_facts` what else is recorded of it. Results with one `turn_id` were
+    interleaved: rounds of one block belong together, except for a cell so slow that it had its
     `own_blocks`. `machine_before` and `machine_after` describe the machine around the rounds.
     `lost_connections` counts how often a device was lost while its cells were measured; the current round was
     then repeated. `load_ms` and `first_inference_ms` are medians over the rounds; `load` has them from

@@ -37,7 +37,7 @@ ACCURACY_COLUMNS = {
     "verdict": "`better`, `worse` or `undecided` (95 % for all rows together), or why it is not judged",
     "within_1pp": "true if it is shown to lose less than one percentage point",
     "smallest_loss": "the least loss that so many items can show",
-    "weights": "where the weights came from; with `random` ones an accuracy says nothing",
+    "weights": "where the weights came from; with `random` ones an accuracy means nothing",
 }
 
 

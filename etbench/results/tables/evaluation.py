@@ -38,7 +38,7 @@ RANDOM = "random"  # weights whose accuracy says nothing
 EVALUATED = (
     (
         f"{PREFIX}{{name}}",
-        "figure of the accuracy function; with `weights` of `random` it says nothing",
+        "figure of the accuracy function; with `weights` of `random` it means nothing",
         "higher",
     ),
     (f"{PREFIX}{{name}}{LOW}", "lower bound of its 95 % interval (Wilson), for a share of items", "higher"),

@@ -155,7 +155,7 @@ def accuracies(frame: pd.DataFrame) -> list[str]:
 
 
 def _weighed(frame: pd.DataFrame) -> list[str]:
-    """Return those columns and whose they are: a figure of random weights says nothing."""
+    """Return those columns and whose they are: a figure of random weights means nothing."""
     names = accuracies(frame)
     return [*names, "weights"] if names else []
 
@@ -197,9 +197,9 @@ def base_delegate(frame: pd.DataFrame) -> str:
 def rank(frame: pd.DataFrame) -> pd.DataFrame:
     """Order the measured cells by their median latency alone: overall, and within each model.
 
-    `etbench.results.decide` says whether the first cell of a model is shown to be the fastest. The conditions
-    in which cells of a model differ, such as machine, threads and weights, and the overrides that were
-    varied, are columns too.
+    `etbench.results.decide` returns whether the first cell of a model is shown to be the fastest. The
+    conditions in which cells of a model differ, such as machine, threads and weights, and the overrides that
+    were varied, are columns too.
     """
     measured = measured_cells(frame).sort_values(METRIC, kind="stable")
     figures = [METRIC, *INTERVAL, "pte_bytes", "sqnr_db", *_weighed(measured)]

@@ -300,7 +300,7 @@ COLUMNS = (
     ),
     Column("warmup", "warmup inferences per round", lambda result: result.warmup),
     Column("truncated", "true if max_seconds left no time for all runs", lambda result: result.truncated),
-    Column("turn_id", "equal for cells measured in turn (interleaved)", lambda result: result.turn_id),
+    Column("turn_id", "equal for cells that were interleaved", lambda result: result.turn_id),
     Column("own_blocks", "true if too slow to be interleaved with fast cells", lambda r: r.own_blocks),
     Column("threads", "threads of the runtime", lambda result: result.environment.threads),
     Column(

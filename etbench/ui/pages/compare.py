@@ -89,7 +89,7 @@ class _Compare:
         self.offering = False
 
     def note_fault(self, reason: str) -> None:
-        """Say why the results cannot be compared, instead of showing them."""
+        """Show why the results cannot be compared, instead of the results."""
         self.offering = False
         self.place.clear()
         with self.place:

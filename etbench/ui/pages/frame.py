@@ -58,7 +58,7 @@ def page_frame(current: str) -> Iterator[None]:
 
 
 def cannot_be_shown(what: str, reason: str) -> None:
-    """Say in a box why a part of the page is missing."""
+    """Explain in a box why a part of the page is missing."""
     with card(what):
         words(f"cannot be shown: {reason}")
 

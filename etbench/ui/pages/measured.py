@@ -41,7 +41,7 @@ def _accuracy(result: Result) -> Iterator[tuple[str, str]]:
         if low is not None and high is not None:
             bounds = (accuracy_text(end, is_share=True) for end in (low, high))
             text = f"{text}, 95 % {' to '.join(bounds)}"
-        yield name, f"{text} (random weights: it says nothing)" if result.weights == RANDOM else text
+        yield name, f"{text} (random weights: it means nothing)" if result.weights == RANDOM else text
 
 
 def _verdict(result: Result) -> Iterator[tuple[str, str]]:
@@ -49,7 +49,7 @@ def _verdict(result: Result) -> Iterator[tuple[str, str]]:
         return
     cell = result.in_turn.comparison
     bounds = "" if cell.low is None else f", 95 % {cell.interval}"
-    yield "against baseline", f"{cell.words}: {cell.ratio:.3f} times as long{bounds}, in turn"
+    yield "against baseline", f"{cell.words}: {cell.ratio:.3f} times as long{bounds}, interleaved"
     yield "baseline", f"{result.in_turn.base_file} ({cell.base_ms:.4g} ms; {result.in_turn.base_program})"
 
 

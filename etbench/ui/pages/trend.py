@@ -95,7 +95,7 @@ class _Trend:
                     )
 
     def note_fault(self, reason: str) -> None:
-        """Say why there is nothing to show."""
+        """Explain why there is nothing to show."""
         self.levels.clear()
         with self.levels:
             cannot_be_shown("The trend", reason)

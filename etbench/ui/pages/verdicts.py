@@ -33,7 +33,7 @@ ALLOWED = ("versions", "settings")  # two machines are never in one ratio
 
 
 class Verdicts:
-    """Lets the user choose base and new, and shows what became faster or slower."""
+    """Lets the user choose baseline and new results, and shows what became faster or slower."""
 
     def __init__(self, library: Library) -> None:
         self.library = library
@@ -42,7 +42,7 @@ class Verdicts:
                 ui.select([], label=label, on_change=self.show)
                 .classes("w-full")
                 .props("outlined dense options-dense")
-                for label in ("Base", "New")
+                for label in ("Baseline", "New")
             )
         self.across = ui.checkbox(
             "Include results of other versions, threads or runners", on_change=self.show
@@ -50,7 +50,7 @@ class Verdicts:
         self.place = ui.column().classes("w-full gap-2")
         self.latest = Latest(self.place)
         with self.place:
-            words("Choose a base folder and a new folder.")
+            words("Choose the baseline and the new folder.")
 
     def offer(self) -> None:
         """Offer the folders of the library."""
@@ -126,7 +126,7 @@ def _put(found: Comparison) -> None:
         )
         for cell in found.cells
     ]
-    table(["cell", "decision", "verdict", "base ms", "new ms", "ratio", "95 %"], rows, numbers=4)
+    table(["cell", "decision", "verdict", "baseline ms", "new ms", "ratio", "95 %"], rows, numbers=4)
     if rule := family_rule(found.cells):
         words(f"{rule}.")
     for line in beside_the_table(found):

@@ -104,10 +104,7 @@ def test_one_run_of_each_is_not_decided_and_the_command_that_would_is_named(make
     assert (cell.how, cell.verdict, cell.decision) == ("separate runs", "inconclusive", "undecided")
     assert (cell.low, cell.high) == (None, None)
     against = """'compare_to="outputs/old one"'"""  # quoted for Hydra, and that for a shell
-    assert cell.advice == (
-        "one run of each does not show how far apart runs of one program are; "
-        f"measure them in turn: python -m etbench model=timm model.id=resnet18 {against}"
-    )
+    assert cell.advice.endswith(f": python -m etbench model=timm model.id=resnet18 {against}")
 
 
 @pytest.mark.parametrize(
@@ -180,7 +177,7 @@ def test_runs_of_one_hour_do_not_show_how_far_apart_runs_are_a_week_later(make_r
 def test_a_command_that_may_not_work_is_not_given(command: list[str], make_result: MakeResult) -> None:
     base, near = make_result(rounds=_rounds(10.0)), make_result(rounds=_rounds(11.0, seed=1), command=command)
     (cell,) = compare_results([base], [near], threshold=0.05, base_path="base").cells
-    assert cell.advice.endswith("; measure them in turn: repeat the command of NEW with compare_to=base")
+    assert cell.advice.endswith(" repeat the command of NEW with compare_to=base")
 
 
 def test_summaries_and_single_rounds_get_a_ratio_and_no_verdict(make_result: MakeResult) -> None:

@@ -75,7 +75,7 @@ def test_a_tail_is_not_compared_with_that_of_a_separate_run(make_result: MakeRes
     pair = (_with_tail(make_result, 1.0, turn_id="s"), _with_tail(make_result, 1.7))
     with pytest.raises(EtbenchError, match="resnet18 fp32 xnnpack: the two sides were not") as raised:
         check_conditions([parse_condition("p99_bound>+5%")], [pair])
-    assert raised.value.hint == "measure NEW with compare_to=<BASE> and repeat.tail=p99"
+    assert "compare_to=" in raised.value.hint and "repeat.tail=p99" in raised.value.hint
 
 
 def test_a_tail_that_the_samples_do_not_bound_is_neither_met_nor_passed(make_result: MakeResult) -> None:
@@ -83,7 +83,7 @@ def test_a_tail_that_the_samples_do_not_bound_is_neither_met_nor_passed(make_res
     pair = (_with_tail(make_result, 1.0), _with_tail(make_result, 1.0, rounds=few))
     with pytest.raises(EtbenchError, match="cannot be decided for resnet18 fp32 xnnpack") as raised:
         check_conditions([parse_condition("p99_bound>+5%")], [pair])
-    assert raised.value.hint == "measure BASE and NEW with repeat.tail=p99"
+    assert "repeat.tail=p99" in raised.value.hint
 
 
 def test_a_finding_fails_a_cell_whose_baseline_does_not_have_it(make_result: MakeResult) -> None:
@@ -111,7 +111,7 @@ def test_a_faulty_condition_names_what_there_is(text: str, message: str) -> None
 
 
 def test_a_condition_that_could_never_fail_is_an_error(make_result: MakeResult) -> None:
-    with pytest.raises(EtbenchError, match="no cell of BASE has peak_memory_bytes"):
+    with pytest.raises(EtbenchError, match=r"can never fail: .*peak_memory_bytes"):
         check_conditions([parse_condition("peak_memory_bytes>1%")], [(make_result(), make_result())])
 
 

@@ -111,7 +111,7 @@ def test_another_baseline_than_the_one_it_was_measured_with_is_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     new = measure(1.12, **other)
-    with pytest.raises(EtbenchError, match=r"resnet18 fp32 xnnpack was measured in turn with old/a\.json of"):
+    with pytest.raises(EtbenchError, match=r"resnet18 fp32 xnnpack .* with old/a\.json of"):
         compare_results([base], [new], threshold=0.05)
     (cell,) = compare_results([base], [new], threshold=0.05, across=ACROSS).cells
     assert (cell.how, cell.decision) == ("separate runs", "undecided")
@@ -122,7 +122,7 @@ def test_another_baseline_than_the_one_it_was_measured_with_is_named(
     command = ["compare", str(tmp_path / "base"), str(tmp_path / "new"), "--across", ",".join(ACROSS)]
     for form in ("table", "markdown"):
         assert main([*command, "--format", form]) == 4
-        assert f"was measured in turn with another baseline: {cell.measured_with}" in capsys.readouterr().out
+        assert f"another baseline: {cell.measured_with}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -48,13 +48,13 @@ def test_everything(everything: list[Result]) -> None:
     said = _said(*everything)
     assert said.lead == "7 of 9 cells were measured: 5 models, 3 precisions, 2 delegates."
     points = {point.title: point.lines for point in said.points}
-    assert points["Fastest"] == [
-        "resnet18 int8 xnnpack, 4 ms, significantly faster than all others (95 % for all models together, or "
-        "more than twice as fast as those not measured in turn)."
-    ]
-    assert points["Lowest median latency"] == [
-        "mobilenet_v2 int8 xnnpack, 1.2 ms, which was not measured in turn with all others that are close."
-    ]
+    (fastest,) = points["Fastest"]
+    assert fastest.startswith(
+        "resnet18 int8 xnnpack, 4 ms, significantly faster than all others (95 % for all"
+    )
+    assert "more than twice as fast" in fastest and "not interleaved" in fastest
+    (lowest,) = points["Lowest median latency"]
+    assert lowest.startswith("mobilenet_v2 int8 xnnpack, 1.2 ms, ") and "not interleaved" in lowest
     assert (
         points["Smallest"][0] == "int8 on xnnpack for both models: 4 MB (mobilenet_v2) to 10 MB (resnet18)."
     )
@@ -148,12 +148,11 @@ def test_every_level_is_called_known_only_if_every_measured_cell_shows_it(make_r
 
 def test_a_lead_over_a_cell_of_another_run_is_not_judged_unless_it_is_far(make_result: MakeResult) -> None:
     first = make_result(precision="int8", rounds=steady(10.0))
-    assert _points(first, make_result(rounds=steady(12.0)))["Lowest median latency"] == [
-        "resnet18 int8 xnnpack, 10 ms, which was not measured in turn with all others that are close."
-    ]
+    (lowest,) = _points(first, make_result(rounds=steady(12.0)))["Lowest median latency"]
+    assert lowest.startswith("resnet18 int8 xnnpack, 10 ms, ") and "not interleaved" in lowest
     alone = _points(first, make_result(rounds=steady(30.0)))["Fastest"][0]
     assert "significantly faster than all" in alone
-    assert "more than twice as fast as those not measured in turn" in alone
+    assert "more than twice as fast" in alone and "not interleaved" in alone
 
 
 def test_of_equal_cells_one_is_ahead_in_at_most_5_of_100_reports(make_result: MakeResult) -> None:
@@ -170,10 +169,9 @@ def test_of_equal_cells_one_is_ahead_in_at_most_5_of_100_reports(make_result: Ma
 
 def test_a_model_with_one_cell_has_no_second(make_result: MakeResult) -> None:
     cells = [make_result(p50=4.0, rounds=steady(4.0), precision="int8"), make_result(rounds=steady(10.0))]
-    assert _points(*cells, make_result("alone"))["Fastest"] == [
-        "resnet18 int8 xnnpack, 4 ms, significantly faster than all others (95 %, or more than twice as fast "
-        "as those not measured in turn)."
-    ]
+    (fastest,) = _points(*cells, make_result("alone"))["Fastest"]
+    assert fastest.startswith("resnet18 int8 xnnpack, 4 ms, significantly faster than all others (95 %, or ")
+    assert "more than twice as fast" in fastest
     several = _points(make_result("alone"), make_result("other", p50=2.0))
     assert several["Latency"] == [
         "One cell for each model: 2 ms (other fp32 xnnpack) to 10 ms (alone fp32 xnnpack)."
