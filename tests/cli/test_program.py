@@ -138,6 +138,7 @@ def test_a_dry_run_lists_the_cells_and_writes_nothing(tmp_path: Path) -> None:
     assert rows["tiny int8 picky"].rstrip().endswith("skipped: this test says so")
     assert "4 cells: 3 to build, 3 to time" in text
     assert "3 builds without a recorded time, 60 s assumed for each" in text
+    assert f"about 180 MB in {tmp_path / 'cache'}: 3 programs of unknown size, 60 MB assumed for each" in text
     assert not HEAVY & modules
     assert not list(tmp_path.iterdir())
 
