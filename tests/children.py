@@ -52,6 +52,11 @@ def _handle(ask: Ask, emit: OnEvent, send: Callable[[Struct], None]) -> Answer:
             os.write(_channel(), b"\x00\x01 no message\n")
         elif ask.what == "answer twice":
             os.write(_channel(), b'{"message_type":"answer","request":1,"body":{"text":"before its end"}}\n')
+        elif ask.what == "answer without a number":
+            os.write(_channel(), b'{"message_type":"answer","body":{"text":"of a fork"}}\n')
+        elif ask.what == "fail without a number":
+            failure = b'"stage":"time","kind":"KeyError","message":"no turn","hint":"","traceback":""'
+            os.write(_channel(), b'{"message_type":"failure",' + failure + b"}\n")
         elif ask.what == "fork in a stage":
             return _forked()
         elif ask.what == "daemon":

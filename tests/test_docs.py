@@ -206,6 +206,21 @@ def test_the_folders_of_the_tree_are_there() -> None:
         assert (ROOT / name.replace("<group>/", "")).exists(), name
 
 
+def test_the_packages_in_the_tree_are_those_on_the_disk() -> None:
+    found = {path.parent.relative_to(ROOT / "etbench") for path in (ROOT / "etbench").rglob("__init__.py")}
+    packages = found - {Path()}
+    tree = re.search(
+        r"^etbench/\n(.*?)^hydra_plugins/", CONTRIBUTING.replace("I/O", ""), re.MULTILINE | re.DOTALL
+    )
+    assert tree, "no tree"
+    entries = [
+        set(re.findall(r"(\w+)/", entry)) for entry in re.split(r"^  (?=\w)", tree[1], flags=re.MULTILINE)
+    ]
+    assert set().union(*entries) - {"conf"} == {package.name for package in packages}
+    for package in packages:
+        assert any({package.parts[0], package.name} <= entry for entry in entries), package
+
+
 def test_the_readme_example_of_a_model_of_ones_own_works_and_prints_what_it_shows(tmp_path: Path) -> None:
     _write(_blocks(README), tmp_path)
     files = re.sub(r"small_classifier(\(.*?\))?", _small_cnn, _blocks(GUIDE)["example_files.py"])

@@ -3,49 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from executorch.exir import schema
-from torch import Tensor
 
 from etbench.artifact import (
     Artifact,
-    DataSource,
-    DataUse,
     Delegation,
     TensorSpec,
     is_code,
     program_path,
 )
-from etbench.artifact.references import read_given, specs_of, write_references
+from etbench.artifact.references import write_references
+from etbench.builder.ready_file import adopt_file
+from etbench.builder.ready_inputs import described, inputs_of
 from etbench.builder.segments import read_program, read_segments
-from etbench.config import Model, Recipe
+from etbench.config import Recipe
 from etbench.config.component import instantiate
-from etbench.config.sections import InputSpec
-from etbench.data import crops, image_paths, photographs
 from etbench.errors import EtbenchError
 from etbench.events import Stages
-from etbench.models.inputs import ImageInputs, common_batch, shaped_inputs
 from etbench.models.ready import ReadyProgram
-from etbench.system.files import copy_regular, sha256
+from etbench.system.files import copy_regular
 
-__all__ = ["Given", "adopt", "described", "inputs_of"]
+__all__ = ["adopt"]
 
 METHOD = "forward"
-
-
-@dataclass(frozen=True)
-class Given:
-    """Inputs of a ready program, its outputs for them if they are known, and where they come from."""
-
-    inputs: Sequence[Sequence[Tensor]]
-    outputs: Sequence[Sequence[Tensor]]
-    data: str
-    source: DataSource
 
 
 def adopt(recipe: Recipe, folder: Path, stages: Stages) -> Artifact:
@@ -58,8 +42,6 @@ def adopt(recipe: Recipe, folder: Path, stages: Stages) -> Artifact:
     """
     model = recipe.model
     if recipe.delegate.executor:
-        from etbench.builder.ready_file import adopt_file
-
         return adopt_file(model, recipe.delegate.executor, folder, stages)
     with stages("load"):
         ready: ReadyProgram = instantiate(model.target, model.options, stage="load")
@@ -91,28 +73,6 @@ def adopt(recipe: Recipe, folder: Path, stages: Stages) -> Artifact:
     )
 
 
-def described(
-    given: Given, folder: Path, outputs: list[TensorSpec], delegation: Delegation | None, stages: Stages
-) -> Artifact:
-    """Return the description of a program that was built elsewhere, with no memory planned for it."""
-    path = program_path(folder)
-    return Artifact(
-        pte_bytes=path.stat().st_size,
-        sha256=sha256(path),
-        arena_bytes=0,
-        batch=common_batch(given.inputs[0]),
-        inputs=specs_of(given.inputs[0]),
-        outputs=outputs,
-        references=len(given.outputs),
-        weights="in the program",
-        data=given.data,
-        logits_axis=None,
-        delegation=delegation,
-        build_s=stages.seconds,
-        data_use=DataUse(source=given.source, calibrated_on=0, compared_on=len(given.outputs)),
-    )
-
-
 def _plan(path: Path) -> Any:
     plans = {plan.name: plan for plan in read_program(path).execution_plan}
     if METHOD not in plans:
@@ -122,35 +82,6 @@ def _plan(path: Path) -> Any:
             hint="etbench measures `forward`: export the program with a method of this name",
         )
     return plans[METHOD]
-
-
-def inputs_of(model: Model, ready: ReadyProgram, wanted: Sequence[TensorSpec]) -> Given:
-    """Return the inputs that the user gave or specified, or else one batch that is made as the program wants.
-
-    Raises:
-        EtbenchError: of stage ``reference`` if a size or a dtype is not known.
-
-    """
-    if ready.reference:
-        return Given(*read_given(ready.reference), f"the inputs in {ready.reference.name}", "file")
-    inputs = shaped_inputs(model.inputs or [_asked(spec, number) for number, spec in enumerate(wanted)])
-    if isinstance(inputs, ImageInputs):
-        batch = inputs.encode(crops(photographs(image_paths(None)), inputs.batch, seed=0))
-        data = f"photographs of scikit-learn (CC BY 2.0); {inputs.description}"
-        return Given([batch], [], data, "images")
-    return Given([inputs.tensors], [], inputs.description, "made_up")  # type: ignore[union-attr]  # shapes never make sentences
-
-
-def _asked(spec: TensorSpec, number: int) -> InputSpec:
-    try:
-        return msgspec.convert(msgspec.to_builtins(spec), InputSpec)
-    except msgspec.ValidationError as error:
-        raise EtbenchError(
-            f"input {number} of the program is {spec.dtype} {spec.shape}: {error}",
-            stage="reference",
-            hint="set model.inputs=[{shape: [...], dtype: ...}], or provide the inputs in a file: "
-            "model.reference=<.safetensors or .npz>",
-        ) from error
 
 
 def _spec(value: Any, number: int) -> TensorSpec:

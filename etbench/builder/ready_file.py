@@ -7,7 +7,7 @@ from pathlib import Path
 from etbench.artifact import Artifact, is_code, program_path
 from etbench.artifact.openvino_file import pack_model
 from etbench.artifact.references import write_references
-from etbench.builder.ready import described, inputs_of
+from etbench.builder.ready_inputs import described, inputs_of
 from etbench.config import Model
 from etbench.config.component import instantiate
 from etbench.errors import EtbenchError

@@ -11,6 +11,7 @@ import msgspec
 from etbench.builder.cache import Cache, cache_folder, recipe_key
 from etbench.builder.pool import UNKNOWN_S
 from etbench.builder.times import BuildTimes
+from etbench.cli.program_sizes import UNKNOWN_BYTES, ProgramSizes
 from etbench.config import Cell
 from etbench.errors import ConfigError
 from etbench.events import Event
@@ -19,6 +20,7 @@ from etbench.preflight.grid import expanded
 from etbench.redaction import without_secrets
 from etbench.results.files.store import read_results
 from etbench.results.schema.names import cell_words
+from etbench.results.tables.numbers import data_size
 from etbench.sweep.eta import Estimate
 from etbench.sweep.manifest import accuracy_changed
 from etbench.terminal.fitting import Column, print_table
@@ -28,7 +30,6 @@ from etbench.text import counted, seconds_text
 __all__ = ["Planned", "plan", "print_plan"]
 
 COLUMNS = (Column("cell", wraps=True), Column("program", wraps=True), Column("then", wraps=True))
-MB = 1e6
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Planned:
         builds: whether it is built.
         measures: whether it is timed.
         bytes: size of the program, if one of this recipe or name is known.
+        guessed: size that other programs of the model suggest, if it is not known.
         last_s: how long its last build took, if that was recorded.
 
     """
@@ -52,6 +54,7 @@ class Planned:
     builds: bool = False
     measures: bool = False
     bytes: int | None = None
+    guessed: float | None = None
     last_s: float | None = None
 
 
@@ -86,7 +89,7 @@ def plan(cells: Sequence[Cell], folder: Path) -> list[Planned]:
     cache = None
     if first.enabled:
         cache = Cache(cache_folder(first.dir), int(first.max_gb * 1e9), shared=first.shared)
-    sizes = {entry.name: entry.artifact.pte_bytes for entry in reversed(cache.entries())} if cache else {}
+    sizes = ProgramSizes(cache.entries() if cache else ())
     times = BuildTimes(cache_folder(first.dir))
     seen: dict[bytes, str] = {}
     planned = []
@@ -101,7 +104,7 @@ def plan(cells: Sequence[Cell], folder: Path) -> list[Planned]:
 
 
 def _wanted(
-    cell: Cell, cache: Cache | None, sizes: dict[str, int], times: BuildTimes, seen: dict[bytes, str]
+    cell: Cell, cache: Cache | None, sizes: ProgramSizes, times: BuildTimes, seen: dict[bytes, str]
 ) -> Planned:
     reason = cell.no_runtime()
     then = reason or "timed"  # the reason begins with what is still done
@@ -123,7 +126,14 @@ def _wanted(
     words = f"to build: {changed}" if changed else "to build"
     words = words if seconds is None else f"{words}, {seconds_text(seconds)} last time"
     return Planned(
-        cell, words, then, builds=True, measures=not reason, bytes=sizes.get(cell.stem), last_s=seconds
+        cell,
+        words,
+        then,
+        builds=True,
+        measures=not reason,
+        bytes=sizes.last(cell),
+        guessed=sizes.guess(cell),
+        last_s=seconds,
     )
 
 
@@ -147,19 +157,8 @@ def _summary(planned: Sequence[Planned]) -> list[str]:
     if builds or measured:
         lines[0] += f"; about {seconds_text(_seconds(planned))} in all"
     if builds:
-        lines.append(_build_times(planned))
+        lines += [_build_times(planned), _disk(builds)]
     settings = planned[0].cell.cache
-    if builds:
-        known = [one.bytes for one in builds if one.bytes is not None]
-        unknown = len(builds) - len(known)
-        sizes = [f"{sum(known) / MB:.1f} MB of programs"] if known else []
-        sizes += [f"{counted(unknown, 'program')} of unknown size"] if unknown else []
-        where = (
-            f"in {cache_folder(settings.dir)}"
-            if settings.enabled
-            else "during the run, because the cache is off"
-        )
-        lines.append(f"disk: {' and '.join(sizes)} {where}")
     if settings.enabled and settings.remote:
         lines.append(f"the remote cache {without_secrets(settings.remote)} was not checked")
     return lines
@@ -176,6 +175,26 @@ def _build_times(planned: Sequence[Planned]) -> str:
     builders = Estimate([one.cell for one in planned]).builders
     at_once = f"; {builders} programs are built at once" if min(builders, len(builds)) > 1 else ""
     return f"build times: {', '.join(parts)}{at_once}"
+
+
+def _disk(builds: Sequence[Planned]) -> str:
+    """Return how much the programs take, where, and for how many of them that is a guess."""
+    known = [one.bytes for one in builds if one.bytes is not None]
+    guessed = [one.guessed for one in builds if one.bytes is None and one.guessed is not None]
+    unknown = len(builds) - len(known) - len(guessed)
+    total = sum(known) + sum(guessed) + unknown * UNKNOWN_BYTES
+    parts = [f"{counted(len(known), 'program')} as large as the last one"] if known else []
+    if guessed:
+        parts.append(f"{counted(len(guessed), 'program')} guessed from others of the same model")
+    if unknown:
+        parts.append(
+            f"{counted(unknown, 'program')} of unknown size, {data_size(UNKNOWN_BYTES)} assumed for each"
+        )
+    settings = builds[0].cell.cache
+    where = (
+        f"in {cache_folder(settings.dir)}" if settings.enabled else "during the run, because the cache is off"
+    )
+    return f"disk: about {data_size(total)} {where}: {', '.join(parts)}"
 
 
 def _seconds(planned: Sequence[Planned]) -> float:

@@ -40,7 +40,9 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the options; the overrides are checked and composed elsewhere."""
     options: argparse.ArgumentParser = get_args_parser()
     options.prog = "etbench run"
-    options.add_argument(DRY_RUN, action="store_true", help="list what would be done, without doing it")
+    own = options.add_argument_group("etbench", conflict_handler="resolve")  # replaces options of Hydra
+    own.add_argument(DRY_RUN, action="store_true", help="list what would be done, without doing it")
+    own.add_argument("--version", action="store_true", help="print the versions of etbench and its libraries")
     return options
 
 
@@ -57,6 +59,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def _main(arguments: list[str]) -> int:
     args = parsed(parser(), arguments)
+    if args.version:
+        from etbench.cli.about import version_text
+
+        sys.stdout.write(version_text())
+        return 0
     if args.help and not (args.config_path or args.experimental_rerun):
         from etbench.cli.run_help import help_text
 
@@ -67,7 +74,8 @@ def _main(arguments: list[str]) -> int:
     try:
         checked = check_command_line(resuming([text for text in arguments if text != DRY_RUN]))
     except ConfigError as error:
-        raise EtbenchError("\n".join([error.message, *hints(args.overrides)]), stage="config") from error
+        said = [error.message, *hints(args.overrides, error.faults)]
+        raise EtbenchError("\n".join(said), stage="config") from error
     if args.dry_run:
         from etbench.cli.dry_run import print_plan
 

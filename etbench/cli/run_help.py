@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from omegaconf import OmegaConf
 from etbench.preflight.compose import option_names
 from etbench.preflight.grid import composed
 from etbench.preflight.hydra_config import conf_dir
+from etbench.preflight.override_text import options_text
 
 __all__ = ["commented", "comments_of", "help_text", "keyed_lines", "sentences"]
 
@@ -62,7 +62,7 @@ def help_text(overrides: Sequence[str], *, config_dir: str | None, name: str | N
     base = next(path for root in roots if (path := root / f"{name or 'config'}.yaml").is_file())
     return HELP.format(
         groups="\n".join(
-            f"{group}: {folded(option_names(group, config_dir=config_dir))}"
+            f"{group}: {options_text(option_names(group, config_dir=config_dir))}"
             for group in groups
             if group != "hydra"
         ),
@@ -97,13 +97,6 @@ def commented(values: str, base: str, choices: dict[str, str | None], texts: dic
 
 def _beside(line: str, comment: str) -> str:
     return f"{line:<{COLUMN}}  # {comment}"
-
-
-def folded(options: Sequence[str]) -> str:
-    """List the options of a group; for a folder in it, only how many it has."""
-    inside = Counter(option.partition("/")[0] for option in options if "/" in option)
-    folders = [f"{folder}/… ({count})" for folder, count in inside.items()]
-    return ", ".join([*(option for option in options if "/" not in option), *folders])
 
 
 def _files(roots: Sequence[Path], group: str, option: str) -> Iterator[Path]:

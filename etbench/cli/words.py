@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from etbench.cli.commands import COMMANDS
-from etbench.config import Cell
 from etbench.errors import closest
 
 __all__ = ["hint", "hints"]
@@ -20,11 +19,17 @@ def hint(word: str) -> str:
     return f"; did you mean {typed[near]!r}?" if near else f"; there are: {', '.join(COMMANDS)}"
 
 
-def hints(arguments: Sequence[str]) -> Iterator[str]:
-    """Yield a sentence about each word of a run's command line that looks like a subcommand."""
+def hints(arguments: Sequence[str], faults: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence about each refused word of a run's command line that looks like a subcommand.
+
+    Args:
+        arguments: the words, of the form key=value.
+        faults: what is wrong with them, each beginning with its word: keys can have the name of a subcommand.
+
+    """
     for text in arguments:
         name, assigned, _ = text.partition("=")
-        if name in COMMANDS and not (assigned and name in Cell.__struct_fields__):
+        if name in COMMANDS and any(fault.startswith((f"{name}=", f"{name}:")) for fault in faults):
             how = "without `=`" if assigned else "as the first word"
             yield f"the subcommand is written {how}: etbench {name} …"
 

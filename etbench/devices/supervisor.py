@@ -13,12 +13,12 @@ import signal
 import subprocess
 import sys
 import threading
-
-import msgspec
+from functools import partial
 
 from etbench.errors import EtbenchError
 from etbench.events import Event
 from etbench.host.measuring_lock import OTHERS_TURN, turn_to_measure
+from etbench.system.channel import Channel
 from etbench.system.exits import SIGNALS_FROM
 from etbench.system.messages import Failed
 
@@ -29,17 +29,20 @@ BEAT_S = 5.0  # between two heartbeats
 SILENCE_S = 6 * BEAT_S
 LOST = 3  # exit status after a lost connection
 
+_WAITS = Event(kind="progress", stage="time", message=OTHERS_TURN.format("that machine"))
+
 
 def main() -> None:
     """Wait for the lock of this machine, then run the worker until either end closes."""
+    channel = Channel(os.dup(1))
     requests, inlet = os.pipe()
     ending = _Ending()
     threading.Thread(target=_pass_on, args=(inlet, ending), daemon=True).start()
     with contextlib.ExitStack() as turn:
         try:
-            turn.enter_context(turn_to_measure(_say_waiting))
+            turn.enter_context(turn_to_measure(partial(channel.send, _WAITS)))
         except EtbenchError as error:
-            _say(Failed.of(error))
+            channel.send(Failed.of(error))
             os._exit(1)
         child = subprocess.Popen([sys.executable, "-m", WORKER], stdin=requests, start_new_session=True)
         ending.group = child.pid
@@ -70,15 +73,6 @@ def _pass_on(inlet: int, ending: _Ending) -> None:
             with contextlib.suppress(BrokenPipeError):
                 os.write(inlet, line + b"\n")
     ending.now()
-
-
-def _say_waiting() -> None:
-    _say(Event(kind="progress", stage="time", message=OTHERS_TURN.format("that machine")))
-
-
-def _say(message: Event | Failed) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
-    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

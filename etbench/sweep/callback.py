@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -64,7 +65,7 @@ class ResultsCallback(NewResultsCallback):
                 close_manifest(folder)
             with outliving_the_reader():
                 print_summary(result for _, result in results)
-                _print_decision([result for _, result in results])
+                _print_decision([result for _, result in results], folder)
             if results:
                 _write_tables(folder, config)
             _exit_by([result for _, result in results], config.get("compare_to"))
@@ -83,15 +84,22 @@ def _failing_aloud(folder: Path) -> Iterator[None]:
         sys.exit(FAILED)
 
 
-def _print_decision(results: Sequence[Result]) -> None:
-    """Print which cell of each model to ship, if a model has several."""
+def _print_decision(results: Sequence[Result], folder: Path) -> None:
+    """Print which cell of each model to ship, if there is a choice; one line if none is known."""
     from etbench.results.decision.decide import decide, has_choice
     from etbench.results.decision.rules import recorded_rules
+    from etbench.results.decision.words import why_unknown
     from etbench.terminal.decision import print_decision
 
-    if has_choice(results):
-        rules = recorded_rules([result.config for result in results])
-        print_decision(decide(results, rules), rules, unmeasured=False)
+    if not has_choice(results):
+        return
+    rules = recorded_rules([result.config for result in results])
+    answers = decide(results, rules)
+    if reasons := why_unknown(answers):
+        candidates = f"etbench decide {shlex.quote(str(folder))}"
+        print_line(f"no recommendation: {'; '.join(reasons)}; to list the candidates: {candidates}")
+    else:
+        print_decision(answers, rules, unmeasured=False)
 
 
 def _exit_by(results: Sequence[Result], compare_to: str | None = None) -> None:

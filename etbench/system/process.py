@@ -31,9 +31,6 @@ from etbench.system.printed import adding_printed
 
 __all__ = ["Worker", "worker"]
 
-LOOK_EVERY_S = 1.0  # whether a silent process is still there
-
-
 T = TypeVar("T")
 
 
@@ -76,7 +73,7 @@ class Worker:
                 start_new_session=True,
             )
         assert self._child.stdout is not None
-        self._lines = Lines(self._child.stdout.fileno())
+        self._lines = Lines(self._child.stdout.fileno(), lambda: not self.alive)
         self._in_shell = self._shell_talks = command is not None
         self._asked = 0
 
@@ -142,7 +139,7 @@ class Worker:
             left = None if deadline is None else deadline - time.monotonic()
             waits = [seconds for seconds in (left, silence_s) if seconds is not None]
             try:
-                line = self._next_line(min(waits, default=math.inf))
+                line = self._lines.next(min(waits, default=math.inf))
             except TimeoutError:
                 self.close()
                 raise self._timed_out(stage, timeout_s, silence_s) from None
@@ -160,7 +157,7 @@ class Worker:
                     f"the child process wrote {line[:80]!r}, which is not a message", stage=stage
                 ) from error
             self._shell_talks = False
-            if isinstance(message, Part | Answer | Failed) and message.request not in (self._asked, None):
+            if isinstance(message, Part | Answer | Failed) and not self._is_asked(message):
                 self.close()
                 raise EtbenchError(
                     f"the child process answered request {message.request} instead of {self._asked}",
@@ -185,25 +182,9 @@ class Worker:
             exit_status=code,
         )
 
-    def _next_line(self, wait_s: float) -> bytes | None:
-        """Return the next line; None at the end, which also comes if the process is gone and its pipe is not.
-
-        A library's own fork has the pipe, too, and Python does not know of it.
-
-        Raises:
-            TimeoutError: if nothing came in this time.
-
-        """
-        deadline = time.monotonic() + wait_s
-        while True:
-            alive, left = self.alive, deadline - time.monotonic()
-            try:
-                return self._lines.next(max(0.0, min(left, LOOK_EVERY_S)) if alive else 0.0)
-            except TimeoutError:
-                if not alive:
-                    return None
-                if left <= LOOK_EVERY_S:
-                    raise
+    def _is_asked(self, message: Part | Answer | Failed) -> bool:
+        """Return whether a message belongs to the last request; a child may fail before it has read one."""
+        return message.request == self._asked or (isinstance(message, Failed) and message.request is None)
 
     def _received(self, message: Failed | Answer, reply: type[T], stage: str) -> T:
         """Return the reply or raise the error that a message has, and end a process that would not go on."""

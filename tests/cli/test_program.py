@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from running import CONF, environment
 
+from etbench.cli.about import version_text
 from etbench.cli.commands import COMMANDS, LATER
 from etbench.cli.main import main
+from etbench.config import Cell
 
 HEAVY = {"torch", "executorch", "transformers", "pandas", "altair"}
 CALLS = """
@@ -66,6 +68,10 @@ def test_help_and_versions_import_nothing_heavy_and_each_subcommand_has_its_help
         (["reprot", "x"], "did you mean 'report'?"),
         (["resnet18"], "did you mean 'model=resnet18'?"),
         (["compare=a", "model=resnet18"], "etbench compare …"),
+        (["model=resnet18", "report=a"], "etbench report …"),
+        (["cache=a"], "etbench cache …"),
+        (["env=a"], "etbench env …"),
+        (["model=resnet18", "report", "a"], "etbench report …"),
         ([LATER[0], "x"], f"`etbench {LATER[0]}` does not exist yet"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -75,6 +81,25 @@ def test_a_word_that_is_no_subcommand_is_refused_with_what_was_meant(
 ) -> None:
     assert main(arguments) == 2
     assert expected in capsys.readouterr().err
+
+
+def test_each_subcommand_that_is_also_a_key_is_among_those_words() -> None:
+    assert COMMANDS.keys() & {*Cell.__struct_fields__} == {"report", "cache", "env"}
+
+
+def test_a_key_that_is_right_is_not_taken_for_a_subcommand(
+    capsys: pytest.CaptureFixture[str], _signals: None
+) -> None:
+    assert main(["env=null", "model=resnet81"]) == 2
+    assert "subcommand" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["run", "--version"], ["model=resnet18", "-m", "--version"]])
+def test_the_versions_are_those_of_etbench_anywhere_on_the_command_line_of_a_run(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], _signals: None
+) -> None:
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == version_text()
 
 
 @pytest.mark.parametrize(
@@ -113,6 +138,7 @@ def test_a_dry_run_lists_the_cells_and_writes_nothing(tmp_path: Path) -> None:
     assert rows["tiny int8 picky"].rstrip().endswith("skipped: this test says so")
     assert "4 cells: 3 to build, 3 to time" in text
     assert "3 builds without a recorded time, 60 s assumed for each" in text
+    assert f"about 180 MB in {tmp_path / 'cache'}: 3 programs of unknown size, 60 MB assumed for each" in text
     assert not HEAVY & modules
     assert not list(tmp_path.iterdir())
 

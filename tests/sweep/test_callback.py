@@ -56,7 +56,7 @@ def test_a_table_that_cannot_be_made_is_no_success(
         raise ZeroDivisionError("a fault of the tables")
 
     for name in ("print_summary", "_print_decision"):
-        monkeypatch.setattr(callback, name, lambda _: None)
+        monkeypatch.setattr(callback, name, lambda *_: None)
     monkeypatch.setattr("etbench.results.tables.aggregation.aggregate", broken)
     config = OmegaConf.create({"report": {"enabled": True}})
     with pytest.raises(SystemExit) as ended:
@@ -65,6 +65,25 @@ def test_a_table_that_cannot_be_made_is_no_success(
     printed, traceback = capsys.readouterr()
     assert "their tables could not be written: a fault of the tables" in printed
     assert "ZeroDivisionError" in traceback
+
+
+def test_an_answer_that_is_unknown_for_every_model_takes_one_line(
+    make_result: Callable[..., Result], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = [
+        make_result(model, precision) for model in ("resnet18", "gpt2") for precision in ("fp32", "int8")
+    ]
+    callback._print_decision(cells, tmp_path / "a sweep")
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 1
+    assert "the weights are random" in printed[0]
+    assert printed[0].endswith(f"etbench decide '{tmp_path / 'a sweep'}'")
+
+    trained = {"weights": "pretrained", "evaluation": {"top1": 0.8}}
+    known = [make_result("digits", precision, **trained) for precision in ("fp32", "int8")]
+    callback._print_decision([*cells, *known], tmp_path)
+    table = capsys.readouterr().out
+    assert all(f"\n{model}" in table for model in ("resnet18", "gpt2", "digits"))
 
 
 def _comparison(decision: str) -> CellComparison:

@@ -168,6 +168,16 @@ def test_the_answer_to_another_request_is_none(tmp_path: Path, monkeypatch: pyte
         assert not child.alive
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the child finds its pipe in /proc")
+def test_only_a_failure_needs_no_number(ask) -> None:
+    with pytest.raises(EtbenchError, match="answered request None instead of 1") as caught:
+        ask("answer without a number")
+    assert caught.value.kind == "Garbage"
+    with pytest.raises(EtbenchError, match="no turn") as caught:
+        ask("fail without a number")
+    assert (caught.value.stage, caught.value.kind) == ("time", "KeyError")
+
+
 def test_parts_come_before_the_answer(ask) -> None:
     parts: list[Answer] = []
     answer, _, _ = ask("parts", on_part=lambda body: parts.append(msgspec.json.decode(body, type=Answer)))

@@ -74,7 +74,7 @@ def answer_from(
         pipe: its descriptor.
         answer: the type of the answer.
         supervision: sets the time limit, and receives reports of progress.
-        is_gone: returns whether the process has ended: a fork of its own may keep the pipe open.
+        is_gone: returns whether the process has ended, see `Lines`.
 
     Returns:
         The answer, or None if there is none.
@@ -84,22 +84,18 @@ def answer_from(
         EtbenchError: what the process reported, or that it wrote something other than an answer.
 
     """
-    lines, begun = Lines(pipe), time.monotonic()
+    # Seldom, since looking at it takes time from what it measures.
+    lines, begun = Lines(pipe, is_gone, look_every_s=HEARTBEAT_S), time.monotonic()
     decoder = msgspec.json.Decoder(Message)
     last: Message | None = None
-    gone = False
     while True:
         left = begun + supervision.timeout_s - time.monotonic()
         if left <= 0:
             raise TimeoutError
         try:
-            line = lines.next(0.0 if gone else min(HEARTBEAT_S, left))
+            line = lines.next(min(HEARTBEAT_S, left))
         except TimeoutError:
-            if gone:
-                break
-            gone = is_gone()
-            if not gone:
-                supervision.waiting(time.monotonic() - begun)
+            supervision.waiting(time.monotonic() - begun)
             continue
         if line is None:
             break

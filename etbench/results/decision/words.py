@@ -23,6 +23,7 @@ __all__ = [
     "headline",
     "remarks",
     "rules_in_words",
+    "why_unknown",
 ]
 
 HEADER = ("model", "ship", "p50 ms", "± %", "x fp32", "accuracy", "SQNR", "size", "memory", "runner-up")
@@ -168,6 +169,13 @@ def _time_words(times: float) -> str:
     if times < 1:
         return f"{100 * (1 - times):.2g} % faster"
     return f"{100 * (times - 1):.2g} % slower" if times < 2 else f"{number(times)} times as long"
+
+
+def why_unknown(answers: Sequence[Answer]) -> list[str]:
+    """Return why the accuracy of every model is unknown, each reason once; nothing if one has an answer."""
+    if any(answer.answer != "accuracy unknown" for answer in answers):
+        return []
+    return list(dict.fromkeys(note for answer in answers for note in answer.notes))
 
 
 def remarks(answers: Sequence[Answer], *, unmeasured: bool = True) -> tuple[list[str], list[str]]:

@@ -6,16 +6,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 import torch
-import yaml
 from other_python import other_python
 from running import CONF, environment
+from shipped import shipped_models
 
-import etbench
 from etbench.builder.cache import fingerprint, recipe_key
 from etbench.config import Model
 from etbench.host import environment as environment_facts
@@ -29,9 +27,6 @@ cells = [compose(asked.split(), config_dir=sys.argv[1]) for asked in sys.argv[2:
 print(json.dumps([recipe_key(cell.recipe) for cell in cells]))
 assert not {"torch", "transformers", "tokenizers", "huggingface_hub", "timm"} & set(sys.modules)
 """
-SHIPPED = Path(etbench.__file__).parents[1] / "conf" / "model"
-SEVEN = ("resnet18", "mobilenet_v2", "efficientnet_b0", "segformer_b0", "distilbert", "clip_text", "gpt2")
-SOURCES = ("torchvision", "timm", "transformers", "causal_lm", "smollm2_135m")
 
 
 def _key(*overrides: str) -> str | None:
@@ -60,26 +55,21 @@ def test_the_key_is_the_same_in_another_process_that_imports_no_library_of_model
     assert keys[0] == _key(*asked[0].split())
 
 
-def _shipped(name: str) -> dict[str, Any]:
-    """Return the YAML of a model with what it takes from another; Hydra needs most of a second for each."""
-    own = yaml.safe_load((SHIPPED / f"{name}.yaml").read_text())
-    base, *_ = own.pop("defaults", [None])
-    taken = _shipped(base.removeprefix("/model/").removesuffix("@_here_")) if base else {}
-    return taken | own
-
-
-def test_each_model_that_is_shipped_has_a_key() -> None:
-    zoo = [f"zoo/{path.stem}" for path in (SHIPPED / "zoo").glob("*.yaml")]
-    assert len(zoo) > 50
+def test_each_model_that_is_shipped_has_a_key_of_its_own() -> None:
+    models = shipped_models("*.yaml") | shipped_models("zoo/*.yaml")
+    assert {"digits", "gpt2", "causal_lm"} < models.keys()
+    assert not {"custom", "exported", "file", "pte"} & models.keys()
     recipe = compose(["model=tiny"], config_dir=CONF).recipe
-    keys = {}
-    for name in (*SEVEN, *zoo, *SOURCES):
-        given = _shipped(name)
+    names: dict[str | None, list[str]] = {}
+    for name, given in models.items():
         options = {key: value for key, value in given.items() if key not in Model.__struct_encode_fields__}
         model = msgspec.structs.replace(recipe.model, target=given["_target_"], options=options)
-        keys[name] = recipe_key(msgspec.structs.replace(recipe, model=model))
-    assert [name for name, key in keys.items() if key is None] == []
-    assert len({keys[name] for name in (*SEVEN, *zoo)}) == len(SEVEN) + len(zoo)
+        key = recipe_key(msgspec.structs.replace(recipe, model=model))
+        names.setdefault(key, []).append(name)
+    assert names.pop(None, []) == []
+    # A file without a name of its own takes any id, and its default may be a model that has a file, too.
+    named = ([name for name in same if models[name]["name"]] for same in names.values())
+    assert [same for same in named if len(same) > 1] == []
 
 
 @pytest.mark.parametrize(
