@@ -130,7 +130,7 @@ def cli_page() -> str:
         "",
         "`etbench` and `python -m etbench` are the same program. A first word that is not a subcommand is an "
         "override of `run`: `etbench model=resnet18`. `etbench --version` prints the versions of etbench and "
-        "of the libraries that it measures with; so does `--version` anywhere among the arguments of `run`.",
+        "of the libraries that it measures with, also when it stands among the arguments of `run`.",
         "",
         "| subcommand | meaning |",
         "|---|---|",
