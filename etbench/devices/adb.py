@@ -19,7 +19,7 @@ from etbench.devices.lost_connections import LostConnections
 from etbench.devices.sending import missing_there, send
 from etbench.errors import EtbenchError
 from etbench.host.adb import Adb, find_device
-from etbench.host.remote import Remote
+from etbench.host.remote import RemoteRunner
 from etbench.host.shell_facts import shell_cores
 from etbench.measure.protocol import MeasureRequest
 from etbench.system.process import Worker
@@ -63,7 +63,7 @@ class Android:
             msgspec.structs.replace(
                 subject,
                 threads=subject.threads or cores,
-                remote=Remote(shell=adb, runner=runner, folder=folder, affinity=request.affinity),
+                remote=RemoteRunner(shell=adb, runner=runner, folder=folder, affinity=request.affinity),
             )
             for subject, folder in zip(request.subjects, folders[1:], strict=True)
         ]

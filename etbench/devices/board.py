@@ -25,8 +25,8 @@ from etbench.devices.supervisor import BEAT_S
 from etbench.errors import EtbenchError
 from etbench.host.board_facts import board_environment
 from etbench.host.environment import Environment
-from etbench.host.measuring_lock import OTHERS_TURN
-from etbench.host.remote import Remote
+from etbench.host.measuring_lock import WAITING
+from etbench.host.remote import RemoteRunner
 from etbench.host.shell import last_line
 from etbench.host.ssh import SSH_FAILED, Ssh
 from etbench.measure.protocol import MeasureRequest
@@ -64,7 +64,7 @@ class BoardHost:
         self._tell = tell
         self._ssh = ssh_of(device)
         self._shared = ssh_of(device, control if shares else "")  # while the lock is held
-        self._remote = Remote(shell=self._shared, runner="", folder="", executorch=runner.executorch)
+        self._remote = RemoteRunner(shell=self._shared, runner="", folder="", executorch=runner.executorch)
         self._lost = LostConnections(f"connection to {device.host}", device.retries, tell)
 
     def prepared(self, request: MeasureRequest) -> MeasureRequest:
@@ -206,7 +206,7 @@ class BoardHost:
             if said == "ready":
                 return
             if said == "waiting":
-                self._tell(OTHERS_TURN.format(self._device.host))
+                self._tell(WAITING.format(self._device.host))
         status = process.wait()
         if status == 1 and said.startswith("cannot take the lock"):
             raise EtbenchError(

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from etbench.errors import EtbenchError
-from etbench.host.measuring_lock import OTHERS_TURN, turn_to_measure
+from etbench.host.measuring_lock import WAITING, measuring_lock
 from etbench.measure.protocol import MeasureRequest
 from etbench.system.process import Worker, worker
 
@@ -37,7 +37,10 @@ class Host:
         measuring process' own interpreter too: a forked round and a spawned one are not compared. They stay
         in common blocks, since the start of an interpreter alone would make most of them slow.
         """
-        pythons = {subject.elsewhere.python if subject.elsewhere else None for subject in request.subjects}
+        pythons = {
+            subject.other_interpreter.python if subject.other_interpreter else None
+            for subject in request.subjects
+        }
         if len(pythons) == 1:
             (self._python,) = pythons
             return request
@@ -92,7 +95,7 @@ def turn_of(machine: str, name: str, tell: Callable[[str], None]) -> Iterator[No
     """Hold the lock of a machine; see `worker_in_turn`."""
 
     def waiting() -> None:
-        tell(OTHERS_TURN.format(name))
+        tell(WAITING.format(name))
 
-    with turn_to_measure(waiting, machine):
+    with measuring_lock(waiting, machine):
         yield

@@ -178,7 +178,7 @@ class SshHost:
                     for line in process.stdout:
                         last = line.decode(errors="replace").strip()
                         if last == store.WAITING:
-                            self._tell(measuring_lock.OTHERS_TURN.format(self._device.host))
+                            self._tell(measuring_lock.WAITING.format(self._device.host))
                         elif last == store.READY:
                             if feed:
                                 feed(process.stdin)

@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from etbench.errors import EtbenchError
-from etbench.host.measuring_lock import turn_to_measure
+from etbench.host.measuring_lock import measuring_lock
 
 WAITING, READY = "waiting", "ready"  # lines on standard output, before the answer
 SILENCE_S = 60.0  # of a sender; a dead connection must not keep the lock for measuring
@@ -113,7 +113,7 @@ def main(what: str, folder: str, *rest: str) -> None:
     """Run a command; if it has entries, wait until no etbench measures here, which it would disturb."""
     root = Path(folder).expanduser().resolve()
     try:
-        with turn_to_measure(lambda: _say(WAITING)) if rest[1:] else nullcontext():
+        with measuring_lock(lambda: _say(WAITING)) if rest[1:] else nullcontext():
             _say(READY)
             if what == "look":
                 _say(json.dumps(look(root, rest[0].split(","), rest[1:])))

@@ -17,7 +17,7 @@ from functools import partial
 
 from etbench.errors import EtbenchError
 from etbench.events import Event
-from etbench.host.measuring_lock import OTHERS_TURN, turn_to_measure
+from etbench.host.measuring_lock import WAITING, measuring_lock
 from etbench.system.channel import Channel
 from etbench.system.exits import SIGNALS_FROM
 from etbench.system.messages import Failed
@@ -29,7 +29,7 @@ BEAT_S = 5.0  # between two heartbeats
 SILENCE_S = 6 * BEAT_S
 LOST = 3  # exit status after a lost connection
 
-_WAITS = Event(kind="progress", stage="time", message=OTHERS_TURN.format("that machine"))
+_WAITS = Event(kind="progress", stage="time", message=WAITING.format("that machine"))
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
     threading.Thread(target=_pass_on, args=(inlet, ending), daemon=True).start()
     with contextlib.ExitStack() as turn:
         try:
-            turn.enter_context(turn_to_measure(partial(channel.send, _WAITS)))
+            turn.enter_context(measuring_lock(partial(channel.send, _WAITS)))
         except EtbenchError as error:
             channel.send(Failed.of(error))
             os._exit(1)

@@ -14,7 +14,7 @@ import msgspec
 from etbench.config import Cell, Evaluate
 from etbench.engine.baseline import Settings
 from etbench.engine.cell_run import CellRun
-from etbench.engine.elsewhere import elsewhere
+from etbench.engine.other_interpreter import other_interpreter
 from etbench.engine.record import compared, measured
 from etbench.errors import EtbenchError
 from etbench.events import Event, Failure
@@ -185,6 +185,6 @@ class Measuring:
             runtime=how.runtime,
             executor=run.cell.delegate.executor,
             runner=str(self._runners[how.env]) if run.cell.compiles(how.runner) else None,
-            elsewhere=elsewhere(how.env),
+            other_interpreter=other_interpreter(how.env),
             evaluate=Evaluate(),
         )

@@ -17,8 +17,8 @@ from etbench.devices import place
 from etbench.devices.board_preparation import BoardRunner, prepare_board
 from etbench.engine.baseline import base_recipe, find_base, kept_program, rebuilt_program
 from etbench.engine.cell_run import CellRun, Program
-from etbench.engine.elsewhere import elsewhere
 from etbench.engine.measuring import Measuring
+from etbench.engine.other_interpreter import other_interpreter
 from etbench.errors import EtbenchError, NotApplicableError
 from etbench.events import Event, Stages, explained
 from etbench.measure import Round, measure
@@ -140,7 +140,7 @@ class Phases:
             if run.cell.compare_to:
                 try:
                     run.base = find_base(run.cell, run.cell.compare_to)
-                    elsewhere(run.base.settings.env)  # which may be gone
+                    other_interpreter(run.base.settings.env)  # which may be gone
                 except EtbenchError as error:
                     self.fail(run, error)
         self.compared = sum(run.base is not None for run in runs)

@@ -11,8 +11,8 @@ import msgspec
 from etbench.builder import Built
 from etbench.config import Cell, Generation
 from etbench.engine.baseline import Baseline, BaseProgram
-from etbench.engine.elsewhere import elsewhere
 from etbench.engine.known_failures import diagnosed
+from etbench.engine.other_interpreter import other_interpreter
 from etbench.errors import EtbenchError
 from etbench.events import Failure
 from etbench.host.environment import Environment, read_environment
@@ -201,7 +201,7 @@ def blank_result(cell: Cell, log_file: str) -> Result:
 def _planned(cell: Cell) -> Environment:
     """Return the environment of a cell that is not measured yet."""
     found = read_environment(threads=None, runner=cell.runner.name)
-    other = elsewhere(cell.env.runs)
+    other = other_interpreter(cell.env.runs)
     return other.described(found) if other else found
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from etbench.errors import EtbenchError
 from etbench.system.locks import LockError, locked
 
-__all__ = ["OTHERS_TURN", "turn_to_measure"]
+__all__ = ["WAITING", "measuring_lock"]
 
-OTHERS_TURN = "another etbench is measuring on {}: waiting until it has finished"
+WAITING = "another etbench is measuring on {}: waiting until it has finished"
 
 
 def _lock_path(machine: str) -> Path:
@@ -28,7 +28,7 @@ def _lock_path(machine: str) -> Path:
 
 
 @contextmanager
-def turn_to_measure(on_wait: Callable[[], None], machine: str = "host") -> Iterator[None]:
+def measuring_lock(on_wait: Callable[[], None], machine: str = "host") -> Iterator[None]:
     """Hold the lock of a machine; if another etbench has it, report that and wait.
 
     The kernel frees the lock when its holder dies, however it dies.

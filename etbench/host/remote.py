@@ -9,10 +9,10 @@ from msgspec import Struct
 from etbench.host.adb import Adb
 from etbench.host.ssh import Ssh
 
-__all__ = ["Remote"]
+__all__ = ["RemoteRunner"]
 
 
-class Remote(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RemoteRunner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The machine that a subject is measured on.
 
     `runner` is the native runner's executable there, `libraries` the folder of the shared libraries that it

@@ -13,7 +13,7 @@ from etbench.config import Evaluate, Passes, Repeat, XnnpackRuntime
 from etbench.events import Failure
 from etbench.host.environment import Environment, RuntimeUsed
 from etbench.host.load import MachineLoad, MachineNow
-from etbench.host.remote import Remote
+from etbench.host.remote import RemoteRunner
 from etbench.measure.pass_results import Evaluation, Inspection, SizeLatency, SizeParity
 from etbench.stats.blocks import common_blocks, round_medians
 from etbench.stats.looks import Look
@@ -26,12 +26,12 @@ __all__ = [
     "Compared",
     "Decide",
     "Done",
-    "Elsewhere",
     "Ended",
     "MeasurePart",
     "MeasureRequest",
     "Measured",
     "NativeOutputs",
+    "OtherInterpreter",
     "Round",
     "Series",
     "Subject",
@@ -58,7 +58,7 @@ class Decide(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     family: int
 
 
-class Elsewhere(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OtherInterpreter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Another interpreter of this host that runs a program.
 
     `env` is what the configuration calls it, `python` its program, `version` that of Python, `libraries` are
@@ -83,8 +83,8 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     standard error of the measuring process. `runtime` is set in each of its processes, and `executor` names
     the class of its program if ExecuTorch does not run it. `runner` is the executable of the native runner,
     which runs the tasks that it supports; None leaves all to Python. A `remote` machine has its own runner,
-    and the program runs there. `elsewhere` is the interpreter that runs it, None for that of the measuring
-    process. `passes` are those other than the timed rounds; None skips them, and `evaluate` without a target
+    and the program runs there. `other_interpreter` runs it instead of that of the measuring process, if it is
+    set. `passes` are those other than the timed rounds; None skips them, and `evaluate` without a target
     skips the evaluation. `data_use` names the data that the program was calibrated on. `timed_sizes` are
     further sizes of the inputs to time. `base` is the number of the subject that is the baseline of this one:
     the two then stay in the same blocks to the end, adaptive repeats look at their ratio, and the rounds go
@@ -100,8 +100,8 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     runtime: XnnpackRuntime = XnnpackRuntime()
     executor: str | None = None
     runner: str | None = None
-    remote: Remote | None = None
-    elsewhere: Elsewhere | None = None
+    remote: RemoteRunner | None = None
+    other_interpreter: OtherInterpreter | None = None
     base: int | None = None
     decide: Decide | None = None
     passes: Passes | None = None

@@ -20,9 +20,9 @@ from etbench.artifact import program_path, references_path
 from etbench.errors import ConfigError, EtbenchError
 from etbench.events import Event
 from etbench.host.adb import Adb, find_device
-from etbench.host.measuring_lock import turn_to_measure
+from etbench.host.measuring_lock import measuring_lock
 from etbench.host.phone_facts import phone_environment
-from etbench.host.remote import Remote
+from etbench.host.remote import RemoteRunner
 from etbench.host.shell_facts import shell_now
 from etbench.measure.pass_results import Memory
 from etbench.measure.worker.remote import on_remote
@@ -95,7 +95,7 @@ def _is_held(machine: str) -> bool:
         raise BlockingIOError
 
     try:
-        with turn_to_measure(held, machine):
+        with measuring_lock(held, machine):
             return False
     except BlockingIOError:
         return True
@@ -264,7 +264,7 @@ def _artifact(tmp_path: Path) -> str:
 
 
 def _end_of(adb: Adb, task: Any, log: Path) -> EtbenchError:
-    phone = Remote(shell=adb, runner="/there/runner", folder="/there")
+    phone = RemoteRunner(shell=adb, runner="/there/runner", folder="/there")
     with pytest.raises(EtbenchError) as caught:
         on_remote(phone, task, Memory, Supervision("inspect", lambda _: None, lambda _: None, 20, str(log)))
     return caught.value

@@ -25,7 +25,7 @@ from etbench.config.devices import SshDevice
 from etbench.devices.ssh import SshHost, needed_by
 from etbench.events import Event
 from etbench.host.environment import own_vector_extensions
-from etbench.host.measuring_lock import turn_to_measure
+from etbench.host.measuring_lock import measuring_lock
 from etbench.measure.protocol import MeasureRequest, Subject
 from etbench.results.files.store import read_result
 from etbench.results.schema import Result
@@ -122,7 +122,7 @@ def test_nothing_is_sent_while_somebody_measures_there(
     monkeypatch.delenv("ETBENCH_LOCKS")  # which a session of sshd does not get
     said: list[str] = []
     with ExitStack() as turn:
-        turn.enter_context(turn_to_measure(lambda: None))  # that machine is this one
+        turn.enter_context(measuring_lock(lambda: None))  # that machine is this one
 
         def hear(event: Event) -> None:
             said.append(event.message)
@@ -148,7 +148,7 @@ def test_who_gives_up_waiting_for_the_turn_there_is_not_held(
             raise LookupError
 
     cell = compose([*CELL[2:], *server.overrides, "model.width=5", "repeat=quick"], config_dir=CONF)
-    with turn_to_measure(lambda: None), pytest.raises(LookupError):
+    with measuring_lock(lambda: None), pytest.raises(LookupError):
         run(cell, out_dir=tmp_path / "out", on_event=hear)
 
 

@@ -12,7 +12,7 @@ import pytest
 from waiting import wait_for
 
 from etbench.devices import store
-from etbench.host.measuring_lock import turn_to_measure
+from etbench.host.measuring_lock import measuring_lock
 
 
 def _send(
@@ -86,7 +86,7 @@ def test_a_sender_that_falls_silent_does_not_keep_the_turn(
 def test_nothing_is_looked_through_while_somebody_measures(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    with turn_to_measure(lambda: None):
+    with measuring_lock(lambda: None):
         store.main("look", str(tmp_path), "msgspec")  # for nothing but what the interpreter has
         assert capsys.readouterr().out.splitlines()[0] == store.READY
         looking = threading.Thread(target=store.main, args=("look", str(tmp_path), "msgspec", "a"))

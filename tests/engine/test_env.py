@@ -12,7 +12,7 @@ import etbench as api
 from etbench.devices.host import Host
 from etbench.environments import interpreter, look
 from etbench.errors import ConfigError, EtbenchError
-from etbench.measure.protocol import Elsewhere, MeasureRequest, Subject
+from etbench.measure.protocol import MeasureRequest, OtherInterpreter, Subject
 from etbench.results.files.store import read_results
 from etbench.runtime.binding import binding, check_binding
 
@@ -45,8 +45,8 @@ def test_rounds_of_several_interpreters_are_all_spawned(tmp_path: Path) -> None:
                 threads=None,
                 logits_axis=None,
                 log="",
-                elsewhere=python
-                and Elsewhere(env=python, python=python, version="3.11.7", libraries={}, binding="/"),
+                other_interpreter=python
+                and OtherInterpreter(env=python, python=python, version="3.11.7", libraries={}, binding="/"),
             )
             for python in pythons
         ]

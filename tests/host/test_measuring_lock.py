@@ -17,14 +17,14 @@ from running import CONF, TESTS, started_etbench
 from waiting import wait_for
 
 from etbench.errors import ConfigError, EtbenchError
-from etbench.host.measuring_lock import turn_to_measure
+from etbench.host.measuring_lock import measuring_lock
 from etbench.preflight.compose import compose
 from etbench.system import locks
 
 HOLDER = """
 import sys, time
-from etbench.host.measuring_lock import turn_to_measure
-with turn_to_measure(lambda: None):
+from etbench.host.measuring_lock import measuring_lock
+with measuring_lock(lambda: None):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -35,10 +35,10 @@ def test_a_second_holder_waits_until_the_first_is_done() -> None:
     order: list[str] = []
 
     def second() -> None:
-        with turn_to_measure(lambda: waited.append("told")):
+        with measuring_lock(lambda: waited.append("told")):
             order.append("second")
 
-    with turn_to_measure(lambda: None):
+    with measuring_lock(lambda: None):
         thread = threading.Thread(target=second)
         thread.start()
         wait_for(lambda: waited)
@@ -58,11 +58,11 @@ def test_who_waits_hears_so_again_and_again(monkeypatch: pytest.MonkeyPatch) -> 
             enough.set()
 
     def second() -> None:
-        with turn_to_measure(on_wait):
+        with measuring_lock(on_wait):
             pass
 
     thread = threading.Thread(target=second)
-    with turn_to_measure(lambda: None):
+    with measuring_lock(lambda: None):
         thread.start()
         assert enough.wait(300)
     thread.join()
@@ -72,9 +72,9 @@ def test_only_those_that_share_a_folder_of_locks_wait_for_one_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[str] = []
-    with turn_to_measure(lambda: None):
+    with measuring_lock(lambda: None):
         monkeypatch.setenv("ETBENCH_LOCKS", str(tmp_path))
-        with turn_to_measure(lambda: waited.append("told")):
+        with measuring_lock(lambda: waited.append("told")):
             assert [path.name for path in tmp_path.iterdir()] == ["etbench-host.lock"]
     assert waited == []
 
@@ -92,9 +92,9 @@ def test_a_folder_of_locks_that_is_not_there_or_none_is_refused(
 def test_machines_that_are_measured_from_here_do_not_wait_for_one_another() -> None:
     waited: list[str] = []
     with (
-        turn_to_measure(lambda: None),  # another etbench may be at work here
-        turn_to_measure(lambda: waited.append("a"), "adb-192.168.1.2:5555/a"),
-        turn_to_measure(lambda: waited.append("b"), "adb-b"),
+        measuring_lock(lambda: None),  # another etbench may be at work here
+        measuring_lock(lambda: waited.append("a"), "adb-192.168.1.2:5555/a"),
+        measuring_lock(lambda: waited.append("b"), "adb-b"),
     ):
         assert waited == []
 
@@ -104,7 +104,7 @@ def test_a_holder_that_is_killed_lets_go() -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         process.kill()
-    with turn_to_measure(lambda: None):
+    with measuring_lock(lambda: None):
         pass
 
 
@@ -125,7 +125,7 @@ def _is_held() -> bool:
         raise HeldError
 
     try:
-        with turn_to_measure(held):
+        with measuring_lock(held):
             return False
     except HeldError:
         return True
@@ -139,7 +139,7 @@ def test_all_users_of_a_machine_take_turns_whoever_came_first(monkeypatch: pytes
         monkeypatch.setenv("ETBENCH_LOCKS", folder)
         with ExitStack() as first:
             with _as_user(12345):
-                first.enter_context(turn_to_measure(lambda: None))
+                first.enter_context(measuring_lock(lambda: None))
             for user in (12346, 0):
                 with _as_user(user):
                     assert _is_held()
@@ -159,7 +159,7 @@ def test_who_has_waited_for_a_file_that_was_removed_holds_the_new_one(
         removed.append("told")
         (tmp_path / "etbench-host.lock").unlink()
 
-    with turn_to_measure(lambda: None), turn_to_measure(remove):
+    with measuring_lock(lambda: None), measuring_lock(remove):
         assert _is_held()
     assert removed == ["told"]
 
@@ -170,7 +170,7 @@ def test_a_lock_that_cannot_be_had_is_said_with_what_to_do(
     monkeypatch.setenv("ETBENCH_LOCKS", str(tmp_path))
     (tmp_path / "etbench-host.lock").mkdir()
     said = r"etbench-host\.lock: Is a directory"
-    with pytest.raises(EtbenchError, match=said) as caught, turn_to_measure(lambda: None):
+    with pytest.raises(EtbenchError, match=said) as caught, measuring_lock(lambda: None):
         pass
     assert "ETBENCH_LOCKS=" in caught.value.hint
 
@@ -179,7 +179,7 @@ def test_a_run_says_that_it_waits(tmp_path: Path) -> None:
     command = ("--config-dir", str(CONF), "model=tiny", "delegate=portable", "hydra.run.dir=out")
     log = tmp_path / "out" / "etbench.log"
     with ExitStack() as turn:
-        turn.enter_context(turn_to_measure(lambda: None))
+        turn.enter_context(measuring_lock(lambda: None))
         with started_etbench(*command, cwd=tmp_path, PYTHONPATH=str(TESTS)) as process:
             wait_for(lambda: log.exists() and "waiting until it has finished" in log.read_text())
             assert "stage_finished time" not in log.read_text()

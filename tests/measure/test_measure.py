@@ -14,7 +14,7 @@ from etbench.devices import place
 from etbench.errors import EtbenchError
 from etbench.events import Event
 from etbench.host.load import MachineLoad
-from etbench.host.measuring_lock import turn_to_measure
+from etbench.host.measuring_lock import measuring_lock
 from etbench.measure import Round, Series, Subject, measure
 from etbench.measure.protocol import Done, MeasureRequest
 from etbench.measure.session import _Collector
@@ -68,7 +68,7 @@ def test_a_place_that_breaks_is_the_failure_of_all_cells(
 
 
 def test_what_a_listener_raises_is_no_failure_of_the_place(tmp_path: Path) -> None:
-    with turn_to_measure(lambda: None), pytest.raises(LookupError, match="another etbench is measuring"):
+    with measuring_lock(lambda: None), pytest.raises(LookupError, match="another etbench is measuring"):
         _measure(tmp_path, tmp_path / "log")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from etbench.host.measuring_lock import turn_to_measure
+from etbench.host.measuring_lock import measuring_lock
 
 
 class _WaitsError(Exception):
@@ -28,7 +28,7 @@ def test_the_lock_is_etbenchs_own_and_ends_with_the_connection(
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None and first.stdin is not None
         assert first.stdout.readline() == "ready\n"
-        with pytest.raises(_WaitsError), turn_to_measure(_refuse):
+        with pytest.raises(_WaitsError), measuring_lock(_refuse):
             pass
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as second:
             assert second.stdout is not None and second.stdin is not None
@@ -37,7 +37,7 @@ def test_the_lock_is_etbenchs_own_and_ends_with_the_connection(
             assert second.stdout.readline() == "ready\n"
             second.stdin.close()
         assert second.returncode == 0
-    with turn_to_measure(_refuse):
+    with measuring_lock(_refuse):
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     assert (done.returncode, done.stdout) == (3, "waiting\n"), "who gives up does not wait"
 

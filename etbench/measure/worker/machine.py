@@ -11,10 +11,10 @@ from msgspec import Struct
 
 from etbench.host.environment import Environment, read_environment
 from etbench.host.load import MachineNow, machine_now
-from etbench.host.remote import Remote
+from etbench.host.remote import RemoteRunner
 from etbench.host.shell_facts import shell_now
 from etbench.measure.pass_results import PROFILED_LEAST, PROFILED_MOST, PROFILED_S
-from etbench.measure.protocol import CheckPass, Elsewhere, Subject, Traced
+from etbench.measure.protocol import CheckPass, OtherInterpreter, Subject, Traced
 from etbench.measure.worker.remote import on_remote, remote_environment
 from etbench.measure.worker.round_process import Start, in_fresh_process, in_native, started
 from etbench.measure.worker.supervision import Supervision
@@ -41,17 +41,17 @@ class Machine(Protocol):
 
 def machine_of(asked: Subject, start: Start) -> Machine:
     """Return the machine that a subject is measured on; `start` is how processes are started on this host."""
-    here = _Here(start, asked.runner, asked.elsewhere)
+    here = _Here(start, asked.runner, asked.other_interpreter)
     return _There(here, asked.remote) if asked.remote else here
 
 
 class _Here:
     """The machine that this process runs on."""
 
-    def __init__(self, start: Start, runner: str | None, elsewhere: Elsewhere | None) -> None:
+    def __init__(self, start: Start, runner: str | None, other_interpreter: OtherInterpreter | None) -> None:
         self._start: Literal["fork", "spawn"] = started(start)
         self._runner = runner
-        self._elsewhere = elsewhere
+        self._other_interpreter = other_interpreter
 
     def run(self, task: Task | NativeTask, answer: type[T], supervision: Supervision) -> T:
         try:
@@ -59,9 +59,9 @@ class _Here:
                 return in_native(task, answer, supervision, runner=self._runner)
             assert not isinstance(task, NativeTask)  # only the native runner has these tasks
             python = None
-            if self._elsewhere:
-                python = self._elsewhere.python
-                task = msgspec.structs.replace(task, binding=self._elsewhere.binding)
+            if self._other_interpreter:
+                python = self._other_interpreter.python
+                task = msgspec.structs.replace(task, binding=self._other_interpreter.binding)
             return in_fresh_process(task, answer, supervision, start=self._start, python=python)
         finally:
             end_orphans()  # they would disturb the next round
@@ -69,7 +69,7 @@ class _Here:
     def environment(self, check: CheckPass) -> Environment:
         runner = "native" if self._runner else "python"
         found = read_environment(threads=check.threads, runtimes=check.runtimes, runner=runner)
-        found = self._elsewhere.described(found) if self._elsewhere else found
+        found = self._other_interpreter.described(found) if self._other_interpreter else found
         start = None if self._runner else self._start
         return msgspec.structs.replace(found, binding=check.binding, start=start)
 
@@ -80,7 +80,7 @@ class _Here:
 class _There:
     """A machine without etbench; its outputs are compared with the reference on this host."""
 
-    def __init__(self, here: _Here, remote: Remote) -> None:
+    def __init__(self, here: _Here, remote: RemoteRunner) -> None:
         self._here = here
         self._remote = remote
 

@@ -15,7 +15,7 @@ from etbench.host.adb import Adb
 from etbench.host.board_facts import board_environment
 from etbench.host.environment import Environment
 from etbench.host.phone_facts import phone_environment
-from etbench.host.remote import Remote
+from etbench.host.remote import RemoteRunner
 from etbench.host.ssh import SSH_FAILED
 from etbench.measure.worker.round_process import in_program
 from etbench.measure.worker.supervision import Supervision
@@ -36,7 +36,7 @@ RETURNED = "returned"  # the file in the folder of a program for what comes back
 HELD = "held"  # tells the runner to end with its standard input
 
 
-def on_remote(remote: Remote, task: Task | NativeTask, answer: type[T], supervision: Supervision) -> T:
+def on_remote(remote: RemoteRunner, task: Task | NativeTask, answer: type[T], supervision: Supervision) -> T:
     """Run the task on another machine; see `etbench.measure.worker.round_process.in_fresh_process`.
 
     Args:
@@ -71,7 +71,7 @@ def on_remote(remote: Remote, task: Task | NativeTask, answer: type[T], supervis
     return found
 
 
-def remote_environment(remote: Remote, *, threads: int, runtimes: list[str]) -> Environment:
+def remote_environment(remote: RemoteRunner, *, threads: int, runtimes: list[str]) -> Environment:
     """Return the current facts about the machine; the other arguments come from the runner."""
     if isinstance(remote.shell, Adb):
         return phone_environment(remote.shell, threads=threads, runtimes=runtimes)
@@ -84,7 +84,7 @@ def remote_environment(remote: Remote, *, threads: int, runtimes: list[str]) -> 
     )
 
 
-def _command(remote: Remote, stage: str) -> tuple[list[str], bool]:
+def _command(remote: RemoteRunner, stage: str) -> tuple[list[str], bool]:
     """Return the command that runs the runner, and whether the runner ends with its standard input.
 
     On a phone it replaces the shell, so that a hang-up ends it; a session of `ssh` is not hung up on.
@@ -94,13 +94,13 @@ def _command(remote: Remote, stage: str) -> tuple[list[str], bool]:
     return remote.shell.command(remote.words(stage, HELD)), True
 
 
-def _lost(remote: Remote) -> EtbenchError:
+def _lost(remote: RemoteRunner) -> EtbenchError:
     error = remote.shell.error("the connection was lost")
     error.exit_status = SSH_FAILED
     return error
 
 
-def _ended(remote: Remote, error: EtbenchError) -> EtbenchError:
+def _ended(remote: RemoteRunner, error: EtbenchError) -> EtbenchError:
     """Return the error of a lost connection, or else that of the process on the other machine."""
     status = error.exit_status
     if status is None or status in NO_STATUS or not remote.shell.attached:

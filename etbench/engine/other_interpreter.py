@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from etbench.environments import interpreter, look
 from etbench.host.environment import library_versions
-from etbench.measure.protocol import Elsewhere
+from etbench.measure.protocol import OtherInterpreter
 
-__all__ = ["elsewhere"]
+__all__ = ["other_interpreter"]
 
 
-def elsewhere(env: str | None) -> Elsewhere | None:
+def other_interpreter(env: str | None) -> OtherInterpreter | None:
     """Return the interpreter that a configuration names; None for this one.
 
     Raises:
@@ -19,7 +19,7 @@ def elsewhere(env: str | None) -> Elsewhere | None:
     if env is None:
         return None
     found = look(interpreter(env))
-    return Elsewhere(
+    return OtherInterpreter(
         env=env,
         python=found.python,
         version=found.version,
