@@ -35,7 +35,9 @@ def web_page(browser: Browser) -> None:
     with _server() as address:
         for tab, height in (("compare", 860), ("inspect", 860)):
             page = _opened(browser, f"{address}/{tab}", height)
-            page.wait_for_timeout(5_000)  # charts are drawn after the tables
+            page.get_by_text("Reading the results").wait_for(state="hidden", timeout=120_000)
+            page.locator("svg .role-mark").first.wait_for(timeout=120_000)
+            page.wait_for_timeout(2_000)  # until all charts have their final size
             page.screenshot(path=IMAGES / f"ui_{tab}.png")
             page.close()
         page = _opened(browser, f"{address}/decide", 860)

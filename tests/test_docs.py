@@ -236,8 +236,10 @@ def test_the_readme_example_of_a_model_of_ones_own_works_and_prints_what_it_show
         assert not result.parity.degenerate
         assert result.weights == "net.pt"
     shown = next(text for text in _fenced(README, "console") if "small_cnn" in text)
-    printed = {line.split()[0] for line in done.stdout.splitlines() if line.strip()}
-    assert {line.split()[0] for line in shown.splitlines()} <= printed
+    printed, expected = (
+        {line.split()[0] for line in text.splitlines() if line.strip("─ ")} for text in (done.stdout, shown)
+    )
+    assert expected <= printed
 
 
 def _small_cnn(found: re.Match[str]) -> str:
