@@ -12,7 +12,7 @@ from etbench.stats.paired import PairedRatio
 from etbench.stats.verdict import Levels
 from etbench.text import percent
 
-__all__ = ["rounds_advice"]
+__all__ = ["MOST_ROUNDS", "overrides_for", "round_s", "rounds_advice"]
 
 MOST_ROUNDS = 1_000  # the largest `repeat.rounds`
 SPARE = 1.25  # rounds vary
@@ -40,22 +40,34 @@ def rounds_advice(
     return f"about {rounds} rounds would settle it: {_overrides(new, ratio, rounds)}"
 
 
-def _overrides(new: Result, ratio: PairedRatio, rounds: int) -> str:
-    """Return what must be changed for a comparison to have so many rounds."""
-    repeat = new.config.get("repeat")
+def overrides_for(rounds: int, result: Result, round_s: float | None) -> dict[str, int]:
+    """Return the overrides with which a cell has so many rounds: those that differ from the result's own.
+
+    Args:
+        rounds: the number of rounds.
+        result: of the cell.
+        round_s: the duration of a round; None if that is unknown.
+
+    """
+    repeat = result.config.get("repeat")
     stored: dict[str, Any] = repeat if isinstance(repeat, dict) else {}
     given = {name: value for name, value in stored.items() if isinstance(value, int | float)}
     wanted = {"rounds": rounds, "max_rounds": rounds}
-    if (round_s := _mean_round_s(new, ratio)) is not None:
+    if round_s is not None:
         wanted["rounds_s"] = math.ceil(SPARE * rounds * round_s)
         wanted["max_seconds"] = math.ceil(2 * SPARE * rounds * round_s)
     changed = {name: value for name, value in wanted.items() if value > given.get(name, 0)}
-    return " ".join(f"repeat.{name}={value}" for name, value in (changed or {"rounds": rounds}).items())
+    return {f"repeat.{name}": value for name, value in (changed or {"rounds": rounds}).items()}
 
 
-def _mean_round_s(new: Result, ratio: PairedRatio) -> float | None:
-    """Return the mean duration of a round of the two programs; None for a result of unknown duration."""
-    seconds = new.stage_s.get("time")
-    if seconds is None or not new.rounds:
-        return None
-    return seconds / len(new.rounds) * (1 + 1 / ratio.ratio) / 2
+def round_s(result: Result) -> float | None:
+    """Return the mean duration of a round in seconds; None for a result of unknown duration."""
+    seconds = result.stage_s.get("time")
+    return None if seconds is None or not result.rounds else seconds / len(result.rounds)
+
+
+def _overrides(new: Result, ratio: PairedRatio, rounds: int) -> str:
+    """Return what must be changed for a comparison to have so many rounds of both programs."""
+    seconds = round_s(new)
+    mean_s = None if seconds is None else seconds * (1 + 1 / ratio.ratio) / 2
+    return " ".join(f"{name}={value}" for name, value in overrides_for(rounds, new, mean_s).items())

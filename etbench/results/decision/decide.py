@@ -12,6 +12,7 @@ from msgspec import Struct
 from etbench.config.command import shell_words
 from etbench.errors import nearest
 from etbench.exit_status import FAILED, OK, UNDECIDED
+from etbench.results.comparison.advice import MOST_ROUNDS, overrides_for, round_s
 from etbench.results.decision.candidates import (
     Candidate,
     Ratio,
@@ -76,9 +77,9 @@ class Answer(Struct, frozen=True, kw_only=True):
     `ship` is null unless `answer` is ``ship``. `candidates` keep all bounds that can be checked, the best
     first; if the accuracy is unknown, they are those that no other one beats in latency, SQNR and size.
     `close` are the first and those that may be better: too little is known to tell. `settle` is a command
-    that measures them for longer. `unclear` are those of them that may break a bound, with the figures; if
-    there are any, `safe` is the best cell that is known to keep all bounds. `notes` explain what the
-    answer rests on.
+    that measures them for longer, without those for which more rounds decide nothing. `unclear` are those of
+    them that may break a bound, with the figures; if there are any, `safe` is the best cell that is known to
+    keep all bounds. `notes` explain what the answer rests on.
     """
 
     setting: str
@@ -101,6 +102,7 @@ class _Contest(Struct, frozen=True, kw_only=True):
     ordered: list[Candidate]
     undecided: dict[str, str]  # those of them for which a bound is undecided, and its figures
     out: list[RuledOut]
+    lack_items: set[str]  # those of them that more rounds do not decide
     withheld: str | None = None
 
 
@@ -170,18 +172,27 @@ def _contest(setting: str, group: Sequence[Candidate], rules: Rules) -> _Contest
     measured = [cell for cell in group if _has_value(cell, rules)]
     withheld = _accuracy_unknown(measured, rules)
     bounds = [one for one in rules.bounds if not (withheld and one.name.startswith(ACCURACY))]
-    kept, undecided = [], {}
+    kept, undecided, lack_items = [], {}, set()
     for cell in measured:
         checks = [check for bound in bounds for check in check_bound(bound, cell)]
         if failed := [check.words for check in checks if check.outcome in ("broken", "missing")]:
             out.append(RuledOut(cell=cell.name, why="; ".join(failed)))
             continue
         kept.append(cell)
-        if unclear := [check.words for check in checks if check.outcome == "undecided"]:
-            undecided[cell.name] = "; ".join(unclear)
+        if unclear := [check for check in checks if check.outcome == "undecided"]:
+            undecided[cell.name] = "; ".join(check.words for check in unclear)
+        if any(check.lacks_items for check in unclear):
+            lack_items.add(cell.name)
     sign = -1 if direction(rules.objective) == "higher" else 1
     kept.sort(key=lambda cell: sign * (figure(cell.result, rules.objective) or 0.0))
-    return _Contest(setting=setting, ordered=kept, undecided=undecided, out=out, withheld=withheld)
+    return _Contest(
+        setting=setting,
+        ordered=kept,
+        undecided=undecided,
+        out=out,
+        lack_items=lack_items,
+        withheld=withheld,
+    )
 
 
 def _has_value(cell: Candidate, rules: Rules) -> bool:
@@ -259,6 +270,7 @@ def _answer(
     choices = [_choice(cell, rules, to_ship.get(cell.name)) for cell in cells]
     unclear = {name: contest.undecided[name] for name in close if name in contest.undecided}
     safe = [one for one in choices if one.cell not in contest.undecided]
+    to_time = [cell for cell in cells if cell.name in close and cell.name not in contest.lack_items]
     return Answer(
         setting=contest.setting,
         answer="too close" if close else "ship",
@@ -268,7 +280,7 @@ def _answer(
         close=close,
         safe=safe[0] if unclear and safe else None,
         ruled_out=contest.out,
-        settle=_settle([cell for cell in cells if cell.name in close]) if len(close) > 1 else None,
+        settle=_settle(to_time) if len(to_time) > 1 else None,
         unclear=unclear,
         notes=[
             *_notes(cells, rules),
@@ -311,7 +323,8 @@ def _assumed(cells: Sequence[Candidate], to_ship: Mapping[str, Ratio]) -> Iterat
 def _settle(rivals: Sequence[Candidate]) -> str | None:
     """Return a command that measures cells that are too close to call, interleaved and for longer.
 
-    None if no single sweep has them all: those with a number of blocks in fp32, and those with a parity.
+    None if no single sweep has them all: those with a number of blocks in fp32, and those with a parity; or
+    if one of them has all the rounds that a run may have.
     """
     results = [cell.result for cell in rivals]
     sections = [result.config.get("precision") or {} for result in results]
@@ -327,10 +340,15 @@ def _settle(rivals: Sequence[Candidate]) -> str | None:
         "delegate": dict.fromkeys(result.delegate for result in results),
         **{key: dict.fromkeys(str(value or "null") for value in values) for key, values in mixed.items()},
     }
-    kept = [one for one in results[0].command if one.partition("=")[0] not in (*axes, "experiment")]
-    rounds = min(1000, max(30, *(4 * len(result.rounds) for result in results)))
+    if any(len(result.rounds) >= MOST_ROUNDS for result in results):
+        return None
+    rounds = min(MOST_ROUNDS, max(30, *(4 * len(result.rounds) for result in results)))
+    longest = max(results, key=lambda result: round_s(result) or 0.0)
+    repeat = overrides_for(rounds, longest, round_s(longest))
+    given = {*axes, *repeat, "experiment"}
+    kept = [one for one in results[0].command if one.partition("=")[0].lstrip("+") not in given]
     chosen = [f"{name}={','.join(values)}" for name, values in axes.items()]
-    return shell_words(["-m", *kept, *chosen, f"repeat.rounds={rounds}"])
+    return shell_words(["-m", *kept, *chosen, *(f"{name}={value}" for name, value in repeat.items())])
 
 
 def _notes(cells: Sequence[Candidate], rules: Rules) -> Iterator[str]:

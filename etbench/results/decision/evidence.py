@@ -26,10 +26,14 @@ MOST_ITEMS = 1_000_000
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """What became of a bound: its outcome, and the figures that show it in words."""
+    """What became of a bound: its outcome, and the figures that show it in words.
+
+    `lacks_items` is true if it is undecided because too few items were judged, which no more rounds change.
+    """
 
     outcome: Outcome
     words: str
+    lacks_items: bool = False
 
 
 def check_bound(bound: Bound, cell: Candidate) -> list[Check]:
@@ -114,7 +118,7 @@ def _with_items(check: Check, items: int, found: tuple[float, float, float], lim
     else:
         needed = _rounded_up(needed)
         more = f"{items} items do not decide it: about {needed:,} would, if the figures stay the same"
-    return msgspec.structs.replace(check, words=f"{check.words}; {more}")
+    return msgspec.structs.replace(check, words=f"{check.words}; {more}", lacks_items=True)
 
 
 def _rounded_up(count: float) -> int:
@@ -149,8 +153,13 @@ def _judged(
     worst, best = (high, low) if bound.is_upper else (low, high)
     write = partial(in_words, name, share=share)
     between = "" if low == high else f" ({doubt or f'{write(low)} to {write(high)}'})"
-    of_reference = "" if beside is None else f", {write(beside)} in {bound.reference}"
-    words = f"{name} {write(value)}{between}{of_reference}; wanted {bound.text}"
+    if beside is None:
+        words = f"{name} {write(value)}{between}"
+    else:
+        words = f"{name} {write(value)}, {write(beside)} in {bound.reference}"
+        if low != high:  # of the paired difference
+            words += f" (change {100 * (low - beside):+.2f} to {100 * (high - beside):+.2f} pp)"
+    words = f"{words}; wanted {bound.text}"
     if bound.keeps(worst, limit):
         return Check(outcome="kept", words=words)
     return Check(outcome="undecided" if bound.keeps(best, limit) else "broken", words=words)

@@ -93,6 +93,25 @@ def test_cells_that_the_rounds_cannot_tell_apart_are_too_close_to_call(make_resu
     assert exit_status([answer]) == 4
 
 
+def test_the_command_that_settles_it_has_all_that_its_rounds_need_once(make_result: MakeResult) -> None:
+    def measured(precision: str, rounds: int) -> Result:
+        return make_result(
+            precision=precision,
+            rounds=[[10.0]] * rounds,
+            stage_s={"time": 0.2 * rounds},
+            config={"repeat": {"rounds": rounds, "rounds_s": 6.0, "max_rounds": 1000, "max_seconds": 120}},
+            command=["model=resnet18", f"precision={precision}", "+repeat.rounds=30", "repeat.rounds_s=6"],
+        )
+
+    answer = _choose(measured("fp32", 100), measured("int8", 50), bounds={"sqnr_db": ">=20"})
+    assert answer.answer == "too close"
+    words = answer.settle.split()
+    assert words[-3:] == ["repeat.rounds=400", "repeat.rounds_s=100", "repeat.max_seconds=200"]
+    assert sum("repeat.rounds" in word for word in words) == 2
+    most = _choose(measured("fp32", 1000), measured("int8", 50), bounds={"sqnr_db": ">=20"})
+    assert (most.answer, most.settle) == ("too close", None)
+
+
 def test_a_cell_that_is_far_faster_is_recommended_without_an_interval_and_that_is_said(
     make_result: MakeResult,
 ) -> None:
@@ -234,7 +253,7 @@ def test_an_accuracy_of_the_same_items_is_judged_item_by_item(
     if expected == "too close":
         assert (answer.answer, answer.close) == (expected, ["resnet18 int8 xnnpack"])
         why = answer.unclear["resnet18 int8 xnnpack"]
-        assert "eval_top1 98.22% (97." in why
+        assert "eval_top1 98.22%, 98.89% in fp32 (change -1.55 to +0.03 pp)" in why
         assert "897 items do not decide it: about 6,500 would" in why
         assert answer.safe.precision == "fp32"
         rows = list(decision_rows([answer]))
@@ -243,6 +262,15 @@ def test_an_accuracy_of_the_same_items_is_judged_item_by_item(
     else:
         assert not answer.notes
         assert answer.ship.precision == ("int8" if expected == "ship" else "fp32")
+
+
+def test_more_rounds_are_not_advised_for_a_cell_that_lacks_items(cell: Callable[..., Result]) -> None:
+    base, new = _answers(0, 0), _answers(8, 2)
+    fp32 = cell("fp32", 10.0, base.share, evaluation_items={"top1": base})
+    answer = _choose(fp32, cell("int8", 9.9, new.share, evaluation_items={"top1": new}))
+    assert answer.close == ["resnet18 int8 xnnpack", "resnet18 fp32 xnnpack"]
+    assert answer.settle is None
+    assert "897 items do not decide it" in answer.unclear["resnet18 int8 xnnpack"]
 
 
 def test_a_bound_on_an_accuracy_itself_counts_its_interval(cell: Callable[..., Result]) -> None:
