@@ -264,10 +264,12 @@ def test_an_accuracy_of_the_same_items_is_judged_item_by_item(
         assert answer.ship.precision == ("int8" if expected == "ship" else "fp32")
 
 
-def test_more_rounds_are_not_advised_for_a_cell_that_lacks_items(cell: Callable[..., Result]) -> None:
-    base, new = _answers(0, 0), _answers(8, 2)
-    fp32 = cell("fp32", 10.0, base.share, evaluation_items={"top1": base})
-    answer = _choose(fp32, cell("int8", 9.9, new.share, evaluation_items={"top1": new}))
+def test_more_rounds_are_not_advised_for_a_cell_that_lacks_items(make_result: MakeResult) -> None:
+    def judged(precision: str, p50: float, found: ItemAnswers) -> Result:
+        items = {"evaluation": {"top1": found.share}, "evaluation_items": {"top1": found}}
+        return make_result(precision=precision, p50=p50, weights="pretrained", **items)
+
+    answer = _choose(judged("fp32", 10.0, _answers(0, 0)), judged("int8", 9.0, _answers(8, 2)))
     assert answer.close == ["resnet18 int8 xnnpack", "resnet18 fp32 xnnpack"]
     assert answer.settle is None
     assert "897 items do not decide it" in answer.unclear["resnet18 int8 xnnpack"]
