@@ -115,6 +115,9 @@ def build_by_hand(model: dict[str, Any]) -> None:
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
+    from etbench.models.torchvision_ops import ensure_importable
+
+    ensure_importable()  # torchvision, which timm and transformers import too, needs it beside a CPU torch
     makers = {"torchvision": of_torchvision, "timm": of_timm, "transformers": of_transformers}
     module, example = makers[model["_target_"].split(".")[-2]](model)
     if model.get("part"):
@@ -127,10 +130,6 @@ def build_by_hand(model: dict[str, Any]) -> None:
 
 def of_torchvision(model: dict[str, Any]) -> tuple[Any, Any]:
     import torch
-
-    from etbench.models.torchvision_ops import ensure_importable
-
-    ensure_importable()  # torchvision cannot be imported beside a CPU torch without it
     import torchvision
 
     builder = torchvision.models.get_model_builder(model["id"])
@@ -151,12 +150,9 @@ def of_timm(model: dict[str, Any]) -> tuple[Any, Any]:
 
 def of_transformers(model: dict[str, Any]) -> tuple[Any, Any]:
     import torch
-
-    from etbench.models.torchvision_ops import ensure_importable
-    from etbench.models.transformers import TASKS
-
-    ensure_importable()
     import transformers
+
+    from etbench.models.transformers import TASKS
 
     config = transformers.CONFIG_MAPPING[model["id"]](**model["config"])
     config.use_cache = False
