@@ -69,11 +69,10 @@ def run(args: argparse.Namespace) -> int:
     results = [result for result, _ in found]
     if args.where:
         results = matching(args.where, results)
-    kept = set(map(id, results))
-    files = [path for result, path in found if id(result) in kept]
+    paths = {id(result): path for result, path in found}
     rules = _rules(args, [result.config for result in results])
     baseline = map(fill_in, read_all([args.baseline])) if args.baseline else ()
-    answers = decide(results, rules, baseline=baseline, files=files)
+    answers = decide(results, rules, baseline=baseline, files=[paths[id(one)] for one in results])
     if args.format == "json":
         print(json_text({"rules": rules, "answers": answers}))
     elif args.format == "markdown":

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from etbench.results.schema import Result
-from etbench.results.tables.evaluation import RANDOM, accuracy_text
+from etbench.results.tables.evaluation import RANDOM, accuracy_text, points
 from etbench.stats.shares import share_interval
 from etbench.terminal.fitting import Column, print_table
 from etbench.terminal.streams import say
@@ -63,10 +63,10 @@ def print_accuracy(results: Sequence[Result], console: Console) -> None:
         name, shares = str(one.cell["cell"]), one.shares
         change = one.value - one.value_base
         values = [accuracy_text(value, is_share=one.is_share) for value in (one.value_base, one.value)]
-        values.append(f"{100 * change:+.2f} pp" if one.is_share else f"{change:+.4g}")
+        values.append(f"{points(change)} pp" if one.is_share else f"{change:+.4g}")
         if shares is None:
             return [name, one.figure, *values, "-", "-", "-", one.words]
-        interval = f"{100 * shares.low:+.2f} to {100 * shares.high:+.2f}"
+        interval = f"{points(shares.low)} to {points(shares.high)}"
         verdict = Text(one.words, style="default")
         verdict.stylize(VERDICTS.get(one.verdict, "yellow"), 0, len(one.verdict))
         return [name, one.figure, *values, interval, str(shares.lost), str(shares.won), verdict]

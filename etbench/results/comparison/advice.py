@@ -12,7 +12,7 @@ from etbench.stats.paired import PairedRatio
 from etbench.stats.verdict import Levels
 from etbench.text import percent
 
-__all__ = ["MOST_ROUNDS", "overrides_for", "round_s", "rounds_advice"]
+__all__ = ["MOST_ROUNDS", "overrides_for", "rounds_advice", "seconds_per_round"]
 
 MOST_ROUNDS = 1_000  # the largest `repeat.rounds`
 SPARE = 1.25  # rounds vary
@@ -60,7 +60,7 @@ def overrides_for(rounds: int, result: Result, round_s: float | None) -> dict[st
     return {f"repeat.{name}": value for name, value in (changed or {"rounds": rounds}).items()}
 
 
-def round_s(result: Result) -> float | None:
+def seconds_per_round(result: Result) -> float | None:
     """Return the mean duration of a round in seconds; None for a result of unknown duration."""
     seconds = result.stage_s.get("time")
     return None if seconds is None or not result.rounds else seconds / len(result.rounds)
@@ -68,6 +68,6 @@ def round_s(result: Result) -> float | None:
 
 def _overrides(new: Result, ratio: PairedRatio, rounds: int) -> str:
     """Return what must be changed for a comparison to have so many rounds of both programs."""
-    seconds = round_s(new)
+    seconds = seconds_per_round(new)
     mean_s = None if seconds is None else seconds * (1 + 1 / ratio.ratio) / 2
     return " ".join(f"{name}={value}" for name, value in overrides_for(rounds, new, mean_s).items())

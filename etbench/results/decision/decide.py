@@ -12,7 +12,7 @@ from msgspec import Struct
 from etbench.config.command import shell_words
 from etbench.errors import nearest
 from etbench.exit_status import FAILED, OK, UNDECIDED
-from etbench.results.comparison.advice import MOST_ROUNDS, overrides_for, round_s
+from etbench.results.comparison.advice import MOST_ROUNDS, overrides_for, seconds_per_round
 from etbench.results.decision.candidates import (
     Candidate,
     Ratio,
@@ -23,7 +23,7 @@ from etbench.results.decision.candidates import (
     ratios,
     with_fp32,
 )
-from etbench.results.decision.evidence import check_bound
+from etbench.results.decision.evidence import Check, check_bound
 from etbench.results.decision.figures import ACCURACY, accuracy_names, direction, figure, judged_items
 from etbench.results.decision.rules import Rules
 from etbench.results.schema import Result
@@ -100,9 +100,8 @@ class _Contest(Struct, frozen=True, kw_only=True):
 
     setting: str
     ordered: list[Candidate]
-    undecided: dict[str, str]  # those of them for which a bound is undecided, and its figures
+    undecided: dict[str, list[Check]]  # the open checks of those that have any, by their name
     out: list[RuledOut]
-    lack_items: set[str]  # those of them that more rounds do not decide
     withheld: str | None = None
 
 
@@ -172,7 +171,7 @@ def _contest(setting: str, group: Sequence[Candidate], rules: Rules) -> _Contest
     measured = [cell for cell in group if _has_value(cell, rules)]
     withheld = _accuracy_unknown(measured, rules)
     bounds = [one for one in rules.bounds if not (withheld and one.name.startswith(ACCURACY))]
-    kept, undecided, lack_items = [], {}, set()
+    kept, undecided = [], {}
     for cell in measured:
         checks = [check for bound in bounds for check in check_bound(bound, cell)]
         if failed := [check.words for check in checks if check.outcome in ("broken", "missing")]:
@@ -180,19 +179,10 @@ def _contest(setting: str, group: Sequence[Candidate], rules: Rules) -> _Contest
             continue
         kept.append(cell)
         if unclear := [check for check in checks if check.outcome == "undecided"]:
-            undecided[cell.name] = "; ".join(check.words for check in unclear)
-        if any(check.lacks_items for check in unclear):
-            lack_items.add(cell.name)
+            undecided[cell.name] = unclear
     sign = -1 if direction(rules.objective) == "higher" else 1
     kept.sort(key=lambda cell: sign * (figure(cell.result, rules.objective) or 0.0))
-    return _Contest(
-        setting=setting,
-        ordered=kept,
-        undecided=undecided,
-        out=out,
-        lack_items=lack_items,
-        withheld=withheld,
-    )
+    return _Contest(setting=setting, ordered=kept, undecided=undecided, out=out, withheld=withheld)
 
 
 def _has_value(cell: Candidate, rules: Rules) -> bool:
@@ -268,9 +258,13 @@ def _answer(
             notes=[contest.withheld],
         )
     choices = [_choice(cell, rules, to_ship.get(cell.name)) for cell in cells]
-    unclear = {name: contest.undecided[name] for name in close if name in contest.undecided}
-    safe = [one for one in choices if one.cell not in contest.undecided]
-    to_time = [cell for cell in cells if cell.name in close and cell.name not in contest.lack_items]
+    undecided = contest.undecided
+    unclear = {
+        name: "; ".join(check.words for check in undecided[name]) for name in close if name in undecided
+    }
+    safe = [one for one in choices if one.cell not in undecided]
+    lacking = {name for name, checks in undecided.items() if any(check.lacks_items for check in checks)}
+    to_time = [cell for cell in cells if cell.name in close and cell.name not in lacking]
     return Answer(
         setting=contest.setting,
         answer="too close" if close else "ship",
@@ -343,8 +337,8 @@ def _settle(rivals: Sequence[Candidate]) -> str | None:
     if any(len(result.rounds) >= MOST_ROUNDS for result in results):
         return None
     rounds = min(MOST_ROUNDS, max(30, *(4 * len(result.rounds) for result in results)))
-    longest = max(results, key=lambda result: round_s(result) or 0.0)
-    repeat = overrides_for(rounds, longest, round_s(longest))
+    longest = max(results, key=lambda result: seconds_per_round(result) or 0.0)
+    repeat = overrides_for(rounds, longest, seconds_per_round(longest))
     given = {*axes, *repeat, "experiment"}
     kept = [one for one in results[0].command if one.partition("=")[0].lstrip("+") not in given]
     chosen = [f"{name}={','.join(values)}" for name, values in axes.items()]

@@ -13,7 +13,7 @@ from msgspec import Struct
 from etbench.results.decision.bounds import Bound
 from etbench.results.decision.candidates import Candidate, ratios
 from etbench.results.decision.figures import ACCURACY, accuracy_names, figure, in_words, judged_items
-from etbench.results.tables.evaluation import HIGH, LOW, paired_shares
+from etbench.results.tables.evaluation import HIGH, LOW, paired_shares, points
 from etbench.results.tables.metrics import METRIC
 from etbench.results.tables.speedup import FAR
 from etbench.stats.shares import PairedShares, items_to_decide
@@ -152,14 +152,14 @@ def _judged(
     value, low, high = found
     worst, best = (high, low) if bound.is_upper else (low, high)
     write = partial(in_words, name, share=share)
-    between = "" if low == high else f" ({doubt or f'{write(low)} to {write(high)}'})"
-    if beside is None:
-        words = f"{name} {write(value)}{between}"
-    else:
-        words = f"{name} {write(value)}, {write(beside)} in {bound.reference}"
-        if low != high:  # of the paired difference
-            words += f" (change {100 * (low - beside):+.2f} to {100 * (high - beside):+.2f} pp)"
-    words = f"{words}; wanted {bound.text}"
+    words = f"{name} {write(value)}"
+    if beside is not None:
+        words += f", {write(beside)} in {bound.reference}"
+    if low != high and beside is not None:  # of the paired difference
+        words += f" (change {points(low - beside)} to {points(high - beside)} pp)"
+    elif low != high:
+        words += f" ({doubt or f'{write(low)} to {write(high)}'})"
+    words += f"; wanted {bound.text}"
     if bound.keeps(worst, limit):
         return Check(outcome="kept", words=words)
     return Check(outcome="undecided" if bound.keeps(best, limit) else "broken", words=words)

@@ -29,6 +29,7 @@ __all__ = [
     "metric_named",
     "paired_answers",
     "paired_shares",
+    "points",
 ]
 
 PREFIX = "eval_"
@@ -84,6 +85,15 @@ def accuracy_text(value: float, *, is_share: bool) -> str:
     ('98.10%', '0.981')
     """
     return f"{value:.2%}" if is_share else f"{value:.4g}"
+
+
+def points(change: float) -> str:
+    """Write a difference of two shares in percentage points, without the unit.
+
+    >>> points(-0.0155)
+    '-1.55'
+    """
+    return f"{100 * change:+.2f}"
 
 
 def evaluation_names(found: Iterable[Mapping[str, Any]]) -> list[str]:
