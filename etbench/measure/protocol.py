@@ -14,7 +14,7 @@ from etbench.events import Failure
 from etbench.host.environment import Environment, RuntimeUsed
 from etbench.host.load import MachineLoad, MachineNow
 from etbench.host.remote import RemoteRunner
-from etbench.measure.pass_results import Evaluation, Inspection, SizeLatency, SizeParity
+from etbench.measure.pass_results import Evaluation, Inspection, OneLoad, SizeLatency, SizeParity
 from etbench.stats.blocks import common_blocks, round_medians
 from etbench.stats.looks import Look
 from etbench.stats.parity import Parity
@@ -161,15 +161,17 @@ class Compared(Struct, frozen=True, kw_only=True):
 
 
 class CheckPass(Struct, frozen=True, kw_only=True):
-    """The results of a process that ran the reference inputs; nothing is timed in it.
+    """The results of a process that ran the reference inputs; only its load is timed.
 
     `other_sizes` is for a program with dynamic axes. `threads` is what the runtime reports, `busy_threads`
     how many took CPU time, None if that is not known. `runtime` executed the program, `runtimes` are the
     delegates that it can execute, and `binding` is the file of ExecuTorch's Python binding, if it was used.
+    `load` is null for a language model and for the native runner.
     """
 
     parity: Parity
     other_sizes: list[SizeParity] = []
+    load: OneLoad | None = None
     threads: int
     busy_threads: int | None = None
     runtimes: list[str] = []

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from etbench.artifact import program_path
 from etbench.measure.pass_results import OneLoad
 from etbench.measure.passes.page_cache import cached_share, drop_from_cache, fill_cache
+from etbench.runtime.executors import Executor
 from etbench.runtime.program import load_method, load_program, read_batches
 
-__all__ = ["time_load"]
+__all__ = ["load_and_run", "time_load"]
 
 T = TypeVar("T")
 
@@ -31,14 +32,20 @@ def time_load(folder: Path, threads: int, *, cold: bool, executor: str | None = 
             refuses it.
 
     """
-    inputs = read_batches(folder, executor)[0][0]
+    return load_and_run(folder, threads, read_batches(folder, executor)[0][0], cold, executor)[1]
+
+
+def load_and_run(
+    folder: Path, threads: int, inputs: Sequence[Any], cold: bool = False, executor: str | None = None
+) -> tuple[Executor, OneLoad]:
+    """Load the program and run it once; return the method and the times, see `time_load`."""
     path = program_path(folder)
     (drop_from_cache if cold else fill_cache)(path)
     share = cached_share(path)
     program, program_ms = _timed(lambda: load_program(folder, threads, executor))
     method, method_ms = _timed(lambda: load_method(program))
     _, first_ms = _timed(lambda: method.call(inputs, clone_outputs=False))
-    return OneLoad(
+    return method, OneLoad(
         program_ms=program_ms, method_ms=method_ms, first_inference_ms=first_ms, cached_share=share
     )
 

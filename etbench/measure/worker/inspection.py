@@ -24,7 +24,9 @@ class RunTask(Protocol):
         """Raise an `EtbenchError` if the process fails."""
 
 
-def inspect_program(folder: str, threads: int, passes: Passes, *, profile: bool, run: RunTask) -> Inspection:
+def inspect_program(
+    folder: str, threads: int, passes: Passes, *, profile: bool, first_load: OneLoad | None, run: RunTask
+) -> Inspection:
     """Measure the load time, memory and energy of a program and, if wanted, profile its operators.
 
     Args:
@@ -32,6 +34,7 @@ def inspect_program(folder: str, threads: int, passes: Passes, *, profile: bool,
         threads: the size of the runtime's thread pool.
         passes: the settings of the passes.
         profile: whether to time the operators too.
+        first_load: of the process that has checked the program; it counts as one of the warm loads.
         run: runs a task in a fresh process.
 
     Raises:
@@ -40,7 +43,7 @@ def inspect_program(folder: str, threads: int, passes: Passes, *, profile: bool,
     """
     profiled, no_profile = _profile(folder, threads, run) if profile else (None, "")
     return Inspection(
-        load=_load(folder, threads, passes, run),
+        load=_load(folder, threads, passes, first_load, run),
         memory=run(MemoryTask(folder=folder, threads=threads), Memory),
         energy=_energy(folder, threads, passes, run),
         profile=profiled,
@@ -48,19 +51,20 @@ def inspect_program(folder: str, threads: int, passes: Passes, *, profile: bool,
     )
 
 
-def _load(folder: str, threads: int, passes: Passes, run: RunTask) -> LoadPass:
+def _load(folder: str, threads: int, passes: Passes, first_load: OneLoad | None, run: RunTask) -> LoadPass:
     """Load in several processes, first with the file in the page cache; a slow program is loaded once."""
     begun = time.monotonic()
 
-    def load(*, cold: bool, at_least: int, until_s: float) -> list[OneLoad]:
-        task, each = LoadTask(folder=folder, threads=threads, cold=cold), list[OneLoad]()
+    def load(done: list[OneLoad], *, cold: bool, at_least: int, until_s: float) -> list[OneLoad]:
+        task, each = LoadTask(folder=folder, threads=threads, cold=cold), list(done)
         while len(each) < passes.load and (len(each) < at_least or time.monotonic() - begun < until_s):
             each.append(run(task, OneLoad))
         return each
 
-    warm = LoadTimes.of(load(cold=False, at_least=1, until_s=passes.load_s / 2))
+    done = [first_load] if first_load else []
+    warm = LoadTimes.of(load(done, cold=False, at_least=1, until_s=passes.load_s / 2))
     try:
-        cold = load(cold=True, at_least=0, until_s=passes.load_s)
+        cold = load([], cold=True, at_least=0, until_s=passes.load_s)
     except EtbenchError as error:
         if error.stage != "load":
             raise

@@ -107,7 +107,12 @@ class RunningSubject:
             passes = msgspec.structs.replace(asked.passes, load=loads)
             with stages("inspect"):
                 inspection = inspect_program(
-                    asked.folder, self.threads, passes, profile=asked.profile, run=self._run("inspect")
+                    asked.folder,
+                    self.threads,
+                    passes,
+                    profile=asked.profile,
+                    first_load=check.load,
+                    run=self._run("inspect"),
                 )
         sizes: list[SizeLatency] = []
         if asked.timed_sizes:

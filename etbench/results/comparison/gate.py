@@ -22,6 +22,7 @@ __all__ = ["Condition", "FindingCondition", "Violation", "check_conditions", "pa
 
 ALIASES = {"artifact_bytes": "pte_bytes"}
 UNBOUNDED = {"latency_p95_ms": "p95_bound", "latency_p99_ms": "p99_bound"}
+OF_LATENCY = ("latency_", "throughput_", "gflops_")  # the start of the names of what follows from the samples
 FORM = re.compile(r"\s*(\S+?)\s*([<>])\s*([+-]?\d+(?:\.\d+)?)\s*(%|pp)?\s*")
 POINTS = 100  # in a share of 1
 
@@ -89,7 +90,8 @@ def parse_condition(text: str) -> Condition | FindingCondition:
     metric = ALIASES.get(name, name)
     column = metric_named(metric)
     if column is None or not column.better:
-        known = [*(one.name for one in COLUMNS if one.better), f"{PREFIX}NAME"]
+        can = [one.name for one in COLUMNS if one.better and not one.name.startswith(OF_LATENCY)]
+        known = [*can, f"{PREFIX}NAME"]
         raise EtbenchError(
             f"{text!r}: there is no metric {name!r}; the metrics are {', '.join(known)}", stage="compare"
         )
@@ -97,6 +99,12 @@ def parse_condition(text: str) -> Condition | FindingCondition:
         raise EtbenchError(
             f"{text!r}: percentiles of samples differ by chance; use {UNBOUNDED[metric]}, "
             "which is met only if the bounds of the two percentiles are that far apart",
+            stage="compare",
+        )
+    if metric.startswith(OF_LATENCY):
+        raise EtbenchError(
+            f"{text!r}: latencies of equal programs differ by chance; use --fail-above, which decides with "
+            "the interval of the change",
             stage="compare",
         )
     return Condition(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
@@ -17,10 +18,11 @@ from running import CONF, TESTS, build_here
 import etbench as api
 from etbench.artifact import program_path, references_path
 from etbench.builder import Artifact, build
-from etbench.config import Cell
+from etbench.config import Cell, Passes
 from etbench.errors import ConfigError, EtbenchError
-from etbench.measure.pass_results import Evaluation, Memory, OneLoad, Profile
+from etbench.measure.pass_results import Energy, Evaluation, Memory, OneLoad, Profile
 from etbench.measure.protocol import CheckPass, Round
+from etbench.measure.worker.inspection import inspect_program
 from etbench.measure.worker.round_process import MODULE, in_fresh_process, in_spawned
 from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import (
@@ -38,6 +40,7 @@ ROUND = """
 import msgspec
 from etbench.measure.worker.supervision import Supervision
 from etbench.measure.pass_results import Evaluation
+from etbench.measure.worker.inspection import inspect_program
 from etbench.measure.worker.round_process import in_fresh_process
 from etbench.measure.worker.tasks import Task
 supervision = Supervision("evaluate", lambda _: None, lambda _: None, 300, {log!r})
@@ -100,6 +103,27 @@ def test_a_spawned_check_compares_with_the_reference(two_parts: BUILT) -> None:
     assert found.threads == 1
     assert found.parity.sqnr_db is not None
     assert found.parity.sqnr_db > 80
+    assert found.load is not None
+    assert found.load.method_ms > 0
+
+
+def test_the_process_that_checks_has_one_of_the_warm_loads() -> None:
+    first, other = (OneLoad(program_ms=n, method_ms=n, first_inference_ms=n) for n in (1.0, 3.0))
+    asked: list[Task] = []
+
+    def run(task: Task, answer: type) -> Any:
+        asked.append(task)
+        if isinstance(task, LoadTask):
+            return other
+        return (
+            Memory(baseline_bytes=1, peak_bytes=1, peak_over_baseline_bytes=0)
+            if answer is Memory
+            else Energy()
+        )
+
+    found = inspect_program("f", 1, Passes(load=2), profile=False, first_load=first, run=run)
+    assert found.load.warm.each == [first, other]
+    assert [task.cold for task in asked if isinstance(task, LoadTask)] == [False, True, True]
 
 
 def test_the_process_takes_and_gives_json_so_that_it_works_over_a_wire(two_parts: BUILT) -> None:

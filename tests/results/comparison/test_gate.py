@@ -97,11 +97,13 @@ def test_a_finding_fails_a_cell_whose_baseline_does_not_have_it(make_result: Mak
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("size>+2%", "no metric 'size'; the metrics are latency_p50_ms, .*pte_bytes"),
+        ("size>+2%", "no metric 'size'; the metrics are p95_bound, .*pte_bytes"),
         ("pte_bytes", "not a valid condition: write metric"),
         ("pte_bytes>=2%", "not a valid condition"),
         ("model>1", "no metric 'model'"),
         ("latency_p99_ms>+5%", "differ by chance; use p99_bound"),
+        ("latency_p50_ms>+5%", "differ by chance; use --fail-above"),
+        ("throughput_per_s<-5%", "differ by chance; use --fail-above"),
         ("finding:weights.randon", "no finding has the code .*did you mean 'weights.random'"),
     ],
 )
@@ -159,7 +161,7 @@ def test_the_markdown_summary_says_what_failed(
 
 def test_an_unknown_metric_is_bad_usage(base: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", base, base, "--fail-if", "bytes>1"]) == 2
-    assert "the metrics are latency_p50_ms" in capsys.readouterr().err
+    assert "the metrics are p95_bound" in capsys.readouterr().err
 
 
 def test_a_wrong_cell_fails_under_its_own_heading_with_status_1(
