@@ -129,6 +129,8 @@ def _written_secrets(composed: DictConfig | Mapping[str, Any]) -> list[str]:
 
 
 T = TypeVar("T")
+TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
+TYPES |= {"array": "a list", "object": "keys with values", "null": "null"}
 
 
 def _convert(section: Any, kind: type[T], prefix: str, faults: list[str]) -> T | Any:
@@ -158,14 +160,25 @@ def _convert(section: Any, kind: type[T], prefix: str, faults: list[str]) -> T |
             elif not missing:
                 value = _lookup(section, path)
                 shown = f"={'null' if value is None else value}" if path else ""
-                faults.append(f"{_key(prefix, path)}{shown}: {text[0].lower()}{text[1:]}")
+                faults.append(f"{_key(prefix, path)}{shown}: {_reworded(text)}")
             elif (*place, missing[1]) not in taken_out:
-                faults.append(f"{_key(prefix, path)}: {text[0].lower()}{text[1:]}")
+                faults.append(f"{_key(prefix, path)}: the key `{missing[1]}` is missing")
             rest = copy.deepcopy(rest)
             culprit = _take_out(rest, place)
             if not culprit:
                 return None
             taken_out.add(culprit)
+
+
+def _reworded(text: str) -> str:
+    """Return a message of msgspec in the words of someone who writes YAML, not JSON or Python."""
+
+    def words(named: re.Match[str]) -> str:
+        kinds = named[1].split(" | ")
+        return " or ".join(map(TYPES.__getitem__, kinds)) if TYPES.keys() >= set(kinds) else named[0]
+
+    text = re.sub(r"`([^`]+)`", words, text)
+    return text[0].lower() + text[1:]
 
 
 def _unknown_key(section: Any, kind: type[Any], prefix: str, path: str, name: str) -> str:

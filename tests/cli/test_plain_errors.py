@@ -77,7 +77,7 @@ REFUSED = [
     ("completion tcsh", "invalid choice: 'tcsh'"),
     ("model=resnet18 hydra.run.dir=file/x", "file is a file"),
     *(
-        (f"{key}={value}", f"{key}={float(value)}: expected `float")
+        (f"{key}={value}", f"{key}={float(value)}: expected a number")
         for key in ("cache.max_gb", "build.max_gb")
         for value in ("inf", "nan", "1e300")
     ),

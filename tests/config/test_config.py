@@ -33,9 +33,9 @@ def test_faults_of_all_sections_are_reported_together(plain: dict[str, Any]) -> 
     with pytest.raises(ConfigError) as caught:
         parse(config)
     text = "\n".join(caught.value.faults)
-    assert "model.seed=-1: expected `int` >= 0" in text
-    assert "precision.calibrates=perhaps: expected `bool`" in text
-    assert "delegate: object missing required field `name`" in text
+    assert "model.seed=-1: expected a whole number >= 0" in text
+    assert "precision.calibrates=perhaps: expected true or false" in text
+    assert "delegate: the key `name` is missing" in text
     assert len(caught.value.faults) >= 4
 
 
@@ -49,12 +49,12 @@ def test_every_fault_of_one_section_is_reported(plain: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         parse(config)
     assert sorted(caught.value.faults) == [
-        "decision.bounds={'sqnr_db': [20]}: expected `float | str`, got `array`",
-        "measure.seed=many: expected `int | null`, got `str`",
+        "decision.bounds={'sqnr_db': [20]}: expected a number or a text, got a list",
+        "measure.seed=many: expected a whole number or null, got a text",
         "repeat.round: unknown key (did you mean 'rounds'?)",
-        "repeat.rounds=0: expected `int` >= 1",
-        "repeat.warmup=-1: expected `int` >= 0",
-        "repeat: object missing required field `runs`",
+        "repeat.rounds=0: expected a whole number >= 1",
+        "repeat.warmup=-1: expected a whole number >= 0",
+        "repeat: the key `runs` is missing",
         "thread: unknown key (did you mean 'threads'?)",
     ]
     assert config["measure"]["seed"] == "many", "what is looked at stays as it was"

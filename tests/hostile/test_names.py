@@ -42,7 +42,7 @@ def test_names_that_do_not_fit_a_file_name_are_refused_at_composition() -> None:
         }
         return parse(config | sections).stem
 
-    with pytest.raises(ConfigError, match=r"model\.name=x{300}: expected `str` of length <= 120"):
+    with pytest.raises(ConfigError, match=r"model\.name=x{300}: expected a text of length <= 120"):
         named("x" * 300)
     assert len(named("x" * 100, "y" * (fitting - 93))) == LONGEST_STEM
     with pytest.raises(

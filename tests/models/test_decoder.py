@@ -116,5 +116,5 @@ def test_a_text_that_does_not_fit_the_cache_is_a_fault_of_the_configuration() ->
     fault = r"model\.prompt_tokens=100 and .*new_tokens=50: model\.max_tokens=128 is .*; set it to 150"
     with pytest.raises(ConfigError, match=fault):
         compose(["model=smollm2_135m", "model.prompt_tokens=100", "model.new_tokens=50"])
-    with pytest.raises(ConfigError, match=r"model\.new_tokens=0: expected `int` >= 2"):
+    with pytest.raises(ConfigError, match=r"model\.new_tokens=0: expected a whole number >= 2"):
         compose(["model=smollm2_135m", "model.new_tokens=0"])
