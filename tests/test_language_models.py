@@ -21,7 +21,9 @@ pytestmark = pytest.mark.build
 def decoder(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     """A layer of llama in fp32 and dynamic int8 on XNNPACK."""
     cwd = tmp_path_factory.mktemp("decoder")
-    command = ("-m", "--config-dir", str(CONF), "model=tiny_decoder", "precision=fp32,int8_dynamic")
+    (cwd / "text.txt").write_text("The quick brown fox jumps over the lazy dog. " * 2)
+    judged = ("evaluate=perplexity", f"evaluate.text={cwd / 'text.txt'}")
+    command = ("-m", "--config-dir", str(CONF), "model=tiny_decoder", "precision=fp32,int8_dynamic", *judged)
     rounds = ("repeat=recommended", "repeat.rounds=5", "repeat.spread_s=0")
     process = etbench(*command, *BRIEF, *rounds, "hydra.sweep.dir=swept", cwd=cwd)
     found, unreadable = read_results([cwd / "swept"])
@@ -41,6 +43,16 @@ def test_fp32_writes_the_tokens_of_eager(decoder: Sweep) -> None:
     assert parity.token_agreement >= 0.99
     assert parity.top1_agreement >= 0.99
     assert parity.sqnr_db > 80
+
+
+def test_its_perplexity_is_near_that_of_chance_and_each_token_after_a_prompt_is_judged(
+    decoder: Sweep,
+) -> None:
+    for precision in ("fp32", "int8_dynamic"):
+        result = _result(decoder, precision)
+        assert result.evaluation["perplexity"] == pytest.approx(256, rel=0.2)  # its weights are random
+        windows, others = divmod(result.evaluation_items["next_token"].count, 24 - 8)
+        assert (windows, others) == (3, 0)
 
 
 def test_dynamic_int8_stays_close_along_the_tokens_of_eager(decoder: Sweep) -> None:
@@ -79,7 +91,9 @@ def test_console_and_tables_show_tokens_per_second(decoder: Sweep) -> None:
     head, units, *shown = decoder.process.stdout.splitlines()
     assert head.split() == ["decode", "first", "equal", "prefill"]
     named = [name for name in units.split() if name != "state"]  # only where the machine was not quiet
-    assert named[-5:] == ["tokens/s", "token", "ms", "tokens", "tokens/s"]
+    *_, perplexity, next_token = named
+    assert named[-7:-2] == ["tokens/s", "token", "ms", "tokens", "tokens/s"]
+    assert (perplexity, next_token) == ("eval_perplexity", "eval_next_token")
     (row,) = [line for line in shown if line.startswith("tiny_decoder fp32")]
     assert "100.0%" in row
     table = pd.read_csv(decoder.folder / "results.csv").set_index("precision")

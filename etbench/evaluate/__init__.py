@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from etbench.evaluate.classification import top1
 from etbench.evaluate.items import PerItem
+from etbench.evaluate.language import perplexity
 from etbench.evaluate.program import BuiltProgram
+from etbench.evaluate.segmentation import miou
 
-__all__ = ["BuiltProgram", "PerItem", "top1"]
+__all__ = ["BuiltProgram", "PerItem", "miou", "perplexity", "top1"]

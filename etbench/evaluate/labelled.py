@@ -19,7 +19,7 @@ from etbench.evaluate.program import BuiltProgram
 from etbench.models.inputs import ImageInputs
 from etbench.text import and_more, shape_text
 
-__all__ = ["Labelled", "read_labelled"]
+__all__ = ["LABELS", "Labelled", "arrays_in", "centre", "encoder", "one_input", "read_labelled"]
 
 LABELS = "labels"
 FORMS = (
@@ -58,17 +58,12 @@ def read_labelled(data: str, program: BuiltProgram, *, crop: float) -> Labelled:
         EtbenchError: of stage ``evaluate`` if it has another form, or does not fit the program.
 
     """
-    if len(program.shapes) != 1:
-        raise EtbenchError(
-            f"the program takes {len(program.shapes)} inputs; top1 is for programs with one",
-            stage="evaluate",
-            hint="write a function of your own: evaluate._target_=my_module.my_function",
-        )
+    one_input(program, "top1")
     path = Path(data)
     if path.is_dir():
         return _pictures(path, program, crop)
     if path.exists():
-        return _labelled(data, program, *_arrays(path))
+        return _labelled(data, program, *arrays_in(path))
     found = instantiate(data, {}, stage="evaluate")
     if not isinstance(found, tuple) or len(found) != 2:
         raise EtbenchError(
@@ -77,8 +72,28 @@ def read_labelled(data: str, program: BuiltProgram, *, crop: float) -> Labelled:
     return _labelled(data, program, *map(np.asarray, found))
 
 
-def _arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the inputs and the labels in a file: `labels`, and the only other array, whatever its name."""
+def one_input(program: BuiltProgram, function: str) -> None:
+    """Refuse a program with several inputs.
+
+    Raises:
+        EtbenchError: of stage ``evaluate``.
+
+    """
+    if len(program.shapes) != 1:
+        raise EtbenchError(
+            f"the program takes {len(program.shapes)} inputs; {function} is for programs with one",
+            stage="evaluate",
+            hint="write a function of your own: evaluate._target_=my_module.my_function",
+        )
+
+
+def arrays_in(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the inputs and the labels in a file: `labels`, and the only other array, whatever its name.
+
+    Raises:
+        EtbenchError: of stage ``evaluate`` if it contains anything else.
+
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
             names = [name for name in file.files if name != LABELS]
@@ -129,7 +144,7 @@ def _pictures(folder: Path, program: BuiltProgram, crop: float) -> Labelled:
     ]
     if not found:
         raise EtbenchError(f"{folder}: no picture in a folder of its class", stage="evaluate", hint=FORMS)
-    encode = _encoder(program, crop)
+    encode = encoder(program, crop)
     return Labelled(
         np.array([label for _, label in found], dtype=np.int64),
         lambda start, stop: encode([file for file, _ in found[start:stop]]),
@@ -138,8 +153,13 @@ def _pictures(folder: Path, program: BuiltProgram, crop: float) -> Labelled:
     )
 
 
-def _encoder(program: BuiltProgram, crop: float) -> Callable[[list[Path]], NDArray[Any]]:
-    """Return a function that prepares pictures as those are prepared that the model is fed with."""
+def encoder(program: BuiltProgram, crop: float) -> Callable[[list[Path]], NDArray[Any]]:
+    """Return a function that prepares pictures as those are prepared that the model is fed with.
+
+    Raises:
+        EtbenchError: of stage ``evaluate`` if the model is not fed with photographs.
+
+    """
     shape, normalization = program.shapes[0], program.normalization
     if normalization is None or len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3]:
         raise EtbenchError(
@@ -152,14 +172,15 @@ def _encoder(program: BuiltProgram, crop: float) -> Callable[[list[Path]], NDArr
 
     def encode(files: list[Path]) -> NDArray[Any]:
         program.meets(files)
-        squares = [_centre(read_image(file, stage="evaluate"), crop) for file in files]
+        squares = [centre(read_image(file, stage="evaluate"), crop) for file in files]
         (pixels,) = inputs.encode(squares)
         return pixels.numpy()
 
     return encode
 
 
-def _centre(image: Image.Image, crop: float) -> Image.Image:
+def centre(image: Image.Image, crop: float) -> Image.Image:
+    """Return the centre square whose side is that share of the shorter side."""
     side = max(1, round(min(image.size) * crop))
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.crop((left, top, left + side, top + side))

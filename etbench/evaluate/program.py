@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from etbench.calibration.items import input_digests, picture_digest
+from etbench.config import Generation
 from etbench.errors import EtbenchError
 from etbench.models.inputs import Normalization
 from etbench.runtime.executors import ArrayProgram, Executor
@@ -37,6 +38,7 @@ class BuiltProgram:
         normalization: of the pixels of photographs, if the model is fed with them.
         calibrated_on: checksums of the inputs or pictures that it was calibrated on.
         met: those of them that it was evaluated on.
+        generation: how many tokens a language model with a cache reads and generates.
 
     """
 
@@ -45,6 +47,7 @@ class BuiltProgram:
     normalization: Normalization | None = None
     calibrated_on: CalibrationItems = CalibrationItems()
     met: set[str] = field(default_factory=set)
+    generation: Generation | None = None
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:

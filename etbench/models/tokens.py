@@ -15,7 +15,7 @@ from torch import Tensor
 
 from etbench.data import sentences
 
-__all__ = ["offline_tokenizer"]
+__all__ = ["offline_ids", "offline_tokenizer"]
 
 VOCABULARY = 1_000
 
@@ -42,12 +42,7 @@ def offline_tokenizer(
         vocabulary: maximum number of subwords, of which 256 are bytes.
 
     """
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    bpe.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=vocabulary, show_progress=False, initial_alphabet=alphabet)
-    bpe.train_from_iterator(sentences(None), trainer)
+    bpe = _trained(vocabulary)
     before = [] if begin is None else [begin]
     after = [] if end is None else [end]
     room = seq_len - len(before) - len(after)
@@ -63,3 +58,19 @@ def offline_tokenizer(
         return torch.tensor(rows, dtype=torch.int64), torch.tensor(masks, dtype=torch.int64)
 
     return tokenize
+
+
+def offline_ids(text: str, vocabulary: int) -> list[int]:
+    """Return the ids of a text, without special ones, for a model with so many tokens; 256 at least."""
+    ids: list[int] = _trained(min(vocabulary, VOCABULARY)).encode(text).ids
+    return ids
+
+
+def _trained(vocabulary: int) -> Tokenizer:
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    bpe.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, show_progress=False, initial_alphabet=alphabet)
+    bpe.train_from_iterator(sentences(None), trainer)
+    return bpe

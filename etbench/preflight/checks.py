@@ -26,6 +26,7 @@ from etbench.preflight.file_checks import (
     checkpoint_fault,
     folder_fault,
     labelled_fault,
+    miou_fault,
     npz_fault,
     path_fault,
     resume_fault,
@@ -39,7 +40,11 @@ from etbench.results.decision.objective import faults as objective_faults
 
 __all__ = ["faults_here", "missing_here"]
 
-TOP1 = "etbench.evaluate.top1"
+TOP1, MIOU, PERPLEXITY = (f"etbench.evaluate.{name}" for name in ("top1", "miou", "perplexity"))
+LABELLED = {
+    TOP1: "a folder that has a folder of pictures for each class",
+    MIOU: "a folder with the folders images and masks",
+}
 
 
 def faults_here(cell: Cell) -> list[str]:
@@ -67,6 +72,7 @@ def missing_here(cell: Cell) -> list[str]:
         *(target_fault(group, target) for group, target, _ in _functions(cell)),
         folder_fault("calibration.images", cell.calibration.images),
         text_fault("calibration.text", cell.calibration.text),
+        text_fault("evaluate.text", _text(cell)),
         npz_fault("calibration.npz", cell.calibration.npz),
         weights_fault(cell.model.weights),
         labelled_fault("evaluate.data", cell.evaluate.data),
@@ -93,26 +99,34 @@ def missing_here(cell: Cell) -> list[str]:
     ]
 
 
+def _text(cell: Cell) -> str | None:
+    text = cell.evaluate.options.get("text") if cell.evaluate.target == PERPLEXITY else None
+    return None if text is None else str(text)
+
+
 def _unevaluated(cell: Cell, missing: Collection[str]) -> Iterator[str]:
     """Yield what asks for an accuracy that no function will evaluate, or for one without data that fit it."""
     evaluate = cell.evaluate
     if evaluate.target is None:
-        chosen = "choose a function: evaluate=top1, or evaluate._target_=my_module.my_function"
+        chosen = (
+            "choose a function: evaluate=top1, miou or perplexity, or evaluate._target_=my_module.my_function"
+        )
         yield from (f"evaluate.{name}: no accuracy is evaluated; {chosen}" for name in evaluate.options)
         yield from accuracy_faults(cell.decision.objective, cell.decision.bounds)
         return
-    if evaluate.target != TOP1:
+    if evaluate.target not in LABELLED:
         return
     yield from share_faults(cell.decision.bounds)
     if evaluate.data is None:
         yield (
-            f"evaluate.data is required: model={cell.model.name} has no labelled data of its own; give a "
-            "folder that has a folder of pictures for each class, an .npz with `labels` and the inputs, or "
-            "the name of a function that returns inputs and labels"
+            f"evaluate.data is required: model={cell.model.name} has no labelled data of its own; give "
+            f"{LABELLED[evaluate.target]}, an .npz with `labels` and the inputs, or the name of a function "
+            "that returns inputs and labels"
         )
     elif not any(fault.startswith("evaluate.data=") for fault in missing):
-        kind = known_kind(cell.model)
-        if fault := top1_fault("evaluate.data", str(evaluate.data), None if cell.model.ready else kind):
+        kind = None if cell.model.ready else known_kind(cell.model)
+        check = top1_fault if evaluate.target == TOP1 else miou_fault
+        if fault := check("evaluate.data", evaluate.data, kind):
             yield fault
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "folder_fault",
     "labelled_fault",
     "links_fault",
+    "miou_fault",
     "npz_fault",
     "path_fault",
     "resume_fault",
@@ -92,6 +93,20 @@ def top1_fault(key: str, data: str, kind: str | None) -> str | None:
     if Path(data).is_dir():
         return _classes_fault(key, Path(data), kind)
     return _labels_fault(key, data) if Path(data).exists() else None
+
+
+def miou_fault(key: str, data: str, kind: str | None) -> str | None:
+    """Check the labelled data of `etbench.evaluate.miou`; see `top1_fault`."""
+    folder = Path(data)
+    if not folder.is_dir():
+        return None
+    if kind not in (None, "images"):
+        return f"{key}={data}: the model is not fed with pictures; give an .npz with `labels` and the inputs"
+    if lacking := [name for name in ("images", "masks") if not (folder / name).is_dir()]:
+        return (
+            f"{key}={data}: contains no folder {lacking[0]}; give a folder with the folders images and masks"
+        )
+    return None
 
 
 def _classes_fault(key: str, folder: Path, kind: str | None) -> str | None:

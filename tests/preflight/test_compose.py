@@ -230,7 +230,7 @@ def test_open_axes_go_with_fp32_only() -> None:
             ["model.dynamic.batch=8", "model.dynamic.seq_len=9", "model.dynamic.measure=[[8,10]]"],
             "10 is more than model.dynamic.seq_len=9",
         ),
-        (["model.dynamic.batch=8", "model.dynamic.measure=[0]"], "`int` >= 1"),
+        (["model.dynamic.batch=8", "model.dynamic.measure=[0]"], "a whole number >= 1"),
     ],
 )
 def test_sizes_to_measure_that_the_program_would_not_take_are_refused(

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from etbench.artifact import DataUse
-from etbench.artifact.arrays import read_notes
+from etbench.artifact.arrays import read_generation, read_notes
 from etbench.artifact.references import read_references
 from etbench.artifact.sources import Sources
 from etbench.builder.recording import Recorder
@@ -49,7 +49,13 @@ def evaluate_program(
         frozenset(use.calibration_pictures if use else ()), frozenset(use.calibration_inputs if use else ())
     )
     example = read_references(folder)[0][0]
-    program = BuiltProgram(load(folder, threads, executor), example, normalization, calibrated_on)
+    program = BuiltProgram(
+        load(folder, threads, executor),
+        example,
+        normalization,
+        calibrated_on,
+        generation=read_generation(folder),
+    )
     recorder = Recorder()
     with recorder.reading() as reads:
         found = instantiate(target, {"program": program} | options, stage="evaluate")
