@@ -132,7 +132,10 @@ class GraphOperator(Struct, frozen=True, kw_only=True):
     """An operator of the lowered graph: the module that it came from, and the shape of its output.
 
     `subgraph` is the number of the subgraph of a delegate that it is in, null outside of them. `flops` are
-    null if the operator has no formula.
+    null if the operator has no formula. `node` is its name in the graph, `inputs` are the positions of the
+    operators whose outputs it reads, across the borders of subgraphs. `precision` has the dtypes of the
+    values that it computes with: of integers, if a delegate gets them with their conversion to floats. These
+    three are empty for a program that was built by an older version.
     """
 
     name: str
@@ -140,6 +143,9 @@ class GraphOperator(Struct, frozen=True, kw_only=True):
     shape: list[Count] = []
     flops: Count | None = None
     subgraph: Count | None = None
+    node: str = ""
+    inputs: list[Count] = []
+    precision: str = ""
 
 
 class MixedBlock(Struct, frozen=True, kw_only=True):
@@ -227,7 +233,7 @@ class Artifact(Struct, frozen=True, kw_only=True):
     scales a program of integers has: those of its precision (``same``), or ``own`` ones that another runtime
     chose on the same calibration data, for the `own_reason`. Both are empty in results of older versions.
     `cost` is null in results of older versions and for a program that was built elsewhere. `operators` are
-    those of the lowered graph; a result does not repeat them, but its profile names their modules and shapes.
+    those of the lowered graph, in the order of execution; only the result of a profiled cell repeats them.
     """
 
     pte_bytes: Count

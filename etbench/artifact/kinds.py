@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["COPIES", "PRODUCTS", "kind_of"]
+__all__ = ["CALLS", "COPIES", "ONLY_COPY", "PRODUCTS", "kind_of"]
 
 # What only moves or converts values; at the border of a subgraph these are what the border costs.
 COPIES = "copies and conversions"
+# Operators of a graph that return their input, possibly in another layout or dtype.
+ONLY_COPY = frozenset(
+    {
+        "aten._to_copy.default",
+        "aten.clone.default",
+        "dim_order_ops._clone_dim_order.default",
+        "dim_order_ops._to_dim_order_copy.default",
+    }
+)
 PRODUCTS = ("convolution", "linear")  # XNNPACK runs a convolution of one pixel as a linear layer
 CALLS = "calls of delegates"  # beyond the operators that they report
 _INSTANCE = re.compile(r"\s*#\d+$")

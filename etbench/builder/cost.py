@@ -1,4 +1,4 @@
-"""What an inference costs at least, and each operator of the lowered graph, counted without running it."""
+"""What an inference costs at least, counted without running it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from executorch.exir.delegate import executorch_call_delegate
 from torch import SymInt, Tensor, fx
 from torch._ops import OpOverload
 from torch.export import ExportedProgram
 
-from etbench.artifact import Cost, GraphOperator
-from etbench.builder.coverage import operator_name, operators
+from etbench.artifact import Cost
 from etbench.builder.macs import count_macs
 from etbench.builder.quantization import all_nodes, computes
-from etbench.precisions.skip import module_path
 
-__all__ = ["Work", "cost_of", "count_work", "outline", "sizes_of"]
-
-CONVERSIONS = ("quantize", "dequantize")  # which a delegate fuses into its operators
+__all__ = ["Work", "cost_of", "count_work", "sizes_of"]
 
 
 def sizes_of(program: ExportedProgram, inputs: Sequence[Tensor], *, token: bool) -> dict[str, int]:
@@ -86,53 +81,6 @@ def cost_of(work: Work, converted: ExportedProgram, inputs_and_outputs: Iterable
         moved_bytes=weights + moved,
         without_formula=work.without_formula,
     )
-
-
-def outline(module: fx.GraphModule, sizes: Mapping[str, int]) -> list[GraphOperator]:
-    """Return the operators of a lowered graph: those outside of subgraphs, then those of each subgraph.
-
-    The conversions between floats and integers inside a subgraph are left out.
-    """
-    found: list[GraphOperator] = []
-    subgraphs = 0
-    for node in module.graph.nodes:
-        if node.target is executorch_call_delegate:
-            inner = getattr(module, node.args[0].target).original_module.graph
-            taken = [one for one in operators(inner) if not _is_conversion(one)]
-            found += _described(taken, sizes, subgraphs)
-            subgraphs += 1
-    outside = _described(list(operators(module.graph)), sizes, None)
-    return [*outside, *found]
-
-
-def _described(
-    nodes: Sequence[fx.Node], sizes: Mapping[str, int], subgraph: int | None
-) -> Iterator[GraphOperator]:
-    macs = count_macs(nodes, sizes) or {}
-    for node in nodes:
-        yield GraphOperator(
-            name=operator_name(node),
-            module=module_path(node),
-            shape=_shape(node.meta.get("val"), sizes),
-            flops=2 * macs[node] if node in macs else None,
-            subgraph=subgraph,
-        )
-
-
-def _shape(value: Any, sizes: Mapping[str, int]) -> list[int]:
-    """Return the shape of an output; empty if it is not one tensor, or a size is not known."""
-    if not isinstance(value, Tensor):
-        return []
-    shape = [size.node.expr.subs(sizes) if isinstance(size, SymInt) else size for size in value.shape]
-    return [int(size) for size in shape] if all(map(_is_number, shape)) else []
-
-
-def _is_number(size: Any) -> bool:
-    return isinstance(size, int) or bool(size.is_number)
-
-
-def _is_conversion(node: fx.Node) -> bool:
-    return operator_name(node).partition(".")[2].startswith(CONVERSIONS)
 
 
 def _weights(program: ExportedProgram) -> Iterator[fx.Node]:

@@ -10,18 +10,9 @@ from torch import Tensor, fx
 from torch._ops import HigherOrderOperator, OpOverload
 
 from etbench.artifact import Delegation
+from etbench.artifact.kinds import ONLY_COPY
 
 __all__ = ["coverage", "operator_name", "operators"]
-
-# Operators that return their input, possibly in another layout or dtype.
-COPIES = frozenset(
-    {
-        "aten._to_copy.default",
-        "aten.clone.default",
-        "dim_order_ops._clone_dim_order.default",
-        "dim_order_ops._to_dim_order_copy.default",
-    }
-)
 
 
 def coverage(module: fx.GraphModule, reason: Callable[[fx.Node], str]) -> Delegation:
@@ -52,7 +43,7 @@ def coverage(module: fx.GraphModule, reason: Callable[[fx.Node], str]) -> Delega
         reasons={name: "; ".join(texts) for name, texts in reasons.items()},
         tensors_in=sum(_is_tensor(source) for call in calls for source in _inputs(call)),
         tensors_out=sum(isinstance(value, Tensor) for call in calls for value in _values(call)),
-        border_copies=sum(operator_name(node) in COPIES and _is_at_border(node) for node in left),
+        border_copies=sum(operator_name(node) in ONLY_COPY and _is_at_border(node) for node in left),
     )
 
 

@@ -17,8 +17,8 @@ from executorch.exir import (
 from torch.export import ExportedProgram
 
 from etbench.artifact import Delegation, GraphOperator
-from etbench.builder.cost import outline
 from etbench.builder.coverage import coverage
+from etbench.builder.outline import outline
 from etbench.builder.rejections import listening
 from etbench.delegates import OtherRuntime, ToWrite
 
@@ -70,9 +70,8 @@ def lower(
         edge = to_edge_transform_and_lower(
             program, partitioner=delegate, compile_config=EdgeCompileConfig(_check_ir_validity=check_ir)
         )
-    graph = edge.exported_program().graph_module
-    delegation = coverage(graph, rejections.reason)
-    operators = outline(graph, sizes or {})
+    delegation = coverage(edge.exported_program().graph_module, rejections.reason)
+    operators = outline(edge.exported_program(), sizes or {})
     # Otherwise a buffer that the program writes to, such as a key-value cache, is copied twice per call.
     in_place = bool(program.graph_signature.buffers_to_mutate)
     executable = edge.to_executorch(ExecutorchBackendConfig(run_reinplace_pass=in_place))

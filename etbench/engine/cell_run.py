@@ -155,9 +155,10 @@ class CellRun:
         """Store the program; its properties are part of the result, even if a later stage fails."""
         self.program = program
         artifact = program.built.artifact
+        graph = artifact.operators if self.cell.profile else []  # they take more room than all the rest
         self.blank = msgspec.structs.replace(
             self.blank,
-            artifact=msgspec.structs.replace(artifact, operators=[]),  # its profile names their places
+            artifact=msgspec.structs.replace(artifact, operators=graph),
             from_cache=program.built.from_cache,
             weights=artifact.weights,
         )
