@@ -58,6 +58,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "results.tables": (),
     "results.comparison": (),
     "results.diff": (),
+    "results.graph": (),
     "results.decision": (),
     "results.analysis": (),
     "results": (),

@@ -15,7 +15,7 @@ from typing import Any
 from etbench.cli.parsing import parsed
 from etbench.system.os_errors import NO_ROOM
 
-__all__ = ["COMMANDS", "LATER", "Command"]
+__all__ = ["COMMANDS", "Command"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,7 @@ COMMANDS = {
         Command("compare", "report which cells became faster or slower between two sets of results"),
         Command("diff", "show where the difference between the latencies of two cells lies"),
         Command("trace", "write a result as a trace for Perfetto or chrome://tracing"),
+        Command("graph", "write the graph of a cell's program for Model Explorer, and draw its parts"),
         Command("baseline", "keep results with their programs under a name, list or remove them"),
         Command(
             "report", "write an HTML report with text, charts and tables, or a comment for a pull request"
@@ -112,4 +113,3 @@ COMMANDS = {
         Command("completion", "print the script that completes etbench's command lines in a shell"),
     )
 }
-LATER = ("graph",)  # reserved names

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from etbench.cli.commands import COMMANDS, LATER
+from etbench.cli.commands import COMMANDS
 from etbench.cli.words import hint
 from etbench.errors import EtbenchError
 from etbench.escaping import terminal_text
@@ -63,8 +63,6 @@ def _call(arguments: list[str]) -> int:
         return 0
     if first in COMMANDS:
         return COMMANDS[first].call(arguments[1:])
-    if first in LATER:
-        raise EtbenchError(f"`etbench {first}` does not exist yet", stage="command")
     if not first.startswith(("-", "+", "~")) and "=" not in first:
         raise EtbenchError(f"{first!r} is not a subcommand{hint(first)}", stage="command")
     return COMMANDS["run"].call(arguments)

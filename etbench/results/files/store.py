@@ -25,6 +25,7 @@ from etbench.system.strict_json import decode_json, encode_json, plain_fault
 from etbench.text import path_text, printable
 
 __all__ = [
+    "GRAPH_SUFFIX",
     "DuplicateError",
     "UnreadableError",
     "find_files",
@@ -35,6 +36,7 @@ __all__ = [
     "written_at",
 ]
 
+GRAPH_SUFFIX = ".graph"  # of the folders that `etbench graph` writes, whose files are not results
 LAST_TIME = 253_402_300_799  # of the year 9999, in seconds
 UNFIT = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)  # a file system that refuses a name
 
@@ -229,7 +231,9 @@ def _json_files(folder: Path) -> Iterator[str]:
     """Walk with `os`, which takes a third of the time of `Path.rglob` for many files."""
     unlisted: list[str] = []
     for parent, folders, files in os.walk(folder, onerror=lambda error: unlisted.append(error.filename)):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [
+            name for name in folders if not name.startswith(".") and not name.endswith(GRAPH_SUFFIX)
+        ]
         yield from (
             f"{parent}{os.sep}{name}" for name in files if name.endswith(".json") and not name.startswith(".")
         )

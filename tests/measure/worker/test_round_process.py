@@ -35,6 +35,7 @@ from etbench.measure.worker.tasks import (
     Task,
 )
 from etbench.preflight.compose import compose
+from etbench.results.graph.program import program_graph
 
 ROUND = """
 import msgspec
@@ -290,6 +291,10 @@ def test_a_cell_has_all_passes_in_its_result_however_its_rounds_start(
     assert result.energy is not None
     assert result.energy.reason or result.energy.joules_per_inference
     assert result.profile is not None
+    parts = program_graph(result).parts
+    assert [part.subgraph for part in parts] == [0, None, 1]
+    assert [part.sources for part in parts] == [[], [0], [1]]
+    assert all(part.mean_ms for part in parts)
     lines = outcome.path.with_suffix(".profile.csv").read_text().splitlines()
     assert len(lines) == 1 + len(result.profile.operators)
 
@@ -299,7 +304,10 @@ def test_a_time_that_is_over_leaves_out_the_cold_loads_and_says_so(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
     cell = compose(["model=tiny", "passes.load_s=1e-6", "repeat.rounds=1"], config_dir=CONF)
-    load = api.run(cell, out_dir=tmp_path).result.load
+    result = api.run(cell, out_dir=tmp_path).result
+    assert result.artifact is not None
+    assert not result.artifact.operators, "only a profiled cell repeats the graph"
+    load = result.load
     assert load is not None
     assert len(load.warm.each) == 1
     assert load.cold is None
