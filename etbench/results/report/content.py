@@ -11,6 +11,8 @@ from msgspec import Struct
 
 from etbench.results import charts
 from etbench.results.files.upgrade import fill_in
+from etbench.results.graph.picture import picture
+from etbench.results.graph.program import program_graph
 from etbench.results.report import tables
 from etbench.results.report.accuracy import accuracy_grid, change_grid
 from etbench.results.report.environments import environment_grids
@@ -32,16 +34,25 @@ __all__ = ["ACCURACY", "Report", "Section", "gather"]
 ACCURACY = "accuracy"  # the section of that name
 TOP = 10
 ROUNDS = 5_000  # that are drawn, of all cells together
+DRAWN = 8  # programs, see `etbench.results.graph`
 STRIPS = 40  # cells whose rounds are drawn, those with the widest spread
 
 
+class Drawing(Struct, frozen=True, kw_only=True):
+    """A picture that is folded away: its caption, and an SVG whose texts are escaped."""
+
+    caption: str
+    svg: str
+
+
 class Section(Struct, frozen=True, kw_only=True):
-    """A heading, a sentence or two, Vega-Lite specifications, and the numbers behind them."""
+    """A heading, a sentence or two, Vega-Lite specifications, drawings, and the numbers behind them."""
 
     name: str
     title: str
     text: str
     specs: list[dict[str, Any]] = []
+    drawings: list[Drawing] = []
     numbers: list[Grid] = []
 
 
@@ -253,8 +264,16 @@ def _operators(frame: pd.DataFrame, results: Sequence[Result]) -> Section:
         text=f"The operators that take longest, for {counted(profiled, 'profiled cell')}. The profiler "
         "itself takes time, so these times add up to more than the latency.",
         specs=_specs(charts.operator_bars(frame)),
+        drawings=list(_drawings(frame, results)),
         numbers=[*summary_grids(frame, results, TOP), tables.operator_grid(frame, TOP)],
     )
+
+
+def _drawings(frame: pd.DataFrame, results: Sequence[Result]) -> Iterator[Drawing]:
+    """Yield the parts of the first `DRAWN` profiled programs."""
+    named = zip(frame["cell"], results, strict=True)
+    for cell, result in [one for one in named if one[1].profile is not None][:DRAWN]:
+        yield Drawing(caption=f"The parts of {cell}", svg=picture(program_graph(result)))
 
 
 def _why(results: Sequence[Result]) -> Section:

@@ -74,7 +74,7 @@ def test_every_chart_has_its_numbers_a_click_away(open_page: Any, full_page: Pat
     with open_page(full_page) as page:
         assert set(_charts(page)) >= {"operators-0", "rounds-1", "pareto-0"}
         for section in page.locator("section:has(figure)").all():
-            details = section.locator("details").first
+            details = section.locator("details:has(table)").first
             assert not details.locator("table").is_visible()
             details.locator("summary").click()
             assert details.locator("table").is_visible()
