@@ -41,6 +41,8 @@ _ALIKE = {
     "subtract": "sub",
     "divide": "div",
     "negate": "neg",
+    "cosine": "cos",
+    "sine": "sin",
     "square root": "sqrt",
     "reciprocal square root": "rsqrt",
     "square": "pow",

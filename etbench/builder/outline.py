@@ -49,7 +49,7 @@ class _Outline:
         self._subgraphs = 0
 
     def add(self, program: ExportedProgram, made: dict[fx.Node, Made], subgraph: int | None) -> list[Made]:
-        """Add the operators of a program, and return by which of all operators each of its outputs is made.
+        """Add the operators of a program, and return which of all operators made each of its outputs.
 
         Args:
             program: the whole one, or a subgraph.
@@ -66,7 +66,7 @@ class _Outline:
             if node.target is executorch_call_delegate:
                 outputs[node] = self._call(program.graph_module, node, made)
             elif node.target is operator.getitem and node.args[0] in outputs:
-                made[node] = outputs[node.args[0]][node.args[1]]
+                made[node] = next(iter(outputs[node.args[0]][node.args[1] :]), ())
             else:
                 sources = _together(made, node)
                 if node in listed:
@@ -85,9 +85,8 @@ class _Outline:
                     )
                 elif node.op != "placeholder":
                     made[node] = sources
-        (returned,) = program.graph.output_node().args
-        values = returned if isinstance(returned, (list, tuple)) else [returned]
-        return [made.get(value, ()) if isinstance(value, fx.Node) else () for value in values]
+        named = {node.name: one for node, one in made.items()}
+        return [named.get(str(name), ()) for name in program.graph_signature.user_outputs]
 
     def _call(self, module: fx.GraphModule, call: fx.Node, made: Mapping[fx.Node, Made]) -> list[Made]:
         """Add the operators of the subgraph that a node calls."""
@@ -96,10 +95,10 @@ class _Outline:
         inner: ExportedProgram = getattr(module, str(called.target)).original_module
         names = set(inner.graph_signature.user_inputs)
         places = [one for one in inner.graph.nodes if one.op == "placeholder" and one.name in names]
-        entering = {
-            place: made.get(value, ()) if isinstance(value, fx.Node) else ()
-            for place, value in zip(places, given, strict=True)
-        }
+        entering: dict[fx.Node, Made] = {}
+        if len(places) == len(given):  # else it is not known which is which
+            pairs = zip(places, given, strict=True)
+            entering = {place: made.get(value, ()) for place, value in pairs if isinstance(value, fx.Node)}
         number, self._subgraphs = self._subgraphs, self._subgraphs + 1
         return self.add(inner, entering, number)
 
@@ -126,8 +125,9 @@ def _precisions(program: ExportedProgram, *, inside: bool) -> dict[fx.Node, str]
             converted = inside and _is_conversion(source)
             value = _stored(source) if converted else source
             tensor = value.meta.get("val")
-            bias = value.op == "placeholder" and value.name not in inputs and value.meta["val"].ndim <= 1
-            if not isinstance(tensor, Tensor) or bias or not (converted or tensor.is_floating_point()):
+            if not isinstance(tensor, Tensor) or not (converted or tensor.is_floating_point()):
+                continue
+            if value.op == "placeholder" and value.name not in inputs and tensor.ndim <= 1:
                 continue
             before = found.get(value, "") if kind_of(operator_name(node)) == ACTIVATIONS else ""
             dtypes[before or _dtype(tensor)] = None
@@ -138,9 +138,8 @@ def _precisions(program: ExportedProgram, *, inside: bool) -> dict[fx.Node, str]
 
 def _stored(conversion: fx.Node) -> fx.Node:
     """Return what a conversion converts."""
-    source = conversion.args[0]
-    assert isinstance(source, fx.Node)
-    return source
+    source = conversion.args[0] if conversion.args else None
+    return source if isinstance(source, fx.Node) else conversion
 
 
 def _dtype(tensor: Tensor) -> str:

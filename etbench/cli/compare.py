@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from etbench.results.comparison.outcome import Outcome
     from etbench.results.schema import CellComparison, Result
 
-__all__ = ["ACROSS", "configure", "run"]
+__all__ = ["ACROSS", "configure", "explaining", "run"]
 
 ACROSS = ("machines", "versions", "settings")  # those of `etbench.results.comparison.conditions`
 
@@ -147,7 +147,7 @@ def _compared(args: argparse.Namespace) -> tuple[Comparison, Outcome]:
         drift=args.drift,
         conditions=conditions,
         base_path=args.base,
-        explain=_explaining([*base, *new]) if args.why else None,
+        explain=explaining([*base, *new]) if args.why else None,
     )
     if not (comparison.cells or comparison.failing or comparison.not_measured or comparison.wrong):
         raise EtbenchError(f"{args.base} and {args.new} have no measured cell in common", stage="compare")
@@ -155,8 +155,13 @@ def _compared(args: argparse.Namespace) -> tuple[Comparison, Outcome]:
     return comparison, comparison.outcome([reason for reason, allowed in allow.items() if allowed])
 
 
-def _explaining(found: Sequence[Found]) -> Explain:
-    """Return a function that profiles both programs of a cell, and names what is shown to be the cause."""
+def explaining(found: Sequence[Found]) -> Explain:
+    """Return a function that profiles both programs of a cell, and names what is shown to be the cause.
+
+    Args:
+        found: the results that it will be called with, and their files.
+
+    """
     from etbench.engine.diff import difference_between
     from etbench.results.diff.words import answer
 

@@ -39,12 +39,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--fail-above", type=share, default=0.05, help="the largest slowdown that is allowed (default: 5%%)"
     )
     parser.add_argument("--allow-undecided", action="store_true", help="exit with 0 if a cell is undecided")
+    parser.add_argument(
+        "--why",
+        action="store_true",
+        help="profile the old and the new program of each cell whose time changes with the program alone, "
+        "interleaved, and name the part that changed most; they run on this interpreter, so with to=current",
+    )
     parser.add_argument("--config-dir", help="folder with YAML groups of your own")
     parser.add_argument("-o", "--out", type=Path, help="folder of the results and of upgrade.md")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure both versions, print the summary, and return the exit status."""
+    from etbench.cli.compare import explaining
     from etbench.escaping import terminal_text
     from etbench.results.comparison.upgrade import upgrade_of
     from etbench.results.files.store import read_results
@@ -55,11 +62,20 @@ def run(args: argparse.Namespace) -> int:
     envs = [_environment(given[name]) for name in OWN]
     if envs[0] == envs[1]:
         raise EtbenchError(f"from={given['from']} to={given['to']}: give two interpreters", stage="upgrade")
+    if args.why and envs[1] is not None:
+        raise EtbenchError(
+            f"--why to={given['to']}: it profiles with this interpreter; use to=current", stage="upgrade"
+        )
     out = args.out or Path("outputs") / datetime.now().strftime("%Y-%m-%d/%H-%M-%S-upgrade")
     if (status := _measured(args, envs, out)) == BAD_USAGE:
         return status
-    found = [result for _, result in read_results([out])[0]]
-    upgrade = upgrade_of(found, *envs, threshold=args.fail_above)
+    found = read_results([out])[0]
+    upgrade = upgrade_of(
+        [result for _, result in found],
+        *envs,
+        threshold=args.fail_above,
+        explain=explaining(found) if args.why else None,
+    )
     text, outcome = upgrade.text(["undecided"] if args.allow_undecided else [])
     replace_file(out / SUMMARY, text.encode("utf-8", "backslashreplace"))
     sys.stdout.write(f"\n{terminal_text(text)}\nsummary: {out / SUMMARY}\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from running import status_of
 
@@ -11,6 +13,10 @@ from running import status_of
     [
         (["to=current", "model=resnet18"], "from= is required: etbench upgrade from=executorch==1.4.1"),
         (["from=current", "to=current"], "from=current to=current: give two interpreters"),
+        (
+            ["from=current", f"to={sys.executable}", "--why"],
+            "it profiles with this interpreter; use to=current",
+        ),
         (["from=current", "to=nonesuch"], "nonesuch: no such environment"),
         (["from=current", "to=executorch==1.3.1"], "it needs torch 2.12"),
         (

@@ -16,7 +16,7 @@ from etbench.config.env import CURRENT, Env, env_section
 from etbench.errors import EtbenchError
 from etbench.escaping import markdown_row, markdown_text
 from etbench.measure.pass_results import Profile
-from etbench.results.comparison.compare import Comparison, compare_results
+from etbench.results.comparison.compare import Comparison, Explain, compare_results
 from etbench.results.comparison.formats import markdown
 from etbench.results.comparison.outcome import Outcome
 from etbench.results.comparison.pairing import cell_name, pair_results
@@ -93,9 +93,18 @@ class Upgrade(Struct, frozen=True, kw_only=True):
                 same = " (the same bytes)" if cell.same_program and what == "only the program" else ""
                 yield markdown_row((name, what + same, f"{cell.ratio:.3f}", cell.interval, cell.words))
         yield ""
+        for name, words in self.compiler.why.items():
+            yield f"- {markdown_text(f'why {name}, only the program: {words}')}"
 
 
-def upgrade_of(results: Iterable[Result], old: str | None, new: str | None, *, threshold: float) -> Upgrade:
+def upgrade_of(
+    results: Iterable[Result],
+    old: str | None,
+    new: str | None,
+    *,
+    threshold: float,
+    explain: Explain | None = None,
+) -> Upgrade:
     """Return what changes between two interpreters.
 
     Args:
@@ -103,6 +112,8 @@ def upgrade_of(results: Iterable[Result], old: str | None, new: str | None, *, t
         old: as in `Env`; None for this interpreter.
         new: the other one.
         threshold: 0.05 allows a cell to be 5 % slower.
+        explain: called with each cell that the compiler made faster or slower, and both results of the new
+            runtime.
 
     Raises:
         EtbenchError: of stage ``compare`` if there is no result of one of the versions.
@@ -124,7 +135,9 @@ def upgrade_of(results: Iterable[Result], old: str | None, new: str | None, *, t
         new=_version(of[new, new], new),
         pairs=pairs,
         whole=compare_results(of[old, old], of[new, new], threshold=threshold, across=VERSIONS),
-        compiler=compare_results(_ok(of[old, new]), _ok(of[new, new]), threshold=threshold, across=VERSIONS),
+        compiler=compare_results(
+            _ok(of[old, new]), _ok(of[new, new]), threshold=threshold, across=VERSIONS, explain=explain
+        ),
         runtime=compare_results(_ok(of[new, old]), _ok(of[new, new]), threshold=threshold, across=VERSIONS),
         not_run=[_not_run(one) for one in crossed if one.status not in ("ok", "wrong")],
         changes=[line for pair in pairs for line in _changes(*pair)],

@@ -186,7 +186,7 @@ def _row_text(part: Part, row: Row) -> str:
         return f"{CALL}, beyond the operators that it reports"
     if part.runs_in == PORTABLE:
         return and_more(row.names, 3)
-    return row.kind if row.count else f"{row.kind}, added by the delegate"
+    return row.kind if row.count else f"{row.kind}, not in the graph"
 
 
 def _figures(count: int, mean_ms: float | None, share: float | None, timed: bool) -> list[str]:

@@ -11,7 +11,7 @@ from etbench.errors import EtbenchError
 from etbench.events import Failure
 from etbench.host.load import MachineLoad
 from etbench.results.comparison.upgrade import upgrade_of
-from etbench.results.schema import Result, RoundFacts
+from etbench.results.schema import CellComparison, Result, RoundFacts
 
 QUIET = MachineLoad(
     other_cpu_share=0.0, steal_share=0.0, involuntary_switches=0, major_faults=0, frequency_mhz=None
@@ -61,6 +61,18 @@ def test_the_verdict_is_of_the_versions_and_the_cross_pairs_show_the_cause(four:
     assert outcome.status == 0
     assert text.startswith("## Upgrade from executorch 1.4.1 (old) to executorch 1.5.1 (current)")
     assert "only the program" in text and "only the runtime" in text
+
+
+def test_why_is_asked_for_the_programs_of_both_versions_on_the_new_runtime(four: list[Result]) -> None:
+    asked: list[list[str]] = []
+
+    def explain(cell: CellComparison, base: Result, new: Result) -> str:
+        asked.append([base.cell_id, new.cell_id])
+        return f"since {cell.verdict}"
+
+    text, _ = upgrade_of(four, "old", None, threshold=0.05, explain=explain).text()
+    assert asked == [["old None", "None None"]]
+    assert "- why resnet18 fp32 xnnpack, only the program: since faster" in text
 
 
 def test_a_program_that_the_other_runtime_does_not_run_is_told_and_does_not_fail(four: list[Result]) -> None:
