@@ -36,6 +36,7 @@ print(len(graph.graphs[0].nodes))
 """
 
 
+@pytest.mark.long
 def test_its_classes_take_both_formats_without_an_unknown_field(profiled: Result, tmp_path: Path) -> None:
     graph = program_graph(profiled)
     files = {"graph": graph_collection(graph), **node_data(graph)}
