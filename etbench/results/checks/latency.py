@@ -66,14 +66,14 @@ LATENCY_CHECKS = (
     Check(
         "latency.unstable",
         "warning",
-        "The level of the latency is known to worse than ±15 %, or is that of a busy machine.",
+        "The median latency is uncertain by more than ±15 %, or the machine was busy.",
         _level_is("unstable"),
         QUIET,
     ),
     Check(
         "latency.noisy",
         "warning",
-        "The level of the latency is known to worse than ±5 %.",
+        "The median latency is uncertain by more than ±5 %.",
         _level_is("noisy"),
         QUIET,
     ),
