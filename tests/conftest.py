@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import warm
 from hypothesis import settings
 from tools import need
 
@@ -42,10 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         os.environ["ETBENCH_CACHE"] = tempfile.mkdtemp(prefix="etbench-tests-")
         os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="etbench-tests-")  # of the key of seals
+    warm.install()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove the cache; its folder of builds must be empty, those of processes that were killed included."""
+    warm.end()
     if hasattr(config, "workerinput"):
         return
     folder = Path(os.environ.pop("ETBENCH_CACHE"))
@@ -59,8 +62,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that no process of xdist is left with one at the end."""
-    long = {item.path for item in items if item.get_closest_marker("build")}
+    long = {item.path for item in items if any(map(item.get_closest_marker, ("build", "cold")))}
     items.sort(key=lambda item: item.path not in long)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Start new interpreters for a test marked `cold`, and for the fixtures that it is the first to need."""
+    warm.choose(cold=item.get_closest_marker("cold") is not None)
 
 
 @pytest.fixture(scope="session", autouse=True)

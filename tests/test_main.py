@@ -15,6 +15,8 @@ from etbench.cli.main import main
 from etbench.results.files.store import read_result
 from etbench.sweep.manifest import Manifest
 
+pytestmark = pytest.mark.cold
+
 FIRST_CPU = min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
 
 

@@ -13,7 +13,7 @@ from running import CONF, Sweep, etbench
 from etbench.preflight.compose import compose
 from etbench.results.files.store import read_results
 
-pytestmark = pytest.mark.build
+pytestmark = [pytest.mark.build, pytest.mark.cold]
 
 
 CNN, TRANSFORMER = "the convolutional network", "the transformer"

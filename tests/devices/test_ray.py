@@ -23,6 +23,8 @@ from etbench.results.schema import Result
 from etbench.sweep.manifest import read_manifest
 from etbench.system.event_log import LoggedEvent, read_events
 
+pytestmark = pytest.mark.cold
+
 PRECISIONS = "precision=fp32,fp16,int8,int8_per_tensor"
 GRID = ("-m", "--config-dir", str(CONF), "model=tiny", "delegate=portable", PRECISIONS)
 OVERRIDES = (

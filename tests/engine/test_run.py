@@ -166,6 +166,7 @@ def test_a_finding_is_printed_and_an_error_makes_the_cell_wrong(
     assert found.code in done.stdout
 
 
+@pytest.mark.cold
 @pytest.mark.parametrize("victim", ["round", "worker"])
 def test_a_process_killed_while_timing_is_a_failed_result_with_status_1(
     victim: str, tmp_path: Path, scratch: Path
@@ -181,6 +182,7 @@ def test_a_process_killed_while_timing_is_a_failed_result_with_status_1(
     wait_for(lambda: not any(map(alive, family.values())))
 
 
+@pytest.mark.cold
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_an_interrupted_run_leaves_no_process_and_no_temporary_file(
     how: signal.Signals, tmp_path: Path, scratch: Path
@@ -193,6 +195,7 @@ def test_an_interrupted_run_leaves_no_process_and_no_temporary_file(
     wait_for(lambda: not any(map(alive, family.values())))
 
 
+@pytest.mark.cold
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie a child's life to its parent's")
 def test_children_die_with_a_run_that_is_killed(tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()  # nobody is left to clean up after kill -9

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from sweeps import sweep
 
 BROKEN = {
@@ -17,6 +18,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.cold
 def test_builders_that_break_and_the_next_build_after_each(tmp_path: Path) -> None:
     ways = ",".join(
         ["hang", *(way for way in BROKEN if way != "hang"), "nothing"]

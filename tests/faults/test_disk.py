@@ -72,6 +72,7 @@ def test_a_run_without_the_cache_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+@pytest.mark.cold
 def test_two_sweeps_at_once_build_each_program_once(tmp_path: Path) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
     running = []

@@ -39,6 +39,7 @@ def _timing(out: Path) -> bool:
     return len({event.cell for event in read_events(out / EVENT_LOG)[0] if event.kind == "round"}) == 2
 
 
+@pytest.mark.cold
 @pytest.mark.parametrize(
     ("how", "status"),
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)],

@@ -23,6 +23,8 @@ from waiting import descendants, wait_for
 from etbench.artifact import program_path
 from etbench.builder.cache import Cache
 
+pytestmark = pytest.mark.cold
+
 # Puts zeros at one place after another of a program until running it ends with the signal wanted. A field of
 # zero is a missing one: the runtime follows a null pointer or finds its own check broken, in every process
 # alike (an offset that is too large may lead, in a process with more memory, to something that is there).

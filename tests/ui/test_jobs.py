@@ -76,6 +76,7 @@ def test_runs_go_one_after_the_other_and_what_is_cancelled_never_starts(
     assert not watch.alive
 
 
+@pytest.mark.cold
 @pytest.mark.parametrize("ignored", [False, True], ids=["foreground", "background job that ignores SIGINT"])
 def test_a_server_that_is_stopped_interrupts_its_run_and_the_sweep_can_be_resumed(
     *, ignored: bool, choices: Choices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -101,6 +102,7 @@ def test_a_server_that_is_stopped_interrupts_its_run_and_the_sweep_can_be_resume
     assert f"sweep.resume={folder}" in (folder / "console.log").read_text()
 
 
+@pytest.mark.cold
 @pytest.mark.parametrize("stopped", [False, True], ids=["cancelled", "server stopped"])
 def test_a_run_that_is_cancelled_while_its_process_is_being_started_does_not_go_on(
     *, stopped: bool, choices: Choices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -130,6 +132,7 @@ def test_a_run_that_is_cancelled_while_its_process_is_being_started_does_not_go_
     assert job.state == "cancelled"
 
 
+@pytest.mark.cold
 def test_a_run_that_is_cancelled_while_python_starts_is_cancelled_and_has_not_failed(
     choices: Choices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +213,7 @@ asyncio.run(serve())
 """
 
 
+@pytest.mark.cold
 def test_a_run_goes_on_to_its_end_when_its_server_is_killed_and_a_new_server_shows_it(
     choices: Choices, tmp_path: Path
 ) -> None:

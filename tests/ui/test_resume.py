@@ -15,6 +15,8 @@ from waiting import wait_for
 
 from etbench.results.files.store import find_files
 
+pytestmark = pytest.mark.cold
+
 pytestmark = pytest.mark.build  # takes long, so it begins early
 
 
