@@ -19,7 +19,7 @@ __all__ = ["Column", "print_table"]
 GAP = 2
 LINE = 40  # characters of a name or text for which columns of higher rank are left out
 PADDING = re.compile(
-    r" +(?=(?:\x1b\[[0-9;]*m)*$)", re.MULTILINE
+    r"(?<! ) ++(?=(?:\x1b\[[0-9;]*m)*$)", re.MULTILINE
 )  # at the end of a line, before its colors end
 SHORTEST_WORD = 8  # a word of a name is folded down to this before a table gets wider than the terminal
 

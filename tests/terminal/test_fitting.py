@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -13,7 +14,7 @@ from rich.text import Text
 from etbench.results.files.store import read_results
 from etbench.results.schema import Result
 from etbench.terminal.console import print_summary
-from etbench.terminal.fitting import Column, print_table
+from etbench.terminal.fitting import PADDING, Column, print_table
 from etbench.terminal.summary_table import parity_words, significant, state_of
 
 OUTPUTS = Path(__file__).parents[2] / "outputs"
@@ -112,3 +113,10 @@ def test_how_to_see_the_other_columns_is_said_where_some_are_left_out() -> None:
         30
     ).replace("\n", " ")
     assert "--format csv" not in shown(80)
+
+
+def test_a_very_wide_table_takes_no_longer_than_its_size() -> None:
+    """A result with 1,000 inputs has a cell of 10,000 characters, and others have as many spaces."""
+    began = time.process_time()
+    assert PADDING.sub("", f"a{' ' * 50_000}b{' ' * 50_000}\x1b[0m\n") == f"a{' ' * 50_000}b\x1b[0m\n"
+    assert time.process_time() - began < 1.0, "it was quadratic, and took half a minute"
