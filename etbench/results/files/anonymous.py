@@ -69,6 +69,7 @@ class _Hiding:
     def __init__(self, names: Iterable[str]) -> None:
         every = {part for name in names for part in _parts(name)} - {"unknown", "localhost"}
         longest = sorted(map(re.escape, every), key=len, reverse=True)
+        self._known: dict[str, str] = {}  # a result repeats its keys in each round
         self._names = re.compile(rf"(?<![\w.-])(?:{'|'.join(longest)})(?![\w-])" if longest else "(?!)")
 
     def __call__(self, value: Any) -> Any:
@@ -86,6 +87,11 @@ class _Hiding:
         return value
 
     def _text(self, text: str) -> str:
+        if text not in self._known:
+            self._known[text] = self._hidden_in(text)
+        return self._known[text]
+
+    def _hidden_in(self, text: str) -> str:
         text = without_secrets(text)
         if "/" in text or "\\" in text:
             text = self._without_paths(text)
