@@ -1,4 +1,7 @@
-"""Files that a stranger may put into a folder of results: damaged bytes, a changed structure, or no file."""
+"""Files that a stranger may put into a folder of results: damaged bytes, a changed structure, or no file.
+
+They have the name of a result, of the log or manifest of a run, or of the description of a cached program.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,24 @@ import os
 import random
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-__all__ = ["KINDS", "LARGE", "SPECIAL", "Input", "bytes_of", "made", "samples", "structure_of"]
+import msgspec
+
+__all__ = [
+    "LARGE",
+    "SPECIAL",
+    "VALUES",
+    "Input",
+    "bytes_of",
+    "made",
+    "run_files",
+    "samples",
+    "structure_of",
+    "texts",
+]
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = (  # with parity and delegation, a profile, an interleaved baseline; of older scripts
@@ -39,11 +55,12 @@ VALUES: tuple[Any, ...] = (
 
 @dataclass(frozen=True)
 class Input:
-    """One input: its kind, what was done, and the function that puts it under a path."""
+    """One input: its kind, what was done, the function that puts it under a path, and its name."""
 
     kind: str
     what: str
     put: Callable[[Path], object]
+    name: str = "input{}.json"
 
 
 def samples() -> list[bytes]:
@@ -57,17 +74,33 @@ def made(chance: random.Random, originals: list[bytes]) -> Input:
     return KINDS[kind](chance, originals)
 
 
+def run_files(chance: random.Random) -> Input:
+    """Make the event log or the manifest of a run, which is in a folder of its own."""
+    name = chance.choice(list(RUNS))
+    one = made(chance, [RUNS[name]()])
+    return replace(one, kind="run", what=f"{name}: {one.what}", name=f"run{{}}/{name}")
+
+
+def texts(chance: random.Random) -> str:
+    """Make a text that can be an argument: any characters but a null, and bytes that are not UTF-8."""
+    given = [value for value in VALUES if isinstance(value, str) and value not in DEEP]
+    text = chance.choice([*given, *map(str, VALUES[:25]), *MORE_TEXTS])
+    if chance.random() < 0.3:
+        text += chance.choice(given)
+    return text.encode("utf-8", "replace").decode().replace("\0", "\1").replace("?", "\udcff")
+
+
 def structure_of(chance: random.Random, originals: list[bytes]) -> Input:
-    """Change the structure of a result in one to three places."""
+    """Change the structure of a result in one to three places; a list is written as lines, as a log is."""
     whole = json.loads(chance.choice(originals))
     done = [_change(chance, whole) for _ in range(chance.choice([1, 1, 1, 2, 3]))]
-    text = json.dumps(whole)
+    text = "".join(f"{json.dumps(one)}\n" for one in whole) if isinstance(whole, list) else json.dumps(whole)
     for mark, depth in DEEP.items():
         text = text.replace(
             f'"{mark}"', chance.choice(["[" * depth + "]" * depth, '{"a":' * depth + "0" + "}" * depth])
         )
     if chance.random() < 0.1:
-        name = chance.choice(list(whole) or ["a"])
+        name = chance.choice([*whole] if isinstance(whole, dict) and whole else ["kind"])
         text = text.replace(f'"{name}":', f'"{name}": {json.dumps(chance.choice(VALUES[:30]))}, "{name}":', 1)
         done.append(f"{name} twice")
     return Input("structure", "; ".join(done), lambda path: path.write_bytes(text.encode("utf-8", "replace")))
@@ -183,6 +216,41 @@ def _unreadable(path: Path) -> None:
     path.chmod(0)
 
 
+def _event_log() -> bytes:
+    """Return the events of a run of two cells, of which one was not finished."""
+    known = {
+        "at": "2026-01-01T00:00:00Z",
+        "pid": os.getpid(),
+        "cell": "resnet18_fp32_xnnpack",
+        "cell_id": "0",
+    }
+    about = {"weights": "random", "data": "photographs"}
+    rounds = [
+        {"kind": "round", "done": done, "of": 9, "p50_ms": 1.5, "round_ms": 1.4 + done / 10, **known}
+        for done in range(1, 4)
+    ]
+    events = [
+        {"kind": "cell_started", **known, **about},
+        {"kind": "stage_started", "stage": "lower", **known},
+        {"kind": "stage_finished", "stage": "lower", "seconds": 1.5, **known},
+        *rounds,
+        {"kind": "cell_finished", "status": "ok", "message": "good.json", "seconds": 9.0, **known},
+        {"kind": "cell_started", **known, "cell_id": "1", "cell": "other", "host": "another"},
+    ]
+    return b"[" + b",\n".join(json.dumps(event).encode() for event in events) + b"]"
+
+
+@functools.cache
+def _manifest() -> bytes:
+    from etbench.preflight.compose import compose
+    from etbench.sweep.manifest import Manifest
+    from etbench.system.strict_json import encode_json
+
+    started = Manifest.of([compose([f"model={name}"]) for name in ("resnet18", "mobilenet_v2")])
+    argv = ["-m", "model=resnet18,mobilenet_v2"]
+    return encode_json(msgspec.structs.replace(started, argv=argv, seal=""))
+
+
 @functools.cache
 def _many_rounds() -> bytes:
     """Return a result with 100,000 rounds whose stability is not known yet."""
@@ -215,3 +283,19 @@ SPECIAL: dict[str, Callable[[Path], object]] = {
 }
 LARGE = ("10 MB of brackets", "10 MB of objects", "100,000 rounds")
 KINDS = {"structure": structure_of, "bytes": bytes_of, "special": special}
+RUNS: dict[str, Callable[[], bytes]] = {"events.jsonl": _event_log, ".sweep/manifest.json": _manifest}
+MORE_TEXTS = (
+    *("..", "/", ".", "-", "--", "-1", "--help\n", "~", "~root", "$(id)", "`id`", "%", "*", "a" * 300),
+    *(
+        "a=b",
+        "a>=1",
+        "sqnr_db>=20",
+        "sqnr_db>=1e999",
+        ">=",
+        "latency_p50_ms<=0.5x vs fp32",
+        "a and",
+        "[",
+        "{",
+    ),
+    *("'", '"', "${oc.env:HOME}", "${a", "a,b", "range(1,9)", "null", "???", "/proc/self/mem", "/dev/full"),
+)

@@ -106,7 +106,9 @@ class Guard:
                 return
             refusal = "a token is required: open the address that `etbench ui` printed"
         if refusal is None:
-            await self.app(scope, receive, _with_safe_headers(send))
+            came = await receive()
+            if came["type"] != "http.disconnect":  # engineio fails for a client that has hung up by now
+                await self.app(scope, _after(came, receive), _with_safe_headers(send))
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": refusal})
         else:
@@ -207,6 +209,16 @@ def _query(scope: Scope) -> list[tuple[str, str]]:
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _after(first: Message, receive: Receive) -> Receive:
+    """Return a function that receives this message, and then the others."""
+    waiting = [first]
+
+    async def received() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return received
 
 
 def _with_safe_headers(send: Send) -> Callable[[Message], Awaitable[None]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 import tempfile
 import webbrowser
@@ -21,13 +22,14 @@ from nicegui import ui
 from etbench.errors import EtbenchError
 from etbench.escaping import html
 from etbench.terminal.pipe import outliving_the_reader
+from etbench.text import printable
 from etbench.ui.choices import Choices
 from etbench.ui.external_runs import ExternalRuns
 from etbench.ui.jobs import Jobs
 from etbench.ui.library import Library
 from etbench.ui.security import COOKIE, ONWARD, Guard, names_of
 
-__all__ = ["Settings", "serve"]
+__all__ = ["Settings", "guarded", "serve"]
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -60,27 +62,10 @@ def serve(settings: Settings, add_pages: Callable[[Jobs, ExternalRuns, Library],
         port = bound.getsockname()[1]
         jobs = Jobs(Choices(settings.config_dir), settings.results[0])
         address = _address(settings, port)
-        app = FastAPI(lifespan=_lifespan(jobs, address, settings), openapi_url=None)
         external = ExternalRuns(settings.results)
         external.look()
         add_pages(jobs, external, Library(settings.results))
-        ui.run_with(
-            app,
-            title="etbench",
-            favicon="⏱️",
-            dark=None,  # as the system has it
-            language="en-US",
-            binding_refresh_interval=None,  # nothing is bound; a loop would disturb the measurement
-            show_welcome_message=False,
-            reconnect_timeout=30,  # s; the cores may be busy with the measurement
-        )
-        guard = Guard(
-            app,
-            names_of(settings.host, port),
-            settings.token,
-            cookie=f"{COOKIE}_{port}",
-            public=settings.public_url,
-        )
+        guard = guarded(settings, port, _lifespan(jobs, address, settings))
         config = uvicorn.Config(
             guard,
             log_level="warning",
@@ -90,6 +75,42 @@ def serve(settings: Settings, add_pages: Callable[[Jobs, ExternalRuns, Library],
         )
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[bound])
+
+
+def guarded(settings: Settings, port: int, lifespan: Lifespan | None = None) -> Guard:
+    """Return the application with the pages that were added, behind its guard.
+
+    Args:
+        settings: the options of the command line.
+        port: of the socket.
+        lifespan: what is done before the first request and after the last.
+
+    """
+    logging.getLogger("nicegui").addFilter(_printable_only)
+    app = FastAPI(lifespan=lifespan, openapi_url=None)
+    ui.run_with(
+        app,
+        title="etbench",
+        favicon="⏱️",
+        dark=None,  # as the system has it
+        language="en-US",
+        binding_refresh_interval=None,  # nothing is bound; a loop would disturb the measurement
+        show_welcome_message=False,
+        reconnect_timeout=30,  # s; the cores may be busy with the measurement
+    )
+    return Guard(
+        app,
+        names_of(settings.host, port),
+        settings.token,
+        cookie=f"{COOKIE}_{port}",
+        public=settings.public_url,
+    )
+
+
+def _printable_only(record: logging.LogRecord) -> bool:
+    """Escape a message for the terminal: it may have the address of a link on another site."""
+    record.msg, record.args = printable(record.getMessage()).replace("\n", "\\n"), ()
+    return True
 
 
 def _bound(settings: Settings) -> socket.socket:

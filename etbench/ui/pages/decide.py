@@ -17,6 +17,7 @@ from etbench.results.decision.rules import ALIASES, Rules, declared
 from etbench.results.decision.words import decision_table, headline, remarks
 from etbench.results.schema import Result
 from etbench.results.tables.metrics import METRIC
+from etbench.ui.faults import noting_faults
 from etbench.ui.library import LOOK_EVERY_S, Library
 from etbench.ui.pages.frame import CommandLine, card, offer_options, page_frame, table, words
 from etbench.ui.pages.latest import Latest
@@ -161,7 +162,17 @@ class _Decide:
         offer_options(self.folders, folders, chosen)
 
     async def show(self, *_: Any) -> None:
-        """Decide by the bounds of the sliders."""
+        """Decide by the bounds of the sliders, or show why that cannot be done."""
+        with noting_faults(self.note_fault):
+            await self._show()
+
+    def note_fault(self, reason: str) -> None:
+        """Explain why there is no answer."""
+        self.place.clear()
+        with self.place:
+            words(f"This cannot be decided: {reason}")
+
+    async def _show(self) -> None:
         wanted = self.latest.ask()
         entries = self.library.of(self.folders.value)
         results, files = [entry.result for entry in entries], [entry.path for entry in entries]

@@ -13,6 +13,7 @@ from nicegui import ui
 
 from etbench.escaping import html
 from etbench.system.os_errors import os_error_text
+from etbench.system.reading import read_file
 from etbench.text import printable
 
 __all__ = [
@@ -79,7 +80,7 @@ def words(text: str) -> ui.label:
 def offer_file(path: Path, name: str) -> None:
     """Send a file of this server to the browser as a JSON file of this name."""
     try:
-        body = path.read_bytes()
+        body = read_file(path)  # what was a result when it was listed may be a FIFO by now
     except OSError as error:
         ui.notify(printable(os_error_text(error)), type="negative")
     else:

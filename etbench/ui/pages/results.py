@@ -17,15 +17,16 @@ from etbench.results.decision.where import parse_where
 from etbench.results.schema import Result
 from etbench.terminal.summary_table import state_of
 from etbench.text import counted
+from etbench.ui.faults import noting_faults
 from etbench.ui.library import LOOK_EVERY_S, Entry, Library
 from etbench.ui.pages.frame import TABS, card, inspect_address, page_frame, table, words
 
 __all__ = ["build"]
 
 MEGA = 1e6
-EXACT = 1e9  # stands for infinity, which JSON does not have: the SQNR of an output without an error
+EXACT = 1e308  # stands for infinity, which JSON does not have: the SQNR of an output without an error
 # How the browser writes a number.
-SHORT = """v => v == null ? '-' : v >= 1e9 ? 'exact' : Number(v.toPrecision(3)).toLocaleString('en')"""
+SHORT = """v => v == null ? '-' : v >= 1e308 ? 'exact' : Number(v.toPrecision(3)).toLocaleString('en')"""
 # Heading, unit of the number in the unit of the figure, and the figure.
 FIGURES = (
     ("p50 ms", 1.0, "latency_p50_ms"),
@@ -85,6 +86,14 @@ class _Results:
 
     def show(self) -> None:
         """Show the cells that match the filter."""
+        with noting_faults(self.note_fault):
+            self._show()
+
+    def note_fault(self, reason: str) -> None:
+        """Explain why the table is not that of the filter."""
+        self.count.set_text(f"These cannot be shown: {reason}")
+
+    def _show(self) -> None:
         text = str(self.where.value or "").strip()
         asked = f"?{urlencode({'where': text})}" if text else ""
         ui.navigate.history.replace(TABS["Results"] + asked)  # for a reload or a bookmark
