@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from hostile_commands import COMMANDS, Case, run_case
-from hostile_files import LARGE, SPECIAL, Input, bytes_of, samples, structure_of
+from hostile_commands import CACHE, COMMANDS, TEXTS, Case, entry_sample, run_case
+from hostile_files import LARGE, SPECIAL, Input, bytes_of, made, samples, structure_of, texts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -94,9 +94,16 @@ def test_nothing_that_has_the_name_of_a_result_stops_a_command(command: str, tmp
     inputs = [Input("special", name, put) for name, put in SPECIAL.items() if name not in LARGE]
     run = run_case(Case.of(tmp_path / "case", inputs), command)
     assert not run.wrong
-    assert run.status != 2 or command in ("import", "baseline", "compare github", "compare"), run.errors
+    assert run.status != 2 or command in (
+        "import",
+        "baseline",
+        "compare github",
+        "compare",
+        "diff",
+        "trace",
+    ), run.errors
     assert (
-        command == "import" or run.refused >= len(inputs) - 4
+        command in ("import", "trace") or run.refused >= len(inputs) - 4
     )  # two are folders, and root can read any file
 
 
@@ -109,6 +116,24 @@ def test_a_changed_result_is_shown_as_it_is_or_left_out_by_name(
     for command in ("show", chance.choice(LIGHT)):
         run = run_case(Case.of(tmp_path_factory.mktemp("tried") / "case", inputs), command)
         assert not run.wrong, (command, [one.what for one in inputs])
+
+
+@pytest.mark.parametrize("command", CACHE)
+def test_a_cache_with_hostile_entries_stays_one(command: str, tmp_path: Path) -> None:
+    chance, entry = random.Random(command), entry_sample()
+    inputs = [made(chance, [entry]) for _ in range(20)]
+    assert not run_case(Case.of(tmp_path / "case", inputs, cached=True), command).wrong
+    assert (tmp_path / "case" / "cache" / ".etbench-cache").exists()
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.randoms(use_true_random=False))
+def test_an_argument_is_used_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, chance: random.Random
+) -> None:
+    command, text = chance.choice([name for name in TEXTS if not name.startswith("run")]), texts(chance)
+    case = Case.of(tmp_path_factory.mktemp("tried") / "case", [], text=text)
+    assert not run_case(case, command).wrong, (command, text)
 
 
 def test_every_sample_is_still_a_result(tmp_path: Path) -> None:
