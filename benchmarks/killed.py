@@ -117,7 +117,9 @@ class Sweep:
         if killed:
             self._check_rounds(results)
         elif states.keys() != {"ok"} or not self.complete:
-            self.faults.append(f"nothing was killed, and the sweep ended with {dict(states)}")
+            failed = [result["failure"] for result in results.values() if result["failure"]]
+            messages = [f"{one['stage']}: {one['message']}" for one in failed]
+            self.faults.append(f"nothing was killed, and the sweep ended with {dict(states)}: {messages}")
         print(f"  killed {killed}: status {status}, {dict(states)}, errors: {self.faults}", flush=True)
 
     def _check_rounds(self, results: dict[str, Any]) -> None:
