@@ -40,6 +40,10 @@ def leaving_a_process(program: Any, *, until: str) -> dict[str, float]:
     return {"figure": 1.0}
 
 
+def sleeping(program: Any) -> Any:
+    time.sleep(3_600)
+
+
 def quitting(program: Any) -> Any:
     import sys
 

@@ -142,6 +142,12 @@ def misbehaving(how: str) -> Any:
         os.kill(os.getpid(), signal.SIGKILL)
     elif how == "hang":
         time.sleep(3_600)
+    elif how == "hang in forward":
+        return _sleeping()
+    elif how == "more memory than there is":
+        import torch
+
+        return tiny(), torch.empty(2**46)
     elif how == "memory":
         limits = resource.getrlimit(resource.RLIMIT_AS)
         used = psutil.Process().memory_info().vms
@@ -156,6 +162,19 @@ def misbehaving(how: str) -> Any:
     elif how == "exit":
         os._exit(3)  # destructors of native libraries might crash
     return tiny()
+
+
+def _sleeping() -> Any:
+    import torch
+    from torch import nn
+
+    class Sleeping(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if not torch.compiler.is_exporting():
+                time.sleep(3_600)
+            return x + 1
+
+    return Sleeping(), torch.zeros(1, 4)
 
 
 def unlowerable() -> Any:

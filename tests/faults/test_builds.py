@@ -34,6 +34,23 @@ def test_builders_that_break_and_the_next_build_after_each(tmp_path: Path) -> No
     assert swept.results[by_way["nothing"]].status == "ok"
 
 
+@pytest.mark.long
+def test_what_never_ends_or_wants_all_memory_is_the_failure_of_its_cell(tmp_path: Path) -> None:
+    ways = ("hang in forward", "more memory than there is", "nothing")
+    quoted = ",".join(f"'{way}'" for way in ways)
+    (tmp_path / "built").mkdir()
+    grid = ("model=misbehaving", f"model.how={quoted}", "build.timeout_s=30", "sweep.builders=1")
+    swept = sweep(tmp_path / "built", *grid, status=1, cells=3)
+    by_way = {result.config["model"]["how"]: result for result in swept.results.values()}
+    assert by_way["hang in forward"].failure.kind == "Timeout"
+    assert "allocate memory" in by_way["more memory than there is"].failure.message
+    assert by_way["nothing"].status == "ok"
+    (tmp_path / "judged").mkdir()
+    hook = ("evaluate._target_=accuracy_hooks.sleeping", "measure.timeout_s=15")
+    swept = sweep(tmp_path / "judged", "model=tiny", *hook, status=1, cells=1)
+    assert "Timeout: a round or check took longer than 15 s" in swept.failure_of("tiny_fp32_portable")
+
+
 def test_an_export_that_fails_and_a_lowering_that_fails(tmp_path: Path) -> None:
     grid = ("model=unexportable,tiny", "delegate=unlowerable,portable")
     swept = sweep(tmp_path, *grid, "cache.enabled=false", "sweep.builders=1", status=1, cells=4)

@@ -107,7 +107,8 @@ def _by_stem(folder: Path) -> dict[str, Result]:
     return {path.stem: read_result(path) for path in folder.glob("*.json")}
 
 
-def test_resume_leaves_alone_what_is_there(swept: Path) -> None:
+def test_resume_leaves_alone_what_is_there_also_in_a_folder_that_was_moved(swept: Path, once: Path) -> None:
+    assert swept.parent != once.parent
     before = _by_stem(swept)
     _resume(swept, "hydra/launcher=basic", "build.timeout_s=7200", "keep_pte=true", status=1)
     assert _by_stem(swept) == before

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import urllib.error
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ import pytest
 from browsing import choose, started, tick
 from playwright.sync_api import Browser, Page, expect
 from waiting import wait_for
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from etbench.results.files.store import find_files
 
@@ -27,6 +31,9 @@ def test_a_sweep_whose_server_was_killed_is_resumed_to_its_end(browser: Browser,
         tick(page, "Model", "unimportable", "slow")  # the one is over long before the other
         page.get_by_label("Repeats").fill("6")
         page.get_by_role("button", name="Start").click()
+        wait_for(server.results.exists)
+        _check_no_other_site_gets_in(server)
+        expect(page.locator(".eb-card").filter(has_text="Run 2")).to_have_count(0)
         (first,) = wait_for(lambda: server.results.exists() and find_files([server.results]))
         family = psutil.Process(server.process.pid).children(recursive=True)
         for process in [server.process, *family]:
@@ -53,6 +60,18 @@ def test_a_sweep_whose_server_was_killed_is_resumed_to_its_end(browser: Browser,
     names = [path.name for path in find_files([server.results])]
     assert names == ["slow_fp32_portable.json", "unimportable_fp32_portable.json"]
     assert first.read_bytes() == kept
+
+
+def _check_no_other_site_gets_in(server: Any) -> None:
+    """Try what a page of another site can, while a run is on its way: it could start or cancel one."""
+    address = f"127.0.0.1:{server.port}/_nicegui_ws/socket.io/?EIO=4&transport="
+    for origin in ("http://evil.example", "null", f"http://localhost:{server.port}", None):
+        with pytest.raises(InvalidStatus, match="403"), connect(f"ws://{address}websocket", origin=origin):
+            pass
+        headers = {"Origin": origin} if origin else {}
+        asked = urllib.request.Request(f"http://{address}polling", data=b"40", headers=headers)
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(asked)
 
 
 def _page(browser: Browser, server: Any) -> Page:
