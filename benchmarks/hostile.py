@@ -143,12 +143,12 @@ class _Tries:
         guilty: list[tuple[Input | None, Run]] = [(one, ended) for one, ended in alone if ended.wrong]
         guilty = guilty or [(None, run)]
         self.counts.update({"wrong": len(guilty)})
-        for one, ended in guilty:
+        for number, (one, ended) in enumerate(guilty):
             what = f"{one.kind}: {one.what}" if one else "several together"
             print(f"WRONG: {command}, {text!r}, {what}:")
             print("\n".join(ended.wrong), flush=True)
             if self.args.keep is not None:
-                kept = self.args.keep / f"{self.counts['tried']}-{command.replace(' ', '-')}"
+                kept = self.args.keep / f"{self.counts['tried']}-{number}-{command.replace(' ', '-')}"
                 print(f"kept in {Case.of(kept, [one] if one else inputs, cached=command in CACHE).root}")
 
     def ended(self, command: str, inputs: Sequence[Input], text: str, *, process: bool) -> Run:

@@ -72,6 +72,7 @@ COMMANDS = {
     "export results": "export {in} --format results --anonymous -o {out}/published",
     "import": "import {one} -o {out}",
     "trace": "trace {one} -o {out}/a",
+    "graph": "graph {one} -o {out}/graph",
     "baseline": "baseline --dir {out}/cache set kept {in}",
 }
 # These draw in a process of their own, which takes longer.
@@ -121,7 +122,8 @@ TEXTS = {
     "history across": "history {in} --across {text}",
     "history min-change": "history {in} --min-change {text}",
     "report title": "report {in} --title {text} -o {out}/report.html",
-    "report top": "report {in} --top {text}",
+    "report top": "report {in} --top {text} -o {out}/report.html",
+    "graph path": "graph {text} -o {out}/graph",
     "trace path": "trace {text} -o {out}/a",
     "import path": "import {text} -o {out}",
     "baseline name": "baseline --dir {out}/cache set {text} {in}",
@@ -150,7 +152,11 @@ OUTPUTS = (
     *("profile.csv", "results.parquet", "history.csv", "history.png", "precision_bars.svg", "pareto.svg"),
 )
 STATUSES = (0, 1, 2, 3, 4)
-ONE = ("import", "trace", *(name for name, words in RUNS.items() if "{one}" in words and name != "env"))
+ONE = (
+    "import",
+    "trace",
+    *(name for name, words in RUNS.items() if "{one}" in words and name != "env"),
+)
 
 
 ALL = {**COMMANDS, **DRAWING, **CACHE, **RUNS, **TEXTS}
@@ -356,6 +362,8 @@ def _judge(case: Case, run: Run) -> None:
         written = set(os.listdir(case.root / "out")) - set(OUTPUTS)  # noqa: PTH208
         done = run.status == 0 or (run.command == "import" and written)
         expected = [] if done else list(case.inputs)[:1]
+    elif run.command == "graph":  # a result without a graph is refused, too
+        expected = [path for path in sorted_files(case)[1] if path == next(iter(case.inputs))]
     elif run.command in COMMANDS or run.command in DRAWING:
         readable, expected = sorted_files(case)
     else:

@@ -101,9 +101,10 @@ def test_nothing_that_has_the_name_of_a_result_stops_a_command(command: str, tmp
         "compare",
         "diff",
         "trace",
+        "graph",
     ), run.errors
     assert (
-        command in ("import", "trace") or run.refused >= len(inputs) - 4
+        command in ("import", "trace", "graph") or run.refused >= len(inputs) - 4
     )  # two are folders, and root can read any file
 
 
