@@ -137,7 +137,7 @@ def test_export_writes_results_that_can_be_published(
 
 
 def test_what_each_round_repeats_is_looked_at_once(private: Result, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A result with 100,000 rounds took 20 s."""
+    """Exporting a result with 100,000 rounds took 16 s."""
     texts: list[str] = []
     looked = module._Hiding._hidden_in
     monkeypatch.setattr(
