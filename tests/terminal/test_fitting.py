@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -115,8 +114,7 @@ def test_how_to_see_the_other_columns_is_said_where_some_are_left_out() -> None:
     assert "--format csv" not in shown(80)
 
 
-def test_a_very_wide_table_takes_no_longer_than_its_size() -> None:
-    """A result with 1,000 inputs has a cell of 10,000 characters, and others have as many spaces."""
-    began = time.process_time()
-    assert PADDING.sub("", f"a{' ' * 50_000}b{' ' * 50_000}\x1b[0m\n") == f"a{' ' * 50_000}b\x1b[0m\n"
-    assert time.process_time() - began < 1.0, "it was quadratic, and took half a minute"
+def test_the_padding_of_a_very_wide_table_is_found_in_time_of_its_size() -> None:
+    """It was quadratic: half a minute for a cell of 50,000 spaces, and so many hours for these."""
+    spaces = " " * 2_000_000
+    assert PADDING.sub("", f"a{spaces}b{spaces}\x1b[0m\n") == f"a{spaces}b\x1b[0m\n"

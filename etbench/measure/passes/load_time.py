@@ -32,21 +32,26 @@ def time_load(folder: Path, threads: int, *, cold: bool, executor: str | None = 
             refuses it.
 
     """
-    return load_and_run(folder, threads, read_batches(folder, executor)[0][0], cold, executor)[1]
+    return load_and_run(folder, threads, read_batches(folder, executor)[0][0], cold, executor)[2]
 
 
 def load_and_run(
     folder: Path, threads: int, inputs: Sequence[Any], cold: bool = False, executor: str | None = None
-) -> tuple[Executor, OneLoad]:
-    """Load the program and run it once; return the method and the times, see `time_load`."""
+) -> tuple[Executor, Sequence[Any], OneLoad]:
+    """Load the program and run it once; return the method, its outputs, not copied, and the times.
+
+    See `time_load`.
+    """
     path = program_path(folder)
     (drop_from_cache if cold else fill_cache)(path)
     share = cached_share(path)
     program, program_ms = _timed(lambda: load_program(folder, threads, executor))
     method, method_ms = _timed(lambda: load_method(program))
-    _, first_ms = _timed(lambda: method.call(inputs, clone_outputs=False))
-    return method, OneLoad(
-        program_ms=program_ms, method_ms=method_ms, first_inference_ms=first_ms, cached_share=share
+    outputs, first_ms = _timed(lambda: method.call(inputs, clone_outputs=False))
+    return (
+        method,
+        outputs,
+        OneLoad(program_ms=program_ms, method_ms=method_ms, first_inference_ms=first_ms, cached_share=share),
     )
 
 
