@@ -49,7 +49,7 @@ IMPORTED = (  # by all commands that measure and report, all builders, and all m
 )
 # Variables that an interpreter, the C library, or a library that is imported here reads when it starts.
 READ_AT_START = (
-    *("PYTHON", "LANG", "LC_", "TZ", "LD_", "GLIBC_", "MALLOC_", "OMP_", "GOMP_", "KMP_", "MKL_"),
+    *("PYTHON", "LANG", "LC_", "TZ", "LD_", "GLIBC_", "MALLOC_", "OMP_", "GOMP_", "MKL_"),
     *("OPENBLAS_", "NUMEXPR_", "TORCH_LOGS", "TORCHDYNAMO_", "PYTORCH_", "ATEN_", "CUDA_"),
 )
 LARGEST = 1 << 17  # bytes of a request

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from sklearn.metrics import confusion_matrix
 from torch.nn.functional import interpolate
 
 from etbench.config.component import instantiate
@@ -54,6 +53,8 @@ def miou(program: BuiltProgram, *, data: str, ignore: int = 255, crop: float = 1
         EtbenchError: of stage ``evaluate`` if the data cannot be read or do not fit the program.
 
     """
+    from sklearn.metrics import confusion_matrix  # takes half a second, and other functions do not need it
+
     if not 0 < crop <= 1:
         raise EtbenchError(f"evaluate.crop={crop}: expected a share, above 0 and at most 1", stage="evaluate")
     one_input(program, "miou")

@@ -55,6 +55,7 @@ REFUSED = [
     ("diff no in", "no: no such file or folder"),
     ("diff in in", "2 cells fit: resnet18_fp32_xnnpack, resnet18_int8_xnnpack; choose one with --a"),
     ("trace no.json -o trace.json", "no.json: cannot be read: No such file or directory"),
+    ("graph no.json", "no.json: cannot be read: No such file or directory"),
     ("compare in in --output junit=folder", "folder: cannot be written: Is a directory"),
     ("compare in in --output json=no/x", "no/x: cannot be written: No such file or directory"),
     *(
