@@ -7,7 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from etbench.artifact import program_path
+from etbench.artifact.arrays import as_array
 from etbench.measure.pass_results import OneLoad
 from etbench.measure.passes.page_cache import cached_share, drop_from_cache, fill_cache
 from etbench.runtime.executors import Executor
@@ -37,22 +41,20 @@ def time_load(folder: Path, threads: int, *, cold: bool, executor: str | None = 
 
 def load_and_run(
     folder: Path, threads: int, inputs: Sequence[Any], cold: bool = False, executor: str | None = None
-) -> tuple[Executor, Sequence[Any], OneLoad]:
-    """Load the program and run it once; return the method, its outputs, not copied, and the times.
-
-    See `time_load`.
-    """
+) -> tuple[Executor, list[NDArray[Any]], OneLoad]:
+    """Load the program and run it once; return the method, its outputs and the times; see `time_load`."""
     path = program_path(folder)
     (drop_from_cache if cold else fill_cache)(path)
     share = cached_share(path)
     program, program_ms = _timed(lambda: load_program(folder, threads, executor))
     method, method_ms = _timed(lambda: load_method(program))
     outputs, first_ms = _timed(lambda: method.call(inputs, clone_outputs=False))
-    return (
-        method,
-        outputs,
-        OneLoad(program_ms=program_ms, method_ms=method_ms, first_inference_ms=first_ms, cached_share=share),
+    # Most runtimes overwrite their outputs, and LiteRT does not run again while they are referenced.
+    copied = [np.array(as_array(leaf)) for leaf in outputs if hasattr(leaf, "shape")]
+    times = OneLoad(
+        program_ms=program_ms, method_ms=method_ms, first_inference_ms=first_ms, cached_share=share
     )
+    return method, copied, times
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:

@@ -51,15 +51,12 @@ def check(folder: Path, threads: int, logits_axis: int | None, executor: str | N
         compared = Compared(parity=compare_generated(method, inputs, [logits for (logits,) in references]))
         busy = None
     else:
-        method, leaves, first = load_and_run(folder, threads, inputs[0], executor=executor)
-        first_outputs = [
-            np.array(as_array(leaf)) for leaf in _tensors(leaves)
-        ]  # else the next overwrites them
-        outputs = [first_outputs]
+        method, first_outputs, first = load_and_run(folder, threads, inputs[0], executor=executor)
         watched = BusyThreads()
-        outputs += [_tensors(method.call(batch, clone_outputs=True)) for batch in inputs[1:]]
+        others = [_tensors(method.call(batch, clone_outputs=True)) for batch in inputs[1:]]
         again = partial(method.call, inputs[0], clone_outputs=False)
         busy = watched.count(again, expected=threads)
+        outputs = [first_outputs, *others]
         compared = _compare_sizes(inputs, references, outputs, logits_axis, first_compared(folder))
     return CheckPass(
         parity=compared.parity,
