@@ -35,7 +35,7 @@ def _prompts(loaded: LoadedModel, seed: int = 0) -> list[tuple[torch.Tensor, ...
 @pytest.mark.parametrize("at_once", [1, 3, 8])
 def test_text_in_pieces_gives_the_logits_of_the_whole(at_once: int) -> None:
     decoder = _load().module
-    tokens = torch.randint(128, (1, 24), generator=torch.Generator().manual_seed(1))
+    tokens = torch.randint(256, (1, 24), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         decoder(
             tokens.flip(1), torch.tensor([0])
@@ -53,7 +53,7 @@ def test_what_is_decoded_freely_is_decoded_again_when_forced() -> None:
         free = decode(lambda given: loaded.module(*given), prompt, 8)
         forced = decode(lambda given: loaded.module(*given), prompt, 8, forced=free.argmax(1).tolist())
         other = decode(lambda given: loaded.module(*given), prompt, 8, forced=[7] * 8)
-    assert free.shape == (8, 128)
+    assert free.shape == (8, 256)
     assert torch.equal(free, forced)
     assert torch.equal(free[0], other[0])
     assert not torch.equal(free[2], other[2])
