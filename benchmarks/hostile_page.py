@@ -14,6 +14,7 @@ import random
 import re
 import time
 import traceback
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -192,18 +193,33 @@ class Pages:
 @contextlib.contextmanager
 def served(choices: Choices, scratch: Path) -> Iterator[Pages]:
     """Provide the pages; a process can have them once, since NiceGUI has one application."""
-    for module, name in ((library, "LOOK_EVERY_S"), (watch, "LOOK_EVERY_S"), (external_runs, "FIND_EVERY_S")):
-        setattr(module, name, 0.0)
     pages = Pages(choices, scratch)
     lifespan = cast(FastAPI, pages.guard.app).router.lifespan_context(pages.guard.app)
-    with pages.runner:
+    with pages.runner, _without_pauses():
         pages.runner.run(_entered(lifespan))
         yield pages
         pages.runner.run(_left(lifespan))
 
 
+@contextlib.contextmanager
+def _without_pauses() -> Iterator[None]:
+    """Look for new files whenever a page asks."""
+    pauses = ((library, "LOOK_EVERY_S"), (watch, "LOOK_EVERY_S"), (external_runs, "FIND_EVERY_S"))
+    before = [(module, name, getattr(module, name)) for module, name in pauses]
+    for module, name in pauses:
+        setattr(module, name, 0.0)
+    try:
+        yield
+    finally:
+        for module, name, seconds in before:
+            setattr(module, name, seconds)
+
+
 async def _entered(lifespan: Any) -> None:
-    await lifespan.__aenter__()
+    with warnings.catch_warnings():
+        # NiceGUI looks for its server among all objects; torch has some that warn when they are looked at.
+        warnings.simplefilter("ignore", FutureWarning)
+        await lifespan.__aenter__()
 
 
 async def _left(lifespan: Any) -> None:

@@ -29,7 +29,7 @@ def test_memory_follows_the_options_and_the_program_is_one_and_the_same(
     cells = [_cell(f"delegate.runtime.{option}") for option in options]
     outcomes = run_cells(cells, out_dir=tmp_path)
     results = [outcome.result for outcome in outcomes if outcome]
-    assert [result.status for result in results] == ["ok"] * 3, [result.failure for result in results]
+    assert [result.status for result in results] == ["ok"] * 3, [result.findings for result in results]
     assert len({result.artifact.sha256 for result in results}) == 1
     assert len({result.cell_id for result in results}) == 3
     usual, unshared, cached = (result.memory.private_dirty_bytes for result in results)
