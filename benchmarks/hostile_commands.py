@@ -22,8 +22,11 @@ from typing import Any
 
 from hostile_files import ROOT, Input
 
-from etbench.artifact import Artifact, Delegation, program_path, references_path
-from etbench.artifact.sources import Sources
+sys.path.append(str(ROOT / "tests"))
+
+from entries import artifact
+
+from etbench.artifact import program_path, references_path
 from etbench.builder.cache import Cache
 from etbench.cli.main import main
 from etbench.results.files.store import UnreadableError, read_result
@@ -217,25 +220,6 @@ class Case:
         return [word.format_map(places) for word in command.split()]
 
 
-def cached_artifact() -> Artifact:
-    """Return the description of a program of a few bytes."""
-    return Artifact(
-        pte_bytes=7,
-        sha256=hashlib.sha256(b"program").hexdigest(),
-        arena_bytes=0,
-        batch=1,
-        inputs=[],
-        outputs=[],
-        references=1,
-        weights="random",
-        data="",
-        logits_axis=None,
-        delegation=Delegation(subgraphs=0, delegated_nodes=0, total_nodes=0, left_behind={}),
-        build_s={"lower": 1.0},
-        sources=Sources(),
-    )
-
-
 def entry_sample() -> bytes:
     """Return the description of an entry of a cache."""
     with tempfile.TemporaryDirectory() as name:
@@ -250,7 +234,7 @@ def _cache(root: Path, count: int) -> list[Path]:
     (job := root / "job").mkdir()
     program_path(job).write_bytes(b"program")
     references_path(job).write_bytes(b"references")
-    cache.put("0" * 64, "good_fp32_xnnpack", cached_artifact(), job, lambda _: None)
+    cache.put("0" * 64, "good_fp32_xnnpack", artifact(b"program"), job, lambda _: None)
     (entry,) = cache.entries()
     placed = []
     for number in range(1, count + 1):

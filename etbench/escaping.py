@@ -11,9 +11,12 @@ from __future__ import annotations
 import html as _html
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etbench.text import printable
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 __all__ = [
     "csv_cell",
@@ -24,6 +27,7 @@ __all__ = [
     "markdown_row",
     "markdown_text",
     "one_line",
+    "template",
     "terminal_text",
     "xml_text",
 ]
@@ -55,6 +59,19 @@ def terminal_text(text: str) -> str:
     if "::" in escaped:
         escaped = WORKFLOW_COMMAND.sub(r"\\", escaped)
     return escaped.replace("##[", r"##\[")
+
+
+def template(package: str, name: str) -> Template:
+    """Return a template in the folder `assets` of a package, which escapes each text for HTML and SVG."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader(package, "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    ).get_template(name)
 
 
 def markdown_text(text: str) -> str:

@@ -70,8 +70,9 @@ def lower(
         edge = to_edge_transform_and_lower(
             program, partitioner=delegate, compile_config=EdgeCompileConfig(_check_ir_validity=check_ir)
         )
-    delegation = coverage(edge.exported_program().graph_module, rejections.reason)
-    operators = outline(edge.exported_program(), sizes or {})
+    lowered = edge.exported_program()
+    delegation = coverage(lowered.graph_module, rejections.reason)
+    operators = outline(lowered, sizes or {})
     # Otherwise a buffer that the program writes to, such as a key-value cache, is copied twice per call.
     in_place = bool(program.graph_signature.buffers_to_mutate)
     executable = edge.to_executorch(ExecutorchBackendConfig(run_reinplace_pass=in_place))

@@ -33,8 +33,6 @@ def top1(program: BuiltProgram, *, data: str, crop: float = 0.875) -> dict[str, 
         EtbenchError: of stage ``evaluate`` if the data cannot be read or do not fit the program.
 
     """
-    if not 0 < crop <= 1:
-        raise EtbenchError(f"evaluate.crop={crop}: expected a share, above 0 and at most 1", stage="evaluate")
     labelled = read_labelled(data, program, crop=crop)
     batch = program.shapes[0][0]
     starts = range(0, len(labelled.labels), batch)

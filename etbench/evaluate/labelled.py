@@ -19,7 +19,7 @@ from etbench.evaluate.program import BuiltProgram
 from etbench.models.inputs import ImageInputs
 from etbench.text import and_more, shape_text
 
-__all__ = ["LABELS", "Labelled", "arrays_in", "centre", "encoder", "one_input", "read_labelled"]
+__all__ = ["LABELS", "Labelled", "centre", "encoder", "inputs_and_labels", "read_labelled", "refuse_unfit"]
 
 LABELS = "labels"
 FORMS = (
@@ -58,27 +58,21 @@ def read_labelled(data: str, program: BuiltProgram, *, crop: float) -> Labelled:
         EtbenchError: of stage ``evaluate`` if it has another form, or does not fit the program.
 
     """
-    one_input(program, "top1")
-    path = Path(data)
-    if path.is_dir():
-        return _pictures(path, program, crop)
-    if path.exists():
-        return _labelled(data, program, *arrays_in(path))
-    found = instantiate(data, {}, stage="evaluate")
-    if not isinstance(found, tuple) or len(found) != 2:
-        raise EtbenchError(
-            f"{data} returned {type(found).__name__}", stage="evaluate", hint="return inputs and labels"
-        )
-    return _labelled(data, program, *map(np.asarray, found))
+    refuse_unfit(program, "top1", crop)
+    if Path(data).is_dir():
+        return _pictures(Path(data), program, crop)
+    return _labelled(data, program, *inputs_and_labels(data))
 
 
-def one_input(program: BuiltProgram, function: str) -> None:
-    """Refuse a program with several inputs.
+def refuse_unfit(program: BuiltProgram, function: str, crop: float) -> None:
+    """Refuse a program with several inputs, and a crop that is not a share.
 
     Raises:
         EtbenchError: of stage ``evaluate``.
 
     """
+    if not 0 < crop <= 1:
+        raise EtbenchError(f"evaluate.crop={crop}: expected a share, above 0 and at most 1", stage="evaluate")
     if len(program.shapes) != 1:
         raise EtbenchError(
             f"the program takes {len(program.shapes)} inputs; {function} is for programs with one",
@@ -87,13 +81,26 @@ def one_input(program: BuiltProgram, function: str) -> None:
         )
 
 
-def arrays_in(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the inputs and the labels in a file: `labels`, and the only other array, whatever its name.
+def inputs_and_labels(data: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the inputs and the labels in a file, or those that a function returns.
 
     Raises:
-        EtbenchError: of stage ``evaluate`` if it contains anything else.
+        EtbenchError: of stage ``evaluate`` if it has or returns anything else.
 
     """
+    if Path(data).exists():
+        return _arrays(Path(data))
+    found = instantiate(data, {}, stage="evaluate")
+    if not isinstance(found, tuple) or len(found) != 2:
+        raise EtbenchError(
+            f"{data} returned {type(found).__name__}", stage="evaluate", hint="return inputs and labels"
+        )
+    inputs, labels = found
+    return np.asarray(inputs), np.asarray(labels)
+
+
+def _arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the inputs and the labels in a file: `labels`, and the only other array, whatever its name."""
     try:
         with np.load(path, allow_pickle=False) as file:
             names = [name for name in file.files if name != LABELS]

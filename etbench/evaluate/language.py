@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from etbench.artifact.decoding import decode
+from etbench.config.model_data import saved_weights
 from etbench.data import sentences
 from etbench.errors import EtbenchError
 from etbench.evaluate.items import PerItem
@@ -58,12 +59,13 @@ def perplexity(
 
 def _beside(model_id: str | None, weights: str | None) -> str | None:
     """Return where the tokenizer of the weights is, or None for random ones."""
-    if weights in (None, "random"):
-        return model_id if weights is None and model_id and Path(model_id).is_dir() else None
-    if weights != "pretrained" and Path(weights).is_dir():
-        return weights
-    if weights == "pretrained":
-        return model_id
+    from etbench.models.hub import source_of  # imports the tokenizers, which other functions do not need
+
+    weights = weights or saved_weights({"id": model_id})
+    if weights == "random":
+        return None
+    if weights == "pretrained" or Path(weights).is_dir():
+        return source_of(str(model_id), weights)
     raise EtbenchError(
         f"it is not known which tokenizer belongs to {weights}",
         stage="evaluate",
@@ -102,13 +104,12 @@ def _windows(program: BuiltProgram, text: str | None, tokenizer: str | None) -> 
 
 
 def _tokens(text: str, source: str | None, vocabulary: int) -> list[int]:
-    if source is None:
-        from etbench.models.tokens import offline_ids
-
-        return offline_ids(text, vocabulary)
     from etbench.models.hub import import_transformers
+    from etbench.models.tokens import offline_ids
     from etbench.models.weights import unreachable
 
+    if source is None:
+        return offline_ids(text, vocabulary)
     transformers = import_transformers()
     try:
         ids: list[int] = transformers.AutoTokenizer.from_pretrained(source)(text)["input_ids"]

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn.functional import interpolate
 
-from etbench.config.component import instantiate
 from etbench.config.sections import IMAGE_SUFFIXES
 from etbench.errors import EtbenchError
-from etbench.evaluate.labelled import LABELS, arrays_in, centre, encoder, one_input
+from etbench.evaluate.labelled import LABELS, centre, encoder, inputs_and_labels, refuse_unfit
 from etbench.evaluate.program import BuiltProgram
 
 __all__ = ["miou"]
@@ -55,9 +54,7 @@ def miou(program: BuiltProgram, *, data: str, ignore: int = 255, crop: float = 1
     """
     from sklearn.metrics import confusion_matrix  # takes half a second, and other functions do not need it
 
-    if not 0 < crop <= 1:
-        raise EtbenchError(f"evaluate.crop={crop}: expected a share, above 0 and at most 1", stage="evaluate")
-    one_input(program, "miou")
+    refuse_unfit(program, "miou", crop)
     counted: Any = 0  # pixels, of shape (label, prediction)
     for item, labels in _items(data, program, crop):
         logits = _logits(program, item)
@@ -79,19 +76,10 @@ def miou(program: BuiltProgram, *, data: str, ignore: int = 255, crop: float = 1
 
 def _items(data: str, program: BuiltProgram, crop: float) -> Iterator[tuple[NDArray[Any], Pixels]]:
     """Yield the input of each item, without the batch axis, and its labels, of shape (height, width)."""
-    path = Path(data)
-    if path.is_dir():
-        yield from _pictures(path, program, crop)
+    if Path(data).is_dir():
+        yield from _pictures(Path(data), program, crop)
         return
-    if path.exists():
-        inputs, labels = arrays_in(path)
-    else:
-        found = instantiate(data, {}, stage="evaluate")
-        if not isinstance(found, tuple) or len(found) != 2:
-            raise EtbenchError(
-                f"{data} returned {type(found).__name__}", stage="evaluate", hint="return inputs and labels"
-            )
-        inputs, labels = map(np.asarray, found)
+    inputs, labels = inputs_and_labels(data)
     if labels.ndim != 3 or not np.issubdtype(labels.dtype, np.integer) or len(labels) != len(inputs):
         raise EtbenchError(
             f"{data}: {len(inputs)} inputs, and labels are {labels.dtype} of shape {labels.shape}; expected "

@@ -40,10 +40,10 @@ from etbench.results.decision.objective import faults as objective_faults
 
 __all__ = ["faults_here", "missing_here"]
 
-TOP1, MIOU, PERPLEXITY = (f"etbench.evaluate.{name}" for name in ("top1", "miou", "perplexity"))
-LABELLED = {
-    TOP1: "a folder that has a folder of pictures for each class",
-    MIOU: "a folder with the folders images and masks",
+PERPLEXITY = "etbench.evaluate.perplexity"
+LABELLED = {  # the functions that need labelled data: the form of a folder of them, and its check
+    "etbench.evaluate.top1": ("a folder that has a folder of pictures for each class", top1_fault),
+    "etbench.evaluate.miou": ("a folder with the folders images and masks", miou_fault),
 }
 
 
@@ -116,16 +116,16 @@ def _unevaluated(cell: Cell, missing: Collection[str]) -> Iterator[str]:
         return
     if evaluate.target not in LABELLED:
         return
+    folder, check = LABELLED[evaluate.target]
     yield from share_faults(cell.decision.bounds)
     if evaluate.data is None:
         yield (
             f"evaluate.data is required: model={cell.model.name} has no labelled data of its own; give "
-            f"{LABELLED[evaluate.target]}, an .npz with `labels` and the inputs, or the name of a function "
+            f"{folder}, an .npz with `labels` and the inputs, or the name of a function "
             "that returns inputs and labels"
         )
     elif not any(fault.startswith("evaluate.data=") for fault in missing):
         kind = None if cell.model.ready else known_kind(cell.model)
-        check = top1_fault if evaluate.target == TOP1 else miou_fault
         if fault := check("evaluate.data", evaluate.data, kind):
             yield fault
 

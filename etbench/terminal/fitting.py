@@ -18,9 +18,8 @@ __all__ = ["Column", "print_table"]
 
 GAP = 2
 LINE = 40  # characters of a name or text for which columns of higher rank are left out
-PADDING = re.compile(
-    r"(?<! ) ++(?=(?:\x1b\[[0-9;]*m)*$)", re.MULTILINE
-)  # at the end of a line, before its colors end
+# Spaces at the end of a line, before its colors end; possessive, for a table may have thousands of them.
+PADDING = re.compile(r"(?<! ) ++(?=(?:\x1b\[[0-9;]*m)*$)", re.MULTILINE)
 SHORTEST_WORD = 8  # a word of a name is folded down to this before a table gets wider than the terminal
 
 

@@ -44,11 +44,7 @@ def graph_collection(graph: ProgramGraph) -> dict[str, Any]:
                 {"sourceNodeId": source, "sourceNodeOutputId": "0", "targetNodeInputId": str(number)}
                 for number, source in enumerate(node.inputs or ())
             ],
-            "outputsMetadata": [
-                {"id": "0", "attrs": [{"key": "shape", "value": shape_text(node.shape)}]}
-                for _ in [0]
-                if node.shape
-            ],
+            "outputsMetadata": [{"id": "0", "attrs": [_shape(node)]}] if node.shape else [],
         }
         for node in graph.nodes
     ]
@@ -106,6 +102,10 @@ def _names(name: str, nodes: Iterable[Node], value: Callable[[Node], str]) -> di
         "showExpandedSummaryOnGroupNode": True,
         "showLabelCountColumnsInChildrenStatsTable": True,
     }
+
+
+def _shape(node: Node) -> dict[str, str]:
+    return {"key": "shape", "value": shape_text(node.shape)}
 
 
 def _attributes(node: Node) -> dict[str, str]:

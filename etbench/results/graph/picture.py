@@ -6,10 +6,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from etbench.artifact.kinds import CALLS
+from etbench.escaping import template
 from etbench.results.graph.program import PORTABLE, Part, ProgramGraph, Row
+from etbench.results.tables.numbers import milliseconds
 from etbench.text import and_more, counted, shape_text, share_cell
 
 __all__ = ["picture"]
@@ -80,11 +80,7 @@ def picture(graph: ProgramGraph) -> str:
         )
         for source, (readers, lane) in lanes.items()
     ]
-    loader = PackageLoader("etbench.results.graph", "assets")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("partitions.svg.jinja").render(
+    return template("etbench.results.graph", "partitions.svg.jinja").render(
         width=WIDTH,
         height=round(y - GAP + MARGIN + 26),
         margin=MARGIN,
@@ -204,7 +200,7 @@ def _ms(value: float) -> str:
         return f"{value / 1e3:.3g} s"
     if 0 < value < 0.001:
         return f"{1e3 * value:.1g} µs"
-    return f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"
+    return milliseconds(value)
 
 
 def _bar(share: float | None) -> float:

@@ -7,8 +7,7 @@ import hashlib
 from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
+from etbench.escaping import template
 from etbench.results.files.store import read_results
 from etbench.results.report.content import Report, gather
 from etbench.results.report.vega import vega_script
@@ -47,14 +46,7 @@ def html_page(report: Report, *, cache: Path | None = None) -> str:
 
     """
     scripts = [vega_script(cache), _asset("report.js")]
-    environment = Environment(
-        loader=PackageLoader("etbench.results.report", "assets"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.jinja").render(
+    return template("etbench.results.report", "report.html.jinja").render(
         report=report,
         style=_asset("report.css"),
         scripts=scripts,

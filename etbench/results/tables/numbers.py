@@ -13,12 +13,12 @@ def number(value: float) -> str:
 
     Only an SQNR is infinite: that of an output without an error.
 
-    >>> [number(value) for value in (0.9586, 17.32, 21363.8, math.inf)]
-    ['0.959', '17.3', '21,364', 'exact']
+    >>> [number(value) for value in (0.9586, 17.32, 999.7, 21363.8, math.inf)]
+    ['0.959', '17.3', '1,000', '21,364', 'exact']
     """
     if math.isinf(value):
         return "exact"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
 def milliseconds(value: float) -> str:
