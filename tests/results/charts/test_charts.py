@@ -154,11 +154,23 @@ def test_repeated_cells_have_bars_of_their_own(make_result: Callable[..., Result
     assert {row["subject"]: row["latency_p50_ms"] for row in data} == {"resnet18 #1": 10, "resnet18 #2": 11}
 
 
-def test_any_number_of_rounds_is_drawn(make_result: Callable[..., Result]) -> None:
-    long = make_result(rounds=[[10.0 + number / 1e4] for number in range(6_000)])
-    for draw in charts.OF_ROUNDS:
-        (data,) = draw(round_table([long])).to_dict()["datasets"].values()
-        assert len(data) == 6_000
+def test_of_very_many_rounds_some_are_drawn_as_points_and_all_in_boxes(
+    make_result: Callable[..., Result],
+) -> None:
+    slowest = 4_321
+    figures = [30.0 if number == slowest else 10 + number / 1e4 for number in range(6_000)]
+    rounds = round_table([make_result(rounds=[[value, value + 0.1] for value in figures])])
+    spec = charts.round_strips(rounds).to_dict()
+    (points,) = spec["datasets"].values()
+    assert 1_000 <= len(points) <= 1_003
+    assert slowest in {row["round"] for row in points}
+    assert f"{len(points):,} of 6,000 rounds" in spec["title"]
+    spec = charts.round_boxes(rounds).to_dict()
+    (boxes,) = spec["datasets"].values()
+    assert len(boxes) <= 160
+    assert sum(row["samples"] for row in boxes) == 12_000
+    assert (boxes[0]["min_ms"], max(row["max_ms"] for row in boxes)) == (10.0, 30.1)
+    assert "38 rounds" in spec["title"]["text"]
 
 
 @pytest.mark.parametrize("name", ["operator_bars", "round_boxes"])
