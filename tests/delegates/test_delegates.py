@@ -26,7 +26,7 @@ pytestmark = pytest.mark.build
 
 def _swept(cwd: Path, *grid: str) -> Cells:
     """A network of convolutions and linear layers."""
-    command = ("-m", "--config-dir", str(CONF), "model=two_layers", *grid, "numerics=true")
+    command = ("-m", "--config-dir", str(CONF), "model=two_layers", *grid)
     done = etbench(*command, *BRIEF, "hydra.sweep.dir=out", cwd=cwd, timeout=1800)
     assert done.returncode == 0, done.stdout + done.stderr
     found, unreadable = read_results([cwd / "out"])
@@ -159,8 +159,9 @@ def test_programs_of_pytorch_have_no_profile_and_those_of_executorch_do(tmp_path
     assert profiled["fp32", "eager"].profile is None
 
 
-def test_numerics_name_the_layers_that_cost_accuracy(cells: Cells) -> None:
-    numerics = cells["int8", "xnnpack"].artifact.numerics
+def test_numerics_name_the_layers_that_cost_accuracy(tmp_path: Path) -> None:
+    compared = _swept(tmp_path, "precision=fp32,int8", "delegate=xnnpack", "numerics=true")
+    numerics = compared["int8", "xnnpack"].artifact.numerics
     assert numerics.compared >= 4
     assert {"0", "4"} <= {layer.name for layer in numerics.worst}
     assert all(layer.sqnr_db > 15 for layer in numerics.worst if layer.sqnr_db is not None), (
@@ -169,7 +170,7 @@ def test_numerics_name_the_layers_that_cost_accuracy(cells: Cells) -> None:
     costs = [layer.alone_db for layer in numerics.worst]
     assert costs == sorted(costs), "the list is by what each layer costs alone"
     assert all(layer.own_db is not None for layer in numerics.worst)
-    exact = cells["fp32", "xnnpack"].artifact.numerics
+    exact = compared["fp32", "xnnpack"].artifact.numerics
     assert all(layer.sqnr_db is None or layer.sqnr_db > 100 for layer in exact.worst)
 
 

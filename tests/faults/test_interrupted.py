@@ -39,10 +39,13 @@ def _timing(out: Path) -> bool:
     return len({event.cell for event in read_events(out / EVENT_LOG)[0] if event.kind == "round"}) == 2
 
 
-@pytest.mark.cold
 @pytest.mark.parametrize(
     ("how", "status"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)],
+    [
+        (signal.SIGINT, 130),
+        (signal.SIGTERM, 143),
+        pytest.param(signal.SIGKILL, -9, marks=pytest.mark.cold),
+    ],
     ids=lambda v: str(v),
 )
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie a child's life to its parent's")

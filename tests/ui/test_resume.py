@@ -19,8 +19,6 @@ from websockets.sync.client import connect
 
 from etbench.results.files.store import find_files
 
-pytestmark = pytest.mark.cold
-
 pytestmark = pytest.mark.build  # takes long, so it begins early
 
 
