@@ -62,7 +62,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that no process of xdist is left with one at the end."""
-    long = {item.path for item in items if any(map(item.get_closest_marker, ("build", "cold")))}
+    long = {item.path for item in items if any(map(item.get_closest_marker, ("build", "cold", "early")))}
     items.sort(key=lambda item: item.path not in long)
 
 

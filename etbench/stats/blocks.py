@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import median
+
+from etbench.stats.rounds import medians
 
 __all__ = ["common_blocks", "round_medians"]
 
@@ -14,7 +15,7 @@ def round_medians(blocks: Iterable[int], rounds_ms: Iterable[Sequence[float]]) -
     >>> round_medians([0, 2], [[1.0, 2.0, 9.0], [3.0]])
     {0: 2.0, 2: 3.0}
     """
-    return {block: median(samples) for block, samples in zip(blocks, rounds_ms, strict=True)}
+    return dict(zip(blocks, medians(list(rounds_ms)).tolist(), strict=True))
 
 
 def common_blocks(

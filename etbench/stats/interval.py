@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from heapq import heappush, heappushpop
-from statistics import median
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
+
+from etbench.stats.rounds import medians
 
 __all__ = ["Interval", "location_interval"]
 
@@ -58,7 +59,7 @@ def location_interval(rounds_ms: Sequence[Sequence[float]]) -> Interval | None:
     """
     if len(rounds_ms) < MIN_ROUNDS:
         return None
-    logs = np.log([median(samples) for samples in rounds_ms])
+    logs = np.log(medians(rounds_ms))
     centre, half = _self_normalized(logs)
     low, high = centre - half, centre + half
     if len(logs) >= WITHIN_ROUNDS_FROM:
@@ -76,8 +77,11 @@ def _self_normalized(values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _rank_correlation(values: NDArray[np.float64]) -> float:
-    """Return the correlation of the ranks of successive values; 0 if all are equal."""
-    ranks = np.unique(values, return_inverse=True)[1].astype(np.float64)
+    """Return the correlation of the ranks of successive values; 0 if all are equal.
+
+    Values that differ only by the rounding of floating-point numbers are equal.
+    """
+    ranks = np.unique(values.round(9), return_inverse=True)[1].astype(np.float64)
     ranks -= ranks.mean()
     squares = float(ranks @ ranks)
     return float(ranks[1:] @ ranks[:-1]) / squares if squares else 0.0
@@ -98,12 +102,12 @@ def _running_medians(values: Iterable[float]) -> list[float]:
     """
     below: list[float] = []  # negated, so that the largest is first
     above: list[float] = []
-    medians = []
+    running = []
     for value in values:
         if len(below) == len(above):
             heappush(below, -heappushpop(above, value))
-            medians.append(-below[0])
+            running.append(-below[0])
         else:
             heappush(above, -heappushpop(below, -value))
-            medians.append((above[0] - below[0]) / 2)
-    return medians
+            running.append((above[0] - below[0]) / 2)
+    return running

@@ -18,6 +18,8 @@ from etbench.measure.worker.round_process import in_spawned
 from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import CheckTask
 
+pytestmark = pytest.mark.early
+
 FLOATS = {"float64", "float32", "float16", "bfloat16"}
 INTEGERS = {"int64", "int32", "int16", "int8", "uint8", "bool"}
 

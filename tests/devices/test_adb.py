@@ -30,6 +30,8 @@ from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import EnergyTask, MemoryTask
 from etbench.results.schema import Result
 
+pytestmark = pytest.mark.early
+
 SLOW = ["model=slow", "delegate=portable", "repeat.spread_s=0", "repeat.warmup=0", "repeat.max_seconds=60"]
 SLOW += ["passes.load=1"]
 

@@ -25,6 +25,8 @@ from etbench.events import Event
 from etbench.results.schema import Result
 from etbench.results.tables.frames import to_frame
 
+pytestmark = pytest.mark.early
+
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

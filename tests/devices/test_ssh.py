@@ -31,6 +31,8 @@ from etbench.results.files.store import read_result
 from etbench.results.schema import Result
 from etbench.system.event_log import LoggedEvent, read_events
 
+pytestmark = pytest.mark.early
+
 CELL = ("--config-dir", str(CONF), "model=tiny", "delegate=portable")
 
 

@@ -25,7 +25,7 @@ ROOT = TESTS.parent
 ACTION = ROOT / ".github" / "actions" / "benchmark-gate" / "action.yml"
 WORKFLOWS = {name: ROOT / "docs" / name for name in ("ci-gate.yml", "ci-gate-many.yml")}
 
-pytestmark = pytest.mark.needs("git")
+pytestmark = [pytest.mark.needs("git"), pytest.mark.early]
 
 MODELS = """
 import torch

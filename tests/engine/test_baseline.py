@@ -21,6 +21,8 @@ from etbench.results.files.baselines import keep_baseline
 from etbench.results.files.store import read_result, read_results
 from etbench.results.schema import InTurn
 
+pytestmark = pytest.mark.early
+
 TINY = ("--config-dir", str(CONF), "model=tiny", "delegate=portable")
 NEVER = ("fail_above=1000%", "allow_undecided=true")  # however slow the machine, or few the rounds
 SHORT = ("repeat.spread_s=0", "passes.load=1", "report.enabled=false")  # 30 rounds are over in a second

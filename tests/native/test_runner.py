@@ -25,6 +25,8 @@ from etbench.measure.worker.round_process import in_native, in_spawned
 from etbench.measure.worker.supervision import Supervision
 from etbench.measure.worker.tasks import CheckTask, LoadTask, MemoryTask, OutputsTask, ParityTask, RoundTask
 
+pytestmark = pytest.mark.early
+
 MODELS = {
     "attention": ("precision=int8", "delegate=portable"),  # two inputs, one of int64, and quantized kernels
     "channels_last": (),  # its output is in another order in memory

@@ -27,6 +27,8 @@ from etbench.preflight.hydra_config import conf_dir
 from etbench.sweep.manifest import Manifest
 from etbench.sweep.resuming import resuming
 
+pytestmark = pytest.mark.early
+
 
 def _faults(argv: list[str]) -> list[str]:
     """Return the faults of a command line that is refused."""

@@ -14,6 +14,8 @@ from etbench.errors import ConfigError
 from etbench.preflight.compose import compose
 from etbench.ui.choices import Choices
 
+pytestmark = pytest.mark.early
+
 GRID: dict[str, Any] = {"model": ["tiny"], "precision": ["fp32"], "delegate": ["portable"]}
 
 

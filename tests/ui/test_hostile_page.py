@@ -16,6 +16,8 @@ from hostile_page import OWN, PAGES, Pages, Request, run_page, served
 from etbench.ui.choices import Choices
 from etbench.ui.pages import frame
 
+pytestmark = pytest.mark.early
+
 STRANGE = [Input("special", name, put) for name, put in SPECIAL.items() if name not in LARGE]
 
 

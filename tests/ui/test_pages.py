@@ -23,6 +23,8 @@ from sweeps import arguments
 from etbench.events import Failure
 from etbench.results.files.store import read_result, write_result
 
+pytestmark = pytest.mark.early
+
 Opened = Callable[..., Page]
 TABS = ("/", "/results", "/decide", "/compare", "/trend", "/inspect", "/doctor")
 STILL = "*, *::before, *::after { transition: none !important; animation: none !important }"

@@ -19,6 +19,8 @@ from websockets.sync.client import connect
 
 from etbench.ui.security import COOKIE
 
+pytestmark = pytest.mark.early
+
 SOCKET = "/_nicegui_ws/socket.io/?EIO=4&transport="
 OPENER = """\
 #!/bin/sh

@@ -19,7 +19,7 @@ from websockets.sync.client import connect
 
 from etbench.results.files.store import find_files
 
-pytestmark = pytest.mark.build  # takes long, so it begins early
+pytestmark = pytest.mark.early
 
 
 def test_a_sweep_whose_server_was_killed_is_resumed_to_its_end(browser: Browser, tmp_path: Path) -> None:

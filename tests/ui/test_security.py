@@ -21,6 +21,8 @@ from etbench.cli.main import main
 from etbench.ui.guesses import CLIENTS, MOST_S, Guesses
 from etbench.ui.security import COOKIE, Guard, is_loopback, names_of, origin_of
 
+pytestmark = pytest.mark.early
+
 HERE = "127.0.0.1:8765"
 GOOD = {"host": HERE, "origin": f"http://{HERE}"}
 

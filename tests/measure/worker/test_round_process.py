@@ -37,6 +37,8 @@ from etbench.measure.worker.tasks import (
 from etbench.preflight.compose import compose
 from etbench.results.graph.program import program_graph
 
+pytestmark = pytest.mark.early
+
 ROUND = """
 import msgspec
 from etbench.measure.worker.supervision import Supervision

@@ -17,6 +17,8 @@ from etbench.results.files.store import read_results
 from etbench.results.report import gather, html_page, write_page
 from etbench.results.schema import Result
 
+pytestmark = pytest.mark.early
+
 SAMPLE = TESTS.parent / "outputs" / "sample_sweep" / "report.html"
 
 

@@ -20,6 +20,8 @@ from etbench.results.schema import CellComparison, InTurn, Result, RoundFacts
 from etbench.results.tables.labels import label_cells
 from etbench.stats import assess
 
+pytestmark = pytest.mark.early
+
 MakeResult = Callable[..., Result]
 QUIET = MachineLoad(
     other_cpu_share=0.0, steal_share=0.0, involuntary_switches=0, major_faults=0, frequency_mhz=None
