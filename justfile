@@ -5,11 +5,11 @@ _list:
 
 # all tests except those marked `long`, three files at a time; `just test tests/stats` takes a part
 test *args:
-    pytest -n 3 --dist loadfile --no-loadscope-reorder {{ args }}
+    pytest -n 4 --dist loadfile --no-loadscope-reorder {{ args }}
 
 # the tests that build no real model
 quick *args:
-    pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not build and not long" {{ args }}
+    pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not build and not long" {{ args }}
 
 # code style and spelling
 lint:

@@ -104,7 +104,7 @@ def test_the_two_commands_are_the_first_and_ci_runs_the_second() -> None:
     ]
     steps = (ROOT / ".ci" / "run").read_text().splitlines()
     installs = 'install "$work/venv/bin/python" -e ".[dev]"'
-    tests = "pytest --durations=25 -n 3 --dist loadfile"
+    tests = "pytest --durations=25 -n 4 --dist loadfile"
     assert steps.index(installs) < next(at for at, line in enumerate(steps) if line.startswith(tests))
 
 

@@ -112,6 +112,14 @@ KNOWN: tuple[KnownFailure, ...] = (
         link=f"{ISSUES}/12914",
     ),
     KnownFailure(
+        code="inductor.quantized_pool",
+        pattern=r"Could not run 'aten::quantized_max_pool2d' with arguments from the 'CPU' backend",
+        cause="Inductor replaces a quantized max pooling by an operator that a compiled package cannot call",
+        cure="use precision=fp32 or precision=int8_dynamic on inductor, or another delegate",
+        link="https://github.com/pytorch/pytorch/blob/v2.13.0/torch/_inductor/fx_passes/quantization.py",
+        delegate="inductor",
+    ),
+    KnownFailure(
         code="runtime.no_kernel",
         pattern=r"kernel '[^']+' not found|Missing operator: ",
         cause="the runtime has no kernel for an operator that no delegate took",

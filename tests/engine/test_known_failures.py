@@ -69,6 +69,13 @@ SEEN = {
         "[op_mul.cpp:37] Check failed (tensors_have_same_dim_order(a, b, out)): \n"
         "[method.cpp:1483] KernelCall failed at instruction 0:1 in operator aten::mul.out: 0x12\n",
     ),
+    "inductor.quantized_pool": (
+        *("int8", "inductor", "parity"),
+        "Could not run 'aten::quantized_max_pool2d' with arguments from the 'CPU' backend. This could be "
+        "because the operator doesn't exist for this backend, or was omitted during the selective/custom "
+        "build process",
+        "",
+    ),
     "runtime.no_kernel": (
         *("fp32", "portable", "load_program", REFUSED.format("14")),
         "[cpuinfo_utils.cpp:87] Failed to open midr file /sys/devices/soc0/image_version\n"
@@ -126,7 +133,8 @@ def test_every_entry_has_a_link_to_its_library_and_a_code_of_its_own() -> None:
     assert list(SEEN) == [known.code for known in KNOWN]
     for known in KNOWN:
         assert re.fullmatch(
-            r"https://(github\.com/pytorch/executorch/(issues|pull)/\d+|docs\.pytorch\.org/.+)", known.link
+            r"https://(github\.com/pytorch/(executorch/(issues|pull)/\d+|pytorch/blob/v2.+)|docs\.pytorch\.org/.+)",
+            known.link,
         )
 
 

@@ -56,6 +56,24 @@ def test_a_page_shows_why_it_can_show_nothing_else(
     assert not pages.faults
 
 
+def test_of_a_very_long_result_the_beginning_is_shown(pages: Pages, tmp_path: Path) -> None:
+    raw = json.loads(GOOD.read_bytes())
+    raw |= {
+        "rounds": [[1.0 + number / 1e6] for number in range(20_000)],
+        "round_facts": [],
+        "stability": None,
+    }
+    case = Case.of(tmp_path / "case", [])
+    (case.root / "in" / "good.json").write_text(json.dumps(raw))
+    pages.read(case.root / "in")
+    pages.library.look()
+    pages.faults.clear()
+    shown = pages.show("/inspect")
+    assert not pages.faults
+    assert "The first 100,000 of " in shown.text
+    assert len(shown.text) < 1_000_000
+
+
 def test_a_latency_of_weeks_is_shown_as_it_is(pages: Pages, tmp_path: Path) -> None:
     raw = json.loads(GOOD.read_bytes())
     raw["latency_ms"] |= dict.fromkeys(("avg", "min", "max", "p50", "p95", "p99"), 5e9)

@@ -43,6 +43,7 @@ from etbench.ui.pages.measured import measured_facts
 __all__ = ["build"]
 
 OPERATORS = 15
+RAW_CHARACTERS = 100_000  # highlighting takes seconds for a million, and the server answers nobody meanwhile
 
 
 def build(library: Library, asked: str) -> None:
@@ -138,10 +139,15 @@ def _put(entry: Entry, drawn: str | Fault | None) -> None:
             with card("Distribution by round"):
                 figure(drawn, "Quartiles of the samples of each round; the numbers are in the JSON file")
         _program(result)
-        with card("Raw"):
-            text = msgspec.json.format(msgspec.json.encode(result), indent=2).decode()
-            with ui.expansion("JSON").classes("w-full"):
-                ui.code(text, language="json").classes("w-full max-h-96 overflow-auto text-xs")
+        with card("Raw"), ui.expansion("JSON").classes("w-full"):
+            _raw(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())
+
+
+def _raw(text: str) -> None:
+    """Show the JSON of a result, of a very long one the beginning."""
+    if len(text) > RAW_CHARACTERS:
+        words(f"The first {RAW_CHARACTERS:,} of {len(text):,} characters; the file has all of them.")
+    ui.code(text[:RAW_CHARACTERS], language="json").classes("w-full max-h-96 overflow-auto text-xs")
 
 
 def _headline(result: Result) -> Iterator[tuple[str, str]]:
