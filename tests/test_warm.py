@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +55,27 @@ def test_a_fork_prints_and_returns_what_a_new_interpreter_does(
         anew = etbench(*command, cwd=tmp_path)
         assert (one.returncode, one.stdout, one.stderr) == (anew.returncode, anew.stdout, anew.stderr)
     assert {one.returncode for one in forked} == {0, 2}
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.default_int_handler], ids=["ignored", "heard"])
+def test_a_fork_ignores_ctrl_c_if_its_parent_does(handler: Any, tmp_path: Path) -> None:
+    cell = ("--config-dir", str(CONF), "model=hanging", "cache.enabled=false", "hydra.run.dir=out")
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "etbench", *cell],
+            cwd=tmp_path,
+            env=environment(),
+            stderr=subprocess.DEVNULL,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
+        wait_for(lambda: _has_begun_to_build(tmp_path / "out"))
+        ignored = re.search(r"SigIgn:\s*(\w+)", Path(f"/proc/{process.pid}/status").read_text())
+        process.kill()
+    assert ignored is not None
+    assert bool(int(ignored[1], 16) >> (signal.SIGINT - 1) & 1) == (handler is signal.SIG_IGN)
 
 
 def test_a_command_that_is_killed_leaves_no_process(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ import json
 import linecache
 import os
 import runpy
+import signal
 import socket
 import subprocess
 import sys
@@ -165,6 +166,7 @@ class Popen(REAL):  # type: ignore[type-arg]
             "env": env,
             "cwd": os.path.abspath(asked.cwd or "."),  # noqa: PTH100  it may be bytes
             "group": None if asked.start_new_session else os.getpgid(0),
+            "interruptible": signal.getsignal(signal.SIGINT) is not signal.SIG_IGN,
         }
         pipes = asked.p2cread, asked.p2cwrite, asked.c2pread, asked.c2pwrite, asked.errread, asked.errwrite
         theirs = asked.p2cread, asked.c2pwrite, asked.errwrite
@@ -253,8 +255,13 @@ def _become(
     env: Mapping[str, str],
     cwd: str,
     group: int | None,
+    interruptible: bool,
 ) -> NoReturn:
-    """Be the process that this command would start, and report when it has started."""
+    """Be the process that this command would start, and report when it has started.
+
+    A signal that its parent ignores is ignored by a new process, too: Ctrl-C by the jobs of a shell.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler if interruptible else signal.SIG_IGN)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
     for stream in streams:

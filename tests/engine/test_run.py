@@ -166,7 +166,8 @@ def test_a_finding_is_printed_and_an_error_makes_the_cell_wrong(
     assert found.code in done.stdout
 
 
-@pytest.mark.parametrize("victim", ["round", pytest.param("worker", marks=pytest.mark.cold)])
+@pytest.mark.cold
+@pytest.mark.parametrize("victim", ["round", "worker"])
 def test_a_process_killed_while_timing_is_a_failed_result_with_status_1(
     victim: str, tmp_path: Path, scratch: Path
 ) -> None:
@@ -181,9 +182,8 @@ def test_a_process_killed_while_timing_is_a_failed_result_with_status_1(
     wait_for(lambda: not any(map(alive, family.values())))
 
 
-@pytest.mark.parametrize(
-    "how", [pytest.param(signal.SIGINT, marks=pytest.mark.cold), signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"]
-)
+@pytest.mark.cold
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_an_interrupted_run_leaves_no_process_and_no_temporary_file(
     how: signal.Signals, tmp_path: Path, scratch: Path
 ) -> None:
