@@ -3,7 +3,7 @@
 _list:
     @just --list --unsorted
 
-# all tests except those marked `long`, three files at a time; `just test tests/stats` takes a part
+# all tests except those marked `long`, four files at a time; `just test tests/stats` takes a part
 test *args:
     pytest -n 4 --dist loadfile --no-loadscope-reorder {{ args }}
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-
-from etbench.stats.rounds import medians
+from statistics import median
 
 __all__ = ["common_blocks", "round_medians"]
 
@@ -15,7 +14,7 @@ def round_medians(blocks: Iterable[int], rounds_ms: Iterable[Sequence[float]]) -
     >>> round_medians([0, 2], [[1.0, 2.0, 9.0], [3.0]])
     {0: 2.0, 2: 3.0}
     """
-    return dict(zip(blocks, medians(list(rounds_ms)).tolist(), strict=True))
+    return {block: median(samples) for block, samples in zip(blocks, rounds_ms, strict=True)}
 
 
 def common_blocks(

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from heapq import heappush, heappushpop
+from statistics import median
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
-
-from etbench.stats.rounds import medians
 
 __all__ = ["Interval", "location_interval"]
 
@@ -59,7 +58,7 @@ def location_interval(rounds_ms: Sequence[Sequence[float]]) -> Interval | None:
     """
     if len(rounds_ms) < MIN_ROUNDS:
         return None
-    logs = np.log(medians(rounds_ms))
+    logs = np.log([median(samples) for samples in rounds_ms])
     centre, half = _self_normalized(logs)
     low, high = centre - half, centre + half
     if len(logs) >= WITHIN_ROUNDS_FROM:
@@ -102,12 +101,12 @@ def _running_medians(values: Iterable[float]) -> list[float]:
     """
     below: list[float] = []  # negated, so that the largest is first
     above: list[float] = []
-    running = []
+    medians = []
     for value in values:
         if len(below) == len(above):
             heappush(below, -heappushpop(above, value))
-            running.append(-below[0])
+            medians.append(-below[0])
         else:
             heappush(above, -heappushpop(below, -value))
-            running.append((above[0] - below[0]) / 2)
-    return running
+            medians.append((above[0] - below[0]) / 2)
+    return medians

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,6 @@ from msgspec import Struct
 
 from etbench.stats.bounds import Count
 from etbench.stats.interval import Interval, location_interval
-from etbench.stats.rounds import medians
 
 __all__ = ["NARROW", "Stability", "Verdict", "assess"]
 
@@ -72,7 +72,7 @@ def assess(
         interval: of the level, if it is known; otherwise that of the rounds.
 
     """
-    logs = np.log(medians(rounds_ms))
+    logs = np.log([median(samples) for samples in rounds_ms])
     spread = MAD_TO_STD * float(np.median(np.abs(logs - np.median(logs))))
     outlying = np.flatnonzero(np.abs(logs - np.median(logs)) > OUTLYING_Z * max(spread, 1e-9)).tolist()
     interval = interval or location_interval(rounds_ms)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 
 import numpy as np
 from msgspec import Struct
 
 from etbench.stats.bounds import Bound, Duration, Ms
 from etbench.stats.interval import location_interval
-from etbench.stats.rounds import medians
 from etbench.stats.tails import TAILS, tail_bounds
 
 __all__ = ["LatencyMs", "summarize"]
@@ -69,7 +69,7 @@ def summarize(rounds_ms: Sequence[Sequence[float]], *, inferences_per_sample: in
         p50=float(p50),
         p95=float(p95),
         p99=float(p99),
-        location=float(np.median(medians(rounds))),
+        location=median(median(taken) for taken in rounds),
         p50_ci95_low=interval.low if interval else None,
         p50_ci95_high=interval.high if interval else None,
         **bounds,

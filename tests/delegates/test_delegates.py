@@ -160,7 +160,9 @@ def test_programs_of_pytorch_have_no_profile_and_those_of_executorch_do(tmp_path
 
 
 def test_numerics_name_the_layers_that_cost_accuracy(tmp_path: Path) -> None:
-    compared = _swept(tmp_path, "precision=fp32,int8", "delegate=xnnpack", "numerics=true")
+    compared = _swept(tmp_path, f"precision={','.join(PRECISIONS)}", "delegate=xnnpack", "numerics=true")
+    assert {name for name, _ in compared} == set(PRECISIONS)
+    assert all(cell.status == "ok" and cell.artifact.numerics is not None for cell in compared.values())
     numerics = compared["int8", "xnnpack"].artifact.numerics
     assert numerics.compared >= 4
     assert {"0", "4"} <= {layer.name for layer in numerics.worst}

@@ -23,7 +23,7 @@ __all__ = ["round_boxes", "round_strips"]
 
 QUARTILES = ["min_ms", "q1_ms", "median_ms", "q3_ms", "max_ms"]
 HEIGHT = 220
-# Of one cell: more overlap, and 100,000 take minutes to draw.
+# Of one cell: more would overlap, and 100,000 take more than a minute to draw.
 MOST_POINTS = 1000
 MOST_BOXES = 160
 
@@ -79,8 +79,8 @@ def round_boxes(rounds: pd.DataFrame, cell: str | None = None) -> AnyChart:
     if rounds.empty:
         return nothing("no cell has rounds")
     names = by_spread(rounds) if cell is None else [cell]
-    boxes_of, size = _grouped(rounds[rounds["cell"].isin(names)])
-    drawn = slim(boxes_of, ["cell", "round", "samples", *QUARTILES, "outlying"])
+    grouped, size = _grouped(rounds[rounds["cell"].isin(names)])
+    drawn = slim(grouped, ["cell", "round", "samples", *QUARTILES, "outlying"])
     chart = alt.Chart(inline(drawn)).encode(
         x=alt.X(
             "round:O",

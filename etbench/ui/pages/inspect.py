@@ -43,7 +43,7 @@ from etbench.ui.pages.measured import measured_facts
 __all__ = ["build"]
 
 OPERATORS = 15
-RAW_CHARACTERS = 100_000  # highlighting takes seconds for a million, and the server answers nobody meanwhile
+RAW_CHARACTERS = 100_000  # a million takes half a second to highlight, and nobody gets an answer meanwhile
 
 
 def build(library: Library, asked: str) -> None:

@@ -154,6 +154,14 @@ def test_repeated_cells_have_bars_of_their_own(make_result: Callable[..., Result
     assert {row["subject"]: row["latency_p50_ms"] for row in data} == {"resnet18 #1": 10, "resnet18 #2": 11}
 
 
+def test_any_number_of_rounds_is_drawn(make_result: Callable[..., Result]) -> None:
+    cells = [
+        make_result(model, rounds=[[10.0 + number / 1e4] for number in range(1_000)]) for model in "abcdef"
+    ]
+    (data,) = charts.round_strips(round_table(cells)).to_dict()["datasets"].values()
+    assert len(data) == 6_000
+
+
 def test_of_very_many_rounds_some_are_drawn_as_points_and_all_in_boxes(
     make_result: Callable[..., Result],
 ) -> None:
