@@ -24,6 +24,7 @@ from etbench.errors import EtbenchError, nearest
 from etbench.native import libraries_fault
 from etbench.preflight.file_checks import (
     checkpoint_fault,
+    exported_fault,
     folder_fault,
     labelled_fault,
     miou_fault,
@@ -40,6 +41,7 @@ from etbench.results.decision.objective import faults as objective_faults
 
 __all__ = ["faults_here", "missing_here"]
 
+EXPORTED = "etbench.models.exported.program"
 PERPLEXITY = "etbench.evaluate.perplexity"
 LABELLED = {  # the functions that need labelled data: the form of a folder of them, and its check
     "etbench.evaluate.top1": ("a folder that has a folder of pictures for each class", top1_fault),
@@ -56,6 +58,8 @@ def faults_here(cell: Cell) -> list[str]:
     faults = [*(options_fault(*one) for one in _functions(cell)), cell.model.dynamic.fault]
     if cell.model.target.startswith("etbench.models."):
         faults.append(checkpoint_fault(cell.model.weights))
+    if cell.model.target == EXPORTED:
+        faults.append(exported_fault(str(cell.model.options.get("path"))))
     missing = missing_here(cell)
     return [*missing, *filter(None, faults), *unused_here(cell), *_unevaluated(cell, missing)]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zipfile
 from pathlib import Path
+
+import psutil
 
 from etbench.config.model_data import SAVED_WEIGHTS, has_saved_weights
 from etbench.config.sections import IMAGE_SUFFIXES, UNDECLARED
@@ -16,6 +19,7 @@ from etbench.text import and_more, path_text
 
 __all__ = [
     "checkpoint_fault",
+    "exported_fault",
     "folder_fault",
     "labelled_fault",
     "links_fault",
@@ -30,6 +34,10 @@ __all__ = [
 
 LABELS = "labels"
 CLASSES = "give a folder that has a folder of pictures for each class"
+ZIP, PTE = (
+    b"PK",
+    b"ET",
+)  # the first bytes of a file of torch.save or torch.export.save; those of a `.pte`, at 4
 ARRAYS = f"give an .npz with `{LABELS}` and one other array, the inputs as the model takes them"
 
 
@@ -226,18 +234,40 @@ def checkpoint_fault(weights: str) -> str | None:
         )
     if not path.is_file():
         return None
-    try:
-        with open_regular(path) as file:
-            first = file.read(9)
-    except OSError as error:
-        return f"model.weights={weights}: cannot be read: {error.strerror}"
-    is_saved = first[8:9] == b"{" if path.suffix == ".safetensors" else first.startswith((b"PK", b"\x80"))
-    if is_saved:
+    first = _first_or_fault("model.weights", path)
+    if isinstance(first, str):
+        return first
+    if first[8:9] == b"{" if path.suffix == ".safetensors" else first.startswith((ZIP, b"\x80")):
         return None
     return (
         f"model.weights={weights}: not a checkpoint; give a .safetensors file, or a state dict that "
         "torch.save wrote"
     )
+
+
+def exported_fault(path: str) -> str | None:
+    """Check for a program of `torch.export`, from its first bytes."""
+    if not Path(path).is_file():
+        return None
+    first = _first_or_fault("model.path", Path(path))
+    if isinstance(first, str):
+        return first
+    if first.startswith(ZIP):
+        return None
+    other = f"; for an ExecuTorch program: model=pte model.path={path}" if first[4:6] == PTE else ""
+    return f"model.path={path}: not an exported program; give a file that torch.export.save wrote{other}"
+
+
+def _first_or_fault(key: str, path: Path) -> bytes | str:
+    """Return the first bytes of a file that will be loaded, or what is wrong with the file."""
+    try:
+        with open_regular(path) as file:
+            size, memory = os.fstat(file.fileno()).st_size, psutil.virtual_memory().total
+            if size > memory:
+                return f"{key}={path}: has {size:,} bytes, and this machine has {memory:,} bytes of memory"
+            return file.read(9)
+    except OSError as error:
+        return f"{key}={path}: cannot be read: {error.strerror}"
 
 
 def labelled_fault(key: str, data: str | None) -> str | None:

@@ -177,7 +177,23 @@ def copy_regular(source: Path, target: Path) -> None:
         shutil.copyfileobj(file, copy, 2**20)
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a regular file, in hexadecimal."""
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def sha256(path: Path, *, follow: bool = True) -> str:
+    """Return the SHA-256 of a regular file, in hexadecimal.
+
+    Args:
+        path: of the file.
+        follow: whether it may be a link to one.
+
+    Raises:
+        RefusedError: if it is not a regular file, or longer than its size, as files of ``/proc`` are.
+        OSError: if it cannot be read.
+
+    """
+    digest = hashlib.sha256()
+    with open_regular(path, follow=follow) as file:
+        left = os.fstat(file.fileno()).st_size
+        while chunk := file.read(2**20):
+            if (left := left - len(chunk)) < 0:
+                raise RefusedError(errno.EAGAIN, "it changes while it is read", str(path))
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -11,7 +11,9 @@ import errno
 import io
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 __all__ = [
     "MOST_BYTES",
@@ -21,6 +23,7 @@ __all__ = [
     "read_file",
 ]
 
+T = TypeVar("T")
 MOST_BYTES = 2**27  # a result with 100,000 rounds has about 100 MB
 NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
@@ -38,6 +41,35 @@ class RefusedError(OSError):
     """A file that is not read or written, whatever is in it; `strerror` is the reason."""
 
 
+class _Regular(io.FileIO):
+    """A regular file that is never waited for, and whose errors name it; for `io.BufferedReader`.
+
+    Some files of ``/proc``, such as ``kmsg``, are regular and have nothing to read yet. `io.FileIO` returns
+    None for them, and `hashlib.file_digest` asks again, for ever.
+    """
+
+    def __init__(self, descriptor: int, path: str | Path) -> None:
+        super().__init__(descriptor, "rb")
+        self.path = str(path)
+
+    def readinto(self, buffer: Any, /) -> int:
+        count: int = self._read(lambda: super(_Regular, self).readinto(buffer))
+        return count
+
+    def readall(self) -> bytes:
+        return self._read(super().readall)
+
+    def _read(self, read: Callable[[], T | None]) -> T:
+        try:
+            found = read()
+        except OSError as error:
+            error.filename = self.path
+            raise
+        if found is None:
+            raise RefusedError(errno.EAGAIN, "it has nothing to read yet", self.path)
+        return found
+
+
 def open_regular(path: str | Path, *, follow: bool = True) -> io.BufferedReader:
     """Open a regular file to read.
 
@@ -53,7 +85,7 @@ def open_regular(path: str | Path, *, follow: bool = True) -> io.BufferedReader:
     return io.BufferedReader(_opened(path, follow=follow))
 
 
-def _opened(path: str | Path, *, follow: bool = True) -> io.FileIO:
+def _opened(path: str | Path, *, follow: bool = True) -> _Regular:
     try:
         mode = Path(path).stat(follow_symlinks=follow).st_mode
     except ValueError as error:  # a null character
@@ -63,7 +95,7 @@ def _opened(path: str | Path, *, follow: bool = True) -> io.FileIO:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | NO_WAIT | (0 if follow else NO_LINK))
     try:
         _check_regular(os.fstat(descriptor).st_mode, path)
-        return io.FileIO(descriptor, "rb")
+        return _Regular(descriptor, path)
     except BaseException:
         os.close(descriptor)
         raise
@@ -91,14 +123,14 @@ def read_file(path: str | Path, most_bytes: int = MOST_BYTES) -> bytes:
         OSError: if it cannot be read.
 
     """
-    with _opened(path) as file:
+    with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > most_bytes:
             raise RefusedError(
                 errno.EFBIG, f"it has {size:,} bytes, and at most {most_bytes:,} are read", str(path)
             )
         body = file.read(size + 1)
-    if body is None or len(body) > size:
+    if len(body) > size:
         raise RefusedError(errno.EAGAIN, "it changes while it is read", str(path))
     return body
 

@@ -183,6 +183,8 @@ def files(tmp_path: Path) -> Path:
     }
     for name, content in arrays.items():
         np.savez(tmp_path / f"{name}.npz", **content)
+    with (tmp_path / "too_large.pt").open("wb") as file:
+        file.truncate(2**40)
     return tmp_path
 
 
@@ -225,6 +227,7 @@ def test_pictures_are_refused_for_a_model_of_text(files: Path) -> None:
     [
         ("no_classes/1.png", "not a checkpoint"),
         ("no_classes", "contains no weights"),
+        ("too_large.pt", "1,099,511,627,776 bytes, and this machine has"),
         ("fits.npz", None),  # a zip file, as torch.save writes them; what is in it is not read
     ],
 )

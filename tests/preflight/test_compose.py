@@ -90,7 +90,6 @@ def test_every_precision_composes_with_every_delegate() -> None:
         ("model=causal_lm model.id=Qwen/Qwen3-0.6B", "Qwen3-0.6B-generate_fp32_xnnpack"),
         ("model=custom model._target_=tiny_models.tiny +model.width=5", "tiny_fp32_xnnpack"),
         ("model=custom model._target_=tiny_models.tiny model.name=mine", "mine_fp32_xnnpack"),
-        (f"model=exported model.path={__file__}", "test_compose_fp32_xnnpack"),
         (f"model=pte model.path={__file__}", "test_compose_as_built_unknown"),
     ],
 )
@@ -135,9 +134,19 @@ def test_what_the_yaml_leaves_open_is_required(given: list[str]) -> None:
 
 
 def test_of_what_is_required_each_value_of_a_sweep_is_checked() -> None:
-    check_command_line(["-m", "model=exported", f"model.path={__file__},{CONF}", "precision=fp32,int8"])
+    check_command_line(["-m", "model=pte", f"model.path={__file__},{CONF}", "threads=1,2"])
     with pytest.raises(ConfigError, match=r"model\.path=nowhere: no such file"):
-        check_command_line(["-m", "model=exported", f"model.path={__file__},nowhere"])
+        check_command_line(["-m", "model=pte", f"model.path={__file__},nowhere"])
+
+
+def test_a_file_that_torch_export_did_not_write_is_refused_before_the_build(tmp_path: Path) -> None:
+    (fault,) = _faults(["model=exported", f"model.path={__file__}"])
+    assert fault.startswith(f"model.path={__file__}: not an exported program")
+    (pte := tmp_path / "net.pte").write_bytes(bytes(4) + b"ET12")
+    (fault,) = _faults(["model=exported", f"model.path={pte}"])
+    assert fault.endswith(f"model=pte model.path={pte}")
+    (pt2 := tmp_path / "net.pt2").write_bytes(b"PK")  # only how a file begins is looked at
+    assert compose(["model=exported", f"model.path={pt2}"]).stem == "net_fp32_xnnpack"
 
 
 @pytest.mark.parametrize("name", ["a,b.pte", "x=y.pte", "p(1).pte", "it's.pte", "größe.pte"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,13 @@ def test_a_copy_and_a_checksum_are_of_regular_files_only(tmp_path: Path) -> None
         with pytest.raises(RefusedError, match="a FIFO, not a regular file"):
             use(fifo)
     assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_file_without_an_end_has_no_checksum(tmp_path: Path) -> None:
+    (path := tmp_path / "file").symlink_to("/proc/self/pagemap")  # of size 0, with the pages of all addresses
+    with pytest.raises(RefusedError, match="it changes while it is read"):
+        sha256(path)
 
 
 def test_a_long_name_leaves_room_for_that_of_its_temporary_file(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from etbench.system import reading
+from etbench.system.files import sha256
 from etbench.system.reading import RefusedError, open_regular, path_fault, read_file
 from etbench.system.strict_json import MOST_DEPTH, decode_json, plain_fault
 
@@ -28,6 +31,31 @@ def test_what_is_not_a_regular_file_is_refused_without_waiting(name: str, tmp_pa
         read_file(path)
     assert refused.value.strerror == reason
     assert refused.value.filename == str(path)
+
+
+def _whole(path: Path) -> bytes:
+    with open_regular(path) as file:
+        return file.read()
+
+
+def test_a_file_with_nothing_to_read_yet_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As /proc/kmsg, a regular file that only root may open, and whose messages are gone once they are read.
+    monkeypatch.setattr(reading, "_check_regular", lambda *_: None)
+    os.mkfifo(path := tmp_path / "file")
+    with path.open("rb+", buffering=0):
+        for use in (read_file, sha256, _whole):
+            with pytest.raises(RefusedError, match="it has nothing to read yet"):
+                use(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_an_error_of_reading_names_the_file(tmp_path: Path) -> None:
+    (path := tmp_path / "file").symlink_to("/proc/self/mem")
+    with pytest.raises(OSError, match="Input/output error") as failed, open_regular(path) as file:
+        file.read(1)
+    assert failed.value.filename == str(path)
 
 
 def test_a_link_to_a_regular_file_is_read(tmp_path: Path) -> None:

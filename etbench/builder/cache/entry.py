@@ -7,7 +7,6 @@ entry with such a program and another seal, or none, counts as missing.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import time
@@ -20,6 +19,7 @@ from msgspec import Struct
 
 from etbench.artifact import Artifact, is_code, program_path, references_path
 from etbench.artifact.sources import Sources
+from etbench.system.files import sha256
 from etbench.system.reading import open_regular
 from etbench.system.seal import is_sealed, seal
 from etbench.system.trust import changeable_by_others
@@ -77,7 +77,7 @@ class Sidecar(Struct, frozen=True, kw_only=True):
             key=key,
             name=name,
             artifact=artifact,
-            references_sha256=_sha256(references_path(folder)),
+            references_sha256=sha256(references_path(folder), follow=False),
             created_s=time.time(),
         )
 
@@ -121,7 +121,7 @@ class Sidecar(Struct, frozen=True, kw_only=True):
             OSError: if one of them cannot be read.
 
         """
-        return self.digests == tuple(_sha256(path(folder)) for path in FILES)
+        return self.digests == tuple(sha256(path(folder), follow=False) for path in FILES)
 
     def may_run(self, folder: Path) -> bool:
         """Return whether the program in a folder may be loaded: it is not code, or this user made it."""
@@ -197,11 +197,6 @@ def checked_key(key: str) -> str:
     if not DIGEST.fullmatch(key):
         raise ValueError(f"{key!r} is not a valid artifact key")
     return key
-
-
-def _sha256(path: Path) -> str:
-    with open_regular(path, follow=False) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sealed_text(key: str, sha256: str) -> str:
