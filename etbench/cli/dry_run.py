@@ -13,7 +13,8 @@ from etbench.builder.pool import UNKNOWN_S
 from etbench.builder.times import BuildTimes
 from etbench.cli.program_sizes import UNKNOWN_BYTES, ProgramSizes
 from etbench.config import Cell
-from etbench.errors import ConfigError
+from etbench.engine.baseline import find_base
+from etbench.errors import ConfigError, EtbenchError
 from etbench.events import Event
 from etbench.preflight.checks import faults_here
 from etbench.preflight.grid import expanded
@@ -98,9 +99,21 @@ def plan(cells: Sequence[Cell], folder: Path) -> list[Planned]:
             planned.append(Planned(cell, "", "already finished"))
         elif reason := cell.impossible():
             planned.append(Planned(cell, "", f"skipped: {reason}"))
+        elif reason := _no_baseline(cell):
+            planned.append(Planned(cell, "", f"fails: {reason}"))
         else:
             planned.append(_wanted(cell, cache, sizes, times, seen))
     return planned
+
+
+def _no_baseline(cell: Cell) -> str:
+    """Return why a cell has no baseline, although it is to be compared with one; else an empty text."""
+    try:
+        if cell.compare_to is not None:
+            find_base(cell, cell.compare_to)
+    except EtbenchError as error:
+        return error.message
+    return ""
 
 
 def _wanted(

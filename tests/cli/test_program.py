@@ -142,6 +142,16 @@ def test_a_dry_run_lists_the_cells_and_writes_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_dry_run_names_the_cells_that_would_find_no_baseline(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    grid = ["--config-dir", str(CONF), "model=tiny", f"cache.dir={tmp_path / 'cache'}"]
+    ((status, text, modules),) = _called(["-m", "--dry-run", *grid, "compare_to=empty"], cwd=tmp_path)
+    assert status == 0
+    assert "fails: compare_to=empty: there is no measured result of tiny_fp32_xnnpack" in text
+    assert "1 cell: 0 to build, 0 to time" in text
+    assert not HEAVY & modules
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 @pytest.mark.parametrize(
     ("typed", "expected"),
