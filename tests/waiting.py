@@ -21,10 +21,12 @@ def alive(process: psutil.Process) -> bool:
 def wait_for(condition: Any, timeout: float = 600) -> Any:
     """Poll until the condition holds and return what it returned."""
     deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
+    while (began := time.monotonic()) < deadline:
         if found := condition():
             return found
-        time.sleep(0.02)
+        time.sleep(
+            max(0.02, 5 * (time.monotonic() - began))
+        )  # some read a long log
     raise AssertionError(f"{condition} did not hold within {timeout} s")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -119,10 +118,11 @@ def _environment(text: str) -> str | None:
 def _measured(args: argparse.Namespace, envs: list[str | None], out: Path) -> int:
     """Build and run all cells in all four ways in one sweep, and return its exit status."""
     from etbench.config.command import quoted
+    from etbench.system.interrupt import call
 
     both = ",".join("null" if env is None else quoted(env) for env in envs)
     rest = [text for text in args.overrides if text.partition("=")[0] not in OWN]
     command = [sys.executable, "-m", "etbench", "-m", *rest, f"env.build={both}", f"env.run={both}"]
     command += [f"hydra.sweep.dir={quoted(str(out))}"]
     command += ["--config-dir", args.config_dir] if args.config_dir else []
-    return subprocess.run(command, check=False).returncode
+    return call(command)

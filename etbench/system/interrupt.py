@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import NoReturn
 
-__all__ = ["ending_by_signals", "interrupted", "raise_if_interrupted"]
+from etbench.system.channel import die_with_parent
+
+__all__ = ["call", "ending_by_signals", "interrupted", "raise_if_interrupted"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -52,6 +56,25 @@ def ending_by_signals() -> Iterator[None]:
         raise
     if _note.by is not None:
         sys.exit(_status(_note.by))
+
+
+def call(command: Sequence[str]) -> int:
+    """Run a command that ends with this process, and return its exit status.
+
+    SIGINT and SIGTERM are passed on, and end this process as soon as the command has cleaned up. It has a
+    process group of its own, so that Ctrl-C in a terminal reaches it once, and not twice.
+    """
+    ends_with_us = partial(die_with_parent, os.getpid())
+    with (
+        ending_by_signals(),
+        subprocess.Popen(command, process_group=0, preexec_fn=ends_with_us) as process,
+    ):
+        try:
+            return process.wait()
+        except BaseException:
+            if _note.by is not None:
+                process.send_signal(_note.by)
+            raise
 
 
 def interrupted() -> bool:

@@ -1,11 +1,14 @@
-"""The command line of `etbench upgrade`: what it refuses before it measures."""
+"""The command line of `etbench upgrade`: what it refuses before it measures, and how a signal ends it."""
 
 from __future__ import annotations
 
+import signal
 import sys
+from pathlib import Path
 
 import pytest
-from running import status_of
+from running import CONF, started_etbench, status_of
+from waiting import alive, descendants, wait_for
 
 
 @pytest.mark.parametrize(
@@ -30,3 +33,19 @@ def test_what_cannot_be_compared_is_refused_first(
 ) -> None:
     assert status_of("upgrade", *arguments) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie a child's life to its parent's")
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)], ids=str)
+def test_a_signal_ends_its_sweep_too(how: signal.Signals, status: int, tmp_path: Path) -> None:
+    command = ["upgrade", f"from={sys.executable}", "to=current", "--config-dir", str(CONF), "model=tiny"]
+    with started_etbench(*command, "-o", "out", cwd=tmp_path) as process:
+        wait_for((tmp_path / "out" / ".sweep" / "manifest.json").exists)
+        family = descendants(process)
+        process.send_signal(how)
+        printed, _ = process.communicate(timeout=300)
+    assert process.returncode == status, printed
+    wait_for(lambda: not any(map(alive, family)), timeout=60)
+    if how == signal.SIGTERM:
+        assert "python -m etbench -m sweep.resume=out" in printed
+    assert not (tmp_path / "out" / "upgrade.md").exists(), "nothing is concluded from a part"
