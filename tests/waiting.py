@@ -24,9 +24,7 @@ def wait_for(condition: Any, timeout: float = 600) -> Any:
     while (began := time.monotonic()) < deadline:
         if found := condition():
             return found
-        time.sleep(
-            max(0.02, 5 * (time.monotonic() - began))
-        )  # some read a long log
+        time.sleep(max(0.02, 5 * (time.monotonic() - began)))  # some read a long log
     raise AssertionError(f"{condition} did not hold within {timeout} s")
 
 

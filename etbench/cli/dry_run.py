@@ -107,7 +107,7 @@ def plan(cells: Sequence[Cell], folder: Path) -> list[Planned]:
 
 
 def _no_baseline(cell: Cell) -> str:
-    """Return why a cell has no baseline, although it is to be compared with one; else an empty text."""
+    """Return why the baseline that a cell asks for cannot be found; empty if it can, or if there is none."""
     try:
         if cell.compare_to is not None:
             find_base(cell, cell.compare_to)
