@@ -2,7 +2,8 @@
 
 Of the 10 s of a processor that a sweep of two tiny cells takes, 8 are imports: of its command, its builder
 and its measuring process. So whatever the tests start as `python -m` one of `MODULES` is forked instead, as
-is what that starts in turn, from a process that has imported for all of them and does nothing else.
+is what that starts in turn, from a process that has imported for all of them and does nothing else. A
+measuring process, which spawns rounds, forks itself.
 
 Real is all that etbench does and sees: each is a process of its own and a child of the one that started it,
 with its own arguments, environment, folder, streams, process group and exit status. Shared is what an
@@ -19,6 +20,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import fcntl
 import importlib
 import inspect
 import json
@@ -40,7 +42,8 @@ from typing import Any, NoReturn
 __all__ = ["Forks", "choose", "end", "install"]
 
 COMMAND = "etbench"
-MODULES = (COMMAND, "etbench.builder.worker", "etbench.measure.worker.main")
+MEASURING, ROUND = "etbench.measure.worker.main", "etbench.measure.worker.round_process"
+MODULES = (COMMAND, "etbench.builder.worker", MEASURING, ROUND)
 IMPORTED = (  # by all commands that measure and report, all builders, and all measuring processes
     *("altair", "hydra.main", "pandas", "pyarrow.parquet", "rich.live"),
     *("etbench.cli.main", "etbench.engine", "etbench.preflight.command_line", "etbench.sweep.launch"),
@@ -113,13 +116,34 @@ class Forks:
             self.process.wait()
 
 
+class OwnForks:
+    """Forks of this process itself: a measuring process kills any other child, such as one to be forked."""
+
+    def __init__(self) -> None:
+        self.owner = os.getpid()
+
+    def fork(self, request: Mapping[str, Any], streams: list[int]) -> int:
+        """Return the process id of a new child of this process that does what is asked."""
+        if (pid := os.fork()) == 0:
+            atexit._clear()
+            moved = [fcntl.fcntl(stream, fcntl.F_DUPFD, 3) for stream in streams]
+            for number, stream in enumerate(moved):
+                os.dup2(stream, number)
+            os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+            _become(None, streams=[], **request)
+        return pid
+
+    def close(self) -> None:
+        """Do nothing: there is no process to end."""
+
+
 @dataclass
 class _State:
     """What this process forks from, if it was needed yet, and where new interpreters are started instead."""
 
     env: dict[str, str] = field(default_factory=dict)
     processors: set[int] = field(default_factory=set)
-    forks: Forks | None = None
+    forks: Forks | OwnForks | None = None
     cold: bool = True
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -248,7 +272,7 @@ def _import() -> None:
 
 
 def _become(
-    asking: socket.socket,
+    asking: socket.socket | None,
     *,
     streams: list[int],
     command: list[str],
@@ -271,14 +295,15 @@ def _become(
     else:
         os.setpgid(0, group)
     os.chdir(cwd)
-    asking.send(b"started")  # in its group: from here on it can be killed
-    asking.close()
+    if asking is not None:
+        asking.send(b"started")  # in its group: from here on it can be killed
+        asking.close()
     os.environ.clear()
     os.environ.update(env)
     tempfile.tempdir = None
     module, arguments = command[2], command[3:]
-    if module == COMMAND:
-        _state.forks, _state.cold = Forks.forked(), False
+    if module in (COMMAND, MEASURING):  # which start others
+        _state.forks, _state.cold = Forks.forked() if module == COMMAND else OwnForks(), False
         install()
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         before = getattr(sys, f"__{name}__")

@@ -155,6 +155,7 @@ def test_what_no_one_explained_gets_the_stage_that_was_given(tmp_path: Path) -> 
     assert (caught.value.stage, caught.value.kind) == ("parity", "FileNotFoundError")
 
 
+@pytest.mark.cold  # it is found by its command line
 def test_a_process_that_is_killed_is_named_by_the_signal_and_is_heard_of_before(
     two_parts: BUILT, monkeypatch: pytest.MonkeyPatch
 ) -> None:
