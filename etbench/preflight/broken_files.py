@@ -55,7 +55,7 @@ def name_broken_files() -> None:
             raise BrokenFileError(
                 f"{shown_path(path)}:1: is a list; it must consist of keys with values, such as `name: mine`"
             )
-        if result is not None and not path.read_text(encoding="utf-8").strip():
+        if result is not None and not result.config and not path.read_text(encoding="utf-8").strip():
             raise BrokenFileError(f"{shown_path(path)}: is empty")
         return result
 

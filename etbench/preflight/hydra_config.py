@@ -13,13 +13,19 @@ from omegaconf import DictConfig, OmegaConf
 
 from etbench.config.command import quoted
 from etbench.preflight.broken_files import name_broken_files
-from etbench.preflight.hydra_patches import keep_repositories, parse_files_once, share_sources
+from etbench.preflight.hydra_patches import (
+    keep_repositories,
+    map_choices_where_asked,
+    parse_files_once,
+    share_sources,
+)
 
 __all__ = ["conf_dir", "config_loader", "has_key", "key_paths", "list_options", "own_part"]
 
 keep_repositories()
 share_sources()
 parse_files_once()
+map_choices_where_asked()
 name_broken_files()
 
 

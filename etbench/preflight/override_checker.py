@@ -45,6 +45,7 @@ class OverrideChecker:
         self.groups = [name for name in dict.fromkeys([*loader.list_groups(""), *own]) if name != "hydra"]
         self.refused: set[str] = set()  # groups with an unknown option
         self._composed: dict[tuple[str, ...], DictConfig] = {}  # composing takes about 100 ms
+        self._own: dict[int, DictConfig] = {}  # by the id of one of these; taking it takes about 20 ms
         self._options: dict[str, list[str]] = {}
 
     def options(self, group: str) -> list[str]:
@@ -58,7 +59,7 @@ class OverrideChecker:
 
         For a sweep, the first value represents all of them.
         """
-        missing = OmegaConf.missing_keys(own_part(base))
+        missing = OmegaConf.missing_keys(self.own_part(base))
         empty = ("", "???")
         of_missing = [item for item in values if item.key_or_group in missing]
         given = {item.key_or_group: item for item in of_missing if item.value() not in empty}
@@ -84,7 +85,7 @@ class OverrideChecker:
             except (HydraException, OmegaConfBaseException) as error:
                 faults = faults or [first_line(error)]
                 continue
-            faults = file_faults(own_part(config), config.hydra.runtime.choices, self._folders)
+            faults = file_faults(self.own_part(config), config.hydra.runtime.choices, self._folders)
             if not faults:
                 return config, []
         try:
@@ -92,10 +93,15 @@ class OverrideChecker:
         except (HydraException, OmegaConfBaseException) as error:  # such as a wrong --config-name
             raise ConfigError([first_line(error)]) from error
 
-    @staticmethod
-    def without_hydra(config: DictConfig) -> dict[str, Any]:
+    def own_part(self, config: DictConfig) -> DictConfig:
+        """Return what `compose` returned without Hydra's own part; it must not be changed."""
+        if id(config) not in self._own:
+            self._own[id(config)] = own_part(config)
+        return self._own[id(config)]
+
+    def without_hydra(self, config: DictConfig) -> dict[str, Any]:
         """Return a composed configuration as plain values, without Hydra's own part."""
-        return dict(OmegaConf.to_container(own_part(config), resolve=True))  # type: ignore[arg-type]
+        return dict(OmegaConf.to_container(self.own_part(config), resolve=True))  # type: ignore[arg-type]
 
     def parsed(self, overrides: Sequence[str]) -> tuple[list[Override], list[str]]:
         """Return the overrides that can be read, and the text of those that cannot."""
@@ -153,20 +159,29 @@ class OverrideChecker:
 
     def valid_choice(self, item: Override, faults: list[str]) -> list[str]:
         """Report each unknown option of a group; return the first known one as an override."""
-        group, options = item.key_or_group, self.options(item.key_or_group)
+        group = item.key_or_group
         if item.is_delete():
             return [str(item.input_line)]
         chosen = self.chosen(item)
         known = []
         for option in chosen:
-            if option in options or option == "null":
+            if option == "null" or self._is_option(group, option):
                 known.append(f"{group}={quoted(option)}")
             else:
                 self.refused.add(group)
                 faults.append(self._no_such(group, option))
         if not chosen:
-            faults.append(f"{item.input_line}: matches no {group}; there are: {options_text(options)}")
+            there = options_text(self.options(group))
+            faults.append(f"{item.input_line}: matches no {group}; there are: {there}")
         return known[:1]
+
+    def _is_option(self, group: str, option: str) -> bool:
+        """Return whether a group has an option; to list all of them takes about 20 ms."""
+        file = Path(group, f"{option}.yaml")
+        inside = ".." not in file.parts and not file.is_absolute()
+        return (inside and any((folder / file).is_file() for folder in self._folders)) or (
+            option in self.options(group)
+        )
 
     def _no_such(self, group: str, option: str) -> str:
         options = self.options(group)

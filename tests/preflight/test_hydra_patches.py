@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import IO, Any
 import hydra
 import pytest
 import yaml
-from hydra._internal import config_loader_impl
+from hydra._internal import config_loader_impl, defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
 from hydra.core.global_hydra import GlobalHydra
@@ -121,6 +122,34 @@ def test_a_file_is_parsed_again_only_if_it_has_changed(
     assert runs() == 77 and len(parsed) > len(set(parsed)), (
         "Hydra keeps what it parsed now: parse_files_once can go"
     )
+
+
+def test_choices_are_mapped_only_for_a_list_with_an_entry_that_refers_to_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for group, choice in itertools.product(("model", "beside"), "ab"):
+        (option := tmp_path / group / f"{choice}.yaml").parent.mkdir(exist_ok=True)
+        option.write_text(f"given: {choice}\n")
+    (tmp_path / "plain.yaml").write_text("defaults: [model: a, beside: b, _self_]\n")
+    (tmp_path / "referring.yaml").write_text("defaults: [model: a, beside: '${model}', _self_]\n")
+    made: list[None] = []
+    create = OmegaConf.create
+
+    def counted(*args: Any, **how: Any) -> Any:
+        made.extend([None] * (sys._getframe(1).f_code.co_name == "_create_interpolation_map"))
+        return create(*args, **how)
+
+    monkeypatch.setattr(OmegaConf, "create", staticmethod(counted))
+    with hydra.initialize_config_dir(config_dir=str(tmp_path), version_base="1.3"):
+        plain = hydra.compose("plain")
+        assert not made
+        assert hydra.compose("referring", ["model=b"]) == {"model": {"given": "b"}, "beside": {"given": "b"}}
+        assert len(made) == 1
+        upstream = defaults_list._create_interpolation_map.__wrapped__
+        monkeypatch.setattr(defaults_list, "_create_interpolation_map", upstream)
+        made.clear()
+        assert hydra.compose("plain") == plain
+    assert made, "Hydra maps choices only where it needs them now: map_choices_where_asked can go"
 
 
 COUNTED = """
