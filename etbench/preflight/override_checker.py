@@ -44,8 +44,8 @@ class OverrideChecker:
         own = [path.name for path in Path(config_dir).iterdir() if path.is_dir()] if config_dir else []
         self.groups = [name for name in dict.fromkeys([*loader.list_groups(""), *own]) if name != "hydra"]
         self.refused: set[str] = set()  # groups with an unknown option
-        self._composed: dict[tuple[str, ...], DictConfig] = {}  # composing takes about 100 ms
-        self._own: dict[int, DictConfig] = {}  # by the id of one of these; taking it takes about 20 ms
+        self._composed: dict[tuple[str, ...], DictConfig] = {}  # composing takes about 50 ms
+        self._own: dict[int, DictConfig] = {}  # by the id of one of these; taking it takes about 4 ms
         self._options: dict[str, list[str]] = {}
 
     def options(self, group: str) -> list[str]:
@@ -176,7 +176,7 @@ class OverrideChecker:
         return known[:1]
 
     def _is_option(self, group: str, option: str) -> bool:
-        """Return whether a group has an option; to list all of them takes about 20 ms."""
+        """Return whether a group has an option; to list them takes about 12 ms."""
         file = Path(group, f"{option}.yaml")
         inside = ".." not in file.parts and not file.is_absolute()
         return (inside and any((folder / file).is_file() for folder in self._folders)) or (
