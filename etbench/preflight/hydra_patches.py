@@ -10,8 +10,8 @@
 - Each composition reads and parses some twenty files again, which is another third. Here a file is parsed
   again only if it has changed.
 - For each file that a composition takes from a defaults list, Hydra makes a configuration of all choices so
-  far, for entries such as ``model: ${precision}``. That is a quarter of a composition. Here it is only made if
-  the list has such an entry.
+  far, for entries such as ``model: ${precision}``. That is a quarter of a composition. Here it is only made
+  if the list has such an entry.
 - Before a sweeper hands its jobs to a launcher it composes each of them, "as the launcher may be performing
   this in a different process/machine", and discards the results. Our launcher composes them all before it
   runs one, at about 50 ms each.
