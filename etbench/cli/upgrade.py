@@ -16,6 +16,8 @@ __all__ = ["configure", "run"]
 
 SUMMARY = "upgrade.md"
 OWN = ("from", "to")
+MIN_ROUNDS = "repeat.min_rounds="
+WAYS = 4  # each program of two on each runtime of two
 RESERVED = ("env", "env.python", "env.build", "env.run", "hydra.sweep.dir", "compare_to")
 
 
@@ -118,11 +120,27 @@ def _environment(text: str) -> str | None:
 def _measured(args: argparse.Namespace, envs: list[str | None], out: Path) -> int:
     """Build and run all cells in all four ways in one sweep, and return its exit status."""
     from etbench.config.command import quoted
+    from etbench.preflight.command_line import check_command_line
+    from etbench.preflight.grid import expanded
     from etbench.system.interrupt import call
 
     both = ",".join("null" if env is None else quoted(env) for env in envs)
     rest = [text for text in args.overrides if text.partition("=")[0] not in OWN]
-    command = [sys.executable, "-m", "etbench", "-m", *rest, f"env.build={both}", f"env.run={both}"]
-    command += [f"hydra.sweep.dir={quoted(str(out))}"]
-    command += ["--config-dir", args.config_dir] if args.config_dir else []
-    return call(command)
+    flags = ["-m", *(["--config-dir", args.config_dir] if args.config_dir else [])]
+    rest += [f"env.build={both}", f"env.run={both}", f"hydra.sweep.dir={quoted(str(out))}"]
+    if not any(text.startswith(MIN_ROUNDS) for text in rest):
+        cells = len(expanded(check_command_line([*flags, *rest]))[1])
+        rest.append(f"{MIN_ROUNDS}{_rounds(cells // WAYS)}")
+    return call([sys.executable, "-m", "etbench", *flags, *rest])
+
+
+def _rounds(comparisons: int) -> int:
+    """Return how many rounds decide each of so many comparisons, although one round may be an outlier.
+
+    All rounds are spawned, since they have several interpreters, and take seconds to start: without this
+    there would be five, which decide nothing.
+    """
+    from etbench.stats.looks import blocks_needed
+    from etbench.stats.verdict import Levels
+
+    return blocks_needed(Levels().regression / comparisons, outliers=1)

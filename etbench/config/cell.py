@@ -14,6 +14,7 @@ from msgspec import Meta
 from etbench.config.devices import AdbDevice, Device, HostDevice, SshDevice
 from etbench.config.env import Env
 from etbench.config.sections import (
+    MIN_ROUNDS,
     BuildSettings,
     CacheSettings,
     Calibration,
@@ -164,6 +165,8 @@ class Cell(Settings, frozen=True, kw_only=True):
         del recipe["model"]["test_data"]  # `evaluate` has what is used of it
         repeat = msgspec.to_builtins(self.repeat)
         del repeat["until"]  # asks for more rounds only, as compare_to does
+        if self.repeat.min_rounds == MIN_ROUNDS:  # as above
+            del repeat["min_rounds"]
         identity = [recipe, repeat, measured_how, self.passes, self.profile, self.threads]
         identity += [self.delegate.runtime, self.evaluate]
         identity += self.device.identity

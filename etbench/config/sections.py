@@ -15,6 +15,7 @@ from etbench.environments import can_import, provider, version_in
 
 __all__ = [
     "IMAGE_SUFFIXES",
+    "MIN_ROUNDS",
     "UNDECLARED",
     "BuildSettings",
     "CacheSettings",
@@ -53,6 +54,7 @@ Length = Annotated[int, Meta(ge=1, le=131_072)]
 Pair = Annotated[list[Length], Meta(min_length=2, max_length=2)]  # a tuple of two crashes msgspec 0.23
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Gigabytes = Annotated[float, Meta(gt=0, le=1_000_000)]
+MIN_ROUNDS = 5  # fewer do not show how much rounds differ
 UNDECLARED = "undeclared"  # the weights of a function that does not say where they came from
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})  # of `calibration.images`
 INSTALL_COMPILER = "the native runner needs a C++ compiler, for example from apt-get install g++"
@@ -327,18 +329,19 @@ class Runner(Section, frozen=True, kw_only=True):
 class Repeat(Section, frozen=True, kw_only=True):
     """How often a cell is run; `max_seconds` limits its timed part.
 
-    At least `runs` samples are spread over `rounds` fresh processes, fewer if these would take longer than
-    `rounds_s`, more if they would take less than `spread_s`. With a `target_ci`, rounds are added until the
-    half width of the 95 % interval is this share of the latency, up to `max_rounds`. With a baseline and no
-    `target_ci`, rounds are added until the comparison is ``decided``, or those that are ``planned`` are all.
-    With a `tail`, each sample is one inference, `rounds_s` does not limit the rounds, and rounds are added
-    until the samples bound this percentile.
+    At least `runs` samples are spread over `rounds` fresh processes, fewer (down to `min_rounds`) if these
+    would take longer than `rounds_s`, more if they would take less than `spread_s`. With a `target_ci`,
+    rounds are added until the half width of the 95 % interval is this share of the latency, up to
+    `max_rounds`. With a baseline and no `target_ci`, rounds are added until the comparison is ``decided``, or
+    those that are ``planned`` are all. With a `tail`, each sample is one inference, `rounds_s` does not limit
+    the rounds, and rounds are added until the samples bound this percentile.
     """
 
     runs: Runs
     warmup: Warmup | Literal["stable"]
     rounds: Annotated[int, Meta(ge=1, le=1_000)]
     rounds_s: Seconds
+    min_rounds: Annotated[int, Meta(ge=5, le=1_000)] = MIN_ROUNDS
     spread_s: Annotated[float, Meta(ge=0, le=86_400)] = 3.0
     max_seconds: Seconds
     target_ci: Annotated[float, Meta(gt=0, lt=1)] | None = None

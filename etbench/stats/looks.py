@@ -72,13 +72,23 @@ def levels_of(looks: Sequence[Look]) -> Levels:
     return looks[-1].levels if looks else Levels()
 
 
-def blocks_needed(level: float) -> int:
-    """Return the fewest blocks that can exclude a ratio at a one-sided level: all must be on one side of it.
+def blocks_needed(level: float, *, outliers: int = 0) -> int:
+    """Return the fewest blocks that can exclude a ratio at a one-sided level.
+
+    Args:
+        level: the probability that is allowed for so many blocks on one side of the true ratio.
+        outliers: how many of them may be on the other side.
 
     >>> [blocks_needed(level) for level in (0.025, 0.01, 0.01 / 28)]
     [6, 7, 12]
+    >>> [blocks_needed(level, outliers=1) for level in (0.025, 0.01, 0.01 / 28)]
+    [9, 11, 16]
+
     """
-    return math.ceil(-math.log2(level))
+    blocks = outliers + 1
+    while sum(math.comb(blocks, few) for few in range(outliers + 1)) > level * 2**blocks:
+        blocks += 1
+    return blocks
 
 
 def first_look(planned: int, *, family: int = 1, most: float = LOOKS[-1]) -> int:

@@ -10,6 +10,9 @@ import pytest
 from running import CONF, started_etbench, status_of
 from waiting import alive, descendants, wait_for
 
+from etbench.cli.common import BAD_USAGE
+from etbench.stats.looks import blocks_needed
+
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
@@ -35,12 +38,31 @@ def test_what_cannot_be_compared_is_refused_first(
     assert words in capsys.readouterr().err
 
 
+def test_each_cell_has_the_rounds_that_decide_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def call(command: list[str]) -> int:
+        asked[:] = command
+        return BAD_USAGE
+
+    monkeypatch.setattr("etbench.system.interrupt.call", call)
+    command = ("upgrade", f"from={sys.executable}", "to=current", "model=resnet18,mobilenet_v2")
+    status_of(*command, "precision=fp32,int8")
+    assert asked[-1] == f"repeat.min_rounds={blocks_needed(0.01 / 4, outliers=1)}"
+    status_of(*command, "repeat.min_rounds=7")
+    assert [text for text in asked if "min_rounds" in text] == ["repeat.min_rounds=7"]
+
+
+def _manifest(folder: Path) -> Path:
+    return folder / ".sweep" / "manifest.json"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie a child's life to its parent's")
 @pytest.mark.parametrize(("how", "status"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)], ids=str)
 def test_a_signal_ends_its_sweep_too(how: signal.Signals, status: int, tmp_path: Path) -> None:
     command = ["upgrade", f"from={sys.executable}", "to=current", "--config-dir", str(CONF), "model=tiny"]
     with started_etbench(*command, "-o", "out", cwd=tmp_path) as process:
-        wait_for((tmp_path / "out" / ".sweep" / "manifest.json").exists)
+        wait_for(lambda: _manifest(tmp_path / "out").exists() or process.poll() is not None)
         family = descendants(process)
         process.send_signal(how)
         printed, _ = process.communicate(timeout=300)

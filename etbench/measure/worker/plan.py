@@ -10,10 +10,9 @@ from etbench.stats.looks import blocks_needed, first_look
 from etbench.stats.tails import TAILS, fewest_samples
 from etbench.stats.verdict import Levels
 
-__all__ = ["MIN_ROUNDS", "MIN_SAMPLES", "Plan", "plan_decision", "plan_rounds", "samples_of"]
+__all__ = ["MIN_SAMPLES", "Plan", "plan_decision", "plan_rounds", "samples_of"]
 
 MIN_SAMPLES = 3  # per round, and per cell even if it is very slow
-MIN_ROUNDS = 5  # fewer do not show how much rounds differ
 FILLED = 0.9  # share of `max_seconds` that is planned, since rounds vary
 TAIL_RESERVE = 2  # times the fewest samples of a tail, since those of a round are alike
 
@@ -32,7 +31,7 @@ class Plan:
 
 
 def plan_rounds(repeat: Repeat, start_s: float, inference_s: float) -> Plan:
-    """Return how many rounds (five to `repeat.rounds`) of how many samples fit `repeat.rounds_s`.
+    """Return how many rounds (`repeat.min_rounds` to `repeat.rounds`) of how many samples fit `rounds_s`.
 
     For a `repeat.tail`, all rounds are planned, with the samples that it needs.
 
@@ -54,7 +53,7 @@ def plan_rounds(repeat: Repeat, start_s: float, inference_s: float) -> Plan:
     """
     if repeat.tail:
         return Plan(repeat.rounds, samples_of(repeat, repeat.rounds))
-    fewest = min(MIN_ROUNDS, repeat.rounds)
+    fewest = min(repeat.min_rounds, repeat.rounds)
     for rounds in range(repeat.rounds, fewest, -1):
         samples = samples_of(repeat, rounds)
         if rounds * (start_s + samples * inference_s) <= repeat.rounds_s:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etbench.config import Repeat
-from etbench.measure.worker.plan import MIN_ROUNDS, MIN_SAMPLES, plan_decision, plan_rounds
+from etbench.config.sections import MIN_ROUNDS
+from etbench.measure.worker.plan import MIN_SAMPLES, Plan, plan_decision, plan_rounds
 from etbench.stats.looks import blocks_needed, looks_from
 from etbench.stats.verdict import Levels
 
@@ -26,6 +27,12 @@ def test_a_plan_takes_at_least_all_runs(runs: int, rounds: int, start_s: float, 
     assert plan.samples >= min(MIN_SAMPLES, runs)
     if plan.rounds > min(MIN_ROUNDS, rounds):
         assert plan.rounds * (start_s + plan.samples * inference_s) <= repeat.rounds_s
+
+
+def test_rounds_that_take_seconds_to_start_are_as_many_as_are_asked_for_at_least() -> None:
+    assert plan_rounds(_repeat(min_rounds=15), 2.0, 0.1) == Plan(rounds=15, samples=4)
+    assert plan_rounds(_repeat(min_rounds=15, rounds=1), 2.0, 0.1).rounds == 1
+    assert plan_rounds(_repeat(min_rounds=15), 0.01, 0.001).rounds == 30
 
 
 def test_a_quick_comparison_has_the_rounds_of_a_cell_alone() -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from etbench.config import Repeat
+from etbench.config.sections import MIN_ROUNDS
 from etbench.host.load import MachineLoad
 from etbench.measure.protocol import Decide, Done, Round, in_turn
-from etbench.measure.worker.plan import MIN_ROUNDS
 from etbench.measure.worker.progress import Progress
 from etbench.measure.worker.team import Team
 
