@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ from etbench.preflight.override_text import (
 )
 
 __all__ = ["OverrideChecker"]
+
+USUAL = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")  # the name of an option, which is that of a file
+LONGEST = 100  # characters of it; a file name may have 255 bytes
 
 
 class OverrideChecker:
@@ -177,11 +181,11 @@ class OverrideChecker:
 
     def _is_option(self, group: str, option: str) -> bool:
         """Return whether a group has an option; to list them takes about 12 ms."""
-        file = Path(group, f"{option}.yaml")
-        inside = ".." not in file.parts and not file.is_absolute()
-        return (inside and any((folder / file).is_file() for folder in self._folders)) or (
-            option in self.options(group)
-        )
+        if len(option) < LONGEST and USUAL.fullmatch(option):
+            file = Path(group, f"{option}.yaml")
+            if any((folder / file).is_file() for folder in self._folders):
+                return True
+        return option in self.options(group)
 
     def _no_such(self, group: str, option: str) -> str:
         options = self.options(group)

@@ -177,6 +177,10 @@ def test_a_required_value_keeps_its_quotes(name: str, tmp_path: Path) -> None:
         (["measure.affinity=[0,1"], "'[' begins a list that cannot be read"),
         (["model path=x"], "'model path' is not a valid key"),
         (["model=resnet(18"], "no such model (did you mean 'resnet18'?)"),
+        (["model=./resnet18"], "no such model (did you mean 'resnet18'?)"),
+        (["model=zoo//albert_4layers"], "no such model (did you mean 'zoo/albert_4layers'?)"),
+        (["model=../precision/int8"], "no such model"),
+        ([f"model={'x' * 5_000}"], "no such model"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
