@@ -6,7 +6,7 @@ import argparse
 import errno
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ __all__ = [
     "print_left_out",
     "print_paths",
     "read_all",
+    "read_and_left_out",
     "read_files",
     "say_on_stderr",
 ]
@@ -79,34 +80,51 @@ def out_folder(args: argparse.Namespace) -> Path:
 
 
 def check_results(paths: Sequence[Path]) -> None:
-    """Print to stderr each path that has no result.
+    """Print to stderr each path that has no result; for commands that read results from an index.
 
     Raises:
         EtbenchError: if no path has one.
 
     """
-    empty = [words for path in paths if (words := _why_empty(path))]
+    from etbench.results.files.store import UnreadableError, read_result
+
+    def fault(file: Path) -> str | None:
+        try:
+            read_result(file)
+        except UnreadableError as error:
+            return error.message
+        return None
+
+    _check_each(paths, fault)
+
+
+def _check_each(paths: Sequence[Path], fault: Callable[[Path], str | None]) -> None:
+    """Print each path that has no result; `fault` is what is wrong with a file, None for a result.
+
+    Raises:
+        EtbenchError: if no path has one.
+
+    """
+    empty = [words for path in paths if (words := _why_empty(path, fault))]
     if len(empty) == len(paths):
         raise EtbenchError("\n".join(empty), stage="read")
     for words in empty:
         say_on_stderr(words)
 
 
-def _why_empty(path: Path) -> str:
+def _why_empty(path: Path, fault: Callable[[Path], str | None]) -> str:
     """Return why there is no result in a file or folder, or nothing if there is one."""
-    from etbench.results.files.store import UnreadableError, find_files, read_result
+    from etbench.results.files.store import find_files
 
     if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
         return f"{path}: this folder cannot be read; {REMEDIES[errno.EACCES]}"
     first = ""
     files = find_files([path])
     for file in files:
-        try:
-            read_result(file)
-        except UnreadableError as error:
-            first = first or error.message
-        else:
+        why = fault(file)
+        if why is None:
             return ""
+        first = first or why
     looked = f"no result in {path_text(path)}"
     if not files:
         return f"{looked}: there is no .json file in it or in its subfolders"
@@ -122,7 +140,15 @@ def read_all(paths: Sequence[Path]) -> list[Result]:
 
 
 def read_files(paths: Sequence[Path]) -> list[tuple[Path, Result]]:
+    """Read all results with their files; see `read_and_left_out`."""
+    return read_and_left_out(paths)[0]
+
+
+def read_and_left_out(paths: Sequence[Path]) -> tuple[list[tuple[Path, Result]], list[UnreadableError]]:
     """Read all results with their files, and print to stderr what was left out.
+
+    Returns:
+        The results, and the errors of the other files.
 
     Raises:
         EtbenchError: if there are no results.
@@ -130,10 +156,11 @@ def read_files(paths: Sequence[Path]) -> list[tuple[Path, Result]]:
     """
     from etbench.results.files.store import read_results
 
-    check_results(paths)
     found, unreadable = read_results(paths)
+    faults = {error.path: error.message for error in unreadable}
+    _check_each(paths, faults.get)
     print_left_out(unreadable)
-    return found
+    return found, unreadable
 
 
 def file_stem(result: Result) -> str:

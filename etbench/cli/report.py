@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from etbench.cli.arguments import count
-from etbench.cli.common import check_results, print_left_out, print_paths
+from etbench.cli.common import print_paths, read_and_left_out
 from etbench.text import path_text
 
 __all__ = ["configure", "run"]
@@ -35,12 +35,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run it and return the exit status."""
     from etbench.builder.cache import cache_folder
-    from etbench.results.files.store import read_results
     from etbench.results.report import gather, html_page, markdown_comment, write_page
 
-    check_results(args.paths)
-    found, unreadable = read_results(args.paths)
-    print_left_out(unreadable)
+    found, unreadable = read_and_left_out(args.paths)
     first = Path(os.path.realpath(args.paths[0]))  # unlike `Path.resolve`, also of a link to itself
     report = gather(
         (result for _, result in found),

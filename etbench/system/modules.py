@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pkgutil
 import sys
+import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,8 +14,9 @@ from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, Pat
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Module", "absolute", "find_module", "import_folders", "import_path", "locate"]
+__all__ = ["Module", "absolute", "find_module", "import_folders", "import_path", "locate", "look_again"]
 
+_looking = threading.Lock()
 USUAL: tuple[object, ...] = (BuiltinImporter, FrozenImporter, PathFinder)
 
 
@@ -36,6 +39,16 @@ class Module:
 def import_path() -> list[str]:
     """Return the folders that a child of this process imports from: the working folder comes first."""
     return list(dict.fromkeys([str(Path.cwd()), *map(absolute, filter(None, sys.path))]))
+
+
+def look_again() -> None:
+    """Find modules in folders that did not exist at the last look, too; from any thread.
+
+    `importlib.invalidate_caches` of two threads at once may raise a KeyError: each deletes what the other one
+    has deleted already (CPython 3.11).
+    """
+    with _looking:
+        importlib.invalidate_caches()
 
 
 def absolute(path: str) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from etbench.system.modules import Module, find_module, import_folders, locate
+import pytest
+
+from etbench.system.modules import Module, find_module, import_folders, locate, look_again
 
 
 def test_the_longest_part_of_a_name_that_is_a_module_is_found(tmp_path: Path) -> None:
@@ -35,3 +38,20 @@ def test_a_module_that_is_built_into_python_has_no_file() -> None:
 def test_what_is_not_there_is_not_found(tmp_path: Path) -> None:
     assert locate("no_such_module.net", [str(tmp_path)]) == (None, ["no_such_module", "net"])
     assert import_folders("no_such_module", [str(tmp_path)]) == []
+
+
+def test_several_threads_can_look_again_at_once(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    interval = sys.getswitchinterval()
+    request.addfinalizer(lambda: sys.setswitchinterval(interval))
+    sys.setswitchinterval(1e-6)
+
+    def look(number: int) -> None:
+        sys.path_importer_cache[str(tmp_path / f"{number}.zip")] = None  # as of an entry that does not exist
+        look_again()
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(look, range(2_000)))
+    assert find_module("appeared", [str(tmp_path)]) is None
+    (tmp_path / "appeared.py").touch()
+    look_again()
+    assert find_module("appeared", [str(tmp_path)]) == tmp_path / "appeared.py"

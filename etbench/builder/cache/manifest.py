@@ -22,7 +22,6 @@ in one file, a `Manifest`.
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import msgspec
@@ -32,7 +31,7 @@ from etbench.artifact.sources import DataFile, Sources
 from etbench.builder.cache.entry import Sidecar
 from etbench.builder.cache.fingerprint import digest
 from etbench.environments import version_in
-from etbench.system.modules import find_module, import_folders, import_path
+from etbench.system.modules import find_module, import_folders, import_path, look_again
 from etbench.text import and_more
 
 __all__ = ["KEPT", "Manifest", "changed_since"]
@@ -76,7 +75,7 @@ def changed_since(sources: Sources, env: str | None = None) -> str:
     """
     path = import_path()
     if sources.code or sources.data:
-        importlib.invalidate_caches()  # of folders that did not exist
+        look_again()
     now = {code.path: (code.sha256, _checksum(find_module(code.module, path))) for code in sources.code}
     now |= {data.path: (data.sha256, _checksum(_found(data, path))) for data in sources.data}
     differing = {name: pair for name, pair in now.items() if pair[0] != pair[1]}
