@@ -123,8 +123,8 @@ def test_every_command_is_valid(name: str, tmp_path: Path, monkeypatch: pytest.M
     for file in FILES:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch(0o755)
-        if file.endswith(".pt"):
-            (tmp_path / file).write_bytes(b"PK")  # how a checkpoint of torch.save begins
+        if file.endswith((".pt", ".pt2")):
+            (tmp_path / file).write_bytes(b"PK")  # how a file of torch.save or torch.export.save begins
     (tmp_path / "cache" / "baselines" / "main").mkdir(parents=True)
     older = other_python(tmp_path / "cache" / "environments" / "executorch-1.4.1")
     (older / COMPLETE).touch()
