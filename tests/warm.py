@@ -20,7 +20,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
-import fcntl
 import importlib
 import inspect
 import json
@@ -126,7 +125,7 @@ class OwnForks:
         """Return the process id of a new child of this process that does what is asked."""
         if (pid := os.fork()) == 0:
             atexit._clear()
-            moved = [fcntl.fcntl(stream, fcntl.F_DUPFD, 3) for stream in streams]
+            moved = [os.dup(stream) for stream in streams]
             for number, stream in enumerate(moved):
                 os.dup2(stream, number)
             os.closerange(3, os.sysconf("SC_OPEN_MAX"))

@@ -64,7 +64,7 @@ def call(command: Sequence[str]) -> int:
     SIGINT and SIGTERM are passed on, and end this process as soon as the command has cleaned up. It has a
     process group of its own, so that Ctrl-C in a terminal reaches it once, and not twice.
     """
-    ends_with_us = partial(die_with_parent, os.getpid())
+    ends_with_us = partial(die_with_parent, os.getpid()) if sys.platform == "linux" else None
     with (
         ending_by_signals(),
         subprocess.Popen(command, process_group=0, preexec_fn=ends_with_us) as process,
