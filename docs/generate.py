@@ -266,6 +266,7 @@ def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
     ]
     if actions:
         yield from ("| argument | meaning |", "|---|---|")
+    of_all = {action.dest for action in actions}  # those may stand after the name of a command, too
     for action in actions:
         names = ", ".join(f"`{option}`" for option in action.option_strings)
         if isinstance(action, argparse._SubParsersAction):
@@ -273,7 +274,7 @@ def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
             for name, inner in action.choices.items():
                 yield f"| `{name}` | {_cell(about[name])} |"
                 for one in inner._actions:
-                    if not isinstance(one, argparse._HelpAction):
+                    if not isinstance(one, argparse._HelpAction) and one.dest not in of_all:
                         words = filter(None, (name, *one.option_strings[-1:], _values(one)))
                         yield f"| `{' '.join(words)}` | {_help(one, inner)} |"
             continue

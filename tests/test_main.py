@@ -60,9 +60,9 @@ FIRST_CPU = min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") els
         (["resnet18"], ["did you mean 'model=resnet18'?"]),
         (
             ["hydra.run.dir=/dev/null/out"],
-            ["hydra.run.dir=/dev/null/out: cannot be written (/dev/null is a file)"],
+            ["hydra.run.dir=/dev/null/out: /dev/null is a file"],
         ),
-        (["-m", "hydra.sweep.dir=/dev/null"], ["hydra.sweep.dir=/dev/null: cannot be written"]),
+        (["-m", "hydra.sweep.dir=/dev/null"], ["hydra.sweep.dir=/dev/null: it is a file"]),
         (["--config-dir", "/no/such"], ["--config-dir /no/such: no such folder"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

@@ -29,7 +29,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "compare_to=baseline:NAME measures a cell interleaved with the kept program, and `etbench compare "
         "baseline:NAME NEW` reads the kept results. Pruning or clearing the cache does not remove a baseline."
     )
-    add_cache_folder(parser)
     commands = parser.add_subparsers(dest="command", required=True)
     setting = commands.add_parser(
         "set", help="keep the results of a run and their programs; replaces a baseline of that name"
@@ -45,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     commands.add_parser("list", help="list the baselines that are kept")
     removing = commands.add_parser("remove", help="remove a baseline")
     removing.add_argument("name", metavar="NAME", help="name of the baseline")
+    add_cache_folder(parser, commands.choices.values())
 
 
 def run(args: argparse.Namespace) -> int:

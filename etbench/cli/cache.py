@@ -34,7 +34,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "The exit status of `verify` is 1 if it found damaged programs. A remote cache (cache.remote) is not "
         "changed: let its store delete old objects."
     )
-    add_cache_folder(parser)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="list the programs, most recently used first")
     prune = commands.add_parser("prune", help="remove the least recently used programs")
@@ -43,6 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     commands.add_parser("verify", help="check every file against its checksum, and remove damaged programs")
     commands.add_parser("clear", help="remove all programs")
+    add_cache_folder(parser, commands.choices.values())
 
 
 def run(args: argparse.Namespace) -> int:

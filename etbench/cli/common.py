@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from etbench.errors import EtbenchError
 from etbench.escaping import terminal_text
 from etbench.exit_status import BAD_USAGE, FAILED, OK, UNDECIDED
+from etbench.system.files import folder_fault
 from etbench.system.os_errors import REMEDIES
 from etbench.text import path_text
 
@@ -42,11 +43,15 @@ __all__ = [
 ]
 
 
-def add_cache_folder(parser: argparse.ArgumentParser) -> None:
-    """Add the argument --dir of commands about what the cache folder holds."""
-    parser.add_argument(
-        "--dir", help="the cache folder (default: $ETBENCH_CACHE, or etbench/ in your cache folder)"
-    )
+def add_cache_folder(parser: argparse.ArgumentParser, commands: Iterable[argparse.ArgumentParser]) -> None:
+    """Add the argument --dir of commands about what the cache folder holds, before and after their names."""
+    parser.set_defaults(dir=None)
+    for each in (parser, *commands):
+        each.add_argument(
+            "--dir",
+            default=argparse.SUPPRESS,  # else the one after the name would undo the one before it
+            help="the cache folder (default: $ETBENCH_CACHE, or etbench/ in your cache folder)",
+        )
 
 
 def cache_of(args: argparse.Namespace) -> Path:
@@ -59,10 +64,8 @@ def cache_of(args: argparse.Namespace) -> Path:
     from etbench.builder.cache import cache_folder
 
     folder = cache_folder(args.dir)
-    if folder.exists() and not folder.is_dir():
-        raise EtbenchError(f"{folder}: not a folder; name the cache folder with --dir", stage="cache")
-    if folder.exists() and not os.access(folder, os.R_OK | os.X_OK):
-        raise EtbenchError(f"{folder}: cannot be read; {REMEDIES[errno.EACCES]}", stage="cache")
+    if why := folder_fault(folder):
+        raise EtbenchError(f"{folder}: {why}; name the cache folder with --dir", stage="cache")
     return folder
 
 

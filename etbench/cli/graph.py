@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,13 +44,13 @@ def run(args: argparse.Namespace) -> int:
     from etbench.results.graph.model_explorer import graph_collection, node_data
     from etbench.results.graph.picture import picture
     from etbench.results.graph.program import program_graph
-    from etbench.system.files import replace_file
+    from etbench.system.files import folder_fault, replace_file
 
     if args.result.is_dir():
         raise EtbenchError(f"{args.result}: a folder; name one result file in it", stage="graph")
     folder = args.out or args.result.with_suffix(GRAPH_SUFFIX)
-    if folder.exists() and not folder.is_dir():
-        raise EtbenchError(f"{folder}: a file; name a folder with --out", stage="graph")
+    if why := folder_fault(folder, os.W_OK | os.X_OK):
+        raise EtbenchError(f"{folder}: {why}; name another folder with --out", stage="graph")
     result = read_result(args.result)
     graph = program_graph(result, _cached_operators(result))
     data = node_data(graph)

@@ -8,6 +8,7 @@ import secrets
 from pathlib import Path
 
 from etbench.errors import EtbenchError
+from etbench.system.files import folder_fault
 
 __all__ = ["configure", "run"]
 
@@ -80,8 +81,7 @@ def run(args: argparse.Namespace) -> int:
         raise EtbenchError(f"--config-dir {args.config_dir}: no such folder", stage="ui")
     results = args.results or [Path("outputs")]
     for folder in results:
-        if folder.exists() and not (folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)):
-            why = "it cannot be read" if folder.is_dir() else "it is not a folder"
+        if why := folder_fault(folder):
             raise EtbenchError(f"--results {folder}: {why}; name another folder", stage="ui")
     settings = Settings(
         host=args.host,

@@ -29,6 +29,7 @@ from etbench.preflight.hydra_config import config_loader, has_key
 from etbench.preflight.override_checker import OverrideChecker
 from etbench.preflight.override_text import first_line, if_comma_is_text, override_key
 from etbench.preflight.written_secrets import refuse_written_secrets, secrets_of_files, secrets_of_override
+from etbench.system.files import folder_fault
 
 # An option of the accuracy function: its own signature says which there are, not the YAML.
 OPTION = re.compile(r"evaluate\.(?!_target_)[^=]*=")
@@ -210,10 +211,9 @@ def _unwritable(parsed: list[Override], key: str) -> list[str]:
     wanted = Path(given[-1] if given else "outputs")
     if "${" in str(wanted):  # only Hydra can resolve it
         return []
-    there = next(path for path in (wanted.absolute(), *wanted.absolute().parents) if path.exists())
-    if there.is_dir() and os.access(there, os.W_OK):
-        return list(filter(None, [links_fault(key, wanted)]))
-    return [f"{key}={wanted}: cannot be written ({there} is {'read-only' if there.is_dir() else 'a file'})"]
+    if why := folder_fault(wanted, os.R_OK | os.W_OK | os.X_OK):
+        return [f"{key}={wanted}: {why}; name another folder"]
+    return list(filter(None, [links_fault(key, wanted)]))
 
 
 def _check_whole(

@@ -24,6 +24,7 @@ __all__ = [
     "LONGEST_STEM",
     "append_to",
     "copy_regular",
+    "folder_fault",
     "link_or_copy",
     "name_file",
     "open_to_append",
@@ -41,6 +42,24 @@ NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(
 LONGEST_STEM = 150  # bytes; a name may have 255, with the suffixes
 SHOWN = 40  # characters of a name in that of its temporary file, which must not be too long either
 TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{32}\.tmp")
+
+
+def folder_fault(folder: Path, needs: int = os.R_OK | os.X_OK) -> str | None:
+    """Return why a folder cannot be used, or cannot be made where it does not exist; None if it can.
+
+    Args:
+        folder: of which nothing is made here.
+        needs: the permissions that are needed, as in `os.access`; a new folder needs a parent to write to.
+
+    """
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
+    named = "it" if there == folder.absolute() else str(there)
+    if not there.is_dir():
+        return f"{named} is {'a link that leads to no folder' if there.is_symlink() else 'a file'}"
+    wanted = needs if there == folder.absolute() else os.W_OK | os.X_OK
+    if os.access(there, wanted):
+        return None
+    return f"{named} cannot be {'written to' if os.access(there, wanted & ~os.W_OK) else 'read'}"
 
 
 def replace_file(path: Path, body: bytes) -> None:

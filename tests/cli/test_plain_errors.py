@@ -65,10 +65,10 @@ REFUSED = [
     (f"compare in {LONG}", f"{LONG}: File name too long"),
     ("decide in --bound sqnr_db=20", "'sqnr_db=20': write it as in 'sqnr_db>=20'"),
     ("decide in --where precisio=int8", "did you mean 'precision'?"),
-    ("baseline --dir file set tonight in", "file: not a folder; name the cache folder with --dir"),
+    ("baseline set tonight in --dir file", "file: it is a file; name the cache folder with --dir"),
     ("baseline set tonight no", "no: no such file or folder"),
     *(
-        (f"cache --dir file {what}", "file: not a folder; name the cache folder with --dir")
+        (f"cache --dir file {what}", "file: it is a file; name the cache folder with --dir")
         for what in ("list", "prune", "verify", "clear")
     ),
     ("cache --dir ~no.such.user/x list", "~no.such.user/x: there is no such user; name another folder"),
@@ -241,7 +241,7 @@ def test_an_ordinary_user_is_told_what_is_not_permitted(make_result: MakeResult)
         "export kept -o kept/x.json": f"kept/x.json: {REMEDY}",
         "compare kept kept --output json=kept/x": "kept/x: cannot be written: Permission denied\n",
         "import mine/file -o kept/new": f"kept/new: {REMEDY}",
-        "cache --dir secret list": f"secret: cannot be read; {PERMISSION}",
+        "cache list --dir secret": "secret: it cannot be read; name the cache folder with --dir",
     }
     root = Path(tempfile.mkdtemp())
     try:

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from etbench.system.files import append_to, copy_regular, own_folder, replace_file, replacing, sha256
+from etbench.system.files import (
+    append_to,
+    copy_regular,
+    folder_fault,
+    own_folder,
+    replace_file,
+    replacing,
+    sha256,
+)
 from etbench.system.reading import RefusedError
 
 
@@ -88,3 +96,17 @@ def test_a_long_name_leaves_room_for_that_of_its_temporary_file(tmp_path: Path) 
     path = tmp_path / ("x" * 255)
     replace_file(path, b"body")
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_folder_that_cannot_be_used_or_made_is_told_from_one_that_can(tmp_path: Path) -> None:
+    (file := tmp_path / "file").touch()
+    (circle := tmp_path / "circle").symlink_to("circle")
+    (nowhere := tmp_path / "nowhere").symlink_to("nothing")
+    (link := tmp_path / "link").symlink_to(tmp_path)
+    for usable in (tmp_path, tmp_path / "new" / "newer", link, link / "new"):
+        assert folder_fault(usable) is None
+    assert folder_fault(file) == "it is a file"
+    assert folder_fault(file / "new") == f"{file} is a file"
+    for bad in (circle, nowhere):
+        assert folder_fault(bad) == "it is a link that leads to no folder"
+        assert folder_fault(bad / "new") == f"{bad} is a link that leads to no folder"

@@ -264,7 +264,7 @@ def test_only_loopback_needs_no_token(host: str, loopback: bool) -> None:
         (["--token", ""], "0 characters can be guessed"),
         (["--token", "sixteen characters\udcff"], "has control characters or is not UTF-8"),
         (["--config-dir", "nowhere"], "no such folder"),
-        (["--results", __file__], "is not a folder"),
+        (["--results", __file__], "it is a file"),
         (["--port", "99999"], "99999: expected a port, from 0 to 65,535"),
         (["--port", "-1"], "expected a port"),
         (["--host", "203.0.113.1", "--token", "auto"], "--host 203.0.113.1: Cannot assign requested address"),

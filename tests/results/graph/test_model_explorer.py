@@ -87,7 +87,7 @@ def test_the_command_writes_all_files_says_what_is_missing_and_its_files_are_not
     said = capsys.readouterr()
     assert "no such op" in said.err
     assert "name one result file in it" in said.err
-    assert "name a folder with --out" in said.err
+    assert "name another folder with --out" in said.err
     assert not (tmp_path / "none").exists()
 
 
