@@ -346,6 +346,8 @@ def _judge(case: Case, run: Run) -> None:
         written = set(os.listdir(case.root / "out")) - set(OUTPUTS)  # noqa: PTH208
         done = run.status == 0 or (run.command == "import" and written)
         expected = [] if done else list(case.inputs)[:1]
+        if run.command == "ui":  # a link to a folder is a folder of results: the address alone is refused
+            expected = [path for path in expected if not path.is_dir()]
     elif run.command == "graph":  # a result without a graph is refused, too
         expected = [path for path in sorted_files(case)[1] if path == next(iter(case.inputs))]
     elif run.command in COMMANDS or run.command in DRAWING:
