@@ -59,6 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run it and return the exit status."""
+    from etbench.results.decision.across_models import across_models
     from etbench.results.decision.decide import decide, exit_status
     from etbench.results.decision.where import matching
     from etbench.results.decision.words import decision_markdown
@@ -72,13 +73,15 @@ def run(args: argparse.Namespace) -> int:
     paths = {id(result): path for result, path in found}
     rules = _rules(args, [result.config for result in results])
     baseline = map(fill_in, read_all([args.baseline])) if args.baseline else ()
-    answers = decide(results, rules, baseline=baseline, files=[paths[id(one)] for one in results])
+    files = [paths[id(one)] for one in results]
+    answers = decide(results, rules, baseline=baseline, files=files)
+    fronts = across_models(results, answers, files=files)
     if args.format == "json":
-        print(json_text({"rules": rules, "answers": answers}))
+        print(json_text({"rules": rules, "answers": answers, "across_models": fronts}))
     elif args.format == "markdown":
-        print(decision_markdown(answers, rules))
+        print(decision_markdown(answers, rules, fronts))
     else:
-        print_decision(answers, rules)
+        print_decision(answers, rules, fronts)
     return exit_status(answers)
 
 

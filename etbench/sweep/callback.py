@@ -86,6 +86,7 @@ def _failing_aloud(folder: Path) -> Iterator[None]:
 
 def _print_decision(results: Sequence[Result], folder: Path) -> None:
     """Print which cell of each model to ship, if there is a choice; one line if none is known."""
+    from etbench.results.decision.across_models import across_models
     from etbench.results.decision.decide import decide, has_choice
     from etbench.results.decision.rules import recorded_rules
     from etbench.results.decision.words import why_unknown
@@ -99,7 +100,7 @@ def _print_decision(results: Sequence[Result], folder: Path) -> None:
         candidates = f"etbench decide {shlex.quote(str(folder))}"
         print_line(f"no recommendation: {'; '.join(reasons)}; to list the candidates: {candidates}")
     else:
-        print_decision(answers, rules, unmeasured=False)
+        print_decision(answers, rules, across_models(results, answers), unmeasured=False)
 
 
 def _exit_by(results: Sequence[Result], compare_to: str | None = None) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from etbench.results.charts.bars import delegate_bars, precision_bars, speedup_bars
-from etbench.results.charts.fronts import pareto
+from etbench.results.charts.fronts import accuracy, pareto
 from etbench.results.charts.history import history_lines
 from etbench.results.charts.program import coverage_bars, operator_bars
 from etbench.results.charts.rounds import round_boxes, round_strips
@@ -22,6 +22,7 @@ from etbench.results.tables.rounds import round_table
 
 __all__ = [
     "AnyChart",
+    "accuracy",
     "coverage_bars",
     "delegate_bars",
     "draw_all",
@@ -36,7 +37,7 @@ __all__ = [
 ]
 
 OF_CELLS: tuple[Callable[[pd.DataFrame], AnyChart], ...] = (
-    *(precision_bars, delegate_bars, speedup_bars, pareto),
+    *(precision_bars, delegate_bars, speedup_bars, pareto, accuracy),
     *(coverage_bars, operator_bars),
 )
 OF_ROUNDS: tuple[Callable[[pd.DataFrame], AnyChart], ...] = (round_strips, round_boxes)

@@ -1,4 +1,4 @@
-"""Latency against accuracy against size, with the Pareto-optimal cells."""
+"""Latency against accuracy: that of the outputs with the size, and that of the accuracy function."""
 
 from __future__ import annotations
 
@@ -7,14 +7,30 @@ import math
 import altair as alt
 import pandas as pd
 
-from etbench.results.charts.style import INK, LATENCY_TITLE, AnyChart, color, inline, log_ticks, nothing, slim
+from etbench.results.charts.names import name_offsets
+from etbench.results.charts.style import (
+    INK,
+    LATENCY_TITLE,
+    WIDTH,
+    AnyChart,
+    color,
+    inline,
+    log_ticks,
+    nothing,
+    slim,
+)
+from etbench.results.tables.evaluation import HIGH, LOW, PREFIX, RANDOM
+from etbench.results.tables.frames import accuracies, measured_cells
 from etbench.results.tables.labels import label_cells
 from etbench.results.tables.metrics import METRIC
 from etbench.results.tables.pareto import ROUNDING_DB, mark_pareto
 
-__all__ = ["pareto"]
+__all__ = ["accuracy", "pareto"]
 
 SIDE, COLUMNS = 190, 3
+NAMED = 24  # cells; the names of more would cover each other
+ENDS = ("latency_ci95_low_ms", "latency_ci95_high_ms")
+PADDING, HEIGHT = 14, 280  # pixels
 DRAWN = [
     "setting",
     "subject",
@@ -83,3 +99,70 @@ def pareto(frame: pd.DataFrame) -> AnyChart:
         .resolve_scale(x="independent")
         .properties(title=alt.Title("Fast, accurate and small: up and to the left is better", anchor="start"))
     )
+
+
+def accuracy(frame: pd.DataFrame) -> AnyChart:
+    """Draw latency and accuracy of each cell with their 95 % intervals; a share of items only.
+
+    If the accuracy function returns several shares, the first is drawn. Random weights are left out.
+    """
+    shares = [name for name in accuracies(frame) if f"{name}{LOW}" in frame]
+    if not shares:
+        return nothing("no accuracy that is a share of items was evaluated")
+    name = shares[0]
+    measured = label_cells(measured_cells(frame))
+    measured = measured[measured[name].notna() & measured["weights"].ne(RANDOM)]
+    if measured.empty:
+        return nothing(f"no cell with trained weights has {name}")
+    columns = {"value": name, "low": f"{name}{LOW}", "high": f"{name}{HIGH}"}
+    measured = measured.assign(**{new: 100 * measured[old] for new, old in columns.items()})
+    label = measured["subject"] + " " + measured["precision"]
+    if measured["delegate"].nunique() > 1:
+        label += " " + measured["delegate"]
+    drawn = slim(
+        measured.assign(label=label), ["cell", "label", "precision", "delegate", METRIC, *ENDS, *columns]
+    ).sort_values([METRIC, "cell"])
+    across = _pixels(drawn[[METRIC, *ENDS]].map(math.log), WIDTH)
+    down = _pixels(-drawn[[*columns]], HEIGHT)
+    offsets = pd.Series(name_offsets(across, down, list(drawn["label"])), drawn.index)
+    per_pixel = (drawn["high"].max() - drawn["low"].min()) / (HEIGHT - 2 * PADDING)
+    drawn["name_at"] = drawn["value"] - per_pixel * offsets  # there is no offset from a continuous axis
+    base = alt.Chart(inline(drawn)).encode(color=color("precision"))
+    titles = f"{LATENCY_TITLE}, log scale", f"{name.removeprefix(PREFIX)} (%)"
+    x = alt.X(
+        f"{METRIC}:Q",
+        title=titles[0],
+        scale=alt.Scale(type="log", padding=PADDING, nice=False),
+        axis=alt.Axis(values=log_ticks(drawn[METRIC]), labelOverlap=True, format="~g"),
+    )
+    y = alt.Y("value:Q", title=titles[1], scale=alt.Scale(zero=False, padding=PADDING))
+    known = base.transform_filter(f"isValid(datum.{ENDS[0]})")
+    layers = [
+        known.mark_rule(opacity=0.5).encode(x=alt.X(f"{ENDS[0]}:Q", title=titles[0]), x2=f"{ENDS[1]}:Q", y=y),
+        base.mark_rule(opacity=0.5).encode(x=x, y=alt.Y("low:Q", title=titles[1]), y2="high:Q"),
+        base.mark_point(filled=True, size=60, opacity=1).encode(
+            x=x,
+            y=y,
+            shape=alt.Shape("delegate:N", legend=alt.Legend(orient="top", title=None)),
+            tooltip=[
+                "cell:N",
+                alt.Tooltip(f"{METRIC}:Q", format=".3g"),
+                *(alt.Tooltip(f"{new}:Q", format=".2f") for new in columns),
+            ],
+        ),
+    ]
+    if len(drawn) <= NAMED:
+        names = base.mark_text(align="left", dx=8, dy=-9, color=INK)
+        name_at = alt.Y("name_at:Q", title=titles[1])
+        layers.append(names.encode(x=x, y=name_at, text="label:N", color=alt.value(INK)))
+    return alt.layer(*layers).properties(
+        width=WIDTH,
+        height=HEIGHT,
+        title=alt.Title("Accuracy against latency: up and to the left is better", anchor="start"),
+    )
+
+
+def _pixels(values: pd.DataFrame, size: float) -> list[float]:
+    """Return where the first of these columns is on an axis of this size, which shows all of them."""
+    low, high = values.min().min(), values.max().max()
+    return list(PADDING + (size - 2 * PADDING) * (values.iloc[:, 0] - low) / ((high - low) or 1.0))

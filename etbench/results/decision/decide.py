@@ -24,7 +24,14 @@ from etbench.results.decision.candidates import (
     with_fp32,
 )
 from etbench.results.decision.evidence import Check, check_bound
-from etbench.results.decision.figures import ACCURACY, accuracy_names, direction, figure, judged_items
+from etbench.results.decision.figures import (
+    ACCURACY,
+    accuracy_names,
+    direction,
+    figure,
+    judged_items,
+    shared_items,
+)
 from etbench.results.decision.rules import Rules
 from etbench.results.schema import Result
 from etbench.results.tables.metrics import METRIC
@@ -147,10 +154,10 @@ def decide(
 
 
 def has_choice(results: Iterable[Result]) -> bool:
-    """Return whether a model has several measured cells to choose from."""
+    """Return whether a model has several measured cells, or several models have judged the same items."""
     measured = [result for result in results if result.status in MEASURED]
     cells = {(result.model_name, result.precision_short, result.delegate) for result in measured}
-    return len(cells) > len({result.model_name for result in measured})
+    return len(cells) > len({result.model_name for result in measured}) or bool(shared_items(measured))
 
 
 def exit_status(answers: Sequence[Answer]) -> int:

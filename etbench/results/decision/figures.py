@@ -29,6 +29,7 @@ __all__ = [
     "is_share",
     "judged_items",
     "name_fault",
+    "shared_items",
 ]
 
 ERROR = re.compile(r"(^|_)(loss|perplexity|error|[wc]er|r?mse|mae)(_|$)")  # figures of which less is better
@@ -75,6 +76,19 @@ def judged_items(result: Result, name: str) -> int | None:
     """Return of how many items an accuracy is the share that is right, or None if that is not known."""
     answers = result.evaluation_items.get(name.removeprefix(ACCURACY))
     return None if answers is None or answers.booleans is None else answers.count
+
+
+def shared_items(results: Iterable[Result]) -> dict[str, set[str]]:
+    """Return of each share of items the checksums of the items that several models judged; often nothing."""
+    models: dict[tuple[str, str], set[str]] = {}
+    for result in results:
+        for name, judged in result.evaluation_items.items():
+            models.setdefault((name, judged.items_sha256), set()).add(result.model_name)
+    shared: dict[str, set[str]] = {}
+    for (name, checksum), who in models.items():
+        if len(who) > 1:
+            shared.setdefault(name, set()).add(checksum)
+    return shared
 
 
 def in_words(name: str, value: float, *, share: bool = False) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from etbench.escaping import markdown_row, markdown_text
+from etbench.results.decision.across_models import Front
 from etbench.results.decision.candidates import Ratio
 from etbench.results.decision.decide import Answer, Choice
 from etbench.results.decision.figures import ACCURACY, direction, in_words
@@ -15,11 +16,15 @@ from etbench.results.tables.numbers import data_size, db, half_width, number
 from etbench.text import counted
 
 __all__ = [
+    "FRONT",
     "HEADER",
     "TEXTS",
     "decision_markdown",
     "decision_rows",
     "decision_table",
+    "front_caption",
+    "front_remarks",
+    "front_table",
     "headline",
     "remarks",
     "rules_in_words",
@@ -27,7 +32,8 @@ __all__ = [
 ]
 
 HEADER = ("model", "ship", "p50 ms", "± %", "x fp32", "accuracy", "SQNR", "size", "memory", "runner-up")
-TEXTS = ("model", "ship", "runner-up")  # columns of words; the others are numbers
+FRONT = ("cell", "p50 ms", "± %", "accuracy", "SQNR", "size", "memory")
+TEXTS = ("model", "ship", "cell", "runner-up")  # columns of words; the others are numbers
 WITHHELD = {
     "too close": "too close to call",
     "accuracy unknown": "with unknown accuracy",
@@ -84,9 +90,35 @@ def decision_rows(answers: Sequence[Answer]) -> Iterator[tuple[str, ...]]:
 
 def decision_table(answers: Sequence[Answer]) -> tuple[list[str], list[list[str]]]:
     """Return the columns of `HEADER` in which there is anything, and their rows."""
-    rows = list(decision_rows(answers))
-    used = [place for place in range(len(HEADER)) if any(row[place] for row in rows)]
-    return [HEADER[place] for place in used], [[row[place] for place in used] for row in rows]
+    return _used(HEADER, list(decision_rows(answers)))
+
+
+def _used(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """Return the columns in which there is anything."""
+    used = [place for place in range(len(header)) if any(row[place] for row in rows)]
+    return [header[place] for place in used], [[row[place] for place in used] for row in rows]
+
+
+def front_caption(front: Front) -> str:
+    """Return what a front shows, in one sentence."""
+    return (
+        f"Across models, the Pareto-optimal cells in latency and {front.accuracy}, "
+        f"judged on the same {front.items:,} items."
+    )
+
+
+def front_table(front: Front) -> tuple[list[str], list[list[str]]]:
+    """Return the columns of `FRONT` in which there is anything, and a row for each cell of a front."""
+    rows = []
+    for one in front.cells:
+        latency, half, _, accuracy, *rest = _figures(one)
+        rows.append((one.cell, latency, half, accuracy, *rest))
+    return _used(FRONT, rows)
+
+
+def front_remarks(front: Front) -> list[str]:
+    """Return which cells are not on a front, and the cell that beats each."""
+    return [f"{cell} is beaten by {other}" for cell, other in front.beaten.items()]
 
 
 def _withheld(answer: Answer) -> str:
@@ -197,15 +229,25 @@ def _lines(answer: Answer, *, unmeasured: bool) -> Iterator[str]:
     yield from (f"{one.cell} is out: {one.why}" for one in answer.ruled_out if unmeasured or one.measured)
 
 
-def decision_markdown(answers: Sequence[Answer], rules: Rules) -> str:
+def decision_markdown(answers: Sequence[Answer], rules: Rules, fronts: Sequence[Front] = ()) -> str:
     """Return the decision as Markdown, with all names escaped."""
-    lines = [
-        f"{markdown_text(rules_in_words(rules))}",
-        "",
-        markdown_row(HEADER),
-        f"|{'|'.join('---' if name in TEXTS else '--:' for name in HEADER)}|",
-    ]
-    lines += [markdown_row(row) for row in decision_rows(answers)]
     notes, about_models = remarks(answers)
-    beside = (f"- {markdown_text(line.strip())}" for line in (*notes, *about_models))
-    return "\n".join([*lines, "", *beside])
+    lines = [
+        *(markdown_text(rules_in_words(rules)), ""),
+        *_markdown_table(HEADER, decision_rows(answers)),
+        *("", *_markdown_list((*notes, *about_models))),
+    ]
+    for front in fronts:
+        lines += ["", markdown_text(front_caption(front)), "", *_markdown_table(*front_table(front))]
+        lines += ["", *_markdown_list(front_remarks(front))]
+    return "\n".join(lines)
+
+
+def _markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield markdown_row(header)
+    yield f"|{'|'.join('---' if name in TEXTS else '--:' for name in header)}|"
+    yield from (markdown_row(row) for row in rows)
+
+
+def _markdown_list(lines: Iterable[str]) -> Iterator[str]:
+    yield from (f"- {markdown_text(line.strip())}" for line in lines)

@@ -2,7 +2,8 @@ r"""Texts of a result file as they are shown: without control characters, and no
 
 The file keeps what it has; this is what the rest of etbench sees of it. An escape such as ``\x1b`` takes the
 place of a character that cannot be shown, and a checksum that of what is cut off, so that two different texts
-stay different. What is read by programs (the configuration, the command, lists of sources) stays as it is.
+stay different. What is read by programs (the configuration, the command, lists of sources, which items are
+right) stays as it is.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ LONGEST_TEXT = 20_000  # of a message or a traceback, which may have several lin
 TEXTS = frozenset(
     {"advice", "cure", "hint", "log", "message", "note", "reason", "reasons", "traceback", "where"}
 )
-EXACT = frozenset({"command", "config", "evaluation_sources", "sources"})
+EXACT = frozenset({"command", "config", "correct", "evaluation_sources", "sources"})
 
 
 def needs_cleaning(body: bytes) -> bool:

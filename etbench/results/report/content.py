@@ -128,7 +128,7 @@ def _sections(
 
 
 def _accuracy(frame: pd.DataFrame) -> list[Section]:
-    """Return a section without charts, if an accuracy was evaluated."""
+    """Return a section, if an accuracy was evaluated."""
     numbers = [one for one in (change_grid(frame), accuracy_grid(frame)) if one.rows]
     text = (
         "What the accuracy function returned for each cell; a share of items has the Wilson interval. If "
@@ -136,7 +136,10 @@ def _accuracy(frame: pd.DataFrame) -> list[Section]:
         "McNemar's exact test, with 95 % for all rows together. Undecided does not mean that nothing is "
         "lost. The accuracy of random weights means nothing, and is marked."
     )
-    return [Section(name=ACCURACY, title="Accuracy", text=text, numbers=numbers)] if numbers else []
+    specs = _specs(charts.accuracy(frame)) if frame["cell"].nunique() > 1 else []
+    return (
+        [Section(name=ACCURACY, title="Accuracy", text=text, specs=specs, numbers=numbers)] if numbers else []
+    )
 
 
 def _baseline(frame: pd.DataFrame, results: Sequence[Result]) -> list[Section]:

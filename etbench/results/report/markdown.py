@@ -49,6 +49,10 @@ def _shipping(part: Shipping) -> Iterator[str]:
     )
     yield from (f"- {markdown_text(line)}" for line in (*part.notes, *part.reasons))
     yield ""
+    for front in part.across_models:
+        yield from (markdown_text(front.text), "", *_table(front.cells), "")
+        yield from (f"- {markdown_text(line)}" for line in front.beaten)
+        yield ""
 
 
 def _folded(numbers: Grid) -> Iterator[str]:

@@ -7,23 +7,42 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from etbench.results.decision.across_models import Front, across_models
 from etbench.results.decision.decide import decide, has_choice
 from etbench.results.decision.rules import recorded_rules
-from etbench.results.decision.words import TEXTS, decision_table, headline, remarks, rules_in_words
+from etbench.results.decision.words import (
+    TEXTS,
+    decision_table,
+    front_caption,
+    front_remarks,
+    front_table,
+    headline,
+    remarks,
+    rules_in_words,
+)
 from etbench.results.report.grid import MISSING, Entry, Grid
 from etbench.results.schema import Result
 
-__all__ = ["Shipping", "shipping"]
+__all__ = ["AcrossModels", "Shipping", "shipping"]
+
+
+class AcrossModels(Struct, frozen=True, kw_only=True):
+    """A front across models: a sentence, its cells, and a line about each cell that is not on it."""
+
+    text: str
+    cells: Grid
+    beaten: list[str]
 
 
 class Shipping(Struct, frozen=True, kw_only=True):
-    """The answer in a line, the rules, a row for each model, and what was ruled out or withheld, and why."""
+    """The answer in a line, the rules, a row for each model, what was ruled out or withheld; the fronts."""
 
     headline: str
     rules: str
     answers: Grid
     notes: list[str]
     reasons: list[str]
+    across_models: list[AcrossModels]
 
 
 def shipping(results: Sequence[Result], files: Sequence[Path] | None = None) -> Shipping | None:
@@ -40,14 +59,27 @@ def shipping(results: Sequence[Result], files: Sequence[Path] | None = None) -> 
     return Shipping(
         headline=headline(answers),
         rules=rules_in_words(rules),
-        answers=Grid(
-            caption="What to ship",
-            labels=names,
-            numeric=[name not in TEXTS for name in names],
-            rows=[[Entry(_text(*cell)) for cell in zip(row, names, strict=True)] for row in rows],
-        ),
+        answers=_grid("What to ship", names, rows),
         notes=notes,
         reasons=reasons,
+        across_models=[_across(front) for front in across_models(results, answers, files=files)],
+    )
+
+
+def _across(front: Front) -> AcrossModels:
+    return AcrossModels(
+        text=front_caption(front),
+        cells=_grid("Across models", *front_table(front)),
+        beaten=front_remarks(front),
+    )
+
+
+def _grid(caption: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> Grid:
+    return Grid(
+        caption=caption,
+        labels=list(names),
+        numeric=[name not in TEXTS for name in names],
+        rows=[[Entry(_text(*cell)) for cell in zip(row, names, strict=True)] for row in rows],
     )
 
 

@@ -16,10 +16,13 @@ from etbench.results.tables.speedup import CHOSEN_BY, COMPARED_BY, strict_bounds
 __all__ = [
     "OBJECTIVES",
     "ROUNDING_DB",
+    "Matrix",
+    "latencies",
     "mark_pareto",
     "nearly_most_accurate",
     "nearly_smallest",
     "pareto_front",
+    "unbeaten",
 ]
 
 OBJECTIVES = [METRIC, "sqnr_db", "pte_bytes"]
@@ -64,7 +67,7 @@ def mark_pareto(frame: pd.DataFrame) -> pd.DataFrame:
     for group in groups:
         end = start + math.comb(len(group), 2)
         beats = _beats(known.iloc[group], low[start:end], high[start:end])
-        optimal[group] = _unbeaten(beats)
+        optimal[group] = unbeaten(beats)
         start = end
     return known.assign(pareto_optimal=optimal)
 
@@ -98,7 +101,7 @@ def nearly_most_accurate(sqnr_db: pd.Series, by: pd.Series) -> pd.Series:
 
 def _beats(group: pd.DataFrame, low: NDArray[np.float64], high: NDArray[np.float64]) -> Matrix:
     """Return which cells (rows) beat which (columns); the bounds are those of the ratio of each pair."""
-    as_fast, faster = _latencies(len(group), low, high)
+    as_fast, faster = latencies(len(group), low, high)
     accuracy = np.minimum(group["sqnr_db"].to_numpy(dtype=np.float64), ROUNDING_DB)
     size = group["pte_bytes"].to_numpy(dtype=np.float64)
     more_db = accuracy[:, None] - accuracy[None, :]
@@ -108,8 +111,16 @@ def _beats(group: pd.DataFrame, low: NDArray[np.float64], high: NDArray[np.float
     return better
 
 
-def _latencies(count: int, low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[Matrix, Matrix]:
-    """Return which cells are as fast as which others, and which are significantly faster."""
+def latencies(count: int, low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[Matrix, Matrix]:
+    """Return which cells are as fast as which others, and which are significantly faster.
+
+    Args:
+        count: of the cells.
+        low: lower bound of how many times as fast the first cell of a pair is as the second one, for the
+            pairs in the order of `np.triu_indices`.
+        high: upper bound.
+
+    """
     one, other = np.triu_indices(count, k=1)
     faster = np.zeros((count, count), dtype=np.bool_)
     faster[one, other], faster[other, one] = low > 1, high < 1
@@ -119,7 +130,7 @@ def _latencies(count: int, low: NDArray[np.float64], high: NDArray[np.float64]) 
     return as_fast, faster
 
 
-def _unbeaten(beats: Matrix) -> Matrix:
+def unbeaten(beats: Matrix) -> Matrix:
     """Return the cells of the front: none beats another, and each other cell is beaten by one of them."""
     front: list[int] = []
     for cell in range(len(beats)):

@@ -7,14 +7,23 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from nicegui import ui
 
+from etbench.results.decision.across_models import Front, across_models
 from etbench.results.decision.decide import Answer, decide
 from etbench.results.decision.figures import ACCURACY, figure
 from etbench.results.decision.rules import ALIASES, Rules, declared
-from etbench.results.decision.words import decision_table, headline, remarks
+from etbench.results.decision.words import (
+    decision_table,
+    front_caption,
+    front_remarks,
+    front_table,
+    headline,
+    remarks,
+)
 from etbench.results.schema import Result
 from etbench.results.tables.metrics import METRIC
 from etbench.ui.faults import noting_faults
@@ -181,12 +190,12 @@ class _Decide:
         bounds = {one.limit.name: one.bound for one in self.sliders if one.bound}
         self.command.set_text(decide_command(self.folders.value, bounds, results))
         rules = Rules.of(METRIC, bounds)
-        answers = await asyncio.to_thread(partial(decide, results, rules, files=files))
+        answers, fronts = await asyncio.to_thread(partial(_decide, results, rules, files))
         if not wanted():
             return
         self.place.clear()
         with self.place:
-            _put(answers)
+            _put(answers, fronts)
 
 
 def decide_command(folders: Sequence[str], bounds: Mapping[str, str], results: Sequence[Result]) -> str:
@@ -200,8 +209,15 @@ def decide_command(folders: Sequence[str], bounds: Mapping[str, str], results: S
     return shlex.join(words)
 
 
-def _put(answers: Sequence[Answer]) -> None:
-    """Show the answer of each model."""
+def _decide(
+    results: Sequence[Result], rules: Rules, files: Sequence[Path]
+) -> tuple[list[Answer], list[Front]]:
+    answers = decide(results, rules, files=files)
+    return answers, across_models(results, answers, files=files)
+
+
+def _put(answers: Sequence[Answer], fronts: Sequence[Front]) -> None:
+    """Show the answer of each model, and the front across models."""
     if not answers:
         words("Start a run on the Run tab; its results appear here automatically.")
         return
@@ -210,6 +226,11 @@ def _put(answers: Sequence[Answer]) -> None:
     notes, about_models = remarks(answers)
     for line in (*notes, *about_models):
         words(line)
+    for front in fronts:
+        words(front_caption(front))
+        table(*front_table(front))
+        for line in front_remarks(front):
+            words(line)
 
 
 def _round_up(value: float) -> float:

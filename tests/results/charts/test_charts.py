@@ -12,6 +12,7 @@ import io
 import json
 import os
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from etbench.measure.pass_results import Operator, Profile
+from etbench.measure.pass_results import ItemAnswers, Operator, Profile
 from etbench.results import charts, round_table, to_frame
+from etbench.results.charts.names import LINE, name_offsets
 from etbench.results.schema import Result
 from etbench.stats import assess
 
@@ -32,11 +34,18 @@ OPERATORS = [
     Operator(name="Convolution", kind="delegated", instruction=0, mean_ms=1.5, share=0.75),
     Operator(name="aten::mean.out", kind="portable", instruction=1, mean_ms=0.5, share=0.25),
 ]
+BLANK_FOR_ONE = {"speedup_bars", "operator_bars", "accuracy"}
 NAMES = [draw.__name__ for draw in (*charts.OF_CELLS, *charts.OF_ROUNDS)]
 
 
 def _rounds(p50: float) -> list[list[float]]:
     return [[p50 * factor * within for within in (0.9, 1.0, 1.2)] for factor in DRIFTING]
+
+
+def _judged(right: int, weights: str = "bundled") -> dict[str, Any]:
+    """Return the fields of a cell that gets so many of 1,000 items right."""
+    items = ItemAnswers.of(np.arange(1_000) < right, "a" * 64)
+    return {"weights": weights, "evaluation": {"top1": items.share}, "evaluation_items": {"top1": items}}
 
 
 @pytest.fixture
@@ -54,10 +63,15 @@ def results(make_result: Callable[..., Result], failed: Result) -> list[Result]:
                         stability=assess(rounds),
                         pte_bytes=int(size),
                         sqnr_db=sqnr_db,
+                        **_judged(900 - int(size / 1e6) - len(model)),
                     )
                 )
     profile = Profile(execute_ms=2.0, elsewhere_ms=0.0, inferences=5, operators=OPERATORS)
-    return [*made, make_result("mobilenet_v2", "fp16", rounds=_rounds(1.5), profile=profile), failed]
+    return [
+        *made,
+        make_result("mobilenet_v2", "fp16", rounds=_rounds(1.5), profile=profile, weights="bundled"),
+        failed,
+    ]
 
 
 def _draw(name: str, results: list[Result]) -> Any:
@@ -100,12 +114,12 @@ def test_without_data_a_chart_says_so_in_words(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_one_cell_is_enough_or_the_chart_is_blank(name: str, make_result: Callable[..., Result]) -> None:
     chart = _draw(name, [make_result()])
-    assert charts.is_blank(chart) == (name in ("speedup_bars", "operator_bars"))
+    assert charts.is_blank(chart) == (name in BLANK_FOR_ONE)
     chart.save(io.StringIO(), format="svg")
 
 
 def test_only_what_has_data_is_drawn(make_result: Callable[..., Result]) -> None:
-    assert set(charts.draw_all([make_result()])) == set(NAMES) - {"speedup_bars", "operator_bars"}
+    assert set(charts.draw_all([make_result()])) == set(NAMES) - BLANK_FOR_ONE
     assert charts.draw_all([]) == {}
 
 
@@ -196,3 +210,33 @@ def test_outlying_rounds_are_marked_by_colour_and_shape(results: list[Result]) -
     (data,) = spec["datasets"].values()
     assert {row["round"] for row in data if row["outlying"]} == {4}
     assert spec["encoding"]["color"]["field"] == spec["encoding"]["shape"]["field"] == "outlying"
+
+
+def test_names_are_lifted_or_lowered_where_they_would_cover_each_other() -> None:
+    assert name_offsets([10, 200], [50, 50], ["one", "another"]) == [0, 0]
+    near = name_offsets([10, 12, 14], [50, 50, 52], ["one cell"] * 3)
+    assert near[0] == 0 and min(near[1:]) < 0 < max(near[1:])
+    at = [50 + near[0], 50 + near[1], 52 + near[2]]
+    assert min(abs(one - other) for one, other in combinations(at, 2)) >= LINE
+    assert name_offsets([10] * 30, [50] * 30, ["cell"] * 30)[-1] == 0, "there is no place left"
+
+
+def test_the_accuracy_chart_shows_shares_of_trained_weights_with_both_intervals(
+    make_result: Callable[..., Result],
+) -> None:
+    def judged(precision: str, right: int, weights: str = "bundled", model: str = "resnet18") -> Result:
+        rounds = _rounds(2.0)
+        return make_result(
+            model, precision, rounds=rounds, stability=assess(rounds), **_judged(right, weights)
+        )
+
+    cells = [judged("fp32", 950), judged("int8", 900), judged("fp16", 100, "random", "other")]
+    spec = charts.accuracy(to_frame(cells)).to_dict()
+    (data,) = spec["datasets"].values() if "datasets" in spec else [spec["data"]["values"]]
+    assert {row["label"]: row["value"] for row in data} == {"resnet18 fp32": 95.0, "resnet18 int8": 90.0}
+    assert all(row["low"] < row["value"] < row["high"] for row in data)
+    assert "text" in str(spec["layer"][-1]["mark"])
+    many = [judged("fp32", 150, model=f"model{number}") for number in range(30)]
+    assert len(charts.accuracy(to_frame(many)).to_dict()["layer"]) == 3, "no names of 30 cells"
+    for without in ([judged("int8", 9, weights="random")], [make_result(evaluation={"loss": 0.5})]):
+        assert charts.is_blank(charts.accuracy(to_frame(without)))

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from etbench.events import Failure
+from etbench.measure.pass_results import ItemAnswers
 from etbench.results.files.cleaning import LONGEST_LINE, LONGEST_TEXT, cleaned, needs_cleaning
 from etbench.results.files.store import read_result, write_result
 from etbench.results.schema import Result
@@ -55,6 +57,13 @@ def test_what_programs_read_stays_as_it_is(tmp_path: Path, make_result: Callable
     exact: dict[str, Any] = {"config": {"model": {"prompt": "a\tb\x7f" + "c" * 1_000}}, "command": ["a\tb"]}
     read = _read(tmp_path, make_result(model="\x1b", **exact))
     assert (read.config, read.command) == (exact["config"], exact["command"])
+
+
+def test_which_of_many_items_are_right_is_kept(tmp_path: Path, make_result: Callable[..., Result]) -> None:
+    items = ItemAnswers.of(np.arange(10_000) % 3 > 0, "a" * 64)
+    assert len(items.correct) > LONGEST_LINE
+    read = _read(tmp_path, make_result(evaluation={"top1": items.share}, evaluation_items={"top1": items}))
+    assert read.evaluation_items == {"top1": items}
 
 
 def test_most_files_need_no_cleaning() -> None:
