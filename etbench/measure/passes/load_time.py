@@ -17,7 +17,7 @@ from etbench.measure.passes.page_cache import cached_share, drop_from_cache, fil
 from etbench.runtime.executors import Executor
 from etbench.runtime.program import load_method, load_program, read_batches
 
-__all__ = ["load_and_run", "tensors_of", "time_load"]
+__all__ = ["load_and_run", "run_once", "time_load"]
 
 T = TypeVar("T")
 
@@ -49,17 +49,25 @@ def load_and_run(
     program, program_ms = _timed(lambda: load_program(folder, threads, executor))
     method, method_ms = _timed(lambda: load_method(program))
     outputs, first_ms = _timed(lambda: method.call(inputs, clone_outputs=False))
-    # Most runtimes overwrite their outputs, and LiteRT does not run again while they are referenced.
-    copied = [np.array(as_array(leaf)) for leaf in tensors_of(outputs)]
+    copied = _copied(outputs)
     times = OneLoad(
         program_ms=program_ms, method_ms=method_ms, first_inference_ms=first_ms, cached_share=share
     )
     return method, copied, times
 
 
-def tensors_of(outputs: Sequence[Any]) -> list[Any]:
-    """Return the outputs that are tensors or arrays."""
-    return [leaf for leaf in outputs if hasattr(leaf, "shape")]
+def run_once(method: Executor, inputs: Sequence[Any]) -> list[NDArray[Any]]:
+    """Run a loaded program and return copies of its outputs."""
+    return _copied(method.call(inputs, clone_outputs=False))
+
+
+def _copied(outputs: Sequence[Any]) -> list[NDArray[Any]]:
+    """Copy the outputs that are tensors or arrays.
+
+    Most runtimes overwrite their outputs, and LiteRT does not run again while they are referenced. NumPy
+    copies them in this thread; torch would start threads for a large one, which would count as the program's.
+    """
+    return [np.array(as_array(leaf)) for leaf in outputs if hasattr(leaf, "shape")]
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:

@@ -18,7 +18,7 @@ from etbench.artifact.arrays import as_array, first_compared, read_generation
 from etbench.host.load import watch_load
 from etbench.host.threads import BusyThreads
 from etbench.measure.pass_results import OneLoad, SizeParity
-from etbench.measure.passes.load_time import load_and_run, tensors_of
+from etbench.measure.passes.load_time import load_and_run, run_once
 from etbench.measure.passes.work import Work, timed_ms, work_of
 from etbench.measure.protocol import CheckPass, Compared, Round
 from etbench.runtime.program import backends, binding_file, load, read_batches, runtime_used, threads_of
@@ -53,7 +53,7 @@ def check(folder: Path, threads: int, logits_axis: int | None, executor: str | N
     else:
         method, first_outputs, first = load_and_run(folder, threads, inputs[0], executor=executor)
         watched = BusyThreads()
-        others = [tensors_of(method.call(batch, clone_outputs=True)) for batch in inputs[1:]]
+        others = [run_once(method, batch) for batch in inputs[1:]]
         again = partial(method.call, inputs[0], clone_outputs=False)
         busy = watched.count(again, expected=threads)
         outputs = [first_outputs, *others]
