@@ -99,6 +99,23 @@ def test_coarse_values_do_not_count_as_lost_groups() -> None:
         assert one.lost == []
 
 
+def test_the_lowest_of_very_many_indices_is_lost_only_if_it_is_far_below_the_others() -> None:
+    """Logits of a few alike tokens for a large vocabulary: 12 dB, and by chance some are below 3 dB."""
+    spread = np.exp(0.33 * _normal(1, 20_000))  # of the power of the noise, from index to index
+    reference, noise = _normal(128, 20_000, seed=1), _normal(128, 20_000, seed=2)
+    output = reference + noise * np.float32(10 ** (-12 / 20)) * spread
+    power, error = np.square(reference).sum(0), np.square(output - reference).sum(0)
+    below = np.flatnonzero(power < 2 * error)
+    assert 0 < len(below) < 200
+    (one,) = compare_outputs([reference], [output]).outputs
+    assert one.lost == []
+    output[:, 77] = 0  # one that is dead, among others that are far better
+    better = reference + (output - reference) / np.float32(10)
+    better[:, 77] = 0
+    (one,) = compare_outputs([reference], [better]).outputs
+    assert [(group.first, group.last) for group in one.lost] == [(77, 77)]
+
+
 def test_a_constant_does_not_hide_a_lost_variation() -> None:
     reference = 100 + _normal(8, 16)
     (one,) = compare_outputs([reference], [np.full_like(reference, 100)]).outputs
