@@ -48,7 +48,7 @@ def folder_fault(folder: Path, needs: int = os.R_OK | os.X_OK) -> str | None:
     """Return why a folder cannot be used, or cannot be made where it does not exist; None if it can.
 
     Args:
-        folder: of which nothing is made here.
+        folder: it need not exist, and is not created.
         needs: the permissions that are needed, as in `os.access`; a new folder needs a parent to write to.
 
     """

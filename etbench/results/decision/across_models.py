@@ -48,7 +48,7 @@ def across_models(
     A cell beats another if it is as fast and as accurate, and better in one of the two. As fast is what is
     significantly faster, or at most 5 % slower and not significantly slower; as accurate is what is shown to
     lose less than a point on the same items (`etbench.stats.shares`). Both hold with 95 % for all pairs of
-    cells together (Bonferroni). Of each model, the cells count that keep the bounds of the decision.
+    cells together (Bonferroni). Only cells that keep the bounds of the decision take part.
 
     Args:
         results: those of the answers.
@@ -71,7 +71,7 @@ def across_models(
         for cell in cells:
             judged = cell.result.evaluation_items.get(name)
             if judged is not None and judged.booleans is not None and judged.items_sha256 in sums:
-                key = (judged.items_sha256, *(str(cell.row[one]) for one in TOGETHER))
+                key = (judged.items_sha256, judged.count, *(str(cell.row[one]) for one in TOGETHER))
                 groups.setdefault(key, []).append(cell)
         fronts += [
             _front(name, group, choices)

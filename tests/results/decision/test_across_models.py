@@ -99,6 +99,8 @@ def test_only_what_judged_the_same_items_on_the_same_machine_is_compared(cell: M
     assert not fronts(one, cell("one", 2.0, 3_000, precision="int8")), "one model"
     assert not fronts(one, cell("two", 2.0, 3_000, weights="random"))
     assert not fronts(one, msgspec.structs.replace(two, status="wrong"))
+    fewer = ItemAnswers.of(np.ones(7, dtype=np.bool_), "a" * 64)
+    assert not fronts(one, msgspec.structs.replace(two, evaluation_items={"top1": fewer})), "a damaged file"
     both = fronts(one, two, *(cell(name, 2.0, 3_000, key="b") for name in ("three", "four")))
     assert [{one.cell.split()[0] for one in front.cells} for front in both] == [{"one"}, {"three", "four"}]
 
