@@ -14,9 +14,7 @@ from etbench.results.decision.words import (
     HEADER,
     TEXTS,
     decision_table,
-    front_caption,
-    front_remarks,
-    front_table,
+    front_in_words,
     remarks,
     rules_in_words,
 )
@@ -47,8 +45,8 @@ def print_decision(
     for line in about_models:
         say(console, Text(line))
     for front in fronts:
-        say(console, Text(front_caption(front), style="dim"))
-        names, rows = front_table(front)
-        print_table(console, [COLUMNS[name] for name in names], rows, more=MORE)
-        for line in front_remarks(front):
+        shown = front_in_words(front)
+        say(console, Text(shown.text, style="dim"))
+        print_table(console, [COLUMNS[name] for name in shown.columns], shown.rows, more=MORE)
+        for line in shown.beaten:
             say(console, Text(line))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from msgspec import Struct
+
 from etbench.escaping import markdown_row, markdown_text
 from etbench.results.decision.across_models import Front
 from etbench.results.decision.candidates import Ratio
@@ -19,12 +21,11 @@ __all__ = [
     "FRONT",
     "HEADER",
     "TEXTS",
+    "FrontInWords",
     "decision_markdown",
     "decision_rows",
     "decision_table",
-    "front_caption",
-    "front_remarks",
-    "front_table",
+    "front_in_words",
     "headline",
     "remarks",
     "rules_in_words",
@@ -42,6 +43,18 @@ WITHHELD = {
 ALIKE = 0.01  # ratios that differ by less are not mentioned
 POINTS = 0.0005  # shares that differ by less are not mentioned
 DB = 1.0  # SQNR that differs by less is not mentioned
+
+
+class FrontInWords(Struct, frozen=True, kw_only=True):
+    """A front: a sentence, the columns of `FRONT` in which there is anything, a row for each cell on it.
+
+    `beaten` has a line about each cell that is not on it.
+    """
+
+    text: str
+    columns: list[str]
+    rows: list[list[str]]
+    beaten: list[str]
 
 
 def headline(answers: Sequence[Answer]) -> str:
@@ -99,26 +112,20 @@ def _used(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[st
     return [header[place] for place in used], [[row[place] for place in used] for row in rows]
 
 
-def front_caption(front: Front) -> str:
-    """Return what a front shows, in one sentence."""
-    return (
-        f"Across models, the Pareto-optimal cells in latency and {front.accuracy}, "
-        f"judged on the same {front.items:,} items."
-    )
-
-
-def front_table(front: Front) -> tuple[list[str], list[list[str]]]:
-    """Return the columns of `FRONT` in which there is anything, and a row for each cell of a front."""
+def front_in_words(front: Front) -> FrontInWords:
+    """Return a front as a sentence, a table and lines."""
     rows = []
     for one in front.cells:
         latency, half, _, accuracy, *rest = _figures(one)
         rows.append((one.cell, latency, half, accuracy, *rest))
-    return _used(FRONT, rows)
-
-
-def front_remarks(front: Front) -> list[str]:
-    """Return which cells are not on a front, and the cell that beats each."""
-    return [f"{cell} is beaten by {other}" for cell, other in front.beaten.items()]
+    columns, rows_used = _used(FRONT, rows)
+    return FrontInWords(
+        text=f"Across models, the Pareto-optimal cells in latency and {front.accuracy}, "
+        f"judged on the same {front.items:,} items.",
+        columns=columns,
+        rows=rows_used,
+        beaten=[f"{cell} is beaten by {other}" for cell, other in front.beaten.items()],
+    )
 
 
 def _withheld(answer: Answer) -> str:
@@ -238,8 +245,9 @@ def decision_markdown(answers: Sequence[Answer], rules: Rules, fronts: Sequence[
         *("", *_markdown_list((*notes, *about_models))),
     ]
     for front in fronts:
-        lines += ["", markdown_text(front_caption(front)), "", *_markdown_table(*front_table(front))]
-        lines += ["", *_markdown_list(front_remarks(front))]
+        shown = front_in_words(front)
+        lines += ["", markdown_text(shown.text), "", *_markdown_table(shown.columns, shown.rows)]
+        lines += ["", *_markdown_list(shown.beaten)]
     return "\n".join(lines)
 
 

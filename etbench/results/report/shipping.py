@@ -13,9 +13,7 @@ from etbench.results.decision.rules import recorded_rules
 from etbench.results.decision.words import (
     TEXTS,
     decision_table,
-    front_caption,
-    front_remarks,
-    front_table,
+    front_in_words,
     headline,
     remarks,
     rules_in_words,
@@ -46,7 +44,7 @@ class Shipping(Struct, frozen=True, kw_only=True):
 
 
 def shipping(results: Sequence[Result], files: Sequence[Path] | None = None) -> Shipping | None:
-    """Return what to ship by the rules of the sweep; None if no model has several measured cells.
+    """Return what to ship by the rules of the sweep; None if there is no choice, see `has_choice`.
 
     `files` are those of the results, for the names of cells that were measured several times.
     """
@@ -67,10 +65,9 @@ def shipping(results: Sequence[Result], files: Sequence[Path] | None = None) -> 
 
 
 def _across(front: Front) -> AcrossModels:
+    shown = front_in_words(front)
     return AcrossModels(
-        text=front_caption(front),
-        cells=_grid("Across models", *front_table(front)),
-        beaten=front_remarks(front),
+        text=shown.text, cells=_grid("Across models", shown.columns, shown.rows), beaten=shown.beaten
     )
 
 

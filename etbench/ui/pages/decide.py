@@ -16,14 +16,7 @@ from etbench.results.decision.across_models import Front, across_models
 from etbench.results.decision.decide import Answer, decide
 from etbench.results.decision.figures import ACCURACY, figure
 from etbench.results.decision.rules import ALIASES, Rules, declared
-from etbench.results.decision.words import (
-    decision_table,
-    front_caption,
-    front_remarks,
-    front_table,
-    headline,
-    remarks,
-)
+from etbench.results.decision.words import decision_table, front_in_words, headline, remarks
 from etbench.results.schema import Result
 from etbench.results.tables.metrics import METRIC
 from etbench.ui.faults import noting_faults
@@ -227,9 +220,10 @@ def _put(answers: Sequence[Answer], fronts: Sequence[Front]) -> None:
     for line in (*notes, *about_models):
         words(line)
     for front in fronts:
-        words(front_caption(front))
-        table(*front_table(front))
-        for line in front_remarks(front):
+        shown = front_in_words(front)
+        words(shown.text)
+        table(shown.columns, shown.rows)
+        for line in shown.beaten:
             words(line)
 
 
